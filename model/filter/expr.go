@@ -1,0 +1,186 @@
+// Package filter holds the predicate tree: what a filter type compiles to, what
+// is counted, and, printed in its canonical form, the identity of a count.
+//
+// The text form of a tree is what plugins answer with, what caches are keyed by
+// and what logs show:
+//
+//	true  false
+//	(and E E …)  (or E E …)  (not E)
+//	(in FIELD "value" …)         the field has one of the values; "" stands for none
+//	(glob FIELD "pattern")       some value of the field matches; * is any run of characters
+//	(within FIELD 10.0.0.0/8 …)  the address lies in one of the blocks
+//	(range FIELD MIN MAX)        both ends included; _ leaves an end open
+//
+// A FIELD is a name, or a name with a key in JSON's string syntax:
+// property["plan"], value["purchase"]. Parse reads what String prints.
+package filter
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Expr is a predicate over sessions. The set of its implementations is closed:
+// Bool, And, Or, Not, In, Glob, Within and Range.
+type Expr interface {
+	// String returns the text form that Parse reads.
+	String() string
+	// Match tells whether a session satisfies the predicate. It is the naive
+	// evaluator: every other way to count must agree with it.
+	Match(s *model.Session) bool
+	append(b []byte) []byte
+}
+
+type (
+	// Bool matches every session, or none.
+	Bool bool
+	// And matches where all of its parts do; without parts, everywhere.
+	And []Expr
+	// Or matches where one of its parts does; without parts, nowhere.
+	Or []Expr
+	// Not matches where its part does not.
+	Not struct{ Expr Expr }
+	// In matches where a value of the text field is one of Values. The empty
+	// string matches a field that has no value.
+	In struct {
+		Field  Field
+		Values []string
+	}
+	// Glob matches where some value of the text field matches the pattern, in
+	// which * is any run of characters, the empty one too, and all else is
+	// literal. A field without a value never matches.
+	Glob struct {
+		Field   Field
+		Pattern string
+	}
+	// Within matches where the address field lies in one of the blocks.
+	Within struct {
+		Field  Field
+		Blocks []netip.Prefix
+	}
+	// Range matches where Min <= n <= Max for the number field's n. An infinite
+	// end is open. A field without a number never matches.
+	Range struct {
+		Field    Field
+		Min, Max float64
+	}
+)
+
+// String returns "true" or "false".
+func (e Bool) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e And) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Or) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Not) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e In) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Glob) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Within) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Range) String() string { return string(e.append(nil)) }
+
+func (e Bool) append(b []byte) []byte { return strconv.AppendBool(b, bool(e)) }
+func (e And) append(b []byte) []byte  { return appendList(b, "(and", e) }
+func (e Or) append(b []byte) []byte   { return appendList(b, "(or", e) }
+func (e Not) append(b []byte) []byte  { return appendList(b, "(not", []Expr{e.Expr}) }
+
+func appendList(b []byte, head string, parts []Expr) []byte {
+	b = append(b, head...)
+	for _, part := range parts {
+		b = append(b, ' ')
+		b = part.append(b)
+	}
+	return append(b, ')')
+}
+
+func (e In) append(b []byte) []byte {
+	b = e.Field.append(append(b, "(in "...))
+	for _, value := range e.Values {
+		b = appendText(append(b, ' '), value)
+	}
+	return append(b, ')')
+}
+
+func (e Glob) append(b []byte) []byte {
+	b = e.Field.append(append(b, "(glob "...))
+	return append(appendText(append(b, ' '), e.Pattern), ')')
+}
+
+func (e Within) append(b []byte) []byte {
+	b = e.Field.append(append(b, "(within "...))
+	for _, block := range e.Blocks {
+		b = block.AppendTo(append(b, ' '))
+	}
+	return append(b, ')')
+}
+
+func (e Range) append(b []byte) []byte {
+	b = e.Field.append(append(b, "(range "...))
+	b = appendEnd(append(b, ' '), e.Min)
+	b = appendEnd(append(b, ' '), e.Max)
+	return append(b, ')')
+}
+
+func appendEnd(b []byte, end float64) []byte {
+	if math.IsInf(end, 0) {
+		return append(b, '_')
+	}
+	return strconv.AppendFloat(b, end, 'g', -1, 64)
+}
+
+// appendText appends s in JSON's string syntax.
+func appendText(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ' || r == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			b = append(b, string(r)...)
+		}
+	}
+	return append(b, '"')
+}
+
+// Prefix returns the block that s names: a CIDR block, or one address. ok is
+// false where s is neither. Bits behind the mask are cleared, and IPv4 addresses
+// written as IPv6 become IPv4.
+func Prefix(s string) (block netip.Prefix, ok bool) {
+	if !strings.Contains(s, "/") {
+		address, err := netip.ParseAddr(s)
+		if err != nil || address.Zone() != "" {
+			return netip.Prefix{}, false
+		}
+		address = address.Unmap()
+		return netip.PrefixFrom(address, address.BitLen()), true
+	}
+	block, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	if block.Addr().Is4In6() {
+		if block.Bits() < 96 {
+			return netip.Prefix{}, false
+		}
+		block = netip.PrefixFrom(block.Addr().Unmap(), block.Bits()-96)
+	}
+	return block.Masked(), true
+}

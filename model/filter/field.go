@@ -1,0 +1,196 @@
+package filter
+
+import (
+	"slices"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Field names what a leaf looks at in a session. Key is set for the fields that
+// are a family: a property's key, or the event whose values are summed.
+type Field struct{ Name, Key string }
+
+// Text fields of one value. The empty string stands for none.
+var (
+	IP          = Field{Name: "ip"}
+	Country     = Field{Name: "country"}
+	Referrer    = Field{Name: "referrer"}
+	EntryPage   = Field{Name: "entryPage"}
+	ExitPage    = Field{Name: "exitPage"}
+	Browser     = Field{Name: "browser"}
+	OS          = Field{Name: "os"}
+	Device      = Field{Name: "device"}
+	Language    = Field{Name: "language"}
+	UTMSource   = Field{Name: "utmSource"}
+	UTMMedium   = Field{Name: "utmMedium"}
+	UTMCampaign = Field{Name: "utmCampaign"}
+	UTMTerm     = Field{Name: "utmTerm"}
+	UTMContent  = Field{Name: "utmContent"}
+	// Visitor is the visitor's key.
+	Visitor = Field{Name: "visitor"}
+	// VisitorKind is NEW in a visitor's first session and RETURNING in all others.
+	VisitorKind = Field{Name: "visitorKind"}
+)
+
+// Text fields of any number of values.
+var (
+	Tags   = Field{Name: "tags"}
+	Pages  = Field{Name: "pages"}
+	Events = Field{Name: "events"}
+)
+
+// Number fields.
+var (
+	// Length is the time from the first to the last hit, in milliseconds.
+	Length = Field{Name: "length"}
+	// PageViews counts page views, repeated ones too.
+	PageViews = Field{Name: "pageViews"}
+	// Start is the time of the first hit, in milliseconds since 1970 (UTC).
+	Start = Field{Name: "start"}
+)
+
+// Values of VisitorKind.
+const (
+	NewVisitor       = "NEW"
+	ReturningVisitor = "RETURNING"
+)
+
+// Property is the text field of a session's custom property.
+func Property(key string) Field { return Field{Name: "property", Key: key} }
+
+// EventValue is the number field of the sum of one event's values in the
+// session. Sessions in which no such event had a value have no number.
+func EventValue(event string) Field { return Field{Name: "value", Key: event} }
+
+// Kind says which leaves a field goes with.
+type Kind int
+
+const (
+	// Unknown is the kind of a field that does not exist.
+	Unknown Kind = iota
+	// One is a text field of at most one value: In, Glob, and Within for IP.
+	One
+	// Many is a text field of any number of values: In and Glob.
+	Many
+	// Number is a number field: Range.
+	Number
+)
+
+var (
+	singles = map[string]func(*model.Session) string{
+		"ip":          func(s *model.Session) string { return s.IP },
+		"country":     func(s *model.Session) string { return s.Country },
+		"referrer":    func(s *model.Session) string { return s.Referrer },
+		"entryPage":   func(s *model.Session) string { return s.EntryPage },
+		"exitPage":    func(s *model.Session) string { return s.ExitPage },
+		"browser":     func(s *model.Session) string { return s.Browser },
+		"os":          func(s *model.Session) string { return s.OS },
+		"device":      func(s *model.Session) string { return string(s.Device) },
+		"language":    func(s *model.Session) string { return s.Language },
+		"utmSource":   func(s *model.Session) string { return s.UTM.Source },
+		"utmMedium":   func(s *model.Session) string { return s.UTM.Medium },
+		"utmCampaign": func(s *model.Session) string { return s.UTM.Campaign },
+		"utmTerm":     func(s *model.Session) string { return s.UTM.Term },
+		"utmContent":  func(s *model.Session) string { return s.UTM.Content },
+		"visitor":     func(s *model.Session) string { return s.VisitorKey },
+		"visitorKind": func(s *model.Session) string {
+			if s.First {
+				return NewVisitor
+			}
+			return ReturningVisitor
+		},
+	}
+	numbers = map[string]func(*model.Session) float64{
+		"length":    func(s *model.Session) float64 { return float64(s.Length()) },
+		"pageViews": func(s *model.Session) float64 { return float64(s.PageViews) },
+		"start":     func(s *model.Session) float64 { return float64(s.Start) },
+	}
+)
+
+// Kind returns the field's kind, Unknown where there is no such field.
+func (f Field) Kind() Kind {
+	keyed := f.Name == "property" || f.Name == "value"
+	if keyed != (f.Key != "") {
+		return Unknown
+	}
+	switch f.Name {
+	case "property":
+		return One
+	case "tags", "pages", "events":
+		return Many
+	case "value":
+		return Number
+	}
+	if singles[f.Name] != nil {
+		return One
+	}
+	if numbers[f.Name] != nil {
+		return Number
+	}
+	return Unknown
+}
+
+// String returns the field as the text form writes it.
+func (f Field) String() string { return string(f.append(nil)) }
+
+func (f Field) append(b []byte) []byte {
+	b = append(b, f.Name...)
+	if f.Key != "" {
+		b = append(appendText(append(b, '['), f.Key), ']')
+	}
+	return b
+}
+
+// Texts returns the values that the session has in a text field: at most one for
+// a field of kind One.
+func (f Field) Texts(s *model.Session) []string {
+	var value string
+	switch f.Name {
+	case "tags":
+		return s.Tags
+	case "pages":
+		return s.Pages
+	case "events":
+		names := make([]string, len(s.Events))
+		for i, event := range s.Events {
+			names[i] = event.Name
+		}
+		return names
+	case "property":
+		value = s.Properties[f.Key]
+	default:
+		if get := singles[f.Name]; get != nil {
+			value = get(s)
+		}
+	}
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// Number returns the session's number in a number field; ok is false where it
+// has none.
+func (f Field) Number(s *model.Session) (n float64, ok bool) {
+	if f.Name == "value" {
+		event, _ := s.Event(f.Key)
+		return event.Sum, event.Values > 0
+	}
+	get := numbers[f.Name]
+	if get == nil {
+		return 0, false
+	}
+	return get(s), true
+}
+
+// has tells whether the session has value in the text field, "" for none.
+func (f Field) has(s *model.Session, value string) bool {
+	if get := singles[f.Name]; get != nil {
+		return get(s) == value
+	}
+	texts := f.Texts(s)
+	if value == "" {
+		return len(texts) == 0
+	}
+	return slices.Contains(texts, value)
+}

@@ -1,0 +1,86 @@
+package filter
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Match tells whether the session satisfies the predicate.
+func (e Bool) Match(*model.Session) bool { return bool(e) }
+
+// Match tells whether the session satisfies the predicate.
+func (e And) Match(s *model.Session) bool {
+	return !slices.ContainsFunc(e, func(part Expr) bool { return !part.Match(s) })
+}
+
+// Match tells whether the session satisfies the predicate.
+func (e Or) Match(s *model.Session) bool {
+	return slices.ContainsFunc(e, func(part Expr) bool { return part.Match(s) })
+}
+
+// Match tells whether the session satisfies the predicate.
+func (e Not) Match(s *model.Session) bool { return !e.Expr.Match(s) }
+
+// Match tells whether the session satisfies the predicate.
+func (e In) Match(s *model.Session) bool {
+	return slices.ContainsFunc(e.Values, func(value string) bool { return e.Field.has(s, value) })
+}
+
+// Match tells whether the session satisfies the predicate.
+func (e Glob) Match(s *model.Session) bool {
+	return slices.ContainsFunc(e.Field.Texts(s), func(text string) bool { return MatchGlob(e.Pattern, text) })
+}
+
+// Match tells whether the session satisfies the predicate.
+func (e Within) Match(s *model.Session) bool {
+	return slices.ContainsFunc(e.Field.Texts(s), e.contains)
+}
+
+func (e Within) contains(text string) bool {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return false
+	}
+	address = address.Unmap()
+	return slices.ContainsFunc(e.Blocks, func(block netip.Prefix) bool { return block.Contains(address) })
+}
+
+// Match tells whether the session satisfies the predicate.
+func (e Range) Match(s *model.Session) bool {
+	n, ok := e.Field.Number(s)
+	return ok && e.Min <= n && n <= e.Max
+}
+
+// MatchGlob tells whether the whole text matches the pattern, in which * is any
+// run of characters, the empty one too, and all else is literal. It takes time
+// in proportion to the product of the lengths at worst.
+func MatchGlob(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == text
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		at := strings.Index(text, part)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(part):]
+	}
+	return true
+}
+
+// GlobContains tells that every text which matches the pattern inner matches
+// outer too. It may miss that in rare cases, and is never wrong where it says so.
+func GlobContains(outer, inner string) bool {
+	// A star of inner, taken as a character that no literal equals, can only be
+	// matched by a star of outer.
+	return MatchGlob(outer, strings.ReplaceAll(inner, "*", "\x00"))
+}

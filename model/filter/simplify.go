@@ -1,0 +1,258 @@
+package filter
+
+import (
+	"cmp"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Simplify returns a predicate that matches the same sessions, in canonical
+// form: constants folded, And and Or flat, their parts sorted and distinct,
+// values sorted and distinct, and leaves of one field made one where that says
+// the same. Simplify of a simplified predicate is itself. Predicates that print
+// the same are the same; the reverse need not hold.
+func Simplify(e Expr) Expr {
+	switch e := e.(type) {
+	case And:
+		return simplifyAll(e, true)
+	case Or:
+		return simplifyAll(e, false)
+	case Not:
+		return negate(Simplify(e.Expr))
+	case In:
+		return simplifyIn(e)
+	case Glob:
+		return simplifyGlob(e)
+	case Within:
+		return simplifyWithin(e)
+	case Range:
+		return simplifyRange(e)
+	default:
+		return e
+	}
+}
+
+func negate(e Expr) Expr {
+	switch e := e.(type) {
+	case Bool:
+		return !e
+	case Not:
+		return e.Expr
+	}
+	return Not{e}
+}
+
+// simplifyAll simplifies the parts of an And, or else of an Or.
+func simplifyAll(parts []Expr, and bool) Expr {
+	flat := make([]Expr, 0, len(parts))
+	var add func(e Expr)
+	add = func(e Expr) {
+		switch e := e.(type) {
+		case And:
+			if and {
+				for _, part := range e {
+					add(part)
+				}
+				return
+			}
+		case Or:
+			if !and {
+				for _, part := range e {
+					add(part)
+				}
+				return
+			}
+		}
+		flat = append(flat, e)
+	}
+	for _, part := range parts {
+		add(Simplify(part))
+	}
+	// Joining leaves can yield a constant or a leaf that joins with another one,
+	// so it goes on until nothing changes. Each round makes the list shorter.
+	for {
+		joined := join(flat, and)
+		if len(joined) == len(flat) {
+			break
+		}
+		flat = joined
+	}
+	if slices.ContainsFunc(flat, func(e Expr) bool { return e == Expr(Bool(!and)) }) {
+		return Bool(!and)
+	}
+	flat = slices.DeleteFunc(flat, func(e Expr) bool { return e == Expr(Bool(and)) })
+	slices.SortFunc(flat, func(a, b Expr) int { return strings.Compare(a.String(), b.String()) })
+	flat = slices.CompactFunc(flat, func(a, b Expr) bool { return a.String() == b.String() })
+	for _, e := range flat {
+		opposite := negate(e).String()
+		if slices.ContainsFunc(flat, func(other Expr) bool { return other.String() == opposite }) {
+			return Bool(!and)
+		}
+	}
+	switch {
+	case len(flat) == 0:
+		return Bool(and)
+	case len(flat) == 1:
+		return flat[0]
+	case and:
+		return And(flat)
+	default:
+		return Or(flat)
+	}
+}
+
+// leafKey says which leaves can be joined with each other.
+type leafKey struct {
+	kind  byte
+	field Field
+}
+
+// join makes one leaf of those that are over one field and of one kind.
+func join(parts []Expr, and bool) []Expr {
+	at := map[leafKey]int{}
+	joined := make([]Expr, 0, len(parts))
+	put := func(key leafKey, e Expr, both func(a Expr) Expr) {
+		i, found := at[key]
+		if !found {
+			at[key] = len(joined)
+			joined = append(joined, e)
+			return
+		}
+		joined[i] = both(joined[i])
+	}
+	for _, part := range parts {
+		switch e := part.(type) {
+		case In:
+			if and && e.Field.Kind() != One {
+				joined = append(joined, e)
+				continue
+			}
+			put(leafKey{'i', e.Field}, e, func(a Expr) Expr { return joinIn(a, e, and) })
+		case Not:
+			// Not(In a) and Not(In b) is Not(In a or b); the reverse holds for
+			// fields of one value.
+			in, ok := e.Expr.(In)
+			if !ok || (!and && in.Field.Kind() != One) {
+				joined = append(joined, e)
+				continue
+			}
+			put(leafKey{'n', in.Field}, e, func(a Expr) Expr { return negate(joinIn(negate(a), in, !and)) })
+		case Range:
+			if !and {
+				joined = append(joined, e)
+				continue
+			}
+			put(leafKey{'r', e.Field}, e, func(a Expr) Expr {
+				r, ok := a.(Range)
+				if !ok {
+					return a
+				}
+				return simplifyRange(Range{e.Field, max(r.Min, e.Min), min(r.Max, e.Max)})
+			})
+		default:
+			joined = append(joined, e)
+		}
+	}
+	if and {
+		excludeValues(joined, at)
+	}
+	return slices.DeleteFunc(joined, func(e Expr) bool { return e == nil })
+}
+
+// joinIn joins a, an In or a constant that joining made of one, with b.
+func joinIn(a Expr, b In, and bool) Expr {
+	in, ok := a.(In)
+	if !ok {
+		return a
+	}
+	if !and {
+		return simplifyIn(In{b.Field, slices.Concat(in.Values, b.Values)})
+	}
+	return simplifyIn(In{b.Field, slices.DeleteFunc(slices.Clone(in.Values), func(v string) bool {
+		return !slices.Contains(b.Values, v)
+	})})
+}
+
+// excludeValues takes the values of Not(In) out of an In of the same field of one
+// value, whereupon the Not(In) says nothing more.
+func excludeValues(parts []Expr, at map[leafKey]int) {
+	for key, i := range at {
+		if key.kind != 'i' {
+			continue
+		}
+		j, found := at[leafKey{'n', key.field}]
+		if !found {
+			continue
+		}
+		in, isIn := parts[i].(In)
+		not, isNot := parts[j].(Not)
+		if !isIn || !isNot {
+			continue
+		}
+		excluded := not.Expr.(In).Values
+		parts[i] = simplifyIn(In{in.Field, slices.DeleteFunc(slices.Clone(in.Values), func(v string) bool {
+			return slices.Contains(excluded, v)
+		})})
+		parts[j] = nil
+	}
+}
+
+func simplifyIn(e In) Expr {
+	values := slices.Clone(e.Values)
+	slices.Sort(values)
+	values = slices.Compact(values)
+	if len(values) == 0 {
+		return Bool(false)
+	}
+	return In{e.Field, values}
+}
+
+func simplifyGlob(e Glob) Expr {
+	pattern := e.Pattern
+	for strings.Contains(pattern, "**") {
+		pattern = strings.ReplaceAll(pattern, "**", "*")
+	}
+	switch {
+	case pattern == "":
+		return Bool(false) // a value is never empty
+	case pattern == "*":
+		return Not{In{e.Field, []string{""}}}
+	case !strings.Contains(pattern, "*"):
+		return In{e.Field, []string{pattern}}
+	}
+	return Glob{e.Field, pattern}
+}
+
+func simplifyWithin(e Within) Expr {
+	blocks := make([]netip.Prefix, 0, len(e.Blocks))
+	for _, block := range e.Blocks {
+		blocks = append(blocks, block.Masked())
+	}
+	slices.SortFunc(blocks, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	// A block that lies in another one comes after it.
+	kept := blocks[:0]
+	for _, block := range blocks {
+		if !slices.ContainsFunc(kept, func(outer netip.Prefix) bool { return outer.Overlaps(block) }) {
+			kept = append(kept, block)
+		}
+	}
+	if len(kept) == 0 {
+		return Bool(false)
+	}
+	return Within{e.Field, kept}
+}
+
+func simplifyRange(e Range) Expr {
+	// Not >= covers NaN.
+	if !(e.Min <= e.Max) || math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) {
+		return Bool(false)
+	}
+	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && e.Field.Name != "value" {
+		return Bool(true)
+	}
+	return Range{e.Field, e.Min + 0, e.Max + 0}
+}

@@ -1,0 +1,100 @@
+package model
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+)
+
+// MessageID identifies a message of a site: 128 bits of the SHA-256 of what its
+// sender called it. A message id counts once, however often it is sent.
+type MessageID [16]byte
+
+// MessageIDOf returns the id of a message that its sender named by parts.
+func MessageIDOf(parts ...string) MessageID {
+	hash := sha256.New()
+	for i, part := range parts {
+		if i > 0 {
+			hash.Write([]byte{0})
+		}
+		hash.Write([]byte(part))
+	}
+	return MessageID(hash.Sum(nil)[:16])
+}
+
+// Compare orders message ids.
+func (id MessageID) Compare(other MessageID) int { return bytes.Compare(id[:], other[:]) }
+
+// HitKind says what a visitor did.
+type HitKind int8
+
+const (
+	// PageView is a page or a screen that was shown; the hit's name is its path.
+	PageView HitKind = iota + 1
+	// Event is something tracked by name.
+	Event
+	// Traits only tells more about the visitor: the hit has properties and no name.
+	Traits
+)
+
+// Hit is one thing that a visitor did, taken from a line of a log or a message.
+type Hit struct {
+	ID MessageID
+	// Visitor is the key of the visitor, as the site's messages name it.
+	Visitor string
+	At      Millis
+	// SessionKey is the sender's own name of the session (context.sessionId).
+	// Hits that have one form a session by it, whatever the gaps between them.
+	SessionKey string
+	Kind       HitKind
+	// Name is a page view's path or an event's name.
+	Name string
+	// Value is an event's number, where it has one.
+	Value    float64
+	HasValue bool
+	// Tags and Properties are added to the session's.
+	Tags       []string
+	Properties map[string]string
+	// Origin is what the hit says of where the visitor comes from. A session has
+	// its first hit's.
+	Origin Origin
+}
+
+// Origin is what a session takes from its first hit. The empty string stands
+// for unknown, or for none.
+type Origin struct {
+	// IP is an address in its canonical text form.
+	IP string
+	// Country is ISO 3166-1 alpha-2, in upper case.
+	Country string
+	// Referrer is the host of the referring page, in lower case without a port;
+	// empty when the visitor came directly.
+	Referrer string
+	// EntryPage is the path of the page on which the hit happened.
+	EntryPage string
+	Browser   string
+	OS        string
+	Device    Device
+	// Language is a BCP 47 tag in lower case.
+	Language string
+	UTM      UTM
+}
+
+// UTM holds the campaign parameters of a link.
+type UTM struct{ Source, Medium, Campaign, Term, Content string }
+
+// Device is a kind of device.
+type Device string
+
+const (
+	Desktop     Device = "DESKTOP"
+	Mobile      Device = "MOBILE"
+	Tablet      Device = "TABLET"
+	OtherDevice Device = "OTHER"
+)
+
+// compareHits orders a visitor's hits by time; hits of one instant are ordered
+// by their ids, so that the order does not depend on how they arrived.
+func compareHits(a, b Hit) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), a.ID.Compare(b.ID))
+}

@@ -1,0 +1,21 @@
+package model
+
+// Message is one line of a log, or one message of a tracking SDK: who sent it,
+// and the hit that it tells of.
+type Message struct {
+	// AnonymousID and UserID are the sender's names of the visitor; at least one
+	// is given. A message with both links the user to the anonymous visitor.
+	AnonymousID, UserID string
+	// Hit is what the visitor did. Its Kind is zero where the message only links.
+	// Its Visitor is filled in when the message is stored: the anonymous id, else
+	// the user's last known anonymous id, else the user id.
+	Hit Hit
+}
+
+// Limits of what one message may hold. Text that is longer is cut, and values
+// beyond the counts are left out, so that a message is kept rather than lost.
+const (
+	MaxTextBytes  = 2048 // a path, a host, a tag, a name, a property's value
+	MaxTags       = 100
+	MaxProperties = 100
+)

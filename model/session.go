@@ -1,0 +1,144 @@
+package model
+
+import (
+	"maps"
+	"slices"
+)
+
+// SessionGap is the longest pause within a session, in milliseconds: 30 minutes
+// exactly still join.
+const SessionGap Millis = 30 * 60 * 1000
+
+// SessionID names a session: its bucket and its ordinal there.
+type SessionID struct {
+	Bucket  int64
+	Ordinal int32
+}
+
+// Session is a visit: what one visitor did without a pause longer than
+// SessionGap, or under one key that the sender gave it. It is a function of the
+// set of its hits, not of the order in which they arrived.
+type Session struct {
+	ID SessionID
+	// Visitor numbers the visitor within the database; VisitorKey is what the
+	// site's messages call it.
+	Visitor    int64
+	VisitorKey string
+	// Key is the sender's own name of the session, mostly empty.
+	Key string
+	// First tells that the visitor had no session before this one.
+	First bool
+	// Start and End are the times of the first and of the last hit.
+	Start, End Millis
+	PageViews  int
+	Origin
+	// ExitPage is the path of the last page view.
+	ExitPage string
+	// Pages holds the distinct paths viewed and Tags the distinct tags, each in
+	// the order in which they were first seen.
+	Pages, Tags []string
+	Events      []EventSum
+	Properties  map[string]string
+}
+
+// EventSum is what one session holds of one event, in the order in which the
+// events were first seen.
+type EventSum struct {
+	Name  string
+	Count int
+	// Values is how many of them had a value; Sum is their sum, added in the
+	// order of time.
+	Values int
+	Sum    float64
+}
+
+// Length returns the time from the first to the last hit, in milliseconds.
+func (s *Session) Length() Millis { return s.End - s.Start }
+
+// Event returns what the session holds of the named event.
+func (s *Session) Event(name string) (EventSum, bool) {
+	for _, e := range s.Events {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return EventSum{}, false
+}
+
+// Visit is a session together with the hits it is made of, in order of time.
+type Visit struct {
+	Session Session
+	Hits    []Hit
+}
+
+// Fold returns the sessions of one visitor's hits, ordered by start. Hits with a
+// session key are grouped by it; all others belong together while no two
+// neighbours are more than SessionGap apart. A message id counts once. The order
+// of hits does not matter; hits is reordered.
+func Fold(hits []Hit) []Visit {
+	slices.SortFunc(hits, compareHits)
+	var visits []Visit
+	byKey := map[string]int{}
+	seen := make(map[MessageID]bool, len(hits))
+	for _, hit := range hits {
+		if seen[hit.ID] {
+			continue
+		}
+		seen[hit.ID] = true
+		at, open := byKey[hit.SessionKey]
+		if !open || (hit.SessionKey == "" && hit.At-visits[at].Session.End > SessionGap) {
+			at = len(visits)
+			byKey[hit.SessionKey] = at
+			visits = append(visits, Visit{})
+		}
+		visits[at].Session.Add(hit)
+		visits[at].Hits = append(visits[at].Hits, hit)
+	}
+	return visits
+}
+
+// Add takes in a hit that is no earlier than any the session has; the first one
+// begins it.
+func (s *Session) Add(hit Hit) {
+	if s.VisitorKey == "" {
+		s.VisitorKey, s.Key, s.Start, s.Origin = hit.Visitor, hit.SessionKey, hit.At, hit.Origin
+	}
+	s.End = hit.At
+	switch hit.Kind {
+	case PageView:
+		s.PageViews++
+		s.ExitPage = hit.Name
+		s.Pages = appendNew(s.Pages, hit.Name)
+	case Event:
+		s.addEvent(hit)
+	}
+	for _, tag := range hit.Tags {
+		s.Tags = appendNew(s.Tags, tag)
+	}
+	if len(hit.Properties) > 0 {
+		if s.Properties == nil {
+			s.Properties = make(map[string]string, len(hit.Properties))
+		}
+		maps.Copy(s.Properties, hit.Properties)
+	}
+}
+
+func (s *Session) addEvent(hit Hit) {
+	at := slices.IndexFunc(s.Events, func(e EventSum) bool { return e.Name == hit.Name })
+	if at < 0 {
+		at = len(s.Events)
+		s.Events = append(s.Events, EventSum{Name: hit.Name})
+	}
+	s.Events[at].Count++
+	if hit.HasValue {
+		s.Events[at].Values++
+		s.Events[at].Sum += hit.Value
+	}
+}
+
+func appendNew(list []string, value string) []string {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(list, value)
+}

@@ -1,0 +1,89 @@
+package model
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of what a person writes, in characters (Unicode code points).
+const (
+	MaxName        = 200
+	MaxKey         = 200
+	MaxDescription = 5000
+	MaxDomains     = 100
+	MaxFilters     = 100
+)
+
+// Site is a web site or an app whose visitors are counted.
+type Site struct {
+	ID   int64
+	Name string
+	// Domains are host names in lower case; each belongs to one site.
+	Domains []string
+	// Timezone is an IANA name: days, weeks and months of a series are this zone's.
+	Timezone string
+}
+
+// Location returns the site's time zone.
+func (s *Site) Location() (*time.Location, error) { return time.LoadLocation(s.Timezone) }
+
+var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
+
+// Validate brings the site into its canonical form and returns a BadInput error
+// where that is impossible.
+func (s *Site) Validate() error {
+	if err := checkText("name", &s.Name, 1, MaxName); err != nil {
+		return err
+	}
+	if len(s.Domains) > MaxDomains {
+		return Invalid("domains", "%d domains are given; a site has at most %d", len(s.Domains), MaxDomains)
+	}
+	domains := make([]string, 0, len(s.Domains))
+	for _, domain := range s.Domains {
+		domain = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(domain)), ".")
+		if len(domain) > 253 || !hostName.MatchString(domain) {
+			return Invalid("domains", "%q is no host name; write it like shop.example, without scheme, port or path", clip(domain))
+		}
+		domains = appendNew(domains, domain)
+	}
+	s.Domains = domains
+	if s.Timezone == "" || s.Timezone == "Local" {
+		return Invalid("timezone", "is missing; give an IANA name such as Europe/Bucharest or UTC")
+	}
+	if _, err := time.LoadLocation(s.Timezone); err != nil {
+		return Invalid("timezone", "%q is no IANA time zone; examples are Europe/Bucharest and UTC", clip(s.Timezone))
+	}
+	return nil
+}
+
+// checkText trims *text and checks that it is printable text of a length.
+func checkText(field string, text *string, least, most int) error {
+	if !utf8.ValidString(*text) {
+		return Invalid(field, "is not valid UTF-8")
+	}
+	*text = strings.TrimSpace(*text)
+	switch n := utf8.RuneCountInString(*text); {
+	case n < least:
+		return Invalid(field, "is empty; write at least one character")
+	case n > most:
+		return Invalid(field, "has %d characters; the most is %d", n, most)
+	}
+	for _, r := range *text {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return Invalid(field, "holds the control character %U; remove it", r)
+		}
+	}
+	return nil
+}
+
+// clip shortens what a message quotes of its input.
+func clip(s string) string {
+	const most = 80
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
