@@ -1,0 +1,92 @@
+package ingest
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// parseAddress reads an IP address into its one form: without a zone, and an
+// IPv4 address mapped into IPv6 as IPv4. The unspecified address, by which
+// senders say that they do not tell, is no address.
+func parseAddress(s string) (netip.Addr, bool) {
+	address, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	address = address.Unmap().WithZone("")
+	return address, !address.IsUnspecified()
+}
+
+// hostOf returns the host of a URL in lower case, without a port, and the empty
+// string where s is no URL with a host. It reads no more than the authority,
+// since referrers with a broken path or query still tell where they come from.
+func hostOf(s string) string {
+	authority, ok := authorityOf(s)
+	if !ok {
+		return ""
+	}
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		authority = authority[at+1:]
+	}
+	host := authority
+	if strings.HasPrefix(host, "[") {
+		end := strings.IndexByte(host, ']')
+		if end < 0 {
+			return ""
+		}
+		host = host[1:end]
+	} else if colon := strings.LastIndexByte(host, ':'); colon >= 0 {
+		host = host[:colon]
+	}
+	for i := range len(host) {
+		if c := host[i]; c <= ' ' || c == 0x7f || strings.IndexByte(`"<>\^{|}[]`, c) >= 0 {
+			return ""
+		}
+	}
+	return clean(strings.ToLower(host))
+}
+
+// pathOf returns the path of a URL without query and fragment, "/" where the
+// URL has a host and no path. A URL may be relative ("/pricing?a=b").
+func pathOf(url string) (path string, ok bool) {
+	if authority, absolute := authorityOf(url); absolute {
+		url = url[strings.Index(url, "//")+2+len(authority):]
+	} else if !strings.HasPrefix(url, "/") {
+		return "", false
+	}
+	if end := strings.IndexAny(url, "?#"); end >= 0 {
+		url = url[:end]
+	}
+	if url == "" {
+		url = "/"
+	}
+	return url, true
+}
+
+func authorityOf(url string) (authority string, ok bool) {
+	scheme, rest, found := strings.Cut(url, "//")
+	if !found || (scheme != "" && !isScheme(scheme)) {
+		return "", false
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest, true
+}
+
+// isScheme tells whether s is a URL's scheme with its colon (RFC 3986, 3.1).
+func isScheme(s string) bool {
+	name, colon := strings.CutSuffix(s, ":")
+	if !colon || name == "" {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i] | 0x20
+		letter := 'a' <= c && c <= 'z'
+		other := ('0' <= name[i] && name[i] <= '9') || strings.IndexByte("+-.", name[i]) >= 0
+		if !letter && (i == 0 || !other) {
+			return false
+		}
+	}
+	return true
+}

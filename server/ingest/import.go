@@ -1,0 +1,274 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+const (
+	defaultBatch = 5000
+	// maxBatchBytes and maxBatchLines end a batch early: the one where lines are
+	// long, so that memory is bounded by bytes; the other where most lines are
+	// ignored, so that the progress shows and a stop is heard.
+	maxBatchBytes = 8 << 20
+	maxBatchLines = 100_000
+	// maxRejects is how many rejected lines of a file are named.
+	maxRejects = 20
+)
+
+// Options say what Import reads, and where to.
+type Options struct {
+	// Files are read in order; "-" is Stdin. A file that is packed by gzip is
+	// read as what is in it.
+	Files []string
+	Stdin io.Reader
+	// Format is Combined where it is empty.
+	Format Format
+	// IncludeBots keeps the page views of crawlers. It concerns access logs only.
+	IncludeBots bool
+	// Countries finds addresses' countries; nil finds none.
+	Countries *Countries
+	// Write stores a batch, all or nothing, and tells how many of its messages it
+	// had already. The batch is Write's to keep. Calls come one after another, in
+	// the order of the lines.
+	Write func(ctx context.Context, batch []model.Message) (duplicates int, err error)
+	// Batch is the most messages that a call of Write gets; 5,000 where it is zero.
+	Batch int
+	// Progress is a terminal to draw a bar on; nil draws none.
+	Progress io.Writer
+	// Rejects is told of rejected lines, as FILE:LINE: reason; nil is not.
+	Rejects io.Writer
+}
+
+func (o *Options) validate() error {
+	switch {
+	case len(o.Files) == 0:
+		return errors.New("import: no file is given")
+	case o.Write == nil:
+		return errors.New("import: no Write is given")
+	case o.Format != "" && o.Format != Combined && o.Format != Messages:
+		return fmt.Errorf("import: unknown format %q; combined and messages are known", string(o.Format))
+	}
+	stdin := 0
+	for _, name := range o.Files {
+		if name == "-" {
+			stdin++
+		}
+	}
+	if stdin > 1 || (stdin == 1 && o.Stdin == nil) {
+		return errors.New("import: standard input can be read once only")
+	}
+	return nil
+}
+
+// size returns the size of all files, or -1 where it is not known. It fails on
+// the first that can not be read, before anything of another is written.
+func (o *Options) size() (total int64, err error) {
+	known := true
+	for _, name := range o.Files {
+		if name == "-" {
+			known = false
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return 0, err
+		}
+		if info.IsDir() {
+			return 0, fmt.Errorf("%s is a directory", name)
+		}
+		known = known && info.Mode().IsRegular()
+		total += info.Size()
+	}
+	if !known {
+		return -1, nil
+	}
+	return total, nil
+}
+
+// Import reads the files and writes their messages, in batches, while it decodes
+// the next ones. Memory does not grow with the files.
+//
+// An error ends it: a file that can not be read or ends early, one that has not a
+// single line of the format, a failed Write, or the end of ctx. What was read
+// before that is written all the same, unless Write failed or ctx ended, and the
+// summary tells of what was written. Importing the same files again is then safe:
+// message ids do not depend on how far the last attempt came.
+func Import(ctx context.Context, o Options) (Summary, error) {
+	var total Summary
+	if err := o.validate(); err != nil {
+		return total, err
+	}
+	if o.Batch <= 0 {
+		o.Batch = defaultBatch
+	}
+	size, err := o.size()
+	if err != nil {
+		return total, err
+	}
+	decoder, err := NewDecoder(o.Countries)
+	if err != nil {
+		return total, err
+	}
+
+	readCtx, stop := context.WithCancel(ctx)
+	r := &reader{options: &o, decoder: decoder, batches: make(chan batch, 1)}
+	read := make(chan error, 1)
+	go func() {
+		defer close(r.batches)
+		read <- r.readAll(readCtx)
+	}()
+
+	bar := newProgress(o.Progress, size)
+	var writeErr error
+	for b := range r.batches {
+		if writeErr = b.write(ctx, &o); writeErr != nil {
+			break
+		}
+		total.add(b.tally)
+		bar.update(b.bytes, total.Lines)
+	}
+	bar.end()
+	stop()
+	readErr := <-read
+	switch {
+	case ctx.Err() != nil && (writeErr != nil || readErr != nil):
+		return total, fmt.Errorf("import stopped after %d lines: %w", total.Lines, context.Cause(ctx))
+	case writeErr != nil:
+		return total, fmt.Errorf("import failed after %d lines: %w", total.Lines, writeErr)
+	}
+	return total, readErr
+}
+
+// batch is what is written at once, and what the lines that it is made of were.
+type batch struct {
+	messages []model.Message
+	tally    Summary
+	// size is the length of the lines that messages are made of.
+	size int
+	// bytes is how far the files were read.
+	bytes int64
+}
+
+func (b *batch) write(ctx context.Context, o *Options) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(b.messages) > 0 {
+		b.tally.Duplicates, err = o.Write(ctx, b.messages)
+	}
+	return err
+}
+
+// reader decodes files into batches, in its own goroutine.
+type reader struct {
+	options *Options
+	decoder *Decoder
+	batches chan batch
+	next    batch
+	// before is the bytes of the files that are done.
+	before int64
+}
+
+func (r *reader) readAll(ctx context.Context) error {
+	var err error
+	for _, name := range r.options.Files {
+		if err = r.readFile(ctx, name); err != nil {
+			break
+		}
+	}
+	// Also after an error: what was read before it is good.
+	if sendErr := r.send(ctx); err == nil {
+		err = sendErr
+	}
+	return err
+}
+
+func (r *reader) readFile(ctx context.Context, name string) error {
+	s, err := openSource(ctx, name, r.options.Stdin)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	d := &lineDecoder{decoder: r.decoder, format: r.options.Format, includeBots: r.options.IncludeBots, lines: NewLines()}
+	rejects := &rejects{to: r.options.Rejects, file: s.name}
+	defer rejects.end()
+	good := 0
+	for {
+		line, last, err := s.next()
+		switch {
+		case err == io.EOF:
+			r.before += s.read.bytes
+			if good == 0 && rejects.count > 0 {
+				return fmt.Errorf("%s is not %s: none of its lines (%d) is", s.name, r.options.Format.text(), rejects.count)
+			}
+			return nil
+		case err == errTooLong:
+			rejects.add(s.number, err)
+			r.next.tally.count(rejected)
+		case err != nil:
+			return err
+		case isBlank(line):
+		default:
+			message, is, err := d.decode(line, last)
+			r.next.tally.count(is)
+			switch is {
+			case rejected:
+				rejects.add(s.number, err)
+			case kept:
+				r.next.messages = append(r.next.messages, message)
+				r.next.size += len(line)
+			}
+			if is != rejected {
+				good++
+			}
+		}
+		if s.number%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if len(r.next.messages) >= r.options.Batch || r.next.size >= maxBatchBytes || r.next.tally.Lines >= maxBatchLines {
+			r.next.bytes = r.before + s.read.bytes
+			if err := r.send(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (r *reader) send(ctx context.Context) error {
+	if r.next.bytes == 0 {
+		r.next.bytes = r.before
+	}
+	select {
+	case r.batches <- r.next:
+		r.next = batch{messages: make([]model.Message, 0, min(r.options.Batch, defaultBatch))}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// rejects names the first rejected lines of a file, and counts the rest.
+type rejects struct {
+	to    io.Writer
+	file  string
+	count int
+}
+
+func (r *rejects) add(line int, reason error) {
+	r.count++
+	if r.to != nil && r.count <= maxRejects {
+		fmt.Fprintf(r.to, "%s:%d: %v\n", r.file, line, reason)
+	}
+}
+
+func (r *rejects) end() {
+	if more := r.count - maxRejects; r.to != nil && more > 0 {
+		fmt.Fprintf(r.to, "%s: %d more lines were rejected\n", r.file, more)
+	}
+}

@@ -1,0 +1,44 @@
+package ingest
+
+// Summary tells what an import did; as JSON it is the import's last line.
+//
+// Lines = Messages + Rejected + Bots + Ignored. Empty lines are not counted.
+type Summary struct {
+	Lines int `json:"lines"`
+	// Messages were written, or known already: Duplicates counts the latter.
+	Messages   int `json:"messages"`
+	Duplicates int `json:"duplicates"`
+	// Rejected lines are none of the format.
+	Rejected int `json:"rejected"`
+	// Bots are page views left out because crawlers made them.
+	Bots int `json:"bots"`
+	// Ignored lines are well formed and tell of nothing that is counted.
+	Ignored int `json:"ignored"`
+	// Visitors and Sessions are the site's after the import. Import leaves them to
+	// its caller.
+	Visitors int `json:"visitors"`
+	Sessions int `json:"sessions"`
+}
+
+func (s *Summary) count(is fate) {
+	s.Lines++
+	switch is {
+	case kept:
+		s.Messages++
+	case ignored:
+		s.Ignored++
+	case bot:
+		s.Bots++
+	case rejected:
+		s.Rejected++
+	}
+}
+
+func (s *Summary) add(other Summary) {
+	s.Lines += other.Lines
+	s.Messages += other.Messages
+	s.Duplicates += other.Duplicates
+	s.Rejected += other.Rejected
+	s.Bots += other.Bots
+	s.Ignored += other.Ignored
+}
