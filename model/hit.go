@@ -64,24 +64,30 @@ type Hit struct {
 // for unknown, or for none.
 type Origin struct {
 	// IP is an address in its canonical text form.
-	IP string
+	IP string `json:"ip,omitempty"`
 	// Country is ISO 3166-1 alpha-2, in upper case.
-	Country string
+	Country string `json:"country,omitempty"`
 	// Referrer is the host of the referring page, in lower case without a port;
 	// empty when the visitor came directly.
-	Referrer string
+	Referrer string `json:"referrer,omitempty"`
 	// EntryPage is the path of the page on which the hit happened.
-	EntryPage string
-	Browser   string
-	OS        string
-	Device    Device
+	EntryPage string `json:"entryPage,omitempty"`
+	Browser   string `json:"browser,omitempty"`
+	OS        string `json:"os,omitempty"`
+	Device    Device `json:"device,omitempty"`
 	// Language is a BCP 47 tag in lower case.
-	Language string
-	UTM      UTM
+	Language string `json:"language,omitempty"`
+	UTM      UTM    `json:"utm,omitzero"`
 }
 
 // UTM holds the campaign parameters of a link.
-type UTM struct{ Source, Medium, Campaign, Term, Content string }
+type UTM struct {
+	Source   string `json:"source,omitempty"`
+	Medium   string `json:"medium,omitempty"`
+	Campaign string `json:"campaign,omitempty"`
+	Term     string `json:"term,omitempty"`
+	Content  string `json:"content,omitempty"`
+}
 
 // Device is a kind of device.
 type Device string

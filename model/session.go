@@ -65,7 +65,7 @@ func (s *Session) Event(name string) (EventSum, bool) {
 	return EventSum{}, false
 }
 
-// Visit is a session together with the hits it is made of, in order of time.
+// Visit is a session together with hits of it, in order of time.
 type Visit struct {
 	Session Session
 	Hits    []Hit
@@ -76,25 +76,43 @@ type Visit struct {
 // neighbours are more than SessionGap apart. A message id counts once. The order
 // of hits does not matter; hits is reordered.
 func Fold(hits []Hit) []Visit {
+	visits, _ := Continue(nil, hits)
+	return visits
+}
+
+// Continue folds hits onto sessions that their visitor has already: the result
+// is what Fold would make of all hits together, with the hits given here alone.
+// It can do so while every hit is later than the sessions of its key; otherwise
+// ok is false, and the sessions' hits must be folded again from the start. The
+// sessions are ordered by start, and are not changed.
+func Continue(sessions []Session, hits []Hit) (visits []Visit, ok bool) {
 	slices.SortFunc(hits, compareHits)
-	var visits []Visit
-	byKey := map[string]int{}
+	open := map[string]int{} // the visit that a key's next hit may join
+	for i, session := range sessions {
+		session.Pages, session.Tags = slices.Clone(session.Pages), slices.Clone(session.Tags)
+		session.Events, session.Properties = slices.Clone(session.Events), maps.Clone(session.Properties)
+		visits = append(visits, Visit{Session: session})
+		open[session.Key] = i
+	}
 	seen := make(map[MessageID]bool, len(hits))
 	for _, hit := range hits {
 		if seen[hit.ID] {
 			continue
 		}
 		seen[hit.ID] = true
-		at, open := byKey[hit.SessionKey]
-		if !open || (hit.SessionKey == "" && hit.At-visits[at].Session.End > SessionGap) {
+		at, found := open[hit.SessionKey]
+		if found && at < len(sessions) && hit.At <= sessions[at].End {
+			return nil, false
+		}
+		if !found || (hit.SessionKey == "" && hit.At-visits[at].Session.End > SessionGap) {
 			at = len(visits)
-			byKey[hit.SessionKey] = at
+			open[hit.SessionKey] = at
 			visits = append(visits, Visit{})
 		}
 		visits[at].Session.Add(hit)
 		visits[at].Hits = append(visits[at].Hits, hit)
 	}
-	return visits
+	return visits, true
 }
 
 // Add takes in a hit that is no earlier than any the session has; the first one

@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Bucket is the sessions of one site that started on one UTC day.
+type Bucket struct {
+	bun.BaseModel `bun:"table:buckets,alias:buckets"`
+
+	ID     int64 `bun:",pk,autoincrement"`
+	SiteID int64
+	Day    model.Day
+	// Sessions is how many ordinals were handed out, given up ones among them.
+	Sessions int32
+	// Revision is that of the newest write. Revisions commit in their order.
+	Revision int64
+}
+
+// Buckets returns the site's buckets that may hold sessions of the range, the
+// oldest first.
+func (s *Store) Buckets(ctx context.Context, site int64, in model.Range) (buckets []Bucket, err error) {
+	defer wrap(&err, "buckets of site %d", site)
+	first, last := in.Days()
+	err = s.db.NewSelect().Model(&buckets).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Order("day").Scan(ctx)
+	return buckets, err
+}
+
+// Totals are what a site holds altogether.
+type Totals struct{ Visitors, Sessions int }
+
+// Totals counts the site's visitors and sessions.
+func (s *Store) Totals(ctx context.Context, site int64) (totals Totals, err error) {
+	defer wrap(&err, "totals of site %d", site)
+	buckets := s.db.NewSelect().Table("buckets").Column("id").Where("site_id = ?", site)
+	err = s.db.NewSelect().Table("sessions").ColumnExpr("COUNT(DISTINCT visitor_id), COUNT(*)").
+		Where("bucket_id IN (?) AND visitor_id <> 0", buckets).Scan(ctx, &totals.Visitors, &totals.Sessions)
+	return totals, err
+}
+
+// IsEmpty tells whether the database has no site.
+func (s *Store) IsEmpty(ctx context.Context) (empty bool, err error) {
+	defer wrap(&err, "is the database empty")
+	exists, err := s.db.NewSelect().Table("sites").Exists(ctx)
+	return !exists, err
+}

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Page is a part of a list in the order of ids. A Limit of 0 is no limit.
+type Page struct {
+	// After is the id that the page begins behind; 0 for the first page.
+	After int64
+	Limit int
+}
+
+func (p Page) apply(query *bun.SelectQuery) *bun.SelectQuery {
+	query = query.Order("id")
+	if p.After > 0 {
+		query = query.Where("id > ?", p.After)
+	}
+	if p.Limit > 0 {
+		query = query.Limit(int64(p.Limit))
+	}
+	return query
+}
+
+// searchText is what searches look in: the folded texts, a line each.
+func searchText(texts ...string) string {
+	return fold(strings.Join(texts, "\n"))
+}
+
+// fold removes what a search pays no regard to. It is done here rather than by
+// the database, whose idea of case ends at ASCII or depends on its locale.
+func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
+
+// matching keeps the rows whose search text contains the searched one.
+func matching(query *bun.SelectQuery, search string) *bun.SelectQuery {
+	if search == "" {
+		return query
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(fold(search))
+	return query.Where(`search_text LIKE ? ESCAPE '\'`, "%"+escaped+"%")
+}
+
+func encodeFilters(filters []model.FilterSpec) (string, error) {
+	if filters == nil {
+		filters = []model.FilterSpec{}
+	}
+	text, err := json.Marshal(filters)
+	return string(text), err
+}
+
+func decodeFilters(text string) (filters []model.FilterSpec, err error) {
+	if err := json.Unmarshal([]byte(text), &filters); err != nil {
+		return nil, fmt.Errorf("stored filters: %w", err)
+	}
+	return filters, nil
+}
+
+func fromMillis(ms int64) time.Time { return model.Millis(ms).Time() }

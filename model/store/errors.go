@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// errUnique is what a violated unique constraint becomes; the methods that can
+// meet one say in words what is taken.
+var errUnique = errors.New("unique constraint violated")
+
+// errForeign is what a missing parent row becomes.
+var errForeign = errors.New("foreign key constraint violated")
+
+// sortError turns a driver's error into one that says what can be done about it.
+// It is the only place that knows the drivers' codes.
+func sortError(err error) error {
+	if err == nil || model.CodeOf(err) != model.Internal || errors.Is(err, errUnique) || errors.Is(err, errForeign) {
+		return err
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return sortPostgreSQL(e, err)
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return sortSQLite(e, err)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || pgconn.SafeToRetry(err) {
+		return unavailable(err, "the database cannot be reached; try again")
+	}
+	return err
+}
+
+func sortPostgreSQL(e *pgconn.PgError, err error) error {
+	switch e.Code {
+	case "23505":
+		return errors.Join(errUnique, err)
+	case "23503":
+		return errors.Join(errForeign, err)
+	case "25006":
+		return unavailable(err, "the database is read-only: nothing was changed; point --database at a server that takes writes")
+	case "53100":
+		return unavailable(err, "the database's disk is full: nothing was changed; make room and try again")
+	case "42501":
+		return unavailable(err, "the database refuses this to its user (%s); grant it the rights", e.Message)
+	case "28P01", "28000":
+		return unavailable(err, "the database refuses the user or the password of --database")
+	case "3D000":
+		return unavailable(err, "the database that --database names does not exist; create it first")
+	}
+	switch e.Code[:2] {
+	case "08", "53", "57", "58":
+		return unavailable(err, "the database is not available (%s); try again", e.Message)
+	}
+	return err
+}
+
+func sortSQLite(e *sqlite.Error, err error) error {
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return errors.Join(errUnique, err)
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return errors.Join(errForeign, err)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_READONLY:
+		return unavailable(err, "the database file is read-only: nothing was changed; give the program the right to write it and its folder")
+	case sqlite3.SQLITE_FULL:
+		return unavailable(err, "the disk is full: nothing was changed; make room and try again")
+	case sqlite3.SQLITE_BUSY:
+		return unavailable(err, "another process keeps the database file locked; try again")
+	case sqlite3.SQLITE_CANTOPEN:
+		return unavailable(err, "the database file cannot be opened; check its path and rights")
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return unavailable(err, "the database file is damaged or is no SQLite database")
+	case sqlite3.SQLITE_IOERR:
+		return unavailable(err, "the database file cannot be read or written; check the disk")
+	}
+	return err
+}
+
+func unavailable(cause error, format string, args ...any) error {
+	e := model.Errorf(model.Unavailable, format, args...)
+	e.Cause = cause
+	return e
+}
+
+// isRetryable tells whether the database itself asks to run a transaction again.
+func isRetryable(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40P01" || e.Code == "40001")
+}

@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type goalRow struct {
+	bun.BaseModel `bun:"table:goals,alias:goals"`
+
+	ID          int64 `bun:",pk,autoincrement"`
+	SiteID      int64
+	Key         string
+	Name        string
+	Description string
+	Filters     string
+	ValueEvent  string
+	Archived    bool
+	SearchText  string
+	CreatedAt   int64
+	UpdatedAt   int64
+}
+
+func goalRowOf(goal *model.Goal) (*goalRow, error) {
+	filters, err := encodeFilters(goal.Filters)
+	return &goalRow{
+		ID: goal.ID, SiteID: goal.SiteID, Key: goal.Key, Name: goal.Name, Description: goal.Description,
+		Filters: filters, ValueEvent: goal.ValueEvent, Archived: goal.Archived,
+		SearchText: searchText(goal.Name, goal.Key, goal.Description),
+		CreatedAt:  goal.CreatedAt.UnixMilli(), UpdatedAt: goal.UpdatedAt.UnixMilli(),
+	}, err
+}
+
+func (row *goalRow) goal() (*model.Goal, error) {
+	filters, err := decodeFilters(row.Filters)
+	return &model.Goal{
+		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description,
+		Filters: filters, ValueEvent: row.ValueEvent, Archived: row.Archived,
+		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
+	}, err
+}
+
+func goalsOf(rows []goalRow) ([]model.Goal, error) {
+	goals := make([]model.Goal, len(rows))
+	for i := range rows {
+		goal, err := rows[i].goal()
+		if err != nil {
+			return nil, err
+		}
+		goals[i] = *goal
+	}
+	return goals, nil
+}
+
+// GoalQuery asks for goals of a site.
+type GoalQuery struct {
+	Site int64
+	// Search is part of the name, the key or the description, without regard to
+	// case; empty for all.
+	Search string
+	// Archived keeps those that are archived, or are not; nil for all.
+	Archived *bool
+}
+
+func (q GoalQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
+	query = matching(query.Where("site_id = ?", q.Site), q.Search)
+	if q.Archived != nil {
+		query = query.Where("archived = ?", *q.Archived)
+	}
+	return query
+}
+
+// Goals returns a page of the goals that the query asks for, the oldest first.
+func (s *Store) Goals(ctx context.Context, q GoalQuery, page Page) (goals []model.Goal, err error) {
+	defer wrap(&err, "goals of site %d", q.Site)
+	var rows []goalRow
+	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return goalsOf(rows)
+}
+
+// CountGoals returns how many goals the query asks for.
+func (s *Store) CountGoals(ctx context.Context, q GoalQuery) (n int, err error) {
+	defer wrap(&err, "count goals of site %d", q.Site)
+	count, err := q.apply(s.db.NewSelect().Model((*goalRow)(nil))).Count(ctx)
+	return int(count), err
+}
+
+// GoalsByID returns those of the goals that exist, in no order.
+func (s *Store) GoalsByID(ctx context.Context, ids []int64) (goals []model.Goal, err error) {
+	defer wrap(&err, "%d goals by id", len(ids))
+	var rows []goalRow
+	if err := s.db.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return goalsOf(rows)
+}
+
+// Goal returns a goal by its id, or NotFound.
+func (s *Store) Goal(ctx context.Context, id int64) (goal *model.Goal, err error) {
+	defer wrap(&err, "goal %d", id)
+	return s.goal(ctx, s.db, id, "")
+}
+
+func (s *Store) goal(ctx context.Context, db bun.IDB, id int64, lock string) (*model.Goal, error) {
+	var row goalRow
+	query := db.NewSelect().Model(&row).Where("id = ?", id)
+	if lock != "" {
+		query = query.For(lock)
+	}
+	if err := query.Scan(ctx); err != nil {
+		return nil, notFound(err, "goal", id)
+	}
+	return row.goal()
+}
+
+// GoalByKey returns the site's goal of that key, or NotFound.
+func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *model.Goal, err error) {
+	defer wrap(&err, "goal %.40q of site %d", key, site)
+	var row goalRow
+	err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, model.Errorf(model.NotFound, "the site has no goal of this key")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return row.goal()
+}
+
+// CreateGoal keeps a new goal and sets its ID and times. A key that the site has
+// already is a Conflict.
+func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
+	defer wrap(&err, "create goal %.40q", goal.Key)
+	if err := goal.Validate(); err != nil {
+		return err
+	}
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		if _, err := s.site(ctx, tx, goal.SiteID, ""); err != nil {
+			return err
+		}
+		return s.insertGoal(ctx, tx, goal)
+	})
+}
+
+func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) error {
+	goal.CreatedAt = model.MillisOf(s.now()).Time()
+	goal.UpdatedAt = goal.CreatedAt
+	row, err := goalRowOf(goal)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
+		if err = sortError(err); errors.Is(err, errUnique) {
+			e := model.Errorf(model.Conflict, "the site has a goal of the key %q already; choose another key", goal.Key)
+			e.Field, e.Cause = "key", err
+			return e
+		}
+		return err
+	}
+	goal.ID = row.ID
+	return nil
+}
+
+// UpdateGoal lets change change the goal and keeps what it leaves. Where change
+// or the check of its result fails, nothing is changed. The key stays.
+func (s *Store) UpdateGoal(ctx context.Context, id int64, change func(*model.Goal) error) (goal *model.Goal, err error) {
+	defer wrap(&err, "update goal %d", id)
+	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+		if goal, err = s.goal(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return err
+		}
+		if err := change(goal); err != nil {
+			return err
+		}
+		if err := goal.Validate(); err != nil {
+			return err
+		}
+		goal.UpdatedAt = model.MillisOf(s.now()).Time()
+		row, err := goalRowOf(goal)
+		if err != nil {
+			return err
+		}
+		_, err = tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx)
+		return err
+	})
+	return goal, err
+}
+
+// DeleteGoal erases a goal, and the segment that it was converted from.
+func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
+	defer wrap(&err, "delete goal %d", id)
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		if _, err := s.goal(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return err
+		}
+		_, err := tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
+		return err
+	})
+}
+
+// ConvertSegmentToGoal puts a goal in a segment's place: one of the segment's
+// filters and, where goal leaves them empty, of its name and of a key made from
+// that name. The segment is out of sight until the goal is converted back.
+func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal) (err error) {
+	defer wrap(&err, "convert segment %d to a goal", segmentID)
+	given := *goal
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		*goal = given
+		segment, err := s.segment(ctx, tx, segmentID, s.dialect.rowLock)
+		if err != nil {
+			return err
+		}
+		goal.SiteID, goal.Filters = segment.SiteID, segment.Filters
+		if goal.Name == "" {
+			goal.Name = segment.Name
+		}
+		if goal.Key == "" {
+			if goal.Key, err = freeKey(ctx, tx, segment.SiteID, model.Slug(segment.Name)); err != nil {
+				return err
+			}
+		}
+		if err := goal.Validate(); err != nil {
+			return err
+		}
+		if err := s.insertGoal(ctx, tx, goal); err != nil {
+			return err
+		}
+		_, err = tx.NewUpdate().Table("segments").Set("goal_id = ?", goal.ID).Where("id = ?", segmentID).Exec(ctx)
+		return err
+	})
+}
+
+// freeKey returns the slug, or the first of slug-2, slug-3, … that the site has
+// no goal of.
+func freeKey(ctx context.Context, tx bun.Tx, site int64, slug string) (string, error) {
+	key := slug
+	for n := 2; ; n++ {
+		taken, err := tx.NewSelect().Table("goals").Where("site_id = ? AND key = ?", site, key).Exists(ctx)
+		if err != nil || !taken {
+			return key, err
+		}
+		suffix := fmt.Sprintf("-%d", n)
+		runes := []rune(slug)
+		key = string(runes[:min(len(runes), model.MaxKey-len(suffix))]) + suffix
+	}
+}
+
+// ConvertGoalToSegment takes the goal away and puts a segment of its filters in
+// its place: the segment that it was converted from, with its id, its name and
+// whether it is active, or else a new active one of the goal's name.
+func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment *model.Segment, err error) {
+	defer wrap(&err, "convert goal %d to a segment", goalID)
+	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+		goal, err := s.goal(ctx, tx, goalID, s.dialect.rowLock)
+		if err != nil {
+			return err
+		}
+		var row segmentRow
+		err = tx.NewSelect().Model(&row).Where("goal_id = ?", goalID).Scan(ctx)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			segment = &model.Segment{SiteID: goal.SiteID, Name: goal.Name, Filters: goal.Filters, Active: true}
+			if err := s.insertSegment(ctx, tx, segment); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		default:
+			if segment, err = row.segment(); err != nil {
+				return err
+			}
+			segment.Filters = goal.Filters
+			segment.UpdatedAt = model.MillisOf(s.now()).Time()
+			restored, err := segmentRowOf(segment)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.NewUpdate().Model(restored).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
+				return err
+			}
+		}
+		_, err = tx.NewDelete().Table("goals").Where("id = ?", goalID).Exec(ctx)
+		return err
+	})
+	return segment, err
+}

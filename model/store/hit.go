@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type hitRow struct {
+	bun.BaseModel `bun:"table:hits,alias:hits"`
+
+	BucketID   int64 `bun:",pk"`
+	Ordinal    int32 `bun:",pk"`
+	At         int64 `bun:",pk"`
+	IDHigh     int64 `bun:",pk"`
+	IDLow      int64 `bun:",pk"`
+	Kind       model.HitKind
+	Name       string
+	Value      sql.NullFloat64
+	Tags       string
+	Properties string
+	Origin     string
+}
+
+var hitColumns = []string{"bucket_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
+
+func (r *hitRow) values() []any {
+	return []any{r.BucketID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}
+}
+
+func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, error) {
+	high, low := halves(hit.ID)
+	row := hitRow{
+		BucketID: session.Bucket, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
+		Kind: hit.Kind, Name: hit.Name, Value: sql.NullFloat64{Float64: hit.Value, Valid: hit.HasValue},
+	}
+	if err := encodeJSON(&row.Tags, len(hit.Tags), hit.Tags); err != nil {
+		return hitRow{}, err
+	}
+	if err := encodeJSON(&row.Properties, len(hit.Properties), hit.Properties); err != nil {
+		return hitRow{}, err
+	}
+	if first && hit.Origin != (model.Origin{}) {
+		// A hit that does not begin its session never will: hits are only added.
+		if err := encodeJSON(&row.Origin, 1, hit.Origin); err != nil {
+			return hitRow{}, err
+		}
+	}
+	return row, nil
+}
+
+func (r *hitRow) hit() (model.Hit, error) {
+	hit := model.Hit{
+		ID: joined(r.IDHigh, r.IDLow), At: model.Millis(r.At), Kind: r.Kind, Name: r.Name,
+		Value: r.Value.Float64, HasValue: r.Value.Valid,
+	}
+	err := errors.Join(decodeJSON(r.Tags, &hit.Tags), decodeJSON(r.Properties, &hit.Properties), decodeJSON(r.Origin, &hit.Origin))
+	if err != nil {
+		return model.Hit{}, fmt.Errorf("hit of session %d/%d: %w", r.BucketID, r.Ordinal, err)
+	}
+	return hit, nil
+}
+
+func halves(id model.MessageID) (high, low int64) {
+	return int64(binary.BigEndian.Uint64(id[:8])), int64(binary.BigEndian.Uint64(id[8:]))
+}
+
+func joined(high, low int64) (id model.MessageID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(high))
+	binary.BigEndian.PutUint64(id[8:], uint64(low))
+	return id
+}
+
+// hitsOf returns the hits of sessions, by session.
+func hitsOf(ctx context.Context, db bun.IDB, sessions []model.Session) (map[model.SessionID][]model.Hit, error) {
+	hits := make(map[model.SessionID][]model.Hit, len(sessions))
+	const chunk = 500
+	for len(sessions) > 0 {
+		n := min(chunk, len(sessions))
+		byID := make(map[model.SessionID]*model.Session, n)
+		var keys strings.Builder
+		for i, session := range sessions[:n] {
+			byID[session.ID] = &sessions[i]
+			if i > 0 {
+				keys.WriteString(", ")
+			}
+			fmt.Fprintf(&keys, "(%d, %d)", session.ID.Bucket, session.ID.Ordinal)
+		}
+		var rows []hitRow
+		if err := db.NewSelect().Model(&rows).Where("(bucket_id, ordinal) IN (VALUES ?)", bun.Safe(keys.String())).Scan(ctx); err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			hit, err := rows[i].hit()
+			if err != nil {
+				return nil, err
+			}
+			id := model.SessionID{Bucket: rows[i].BucketID, Ordinal: rows[i].Ordinal}
+			hit.Visitor, hit.SessionKey = byID[id].VisitorKey, byID[id].Key
+			hits[id] = append(hits[id], hit)
+		}
+		sessions = sessions[n:]
+	}
+	return hits, nil
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type segmentRow struct {
+	bun.BaseModel `bun:"table:segments,alias:segments"`
+
+	ID         int64 `bun:",pk,autoincrement"`
+	SiteID     int64
+	GoalID     *int64
+	Name       string
+	Filters    string
+	Active     bool
+	SearchText string
+	CreatedAt  int64
+	UpdatedAt  int64
+}
+
+func segmentRowOf(segment *model.Segment) (*segmentRow, error) {
+	filters, err := encodeFilters(segment.Filters)
+	return &segmentRow{
+		ID: segment.ID, SiteID: segment.SiteID, Name: segment.Name, Filters: filters, Active: segment.Active,
+		SearchText: searchText(segment.Name),
+		CreatedAt:  segment.CreatedAt.UnixMilli(), UpdatedAt: segment.UpdatedAt.UnixMilli(),
+	}, err
+}
+
+func (row *segmentRow) segment() (*model.Segment, error) {
+	filters, err := decodeFilters(row.Filters)
+	return &model.Segment{
+		ID: row.ID, SiteID: row.SiteID, Name: row.Name, Filters: filters, Active: row.Active,
+		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
+	}, err
+}
+
+func segmentsOf(rows []segmentRow) ([]model.Segment, error) {
+	segments := make([]model.Segment, len(rows))
+	for i := range rows {
+		segment, err := rows[i].segment()
+		if err != nil {
+			return nil, err
+		}
+		segments[i] = *segment
+	}
+	return segments, nil
+}
+
+// SegmentQuery asks for segments of a site.
+type SegmentQuery struct {
+	Site int64
+	// Search is part of the name, without regard to case; empty for all.
+	Search string
+	// Active keeps those that are active, or are not; nil for all.
+	Active *bool
+}
+
+func (q SegmentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
+	query = matching(query.Where("site_id = ? AND goal_id IS NULL", q.Site), q.Search)
+	if q.Active != nil {
+		query = query.Where("active = ?", *q.Active)
+	}
+	return query
+}
+
+// Segments returns a page of the segments that the query asks for, the oldest first.
+func (s *Store) Segments(ctx context.Context, q SegmentQuery, page Page) (segments []model.Segment, err error) {
+	defer wrap(&err, "segments of site %d", q.Site)
+	var rows []segmentRow
+	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return segmentsOf(rows)
+}
+
+// CountSegments returns how many segments the query asks for.
+func (s *Store) CountSegments(ctx context.Context, q SegmentQuery) (n int, err error) {
+	defer wrap(&err, "count segments of site %d", q.Site)
+	count, err := q.apply(s.db.NewSelect().Model((*segmentRow)(nil))).Count(ctx)
+	return int(count), err
+}
+
+// SegmentsByID returns those of the segments that exist, in no order.
+func (s *Store) SegmentsByID(ctx context.Context, ids []int64) (segments []model.Segment, err error) {
+	defer wrap(&err, "%d segments by id", len(ids))
+	var rows []segmentRow
+	if err := s.db.NewSelect().Model(&rows).Where("id IN (?) AND goal_id IS NULL", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return segmentsOf(rows)
+}
+
+// Segment returns a segment by its id, or NotFound.
+func (s *Store) Segment(ctx context.Context, id int64) (segment *model.Segment, err error) {
+	defer wrap(&err, "segment %d", id)
+	return s.segment(ctx, s.db, id, "")
+}
+
+func (s *Store) segment(ctx context.Context, db bun.IDB, id int64, lock string) (*model.Segment, error) {
+	var row segmentRow
+	query := db.NewSelect().Model(&row).Where("id = ? AND goal_id IS NULL", id)
+	if lock != "" {
+		query = query.For(lock)
+	}
+	if err := query.Scan(ctx); err != nil {
+		return nil, notFound(err, "segment", id)
+	}
+	return row.segment()
+}
+
+// CreateSegment keeps a new segment and sets its ID and times.
+func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err error) {
+	defer wrap(&err, "create segment %.40q", segment.Name)
+	if err := segment.Validate(); err != nil {
+		return err
+	}
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		if _, err := s.site(ctx, tx, segment.SiteID, ""); err != nil {
+			return err
+		}
+		return s.insertSegment(ctx, tx, segment)
+	})
+}
+
+func (s *Store) insertSegment(ctx context.Context, tx bun.Tx, segment *model.Segment) error {
+	segment.CreatedAt = model.MillisOf(s.now()).Time()
+	segment.UpdatedAt = segment.CreatedAt
+	row, err := segmentRowOf(segment)
+	if err != nil {
+		return err
+	}
+	_, err = tx.NewInsert().Model(row).Exec(ctx)
+	segment.ID = row.ID
+	return err
+}
+
+// UpdateSegment lets change change the segment and keeps what it leaves. Where
+// change or the check of its result fails, nothing is changed.
+func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.Segment) error) (segment *model.Segment, err error) {
+	defer wrap(&err, "update segment %d", id)
+	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+		if segment, err = s.segment(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return err
+		}
+		if err := change(segment); err != nil {
+			return err
+		}
+		if err := segment.Validate(); err != nil {
+			return err
+		}
+		segment.UpdatedAt = model.MillisOf(s.now()).Time()
+		row, err := segmentRowOf(segment)
+		if err != nil {
+			return err
+		}
+		_, err = tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx)
+		return err
+	})
+	return segment, err
+}
+
+// DeleteSegment erases a segment.
+func (s *Store) DeleteSegment(ctx context.Context, id int64) (err error) {
+	defer wrap(&err, "delete segment %d", id)
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		if _, err := s.segment(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return err
+		}
+		_, err := tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
+		return err
+	})
+}

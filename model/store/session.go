@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// sessionRow is a session as it is stored. Its zero value, but for the key and
+// the revision, is an ordinal that was given up.
+type sessionRow struct {
+	bun.BaseModel `bun:"table:sessions,alias:sessions"`
+
+	BucketID    int64 `bun:",pk"`
+	Ordinal     int32 `bun:",pk"`
+	Revision    int64
+	VisitorID   int64
+	SessionKey  string
+	FirstVisit  bool
+	StartedAt   int64
+	EndedAt     int64
+	PageViews   int
+	IP          string
+	Country     string
+	Referrer    string
+	EntryPage   string
+	ExitPage    string
+	Browser     string
+	OS          string
+	Device      string
+	Language    string
+	UTMSource   string
+	UTMMedium   string
+	UTMCampaign string
+	UTMTerm     string
+	UTMContent  string
+	Pages       string
+	Tags        string
+	Events      string
+	Properties  string
+}
+
+// sessionColumns are the columns in the order of scanSession and sessionRow.values.
+var sessionColumns = []string{
+	"bucket_id", "ordinal", "revision", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views",
+	"ip", "country", "referrer", "entry_page", "exit_page", "browser", "os", "device", "language",
+	"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "pages", "tags", "events", "properties",
+}
+
+func (r *sessionRow) fields() []any {
+	return []any{
+		&r.BucketID, &r.Ordinal, &r.Revision, &r.VisitorID, &r.SessionKey, &r.FirstVisit, &r.StartedAt, &r.EndedAt, &r.PageViews,
+		&r.IP, &r.Country, &r.Referrer, &r.EntryPage, &r.ExitPage, &r.Browser, &r.OS, &r.Device, &r.Language,
+		&r.UTMSource, &r.UTMMedium, &r.UTMCampaign, &r.UTMTerm, &r.UTMContent, &r.Pages, &r.Tags, &r.Events, &r.Properties,
+	}
+}
+
+func (r *sessionRow) values() []any {
+	return []any{
+		r.BucketID, r.Ordinal, r.Revision, r.VisitorID, r.SessionKey, r.FirstVisit, r.StartedAt, r.EndedAt, r.PageViews,
+		r.IP, r.Country, r.Referrer, r.EntryPage, r.ExitPage, r.Browser, r.OS, r.Device, r.Language,
+		r.UTMSource, r.UTMMedium, r.UTMCampaign, r.UTMTerm, r.UTMContent, r.Pages, r.Tags, r.Events, r.Properties,
+	}
+}
+
+// eventJSON is how a session row holds an event.
+type eventJSON struct {
+	Name   string  `json:"name"`
+	Count  int     `json:"count"`
+	Values int     `json:"values,omitempty"`
+	Sum    float64 `json:"sum,omitempty"`
+}
+
+func sessionRowOf(s *model.Session, revision int64) (sessionRow, error) {
+	row := sessionRow{
+		BucketID: s.ID.Bucket, Ordinal: s.ID.Ordinal, Revision: revision, VisitorID: s.Visitor, SessionKey: s.Key,
+		FirstVisit: s.First, StartedAt: int64(s.Start), EndedAt: int64(s.End), PageViews: s.PageViews,
+		IP: s.IP, Country: s.Country, Referrer: s.Referrer, EntryPage: s.EntryPage, ExitPage: s.ExitPage,
+		Browser: s.Browser, OS: s.OS, Device: string(s.Device), Language: s.Language,
+		UTMSource: s.UTM.Source, UTMMedium: s.UTM.Medium, UTMCampaign: s.UTM.Campaign, UTMTerm: s.UTM.Term, UTMContent: s.UTM.Content,
+	}
+	events := make([]eventJSON, len(s.Events))
+	for i, e := range s.Events {
+		events[i] = eventJSON(e)
+	}
+	for _, column := range []struct {
+		to    *string
+		n     int
+		value any
+	}{
+		{&row.Pages, len(s.Pages), s.Pages},
+		{&row.Tags, len(s.Tags), s.Tags},
+		{&row.Events, len(events), events},
+		{&row.Properties, len(s.Properties), s.Properties},
+	} {
+		if err := encodeJSON(column.to, column.n, column.value); err != nil {
+			return sessionRow{}, err
+		}
+	}
+	return row, nil
+}
+
+func (r *sessionRow) session() (*model.Session, error) {
+	s := &model.Session{
+		ID:      model.SessionID{Bucket: r.BucketID, Ordinal: r.Ordinal},
+		Visitor: r.VisitorID, Key: r.SessionKey, First: r.FirstVisit,
+		Start: model.Millis(r.StartedAt), End: model.Millis(r.EndedAt), PageViews: r.PageViews, ExitPage: r.ExitPage,
+		Origin: model.Origin{
+			IP: r.IP, Country: r.Country, Referrer: r.Referrer, EntryPage: r.EntryPage, Browser: r.Browser, OS: r.OS,
+			Device: model.Device(r.Device), Language: r.Language,
+			UTM: model.UTM{Source: r.UTMSource, Medium: r.UTMMedium, Campaign: r.UTMCampaign, Term: r.UTMTerm, Content: r.UTMContent},
+		},
+	}
+	var events []eventJSON
+	for _, column := range []struct {
+		name, text string
+		to         any
+	}{
+		{"pages", r.Pages, &s.Pages},
+		{"tags", r.Tags, &s.Tags},
+		{"events", r.Events, &events},
+		{"properties", r.Properties, &s.Properties},
+	} {
+		if err := decodeJSON(column.text, column.to); err != nil {
+			return nil, fmt.Errorf("session %d/%d: %s: %w", r.BucketID, r.Ordinal, column.name, err)
+		}
+	}
+	for _, e := range events {
+		s.Events = append(s.Events, model.EventSum(e))
+	}
+	return s, nil
+}
+
+// encodeJSON writes value as JSON, or nothing where it has no elements.
+func encodeJSON(to *string, elements int, value any) error {
+	if elements == 0 {
+		*to = ""
+		return nil
+	}
+	text, err := json.Marshal(value)
+	*to = string(text)
+	return err
+}
+
+func decodeJSON(text string, to any) error {
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), to)
+}
+
+// EachSession calls do with every session of a bucket, in the order of the
+// ordinals, and stops at its first error. VisitorKey is set where withKeys is.
+// What do is given is its own to keep.
+func (s *Store) EachSession(ctx context.Context, bucket int64, withKeys bool, do func(*model.Session) error) (err error) {
+	defer wrap(&err, "sessions of bucket %d", bucket)
+	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ? AND visitor_id <> 0", bucket).Order("ordinal")
+	for _, column := range sessionColumns {
+		query = query.ColumnExpr("sessions.?", bun.Ident(column))
+	}
+	if withKeys {
+		query = query.ColumnExpr("visitors.visitor").Join("JOIN visitors ON visitors.id = sessions.visitor_id")
+	}
+	return eachSession(ctx, query, withKeys, do)
+}
+
+func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
+	rows, err := query.Rows(ctx)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	return scanSessions(rows, withKeys, do)
+}
+
+func scanSessions(rows *sql.Rows, withKeys bool, do func(*model.Session) error) error {
+	var row sessionRow
+	var key string
+	fields := row.fields()
+	if withKeys {
+		fields = append(fields, &key)
+	}
+	for rows.Next() {
+		if err := rows.Scan(fields...); err != nil {
+			return err
+		}
+		session, err := row.session()
+		if err != nil {
+			return err
+		}
+		session.VisitorKey = key
+		if err := do(session); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Session returns a session by its id, or NotFound.
+func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model.Session, err error) {
+	defer wrap(&err, "session %d/%d", id.Bucket, id.Ordinal)
+	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ? AND ordinal = ? AND visitor_id <> 0", id.Bucket, id.Ordinal).
+		Join("JOIN visitors ON visitors.id = sessions.visitor_id")
+	for _, column := range sessionColumns {
+		query = query.ColumnExpr("sessions.?", bun.Ident(column))
+	}
+	err = eachSession(ctx, query.ColumnExpr("visitors.visitor"), true, func(found *model.Session) error {
+		session = found
+		return nil
+	})
+	if err == nil && session == nil {
+		return nil, model.Errorf(model.NotFound, "there is no session with this id")
+	}
+	return session, err
+}

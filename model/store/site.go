@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type siteRow struct {
+	bun.BaseModel `bun:"table:sites,alias:sites"`
+
+	ID       int64 `bun:",pk,autoincrement"`
+	Name     string
+	Timezone string
+}
+
+type domainRow struct {
+	bun.BaseModel `bun:"table:site_domains,alias:site_domains"`
+
+	Domain   string `bun:",pk"`
+	SiteID   int64
+	Position int
+}
+
+// CreateSite keeps a new site and the active segment All that every site starts
+// with, and sets its ID. A domain that another site has is a Conflict.
+func (s *Store) CreateSite(ctx context.Context, site *model.Site) (err error) {
+	defer wrap(&err, "create site %q", site.Name)
+	if err := site.Validate(); err != nil {
+		return err
+	}
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		row := siteRow{Name: site.Name, Timezone: site.Timezone}
+		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+			return err
+		}
+		site.ID = row.ID
+		if err := insertDomains(ctx, tx, site); err != nil {
+			return err
+		}
+		all := model.AllSegment(site.ID)
+		return s.insertSegment(ctx, tx, &all)
+	})
+}
+
+func insertDomains(ctx context.Context, tx bun.Tx, site *model.Site) error {
+	if len(site.Domains) == 0 {
+		return nil
+	}
+	rows := make([]domainRow, len(site.Domains))
+	for i, domain := range site.Domains {
+		rows[i] = domainRow{Domain: domain, SiteID: site.ID, Position: i}
+	}
+	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
+	if err = sortError(err); errors.Is(err, errUnique) {
+		e := model.Errorf(model.Conflict, "one of the domains belongs to another site; a domain is one site's")
+		e.Field, e.Cause = "domains", err
+		return e
+	}
+	return err
+}
+
+// UpdateSite lets change change the site and keeps what it leaves. Where change
+// or the check of its result fails, nothing is changed.
+func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Site) error) (site *model.Site, err error) {
+	defer wrap(&err, "update site %d", id)
+	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+		if site, err = s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return err
+		}
+		if err := change(site); err != nil {
+			return err
+		}
+		if err := site.Validate(); err != nil {
+			return err
+		}
+		row := siteRow{ID: id, Name: site.Name, Timezone: site.Timezone}
+		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.NewDelete().Table("site_domains").Where("site_id = ?", id).Exec(ctx); err != nil {
+			return err
+		}
+		return insertDomains(ctx, tx, site)
+	})
+	return site, err
+}
+
+// DeleteSite erases the site with its definitions, sessions and hits.
+func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
+	defer wrap(&err, "delete site %d", id)
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		// The row lock keeps writers out: their first bucket waits for it.
+		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return err
+		}
+		buckets := tx.NewSelect().Table("buckets").Column("id").Where("site_id = ?", id)
+		for _, table := range []string{"hits", "sessions"} {
+			if _, err := tx.NewDelete().Table(table).Where("bucket_id IN (?)", buckets).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		for _, table := range []string{"events", "messages", "visitor_links", "visitors"} {
+			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		_, err := tx.NewDelete().Table("sites").Where("id = ?", id).Exec(ctx)
+		return err
+	})
+}
+
+// Site returns a site by its id, or NotFound.
+func (s *Store) Site(ctx context.Context, id int64) (site *model.Site, err error) {
+	defer wrap(&err, "site %d", id)
+	return s.site(ctx, s.db, id, "")
+}
+
+func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*model.Site, error) {
+	query := db.NewSelect().Model((*siteRow)(nil)).Where("id = ?", id)
+	if lock != "" {
+		query = query.For(lock)
+	}
+	var row siteRow
+	if err := query.Scan(ctx, &row); err != nil {
+		return nil, notFound(err, "site", id)
+	}
+	sites, err := withDomains(ctx, db, []siteRow{row})
+	if err != nil {
+		return nil, err
+	}
+	return &sites[0], nil
+}
+
+// SiteByDomain returns the site that a domain belongs to, or NotFound.
+func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Site, err error) {
+	defer wrap(&err, "site of domain %q", domain)
+	var row domainRow
+	err = s.db.NewSelect().Model(&row).Where("domain = ?", domain).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, model.Errorf(model.NotFound, "no site has the domain %q", domain)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.site(ctx, s.db, row.SiteID, "")
+}
+
+// Sites returns all sites, the oldest first.
+func (s *Store) Sites(ctx context.Context) (sites []model.Site, err error) {
+	defer wrap(&err, "sites")
+	var rows []siteRow
+	if err := s.db.NewSelect().Model(&rows).Order("id").Scan(ctx); err != nil {
+		return nil, err
+	}
+	return withDomains(ctx, s.db, rows)
+}
+
+// SitesByID returns those of the sites that exist, in no order.
+func (s *Store) SitesByID(ctx context.Context, ids []int64) (sites []model.Site, err error) {
+	defer wrap(&err, "%d sites by id", len(ids))
+	var rows []siteRow
+	if err := s.db.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return withDomains(ctx, s.db, rows)
+}
+
+func withDomains(ctx context.Context, db bun.IDB, rows []siteRow) ([]model.Site, error) {
+	sites := make([]model.Site, len(rows))
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		sites[i] = model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Domains: []string{}}
+		ids[i] = row.ID
+	}
+	if len(ids) == 0 {
+		return sites, nil
+	}
+	var domains []domainRow
+	if err := db.NewSelect().Model(&domains).Where("site_id IN (?)", bun.List(ids)).Order("site_id", "position").Scan(ctx); err != nil {
+		return nil, err
+	}
+	for _, domain := range domains {
+		at := slices.Index(ids, domain.SiteID)
+		sites[at].Domains = append(sites[at].Domains, domain.Domain)
+	}
+	return sites, nil
+}
+
+// notFound turns the absence of a row into a NotFound that names what is missing.
+func notFound(err error, noun string, id int64) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return model.Errorf(model.NotFound, "there is no %s with this id", noun)
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+// Package store keeps sites, definitions, sessions and hits in SQLite or
+// PostgreSQL, through bun and the same SQL. What must differ between the two
+// stands in dialect.go.
+//
+// Its errors are model.Error where a person can do something about them; what a
+// driver reports is sorted by its code in errors.go.
+//
+// The sessions that a message changes are written in one transaction with it
+// (write.go). Such a transaction takes its locks in one order — the messages'
+// ids, the visitors, the buckets, the events, each sorted — so that writers of
+// any number of processes wait for each other instead of failing.
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	db      *bun.DB
+	dialect dialect
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// Options are the parts of a Store that may be left out.
+type Options struct {
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+	// Log takes what happens behind the scenes, such as a retry; none by default.
+	Log *slog.Logger
+}
+
+// Open opens the database that url names: sqlite:PATH, where the file and its
+// folder are made where they are missing, or postgres://…. It does not migrate.
+func Open(ctx context.Context, url string, options Options) (*Store, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	db, dialect, err := connect(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open %s: %w", Redacted(url), sortError(err))
+	}
+	return &Store{db: db, dialect: dialect, now: options.Now, log: options.Log}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return sortError(s.db.PingContext(ctx)) }
+
+// inTransaction runs do in a transaction, and again where the database asks for
+// that: do must not leave traces elsewhere.
+func (s *Store) inTransaction(ctx context.Context, do func(tx bun.Tx) error) error {
+	return s.retry(ctx, func() error {
+		return s.db.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return do(tx) })
+	})
+}
+
+// retry runs a transaction, and again after a deadlock or a serialization failure.
+func (s *Store) retry(ctx context.Context, transaction func() error) error {
+	const tries = 5
+	for try := 1; ; try++ {
+		err := transaction()
+		if err == nil || try == tries || !isRetryable(err) {
+			return sortError(err)
+		}
+		s.log.InfoContext(ctx, "the database asked to try the transaction again", "try", try, "reason", err)
+	}
+}
+
+// wrap names the operation that failed. It is deferred, one line a method.
+func wrap(err *error, format string, args ...any) {
+	if *err != nil {
+		*err = fmt.Errorf(format+": %w", append(args, sortError(*err))...)
+	}
+}

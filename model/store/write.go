@@ -1,0 +1,545 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Written says what became of a batch of messages.
+type Written struct {
+	// Duplicates is how many of them were known already, from before or from
+	// earlier in the batch, and so changed nothing.
+	Duplicates int
+}
+
+// Write takes in a batch of a site's messages, in the order in which they
+// arrived, and brings the sessions up to date. It is one transaction: when it
+// returns without an error, all is kept; otherwise nothing is. Messages that were
+// written before count as duplicates, so a batch can be sent again.
+func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (written Written, err error) {
+	defer wrap(&err, "write %d messages to site %d", len(batch), site)
+	if len(batch) == 0 {
+		return Written{}, nil
+	}
+	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
+		w := writer{tx: tx, site: site, today: model.MillisOf(s.now()).Day()}
+		for _, step := range []func(context.Context) error{
+			func(ctx context.Context) error { return w.dropKnown(ctx, batch) },
+			w.resolveVisitors,
+			w.lockVisitors,
+			w.fold,
+			w.demoteFirsts,
+			w.claimBuckets,
+			w.save,
+		} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+			if len(w.fresh) == 0 {
+				break
+			}
+		}
+		written.Duplicates = len(batch) - len(w.fresh)
+		return nil
+	})
+	if err = sortError(err); errors.Is(err, errForeign) {
+		e := model.Errorf(model.NotFound, "the site was deleted; nothing was kept")
+		e.Cause = err
+		return Written{}, e
+	}
+	return written, err
+}
+
+// writer is one transaction of Write.
+type writer struct {
+	tx    loadingTx
+	site  int64
+	today model.Day
+
+	fresh    []model.Message // those that were not known, in their order
+	visitors []*writtenVisitor
+	changes  []change
+	demoted  []demotion
+	buckets  map[model.Day]*Bucket
+}
+
+// writtenVisitor is a visitor of whom the batch has hits.
+type writtenVisitor struct {
+	id  int64
+	key string
+	// firstAt is the start of the first session, as it was and as it is now.
+	oldFirstAt, firstAt model.Millis
+	hits                []model.Hit
+}
+
+// change is a session to be written.
+type change struct {
+	session model.Session
+	// bucket is the day of the bucket that the session has its ordinal in, or
+	// where isNew, shall have.
+	bucket model.Day
+	isNew  bool
+	// void gives the ordinal up. moved are the sessions whose hits become this one's.
+	void  bool
+	moved []model.SessionID
+	// hits are those to be inserted; first tells that the first of them begins the session.
+	hits  []model.Hit
+	first bool
+}
+
+// demotion is a session that is its visitor's first no longer.
+type demotion struct {
+	bucket  model.Day
+	session model.SessionID
+}
+
+// dropKnown notes the ids of the messages and keeps those that are new. A
+// message that only links is kept: it does nothing twice.
+func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
+	type messageRow struct {
+		bun.BaseModel `bun:"table:messages,alias:messages"`
+
+		SiteID, IDHigh, IDLow int64
+		Day                   model.Day
+	}
+	rows := make([]messageRow, 0, len(batch))
+	for _, message := range batch {
+		high, low := halves(message.Hit.ID)
+		rows = append(rows, messageRow{SiteID: w.site, IDHigh: high, IDLow: low, Day: w.today})
+	}
+	byID := func(a, b messageRow) int {
+		return joined(a.IDHigh, a.IDLow).Compare(joined(b.IDHigh, b.IDLow))
+	}
+	slices.SortFunc(rows, byID)
+	rows = slices.CompactFunc(rows, func(a, b messageRow) bool { return byID(a, b) == 0 })
+
+	isNew := make(map[model.MessageID]bool, len(rows))
+	for chunk := range slices.Chunk(rows, insertChunk) {
+		var inserted []messageRow
+		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT DO NOTHING").Returning("id_high, id_low").Scan(ctx, &inserted); err != nil {
+			return err
+		}
+		for _, row := range inserted {
+			isNew[joined(row.IDHigh, row.IDLow)] = true
+		}
+	}
+	for _, message := range batch {
+		if isNew[message.Hit.ID] {
+			delete(isNew, message.Hit.ID)
+			w.fresh = append(w.fresh, message)
+		}
+	}
+	return nil
+}
+
+// resolveVisitors says whose the hits are, and keeps what the messages tell of
+// which user is which anonymous visitor.
+func (w *writer) resolveVisitors(ctx context.Context) error {
+	type linkRow struct {
+		bun.BaseModel `bun:"table:visitor_links,alias:visitor_links"`
+
+		SiteID              int64
+		UserID, AnonymousID string
+	}
+	users := map[string]bool{}
+	for _, message := range w.fresh {
+		if message.UserID != "" {
+			users[message.UserID] = true
+		}
+	}
+	links := map[string]string{}
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(users)), insertChunk) {
+		var rows []linkRow
+		if err := w.tx.NewSelect().Model(&rows).Where("site_id = ? AND user_id IN (?)", w.site, bun.List(chunk)).Scan(ctx); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			links[row.UserID] = row.AnonymousID
+		}
+	}
+
+	linked := map[string]bool{}
+	visitors := map[string]*writtenVisitor{}
+	for _, message := range w.fresh {
+		key := message.AnonymousID
+		switch {
+		case key != "" && message.UserID != "" && links[message.UserID] != key:
+			links[message.UserID] = key
+			linked[message.UserID] = true
+		case key == "":
+			if key = links[message.UserID]; key == "" {
+				key = message.UserID
+			}
+		}
+		if message.Hit.Kind == 0 {
+			continue
+		}
+		hit := message.Hit
+		hit.Visitor = key
+		v := visitors[key]
+		if v == nil {
+			v = &writtenVisitor{key: key, firstAt: hit.At}
+			visitors[key] = v
+		}
+		v.firstAt = min(v.firstAt, hit.At)
+		v.hits = append(v.hits, hit)
+	}
+	w.visitors = slices.SortedFunc(maps.Values(visitors), func(a, b *writtenVisitor) int { return strings.Compare(a.key, b.key) })
+
+	rows := make([]linkRow, 0, len(linked))
+	for _, user := range slices.Sorted(maps.Keys(linked)) {
+		rows = append(rows, linkRow{SiteID: w.site, UserID: user, AnonymousID: links[user]})
+	}
+	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
+		part := rows[from:to]
+		return w.tx.NewInsert().Model(&part).On("CONFLICT (site_id, user_id) DO UPDATE").Set("anonymous_id = EXCLUDED.anonymous_id")
+	})
+}
+
+type visitorRow struct {
+	bun.BaseModel `bun:"table:visitors,alias:visitors"`
+
+	ID      int64 `bun:",pk,autoincrement"`
+	SiteID  int64
+	Visitor string
+	FirstAt model.Millis
+}
+
+// lockVisitors numbers the visitors and keeps other writers away from them.
+func (w *writer) lockVisitors(ctx context.Context) error {
+	byKey := make(map[string]*writtenVisitor, len(w.visitors))
+	rows := make([]visitorRow, len(w.visitors))
+	for i, v := range w.visitors {
+		byKey[v.key] = v
+		rows[i] = visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: v.firstAt}
+	}
+	for chunk := range slices.Chunk(rows, insertChunk) {
+		var found []visitorRow
+		// The update changes nothing: it takes the lock, and makes RETURNING give the row.
+		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, visitor) DO UPDATE").Set("visitor = EXCLUDED.visitor").
+			Returning("id, visitor, first_at").Scan(ctx, &found); err != nil {
+			return err
+		}
+		for _, row := range found {
+			v := byKey[row.Visitor]
+			v.id, v.oldFirstAt = row.ID, row.FirstAt
+			v.firstAt = min(v.firstAt, row.FirstAt)
+		}
+	}
+	return nil
+}
+
+// fold makes sessions of the hits, together with the sessions that they touch.
+func (w *writer) fold(ctx context.Context) error {
+	sessions, err := w.neighbours(ctx)
+	if err != nil {
+		return err
+	}
+	var again []*writtenVisitor // those whose sessions must be folded from their hits
+	var touched []model.Session
+	for _, v := range w.visitors {
+		visits, ok := model.Continue(sessions[v.id], v.hits)
+		if !ok {
+			again = append(again, v)
+			touched = append(touched, sessions[v.id]...)
+			continue
+		}
+		for i, visit := range visits {
+			if len(visit.Hits) == 0 {
+				continue
+			}
+			c := change{session: visit.Session, hits: visit.Hits, bucket: visit.Session.Start.Day()}
+			c.isNew = i >= len(sessions[v.id])
+			c.first = c.isNew
+			w.change(v, c)
+		}
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	known, err := hitsOf(ctx, w.tx, touched)
+	if err != nil {
+		return err
+	}
+	for _, v := range again {
+		w.foldAgain(v, sessions[v.id], known)
+	}
+	return nil
+}
+
+// neighbours returns the sessions that the hits may join, by visitor, ordered by
+// start.
+func (w *writer) neighbours(ctx context.Context) (map[int64][]model.Session, error) {
+	sessions := map[int64][]model.Session{}
+	for visitors := range slices.Chunk(w.visitors, insertChunk) {
+		byID := make(map[int64]*writtenVisitor, len(visitors))
+		keys := map[string]bool{}
+		earliest, latest := model.Open, -model.Open
+		for _, v := range visitors {
+			byID[v.id] = v
+			for _, hit := range v.hits {
+				earliest, latest = min(earliest, hit.At), max(latest, hit.At)
+				if hit.SessionKey != "" {
+					keys[hit.SessionKey] = true
+				}
+			}
+		}
+		query := w.tx.NewSelect().Table("sessions").Column(sessionColumns...).
+			Where("visitor_id IN (?)", bun.List(slices.Sorted(maps.Keys(byID)))).
+			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+				q = q.Where("started_at <= ? AND ended_at >= ?", latest+model.SessionGap, earliest-model.SessionGap)
+				if len(keys) > 0 {
+					q = q.WhereOr("session_key IN (?)", bun.List(slices.Sorted(maps.Keys(keys))))
+				}
+				return q
+			}).
+			Order("started_at", "bucket_id", "ordinal")
+		err := eachSession(ctx, query, false, func(session *model.Session) error {
+			session.VisitorKey = byID[session.Visitor].key
+			sessions[session.Visitor] = append(sessions[session.Visitor], *session)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sessions, nil
+}
+
+// foldAgain folds sessions from the hits that are known of them and from new
+// ones. Since hits are only added, each session goes whole into one visit.
+func (w *writer) foldAgain(v *writtenVisitor, sessions []model.Session, known map[model.SessionID][]model.Hit) {
+	owner := map[model.MessageID]int{}
+	hits := slices.Clone(v.hits)
+	for i, session := range sessions {
+		for _, hit := range known[session.ID] {
+			owner[hit.ID] = i
+			hits = append(hits, hit)
+		}
+	}
+	for _, visit := range model.Fold(hits) {
+		c := change{session: visit.Session, bucket: visit.Session.Start.Day(), isNew: true}
+		var parts []int
+		for i, hit := range visit.Hits {
+			part, isKnown := owner[hit.ID]
+			if !isKnown {
+				c.first = c.first || i == 0
+				c.hits = append(c.hits, hit)
+			} else if !slices.Contains(parts, part) {
+				parts = append(parts, part)
+			}
+		}
+		if len(c.hits) == 0 {
+			continue
+		}
+		for _, part := range parts {
+			if old := sessions[part]; c.isNew && old.Start.Day() == c.bucket {
+				c.isNew = false
+				c.session.ID = old.ID
+				continue
+			}
+			c.moved = append(c.moved, sessions[part].ID)
+			w.changes = append(w.changes, change{void: true, bucket: sessions[part].Start.Day(), session: model.Session{ID: sessions[part].ID}})
+		}
+		w.change(v, c)
+	}
+}
+
+func (w *writer) change(v *writtenVisitor, c change) {
+	c.session.Visitor = v.id
+	c.session.First = c.session.Start == v.firstAt
+	w.changes = append(w.changes, c)
+}
+
+// demoteFirsts finds the sessions that were their visitors' first ones until the
+// batch told of earlier ones, and keeps what the visitors' first ones are now.
+func (w *writer) demoteFirsts(ctx context.Context) error {
+	changed := map[model.SessionID]bool{}
+	for _, c := range w.changes {
+		changed[c.session.ID] = !c.isNew
+	}
+	var rows []visitorRow
+	var ids []int64
+	for _, v := range w.visitors {
+		if v.firstAt < v.oldFirstAt {
+			rows = append(rows, visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: v.firstAt})
+			ids = append(ids, v.id)
+		}
+	}
+	for chunk := range slices.Chunk(ids, insertChunk) {
+		var found []struct {
+			BucketID  int64
+			Ordinal   int32
+			StartedAt model.Millis
+		}
+		if err := w.tx.NewSelect().Table("sessions").Column("bucket_id", "ordinal", "started_at").
+			Where("visitor_id IN (?) AND first_visit", bun.List(chunk)).Scan(ctx, &found); err != nil {
+			return err
+		}
+		for _, row := range found {
+			id := model.SessionID{Bucket: row.BucketID, Ordinal: row.Ordinal}
+			if !changed[id] {
+				w.demoted = append(w.demoted, demotion{bucket: row.StartedAt.Day(), session: id})
+			}
+		}
+	}
+	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
+		part := rows[from:to]
+		return w.tx.NewInsert().Model(&part).On("CONFLICT (site_id, visitor) DO UPDATE").Set("first_at = EXCLUDED.first_at")
+	})
+}
+
+// claimBuckets takes the buckets that change, which serialises their writers,
+// and the ordinals for new sessions.
+func (w *writer) claimBuckets(ctx context.Context) error {
+	w.buckets = map[model.Day]*Bucket{}
+	touch := func(day model.Day) *Bucket {
+		if w.buckets[day] == nil {
+			w.buckets[day] = &Bucket{SiteID: w.site, Day: day, Revision: 1}
+		}
+		return w.buckets[day]
+	}
+	for _, c := range w.changes {
+		bucket := touch(c.bucket)
+		if c.isNew {
+			bucket.Sessions++
+		}
+	}
+	for _, d := range w.demoted {
+		touch(d.bucket)
+	}
+	rows := make([]Bucket, 0, len(w.buckets))
+	for _, day := range slices.Sorted(maps.Keys(w.buckets)) {
+		rows = append(rows, *w.buckets[day])
+	}
+	next := map[model.Day]int32{}
+	for chunk := range slices.Chunk(rows, insertChunk) {
+		var claimed []Bucket
+		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, day) DO UPDATE").
+			Set("sessions = buckets.sessions + EXCLUDED.sessions").Set("revision = buckets.revision + 1").
+			Returning("*").Scan(ctx, &claimed); err != nil {
+			return err
+		}
+		for _, bucket := range claimed {
+			next[bucket.Day] = bucket.Sessions - w.buckets[bucket.Day].Sessions
+			w.buckets[bucket.Day] = &bucket
+		}
+	}
+	for i := range w.changes {
+		if c := &w.changes[i]; c.isNew {
+			c.session.ID = model.SessionID{Bucket: w.buckets[c.bucket].ID, Ordinal: next[c.bucket]}
+			next[c.bucket]++
+		}
+	}
+	return nil
+}
+
+func (w *writer) save(ctx context.Context) error {
+	var inserted, updated []sessionRow
+	var hits []hitRow
+	for _, c := range w.changes {
+		row, err := sessionRowOf(&c.session, w.buckets[c.bucket].Revision)
+		if err != nil {
+			return err
+		}
+		if c.isNew {
+			inserted = append(inserted, row)
+		} else {
+			updated = append(updated, row)
+		}
+		for i := range c.hits {
+			row, err := hitRowOf(&c.hits[i], c.session.ID, c.first && i == 0)
+			if err != nil {
+				return err
+			}
+			hits = append(hits, row)
+		}
+	}
+	if err := w.insert(ctx, len(updated), func(from, to int) *bun.InsertQuery {
+		part := updated[from:to]
+		query := w.tx.NewInsert().Model(&part).On("CONFLICT (bucket_id, ordinal) DO UPDATE")
+		for _, column := range sessionColumns[2:] {
+			query = query.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
+		}
+		return query
+	}); err != nil {
+		return err
+	}
+	if err := w.tx.load(ctx, "sessions", sessionColumns, len(inserted),
+		func(i int) []any { return inserted[i].values() },
+		func(from, to int) any { part := inserted[from:to]; return &part }); err != nil {
+		return err
+	}
+	for _, c := range w.changes {
+		for _, from := range c.moved {
+			if _, err := w.tx.NewUpdate().Table("hits").Set("bucket_id = ?", c.session.ID.Bucket).Set("ordinal = ?", c.session.ID.Ordinal).
+				Where("bucket_id = ? AND ordinal = ?", from.Bucket, from.Ordinal).Exec(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.tx.load(ctx, "hits", hitColumns, len(hits),
+		func(i int) []any { return hits[i].values() },
+		func(from, to int) any { part := hits[from:to]; return &part }); err != nil {
+		return err
+	}
+	for _, d := range w.demoted {
+		if _, err := w.tx.NewUpdate().Table("sessions").Set("first_visit = ?", false).Set("revision = ?", w.buckets[d.bucket].Revision).
+			Where("bucket_id = ? AND ordinal = ?", d.session.Bucket, d.session.Ordinal).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return w.saveEvents(ctx)
+}
+
+func (w *writer) saveEvents(ctx context.Context) error {
+	byName := map[string]*Event{}
+	for _, v := range w.visitors {
+		for _, hit := range v.hits {
+			if hit.Kind != model.Event {
+				continue
+			}
+			e := byName[hit.Name]
+			if e == nil {
+				e = &Event{SiteID: w.site, Name: hit.Name, SearchText: searchText(hit.Name), FirstAt: hit.At, LastAt: hit.At}
+				byName[hit.Name] = e
+			}
+			e.Count++
+			e.FirstAt, e.LastAt = min(e.FirstAt, hit.At), max(e.LastAt, hit.At)
+			e.HasValue = e.HasValue || hit.HasValue
+		}
+	}
+	rows := make([]Event, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		rows = append(rows, *byName[name])
+	}
+	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
+		part := rows[from:to]
+		return w.tx.NewInsert().Model(&part).On("CONFLICT (site_id, name) DO UPDATE").
+			Set("count = events.count + EXCLUDED.count").
+			Set("first_at = CASE WHEN EXCLUDED.first_at < events.first_at THEN EXCLUDED.first_at ELSE events.first_at END").
+			Set("last_at = CASE WHEN EXCLUDED.last_at > events.last_at THEN EXCLUDED.last_at ELSE events.last_at END").
+			Set("has_value = events.has_value OR EXCLUDED.has_value")
+	})
+}
+
+// insertChunk is how many rows one statement carries: beyond some hundreds a
+// longer one is no faster, and its text costs memory.
+const insertChunk = 1000
+
+// insert runs the query that build makes for each chunk of n rows.
+func (w *writer) insert(ctx context.Context, n int, build func(from, to int) *bun.InsertQuery) error {
+	for from := 0; from < n; from += insertChunk {
+		if _, err := build(from, min(n, from+insertChunk)).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
