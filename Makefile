@@ -1,0 +1,52 @@
+# The tools are `tool` lines of go.mod, at exact versions.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Set PACKAGES to test less: make test PACKAGES=./model/...
+PACKAGES ?= ./...
+TESTFLAGS ?=
+FUZZTIME ?= 10s
+BENCHTIME ?= 1s
+BENCH ?= .
+
+.PHONY: help run test check check-generated generate bench fmt lint fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build the server and serve the sample at http://localhost:8080/graphiql/
+	go run ./server serve --auth none --sample
+
+test: bin/with-test-servers ## get PostgreSQL, Redis and Chromium where they are missing, and run all tests
+	scripts/install-test-servers.sh
+	bin/with-test-servers go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
+
+check: test lint check-generated ## test, lint and check-generated: all that CI asks for
+
+generate: ## write all generated code again (needs Node.js 20 and protoc)
+	go generate ./...
+
+check-generated: ## fail if generated code is not what generate writes
+	scripts/check-generated.sh
+
+bench: bin/with-test-servers ## run the benchmarks: make bench PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
+	scripts/install-test-servers.sh
+	bin/with-test-servers go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(TESTFLAGS) $(PACKAGES)
+
+fmt: ## format the Go files
+	gofmt -w $$(git ls-files --cached --others --exclude-standard -- '*.go')
+
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard -- '*.go')); \
+		if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted" >&2; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+fuzz: bin/with-test-servers ## run each fuzz target for a short time: make fuzz FUZZTIME=1m
+	bin/with-test-servers scripts/fuzz.sh $(FUZZTIME)
+
+# Phony, because go build knows best whether it is up to date.
+.PHONY: bin/with-test-servers
+bin/with-test-servers:
+	@go build -o $@ ./scripts/with-test-servers
