@@ -1,0 +1,64 @@
+package ingest
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCountries(t *testing.T) {
+	countries, err := OpenCountries("testdata/GeoLite2-Country-Test.mmdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer countries.Close()
+	for address, want := range map[string]string{
+		"81.2.69.142":        "GB",
+		"2001:218::1":        "JP",
+		"127.0.0.1":          "",
+		"10.0.0.1":           "",
+		"::ffff:81.2.69.142": "GB",
+	} {
+		parsed, ok := parseAddress(address)
+		if !ok {
+			t.Fatal(address)
+		}
+		if got := countries.Country(parsed); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+	if got := countries.Country(netip.Addr{}); got != "" {
+		t.Errorf("no address: %q", got)
+	}
+	var none *Countries
+	if got := none.Country(netip.MustParseAddr("81.2.69.142")); got != "" || none.Close() != nil {
+		t.Errorf("no database: %q", got)
+	}
+}
+
+func TestOpenCountriesRefuses(t *testing.T) {
+	good, err := os.ReadFile("testdata/GeoLite2-Country-Test.mmdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"empty.mmdb":     "",
+		"text.mmdb":      strings.Repeat("no database ", 1000),
+		"truncated.mmdb": string(good[:len(good)/2]),
+		"asn.mmdb":       strings.ReplaceAll(string(good), "GeoLite2-Country", "GeoLite2-Nothing"),
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenCountries(file); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if _, err := OpenCountries(filepath.Join(dir, "missing.mmdb")); err == nil || !strings.Contains(err.Error(), "missing.mmdb") {
+		t.Errorf("missing file: error %v", err)
+	}
+}
