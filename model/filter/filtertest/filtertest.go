@@ -1,0 +1,180 @@
+// Package filtertest makes random predicates and random sessions over one small
+// vocabulary, so that about as many sessions match a predicate as do not. The
+// vocabulary holds what is easy to get wrong: values that are missing, that
+// differ by case, that hold stars, quotes, control characters and characters
+// beyond ASCII, and numbers on the edges of ranges.
+package filtertest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Day is the UTC day around which RandomSession's sessions start.
+const Day model.Day = 20_000
+
+var (
+	// TextFields, SetFields and NumberFields are the fields that occur in
+	// predicates: every one that there is, families by the keys that sessions have.
+	TextFields = []filter.Field{
+		filter.IP, filter.Country, filter.Referrer, filter.EntryPage, filter.ExitPage, filter.Browser, filter.OS, filter.Device,
+		filter.Language, filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.Visitor,
+		filter.VisitorKind, filter.Property("plan"), filter.Property(`ké"y`), filter.Property("unheard of"),
+	}
+	SetFields    = []filter.Field{filter.Tags, filter.Pages, filter.Events}
+	NumberFields = []filter.Field{
+		filter.Length, filter.PageViews, filter.Start,
+		filter.EventValue("purchase"), filter.EventValue("sign up"), filter.EventValue("unheard of"),
+	}
+)
+
+var (
+	words     = []string{"a", "b", "ab", "aB", "ba", "aab", "a*b", "é", "/", "/a", "/a/b", `"\`, "x y", "\n\x7f", "日本"}
+	addresses = []string{"", "10.0.0.1", "10.0.0.2", "10.1.0.1", "192.168.0.1", "::1", "2001:db8::1", "2001:db8:1::1"}
+	blocks    = []string{"10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/31", "10.0.0.1/32", "192.168.0.0/24", "::/0", "0.0.0.0/0", "2001:db8::/32", "2001:db8::1/128"}
+	patterns  = []string{"", "*", "**", "a*", "*b", "a*b", "*a*", "a**b", "*a*b*", "/*", "/a/*", "é*", "*\n*", "10.*", "N*", "a", "*aab*ab"}
+	events    = []string{"purchase", "sign up", "é"}
+	values    = []float64{-1, 0, 0.1, 0.2, 1, 2.5, 100}
+)
+
+var words0 = append([]string{""}, words...)
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+func some(r *rand.Rand, most int, from []string) (list []string) {
+	for range r.IntN(most + 1) {
+		list = append(list, pick(r, from))
+	}
+	return list
+}
+
+// RandomSession returns a session made by folding the hits of one visit, as
+// every real one is. Its ID and Visitor are not set.
+func RandomSession(r *rand.Rand) model.Session {
+	at := Day.Start() + model.Millis(r.IntN(4))*6*60*60*1000
+	origin := model.Origin{
+		IP:       pick(r, addresses),
+		Country:  pick(r, []string{"", "RO", "US", "DE"}),
+		Referrer: pick(r, words0), EntryPage: pick(r, words0),
+		Browser: pick(r, words0), OS: pick(r, words0), Language: pick(r, words0),
+		Device: pick(r, []model.Device{"", model.Desktop, model.Mobile, model.Tablet, model.OtherDevice}),
+		UTM:    model.UTM{Source: pick(r, words0), Medium: pick(r, words0), Campaign: pick(r, words0), Term: pick(r, words0), Content: pick(r, words0)},
+	}
+	visitor := pick(r, words)
+	var hits []model.Hit
+	for n := range 1 + r.IntN(5) {
+		hit := model.Hit{
+			ID: model.MessageIDOf(fmt.Sprint(n)), Visitor: visitor, At: at,
+			Kind: pick(r, []model.HitKind{model.PageView, model.PageView, model.Event, model.Traits}),
+			Tags: some(r, 2, words), Origin: origin,
+		}
+		switch hit.Kind {
+		case model.PageView:
+			hit.Name = pick(r, words)
+		case model.Event:
+			hit.Name = pick(r, events)
+			hit.Value, hit.HasValue = pick(r, values), r.IntN(3) > 0
+		}
+		if r.IntN(2) == 0 {
+			hit.Properties = map[string]string{pick(r, []string{"plan", `ké"y`}): pick(r, words)}
+		}
+		hits = append(hits, hit)
+		at += model.Millis(r.IntN(3)) * 10_000
+	}
+	session := model.Fold(hits)[0].Session
+	session.First = r.IntN(2) == 0
+	return session
+}
+
+// RandomExpr returns a predicate, not in canonical form, of up to four levels.
+func RandomExpr(r *rand.Rand) filter.Expr { return expr(r, 3) }
+
+func expr(r *rand.Rand, depth int) filter.Expr {
+	if depth == 0 || r.IntN(3) == 0 {
+		return RandomLeaf(r)
+	}
+	if r.IntN(3) == 0 {
+		return filter.Not{Expr: expr(r, depth-1)}
+	}
+	// Parts over a few fields make them meet.
+	parts := make([]filter.Expr, r.IntN(5))
+	for i := range parts {
+		parts[i] = expr(r, depth-1)
+	}
+	if r.IntN(2) == 0 {
+		return filter.And(parts)
+	}
+	return filter.Or(parts)
+}
+
+// RandomLeaf returns a predicate of one level: a constant, or a leaf over any field.
+func RandomLeaf(r *rand.Rand) filter.Expr {
+	switch n := r.IntN(20); {
+	case n == 0:
+		return filter.Bool(r.IntN(2) == 0)
+	case n < 10:
+		field := textField(r)
+		return filter.In{Field: field, Values: some(r, 4, vocabulary(field))}
+	case n < 13:
+		return filter.Glob{Field: textField(r), Pattern: pick(r, patterns)}
+	case n < 15:
+		within := filter.Within{Field: filter.IP}
+		for _, block := range some(r, 3, blocks) {
+			within.Blocks = append(within.Blocks, netip.MustParsePrefix(block))
+		}
+		return within
+	default:
+		field := pick(r, NumberFields)
+		return filter.Range{Field: field, Min: end(r, field, math.Inf(-1)), Max: end(r, field, math.Inf(1))}
+	}
+}
+
+// textField prefers a few fields, so that leaves over one field meet.
+func textField(r *rand.Rand) filter.Field {
+	switch r.IntN(3) {
+	case 0:
+		return pick(r, TextFields)
+	case 1:
+		return pick(r, SetFields)
+	default:
+		return pick(r, []filter.Field{filter.Country, filter.Device, filter.VisitorKind, filter.Tags})
+	}
+}
+
+// vocabulary returns the values that sessions may have in a text field, and "".
+func vocabulary(field filter.Field) []string {
+	switch field {
+	case filter.IP:
+		return addresses
+	case filter.Country:
+		return []string{"", "RO", "US", "DE", "ro"}
+	case filter.Device:
+		return []string{"", "DESKTOP", "MOBILE", "TABLET", "OTHER"}
+	case filter.VisitorKind:
+		return []string{"", filter.NewVisitor, filter.ReturningVisitor, "other"}
+	case filter.Events:
+		return append([]string{""}, events...)
+	}
+	return words0
+}
+
+// end returns an end of a range: now and then open, otherwise one that sessions' numbers meet.
+func end(r *rand.Rand, field filter.Field, open float64) float64 {
+	if r.IntN(4) == 0 {
+		return open
+	}
+	switch field {
+	case filter.Length:
+		return float64(r.IntN(8)*10_000 + r.IntN(3) - 1)
+	case filter.PageViews:
+		return float64(r.IntN(6))
+	case filter.Start:
+		return float64(Day.Start()) + float64(r.IntN(5)*6*60*60*1000+r.IntN(3)-1)
+	}
+	return pick(r, values) + pick(r, values)
+}
