@@ -41,7 +41,8 @@ type Options struct {
 	Batch int
 	// Progress is a terminal to draw a bar on; nil draws none.
 	Progress io.Writer
-	// Rejects is told of rejected lines, as FILE:LINE: reason; nil is not.
+	// Rejects is told of the first 20 rejected lines of a file, as FILE:LINE:
+	// reason, and of how many more there were; nil is not. It may be Progress.
 	Rejects io.Writer
 }
 
@@ -131,6 +132,11 @@ func Import(ctx context.Context, o Options) (Summary, error) {
 			break
 		}
 		total.add(b.tally)
+		if len(b.rejects) > 0 && o.Rejects != nil {
+			bar.clear()
+			// A lost standard error is no reason to lose the rest of the log.
+			_, _ = o.Rejects.Write(b.rejects)
+		}
 		bar.update(b.bytes, total.Lines)
 	}
 	bar.end()
@@ -151,6 +157,9 @@ type batch struct {
 	tally    Summary
 	// size is the length of the lines that messages are made of.
 	size int
+	// rejects is what is said of rejected lines. It travels with the batch so that
+	// one goroutine writes to the terminal.
+	rejects []byte
 	// bytes is how far the files were read.
 	bytes int64
 }
@@ -196,36 +205,43 @@ func (r *reader) readFile(ctx context.Context, name string) error {
 	}
 	defer s.close()
 	d := &lineDecoder{decoder: r.decoder, format: r.options.Format, includeBots: r.options.IncludeBots, lines: NewLines()}
-	rejects := &rejects{to: r.options.Rejects, file: s.name}
-	defer rejects.end()
-	good := 0
+	good, bad := 0, 0
+	reject := func(reason error) {
+		r.next.tally.count(rejected)
+		if bad++; bad <= maxRejects {
+			r.next.rejects = fmt.Appendf(r.next.rejects, "%s:%d: %v\n", s.name, s.number, reason)
+		}
+	}
+	defer func() {
+		if more := bad - maxRejects; more > 0 {
+			r.next.rejects = fmt.Appendf(r.next.rejects, "%s: %d more lines were rejected\n", s.name, more)
+		}
+	}()
 	for {
 		line, last, err := s.next()
 		switch {
 		case err == io.EOF:
 			r.before += s.read.bytes
-			if good == 0 && rejects.count > 0 {
-				return fmt.Errorf("%s is not %s: none of its lines (%d) is", s.name, r.options.Format.text(), rejects.count)
+			if good == 0 && bad > 0 {
+				return fmt.Errorf("%s is not %s: none of its lines (%d) is", s.name, r.options.Format.text(), bad)
 			}
 			return nil
 		case err == errTooLong:
-			rejects.add(s.number, err)
-			r.next.tally.count(rejected)
+			reject(err)
 		case err != nil:
 			return err
 		case isBlank(line):
 		default:
 			message, is, err := d.decode(line, last)
+			if is == rejected {
+				reject(err)
+				break
+			}
+			good++
 			r.next.tally.count(is)
-			switch is {
-			case rejected:
-				rejects.add(s.number, err)
-			case kept:
+			if is == kept {
 				r.next.messages = append(r.next.messages, message)
 				r.next.size += len(line)
-			}
-			if is != rejected {
-				good++
 			}
 		}
 		if s.number%1024 == 0 && ctx.Err() != nil {
@@ -250,25 +266,5 @@ func (r *reader) send(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// rejects names the first rejected lines of a file, and counts the rest.
-type rejects struct {
-	to    io.Writer
-	file  string
-	count int
-}
-
-func (r *rejects) add(line int, reason error) {
-	r.count++
-	if r.to != nil && r.count <= maxRejects {
-		fmt.Fprintf(r.to, "%s:%d: %v\n", r.file, line, reason)
-	}
-}
-
-func (r *rejects) end() {
-	if more := r.count - maxRejects; r.to != nil && more > 0 {
-		fmt.Fprintf(r.to, "%s: %d more lines were rejected\n", r.file, more)
 	}
 }

@@ -242,8 +242,9 @@ func TestImportStops(t *testing.T) {
 func TestImportShowsProgress(t *testing.T) {
 	var s sink
 	var terminal strings.Builder
-	mustImport(t, &s, Options{Files: []string{writeFile(t, "a.log", logLines(100))}, Batch: 10, Progress: &terminal})
-	if !strings.Contains(terminal.String(), "lines/s") {
+	file := writeFile(t, "a.log", "some nonsense\n"+logLines(100))
+	mustImport(t, &s, Options{Files: []string{file}, Batch: 10, Progress: &terminal, Rejects: &terminal})
+	if !strings.Contains(terminal.String(), "lines/s") || !strings.Contains(terminal.String(), "a.log:1: not the") {
 		t.Errorf("%q", terminal.String())
 	}
 }

@@ -8,13 +8,13 @@ import (
 )
 
 // lineWindow is how many distinct lines a generation of Lines holds.
-const lineWindow = 1 << 19
+const lineWindow = 1 << 18
 
 // Lines names the lines of one file: by their bytes, and by their number among
 // the equal lines before.
 //
-// It counts exactly within a window of the last 524,288 distinct lines, and
-// takes some 30 MB however long the file is. Equal lines have equal times, and
+// It counts exactly within a window of the last 262,144 distinct lines, and
+// takes some 20 MB however long the file is. Equal lines have equal times, and
 // a server writes them next to each other, so that they are never that far apart
 // but in a file that was shuffled.
 type Lines struct {

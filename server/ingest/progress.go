@@ -44,6 +44,13 @@ func (p *progress) update(bytes int64, lines int) {
 	_ = p.bar.Set64(bytes)
 }
 
+// clear makes room for other lines on the terminal.
+func (p *progress) clear() {
+	if p != nil {
+		_ = p.bar.Clear()
+	}
+}
+
 func (p *progress) end() {
 	if p != nil {
 		_ = p.bar.Finish()
