@@ -1,0 +1,62 @@
+package builtin
+
+import (
+	"context"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins"
+)
+
+// eventValue matches the sum of the values of one event.
+func eventValue() plugins.Type { return plugins.Of(eventValueFilter{}) }
+
+type (
+	eventValueFilter struct{}
+	eventValueArgs   struct {
+		Event string `json:"event"`
+		plugins.Span[float64]
+	}
+)
+
+func (eventValueFilter) Describe() plugins.Description {
+	return plugins.Description{
+		Name:  "eventValue",
+		Title: "Event value",
+		Description: "Sessions by the sum of the values of one event in them. A session in which the event had no " +
+			"value never matches. Merged, only the sums that both allow are left; filters on two events must both hold.",
+		Rule: plugins.Intersection,
+		SDL: `
+"Sessions by the sum of the values of one event. At least one of min and max is given. Merge rule INTERSECTION."
+input EventValueFilter {
+  "Name of the event, exactly as it was sent."
+  event: String!
+  "In the unit of the event's values; this sum is included."
+  min: Float
+  "In the unit of the event's values; this sum is included."
+  max: Float
+}`,
+		Input: "EventValueFilter",
+	}
+}
+
+func (eventValueFilter) Compile(_ context.Context, args eventValueArgs) (filter.Expr, error) {
+	if err := plugins.CheckValue("event", args.Event); err != nil {
+		return nil, err
+	}
+	if err := args.Check(); err != nil {
+		return nil, err
+	}
+	return args.Expr(filter.EventValue(args.Event)), nil
+}
+
+func (eventValueFilter) Merge(_ context.Context, active, goal eventValueArgs) (eventValueArgs, error) {
+	if active.Event != goal.Event {
+		return eventValueArgs{}, plugins.ErrBoth
+	}
+	span, err := active.Span.Merge(goal.Span)
+	return eventValueArgs{Event: active.Event, Span: span}, err
+}
+
+func (eventValueFilter) Label(args eventValueArgs) string {
+	return args.Span.Label("Value of "+args.Event, "")
+}

@@ -1,0 +1,59 @@
+package builtin
+
+import (
+	"context"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins"
+)
+
+// property matches a custom property of the session.
+func property() plugins.Type { return plugins.Of(propertyFilter{}) }
+
+type (
+	propertyFilter struct{}
+	propertyArgs   struct {
+		Key string `json:"key"`
+		plugins.Choice
+	}
+)
+
+func (propertyFilter) Describe() plugins.Description {
+	return plugins.Description{
+		Name:  "property",
+		Title: "Property",
+		Description: "Sessions by the value of a custom property. Merged, only what both allow is left; " +
+			"filters on two properties must both hold.",
+		Rule: plugins.Intersection,
+		SDL: `
+"Sessions by a custom property. At least one of is and isNot is given. Merge rule INTERSECTION."
+input PropertyFilter {
+  "Name of the property."
+  key: String!
+  "Values, exactly: one of them."
+  is: [String!]
+  "Values, exactly: none of them. A session without the property satisfies it."
+  isNot: [String!]
+}`,
+		Input: "PropertyFilter",
+	}
+}
+
+func (propertyFilter) Compile(_ context.Context, args propertyArgs) (filter.Expr, error) {
+	if err := plugins.CheckValue("key", args.Key); err != nil {
+		return nil, err
+	}
+	return args.Choice.Compile(filter.Property(args.Key), plugins.Exact{})
+}
+
+func (propertyFilter) Merge(_ context.Context, active, goal propertyArgs) (propertyArgs, error) {
+	if active.Key != goal.Key {
+		return propertyArgs{}, plugins.ErrBoth
+	}
+	choice, err := active.Choice.Merge(goal.Choice, plugins.Exact{})
+	return propertyArgs{Key: active.Key, Choice: choice}, err
+}
+
+func (propertyFilter) Label(args propertyArgs) string {
+	return args.Choice.Label("Property " + args.Key)
+}

@@ -1,0 +1,45 @@
+package builtin
+
+import (
+	"os"
+
+	"github.com/goalgraph/goalgraph/plugins"
+)
+
+// Name is the built-in plugin's name.
+const Name = "builtin"
+
+// version changes when a type's answers do.
+const version = "1.0.0"
+
+// argument asks a program that can be the built-in plugin to be it.
+const argument = "serve-builtin-filters"
+
+// Types returns the built-in filter types.
+func Types() []plugins.Type {
+	return []plugins.Type{
+		browser(), country(), device(), entryPage(), events(), eventValue(), exitPage(), ip(), language(), operatingSystem(),
+		pages(), pageViews(), property(), referrer(), sessionLength(), tags(), utm(), visitor(),
+	}
+}
+
+// Serve serves the built-in filter types until the host ends, and then ends the
+// process.
+func Serve() { plugins.Serve(Name, version, Types()...) }
+
+// ServeIfAsked is Serve in a process that was started with the command line of
+// Command, and does nothing in all others. A program that starts the host calls
+// it first thing in main, and its tests in TestMain.
+func ServeIfAsked() {
+	if len(os.Args) == 2 && os.Args[1] == argument && os.Getenv(plugins.CookieKey) == plugins.Cookie {
+		Serve()
+		os.Exit(0)
+	}
+}
+
+// Command returns the program and the argument that make the running program
+// serve the built-in types.
+func Command() (program, arg string, err error) {
+	program, err = os.Executable()
+	return program, argument, err
+}

@@ -1,0 +1,137 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Description is what a filter type says of itself. It never changes while the
+// plugin runs.
+type Description struct {
+	// Name is the field of the graph's FilterInput ("country"). It begins in
+	// lower case and is unique among all loaded filter types.
+	Name string
+	// Title is for people ("Country").
+	Title string
+	// Description is for people: what is matched, and how two of them merge.
+	Description string
+	Rule        Rule
+	// SDL holds the GraphQL definitions of the input: input objects and enums,
+	// each name beginning with the type's, its first letter in upper case.
+	// Descriptions in it become the schema's documentation.
+	SDL string
+	// Input is the name of the input object in SDL.
+	Input string
+	// Dimension is the text field whose values are offered for completion; the
+	// zero Field for none.
+	Dimension filter.Field
+	// None is what stands for "no value" among the arguments, empty for nothing.
+	None string
+}
+
+// Filter is a filter type with arguments of type A, a struct that decodes from
+// the type's input.
+type Filter[A any] interface {
+	Describe() Description
+	// Compile returns the predicate that args stand for. Arguments that make no
+	// sense are refused with ArgError; any other error is the plugin's failure.
+	Compile(ctx context.Context, args A) (filter.Expr, error)
+}
+
+// Merger is a Filter that makes one filter of two. Without it, Last takes the
+// goal's and all other rules keep both filters, which is always right: a Merger
+// only makes the merged segment shorter to read and finds contradictions early.
+type Merger[A any] interface {
+	// Merge returns the arguments that stand for both. The error is ErrEmpty
+	// where no session can match both, and ErrBoth where no one filter says it.
+	Merge(ctx context.Context, active, goal A) (A, error)
+}
+
+// Labeler is a Filter that words itself for people, in one line: "Country is RO
+// or US". Without it a label is made of the title and the arguments.
+type Labeler[A any] interface {
+	Label(args A) string
+}
+
+// What a Merger returns in place of arguments.
+var (
+	// ErrEmpty says that the two filters exclude each other.
+	ErrEmpty = errors.New("the filters exclude each other")
+	// ErrBoth says that both filters stay and both must hold.
+	ErrBoth = errors.New("both filters must hold")
+)
+
+// Type is a filter type whose arguments' type is hidden, ready to be served.
+type Type struct {
+	description Description
+	compile     func(ctx context.Context, args []byte) (predicate, label string, err error)
+	merge       func(ctx context.Context, active, goal []byte) ([]byte, error)
+}
+
+// Of adapts a Filter, and what else it implements, to be served.
+func Of[A any](f Filter[A]) Type {
+	description := f.Describe()
+	label := func(args A) string { return describe(description.Title, args) }
+	if l, ok := f.(Labeler[A]); ok {
+		label = l.Label
+	}
+	t := Type{description: description}
+	t.compile = func(ctx context.Context, raw []byte) (string, string, error) {
+		args, err := Decode[A](raw)
+		if err != nil {
+			return "", "", err
+		}
+		expr, err := f.Compile(ctx, args)
+		if err != nil {
+			return "", "", err
+		}
+		if expr == nil {
+			return "", "", fmt.Errorf("filter type %s compiled to nothing", description.Name)
+		}
+		predicate := filter.Simplify(expr).String()
+		if len(predicate) > filter.MaxText {
+			return "", "", ArgError("", "the filter is too long: give fewer or shorter values")
+		}
+		return predicate, label(args), nil
+	}
+	if m, ok := f.(Merger[A]); ok {
+		t.merge = func(ctx context.Context, active, goal []byte) ([]byte, error) {
+			a, err := checked(ctx, f, active)
+			if err != nil {
+				return nil, &sideError{err: err}
+			}
+			g, err := checked(ctx, f, goal)
+			if err != nil {
+				return nil, &sideError{goal: true, err: err}
+			}
+			merged, err := m.Merge(ctx, a, g)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(merged)
+		}
+	}
+	return t
+}
+
+// checked returns the arguments where they compile.
+func checked[A any](ctx context.Context, f Filter[A], raw []byte) (A, error) {
+	args, err := Decode[A](raw)
+	if err == nil {
+		_, err = f.Compile(ctx, args)
+	}
+	return args, err
+}
+
+// sideError is what was wrong with one of the two filters of a merge.
+type sideError struct {
+	goal bool
+	err  error
+}
+
+func (e *sideError) Error() string { return e.err.Error() }
+func (e *sideError) Unwrap() error { return e.err }

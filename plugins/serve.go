@@ -1,0 +1,63 @@
+package plugins
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+)
+
+// What the host tells a plugin through its environment.
+const (
+	// CookieKey and Cookie tell that the host started the program, in this
+	// version of the protocol.
+	CookieKey = "GOALGRAPH_PLUGIN"
+	Cookie    = "goalgraph.plugins.v1"
+)
+
+// Service is the name under which go-plugin finds the service.
+const Service = "filter"
+
+// Handshake returns what host and plugin must agree on.
+func Handshake() plugin.HandshakeConfig {
+	return plugin.HandshakeConfig{ProtocolVersion: 1, MagicCookieKey: CookieKey, MagicCookieValue: Cookie}
+}
+
+// Serve serves the filter types until the host ends, and then ends the process.
+// It is all that a plugin's main does. Run by hand it says what the program is
+// and exits with 1.
+func Serve(name, version string, types ...Type) {
+	if os.Getenv(CookieKey) != Cookie {
+		titles := make([]string, len(types))
+		for i, t := range types {
+			titles[i] = t.description.Name
+		}
+		fmt.Fprintf(os.Stderr, "%s %s is a plugin of Goalgraph, with the filter types %s.\n"+
+			"It is not run by hand: put it into the folder that goalgraph's --plugins names (plugins.d).\n",
+			name, version, strings.Join(titles, ", "))
+		os.Exit(1)
+	}
+	go endWithHost(os.Getppid(), time.Second/4)
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: Handshake(),
+		Plugins:         plugin.PluginSet{Service: &served{server: newServer(name, version, types)}},
+		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxMessage), grpc.UnaryInterceptor(recovered))...)
+		},
+		Logger: hclog.New(&hclog.LoggerOptions{Name: name, Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
+	})
+}
+
+// endWithHost ends the process when its parent has changed: a host that was
+// killed by force could not end it.
+func endWithHost(parent int, interval time.Duration) {
+	for range time.Tick(interval) {
+		if os.Getppid() != parent {
+			os.Exit(0)
+		}
+	}
+}

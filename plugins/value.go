@@ -1,0 +1,88 @@
+package plugins
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Limits of the lists that the checks of this package take.
+const (
+	// MaxValues is the most values of a list.
+	MaxValues = 1000
+	// MaxValue is the most bytes of a value or of a glob.
+	MaxValue = 2048
+)
+
+// CheckList refuses a list that is given and empty, one of more than MaxValues
+// values, and values that are empty or longer than MaxValue. A nil list, one
+// that is not given, passes.
+func CheckList(path string, list []string) error {
+	if list != nil && len(list) == 0 {
+		return ArgError(path, "the list is empty; give a value, or leave it out")
+	}
+	if len(list) > MaxValues {
+		return ArgError(path, "%d values are given; the most is %d", len(list), MaxValues)
+	}
+	for i, value := range list {
+		if err := CheckValue(At(path, i), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RequireList is CheckList for a list that must be given.
+func RequireList(path string, list []string) error {
+	if list == nil {
+		return ArgError(path, "the list is missing; give at least one value")
+	}
+	return CheckList(path, list)
+}
+
+// CheckValue refuses a value that is empty or longer than MaxValue.
+func CheckValue(path, value string) error {
+	if value == "" {
+		return ArgError(path, "the value is empty")
+	}
+	if len(value) > MaxValue {
+		return ArgError(path, "the value is %d bytes long; the most is %d", len(value), MaxValue)
+	}
+	return nil
+}
+
+// CheckGlob refuses a glob of more than filter.MaxStars stars.
+func CheckGlob(path, glob string) error {
+	if stars := strings.Count(glob, "*"); stars > filter.MaxStars {
+		return ArgError(path, "the glob has %d stars; the most is %d", stars, filter.MaxStars)
+	}
+	return nil
+}
+
+// Unite returns the values of both lists, each once, in the order in which they
+// are first seen: the merge of filters whose values must all hold. The error is
+// ErrBoth where they are too many for one filter.
+func Unite(active, goal []string) ([]string, error) {
+	united := distinct(slices.Concat(active, goal))
+	if len(united) > MaxValues {
+		return nil, ErrBoth
+	}
+	return united, nil
+}
+
+// distinct returns the values of the list, each once, in the order of the first.
+func distinct(list []string) []string {
+	if list == nil {
+		return nil
+	}
+	seen := make(map[string]bool, len(list))
+	kept := make([]string, 0, len(list))
+	for _, value := range list {
+		if !seen[value] {
+			seen[value] = true
+			kept = append(kept, value)
+		}
+	}
+	return kept
+}
