@@ -56,6 +56,10 @@ if has apt-get; then
 		"${root[@]}" chmod 755 "$policy"
 	fi
 	"${root[@]}" apt-get update -q
+	# Ubuntu has Chromium as a snap only, which this package brings; it needs a running snapd.
+	if [[ " ${packages[*]} " == *" chromium "* ]] && ! apt-cache show chromium >/dev/null 2>&1; then
+		packages=("${packages[@]/#chromium/chromium-browser}")
+	fi
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" </dev/null
 elif has brew; then
 	for what in "${missing[@]}"; do

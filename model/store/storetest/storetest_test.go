@@ -39,7 +39,9 @@ func TestRedis(t *testing.T) {
 		if other := Redis(t); other == url {
 			t.Errorf("two tests have %s", url)
 		}
-		connect(t, url).Set(t.Context(), "key", "value", 0)
+		if err := connect(t, url).Set(t.Context(), "key", "value", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
 	})
 	if n := connect(t, url).DBSize(t.Context()).Val(); n != 0 {
 		t.Errorf("%d keys outlived their test", n)
@@ -66,6 +68,7 @@ func connect(t *testing.T, url string) *redis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	opts.MaxRetries, opts.DialerRetries = -1, 1
 	client := redis.NewClient(opts)
 	t.Cleanup(func() { client.Close() })
 	return client

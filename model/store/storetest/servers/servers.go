@@ -125,7 +125,7 @@ func Redis() (*Server, error) {
 			return launch{}, err
 		}
 		l := launch{signal: "KILL", argv: []string{server, filepath.Join(f.dir, "redis.conf")}}
-		l.url = (&url.URL{Scheme: "redis", User: url.UserPassword("", password), Host: "127.0.0.1:" + port}).String()
+		l.url = (&url.URL{Scheme: "redis", User: url.UserPassword("default", password), Host: "127.0.0.1:" + port}).String()
 		l.ping = func(ctx context.Context) error {
 			return pingRedis(ctx, "127.0.0.1:"+port, password)
 		}
