@@ -21,7 +21,7 @@ func referrer() plugins.Type {
 input ReferrerFilter {
   "Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: one of them."
   is: [String!]
-  "Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: none of them. A session without a referrer satisfies it."
+  "Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: none of them. A session without a referrer satisfies it, unless (direct) is among them."
   isNot: [String!]
 }`,
 			Input:     "ReferrerFilter",

@@ -1,0 +1,143 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins/pb"
+)
+
+// Limits of what passes between host and plugin.
+const (
+	maxArgs  = 1 << 20 // bytes
+	maxLabel = 1000    // characters; longer ones are cut
+)
+
+// Compiled is what a filter stands for.
+type Compiled struct {
+	// Predicate is simplified.
+	Predicate filter.Expr
+	// Label is the filter for people, one line of at most 1,000 characters.
+	Label string
+}
+
+// Compile returns what the filter stands for. The error is a model.Error:
+// BadInput where the arguments are refused, its field the type's name and the
+// path of the argument ("country.is[0]"), and Unavailable where the type is not
+// loaded or its plugin cannot answer; or it is that of ctx.
+func (h *Host) Compile(ctx context.Context, spec model.FilterSpec) (Compiled, error) {
+	t, err := h.loaded(spec.Type)
+	if err != nil {
+		return Compiled{}, err
+	}
+	args, err := canonical(spec)
+	if err != nil {
+		return Compiled{}, err
+	}
+	return h.compile(ctx, t, args)
+}
+
+func (h *Host) loaded(name string) (*Type, error) {
+	t, ok := h.byName[name]
+	if !ok {
+		return nil, model.Errorf(model.Unavailable, "filter type %s is not loaded", clean(name, 100))
+	}
+	return t, nil
+}
+
+// canonical returns the arguments as canonical JSON, so that equal ones are
+// remembered once.
+func canonical(spec model.FilterSpec) (string, error) {
+	if len(spec.Args) > maxArgs {
+		return "", model.Invalid(spec.Type, "the filter is %d bytes long; the most is %d", len(spec.Args), maxArgs)
+	}
+	if !utf8.Valid(spec.Args) {
+		return "", model.Invalid(spec.Type, "the arguments are not valid UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(spec.Args))
+	decoder.UseNumber()
+	var args map[string]any
+	if err := decoder.Decode(&args); err != nil || args == nil || decoder.More() {
+		return "", model.Invalid(spec.Type, "the arguments are not a JSON object")
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(args); err != nil {
+		return "", fmt.Errorf("encoding the arguments of %s: %w", spec.Type, err)
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// compile compiles canonical arguments.
+func (h *Host) compile(ctx context.Context, t *Type, args string) (Compiled, error) {
+	q := question{typ: t, generation: t.worker.generation(), active: args}
+	a, err := h.memory.recall(q, func() (*answer, error) {
+		response, err := call(ctx, t.worker,
+			func(c pb.FilterPluginClient, ctx context.Context, q *pb.CompileRequest) (*pb.CompileResponse, error) {
+				return c.Compile(ctx, q)
+			}, &pb.CompileRequest{Type: t.Name, Args: args})
+		if err != nil {
+			return nil, err
+		}
+		if refused := response.GetError(); refused != nil {
+			return &answer{refused: argumentError(t, refused), bytes: len(refused.GetMessage())}, nil
+		}
+		compiled := response.GetCompiled()
+		if compiled == nil {
+			return nil, t.worker.nonsense("Compile answered neither a predicate nor an error")
+		}
+		predicate, err := filter.Parse(compiled.GetPredicate())
+		if err != nil {
+			return nil, t.worker.nonsense("Compile answered a predicate that does not parse: %v", err)
+		}
+		label := clean(compiled.GetLabel(), maxLabel)
+		if label == "" {
+			label = t.Title
+		}
+		predicate = filter.Simplify(predicate)
+		return &answer{compiled: Compiled{predicate, label}, bytes: treeBytes(predicate) + len(label)}, nil
+	})
+	if err != nil {
+		return Compiled{}, err
+	}
+	return a.compiled, a.refused
+}
+
+// nonsense is the error of an answer that a plugin must not give.
+func (w *worker) nonsense(format string, args ...any) error {
+	cause := fmt.Errorf(format, args...)
+	w.log.Error("a plugin answered nonsense", "error", cause)
+	return w.unavailable(cause)
+}
+
+// argumentError returns a plugin's argument error under the type's name.
+func argumentError(t *Type, e *pb.ArgumentError) error {
+	message := clean(e.GetMessage(), maxLabel)
+	if message == "" {
+		message = "the filter is not accepted"
+	}
+	return model.Under(t.Name, &model.Error{Code: model.BadInput, Field: clean(e.GetPath(), 200), Message: message})
+}
+
+// clean returns text from a plugin or a client as one bounded line.
+func clean(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "�"))
+	text = strings.TrimSpace(text)
+	if utf8.RuneCountInString(text) > most {
+		text = string([]rune(text)[:most-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,308 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins"
+	"github.com/goalgraph/goalgraph/plugins/pb"
+)
+
+// Merged is an active segment's filters combined with a goal's.
+type Merged struct {
+	// Filters are in the order in which their types first appear, the active
+	// segment's before the goal's.
+	Filters []MergedFilter
+	// Empty tells that no session can match: there is nothing to be counted.
+	Empty bool
+	// Predicate is simplified, and false where Empty is set.
+	Predicate filter.Expr
+	// Label is the merged segment for people.
+	Label string
+}
+
+// MergedFilter is one filter of a merged segment and where it came from.
+type MergedFilter struct {
+	Type *Type
+	// Filter must hold; nil where Empty is set.
+	Filter *model.FilterSpec
+	// Active and Goal are the filters it was made of, nil where a side has none.
+	// Filters of one type within one side are combined before, by the same rule.
+	Active, Goal *model.FilterSpec
+	Rule         Rule
+	// Empty tells that Active and Goal exclude each other, or, where only one is
+	// set, that it and another filter of its own side do.
+	Empty bool
+}
+
+// Merge combines the filters of an active segment with those of a goal, type by
+// type, each by its type's rule. With no goal it gives what a segment alone stands
+// for. For the rules UNION and INTERSECTION the result matches the sessions that
+// match both sides, exactly.
+//
+// The error is as Compile's, its field under the filter's place: "active[0]" or
+// "goal[0]".
+func (h *Host) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
+	m := merging{host: h, ctx: ctx}
+	sides := [2]map[*Type]*side{}
+	var order []*Type
+	for s, specs := range [2][]model.FilterSpec{active, goal} {
+		sides[s] = map[*Type]*side{}
+		for i, spec := range specs {
+			f, err := m.read(spec)
+			if err != nil {
+				return nil, model.Under(fmt.Sprintf("%s[%d]", [2]string{"active", "goal"}[s], i), err)
+			}
+			if !slices.Contains(order, f.typ) {
+				order = append(order, f.typ)
+			}
+			if sides[s][f.typ] == nil {
+				sides[s][f.typ] = &side{}
+			}
+			if err := m.add(sides[s][f.typ], f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, t := range order {
+		if err := m.cross(t, sides[0][t], sides[1][t]); err != nil {
+			return nil, err
+		}
+	}
+	return m.result(), nil
+}
+
+// held is a filter with what it compiles to.
+type held struct {
+	typ  *Type
+	spec model.FilterSpec
+	Compiled
+}
+
+// side is what one side says by one type: filters that must all hold.
+type side struct {
+	filters []held
+	// empty tells that some of them exclude each other.
+	empty bool
+}
+
+// merging is one merge under way.
+type merging struct {
+	host    *Host
+	ctx     context.Context
+	entries []MergedFilter
+	// parts and labels are those of the filters that must hold.
+	parts  filter.And
+	labels []string
+	// conflicts are the labels of filters that exclude each other.
+	conflicts []string
+	empty     bool
+}
+
+func (m *merging) read(spec model.FilterSpec) (held, error) {
+	t, err := m.host.loaded(spec.Type)
+	if err != nil {
+		return held{}, err
+	}
+	args, err := canonical(spec)
+	if err != nil {
+		return held{}, err
+	}
+	return m.hold(t, args)
+}
+
+func (m *merging) hold(t *Type, args string) (held, error) {
+	compiled, err := m.host.compile(m.ctx, t, args)
+	return held{t, model.FilterSpec{Type: t.Name, Args: json.RawMessage(args)}, compiled}, err
+}
+
+// add combines f with what its side says already.
+func (m *merging) add(s *side, f held) error {
+	if f.typ.Rule == plugins.Last {
+		s.filters = []held{f}
+		return nil
+	}
+	for i, before := range s.filters {
+		merged, outcome, err := m.pair(before, f)
+		if err != nil {
+			return err
+		}
+		switch outcome {
+		case one:
+			s.filters[i] = merged
+			return nil
+		case empty:
+			s.empty = true
+		}
+	}
+	s.filters = append(s.filters, f)
+	return nil
+}
+
+// cross combines the two sides of a type.
+func (m *merging) cross(t *Type, active, goal *side) error {
+	switch {
+	case active == nil:
+		active = &side{}
+	case goal == nil:
+		goal = &side{}
+	case t.Rule == plugins.Last:
+		a, g := active.filters[0], goal.filters[0]
+		m.keep(g, &a, &g)
+		return nil
+	}
+	if active.empty || goal.empty {
+		m.alone(active, true)
+		m.alone(goal, false)
+		return nil
+	}
+	rest := slices.Clone(goal.filters)
+	for _, a := range active.filters {
+		merged := false
+		for i, g := range rest {
+			f, outcome, err := m.pair(a, g)
+			if err != nil {
+				return err
+			}
+			if outcome == both {
+				continue
+			}
+			if outcome == one {
+				m.keep(f, &a, &g)
+			} else {
+				m.exclude(t, &a, &g)
+			}
+			rest = slices.Delete(rest, i, i+1)
+			merged = true
+			break
+		}
+		if !merged {
+			m.keep(a, &a, nil)
+		}
+	}
+	for _, g := range rest {
+		m.keep(g, nil, &g)
+	}
+	return nil
+}
+
+// alone lists the filters of a side that are not combined with the other's.
+func (m *merging) alone(s *side, active bool) {
+	for _, f := range s.filters {
+		a, g := &f, (*held)(nil)
+		if !active {
+			a, g = g, a
+		}
+		if s.empty {
+			m.exclude(f.typ, a, g)
+		} else {
+			m.keep(f, a, g)
+		}
+	}
+}
+
+func (m *merging) keep(f held, active, goal *held) {
+	m.entries = append(m.entries, MergedFilter{
+		Type: f.typ, Filter: &f.spec, Active: specOf(active), Goal: specOf(goal), Rule: f.typ.Rule,
+	})
+	m.parts = append(m.parts, f.Predicate)
+	m.labels = append(m.labels, f.Label)
+}
+
+func (m *merging) exclude(t *Type, active, goal *held) {
+	m.entries = append(m.entries, MergedFilter{
+		Type: t, Active: specOf(active), Goal: specOf(goal), Rule: t.Rule, Empty: true,
+	})
+	m.empty = true
+	for _, f := range []*held{active, goal} {
+		if f != nil {
+			m.conflicts = append(m.conflicts, f.Label)
+		}
+	}
+}
+
+func specOf(f *held) *model.FilterSpec {
+	if f == nil {
+		return nil
+	}
+	return &f.spec
+}
+
+func (m *merging) result() *Merged {
+	merged := &Merged{Filters: m.entries, Empty: m.empty, Predicate: filter.Bool(false)}
+	if !m.empty {
+		merged.Predicate = filter.Simplify(m.parts)
+		if merged.Predicate == filter.Expr(filter.Bool(false)) {
+			merged.Empty, m.conflicts = true, m.labels
+		}
+	}
+	switch {
+	case merged.Empty && len(m.conflicts) > 1:
+		merged.Label = "No session: " + strings.Join(m.conflicts, " and ") + " exclude each other"
+	case merged.Empty:
+		merged.Label = "No session: " + strings.Join(m.conflicts, " and ") + " excludes itself"
+	case len(m.labels) == 0:
+		merged.Label = "All sessions"
+	default:
+		merged.Label = strings.Join(m.labels, " and ")
+	}
+	return merged
+}
+
+// pair asks the type's plugin to make one filter of two.
+func (m *merging) pair(a, g held) (held, outcome, error) {
+	t := a.typ
+	if !t.merges {
+		return held{}, both, nil
+	}
+	active, goal := string(a.spec.Args), string(g.spec.Args)
+	q := question{typ: t, generation: t.worker.generation(), merge: true, active: active, goal: goal}
+	said, err := m.host.memory.recall(q, func() (*answer, error) {
+		return m.host.ask(m.ctx, t, active, goal)
+	})
+	if err != nil || said.outcome != one {
+		return held{}, said.verdict(), err
+	}
+	f, err := m.hold(t, said.args)
+	if model.CodeOf(err) == model.BadInput {
+		err = t.worker.nonsense("Merge of %s answered arguments that Compile refuses: %w", t.Name, err)
+	}
+	return f, one, err
+}
+
+func (a *answer) verdict() outcome {
+	if a == nil {
+		return both
+	}
+	return a.outcome
+}
+
+// ask asks the plugin of t for a merge.
+func (h *Host) ask(ctx context.Context, t *Type, active, goal string) (*answer, error) {
+	response, err := call(ctx, t.worker,
+		func(c pb.FilterPluginClient, ctx context.Context, q *pb.MergeRequest) (*pb.MergeResponse, error) {
+			return c.Merge(ctx, q)
+		}, &pb.MergeRequest{Type: t.Name, Active: active, Goal: goal})
+	if err != nil {
+		return nil, err
+	}
+	switch result := response.GetResult().(type) {
+	case *pb.MergeResponse_Args:
+		args, err := canonical(model.FilterSpec{Type: t.Name, Args: json.RawMessage(result.Args)})
+		if err != nil {
+			return nil, t.worker.nonsense("Merge of %s: %w", t.Name, err)
+		}
+		return &answer{outcome: one, args: args, bytes: len(args)}, nil
+	case *pb.MergeResponse_Both:
+		return &answer{outcome: both}, nil
+	case *pb.MergeResponse_Empty:
+		return &answer{outcome: empty}, nil
+	}
+	// Both sides compiled, so an argument error here contradicts the plugin itself.
+	return nil, t.worker.nonsense("Merge of %s answered neither arguments, both nor empty", t.Name)
+}
