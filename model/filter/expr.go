@@ -62,8 +62,8 @@ type (
 		Field  Field
 		Blocks []netip.Prefix
 	}
-	// Range matches where Min <= n <= Max for the number field's n. An infinite
-	// end is open. A field without a number never matches.
+	// Range matches where Min <= n <= Max for the number field's n. A Min of -Inf
+	// and a Max of +Inf are open ends. A field without a number never matches.
 	Range struct {
 		Field    Field
 		Min, Max float64
@@ -131,6 +131,10 @@ func (e Within) append(b []byte) []byte {
 
 func (e Range) append(b []byte) []byte {
 	b = e.Field.append(append(b, "(range "...))
+	if math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) || math.IsNaN(e.Min) || math.IsNaN(e.Max) {
+		// No number lies there, and such an end has no text of its own.
+		return append(b, " 1 0)"...)
+	}
 	b = appendEnd(append(b, ' '), e.Min)
 	b = appendEnd(append(b, ' '), e.Max)
 	return append(b, ')')

@@ -80,7 +80,7 @@ func MatchGlob(pattern, text string) bool {
 // GlobContains tells that every text which matches the pattern inner matches
 // outer too. It may miss that in rare cases, and is never wrong where it says so.
 func GlobContains(outer, inner string) bool {
-	// A star of inner, taken as a character that no literal equals, can only be
+	// A star of inner, taken as a byte that no valid UTF-8 holds, can only be
 	// matched by a star of outer.
-	return MatchGlob(outer, strings.ReplaceAll(inner, "*", "\x00"))
+	return MatchGlob(outer, strings.ReplaceAll(inner, "*", "\xff"))
 }

@@ -162,6 +162,7 @@ func (p *parser) glob() (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.space()
 	start := p.at
 	pattern, err := p.string()
 	if err != nil {
@@ -175,9 +176,15 @@ func (p *parser) glob() (Expr, error) {
 }
 
 func (p *parser) within() (Expr, error) {
+	p.space()
+	begin := p.at
 	field, err := p.field("the field ip", One)
 	if err != nil {
 		return nil, err
+	}
+	if field != IP {
+		p.at = begin
+		return nil, p.errorf("the field ip")
 	}
 	within := Within{Field: field}
 	for p.space() && p.at < len(p.text) && p.text[p.at] != ')' {

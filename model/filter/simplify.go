@@ -2,6 +2,7 @@ package filter
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -83,13 +84,9 @@ func simplifyAll(parts []Expr, and bool) Expr {
 		return Bool(!and)
 	}
 	flat = slices.DeleteFunc(flat, func(e Expr) bool { return e == Expr(Bool(and)) })
-	slices.SortFunc(flat, func(a, b Expr) int { return strings.Compare(a.String(), b.String()) })
-	flat = slices.CompactFunc(flat, func(a, b Expr) bool { return a.String() == b.String() })
-	for _, e := range flat {
-		opposite := negate(e).String()
-		if slices.ContainsFunc(flat, func(other Expr) bool { return other.String() == opposite }) {
-			return Bool(!and)
-		}
+	flat, opposed := sortParts(flat)
+	if opposed {
+		return Bool(!and)
 	}
 	switch {
 	case len(flat) == 0:
@@ -101,6 +98,24 @@ func simplifyAll(parts []Expr, and bool) Expr {
 	default:
 		return Or(flat)
 	}
+}
+
+// sortParts sorts the parts by their texts and drops repeated ones. opposed tells
+// that one part is another one's opposite.
+func sortParts(parts []Expr) (sorted []Expr, opposed bool) {
+	byText := make(map[string]Expr, len(parts))
+	for _, part := range parts {
+		byText[part.String()] = part
+	}
+	sorted = parts[:0]
+	for _, text := range slices.Sorted(maps.Keys(byText)) {
+		part := byText[text]
+		if _, found := byText[negate(part).String()]; found {
+			return nil, true
+		}
+		sorted = append(sorted, part)
+	}
+	return sorted, false
 }
 
 // leafKey says which leaves can be joined with each other.
@@ -155,6 +170,9 @@ func join(parts []Expr, and bool) []Expr {
 			joined = append(joined, e)
 		}
 	}
+	for _, i := range at {
+		joined[i] = Simplify(joined[i])
+	}
 	if and {
 		excludeValues(joined, at)
 	}
@@ -168,10 +186,13 @@ func joinIn(a Expr, b In, and bool) Expr {
 		return a
 	}
 	if !and {
-		return simplifyIn(In{b.Field, slices.Concat(in.Values, b.Values)})
+		// Both were made by Simplify just now, so no one else sees the values. They
+		// are sorted once all are there.
+		return In{b.Field, append(in.Values, b.Values...)}
 	}
 	return simplifyIn(In{b.Field, slices.DeleteFunc(slices.Clone(in.Values), func(v string) bool {
-		return !slices.Contains(b.Values, v)
+		_, found := slices.BinarySearch(b.Values, v)
+		return !found
 	})})
 }
 
@@ -193,7 +214,8 @@ func excludeValues(parts []Expr, at map[leafKey]int) {
 		}
 		excluded := not.Expr.(In).Values
 		parts[i] = simplifyIn(In{in.Field, slices.DeleteFunc(slices.Clone(in.Values), func(v string) bool {
-			return slices.Contains(excluded, v)
+			_, found := slices.BinarySearch(excluded, v)
+			return found
 		})})
 		parts[j] = nil
 	}

@@ -18,9 +18,9 @@ import (
 // Day is the UTC day around which RandomSession's sessions start.
 const Day model.Day = 20_000
 
+// The fields that occur in predicates: every one that there is, a family by the
+// keys that sessions have and by one that none has.
 var (
-	// TextFields, SetFields and NumberFields are the fields that occur in
-	// predicates: every one that there is, families by the keys that sessions have.
 	TextFields = []filter.Field{
 		filter.IP, filter.Country, filter.Referrer, filter.EntryPage, filter.ExitPage, filter.Browser, filter.OS, filter.Device,
 		filter.Language, filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.Visitor,
@@ -34,6 +34,7 @@ var (
 )
 
 var (
+	// Hits have no empty names or tags.
 	words     = []string{"a", "b", "ab", "aB", "ba", "aab", "a*b", "é", "/", "/a", "/a/b", `"\`, "x y", "\n\x7f", "日本"}
 	addresses = []string{"", "10.0.0.1", "10.0.0.2", "10.1.0.1", "192.168.0.1", "::1", "2001:db8::1", "2001:db8:1::1"}
 	blocks    = []string{"10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/31", "10.0.0.1/32", "192.168.0.0/24", "::/0", "0.0.0.0/0", "2001:db8::/32", "2001:db8::1/128"}
@@ -42,7 +43,8 @@ var (
 	values    = []float64{-1, 0, 0.1, 0.2, 1, 2.5, 100}
 )
 
-var words0 = append([]string{""}, words...)
+// optional are the values of what a session may lack.
+var optional = append([]string{""}, words...)
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
@@ -60,10 +62,10 @@ func RandomSession(r *rand.Rand) model.Session {
 	origin := model.Origin{
 		IP:       pick(r, addresses),
 		Country:  pick(r, []string{"", "RO", "US", "DE"}),
-		Referrer: pick(r, words0), EntryPage: pick(r, words0),
-		Browser: pick(r, words0), OS: pick(r, words0), Language: pick(r, words0),
+		Referrer: pick(r, optional), EntryPage: pick(r, optional),
+		Browser: pick(r, optional), OS: pick(r, optional), Language: pick(r, optional),
 		Device: pick(r, []model.Device{"", model.Desktop, model.Mobile, model.Tablet, model.OtherDevice}),
-		UTM:    model.UTM{Source: pick(r, words0), Medium: pick(r, words0), Campaign: pick(r, words0), Term: pick(r, words0), Content: pick(r, words0)},
+		UTM:    model.UTM{Source: pick(r, optional), Medium: pick(r, optional), Campaign: pick(r, optional), Term: pick(r, optional), Content: pick(r, optional)},
 	}
 	visitor := pick(r, words)
 	var hits []model.Hit
@@ -160,7 +162,7 @@ func vocabulary(field filter.Field) []string {
 	case filter.Events:
 		return append([]string{""}, events...)
 	}
-	return words0
+	return optional
 }
 
 // end returns an end of a range: now and then open, otherwise one that sessions' numbers meet.
