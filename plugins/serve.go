@@ -3,6 +3,7 @@ package plugins
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	CookieKey = "GOALGRAPH_PLUGIN"
 	Cookie    = "goalgraph.plugins.v1"
 )
+
+// SocketFolder begins the name of the temporary folder that a host makes for the
+// sockets of its plugins.
+const SocketFolder = "goalgraph-plugins-"
 
 // Service is the name under which go-plugin finds the service.
 const Service = "filter"
@@ -53,11 +58,18 @@ func Serve(name, version string, types ...Type) {
 }
 
 // endWithHost ends the process when its parent has changed: a host that was
-// killed by force could not end it.
+// killed by force could not end it, nor remove the folder of its socket.
 func endWithHost(parent int, interval time.Duration) {
 	for range time.Tick(interval) {
-		if os.Getppid() != parent {
-			os.Exit(0)
+		if os.Getppid() == parent {
+			continue
 		}
+		if sockets := os.Getenv(plugin.EnvUnixSocketDir); sockets != "" {
+			os.RemoveAll(sockets)
+			if of := filepath.Dir(sockets); strings.HasPrefix(filepath.Base(of), SocketFolder) {
+				os.Remove(of) // which fails while another plugin's is in it
+			}
+		}
+		os.Exit(0)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
 )
 
@@ -45,7 +46,7 @@ func New(ctx context.Context, options Options) (*Host, error) {
 		return nil, fmt.Errorf("finding the running program to start the built-in plugin: %w", err)
 	}
 	// A folder of our own, so that the sockets of plugins that were killed go too.
-	sockets, err := os.MkdirTemp("", "goalgraph-plugins-")
+	sockets, err := os.MkdirTemp("", plugins.SocketFolder)
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
 	}

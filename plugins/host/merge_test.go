@@ -1,0 +1,301 @@
+package host
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins"
+)
+
+func TestMerge(t *testing.T) {
+	h := newHost(t, Options{})
+	list := func(filters ...string) []string { return filters }
+	for _, test := range []struct {
+		name         string
+		active, goal []string
+		// want is what each entry must hold, "empty" for none.
+		want  []string
+		label string
+	}{
+		{"ip: the goal's", list(`ip {"is":["10.0.0.1"]}`), list(`ip {"is":["10.0.0.2"]}`),
+			list(`ip {"is":["10.0.0.2"]}`), "IP address is 10.0.0.2"},
+		{"tags: all of both", list(`tags {"all":["A","B"]}`), list(`tags {"all":["B","C"]}`),
+			list(`tags {"all":["A","B","C"]}`), "Tagged A, B and C"},
+		{"pages: all of both", list(`pages {"all":["/a","/b"]}`), list(`pages {"all":["/b","/c"]}`),
+			list(`pages {"all":["/a","/b","/c"]}`), "Visited /a, /b and /c"},
+		{"events: all of both", list(`events {"all":["a"]}`), list(`events {"all":["b"]}`),
+			list(`events {"all":["a","b"]}`), "Tracked a and b"},
+		{"country: one side", list(`country {"is":["RO"]}`), nil, list(`country {"is":["RO"]}`), "Country is RO"},
+		{"country: excluded", list(`country {"is":["RO"]}`), list(`country {"is":["US"]}`),
+			list("empty"), "No session: Country is RO and Country is US exclude each other"},
+		{"referrer: literals", list(`referrer {"is":["A.com","B.com"]}`), list(`referrer {"is":["B.com","C.com"]}`),
+			list(`referrer {"is":["b.com"]}`), "Referrer is b.com"},
+		{"referrer: glob and literals", list(`referrer {"is":["*google*"]}`), list(`referrer {"is":["www.google.com","t.co"]}`),
+			list(`referrer {"is":["www.google.com"]}`), "Referrer is www.google.com"},
+		{"referrer: two globs", list(`referrer {"is":["*google*"]}`), list(`referrer {"is":["*.com"]}`),
+			list(`referrer {"is":["*google*"]}`, `referrer {"is":["*.com"]}`), "Referrer is *google* and Referrer is *.com"},
+		{"referrer: glob in glob", list(`referrer {"is":["*google*"]}`), list(`referrer {"is":["www.google.*"]}`),
+			list(`referrer {"is":["www.google.*"]}`), "Referrer is www.google.*"},
+		{"referrer: none is no host", list(`referrer {"is":["*"]}`), list(`referrer {"is":["(direct)"]}`),
+			list("empty"), "No session: Referrer is * and Referrer is (direct) exclude each other"},
+		{"sessionLength: overlap", list(`sessionLength {"min":5,"max":30}`), list(`sessionLength {"min":17,"max":49}`),
+			list(`sessionLength {"max":30,"min":17}`), "Session length 17–30 s"},
+		{"sessionLength: excluded", list(`sessionLength {"min":5,"max":10}`), list(`sessionLength {"min":17,"max":49}`),
+			list("empty"), "No session: Session length 5–10 s and Session length 17–49 s exclude each other"},
+		{"country: is and isNot", list(`country {"is":["RO","US"]}`), list(`country {"isNot":["us"]}`),
+			list(`country {"is":["RO"]}`), "Country is RO"},
+		{"country: is and isNot excluded", list(`country {"is":["RO"]}`), list(`country {"isNot":["RO"]}`),
+			list("empty"), "No session: Country is RO and Country is not RO exclude each other"},
+		{"country: isNot of both", list(`country {"isNot":["RO"]}`), list(`country {"isNot":["US"]}`),
+			list(`country {"isNot":["RO","US"]}`), "Country is not RO or US"},
+		{"language: tree", list(`language {"is":["en"]}`), list(`language {"is":["en-GB","de"]}`),
+			list(`language {"is":["en-gb"]}`), "Language is en-gb"},
+		{"language: without a branch", list(`language {"is":["en"]}`), list(`language {"isNot":["en-GB","de"]}`),
+			list(`language {"is":["en"],"isNot":["en-gb"]}`), "Language is en and is not en-gb"},
+		{"property: two keys", list(`property {"key":"a","is":["x"]}`), list(`property {"key":"b","is":["x"]}`),
+			list(`property {"is":["x"],"key":"a"}`, `property {"is":["x"],"key":"b"}`), "Property a is x and Property b is x"},
+		{"property: one key", list(`property {"key":"a","is":["x","y"]}`), list(`property {"key":"a","is":["y"]}`),
+			list(`property {"is":["y"],"key":"a"}`), "Property a is y"},
+		{"eventValue: two events", list(`eventValue {"event":"a","min":1}`), list(`eventValue {"event":"b","min":1}`),
+			list(`eventValue {"event":"a","min":1}`, `eventValue {"event":"b","min":1}`), "Value of a at least 1 and Value of b at least 1"},
+		{"eventValue: one event", list(`eventValue {"event":"a","min":1.5}`), list(`eventValue {"event":"a","max":2}`),
+			list(`eventValue {"event":"a","max":2,"min":1.5}`), "Value of a 1.5–2"},
+		{"visitor: new and returning", list(`visitor {"kind":"NEW"}`), list(`visitor {"kind":"RETURNING"}`),
+			list("empty"), "No session: Visitor is new and Visitor is returning exclude each other"},
+		{"utm: list by list", list(`utm {"source":["a","b"]}`), list(`utm {"medium":["m"],"source":["b"]}`),
+			list(`utm {"medium":["m"],"source":["b"]}`), "UTM source is b, medium is m"},
+		{"utm: excluded", list(`utm {"source":["a"]}`), list(`utm {"source":["b"]}`),
+			list("empty"), "No session: UTM source is a and UTM source is b exclude each other"},
+		{"device", list(`device {"is":["DESKTOP","MOBILE"]}`), list(`device {"isNot":["MOBILE"]}`),
+			list(`device {"is":["DESKTOP"]}`), "Device is desktop"},
+		{"one side alone, combined", list(`country {"is":["RO","US"]}`, `country {"is":["US"]}`), nil,
+			list(`country {"is":["US"]}`), "Country is US"},
+		{"one side alone, last", list(`ip {"is":["::1"]}`, `ip {"is":["::2"]}`), nil, list(`ip {"is":["::2"]}`), "IP address is ::2"},
+		{"one side alone, excluded", list(`country {"is":["RO"]}`, `country {"is":["US"]}`), nil,
+			list("empty", "empty"), "No session: Country is RO and Country is US exclude each other"},
+		{"order of types", list(`pages {"all":["/a"]}`, `country {"is":["RO"]}`), list(`tags {"all":["t"]}`, `country {"is":["RO"]}`),
+			list(`pages {"all":["/a"]}`, `country {"is":["RO"]}`, `tags {"all":["t"]}`), "Visited /a and Country is RO and Tagged t"},
+		{"two keys on both sides", list(`property {"key":"a","is":["1"]}`, `property {"key":"b","is":["1","2"]}`), list(`property {"key":"b","is":["2"]}`),
+			list(`property {"is":["1"],"key":"a"}`, `property {"is":["2"],"key":"b"}`), "Property a is 1 and Property b is 2"},
+		{"nothing", nil, nil, nil, "All sessions"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			merged, err := h.Merge(t.Context(), specs(test.active...), specs(test.goal...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range merged.Filters {
+				if f.Empty != (f.Filter == nil) || f.Active == nil && f.Goal == nil || f.Rule != f.Type.Rule {
+					t.Errorf("entry %+v", f)
+				}
+				if f.Empty {
+					got = append(got, "empty")
+				} else {
+					got = append(got, f.Filter.Type+" "+string(f.Filter.Args))
+				}
+			}
+			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+				t.Errorf("filters\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+			if merged.Label != test.label {
+				t.Errorf("label %q, want %q", merged.Label, test.label)
+			}
+			isEmpty := strings.Contains(strings.Join(test.want, ""), "empty")
+			if merged.Empty != isEmpty || (merged.Predicate.String() == "false") != isEmpty {
+				t.Errorf("empty %v, predicate %s", merged.Empty, merged.Predicate)
+			}
+		})
+	}
+}
+
+func TestMergeSaysWhereFiltersCameFrom(t *testing.T) {
+	h := newHost(t, Options{})
+	merged, err := h.Merge(t.Context(),
+		specs(`referrer {"is":["*google*"]}`, `country {"is":["RO","US"]}`, `ip {"is":["::1"]}`, `tags {"all":["x"]}`),
+		specs(`referrer {"is":["*.com"]}`, `country {"is":["US"]}`, `ip {"is":["::2"]}`, `pages {"all":["/"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range merged.Filters {
+		got = append(got, fmt.Sprintf("%s %s active=%t goal=%t", f.Type.Name, f.Rule, f.Active != nil, f.Goal != nil))
+	}
+	want := []string{
+		"referrer INTERSECTION active=true goal=false", "referrer INTERSECTION active=false goal=true",
+		"country INTERSECTION active=true goal=true", "ip LAST active=true goal=true",
+		"tags UNION active=true goal=false", "pages UNION active=false goal=true",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestMergeNamesTheFilterAtFault(t *testing.T) {
+	h := newHost(t, Options{})
+	_, err := h.Merge(t.Context(), specs(`country {"is":["RO"]}`), specs(`tags {"all":["a"]}`, `country {"is":["RO","UK"]}`))
+	want := `goal[1].country.is[1]: "UK" is not an ISO 3166-1 alpha-2 code; write GB`
+	if err == nil || err.Error() != want || model.CodeOf(err) != model.BadInput {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// Merged by UNION and INTERSECTION, exactly the sessions are matched that match
+// both sides; and each filter alone matches what its predicate does.
+func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
+	h := newHost(t, Options{})
+	r := rand.New(rand.NewPCG(1, 2))
+	sessions := make([]*model.Session, 400)
+	for i := range sessions {
+		sessions[i] = randomSession(r)
+	}
+	matched, emptied := 0, 0
+	for range 1500 {
+		sides := [2][]model.FilterSpec{randomFilters(r), randomFilters(r)}
+		var apart filter.And
+		for _, side := range sides {
+			for _, f := range side {
+				compiled, err := h.Compile(t.Context(), f)
+				if err != nil {
+					t.Fatalf("%s %s: %v", f.Type, f.Args, err)
+				}
+				apart = append(apart, compiled.Predicate)
+			}
+		}
+		merged, err := h.Merge(t.Context(), sides[0], sides[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := filter.And{}
+		for _, f := range merged.Filters {
+			if f.Filter != nil {
+				compiled, err := h.Compile(t.Context(), *f.Filter)
+				if err != nil {
+					t.Fatal(err)
+				}
+				again = append(again, compiled.Predicate)
+			}
+		}
+		if merged.Empty {
+			emptied++
+		}
+		for _, s := range sessions {
+			want := apart.Match(s)
+			if want {
+				matched++
+			}
+			if merged.Predicate.Match(s) != want || (!merged.Empty && again.Match(s) != want) {
+				t.Fatalf("%s and %s: merged to %s, %q, which for %+v is not %t", sides[0], sides[1], merged.Predicate, merged.Label, s, want)
+			}
+		}
+	}
+	if matched < 1000 || emptied < 50 {
+		t.Errorf("too little happened: %d matches, %d empty", matched, emptied)
+	}
+}
+
+var pools = map[string][]string{
+	"country": {"RO", "US", "DE"}, "referrer": {"www.google.com", "google.de", "t.co", "(direct)", "*google*", "*.com", "*", "www.*"},
+	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*"}, "exitPage": {"/", "/a", "/a*"}, "browser": {"Chrome", "Firefox"},
+	"os": {"Windows", "Linux"}, "device": {"DESKTOP", "MOBILE"}, "language": {"en", "en-GB", "de", "en-us"},
+	"tags": {"x", "y", "z"}, "pages": {"/", "/a", "/a/b", "/a*", "*b"}, "events": {"buy", "see"}, "visitor": {"v1", "v2", "v3"},
+	"utm": {"s", "t"}, "property": {"p", "q"},
+}
+
+func pick(r *rand.Rand, pool []string) string { return pool[r.IntN(len(pool))] }
+
+func some(r *rand.Rand, pool []string) string {
+	var list []string
+	for range 1 + r.IntN(3) {
+		list = append(list, fmt.Sprintf("%q", pick(r, pool)))
+	}
+	return "[" + strings.Join(list, ",") + "]"
+}
+
+func randomFilters(r *rand.Rand) []model.FilterSpec {
+	var list []model.FilterSpec
+	types := []string{"country", "referrer", "entryPage", "exitPage", "browser", "os", "device", "language", "tags", "pages",
+		"events", "visitor", "utm", "property", "sessionLength", "pageViews", "eventValue", "referrer", "language"}
+	for range r.IntN(4) {
+		typ := pick(r, types)
+		var args string
+		switch typ {
+		case "tags", "pages", "events":
+			args = fmt.Sprintf(`{"all":%s}`, some(r, pools[typ]))
+		case "utm":
+			args = fmt.Sprintf(`{%q:%s}`, pick(r, []string{"source", "medium"}), some(r, pools[typ]))
+		case "visitor":
+			args = pick(r, []string{`{"kind":"NEW"}`, `{"kind":"RETURNING"}`, `{"is":` + some(r, pools[typ]) + `}`})
+		case "sessionLength", "pageViews", "eventValue":
+			low := r.IntN(5)
+			ends := pick(r, []string{fmt.Sprintf(`"min":%d`, low), fmt.Sprintf(`"max":%d`, low), fmt.Sprintf(`"min":%d,"max":%d`, low, low+r.IntN(3))})
+			if typ == "eventValue" {
+				ends += fmt.Sprintf(`,"event":%q`, pick(r, pools["events"]))
+			}
+			args = "{" + ends + "}"
+		default:
+			args = pick(r, []string{
+				`"is":` + some(r, pools[typ]), `"isNot":` + some(r, pools[typ]),
+				`"is":` + some(r, pools[typ]) + `,"isNot":` + some(r, pools[typ]),
+			})
+			if typ == "property" {
+				args += fmt.Sprintf(`,"key":%q`, pick(r, []string{"k", "l"}))
+			}
+			args = "{" + args + "}"
+		}
+		list = append(list, spec(typ, args))
+	}
+	return list
+}
+
+func randomSession(r *rand.Rand) *model.Session {
+	maybe := func(pool ...string) string {
+		if r.IntN(4) == 0 {
+			return ""
+		}
+		return pick(r, pool)
+	}
+	s := &model.Session{
+		VisitorKey: pick(r, pools["visitor"]), First: r.IntN(2) == 0, End: model.Millis(r.IntN(8000)), PageViews: r.IntN(8),
+		ExitPage: maybe("/", "/a", "/b"), Properties: map[string]string{},
+		Origin: model.Origin{
+			Country: maybe("RO", "US", "DE", "FR"), Referrer: maybe("www.google.com", "google.de", "t.co", "x.com"),
+			EntryPage: maybe("/", "/a", "/a/b", "/c"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
+			Device: model.Device(maybe("DESKTOP", "MOBILE", "TABLET")), Language: maybe("en", "en-gb", "en-us", "de", "eno"),
+			UTM: model.UTM{Source: maybe("s", "t", "u"), Medium: maybe("s", "t")},
+		},
+	}
+	for _, key := range []string{"k", "l"} {
+		if value := maybe("p", "q", "r"); value != "" {
+			s.Properties[key] = value
+		}
+	}
+	for _, page := range []string{"/", "/a", "/a/b", "/c"} {
+		if r.IntN(2) == 0 {
+			s.Pages = append(s.Pages, page)
+		}
+	}
+	for _, tag := range pools["tags"] {
+		if r.IntN(2) == 0 {
+			s.Tags = append(s.Tags, tag)
+		}
+	}
+	for _, event := range pools["events"] {
+		if r.IntN(2) == 0 {
+			s.Events = append(s.Events, model.EventSum{Name: event, Count: 1, Values: r.IntN(2), Sum: float64(r.IntN(7))})
+		}
+	}
+	return s
+}
+
+func TestRulesAreTheGraphs(t *testing.T) {
+	for _, rule := range []Rule{plugins.Last, plugins.Union, plugins.Intersection, plugins.Custom} {
+		if got := plugins.RuleOf(rule.Proto()); got != rule {
+			t.Errorf("%s became %s", rule, got)
+		}
+	}
+}
