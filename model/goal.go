@@ -40,11 +40,11 @@ func (g *Goal) Validate() error {
 	return checkFilters(g.Filters)
 }
 
-// Slug returns a key made from a name: its letters and digits in lower case,
-// joined by hyphens; "goal" where it has none.
+// Slug returns a key made from a name: its letters, with their marks, and digits in
+// lower case, joined by hyphens; "goal" where it has none.
 func Slug(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit)
 	})
 	slug := strings.Join(words, "-")
 	if slug == "" {

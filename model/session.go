@@ -84,7 +84,8 @@ func Fold(hits []Hit) []Visit {
 // is what Fold would make of all hits together, with the hits given here alone.
 // It can do so while every hit is later than the sessions of its key; otherwise
 // ok is false, and the sessions' hits must be folded again from the start. The
-// sessions are ordered by start, and are not changed.
+// sessions are ordered by start, and are not changed; they come first, new ones
+// follow in the order of their starts.
 func Continue(sessions []Session, hits []Hit) (visits []Visit, ok bool) {
 	slices.SortFunc(hits, compareHits)
 	open := map[string]int{} // the visit that a key's next hit may join
@@ -107,20 +108,21 @@ func Continue(sessions []Session, hits []Hit) (visits []Visit, ok bool) {
 		if !found || (hit.SessionKey == "" && hit.At-visits[at].Session.End > SessionGap) {
 			at = len(visits)
 			open[hit.SessionKey] = at
-			visits = append(visits, Visit{})
+			visits = append(visits, Visit{Session: begin(hit)})
 		}
-		visits[at].Session.Add(hit)
+		visits[at].Session.add(hit)
 		visits[at].Hits = append(visits[at].Hits, hit)
 	}
 	return visits, true
 }
 
-// Add takes in a hit that is no earlier than any the session has; the first one
-// begins it.
-func (s *Session) Add(hit Hit) {
-	if s.VisitorKey == "" {
-		s.VisitorKey, s.Key, s.Start, s.Origin = hit.Visitor, hit.SessionKey, hit.At, hit.Origin
-	}
+// begin returns the session that a hit begins, to which it is still to be added.
+func begin(hit Hit) Session {
+	return Session{VisitorKey: hit.Visitor, Key: hit.SessionKey, Start: hit.At, Origin: hit.Origin}
+}
+
+// add takes in a hit that is no earlier than any the session has.
+func (s *Session) add(hit Hit) {
 	s.End = hit.At
 	switch hit.Kind {
 	case PageView:

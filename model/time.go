@@ -19,13 +19,14 @@ func MillisOf(t time.Time) Millis { return Millis(t.UnixMilli()) }
 // Time returns the instant in UTC.
 func (m Millis) Time() time.Time { return time.UnixMilli(int64(m)).UTC() }
 
-// Day returns the UTC day that the instant falls on.
+// Day returns the UTC day that the instant falls on, or the last one that a Day
+// can say.
 func (m Millis) Day() Day {
 	day := m / dayMillis
 	if m%dayMillis < 0 {
 		day--
 	}
-	return Day(day)
+	return Day(max(math.MinInt32, min(math.MaxInt32, day)))
 }
 
 // Start returns the day's first instant.
@@ -50,5 +51,5 @@ func (r Range) Days() (first, last Day) {
 
 // Covers tells whether all of day lies in the range.
 func (r Range) Covers(day Day) bool {
-	return r.From <= day.Start() && (r.To == Open || (day+1).Start() <= r.To)
+	return r.From <= day.Start() && (r.To == Open || day.Start()+dayMillis <= r.To)
 }

@@ -1,0 +1,298 @@
+package model_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// randomHits returns hits of one visitor, with pauses near SessionGap, hits of
+// one instant, session keys, and ids that occur twice.
+func randomHits(r *rand.Rand, n int) []model.Hit {
+	pick := func(values ...string) string { return values[r.IntN(len(values))] }
+	var hits []model.Hit
+	at := model.Millis(1_700_000_000_000)
+	for i := range n {
+		if i > 0 && r.IntN(6) == 0 {
+			hits = append(hits, hits[r.IntN(i)])
+			continue
+		}
+		switch r.IntN(4) {
+		case 0: // one instant
+		case 1:
+			at += model.SessionGap + model.Millis(r.IntN(3)-1)
+		default:
+			at += model.Millis(r.IntN(int(model.SessionGap)))
+		}
+		hit := model.Hit{
+			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), Visitor: "ann", At: at, Kind: model.HitKind(1 + r.IntN(3)),
+			Origin: model.Origin{Country: pick("RO", "US"), EntryPage: pick("/", "/a")}, Tags: []string{pick("x", "y", "z")},
+		}
+		switch hit.Kind {
+		case model.PageView:
+			hit.Name = pick("/", "/a", "/b")
+		case model.Event:
+			hit.Name, hit.Value, hit.HasValue = pick("buy", "look"), 1/float64(1+r.IntN(10)), r.IntN(3) > 0
+		case model.Traits:
+			hit.Properties = map[string]string{pick("plan", "team"): pick("a", "b")}
+		}
+		if r.IntN(4) == 0 {
+			hit.SessionKey = pick("k1", "k2")
+		}
+		hits = append(hits, hit)
+	}
+	return hits
+}
+
+func shuffled(r *rand.Rand, hits []model.Hit) []model.Hit {
+	hits = slices.Clone(hits)
+	r.Shuffle(len(hits), func(i, j int) { hits[i], hits[j] = hits[j], hits[i] })
+	return hits
+}
+
+// foldNaively makes sessions by the words of the definition: it looks at pairs
+// of neighbours, and takes each value out of the finished list of hits.
+func foldNaively(hits []model.Hit) []model.Session {
+	distinct := map[model.MessageID]model.Hit{}
+	for _, hit := range hits {
+		distinct[hit.ID] = hit
+	}
+	groups := map[string][]model.Hit{}
+	for _, hit := range distinct {
+		groups[hit.SessionKey] = append(groups[hit.SessionKey], hit)
+	}
+	var sessions []model.Session
+	for key, group := range groups {
+		slices.SortFunc(group, func(a, b model.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), a.ID.Compare(b.ID)) })
+		for begin := 0; begin < len(group); {
+			end := begin + 1
+			for end < len(group) && (key != "" || group[end].At-group[end-1].At <= 30*60*1000) {
+				end++
+			}
+			sessions = append(sessions, sessionOf(group[begin:end]))
+			begin = end
+		}
+	}
+	return sessions
+}
+
+func sessionOf(hits []model.Hit) model.Session {
+	first, last := hits[0], hits[len(hits)-1]
+	s := model.Session{VisitorKey: first.Visitor, Key: first.SessionKey, Start: first.At, End: last.At, Origin: first.Origin}
+	events := map[string]*model.EventSum{}
+	var names []string
+	for _, hit := range hits {
+		s.Tags = append(s.Tags, hit.Tags...)
+		if hit.Properties != nil && s.Properties == nil {
+			s.Properties = map[string]string{}
+		}
+		maps.Copy(s.Properties, hit.Properties)
+		switch hit.Kind {
+		case model.PageView:
+			s.PageViews++
+			s.Pages, s.ExitPage = append(s.Pages, hit.Name), hit.Name
+		case model.Event:
+			if events[hit.Name] == nil {
+				events[hit.Name] = &model.EventSum{Name: hit.Name}
+				names = append(names, hit.Name)
+			}
+			events[hit.Name].Count++
+			if hit.HasValue {
+				events[hit.Name].Values++
+				events[hit.Name].Sum += hit.Value
+			}
+		}
+	}
+	s.Pages, s.Tags = distinct(s.Pages), distinct(s.Tags)
+	for _, name := range names {
+		s.Events = append(s.Events, *events[name])
+	}
+	return s
+}
+
+func distinct(list []string) (kept []string) {
+	for i, value := range list {
+		if slices.Index(list, value) == i {
+			kept = append(kept, value)
+		}
+	}
+	return kept
+}
+
+func ordered(sessions []model.Session) []model.Session {
+	slices.SortFunc(sessions, func(a, b model.Session) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Key, b.Key)) })
+	return sessions
+}
+
+func sessionsOf(visits []model.Visit) []model.Session {
+	var sessions []model.Session
+	for _, visit := range visits {
+		sessions = append(sessions, visit.Session)
+	}
+	return sessions
+}
+
+func mustEqual(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func TestFoldIsAFunctionOfTheSet(t *testing.T) {
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		hits := randomHits(r, 1+r.IntN(30))
+		visits := model.Fold(shuffled(r, hits))
+		mustEqual(t, fmt.Sprint("seed ", seed), ordered(sessionsOf(visits)), ordered(foldNaively(hits)))
+		mustEqual(t, "in another order", model.Fold(shuffled(r, hits)), visits)
+		mustEqual(t, "each hit twice", model.Fold(shuffled(r, append(hits, hits...))), visits)
+
+		if !slices.IsSortedFunc(visits, func(a, b model.Visit) int { return cmp.Compare(a.Session.Start, b.Session.Start) }) {
+			t.Fatal("the sessions are not ordered by start")
+		}
+		ids := map[model.MessageID]bool{}
+		for _, visit := range visits {
+			for i, hit := range visit.Hits {
+				if ids[hit.ID] {
+					t.Fatalf("hit %x counts twice", hit.ID)
+				}
+				ids[hit.ID] = true
+				if i > 0 && hit.At < visit.Hits[i-1].At {
+					t.Fatal("a visit's hits are not in order of time")
+				}
+			}
+		}
+	}
+}
+
+// Whatever the batches, continuing where Continue can, and folding again where
+// it says so, ends with the fold of all.
+func TestContinueInBatches(t *testing.T) {
+	refused, continued := 0, 0
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		// Ids that are known are the caller's to leave out.
+		all := slices.CompactFunc(sortedByID(randomHits(r, 1+r.IntN(30))), func(a, b model.Hit) bool { return a.ID == b.ID })
+		if r.IntN(2) == 0 {
+			all = shuffled(r, all)
+		} else {
+			slices.SortStableFunc(all, func(a, b model.Hit) int { return cmp.Compare(a.At, b.At) })
+		}
+		var sessions []model.Session
+		for from := 0; from < len(all); {
+			to := min(len(all), from+1+r.IntN(8))
+			batch := all[from:to]
+			late := slices.ContainsFunc(batch, func(hit model.Hit) bool {
+				return slices.ContainsFunc(sessions, func(s model.Session) bool { return s.Key == hit.SessionKey && hit.At <= s.End })
+			})
+			before := fmt.Sprintf("%+v", sessions)
+			visits, ok := model.Continue(sessions, shuffled(r, batch))
+			if ok == late {
+				t.Fatalf("seed %d: a hit is not later than the sessions of its key: %v; Continue says %v", seed, late, ok)
+			}
+			if after := fmt.Sprintf("%+v", sessions); after != before {
+				t.Fatalf("seed %d: Continue changed the sessions\nfrom %s\n  to %s", seed, before, after)
+			}
+			want := model.Fold(shuffled(r, all[:to]))
+			if ok {
+				continued++
+				mustEqual(t, fmt.Sprint("seed ", seed), ordered(sessionsOf(visits)), ordered(sessionsOf(want)))
+				n := 0
+				for _, visit := range visits {
+					n += len(visit.Hits)
+				}
+				if n != len(batch) {
+					t.Fatalf("seed %d: %d hits are given back, want those %d of the batch", seed, n, len(batch))
+				}
+			} else {
+				refused++
+			}
+			sessions = sessionsOf(want)
+			from = to
+		}
+	}
+	if refused < 1000 || continued < 1000 {
+		t.Errorf("Continue refused %d times and continued %d times", refused, continued)
+	}
+}
+
+func sortedByID(hits []model.Hit) []model.Hit {
+	slices.SortFunc(hits, func(a, b model.Hit) int { return a.ID.Compare(b.ID) })
+	return hits
+}
+
+func TestFoldEdges(t *testing.T) {
+	hit := func(id string, at model.Millis, key string) model.Hit {
+		return model.Hit{ID: model.MessageIDOf(id), Visitor: "ann", At: at, SessionKey: key, Kind: model.PageView, Name: "/" + id}
+	}
+	for _, test := range []struct {
+		name string
+		hits []model.Hit
+		want []string // start-end key: pages
+	}{
+		{"nothing", nil, nil},
+		{"30 minutes exactly join", []model.Hit{hit("a", 0, ""), hit("b", 1_800_000, "")}, []string{"0-1800000 : [/a /b]"}},
+		{"one millisecond more splits", []model.Hit{hit("a", 0, ""), hit("b", 1_800_001, "")}, []string{"0-0 : [/a]", "1800001-1800001 : [/b]"}},
+		{"pauses count between neighbours, not from the start", []model.Hit{hit("a", 0, ""), hit("b", 1_800_000, ""), hit("c", 3_600_000, "")}, []string{"0-3600000 : [/a /b /c]"}},
+		{"a late hit joins two", []model.Hit{hit("a", 0, ""), hit("c", 3_600_000, ""), hit("b", 1_800_000, "")}, []string{"0-3600000 : [/a /b /c]"}},
+		{"a key groups whatever the gap", []model.Hit{hit("a", 0, "k"), hit("b", 1e12, "k")}, []string{"0-1000000000000 k: [/a /b]"}},
+		{"a key stands apart", []model.Hit{hit("a", 0, ""), hit("b", 1, "k"), hit("c", 2, "l"), hit("d", 3, "")}, []string{"0-3 : [/a /d]", "1-1 k: [/b]", "2-2 l: [/c]"}},
+		{"before 1970", []model.Hit{hit("b", 0, ""), hit("a", -1_800_000, "")}, []string{"-1800000-0 : [/a /b]"}},
+		{"an id that is sent again, later", []model.Hit{hit("a", 5_000_000, ""), hit("a", 0, "")}, []string{"0-0 : [/a]"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, visit := range model.Fold(test.hits) {
+				s := visit.Session
+				got = append(got, fmt.Sprintf("%d-%d %s: %v", s.Start, s.End, s.Key, s.Pages))
+				if s.Length() != s.End-s.Start || s.VisitorKey != "ann" {
+					t.Errorf("session %+v", s)
+				}
+			}
+			mustEqual(t, "sessions", got, test.want)
+		})
+	}
+}
+
+// Floating-point sums depend on the order of their terms; a session's does not
+// depend on the order of arrival.
+func TestFoldSumsInOrderOfTime(t *testing.T) {
+	values := []float64{1e16, 1, -1e16, 1}
+	var hits []model.Hit
+	want := 0.0
+	for i, value := range values {
+		want += value
+		hits = append(hits, model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), Visitor: "ann", At: model.Millis(i), Kind: model.Event, Name: "buy", Value: value, HasValue: true})
+	}
+	hits = append(hits, model.Hit{ID: model.MessageIDOf("none"), Visitor: "ann", At: 2, Kind: model.Event, Name: "buy"})
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 50 {
+		event, ok := model.Fold(shuffled(r, hits))[0].Session.Event("buy")
+		if !ok || event.Sum != want || event.Count != 5 || event.Values != 4 {
+			t.Fatalf("event %+v, want the sum %v", event, want)
+		}
+	}
+	if _, ok := model.Fold(hits)[0].Session.Event("look"); ok {
+		t.Error("an event that did not happen is there")
+	}
+}
+
+// A session has its first hit's origin also where that says nothing, and its
+// visitor's key may be anything.
+func TestFoldTakesTheFirstOrigin(t *testing.T) {
+	hits := []model.Hit{
+		{ID: model.MessageIDOf("a"), At: 1, Kind: model.PageView, Name: "/a"},
+		{ID: model.MessageIDOf("b"), At: 2, Kind: model.PageView, Name: "/b", Origin: model.Origin{Country: "RO"}},
+	}
+	s := model.Fold(hits)[0].Session
+	if s.Start != 1 || s.End != 2 || s.Origin != (model.Origin{}) || s.ExitPage != "/b" {
+		t.Errorf("session %+v", s)
+	}
+}
