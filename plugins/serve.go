@@ -22,7 +22,7 @@ const (
 
 // SocketFolder begins the name of the temporary folder that a host makes for the
 // sockets of its plugins.
-const SocketFolder = "goalgraph-plugins-"
+const SocketFolder = "goalgraph-"
 
 // Service is the name under which go-plugin finds the service.
 const Service = "filter"
@@ -55,6 +55,7 @@ func Serve(name, version string, types ...Type) {
 		},
 		Logger: hclog.New(&hclog.LoggerOptions{Name: name, Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 	})
+	os.Exit(0)
 }
 
 // endWithHost ends the process when its parent has changed: a host that was

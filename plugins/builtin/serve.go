@@ -33,7 +33,6 @@ func Serve() { plugins.Serve(Name, version, Types()...) }
 func ServeIfAsked() {
 	if len(os.Args) == 2 && os.Args[1] == argument && os.Getenv(plugins.CookieKey) == plugins.Cookie {
 		Serve()
-		os.Exit(0)
 	}
 }
 

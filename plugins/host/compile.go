@@ -16,8 +16,9 @@ import (
 
 // Limits of what passes between host and plugin.
 const (
-	maxArgs  = 1 << 20 // bytes
-	maxLabel = 1000    // characters; longer ones are cut
+	maxArgs   = 1 << 20 // bytes
+	maxLabel  = 1000    // characters; longer ones are cut
+	maxReason = 4000
 )
 
 // Compiled is what a filter stands for.

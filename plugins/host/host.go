@@ -46,7 +46,7 @@ func New(ctx context.Context, options Options) (*Host, error) {
 		return nil, fmt.Errorf("finding the running program to start the built-in plugin: %w", err)
 	}
 	// A folder of our own, so that the sockets of plugins that were killed go too.
-	sockets, err := os.MkdirTemp("", plugins.SocketFolder)
+	sockets, err := os.MkdirTemp(socketParent(os.TempDir()), plugins.SocketFolder)
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
 	}
@@ -92,6 +92,15 @@ func New(ctx context.Context, options Options) (*Host, error) {
 		h.byName[t.Name] = t
 	}
 	return h, nil
+}
+
+// socketParent returns the folder for temporary files, or a shorter one where the
+// path of a socket in it would be longer than systems allow (104 bytes on macOS).
+func socketParent(temp string) string {
+	if len(temp) > 52 {
+		return "/tmp"
+	}
+	return temp
 }
 
 // find returns the executable files of the folder, by name. What a hidden file's

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"time"
 
@@ -20,6 +21,8 @@ type process struct {
 	client *plugin.Client
 	conn   *grpc.ClientConn
 	filter pb.FilterPluginClient
+	// sockets is the folder of the process's socket.
+	sockets string
 	// pid is the process's, for the log.
 	pid string
 	// generation counts the plugin's starts from 1.
@@ -41,15 +44,22 @@ const maxMessage = 8 << 20
 // start starts the program and waits until it answers. The error holds what the
 // program wrote to its standard error.
 func start(ctx context.Context, p program, sockets string, o Options) (*process, error) {
+	// A folder for each start; the library makes none for programs that it starts
+	// itself, and the plugin's own guess would outlive a plugin that is killed.
+	sockets, err := os.MkdirTemp(sockets, "")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for the plugin's socket: %w", err)
+	}
+	command := exec.Command(p.path, p.args...)
+	command.Env = []string{plugin.EnvUnixSocketDir + "=" + sockets}
 	var stderr tail
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugins.Handshake(),
 		Plugins:          plugin.PluginSet{plugins.Service: dialled{}},
-		Cmd:              exec.Command(p.path, p.args...),
+		Cmd:              command,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         p.builtin,
 		SkipHostEnv:      true,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
 		StartTimeout:     o.StartTimeout,
 		Stderr:           &stderr,
 		Logger:           logger(o.Logger.With("file", p.path)),
@@ -72,12 +82,20 @@ func start(ctx context.Context, p program, sockets string, o Options) (*process,
 	proc, err := dial(client)
 	if err != nil {
 		client.Kill()
+		os.RemoveAll(sockets)
 		if said := stderr.String(); said != "" {
 			err = fmt.Errorf("%w; it wrote: %s", err, said)
 		}
 		return nil, err
 	}
+	proc.sockets = sockets
 	return proc, nil
+}
+
+// end ends the process, by force where it does not end by itself.
+func (p *process) end() {
+	p.client.Kill()
+	os.RemoveAll(p.sockets)
 }
 
 func dial(client *plugin.Client) (*process, error) {

@@ -57,7 +57,7 @@ func (w *worker) begin(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.status, w.reason = Failed, err.Error()
+		w.status, w.reason = Failed, clean(err.Error(), maxReason)
 		return err
 	}
 	w.status, w.running = Running, proc
@@ -68,10 +68,10 @@ func (w *worker) begin(ctx context.Context) error {
 func (w *worker) refuse(reason error) {
 	w.mu.Lock()
 	proc := w.running
-	w.running, w.types, w.status, w.reason = nil, nil, Failed, reason.Error()
+	w.running, w.types, w.status, w.reason = nil, nil, Failed, clean(reason.Error(), maxReason)
 	w.mu.Unlock()
 	if proc != nil {
-		proc.client.Kill()
+		proc.end()
 	}
 }
 
@@ -85,13 +85,13 @@ func (w *worker) start(ctx context.Context) (*process, error) {
 	}
 	described, err := proc.filter.Describe(ctx, &pb.DescribeRequest{})
 	if err != nil {
-		proc.client.Kill()
+		proc.end()
 		return nil, fmt.Errorf("the plugin did not describe itself: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.described != nil && !proto.Equal(w.described, described) {
-		go proc.client.Kill()
+		go proc.end()
 		return nil, errors.New("the plugin describes itself otherwise than before; restart the server to load it anew")
 	}
 	w.described = described
@@ -117,7 +117,7 @@ func (w *worker) supervise(ctx context.Context) {
 			w.status, w.reason = Restarting, "the plugin ended"
 		}
 		w.mu.Unlock()
-		proc.client.Kill()
+		proc.end()
 		proc = nil
 		for lived := time.Since(began); proc == nil; lived = 0 {
 			if ctx.Err() != nil {
@@ -134,7 +134,7 @@ func (w *worker) supervise(ctx context.Context) {
 			if proc, err = w.start(ctx); err != nil && ctx.Err() == nil {
 				w.log.Error("a plugin did not start again", "error", err)
 				w.mu.Lock()
-				w.reason = err.Error()
+				w.reason = clean(err.Error(), maxReason)
 				w.mu.Unlock()
 			}
 		}

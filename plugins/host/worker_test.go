@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/plugins"
 )
 
 // eventually polls until done, for at most 20 s.
@@ -211,7 +212,12 @@ func TestCloseEndsPluginsAndRemovesSockets(t *testing.T) {
 
 func TestPluginEndsWithAHostThatIsKilled(t *testing.T) {
 	host := exec.Command(filepath.Join(folder(t, "lonely-host"), "lonely-host"))
-	temp := t.TempDir()
+	// The test's own is too long for a socket's path.
+	temp, err := os.MkdirTemp("", "gg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
 	host.Env = append(os.Environ(), "TMPDIR="+temp)
 	stdin, err := host.StdinPipe()
 	if err != nil {
@@ -240,7 +246,8 @@ func TestPluginEndsWithAHostThatIsKilled(t *testing.T) {
 	}
 	eventually(t, "the plugin ended", func() bool { return !alive(pid) })
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		in, _ := filepath.Glob(filepath.Join(temp, "*", "*"))
+		t.Errorf("left behind: %v, %v, %v", left, in, err)
 	}
 }
 
@@ -248,6 +255,14 @@ func TestPluginRunByHandSaysWhatItIs(t *testing.T) {
 	out, err := exec.Command(filepath.Join(folder(t, "odd"), "odd")).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "odd 1.0.0 is a plugin of Goalgraph, with the filter types odd.") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestSocketsOfALongFolder(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), strings.Repeat("long/", 20)))
+	h := newHost(t, Options{})
+	if !strings.HasPrefix(h.sockets, "/tmp/"+plugins.SocketFolder) {
+		t.Errorf("sockets in %s", h.sockets)
 	}
 }
 
