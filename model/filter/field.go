@@ -194,3 +194,25 @@ func (f Field) has(s *model.Session, value string) bool {
 	}
 	return slices.Contains(texts, value)
 }
+
+// Uses tells whether a leaf of the predicate looks at the field.
+func Uses(e Expr, field Field) bool {
+	in := func(part Expr) bool { return Uses(part, field) }
+	switch e := e.(type) {
+	case And:
+		return slices.ContainsFunc(e, in)
+	case Or:
+		return slices.ContainsFunc(e, in)
+	case Not:
+		return in(e.Expr)
+	case In:
+		return e.Field == field
+	case Glob:
+		return e.Field == field
+	case Within:
+		return e.Field == field
+	case Range:
+		return e.Field == field
+	}
+	return false
+}

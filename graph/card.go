@@ -1,0 +1,155 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/view"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/plugins/host"
+)
+
+func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
+	goals, err := r.goals(ctx, site.ID, goalIDs, "goals")
+	if err != nil {
+		return nil, err
+	}
+	return r.cards(ctx, site.ID, goals, segmentIDs, given)
+}
+
+// cards returns the goals' cards over the segments. The cells count by themselves,
+// where a client selects something of them.
+func (r *Resolver) cards(ctx context.Context, site int64, goals []model.Goal, segmentIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
+	in, err := rangeOf(given)
+	if err != nil {
+		return nil, err
+	}
+	segments, err := r.segments(ctx, site, segmentIDs)
+	if err != nil {
+		return nil, err
+	}
+	cards := make([]view.GoalCard, len(goals))
+	for i, goal := range goals {
+		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(in), ComputedAt: r.now(), Cells: make([]view.GoalCell, len(segments))}
+		for n, segment := range segments {
+			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, In: in}
+		}
+	}
+	return cards, nil
+}
+
+type goalCellResolver struct{ *Resolver }
+
+func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*host.Merged, error) {
+	return r.host.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
+}
+
+// active counts the active segment, and converted the merged one.
+func (r *goalCellResolver) active(ctx context.Context, cell *view.GoalCell, q count.Question) (count.Answer, error) {
+	return r.ask(ctx, cell, nil, q)
+}
+
+func (r *goalCellResolver) converted(ctx context.Context, cell *view.GoalCell, q count.Question) (count.Answer, error) {
+	return r.ask(ctx, cell, cell.Goal.Filters, q)
+}
+
+func (r *goalCellResolver) ask(ctx context.Context, cell *view.GoalCell, goal []model.FilterSpec, q count.Question) (count.Answer, error) {
+	merged, err := r.host.Merge(ctx, cell.Segment.Filters, goal)
+	if err != nil {
+		return count.Answer{}, err
+	}
+	q.Site, q.In, q.Where = cell.Segment.SiteID, cell.In, merged.Predicate
+	return askCount(ctx, q)
+}
+
+func (r *goalCellResolver) Sessions(ctx context.Context, cell *view.GoalCell) (int, error) {
+	answer, err := r.active(ctx, cell, count.Question{})
+	return answer.Sessions, err
+}
+
+func (r *goalCellResolver) Conversions(ctx context.Context, cell *view.GoalCell) (int, error) {
+	answer, err := r.converted(ctx, cell, count.Question{})
+	return answer.Sessions, err
+}
+
+func (r *goalCellResolver) ConversionRate(ctx context.Context, cell *view.GoalCell) (*float64, error) {
+	sessions, conversions, err := both(
+		func() (int, error) { return r.Sessions(ctx, cell) },
+		func() (int, error) { return r.Conversions(ctx, cell) })
+	return view.Rate(conversions, sessions), err
+}
+
+func (r *goalCellResolver) ValueTotal(ctx context.Context, cell *view.GoalCell) (*float64, error) {
+	if cell.Goal.ValueEvent == "" {
+		return nil, nil
+	}
+	answer, err := r.converted(ctx, cell, count.Question{Value: cell.Goal.ValueEvent})
+	return &answer.Value, err
+}
+
+func (r *goalCellResolver) Visitors(ctx context.Context, cell *view.GoalCell) (int, error) {
+	answer, err := r.active(ctx, cell, count.Question{Visitors: true})
+	return answer.Visitors, err
+}
+
+func (r *goalCellResolver) ValuePerVisitor(ctx context.Context, cell *view.GoalCell) (*float64, error) {
+	if cell.Goal.ValueEvent == "" {
+		return nil, nil
+	}
+	visitors, value, err := both(
+		func() (int, error) { return r.Visitors(ctx, cell) },
+		func() (*float64, error) { return r.ValueTotal(ctx, cell) })
+	if err != nil {
+		return nil, err
+	}
+	return view.Rate(*value, visitors), nil
+}
+
+func (r *goalCellResolver) Series(ctx context.Context, cell *view.GoalCell, interval model.Interval) ([]view.GoalPoint, error) {
+	site, err := r.siteOf(ctx, cell.Segment.SiteID)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := site.Location()
+	if err != nil {
+		return nil, err
+	}
+	until := cell.In
+	until.To = min(until.To, model.MillisOf(r.now())+1)
+	steps, err := interval.Steps(until, zone)
+	if err != nil {
+		return nil, err
+	}
+	active, converted, err := both(
+		func() (count.Answer, error) { return r.active(ctx, cell, count.Question{Steps: steps}) },
+		func() (count.Answer, error) { return r.converted(ctx, cell, count.Question{Steps: steps}) })
+	if err != nil {
+		return nil, err
+	}
+	points := make([]view.GoalPoint, len(active.Steps))
+	for i := range points {
+		sessions, conversions := active.Steps[i], converted.Steps[i]
+		points[i] = view.GoalPoint{At: steps[i].Time(), Sessions: sessions, Conversions: conversions, ConversionRate: view.Rate(conversions, sessions)}
+	}
+	return points, nil
+}
+
+// both asks two questions at the same time, so that they are answered together.
+func both[A, B any](first func() (A, error), second func() (B, error)) (A, B, error) {
+	type result struct {
+		value B
+		err   error
+	}
+	other := make(chan result, 1)
+	go func() {
+		value, err := second()
+		other <- result{value, err}
+	}()
+	a, err := first()
+	b := <-other
+	if err == nil {
+		err = b.err
+	}
+	return a, b.value, err
+}

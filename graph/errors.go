@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type requestIDKey struct{}
+
+// WithRequestID returns a context whose internal errors are shown as the id, by
+// which the log has them.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// presentError is where all errors meet the client: those that a person can do
+// something about as they are, all others as INTERNAL and the id of the request.
+func presentError(log *slog.Logger) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		shown := graphql.DefaultErrorPresenter(ctx, err)
+		if len(shown.Locations) == 0 {
+			shown.Locations = locate(ctx, shown.Path)
+		}
+		if e, ok := errors.AsType[*model.Error](err); ok {
+			shown.Message = e.Error()
+			shown.Extensions = extensions(e.Code, e.Field)
+			if e.Code == model.Unavailable || e.Code == model.Internal {
+				log.WarnContext(ctx, "a request failed", "request", requestID(ctx), "path", shown.Path.String(), "error", err, "cause", e.Cause)
+			}
+			return shown
+		}
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			shown.Message = "the request took too long and was stopped; ask for less, or a shorter range"
+			shown.Extensions = extensions(model.ResourceExhausted, "")
+		case errors.Is(err, context.Canceled):
+			shown.Message = "the request was cancelled"
+			shown.Extensions = extensions(model.Unavailable, "")
+		case isRequestError(err):
+			// What the library says of the document or the variables. It has codes of
+			// its own for some of it.
+			if shown.Extensions["code"] != "COMPLEXITY_LIMIT_EXCEEDED" {
+				shown.Extensions = extensions(model.BadInput, "")
+			} else {
+				shown.Extensions = extensions(model.ResourceExhausted, "")
+			}
+		default:
+			log.ErrorContext(ctx, "a request failed", "request", requestID(ctx), "path", shown.Path.String(), "error", err)
+			shown.Message = fmt.Sprintf("internal error; the log has it under the request id %s", requestID(ctx))
+			shown.Extensions = extensions(model.Internal, "")
+		}
+		return shown
+	}
+}
+
+func extensions(code model.Code, field string) map[string]any {
+	extensions := map[string]any{"code": string(code)}
+	if field != "" {
+		extensions["field"] = field
+	}
+	return extensions
+}
+
+// isRequestError tells whether the error is about the request itself: the library
+// makes such errors without a cause, and wraps those that resolvers return.
+func isRequestError(err error) bool {
+	e, ok := errors.AsType[*gqlerror.Error](err)
+	return ok && e.Err == nil
+}
+
+// locate finds where in the document an error comes from that does not say.
+func locate(ctx context.Context, path ast.Path) []gqlerror.Location {
+	var at *ast.Position
+	if field := graphql.GetFieldContext(ctx); field != nil && field.Field.Field != nil {
+		at = field.Field.Position
+	} else if len(path) >= 2 && path[0] == ast.PathName("variable") && graphql.HasOperationContext(ctx) {
+		name, _ := path[1].(ast.PathName)
+		if operation := graphql.GetOperationContext(ctx).Operation; operation != nil {
+			if variable := operation.VariableDefinitions.ForName(string(name)); variable != nil {
+				at = variable.Position
+			}
+		}
+	}
+	if at == nil {
+		return nil
+	}
+	return []gqlerror.Location{{Line: at.Line, Column: at.Column}}
+}
+
+// recovered turns a panic into an internal error.
+func recovered(log *slog.Logger) graphql.RecoverFunc {
+	return func(ctx context.Context, panicked any) error {
+		log.ErrorContext(ctx, "a resolver panicked", "request", requestID(ctx), "panic", panicked, "stack", string(debug.Stack()))
+		return fmt.Errorf("panic: %v", panicked)
+	}
+}

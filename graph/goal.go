@@ -1,0 +1,122 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/graph/view"
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type goalResolver struct{ *Resolver }
+
+func (r *goalResolver) ID(_ context.Context, goal *model.Goal) (string, error) {
+	return encodeID(goalNoun, goal.ID), nil
+}
+
+func (r *goalResolver) Site(ctx context.Context, goal *model.Goal) (*model.Site, error) {
+	return r.siteOf(ctx, goal.SiteID)
+}
+
+func (r *goalResolver) ValueEvent(_ context.Context, goal *model.Goal) (*string, error) {
+	if goal.ValueEvent == "" {
+		return nil, nil
+	}
+	return &goal.ValueEvent, nil
+}
+
+func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given generated.TimeRange) (*view.GoalCard, error) {
+	cards, err := r.cards(ctx, goal.SiteID, []model.Goal{*goal}, segmentIDs, given)
+	if err != nil {
+		return nil, err
+	}
+	return &cards[0], nil
+}
+
+// eventFilter is what the filters of a goal of only a key default to.
+func eventFilter(key string) (scalar.FilterInput, error) {
+	args, err := json.Marshal(map[string][]string{"all": {key}})
+	return scalar.FilterInput{FilterSpec: model.FilterSpec{Type: "events", Args: args}}, err
+}
+
+func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.CreateGoalInput) (*model.Goal, error) {
+	site, err := decodeID(siteNoun, input.SiteID, "input.siteId")
+	if err != nil {
+		return nil, err
+	}
+	goal := &model.Goal{SiteID: site, Key: input.Key, Name: input.Name}
+	set(&goal.Description, input.Description)
+	// Checked before the key becomes a filter, so that what is wrong with the key
+	// is said of the key.
+	if err := goal.Validate(); err != nil {
+		return nil, underInput(err)
+	}
+	filters := input.Filters.Value()
+	if filters == nil {
+		event, err := eventFilter(goal.Key)
+		if err != nil {
+			return nil, err
+		}
+		filters = []scalar.FilterInput{event}
+		if !input.ValueEvent.IsSet() {
+			goal.ValueEvent = goal.Key
+		}
+	}
+	set(&goal.ValueEvent, input.ValueEvent)
+	if goal.Filters, err = r.specs(ctx, filters, "input.filters"); err != nil {
+		return nil, err
+	}
+	return goal, underInput(r.store.CreateGoal(ctx, goal))
+}
+
+func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.UpdateGoalInput) (*model.Goal, error) {
+	id, err := decodeID(goalNoun, input.ID, "input.id")
+	if err != nil {
+		return nil, err
+	}
+	filters, err := r.specs(ctx, input.Filters.Value(), "input.filters")
+	if err != nil {
+		return nil, err
+	}
+	goal, err := r.store.UpdateGoal(ctx, id, func(goal *model.Goal) error {
+		set(&goal.Name, input.Name)
+		set(&goal.Description, input.Description)
+		if input.Filters.Value() != nil {
+			goal.Filters = filters
+		}
+		if input.ValueEvent.IsSet() {
+			goal.ValueEvent = text(input.ValueEvent.Value())
+		}
+		return nil
+	})
+	return goal, underInput(err)
+}
+
+func (r *mutationResolver) ArchiveGoal(ctx context.Context, id string) (*model.Goal, error) {
+	return r.setArchived(ctx, id, true)
+}
+
+func (r *mutationResolver) UnarchiveGoal(ctx context.Context, id string) (*model.Goal, error) {
+	return r.setArchived(ctx, id, false)
+}
+
+func (r *mutationResolver) setArchived(ctx context.Context, id string, archived bool) (*model.Goal, error) {
+	n, err := decodeID(goalNoun, id, "id")
+	if err != nil {
+		return nil, err
+	}
+	return r.store.UpdateGoal(ctx, n, func(goal *model.Goal) error {
+		goal.Archived = archived
+		return nil
+	})
+}
+
+func (r *mutationResolver) DeleteGoal(ctx context.Context, id string) (string, error) {
+	n, err := decodeID(goalNoun, id, "id")
+	if err != nil {
+		return "", err
+	}
+	return id, r.store.DeleteGoal(ctx, n)
+}

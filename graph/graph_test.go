@@ -1,0 +1,13 @@
+package graph_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/plugins/builtin"
+)
+
+func TestMain(m *testing.M) {
+	builtin.ServeIfAsked()
+	os.Exit(m.Run())
+}

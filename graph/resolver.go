@@ -1,0 +1,91 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/plugins/host"
+)
+
+// Resolver is the root of the resolvers, and what they share.
+type Resolver struct {
+	store  *store.Store
+	engine count.Engine
+	host   *host.Host
+	now    func() time.Time
+}
+
+var _ generated.ResolverRoot = (*Resolver)(nil)
+
+func (r *Resolver) Query() generated.QueryResolver               { return &queryResolver{r} }
+func (r *Resolver) Mutation() generated.MutationResolver         { return &mutationResolver{r} }
+func (r *Resolver) Site() generated.SiteResolver                 { return &siteResolver{r} }
+func (r *Resolver) Segment() generated.SegmentResolver           { return &segmentResolver{r} }
+func (r *Resolver) Goal() generated.GoalResolver                 { return &goalResolver{r} }
+func (r *Resolver) GoalCell() generated.GoalCellResolver         { return &goalCellResolver{r} }
+func (r *Resolver) FunnelStep() generated.FunnelStepResolver     { return &funnelStepResolver{r} }
+func (r *Resolver) Filter() generated.FilterResolver             { return &filterResolver{r} }
+func (r *Resolver) FilterType() generated.FilterTypeResolver     { return &filterTypeResolver{r} }
+func (r *Resolver) MergedFilter() generated.MergedFilterResolver { return &mergedFilterResolver{r} }
+func (r *Resolver) Plugin() generated.PluginResolver             { return &pluginResolver{r} }
+
+// rangeOf returns the range that a client gives.
+func rangeOf(given generated.TimeRange) (model.Range, error) {
+	in := model.Range{From: model.MillisOf(given.From), To: model.Open}
+	if to, ok := given.To.ValueOK(); ok && to != nil {
+		in.To = model.MillisOf(*to)
+	}
+	if in.From > in.To {
+		return in, model.Invalid("range", "from (%s) is later than to (%s)", in.From.Time().Format(time.RFC3339), in.To.Time().Format(time.RFC3339))
+	}
+	return in, nil
+}
+
+// specs returns the filters that a client gives, after their types have read them.
+func (r *Resolver) specs(ctx context.Context, given []scalar.FilterInput, field string) ([]model.FilterSpec, error) {
+	if len(given) > model.MaxFilters {
+		return nil, model.Invalid(field, "has %d filters; the most is %d", len(given), model.MaxFilters)
+	}
+	specs := make([]model.FilterSpec, len(given))
+	for i, filter := range given {
+		if _, err := r.host.Compile(ctx, filter.FilterSpec); err != nil {
+			return nil, model.Under(fmt.Sprintf("%s[%d]", field, i), err)
+		}
+		specs[i] = filter.FilterSpec
+	}
+	return specs, nil
+}
+
+// inOrder puts what was found into the order of the ids. An id that nothing was
+// found for is a NotFound.
+func inOrder[T any](ids []int64, found []T, id func(*T) int64) ([]T, error) {
+	byID := make(map[int64]*T, len(found))
+	for i := range found {
+		byID[id(&found[i])] = &found[i]
+	}
+	ordered := make([]T, len(ids))
+	for i, id := range ids {
+		element := byID[id]
+		if element == nil {
+			e := model.Errorf(model.NotFound, "does not exist, or no longer")
+			e.Field = fmt.Sprintf("[%d]", i)
+			return nil, e
+		}
+		ordered[i] = *element
+	}
+	return ordered, nil
+}
+
+// orNil makes null of what is not found.
+func orNil[T any](element *T, err error) (*T, error) {
+	if model.CodeOf(err) == model.NotFound {
+		return nil, nil
+	}
+	return element, err
+}

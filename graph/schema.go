@@ -1,0 +1,102 @@
+package graph
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"github.com/goalgraph/goalgraph/plugins/host"
+	"strings"
+)
+
+//go:embed schema/*.graphqls
+var schemaFiles embed.FS
+
+// filterInput is a scalar in the schema files, which cannot know the plugins.
+const filterInput = "FilterInput"
+
+// buildSchema returns the schema that is served: that of the files, with each
+// filter type's definitions, and FilterInput an input object with a field for each.
+func buildSchema(types []*host.Type) (*ast.Schema, error) {
+	document, err := staticDocument()
+	if err != nil {
+		return nil, err
+	}
+	var definitions ast.DefinitionList
+	for _, definition := range document.Definitions {
+		if definition.Name != filterInput {
+			definitions = append(definitions, definition)
+		}
+	}
+	document.Definitions = definitions
+
+	input := &ast.Definition{
+		Kind: ast.InputObject,
+		Name: filterInput,
+		Description: "A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each\n" +
+			"filter type that a loaded plugin offers, typed by the input that the plugin declares.",
+		Directives: ast.DirectiveList{{Name: "oneOf"}},
+	}
+	for _, t := range types {
+		source := &ast.Source{Name: "plugin " + t.Plugin + ", filter type " + t.Name, Input: t.SDL}
+		own, err := parser.ParseSchema(source)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", source.Name, err)
+		}
+		document.Merge(own)
+		input.Fields = append(input.Fields, &ast.FieldDefinition{
+			Name:        t.Name,
+			Description: fmt.Sprintf("%s Merge rule %s.", t.Description, t.Rule),
+			Type:        ast.NamedType(t.Input, nil),
+		})
+	}
+	document.Definitions = append(document.Definitions, input)
+	schema, err := validator.ValidateSchemaDocument(document)
+	if err != nil {
+		return nil, fmt.Errorf("the schema with the plugins' types: %w", err)
+	}
+	return schema, nil
+}
+
+func staticDocument() (*ast.SchemaDocument, error) {
+	sources := []*ast.Source{validator.Prelude}
+	names, err := fs.Glob(schemaFiles, "schema/*.graphqls")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		text, err := schemaFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, &ast.Source{Name: name, Input: string(text)})
+	}
+	document, err := parser.ParseSchemas(sources...)
+	if err != nil {
+		return nil, fmt.Errorf("the schema files: %w", err)
+	}
+	return document, nil
+}
+
+// HasType tells whether the schema files define a type of the name, which no
+// plugin may then use.
+func HasType(name string) bool {
+	document, err := staticDocument()
+	return err != nil || document.Definitions.ForName(name) != nil
+}
+
+// SDL returns the schema that clients see, in the schema definition language.
+func SDL(types []*host.Type) (string, error) {
+	schema, err := buildSchema(types)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	formatter.NewFormatter(&text, formatter.WithIndent("  ")).FormatSchema(schema)
+	return text.String(), nil
+}

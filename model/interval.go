@@ -1,0 +1,78 @@
+package model
+
+import "time"
+
+// Interval is how long a point of a series is.
+type Interval string
+
+const (
+	Hour        Interval = "HOUR"
+	CalendarDay Interval = "DAY"
+	Week        Interval = "WEEK"
+	Month       Interval = "MONTH"
+)
+
+// MaxPoints is how many points a series has at most.
+const MaxPoints = 10_000
+
+// Steps returns the instants at which the intervals of a range begin in a zone,
+// and behind them the instant at which the last one ends. The first interval is
+// the one that holds the range's start. The range must have an end; an empty one
+// has no intervals. Days, weeks (from Monday) and months are the zone's: a day
+// on which clocks change has 23 or 25 hours. Too many points are a BadInput.
+func (i Interval) Steps(in Range, zone *time.Location) ([]Millis, error) {
+	if in.From >= in.To {
+		return nil, nil
+	}
+	steps := []Millis{MillisOf(i.start(in.From.Time().In(zone)))}
+	for steps[len(steps)-1] < in.To {
+		if len(steps) > MaxPoints {
+			return nil, Invalid("interval", "the range has more than %d points of one %s; take a longer interval or a shorter range, and give it an end", MaxPoints, i)
+		}
+		steps = append(steps, MillisOf(i.next(steps[len(steps)-1].Time().In(zone))))
+	}
+	return steps, nil
+}
+
+// start returns the beginning of the interval that t lies in.
+func (i Interval) start(t time.Time) time.Time {
+	switch i {
+	case Hour:
+		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+	case Week:
+		return midnight(t.Year(), t.Month(), t.Day()-(int(t.Weekday())+6)%7, t.Location())
+	case Month:
+		return midnight(t.Year(), t.Month(), 1, t.Location())
+	default:
+		return midnight(t.Year(), t.Month(), t.Day(), t.Location())
+	}
+}
+
+// next returns the end of the interval that begins at t.
+func (i Interval) next(t time.Time) time.Time {
+	switch i {
+	case Hour:
+		return t.Add(time.Hour)
+	case Week:
+		return midnight(t.Year(), t.Month(), t.Day()+7, t.Location())
+	case Month:
+		return midnight(t.Year(), t.Month()+1, 1, t.Location())
+	default:
+		return midnight(t.Year(), t.Month(), t.Day()+1, t.Location())
+	}
+}
+
+// midnight returns the first instant of a day in a zone: mostly 00:00, but there
+// are zones in which clocks change then, and the day begins at 01:00, or 00:00
+// comes only after a second 23:00.
+func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	wanted := time.Date(year, month, day, 12, 0, 0, 0, zone).Day()
+	for range 8 { // no change of clocks is longer than two hours
+		if t.Day() == wanted {
+			break
+		}
+		t = t.Add(15 * time.Minute)
+	}
+	return t
+}
