@@ -46,6 +46,8 @@ func Serve(name, version string, types ...Type) {
 			name, version, strings.Join(titles, ", "))
 		os.Exit(1)
 	}
+	// A host that is gone already has closed the pipe that the handshake is
+	// written to, which ends the process too.
 	go endWithHost(os.Getppid(), time.Second/4)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake(),

@@ -98,3 +98,14 @@ func TestCompileRefuses(t *testing.T) {
 		t.Errorf("unknown type: %v", err)
 	}
 }
+
+func BenchmarkMerge(b *testing.B) {
+	h := newHost(b, Options{})
+	active := specs(`referrer {"is":["*google*"]}`, `country {"is":["RO","US"]}`)
+	goal := specs(`referrer {"is":["www.google.com","t.co"]}`, `pages {"all":["/pricing"]}`)
+	for b.Loop() {
+		if _, err := h.Merge(b.Context(), active, goal); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
