@@ -43,7 +43,7 @@ func (s *Site) Validate() error {
 	}
 	domains := make([]string, 0, len(s.Domains))
 	for _, domain := range s.Domains {
-		domain = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(domain)), ".")
+		domain = DomainOf(domain)
 		if len(domain) > 253 || !hostName.MatchString(domain) {
 			return Invalid("domains", "%q is no host name; write it like shop.example, without scheme, port or path", clip(domain))
 		}
@@ -57,6 +57,11 @@ func (s *Site) Validate() error {
 		return Invalid("timezone", "%q is no IANA time zone; examples are Europe/Bucharest and UTC", clip(s.Timezone))
 	}
 	return nil
+}
+
+// DomainOf returns a host name in the form in which sites have it.
+func DomainOf(host string) string {
+	return strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
 }
 
 // checkText trims *text and checks that it is printable text of a length.

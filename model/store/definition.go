@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -38,10 +39,19 @@ func searchText(texts ...string) string {
 // the database, whose idea of case ends at ASCII or depends on its locale.
 func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
 
+// isKeepable tells whether a text can stand in the database, or in a statement.
+func isKeepable(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
+}
+
 // matching keeps the rows whose search text contains the searched one.
 func matching(query *bun.SelectQuery, search string) *bun.SelectQuery {
 	if search == "" {
 		return query
+	}
+	// SQLite refuses patterns of more than 50,000 bytes.
+	if !isKeepable(search) || utf8.RuneCountInString(search) > model.MaxDescription {
+		return query.Where("1 = 0")
 	}
 	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(fold(search))
 	return query.Where(`search_text LIKE ? ESCAPE '\'`, "%"+escaped+"%")

@@ -27,6 +27,8 @@ type dialect struct {
 	migrationLock string
 	// rowLock ends a SELECT whose rows the transaction is going to change.
 	rowLock string
+	// keyLock ends a SELECT whose rows must stay while the transaction lasts.
+	keyLock string
 	// copies tells that rows can be loaded through COPY.
 	copies bool
 }
@@ -39,6 +41,7 @@ var (
 		// The number is any that nobody else takes; it spells "goalgraf".
 		migrationLock: "SELECT pg_advisory_xact_lock(7453010313699385702)",
 		rowLock:       "UPDATE",
+		keyLock:       "KEY SHARE",
 		copies:        true,
 	}
 )
@@ -96,13 +99,25 @@ func open(sqldb *sql.DB, dialect schema.Dialect) *bun.DB {
 	return bun.NewDB(sqldb, dialect)
 }
 
-// Redacted returns a database's address without its password.
+// Redacted returns a database's address without its passwords, and only its
+// scheme where it cannot be read.
 func Redacted(database string) string {
-	if u, err := url.Parse(database); err == nil {
-		return u.Redacted()
+	u, err := url.Parse(database)
+	if err != nil || u.Scheme == "" {
+		scheme, _, found := strings.Cut(database, ":")
+		if !found {
+			scheme = ""
+		}
+		return scheme + "…"
 	}
-	scheme, _, _ := strings.Cut(database, ":")
-	return scheme + ":…"
+	query := u.Query()
+	for name := range query {
+		if strings.Contains(strings.ToLower(name), "password") {
+			query.Set(name, "xxxxx")
+			u.RawQuery = query.Encode()
+		}
+	}
+	return u.Redacted()
 }
 
 // tables returns the names of the tables that the connection sees.

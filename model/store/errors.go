@@ -59,7 +59,7 @@ func sortPostgreSQL(e *pgconn.PgError, err error) error {
 	case "3D000":
 		return unavailable(err, "the database that --database names does not exist; create it first")
 	}
-	switch e.Code[:2] {
+	switch e.Code[:min(2, len(e.Code))] { // poolers answer without a code, too
 	case "08", "53", "57", "58":
 		return unavailable(err, "the database is not available (%s); try again", e.Message)
 	}

@@ -37,6 +37,9 @@ func (q EventQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 // begins behind the name after, and ends after limit names.
 func (s *Store) Events(ctx context.Context, q EventQuery, after string, limit int) (events []Event, err error) {
 	defer wrap(&err, "events of site %d", q.Site)
+	if !isKeepable(after) {
+		return nil, model.Errorf(model.BadInput, "the name to begin behind is no event's name")
+	}
 	query := q.apply(s.db.NewSelect().Model(&events)).Order("name").Limit(int64(limit))
 	if after != "" {
 		query = query.Where("name > ?", after)

@@ -116,7 +116,7 @@ func (s *Store) goal(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 		query = query.For(lock)
 	}
 	if err := query.Scan(ctx); err != nil {
-		return nil, notFound(err, "goal", id)
+		return nil, notFound(err, "goal")
 	}
 	return row.goal()
 }
@@ -124,8 +124,11 @@ func (s *Store) goal(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 // GoalByKey returns the site's goal of that key, or NotFound.
 func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *model.Goal, err error) {
 	defer wrap(&err, "goal %.40q of site %d", key, site)
+	err = sql.ErrNoRows
 	var row goalRow
-	err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
+	if isKeepable(key) {
+		err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, model.Errorf(model.NotFound, "the site has no goal of this key")
 	}
@@ -212,7 +215,7 @@ func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal) (err error) {
 	defer wrap(&err, "convert segment %d to a goal", segmentID)
 	given := *goal
-	return s.inTransaction(ctx, func(tx bun.Tx) error {
+	convert := func(tx bun.Tx) error {
 		*goal = given
 		segment, err := s.segment(ctx, tx, segmentID, s.dialect.rowLock)
 		if err != nil {
@@ -235,7 +238,14 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 		}
 		_, err = tx.NewUpdate().Table("segments").Set("goal_id = ?", goal.ID).Where("id = ?", segmentID).Exec(ctx)
 		return err
-	})
+	}
+	for {
+		err = s.inTransaction(ctx, convert)
+		if given.Key != "" || model.CodeOf(err) != model.Conflict {
+			return err
+		}
+		// Another goal has taken the key that was free.
+	}
 }
 
 // freeKey returns the slug, or the first of slug-2, slug-3, … that the site has

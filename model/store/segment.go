@@ -108,7 +108,7 @@ func (s *Store) segment(ctx context.Context, db bun.IDB, id int64, lock string) 
 		query = query.For(lock)
 	}
 	if err := query.Scan(ctx); err != nil {
-		return nil, notFound(err, "segment", id)
+		return nil, notFound(err, "segment")
 	}
 	return row.segment()
 }

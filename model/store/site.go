@@ -95,7 +95,7 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Sit
 func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete site %d", id)
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		// The row lock keeps writers out: their first bucket waits for it.
+		// Writers hold the row's lock too: they are done, or will find no site.
 		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 	}
 	var row siteRow
 	if err := query.Scan(ctx, &row); err != nil {
-		return nil, notFound(err, "site", id)
+		return nil, notFound(err, "site")
 	}
 	sites, err := withDomains(ctx, db, []siteRow{row})
 	if err != nil {
@@ -140,8 +140,11 @@ func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 // SiteByDomain returns the site that a domain belongs to, or NotFound.
 func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Site, err error) {
 	defer wrap(&err, "site of domain %q", domain)
+	err = sql.ErrNoRows
 	var row domainRow
-	err = s.db.NewSelect().Model(&row).Where("domain = ?", domain).Scan(ctx)
+	if isKeepable(domain) {
+		err = s.db.NewSelect().Model(&row).Where("domain = ?", model.DomainOf(domain)).Scan(ctx)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, model.Errorf(model.NotFound, "no site has the domain %q", domain)
 	}
@@ -193,7 +196,7 @@ func withDomains(ctx context.Context, db bun.IDB, rows []siteRow) ([]model.Site,
 }
 
 // notFound turns the absence of a row into a NotFound that names what is missing.
-func notFound(err error, noun string, id int64) error {
+func notFound(err error, noun string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return model.Errorf(model.NotFound, "there is no %s with this id", noun)
 	}

@@ -6,8 +6,8 @@
 // driver reports is sorted by its code in errors.go.
 //
 // The sessions that a message changes are written in one transaction with it
-// (write.go). Such a transaction takes its locks in one order — the messages'
-// ids, the visitors, the buckets, the events, each sorted — so that writers of
+// (write.go). Such a transaction takes its locks in one order — the site,
+// the messages' ids, the visitors, the buckets, the events, each sorted — so that writers of
 // any number of processes wait for each other instead of failing.
 package store
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -30,6 +29,9 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 	}
 	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
 		w := writer{tx: tx, site: site, today: model.MillisOf(s.now()).Day()}
+		if err := w.lockSite(ctx, s.dialect.keyLock); err != nil {
+			return err
+		}
 		for _, step := range []func(context.Context) error{
 			func(ctx context.Context) error { return w.dropKnown(ctx, batch) },
 			w.resolveVisitors,
@@ -49,11 +51,6 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 		written.Duplicates = len(batch) - len(w.fresh)
 		return nil
 	})
-	if err = sortError(err); errors.Is(err, errForeign) {
-		e := model.Errorf(model.NotFound, "the site was deleted; nothing was kept")
-		e.Cause = err
-		return Written{}, e
-	}
 	return written, err
 }
 
@@ -98,6 +95,17 @@ type change struct {
 type demotion struct {
 	bucket  model.Day
 	session model.SessionID
+}
+
+// lockSite keeps the site from being deleted while the batch is written: only so
+// does DeleteSite erase all of it.
+func (w *writer) lockSite(ctx context.Context, lock string) error {
+	query := w.tx.NewSelect().Table("sites").Column("id").Where("id = ?", w.site)
+	if lock != "" {
+		query = query.For(lock)
+	}
+	var id int64
+	return notFound(query.Scan(ctx, &id), "site")
 }
 
 // dropKnown notes the ids of the messages and keeps those that are new. A

@@ -1,0 +1,44 @@
+package store_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+)
+
+// onEach runs a test on a new, migrated database of each kind.
+func onEach(t *testing.T, test func(t *testing.T, st *store.Store)) {
+	storetest.Databases(t, func(t *testing.T, url string) { test(t, mustOpen(t, url)) })
+}
+
+func mustOpen(tb testing.TB, url string) *store.Store {
+	tb.Helper()
+	st, err := store.Open(context.Background(), url, store.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if _, err := st.Migrate(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+	return st
+}
+
+func mustCreateSite(tb testing.TB, st *store.Store, domain string) *model.Site {
+	tb.Helper()
+	site := &model.Site{Name: domain, Domains: []string{domain}, Timezone: "UTC"}
+	if err := st.CreateSite(context.Background(), site); err != nil {
+		tb.Fatal(err)
+	}
+	return site
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }

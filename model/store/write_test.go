@@ -1,0 +1,259 @@
+package store_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+const aDay = 24 * 60 * 60 * 1000
+
+// randomMessages returns messages of a few visitors over some days, in clusters
+// that make gaps near the limit, late hits and sessions across midnight likely.
+func randomMessages(r *rand.Rand, n int) []model.Message {
+	pick := func(values ...string) string { return values[r.IntN(len(values))] }
+	messages := make([]model.Message, n)
+	for i := range messages {
+		at := model.Millis(20_000*aDay) + model.Millis(r.IntN(6*48))*(model.SessionGap/2) + model.Millis(r.IntN(3)-1)
+		hit := model.Hit{
+			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), At: at, Kind: model.PageView, Name: pick("/", "/a", "/b"),
+			Origin: model.Origin{Country: pick("", "RO", "US"), Referrer: pick("", "t.co"), EntryPage: pick("/", "/a")},
+		}
+		switch r.IntN(4) {
+		case 0:
+			hit.Kind, hit.Name = model.Event, pick("signup", "purchase")
+			hit.Value, hit.HasValue = float64(r.IntN(1000))/100, r.IntN(2) == 0
+		case 1:
+			hit.Tags = []string{pick("x", "y"), pick("x", "z")}
+			hit.Properties = map[string]string{"plan": pick("free", "pro")}
+		}
+		if r.IntN(5) == 0 {
+			hit.SessionKey = pick("s1", "s2")
+		}
+		messages[i] = model.Message{AnonymousID: pick("ann", "bob", "cem"), Hit: hit}
+	}
+	return messages
+}
+
+// folded returns the sessions that the messages make by the definition.
+func folded(messages []model.Message) []model.Session {
+	byVisitor := map[string][]model.Hit{}
+	for _, m := range messages {
+		hit := m.Hit
+		hit.Visitor = m.AnonymousID
+		byVisitor[m.AnonymousID] = append(byVisitor[m.AnonymousID], hit)
+	}
+	var sessions []model.Session
+	for _, hits := range byVisitor {
+		visits := model.Fold(hits)
+		for i := range visits {
+			visits[i].Session.First = visits[i].Session.Start == visits[0].Session.Start
+			sessions = append(sessions, visits[i].Session)
+		}
+	}
+	return sorted(sessions)
+}
+
+// stored returns the site's sessions without what the database adds, and checks
+// that each lies in its day's bucket.
+func stored(t *testing.T, st *store.Store, site int64) []model.Session {
+	t.Helper()
+	buckets, err := st.Buckets(t.Context(), site, model.Range{From: -model.Open, To: model.Open})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sessions []model.Session
+	for _, bucket := range buckets {
+		err := st.EachSession(t.Context(), bucket.ID, true, func(s *model.Session) error {
+			if s.Start.Day() != bucket.Day || s.ID.Bucket != bucket.ID || s.ID.Ordinal >= bucket.Sessions {
+				t.Errorf("session %v of day %d stands in bucket %+v", s.ID, s.Start.Day(), bucket)
+			}
+			s.ID, s.Visitor = model.SessionID{}, 0
+			sessions = append(sessions, *s)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sorted(sessions)
+}
+
+func sorted(sessions []model.Session) []model.Session {
+	slices.SortFunc(sessions, func(a, b model.Session) int {
+		return cmp.Or(cmp.Compare(a.VisitorKey, b.VisitorKey), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Key, b.Key))
+	})
+	return sessions
+}
+
+func equalSessions(t *testing.T, got, want []model.Session) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d sessions, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Fatalf("session %d:\n got %+v\nwant %+v", i, got[i], want[i])
+		}
+	}
+}
+
+// Whatever the order and the batches in which messages arrive, and however often
+// they do, the sessions are those of the set.
+func TestWriteFoldsTheSet(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		for seed := range uint64(25) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			site := mustCreateSite(t, st, fmt.Sprintf("s%d.example", seed))
+			messages := randomMessages(r, 1+r.IntN(120))
+			want := folded(messages)
+
+			sent := append(slices.Clone(messages), messages[:r.IntN(len(messages))]...)
+			r.Shuffle(len(sent), func(i, j int) { sent[i], sent[j] = sent[j], sent[i] })
+			duplicates := 0
+			for rest := sent; len(rest) > 0; {
+				n := min(len(rest), 1+r.IntN(60))
+				written, err := st.Write(t.Context(), site.ID, rest[:n])
+				if err != nil {
+					t.Fatal(err)
+				}
+				duplicates += written.Duplicates
+				rest = rest[n:]
+			}
+			if duplicates != len(sent)-len(messages) {
+				t.Errorf("seed %d: %d duplicates, want %d", seed, duplicates, len(sent)-len(messages))
+			}
+			equalSessions(t, stored(t, st, site.ID), want)
+		}
+	})
+}
+
+// Writers of one site wait for each other, and lose nothing.
+func TestWriteConcurrently(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "shop.example")
+		messages := randomMessages(rand.New(rand.NewPCG(7, 7)), 600)
+		var writers sync.WaitGroup
+		for n := range 8 {
+			writers.Go(func() {
+				mine := slices.Clone(messages)
+				r := rand.New(rand.NewPCG(uint64(n), 3))
+				r.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+				for batch := range slices.Chunk(mine[:300], 25) {
+					if _, err := st.Write(context.Background(), site.ID, batch); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		writers.Wait()
+		if _, err := st.Write(t.Context(), site.ID, messages); err != nil {
+			t.Fatal(err)
+		}
+		equalSessions(t, stored(t, st, site.ID), folded(messages))
+	})
+}
+
+// Each session row carries the revision of the write that changed it last, and
+// the bucket that of its newest write.
+func TestWriteRevisions(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "shop.example")
+		page := func(id string, at model.Millis) []model.Message {
+			return []model.Message{{AnonymousID: id, Hit: model.Hit{ID: model.MessageIDOf(id, fmt.Sprint(at)), At: at, Kind: model.PageView, Name: "/"}}}
+		}
+		for i, batch := range [][]model.Message{page("ann", aDay), page("bob", aDay), page("bob", aDay+1000), page("bob", aDay+1000)} {
+			written, err := st.Write(t.Context(), site.ID, batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			buckets, err := st.Buckets(t.Context(), site.ID, model.Range{From: 0, To: model.Open})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := int64(min(i+1, 3)) // a duplicate changes nothing
+			if len(buckets) != 1 || buckets[0].Revision != want || buckets[0].Sessions != int32(min(i+1, 2)) {
+				t.Errorf("after write %d: buckets %+v, want revision %d", i, buckets, want)
+			}
+			if wantDuplicates := i / 3; written.Duplicates != wantDuplicates {
+				t.Errorf("write %d: %d duplicates, want %d", i, written.Duplicates, wantDuplicates)
+			}
+		}
+	})
+}
+
+// A message with a user id alone is the anonymous visitor's whom the user was
+// linked to last.
+func TestWriteLinksUsers(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "shop.example")
+		n := 0
+		hit := func(anonymous, user string) model.Message {
+			n++
+			return model.Message{AnonymousID: anonymous, UserID: user, Hit: model.Hit{
+				ID: model.MessageIDOf(fmt.Sprint(n)), At: model.Millis(aDay + n), Kind: model.PageView, Name: "/",
+			}}
+		}
+		link := model.Message{AnonymousID: "a2", UserID: "u", Hit: model.Hit{ID: model.MessageIDOf("link")}}
+		for _, batch := range [][]model.Message{
+			{hit("", "u")},                     // before any link: the user id itself
+			{hit("a1", "u"), hit("", "u")},     // a1
+			{hit("", "u"), link, hit("", "u")}, // a1, then a2
+			{hit("", "u")},                     // a2
+		} {
+			if _, err := st.Write(t.Context(), site.ID, batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		views := map[string]int{}
+		for _, s := range stored(t, st, site.ID) {
+			views[s.VisitorKey] += s.PageViews
+		}
+		if want := map[string]int{"u": 1, "a1": 3, "a2": 2}; !reflect.DeepEqual(views, want) {
+			t.Errorf("page views by visitor %v, want %v", views, want)
+		}
+	})
+}
+
+func TestWriteToDeletedSite(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		_, err := st.Write(t.Context(), 12345, randomMessages(rand.New(rand.NewPCG(1, 1)), 3))
+		if model.CodeOf(err) != model.NotFound {
+			t.Errorf("error %v, want NOT_FOUND", err)
+		}
+	})
+}
+
+func TestEvents(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "shop.example")
+		for i, value := range []float64{0, 5, 7} {
+			hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(1000 * (10 - i)), Kind: model.Event, Name: "Order Ünïque 100%", Value: value, HasValue: i > 0}
+			if _, err := st.Write(t.Context(), site.ID, []model.Message{{AnonymousID: "ann", Hit: hit}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for search, want := range map[string]int{"": 1, "ünÏQUE": 1, "100%": 1, "1%0": 0, "_": 0} {
+			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID, Search: search}, "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(events) != want {
+				t.Errorf("search %q: %d events, want %d", search, len(events), want)
+				continue
+			}
+			if want > 0 && (events[0].Count != 3 || events[0].FirstAt != 8000 || events[0].LastAt != 10000 || !events[0].HasValue) {
+				t.Errorf("event %+v", events[0])
+			}
+		}
+	})
+}
