@@ -1,0 +1,150 @@
+// Package app wires the parts of Goalgraph together and runs them: the store, the
+// host of the plugins, the count engine and the graph behind an HTTP server; and
+// the commands that work on the same parts without one.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/plugins/host"
+	"github.com/goalgraph/goalgraph/server/app/sample"
+)
+
+// App is a running Goalgraph.
+type App struct {
+	options  Options
+	store    *store.Store
+	host     *host.Host
+	listener net.Listener
+	server   *http.Server
+
+	cleanups []cleanup
+	stop     sync.Once
+	stopErr  error
+}
+
+// cleanup undoes a step of New.
+type cleanup struct {
+	name string
+	do   func(context.Context) error
+}
+
+// New opens the database and migrates it, starts the plugins and listens. What it
+// has done is undone where a later step fails. Run answers requests.
+func New(ctx context.Context, o Options) (app *App, err error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	a := &App{options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Stop())
+		}
+	}()
+
+	if a.store, err = OpenStore(ctx, o); err != nil {
+		return nil, err
+	}
+	a.onStop("database", func(context.Context) error { return a.store.Close() })
+
+	if a.host, err = StartPlugins(ctx, o); err != nil {
+		return nil, err
+	}
+	a.onStop("plugins", func(context.Context) error { return a.host.Close() })
+
+	if o.Sample {
+		if err := sample.Load(ctx, a.store, o.Log); err != nil {
+			return nil, fmt.Errorf("load the sample: %w", err)
+		}
+	}
+
+	g, err := graph.New(graph.Options{Store: a.store, Engine: count.NewScan(a.store), Host: a.host, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
+	}
+	a.onStop("listener", func(context.Context) error {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	a.server = &http.Server{
+		Handler:           a.handler(g),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+	}
+	a.onStop("HTTP server", a.server.Shutdown)
+	return a, nil
+}
+
+// OpenStore opens the database of the options and migrates it.
+func OpenStore(ctx context.Context, o Options) (*store.Store, error) {
+	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	applied, err := st.Migrate(ctx)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	if applied > 0 {
+		o.Log.InfoContext(ctx, "the database was migrated", "database", store.Redacted(o.Database), "migrations", applied)
+	}
+	return st, nil
+}
+
+// StartPlugins starts the built-in filter plugin and those of the folder.
+func StartPlugins(ctx context.Context, o Options) (*host.Host, error) {
+	return host.New(ctx, host.Options{Logger: o.Log, Folder: o.Plugins, Taken: graph.HasType})
+}
+
+// Address returns the address that it listens on.
+func (a *App) Address() string { return a.listener.Addr().String() }
+
+// Run answers requests until the context is done, and then stops.
+func (a *App) Run(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- a.server.Serve(a.listener) }()
+	a.options.Log.InfoContext(ctx, "listening", "graphql", "http://"+a.Address()+"/graphql", "graphiql", "http://"+a.Address()+"/graphiql/")
+	select {
+	case err := <-failed:
+		return errors.Join(err, a.Stop())
+	case <-ctx.Done():
+		a.options.Log.InfoContext(ctx, "stopping")
+		return a.Stop()
+	}
+}
+
+func (a *App) onStop(name string, do func(context.Context) error) {
+	a.cleanups = append(a.cleanups, cleanup{name, do})
+}
+
+// Stop undoes what New did, the last step first. Requests that run are waited
+// for, but not for ever. It may be called more than once.
+func (a *App) Stop() error {
+	a.stop.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), a.options.StopTimeout)
+		defer cancel()
+		for i := len(a.cleanups) - 1; i >= 0; i-- {
+			if err := a.cleanups[i].do(ctx); err != nil {
+				a.stopErr = errors.Join(a.stopErr, fmt.Errorf("stop the %s: %w", a.cleanups[i].name, err))
+			}
+		}
+	})
+	return a.stopErr
+}

@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/plugins/host"
+	"github.com/goalgraph/goalgraph/server/ingest"
+)
+
+// ImportOptions say what Import loads.
+type ImportOptions struct {
+	// Site is a domain; empty for the only site there is.
+	Site        string
+	Format      string
+	IncludeBots bool
+	// GeoIP is a file of countries, or empty.
+	GeoIP  string
+	Files  []string
+	Stdin  io.Reader
+	Stderr io.Writer
+}
+
+// Import loads files into the database and returns what became of their lines.
+// Visitors and sessions are the site's, after it.
+func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Summary, err error) {
+	var countries *ingest.Countries
+	if i.GeoIP != "" {
+		if countries, err = ingest.OpenCountries(i.GeoIP); err != nil {
+			return summary, err
+		}
+		defer countries.Close()
+	}
+	st, err := OpenStore(ctx, o)
+	if err != nil {
+		return summary, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	site, err := siteToImport(ctx, st, i.Site)
+	if err != nil {
+		return summary, err
+	}
+	options := ingest.Options{
+		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Countries: countries, Rejects: i.Stderr,
+		Write: func(ctx context.Context, batch []model.Message) (int, error) {
+			written, err := st.Write(ctx, site.ID, batch)
+			return written.Duplicates, err
+		},
+	}
+	if file, ok := i.Stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		options.Progress = file
+	}
+	if summary, err = ingest.Import(ctx, options); err != nil {
+		return summary, err
+	}
+	totals, err := st.Totals(ctx, site.ID)
+	summary.Visitors, summary.Sessions = totals.Visitors, totals.Sessions
+	return summary, err
+}
+
+// siteToImport returns the site of a domain and makes it where it is missing.
+// Without a domain it is the only site.
+func siteToImport(ctx context.Context, st *store.Store, domain string) (*model.Site, error) {
+	if domain == "" {
+		sites, err := st.Sites(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(sites) == 1:
+			return &sites[0], nil
+		case len(sites) > 1:
+			names := make([]string, len(sites))
+			for i, site := range sites {
+				names[i] = site.Name
+			}
+			return nil, model.Invalid("--site", "is needed, because there are several sites (%s)", strings.Join(names, ", "))
+		}
+		domain = "localhost"
+	}
+	site := &model.Site{Name: domain, Domains: []string{domain}, Timezone: "UTC"}
+	if err := site.Validate(); err != nil {
+		return nil, model.Invalid("--site", "%q is no host name; write it like shop.example", domain)
+	}
+	found, err := st.SiteByDomain(ctx, site.Domains[0])
+	if model.CodeOf(err) != model.NotFound {
+		return found, err
+	}
+	err = st.CreateSite(ctx, site)
+	if model.CodeOf(err) == model.Conflict { // another process was faster
+		return st.SiteByDomain(ctx, site.Domains[0])
+	}
+	return site, err
+}
+
+// WithStore gives do the database as it is, without migrating it.
+func WithStore(ctx context.Context, o Options, do func(*store.Store) error) (err error) {
+	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return do(st)
+}
+
+// Plugins starts the plugins, and returns how they are.
+func Plugins(ctx context.Context, o Options) (plugins []host.Plugin, err error) {
+	h, err := StartPlugins(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	return h.Plugins(), nil
+}
+
+// CheckPlugin starts one plugin, and returns it where it keeps to the protocol.
+func CheckPlugin(ctx context.Context, o Options, file string) (host.Plugin, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return host.Plugin{}, err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return host.Plugin{}, fmt.Errorf("%s cannot be read: %w", file, errors.Unwrap(err))
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+		return host.Plugin{}, fmt.Errorf("%s is no executable file", file)
+	}
+	folder, err := os.MkdirTemp("", "goalgraph-check-")
+	if err != nil {
+		return host.Plugin{}, err
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Symlink(path, filepath.Join(folder, filepath.Base(path))); err != nil {
+		return host.Plugin{}, err
+	}
+	o.Plugins = folder
+	plugins, err := Plugins(ctx, o)
+	if err != nil {
+		return host.Plugin{}, err
+	}
+	for _, plugin := range plugins {
+		if plugin.Builtin {
+			continue
+		}
+		if plugin.Status != host.Running {
+			return plugin, fmt.Errorf("%s: %s", file, plugin.Reason)
+		}
+		return plugin, nil
+	}
+	return host.Plugin{}, fmt.Errorf("%s was not started", file)
+}
+
+// TypeNames lists the filter types that a plugin offers.
+func TypeNames(plugin host.Plugin) string {
+	names := make([]string, len(plugin.Types))
+	for i, t := range plugin.Types {
+		names[i] = t.Name
+	}
+	return strings.Join(names, " ")
+}
+
+// Schema returns the schema with the loaded plugins, in the schema definition
+// language.
+func Schema(ctx context.Context, o Options) (sdl string, err error) {
+	h, err := StartPlugins(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	return graph.SDL(h.Types())
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/plugins/host"
+	"github.com/goalgraph/goalgraph/server/app/graphiql"
+)
+
+// handler routes requests. Every one gets an id, which the answer carries and by
+// which the log has what went wrong.
+func (a *App) handler(g *graph.Graph) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pluginMetrics{a.host})
+
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", timed(registry, g))
+	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
+	mux.Handle("GET /graphiql", http.RedirectHandler("/graphiql/", http.StatusMovedPermanently))
+	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql/", http.StatusFound))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return withRequestID(onlyLoopback(mux))
+}
+
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := rand.Text()[:16]
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(graph.WithRequestID(r.Context(), id)))
+	})
+}
+
+// onlyLoopback refuses requests that name another host than this machine: a page
+// elsewhere could otherwise have its own name resolve to this address, and read
+// what the browser's user may.
+func onlyLoopback(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.Host
+		if host, _, err := net.SplitHostPort(name); err == nil {
+			name = host
+		}
+		if len(name) > 2 && name[0] == '[' {
+			name = name[1 : len(name)-1]
+		}
+		if !isLoopback(name) {
+			http.Error(w, "without authentication this server answers to localhost alone; ask it as http://localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ready tells whether requests can be answered: the database does, and every
+// plugin runs.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	checks, status := map[string]string{"database": "ok"}, http.StatusOK
+	if err := a.store.Ping(r.Context()); err != nil {
+		checks["database"], status = err.Error(), http.StatusServiceUnavailable
+	}
+	for _, plugin := range a.host.Plugins() {
+		checks["plugin "+plugin.Name] = string(plugin.Status)
+		if plugin.Status == host.Restarting || plugin.Builtin && plugin.Status != host.Running {
+			status = http.StatusServiceUnavailable
+		}
+	}
+	writeJSON(w, status, checks)
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// What fails here is the client's connection.
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+// timed measures the requests of the graph.
+func timed(registry prometheus.Registerer, next http.Handler) http.Handler {
+	seconds := promauto.With(registry).NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "goalgraph_graphql_seconds",
+		Help:    "Time to answer a GraphQL request.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"code", "method"})
+	return promhttp.InstrumentHandlerDuration(seconds, next)
+}
+
+// pluginMetrics tells how the plugins are.
+type pluginMetrics struct{ host *host.Host }
+
+var (
+	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers.", []string{"plugin"}, nil)
+	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "How often a filter plugin was started again.", []string{"plugin"}, nil)
+)
+
+// Describe says which metrics there are.
+func (m pluginMetrics) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- pluginUp
+	descriptions <- pluginRestarts
+}
+
+// Collect reads them.
+func (m pluginMetrics) Collect(metrics chan<- prometheus.Metric) {
+	for _, plugin := range m.host.Plugins() {
+		up := 0.0
+		if plugin.Status == host.Running {
+			up = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(pluginUp, prometheus.GaugeValue, up, plugin.Name)
+		metrics <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(plugin.Restarts), plugin.Name)
+	}
+}

@@ -1,0 +1,78 @@
+package app
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Options are the settings of the program. Only package main reads flags and
+// environment variables.
+type Options struct {
+	// Database is sqlite:FILE or postgres://….
+	Database string
+	// Redis is a redis:// address, or empty: what is shared through it stays in
+	// the process.
+	Redis string
+	// Listen is the address of the HTTP server, host:port. Port 0 takes a free one.
+	Listen string
+	// Plugins is the folder of filter plugins.
+	Plugins string
+	// Auth is AuthNone or AuthKeys.
+	Auth string
+	// Sample loads the bundled sample into an empty database.
+	Sample bool
+	Log    *slog.Logger
+	// StopTimeout bounds how long running requests are waited for at the end;
+	// 10 s by default.
+	StopTimeout time.Duration
+}
+
+// Ways in which clients say who they are.
+const (
+	AuthNone = "none"
+	AuthKeys = "keys"
+)
+
+// validate returns a BadInput error that names the flag at fault.
+func (o *Options) validate() error {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.StopTimeout == 0 {
+		o.StopTimeout = 10 * time.Second
+	}
+	if o.Redis != "" {
+		if _, err := redis.ParseURL(o.Redis); err != nil {
+			return model.Invalid("--redis", "is no Redis address; write it like redis://localhost:6379/0")
+		}
+	}
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return model.Invalid("--listen", "%q is no address; write it like 127.0.0.1:8080", o.Listen)
+	}
+	switch o.Auth {
+	case AuthNone:
+		if !isLoopback(host) {
+			return model.Invalid("--auth", "none lets in everybody who can reach %s; it is for loopback addresses such as 127.0.0.1:8080", o.Listen)
+		}
+	case AuthKeys:
+		return model.Invalid("--auth", "keys are not part of this version; listen on a loopback address with --auth none, behind a proxy that checks who asks")
+	default:
+		return model.Invalid("--auth", "is %q; it is none or keys", o.Auth)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
+}

@@ -1,0 +1,134 @@
+// Command goalgraph counts the sessions of merged segments and serves segments,
+// goals and results as one GraphQL API. This package reads flags and environment
+// variables, and sets the exit code: 0 done, 1 failed, 2 wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/plugins/builtin"
+	"github.com/goalgraph/goalgraph/server/app"
+)
+
+func main() {
+	builtin.ServeIfAsked()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// The exit codes.
+const (
+	done = iota
+	failed
+	wrongUsage
+)
+
+// cli is the command line. Flags that are not a command's own may stand before or
+// behind the command.
+type cli struct {
+	Database string           `env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"sqlite:FILE, or postgres://…"`
+	Redis    string           `env:"REDIS_URL" placeholder:"URL" help:"A Redis for what processes share (redis://…). Without one it stays in the process."`
+	Listen   string           `env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to serve HTTP."`
+	Plugins  string           `env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"Every executable in this folder is a filter plugin."`
+	Auth     string           `env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" help:"How clients say who they are: keys, or none, which is refused unless it listens on a loopback address."`
+	Sample   bool             `help:"Load the bundled sample when the database is empty."`
+	Verbose  bool             `short:"v" help:"Log more."`
+	Version  kong.VersionFlag `help:"Print the version and end."`
+
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve the API. The default. Migrates the database first."`
+	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
+	Migrate migrateCommand `cmd:"" help:"Change or show the database's schema."`
+	Plugin  pluginCommand  `cmd:"" help:"List or check filter plugins."`
+	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema with the loaded plugins, for code generators."`
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run runs one command line and returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	exited := false
+	parser, err := kong.New(&c,
+		kong.Name("goalgraph"),
+		kong.Description("Counts the sessions of merged segments, and serves segments, goals and results as one GraphQL API."),
+		kong.Vars{"version": version()},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { exited = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "goalgraph:", err)
+		return failed
+	}
+	command, err := parser.Parse(args)
+	if exited { // --help and --version
+		return done
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "goalgraph: %v\nRun goalgraph --help for what there is.\n", err)
+		return wrongUsage
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(streams{stdin, stdout, stderr}, c.options(stderr))
+	if err == nil {
+		return done
+	}
+	fmt.Fprintln(stderr, "goalgraph:", message(err))
+	if model.CodeOf(err) == model.BadInput {
+		return wrongUsage
+	}
+	return failed
+}
+
+// message is what a person is told of an error: what can be done about it, where
+// that is known, or else the whole of it.
+func message(err error) string {
+	if e, ok := errors.AsType[*model.Error](err); ok {
+		if e.Field != "" {
+			return e.Field + " " + e.Message
+		}
+		return e.Message
+	}
+	return err.Error()
+}
+
+func (c *cli) options(stderr io.Writer) app.Options {
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	return app.Options{
+		Database: c.Database, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample,
+		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+	}
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "goalgraph (unknown version)"
+	}
+	text := "goalgraph " + info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			text += " " + setting.Value
+		}
+	}
+	return text + " " + info.GoVersion
+}
