@@ -1,0 +1,328 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+)
+
+// mustBeUnavailable checks that an error tells its reader what to do, and no password.
+func mustBeUnavailable(t *testing.T, err error, says string) {
+	t.Helper()
+	e, _ := errors.AsType[*model.Error](err)
+	if e == nil || e.Code != model.Unavailable || !strings.Contains(e.Message, says) || e.Cause == nil {
+		t.Errorf("error %v (%s), want UNAVAILABLE: …%s…", err, model.CodeOf(err), says)
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+// openAndUse opens a database and writes to it, and returns the first error.
+func openAndUse(ctx context.Context, url string) error {
+	st, err := store.Open(ctx, url, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	if _, err := st.Migrate(ctx); err != nil {
+		return err
+	}
+	return st.CreateSite(ctx, &model.Site{Name: "a", Timezone: "UTC"})
+}
+
+func changed(t *testing.T, address string, change func(u *url.URL)) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(u)
+	return u.String()
+}
+
+func setQuery(u *url.URL, name, value string) {
+	query := u.Query()
+	query.Set(name, value)
+	u.RawQuery = query.Encode()
+}
+
+func TestPostgreSQLUnavailable(t *testing.T) {
+	good := storetest.PostgreSQL(t)
+	st := mustOpen(t, good)
+	site := mustCreateSite(t, st, "shop.example")
+	before := tables(t, st)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := silent.Addr().String()
+	silent.Close()
+
+	readOnly := changed(t, good, func(u *url.URL) { setQuery(u, "default_transaction_read_only", "on") })
+	for name, test := range map[string]struct{ url, says string }{
+		"read-only":      {readOnly, "read-only"},
+		"password":       {changed(t, good, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "s3cret") }), "password"},
+		"user":           {changed(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody_at_all", "s3cret") }), "refuses the user or the password"},
+		"database":       {changed(t, good, func(u *url.URL) { u.Path = "/no_such_database" }), "does not exist"},
+		"server":         {changed(t, good, func(u *url.URL) { u.Host, u.User = closed, url.UserPassword("a", "s3cret") }), "cannot be reached"},
+		"host":           {changed(t, good, func(u *url.URL) { u.Host, u.User = "host.invalid:5432", url.UserPassword("a", "s3cret") }), "cannot be reached"},
+		"encrypted only": {changed(t, good, func(u *url.URL) { setQuery(u, "sslmode", "require") }), "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) { mustBeUnavailable(t, openAndUse(t.Context(), test.url), test.says) })
+	}
+
+	t.Run("read-only write", func(t *testing.T) {
+		st := mustOpenUnmigrated(t, readOnly)
+		_, err := st.Write(t.Context(), site.ID, randomMessages(newRand(1), 10))
+		mustBeUnavailable(t, err, "nothing was changed")
+		mustBeUnavailable(t, st.DeleteSite(t.Context(), site.ID), "nothing was changed")
+		if read, err := st.Site(t.Context(), site.ID); err != nil || read.Name != site.Name {
+			t.Errorf("a read-only database is not read: %v, %v", read, err)
+		}
+	})
+	t.Run("connection lost", func(t *testing.T) {
+		st := mustOpenUnmigrated(t, good)
+		// The server ends the pool's connection while it is idle, and then all of them in a transaction.
+		query(t, mustOpenUnmigrated(t, good), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		if _, err := st.Site(t.Context(), site.ID); err != nil && model.CodeOf(err) != model.Unavailable {
+			t.Errorf("error %v, want none or UNAVAILABLE", err)
+		}
+		_, err := st.UpdateSite(t.Context(), site.ID, func(s *model.Site) error {
+			s.Name = "changed"
+			query(t, mustOpenUnmigrated(t, good), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+			return nil
+		})
+		if model.CodeOf(err) != model.Unavailable {
+			t.Errorf("error %v, want UNAVAILABLE", err)
+		}
+		if err := st.Ping(t.Context()); err != nil {
+			t.Errorf("the next statement finds no connection: %v", err)
+		}
+	})
+	if after := tables(t, mustOpenUnmigrated(t, good)); after != before {
+		t.Errorf("there is\n%s\nwant\n%s", after, before)
+	}
+}
+
+func TestSQLiteUnavailable(t *testing.T) {
+	folder := t.TempDir()
+	noDatabase := filepath.Join(folder, "text.db")
+	content := []byte(strings.Repeat("this is no database\n", 1000))
+	if err := os.WriteFile(noDatabase, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustBeUnavailable(t, openAndUse(t.Context(), "sqlite:"+noDatabase), "no SQLite database")
+	if left, err := os.ReadFile(noDatabase); err != nil || string(left) != string(content) {
+		t.Errorf("the file was changed: %v", err)
+	}
+	mustBeUnavailable(t, openAndUse(t.Context(), "sqlite:"+folder), "cannot be opened")
+	err := openAndUse(t.Context(), "sqlite:"+filepath.Join(noDatabase, "a.db"))
+	if model.CodeOf(err) != model.Unavailable || !strings.Contains(err.Error(), "folder") {
+		t.Errorf("error %v, want UNAVAILABLE", err)
+	}
+	// A name may hold what a URL gives a meaning to.
+	odd := filepath.Join(folder, "new", "a b?c#d%41.db")
+	if err := openAndUse(t.Context(), "sqlite:"+odd); err != nil {
+		t.Error(err)
+	} else if _, err := os.Stat(odd); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpenUnknownAddress(t *testing.T) {
+	for _, address := range []string{
+		"", "sqlite:", "sqlite::memory:", "mysql://user:s3cret@host/db", "host=localhost password=s3cret", "postgres://user:s3cret@host:port/db",
+		"postgres://user:s3cret@host/db?sslmode=maybe", "postgres://host/db?password=s3cret&sslmode=maybe", "postgres://%zz:s3cret@host", ":s3cret@host",
+	} {
+		_, err := store.Open(t.Context(), address, store.Options{})
+		if model.CodeOf(err) != model.BadInput {
+			t.Errorf("%q: error %v, want BAD_USER_INPUT", address, err)
+			continue
+		}
+		if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: the error shows the password: %v", address, err)
+		}
+	}
+	if got := store.Redacted("postgres://user:s3cret@host:5432/db?sslmode=disable"); got != "postgres://user:xxxxx@host:5432/db?sslmode=disable" {
+		t.Errorf("redacted: %s", got)
+	}
+	if got := store.Redacted("sqlite:data/goalgraph.db"); got != "sqlite:data/goalgraph.db" {
+		t.Errorf("redacted: %s", got)
+	}
+}
+
+// Rights stop only those who are not root, so another process looks at the file.
+func TestSQLiteReadOnly(t *testing.T) {
+	folder := filepath.Dir(t.TempDir())
+	file := filepath.Join(folder, "read-only.db")
+	st, err := store.Open(t.Context(), "sqlite:"+file, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(folder, "copy.test")
+	if err := copyFile(binary, "/proc/self/exe"); err != nil {
+		if err := copyFile(binary, os.Args[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.CommandContext(t.Context(), binary)
+	command.Dir = folder
+	command.Env = []string{writeVariable + "=sqlite:" + file}
+	if os.Getuid() == 0 {
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	for path, mode := range map[string]os.FileMode{binary: 0o555, file: 0o444, folder: 0o555} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(folder, 0o755) })
+	output, err := command.Output()
+	if err == nil || !strings.HasPrefix(string(output), string(model.Unavailable)+": ") || !strings.Contains(string(output), "right") {
+		t.Errorf("writing to a read-only file gives %q, %v", output, err)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+		t.Errorf("the read-only file was changed, %v", err)
+	}
+}
+
+func copyFile(to, from string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+// A database that may not grow is what SQLite makes of a full disk.
+func TestSQLiteFull(t *testing.T) {
+	st := mustOpen(t, storetest.SQLite(t))
+	site := mustCreateSite(t, st, "shop.example")
+	messages := randomMessages(newRand(1), 5000)
+	if _, err := st.Write(t.Context(), site.ID, messages[:100]); err != nil {
+		t.Fatal(err)
+	}
+	before := tables(t, st)
+	st.DB().SetMaxOpenConns(1) // the limit is a connection's
+	limit := func(pages int) { query(t, st, fmt.Sprint("PRAGMA max_page_count = ", pages)) }
+	limit(1) // as many as there are
+	_, err := st.Write(t.Context(), site.ID, messages)
+	mustBeUnavailable(t, err, "disk is full")
+	limit(1 << 30)
+	if after := tables(t, st); after != before {
+		t.Error("the write that failed left something")
+	}
+	written, err := st.Write(t.Context(), site.ID, messages)
+	if err != nil || written.Duplicates != 100 {
+		t.Errorf("with room again: %+v, %v", written, err)
+	}
+	equalSessions(t, stored(t, st, site.ID), folded(messages))
+}
+
+func TestSQLiteLocked(t *testing.T) {
+	address := storetest.SQLite(t)
+	st := mustOpen(t, address)
+	other := mustOpenUnmigrated(t, address)
+	tx, err := other.DB().BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	st.DB().SetMaxOpenConns(1)
+	query(t, st, "PRAGMA busy_timeout = 1")
+	mustBeUnavailable(t, st.CreateSite(t.Context(), &model.Site{Name: "a", Timezone: "UTC"}), "locked")
+}
+
+func TestSortError(t *testing.T) {
+	for code, want := range map[string]struct {
+		code model.Code
+		says string
+	}{
+		"53100": {model.Unavailable, "disk is full"},
+		"53300": {model.Unavailable, "not available"},
+		"57P01": {model.Unavailable, "not available"},
+		"57P03": {model.Unavailable, "not available"},
+		"08006": {model.Unavailable, "not available"},
+		"08P01": {model.Unavailable, "not available"},
+		"42501": {model.Unavailable, "rights"},
+		"25006": {model.Unavailable, "read-only"},
+		"42601": {model.Internal, ""},
+		"4":     {model.Internal, ""},
+		"":      {model.Internal, ""},
+	} {
+		err := store.SortError(fmt.Errorf("exec: %w", &pgconn.PgError{Code: code, Message: "m"}))
+		if model.CodeOf(err) != want.code || !strings.Contains(err.Error(), want.says) {
+			t.Errorf("%s becomes %v (%s)", code, err, model.CodeOf(err))
+		}
+	}
+	for _, err := range []error{nil, context.Canceled, context.DeadlineExceeded, model.Errorf(model.NotFound, "a")} {
+		if got := store.SortError(err); got != err {
+			t.Errorf("%v becomes %v", err, got)
+		}
+	}
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.DNSError{}} {
+		if got := store.SortError(err); model.CodeOf(got) != model.Unavailable || !errors.Is(got, err) {
+			t.Errorf("%v becomes %v", err, got)
+		}
+	}
+}
+
+// However far a write has come when its context ends, it leaves nothing.
+func TestWriteCanceled(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, address string) {
+		st := mustOpen(t, address)
+		site := mustCreateSite(t, st, "shop.example")
+		r := rand.New(rand.NewPCG(9, 9))
+		messages := randomMessages(r, 400)
+		for i := range messages {
+			messages[i].UserID = "user of " + messages[i].AnonymousID
+		}
+		// More visitors, so that there are new sessions enough for COPY.
+		for i := 200; i < 400; i++ {
+			messages[i].AnonymousID = fmt.Sprint("visitor ", i)
+		}
+		if _, err := st.Write(t.Context(), site.ID, messages[:150]); err != nil {
+			t.Fatal(err)
+		}
+		cancelAtEachStatement(t, address, func(st *store.Store) string { return tables(t, st) }, func(ctx context.Context, st *store.Store) error {
+			_, err := st.Write(ctx, site.ID, messages)
+			return err
+		})
+		equalSessions(t, stored(t, st, site.ID), folded(messages))
+	})
+}
