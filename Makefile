@@ -10,13 +10,16 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 BENCH ?= .
 
-.PHONY: help run test check check-generated generate bench fmt lint fuzz
+.PHONY: help run build test check check-generated generate bench fmt lint fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build the server and serve the sample at http://localhost:8080/graphiql/
 	go run ./server serve --auth none --sample
+
+build: ## write bin/goalgraph
+	go build -trimpath -o bin/goalgraph ./server
 
 test: bin/with-test-servers ## get PostgreSQL, Redis and Chromium where they are missing, and run all tests
 	scripts/install-test-servers.sh
