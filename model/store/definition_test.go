@@ -473,20 +473,21 @@ func TestDeleteSiteWhileItIsWritten(t *testing.T) {
 			if _, err := st.Write(t.Context(), site.ID, messages[:100]); err != nil {
 				t.Fatal(err)
 			}
-			begun := make(chan struct{}, 4)
+			begun := make(chan struct{}, 1)
 			var running sync.WaitGroup
 			for n := range 3 {
 				running.Go(func() {
 					for batch := range slices.Chunk(messages[100+100*n:200+100*n], 10) {
-						if _, err := st.Write(context.Background(), site.ID, batch); err != nil {
+						_, err := st.Write(context.Background(), site.ID, batch)
+						select {
+						case begun <- struct{}{}:
+						default:
+						}
+						if err != nil {
 							if model.CodeOf(err) != model.NotFound {
 								t.Error(err)
 							}
 							break
-						}
-						select {
-						case begun <- struct{}{}:
-						default:
 						}
 					}
 				})

@@ -54,6 +54,8 @@ func sortPostgreSQL(e *pgconn.PgError, err error) error {
 		return unavailable(err, "the database is read-only: nothing was changed; point --database at a server that takes writes")
 	case "53100":
 		return unavailable(err, "the database's disk is full: nothing was changed; make room and try again")
+	case "40P01", "40001":
+		return unavailable(err, "too many changes of the same data at once: nothing was changed; try again")
 	case "42501":
 		return unavailable(err, "the database refuses this to its user (%s); grant it the rights", e.Message)
 	case "28P01", "28000":

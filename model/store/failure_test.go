@@ -65,27 +65,47 @@ func setQuery(u *url.URL, name, value string) {
 	u.RawQuery = query.Encode()
 }
 
+// refusesTLS returns the address of a server that answers N when asked for TLS.
+func refusesTLS(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			io.CopyN(io.Discard, conn, 8)
+			conn.Write([]byte("N"))
+			conn.Close()
+		}
+	}()
+	return listener.Addr().String()
+}
+
 func TestPostgreSQLUnavailable(t *testing.T) {
 	good := storetest.PostgreSQL(t)
 	st := mustOpen(t, good)
 	site := mustCreateSite(t, st, "shop.example")
 	before := tables(t, st)
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed := silent.Addr().String()
-	silent.Close()
+	closed := listener.Addr().String()
+	listener.Close()
 
 	readOnly := changed(t, good, func(u *url.URL) { setQuery(u, "default_transaction_read_only", "on") })
 	for name, test := range map[string]struct{ url, says string }{
-		"read-only":      {readOnly, "read-only"},
-		"password":       {changed(t, good, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "s3cret") }), "password"},
-		"user":           {changed(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody_at_all", "s3cret") }), "refuses the user or the password"},
-		"database":       {changed(t, good, func(u *url.URL) { u.Path = "/no_such_database" }), "does not exist"},
-		"server":         {changed(t, good, func(u *url.URL) { u.Host, u.User = closed, url.UserPassword("a", "s3cret") }), "cannot be reached"},
-		"host":           {changed(t, good, func(u *url.URL) { u.Host, u.User = "host.invalid:5432", url.UserPassword("a", "s3cret") }), "cannot be reached"},
-		"encrypted only": {changed(t, good, func(u *url.URL) { setQuery(u, "sslmode", "require") }), "cannot be reached"},
+		"read-only":     {readOnly, "read-only"},
+		"password":      {changed(t, good, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "s3cret") }), "password"},
+		"user":          {changed(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody_at_all", "s3cret") }), "refuses the user or the password"},
+		"database":      {changed(t, good, func(u *url.URL) { u.Path = "/no_such_database" }), "does not exist"},
+		"server":        {changed(t, good, func(u *url.URL) { u.Host, u.User = closed, url.UserPassword("a", "s3cret") }), "cannot be reached"},
+		"no encryption": {changed(t, good, func(u *url.URL) { u.Host = refusesTLS(t); setQuery(u, "sslmode", "require") }), "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) { mustBeUnavailable(t, openAndUse(t.Context(), test.url), test.says) })
 	}
@@ -279,6 +299,7 @@ func TestSortError(t *testing.T) {
 		"57P03": {model.Unavailable, "not available"},
 		"08006": {model.Unavailable, "not available"},
 		"08P01": {model.Unavailable, "not available"},
+		"40P01": {model.Unavailable, "try again"},
 		"42501": {model.Unavailable, "rights"},
 		"25006": {model.Unavailable, "read-only"},
 		"42601": {model.Internal, ""},

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -255,5 +256,73 @@ func TestEvents(t *testing.T) {
 				t.Errorf("event %+v", events[0])
 			}
 		}
+	})
+}
+
+// Texts come back as they went in, by INSERT, by COPY, and when sessions are
+// folded again from the hits that are stored.
+func TestWriteKeepsTexts(t *testing.T) {
+	odd := []string{`'`, `"`, `\`, `\N`, `\.`, "\t", "\n", "a,b", "?", "$1", "{}", "null", "%s", "é", "日本", "😀", "\u2028", "\x7f", " ", "'; DROP TABLE hits; --", strings.Repeat("x", model.MaxTextBytes)}
+	messages := func(n int) (list []model.Message) {
+		for i := range n {
+			text := func(field int) string { return odd[(i+field)%len(odd)] }
+			for hour, kind := range []model.HitKind{model.PageView, model.Event, model.Traits, model.PageView} {
+				hit := model.Hit{
+					ID: model.MessageIDOf(fmt.Sprint(i, hour)), At: model.Millis(aDay + hour*20*60*1000), Kind: kind, SessionKey: []string{"", text(0)}[i%2],
+					Value: []float64{-0.5, 1e300, 5e-324, 0.1}[i%4], HasValue: i%3 > 0,
+					Tags: []string{text(1), text(2)}, Properties: map[string]string{text(3): text(4)},
+					Origin: model.Origin{
+						IP: text(5), Country: text(6), Referrer: text(7), EntryPage: text(8), Browser: text(9), OS: text(10), Device: model.Device(text(11)), Language: text(12),
+						UTM: model.UTM{Source: text(13), Medium: text(14), Campaign: text(15), Term: text(16), Content: text(17)},
+					},
+				}
+				if hit.Name = text(18); kind == model.Traits {
+					hit.Name = ""
+				}
+				list = append(list, model.Message{AnonymousID: fmt.Sprint(text(19), i), UserID: text(20), Hit: hit})
+			}
+		}
+		return list
+	}
+	onEach(t, func(t *testing.T, st *store.Store) {
+		all := messages(3 * len(odd))
+		batch, single, backwards := mustCreateSite(t, st, "batch.example"), mustCreateSite(t, st, "single.example"), mustCreateSite(t, st, "backwards.example")
+		write := func(site *model.Site, messages []model.Message) {
+			t.Helper()
+			if _, err := st.Write(t.Context(), site.ID, messages); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(batch, all)
+		for one := range slices.Chunk(all, 1) {
+			write(single, one)
+		}
+		last := slices.Clone(all)
+		slices.Reverse(last)
+		for some := range slices.Chunk(last, 50) {
+			write(backwards, some)
+		}
+		want := folded(all)
+		for _, site := range []*model.Site{batch, single, backwards} {
+			equalSessions(t, stored(t, st, site.ID), want)
+			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID}, "", 1000)
+			if err != nil || len(events) != len(odd) {
+				t.Errorf("%d event names, want %d; %v", len(events), len(odd), err)
+			}
+		}
+		totals, err := st.Totals(t.Context(), batch.ID)
+		if err != nil || totals.Sessions != len(want) || totals.Visitors != 3*len(odd) {
+			t.Errorf("totals %+v, %v", totals, err)
+		}
+		buckets, err := st.Buckets(t.Context(), batch.ID, model.Range{From: 0, To: model.Open})
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := st.Session(t.Context(), model.SessionID{Bucket: buckets[0].ID, Ordinal: 0})
+		if err != nil || session.VisitorKey == "" || session.ID.Bucket != buckets[0].ID {
+			t.Errorf("session %+v, %v", session, err)
+		}
+		_, err = st.Session(t.Context(), model.SessionID{Bucket: buckets[0].ID, Ordinal: buckets[0].Sessions})
+		mustBe(t, err, model.NotFound, "")
 	})
 }
