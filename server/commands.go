@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/goalgraph/goalgraph/model/store"
@@ -23,10 +25,26 @@ func (serveCommand) Run(ctx context.Context, o app.Options) error {
 
 type importCommand struct {
 	Site   string   `placeholder:"DOMAIN" help:"The site to load into, by one of its domains; it is made where it is missing. By default the only site there is."`
-	Format string   `enum:"combined,messages" default:"combined" help:"combined: access logs in Apache's and nginx's combined format. messages: one JSON message of a tracking SDK a line."`
-	Bots   string   `enum:"exclude,include" default:"exclude" help:"Whether page views of crawlers are kept."`
+	Format string   `enum:"combined,messages" default:"combined" placeholder:"NAME" help:"What a line is. combined, the default: access logs in Apache's and nginx's combined format. messages: one JSON message of a tracking SDK a line."`
+	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"What to do with page views of crawlers: exclude, the default, or include."`
 	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A MaxMind-format file of countries (.mmdb) to find addresses' countries in."`
 	Files  []string `arg:"" name:"file" help:"Files to load, packed by gzip or not; - is standard input."`
+}
+
+// Help ends the text of --help.
+func (importCommand) Help() string {
+	return `It ends with one line of JSON on standard output: what became of the lines, and the visitors and sessions that the site has now. What was imported before is not counted again, so after a failure the same command goes on.
+
+  goalgraph import --site shop.example access.log access.log.1.gz
+  zcat logs/*.gz | goalgraph import --site shop.example -`
+}
+
+// Validate refuses to read standard input twice.
+func (c importCommand) Validate() error {
+	if first := slices.Index(c.Files, "-"); first >= 0 && slices.Contains(c.Files[first+1:], "-") {
+		return errors.New("- is given twice, but standard input can be read once only")
+	}
+	return nil
 }
 
 // Run loads the files and prints what became of them as one line of JSON.
@@ -35,6 +53,9 @@ func (c importCommand) Run(ctx context.Context, s streams, o app.Options) error 
 		Site: c.Site, Format: c.Format, IncludeBots: c.Bots == "include", GeoIP: c.GeoIP, Files: c.Files, Stdin: s.in, Stderr: s.err,
 	})
 	if err != nil {
+		if summary.Messages > 0 {
+			o.Log.InfoContext(ctx, "what was read before is kept; importing again adds the rest", "lines", summary.Lines, "messages", summary.Messages)
+		}
 		return err
 	}
 	return json.NewEncoder(s.out).Encode(summary)

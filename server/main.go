@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -36,14 +37,14 @@ const (
 // cli is the command line. Flags that are not a command's own may stand before or
 // behind the command.
 type cli struct {
-	Database string           `env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"sqlite:FILE, or postgres://…"`
-	Redis    string           `env:"REDIS_URL" placeholder:"URL" help:"A Redis for what processes share (redis://…). Without one it stays in the process."`
-	Listen   string           `env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to serve HTTP."`
-	Plugins  string           `env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"Every executable in this folder is a filter plugin."`
-	Auth     string           `env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" help:"How clients say who they are: keys, or none, which is refused unless it listens on a loopback address."`
-	Sample   bool             `help:"Load the bundled sample when the database is empty."`
-	Verbose  bool             `short:"v" help:"Log more."`
-	Version  kong.VersionFlag `help:"Print the version and end."`
+	Database string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"Where the data is: sqlite:FILE, or postgres://USER:PASSWORD@HOST/NAME. By default ${default}."`
+	Redis    string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis, redis://HOST:PORT, which may only make answers faster. By default there is none."`
+	Listen   string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to serve HTTP; port 0 takes a free one. By default ${default}."`
+	Plugins  string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"Every executable in this folder is a filter plugin. By default ${default}."`
+	Auth     string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients say who they are: keys, or none, which is refused unless it listens on a loopback address. By default ${default}."`
+	Sample   bool             `group:"common" help:"Load the bundled sample when the database is empty."`
+	Verbose  bool             `group:"common" short:"v" help:"Log more."`
+	Version  kong.VersionFlag `group:"common" help:"Print the version and end."`
 
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve the API. The default. Migrates the database first."`
 	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
@@ -66,6 +67,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Name("goalgraph"),
 		kong.Description("Counts the sessions of merged segments, and serves segments, goals and results as one GraphQL API."),
 		kong.Vars{"version": version()},
+		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command; a flag wins over its variable:"}}),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -84,6 +86,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(streams{stdin, stdout, stderr}, c.options(stderr))
 	if err == nil {
@@ -96,16 +99,21 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return failed
 }
 
-// message is what a person is told of an error: what can be done about it, where
-// that is known, or else the whole of it.
+// message is what a person is told of an error: what is wrong with the command
+// line, or else where it happened, what can be done, and the cause.
 func message(err error) string {
+	text := err.Error()
 	if e, ok := errors.AsType[*model.Error](err); ok {
-		if e.Field != "" {
-			return e.Field + " " + e.Message
+		switch {
+		case e.Code == model.BadInput && e.Field != "":
+			text = e.Field + " " + e.Message
+		case e.Code == model.BadInput:
+			text = e.Message
+		case e.Cause != nil:
+			text += " (" + e.Cause.Error() + ")"
 		}
-		return e.Message
 	}
-	return err.Error()
+	return strings.Join(strings.Fields(text), " ") // drivers' errors have many lines
 }
 
 func (c *cli) options(stderr io.Writer) app.Options {

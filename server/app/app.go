@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -24,6 +26,7 @@ import (
 type App struct {
 	options  Options
 	store    *store.Store
+	redis    *redis.Client // nil without --redis
 	host     *host.Host
 	listener net.Listener
 	server   *http.Server
@@ -51,6 +54,18 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 			err = errors.Join(err, a.Stop())
 		}
 	}()
+
+	if o.Redis != "" {
+		if a.redis, err = openRedis(o.Redis); err != nil {
+			return nil, err
+		}
+		a.onStop("Redis client", func(context.Context) error { return a.redis.Close() })
+		if err := pingRedis(ctx, a.redis); err != nil {
+			o.Log.WarnContext(ctx, "Redis is not reachable; answers are the same without it", "address", a.redis.Options().Addr, "error", err)
+		} else {
+			o.Log.InfoContext(ctx, "Redis is reachable", "address", a.redis.Options().Addr)
+		}
+	}
 
 	if a.store, err = OpenStore(ctx, o); err != nil {
 		return nil, err
@@ -88,7 +103,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
-	a.onStop("HTTP server", a.server.Shutdown)
+	a.onStop("HTTP server", func(ctx context.Context) error {
+		if err := a.server.Shutdown(ctx); err != nil {
+			return errors.Join(err, a.server.Close()) // cuts off the requests that still run
+		}
+		return nil
+	})
 	return a, nil
 }
 

@@ -50,9 +50,19 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	if err != nil {
 		return summary, err
 	}
+	// Files that turn out to hold nothing leave no site behind.
+	create := func(ctx context.Context) (err error) {
+		if site.ID == 0 {
+			site, err = createSite(ctx, st, site)
+		}
+		return err
+	}
 	options := ingest.Options{
 		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Countries: countries, Rejects: i.Stderr,
 		Write: func(ctx context.Context, batch []model.Message) (int, error) {
+			if err := create(ctx); err != nil {
+				return 0, err
+			}
 			written, err := st.Write(ctx, site.ID, batch)
 			return written.Duplicates, err
 		},
@@ -63,13 +73,16 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	if summary, err = ingest.Import(ctx, options); err != nil {
 		return summary, err
 	}
+	if err := create(ctx); err != nil {
+		return summary, err
+	}
 	totals, err := st.Totals(ctx, site.ID)
 	summary.Visitors, summary.Sessions = totals.Visitors, totals.Sessions
 	return summary, err
 }
 
-// siteToImport returns the site of a domain and makes it where it is missing.
-// Without a domain it is the only site.
+// siteToImport returns the site of a domain, one without an id where it is still
+// to be made. Without a domain it is the only site.
 func siteToImport(ctx context.Context, st *store.Store, domain string) (*model.Site, error) {
 	if domain == "" {
 		sites, err := st.Sites(ctx)
@@ -92,10 +105,14 @@ func siteToImport(ctx context.Context, st *store.Store, domain string) (*model.S
 		return nil, model.Invalid("--site", "%q is no host name; write it like shop.example", domain)
 	}
 	found, err := st.SiteByDomain(ctx, site.Domains[0])
-	if model.CodeOf(err) != model.NotFound {
-		return found, err
+	if model.CodeOf(err) == model.NotFound {
+		return site, nil
 	}
-	err = st.CreateSite(ctx, site)
+	return found, err
+}
+
+func createSite(ctx context.Context, st *store.Store, site *model.Site) (*model.Site, error) {
+	err := st.CreateSite(ctx, site)
 	if model.CodeOf(err) == model.Conflict { // another process was faster
 		return st.SiteByDomain(ctx, site.Domains[0])
 	}

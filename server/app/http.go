@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -63,12 +65,24 @@ func onlyLoopback(next http.Handler) http.Handler {
 	})
 }
 
-// ready tells whether requests can be answered: the database does, and every
-// plugin runs.
+// readyLimit bounds the wait for a database that does not even refuse.
+const readyLimit = 2 * time.Second
+
+// ready tells whether requests can be answered: the database answers, and every
+// plugin that started still runs. Redis is shown, but is not needed.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
+	defer cancel()
 	checks, status := map[string]string{"database": "ok"}, http.StatusOK
-	if err := a.store.Ping(r.Context()); err != nil {
-		checks["database"], status = err.Error(), http.StatusServiceUnavailable
+	if err := a.store.Ping(ctx); err != nil {
+		a.options.Log.WarnContext(ctx, "the database does not answer", "error", err)
+		checks["database"], status = "unreachable", http.StatusServiceUnavailable
+	}
+	if a.redis != nil {
+		checks["redis"] = "ok"
+		if err := pingRedis(ctx, a.redis); err != nil {
+			checks["redis"] = "unreachable"
+		}
 	}
 	for _, plugin := range a.host.Plugins() {
 		checks["plugin "+plugin.Name] = string(plugin.Status)

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/goalgraph/goalgraph/model"
 )
 
@@ -46,11 +44,6 @@ func (o *Options) validate() error {
 	}
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
-	}
-	if o.Redis != "" {
-		if _, err := redis.ParseURL(o.Redis); err != nil {
-			return model.Invalid("--redis", "is no Redis address; write it like redis://localhost:6379/0")
-		}
 	}
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {

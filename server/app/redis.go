@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// redisLimit is all the time that Redis gets: it may only make things faster.
+const redisLimit = 100 * time.Millisecond
+
+// openRedis returns a client of the Redis at the address, which need not be there.
+func openRedis(address string) (*redis.Client, error) {
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		// The library's own error quotes the address, password and all.
+		return nil, model.Invalid("--redis", "is no Redis address; write it like redis://localhost:6379/0")
+	}
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = redisLimit, redisLimit, redisLimit, redisLimit
+	options.ContextTimeoutEnabled = true
+	options.MaxRetries, options.DialerRetries = -1, 1
+	// They are for hosted clusters that move, and cost a command a connection.
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	logging.Disable() // the library's own logger, which is global; errors are returned as well
+	return redis.NewClient(options), nil
+}
+
+func pingRedis(ctx context.Context, client *redis.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, redisLimit)
+	defer cancel()
+	return client.Ping(ctx).Err()
+}
