@@ -62,17 +62,21 @@ func (i Interval) next(t time.Time) time.Time {
 	}
 }
 
-// midnight returns the first instant of a day in a zone: mostly 00:00, but there
-// are zones in which clocks change then, and the day begins at 01:00, or 00:00
-// comes only after a second 23:00.
+// midnight returns the first instant of a date in a zone, or where the zone left
+// that date out, of the next one. It is mostly 00:00, but there are zones in which
+// clocks change then, so that the date begins at 01:00, or after a second 23:00.
 func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
+	wanted := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	reached := func(t time.Time) bool {
+		y, m, d := t.In(zone).Date()
+		return !time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Before(wanted)
+	}
 	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	wanted := time.Date(year, month, day, 12, 0, 0, 0, zone).Day()
-	for range 8 { // no change of clocks is longer than two hours
-		if t.Day() == wanted {
-			break
-		}
-		t = t.Add(15 * time.Minute)
+	if reached(t) && !reached(t.Add(-time.Millisecond)) {
+		return t
+	}
+	// Clocks change by whole quarters of an hour, and by a day at most.
+	for t = t.Add(-25 * time.Hour); !reached(t); t = t.Add(15 * time.Minute) {
 	}
 	return t
 }

@@ -173,9 +173,7 @@ func join(parts []Expr, and bool) []Expr {
 	for _, i := range at {
 		joined[i] = Simplify(joined[i])
 	}
-	if and {
-		excludeValues(joined, at)
-	}
+	excludeValues(joined, at, and)
 	return slices.DeleteFunc(joined, func(e Expr) bool { return e == nil })
 }
 
@@ -196,15 +194,13 @@ func joinIn(a Expr, b In, and bool) Expr {
 	})})
 }
 
-// excludeValues takes the values of Not(In) out of an In of the same field of one
-// value, whereupon the Not(In) says nothing more.
-func excludeValues(parts []Expr, at map[leafKey]int) {
+// excludeValues makes one leaf of In and Not(In) of a field of one value. In an
+// And, the values of the Not(In) are taken out of the In, and in an Or, the other
+// way round.
+func excludeValues(parts []Expr, at map[leafKey]int, and bool) {
 	for key, i := range at {
-		if key.kind != 'i' {
-			continue
-		}
 		j, found := at[leafKey{'n', key.field}]
-		if !found {
+		if !found || key.kind != 'i' || key.field.Kind() != One {
 			continue
 		}
 		in, isIn := parts[i].(In)
@@ -212,13 +208,20 @@ func excludeValues(parts []Expr, at map[leafKey]int) {
 		if !isIn || !isNot {
 			continue
 		}
-		excluded := not.Expr.(In).Values
-		parts[i] = simplifyIn(In{in.Field, slices.DeleteFunc(slices.Clone(in.Values), func(v string) bool {
-			_, found := slices.BinarySearch(excluded, v)
-			return found
-		})})
-		parts[j] = nil
+		if excluded := not.Expr.(In); and {
+			parts[i], parts[j] = without(in, excluded), nil
+		} else {
+			parts[i], parts[j] = negate(without(excluded, in)), nil
+		}
 	}
+}
+
+// without returns a for the values that b does not have.
+func without(a, b In) Expr {
+	return simplifyIn(In{a.Field, slices.DeleteFunc(slices.Clone(a.Values), func(v string) bool {
+		_, found := slices.BinarySearch(b.Values, v)
+		return found
+	})})
 }
 
 func simplifyIn(e In) Expr {

@@ -58,6 +58,13 @@ func some(r *rand.Rand, most int, from []string) (list []string) {
 // RandomSession returns a session made by folding the hits of one visit, as
 // every real one is. Its ID and Visitor are not set.
 func RandomSession(r *rand.Rand) model.Session {
+	session := model.Fold(RandomVisit(r))[0].Session
+	session.First = r.IntN(2) == 0
+	return session
+}
+
+// RandomVisit returns the hits of one visit, in order of time.
+func RandomVisit(r *rand.Rand) []model.Hit {
 	at := Day.Start() + model.Millis(r.IntN(4))*6*60*60*1000
 	origin := model.Origin{
 		IP:       pick(r, addresses),
@@ -69,9 +76,9 @@ func RandomSession(r *rand.Rand) model.Session {
 	}
 	visitor := pick(r, words)
 	var hits []model.Hit
-	for n := range 1 + r.IntN(5) {
+	for range 1 + r.IntN(5) {
 		hit := model.Hit{
-			ID: model.MessageIDOf(fmt.Sprint(n)), Visitor: visitor, At: at,
+			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), Visitor: visitor, At: at,
 			Kind: pick(r, []model.HitKind{model.PageView, model.PageView, model.Event, model.Traits}),
 			Tags: some(r, 2, words), Origin: origin,
 		}
@@ -88,9 +95,7 @@ func RandomSession(r *rand.Rand) model.Session {
 		hits = append(hits, hit)
 		at += model.Millis(r.IntN(3)) * 10_000
 	}
-	session := model.Fold(hits)[0].Session
-	session.First = r.IntN(2) == 0
-	return session
+	return hits
 }
 
 // RandomExpr returns a predicate, not in canonical form, of up to four levels.

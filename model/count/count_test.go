@@ -1,0 +1,264 @@
+package count_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+)
+
+// world is a database with sessions, and the same sessions in memory.
+type world struct {
+	store    *store.Store
+	site     int64
+	sessions []model.Session
+}
+
+func newWorld(t *testing.T, url string, r *rand.Rand, visits int) *world {
+	t.Helper()
+	st, err := store.Open(t.Context(), url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	if _, err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	site := &model.Site{Name: "Shop", Domains: []string{"shop.example"}, Timezone: "UTC"}
+	if err := st.CreateSite(t.Context(), site); err != nil {
+		t.Fatal(err)
+	}
+	var messages []model.Message
+	byVisitor := map[string][]model.Hit{}
+	for range visits {
+		days := model.Millis(r.IntN(4)) * 24 * 60 * 60 * 1000
+		for _, hit := range filtertest.RandomVisit(r) {
+			hit.At += days
+			messages = append(messages, model.Message{AnonymousID: hit.Visitor, Hit: hit})
+			byVisitor[hit.Visitor] = append(byVisitor[hit.Visitor], hit)
+		}
+	}
+	r.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+	for batch := range slices.Chunk(messages, 200) {
+		if _, err := st.Write(t.Context(), site.ID, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &world{store: st, site: site.ID}
+	for _, hits := range byVisitor {
+		visits := model.Fold(hits)
+		for _, visit := range visits {
+			visit.Session.First = visit.Session.Start == visits[0].Session.Start
+			w.sessions = append(w.sessions, visit.Session)
+		}
+	}
+	return w
+}
+
+func (w *world) question(r *rand.Rand) count.Question {
+	at := func() model.Millis {
+		return filtertest.Day.Start() + model.Millis(r.IntN(5*24*4)-24)*15*60*1000 + model.Millis(r.IntN(3)-1)
+	}
+	q := count.Question{Site: w.site, Where: filter.Simplify(filtertest.RandomExpr(r)), Visitors: r.IntN(2) == 0}
+	q.In.From, q.In.To = at(), at()
+	if q.In.From > q.In.To {
+		q.In.From, q.In.To = q.In.To, q.In.From
+	}
+	if r.IntN(3) == 0 {
+		q.In.To = model.Open
+	}
+	if r.IntN(2) == 0 {
+		q.Value = "purchase"
+	}
+	for range r.IntN(5) {
+		q.Steps = append(q.Steps, at())
+	}
+	slices.Sort(q.Steps)
+	return q
+}
+
+// answer is what counting one by one, in memory, gives.
+func (w *world) answer(q count.Question) count.Answer {
+	a := count.Answer{Steps: make([]int, max(0, len(q.Steps)-1))}
+	visitors := map[string]bool{}
+	for i := range w.sessions {
+		s := &w.sessions[i]
+		if !q.In.Contains(s.Start) || !q.Where.Match(s) {
+			continue
+		}
+		a.Sessions++
+		visitors[s.VisitorKey] = true
+		if event, ok := s.Event(q.Value); ok {
+			a.Value += event.Sum
+		}
+		for n := range a.Steps {
+			if q.Steps[n] <= s.Start && s.Start < q.Steps[n+1] {
+				a.Steps[n]++
+			}
+		}
+	}
+	if q.Visitors {
+		a.Visitors = len(visitors)
+	}
+	return a
+}
+
+func TestCount(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, url string) {
+		r := rand.New(rand.NewPCG(1, 2))
+		w := newWorld(t, url, r, 300)
+		engine := count.NewScan(w.store)
+		matched := 0
+		for range 40 {
+			questions := make([]count.Question, 1+r.IntN(12))
+			for i := range questions {
+				questions[i] = w.question(r)
+			}
+			answers, err := engine.Count(t.Context(), questions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, got := range answers {
+				want := w.answer(questions[i])
+				if diff := got.Value - want.Value; diff < 1e-9 && diff > -1e-9 {
+					got.Value = want.Value // sums of other orders
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%+v\nis %+v, want %+v", questions[i], got, want)
+				}
+				if want.Sessions > 0 {
+					matched++
+				}
+			}
+		}
+		if matched < 50 {
+			t.Errorf("only %d of the questions matched sessions: they say little", matched)
+		}
+	})
+}
+
+// Pages of a list join to the whole of it, each session once, the newest first.
+func TestSessions(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, url string) {
+		r := rand.New(rand.NewPCG(3, 4))
+		w := newWorld(t, url, r, 200)
+		engine := count.NewScan(w.store)
+		for range 20 {
+			q := w.question(r)
+			limit := 1 + r.IntN(40)
+			var listed []model.Session
+			var after *count.Position
+			for {
+				page, err := engine.Sessions(t.Context(), count.SessionQuery{Site: w.site, In: q.In, Where: q.Where, After: after, Limit: limit})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(page) == 0 {
+					break
+				}
+				listed = append(listed, page...)
+				last := count.PositionOf(&page[len(page)-1])
+				after = &last
+			}
+			if !slices.IsSortedFunc(listed, func(a, b model.Session) int { return cmp.Compare(b.Start, a.Start) }) {
+				t.Error("the list is not ordered")
+			}
+			name := func(s model.Session) string { return fmt.Sprintf("%q at %d for %d: %q", s.VisitorKey, s.Start, s.Length(), s.Pages) }
+			var got, want []string
+			for _, s := range listed {
+				got = append(got, name(s))
+			}
+			for _, s := range w.sessions {
+				if q.In.Contains(s.Start) && q.Where.Match(&s) {
+					want = append(want, name(s))
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%v: listed %d sessions, want %d", q.Where, len(got), len(want))
+			}
+		}
+	})
+}
+
+func TestValues(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, url string) {
+		w := newWorld(t, url, rand.New(rand.NewPCG(5, 6)), 200)
+		engine := count.NewScan(w.store)
+		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields) {
+			for _, search := range []string{"", "A", "É"} {
+				want := map[string]int{}
+				for _, s := range w.sessions {
+					texts := field.Texts(&s)
+					if len(texts) == 0 && search == "" {
+						want[""]++
+					}
+					for _, text := range texts {
+						if strings.Contains(strings.ToLower(text), strings.ToLower(search)) {
+							want[text]++
+						}
+					}
+				}
+				values, err := engine.Values(t.Context(), count.ValueQuery{Site: w.site, Field: field, Search: search, Limit: 1000, None: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := map[string]int{}
+				for i, value := range values {
+					got[value.Text] = value.Sessions
+					if i > 0 && value.Sessions > values[i-1].Sessions {
+						t.Errorf("%v: value %d is more frequent than the one before", field, i)
+					}
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%v with %q: %v, want %v", field, search, got, want)
+				}
+			}
+		}
+	})
+}
+
+// A predicate that nothing can match is answered without asking the database.
+func TestEmptyWithoutQuery(t *testing.T) {
+	st, err := store.Open(t.Context(), storetest.SQLite(t), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	engine := count.NewScan(st)
+	impossible := count.Question{Site: 1, In: model.Range{From: 0, To: model.Open}, Where: filter.Bool(false)}
+	if answers, err := engine.Count(t.Context(), []count.Question{impossible}); err != nil || answers[0].Sessions != 0 {
+		t.Errorf("answers %v, error %v", answers, err)
+	}
+	possible := impossible
+	possible.Where = filter.Bool(true)
+	if _, err := engine.Count(t.Context(), []count.Question{impossible, possible}); err == nil {
+		t.Error("a closed database counted")
+	}
+}
+
+func TestCancelledCount(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, url string) {
+		w := newWorld(t, url, rand.New(rand.NewPCG(7, 8)), 20)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := count.NewScan(w.store).Count(ctx, []count.Question{{Site: w.site, In: model.Range{From: 0, To: model.Open}, Where: filter.Bool(true)}})
+		if err == nil {
+			t.Error("a cancelled count answered")
+		}
+	})
+}
