@@ -68,6 +68,18 @@ func TestFieldKinds(t *testing.T) {
 	}
 }
 
+func TestUses(t *testing.T) {
+	e := mustParse(t, `(and (or (in os "a") (not (glob property["p"] "a*"))) (within ip 10.0.0.0/8) (range length 1 2) true)`)
+	for field, want := range map[filter.Field]bool{
+		filter.OS: true, filter.Property("p"): true, filter.IP: true, filter.Length: true,
+		filter.Property("q"): false, filter.Country: false, filter.EventValue("p"): false,
+	} {
+		if got := filter.Uses(e, field); got != want {
+			t.Errorf("%s uses %s: %v, want %v", e, field, got, want)
+		}
+	}
+}
+
 func randomText(r *rand.Rand, alphabet string, most int) string {
 	letters := []rune(alphabet)
 	var text strings.Builder

@@ -13,6 +13,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -75,6 +76,10 @@ func (s *Store) retry(ctx context.Context, transaction func() error) error {
 	const tries = 5
 	for try := 1; ; try++ {
 		err := transaction()
+		if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+			// What the drivers say of a context that ends midway is manifold.
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
 		if err == nil || try == tries || !isRetryable(err) {
 			return sortError(err)
 		}
