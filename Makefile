@@ -10,7 +10,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 BENCH ?= .
 
-.PHONY: help run build test check check-generated generate bench fmt lint fuzz
+.PHONY: help run build test check check-generated generate bench bench-import fmt lint fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ check-generated: ## fail if generated code is not what generate writes
 bench: bin/with-test-servers ## run the benchmarks: make bench PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
 	scripts/install-test-servers.sh
 	bin/with-test-servers go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(TESTFLAGS) $(PACKAGES)
+
+bench-import: bin/with-test-servers ## import logs of 1 and 2 million lines: lines/s, peak memory, and how much longer than writing the bare rows
+	scripts/install-test-servers.sh
+	GOALGRAPH_BENCH_LINES="1000000 2000000" bin/with-test-servers go test -run '^$$' -bench '^BenchmarkImport$$' -benchtime 1x -timeout 60m ./server
 
 fmt: ## format the Go files
 	gofmt -w $$(git ls-files --cached --others --exclude-standard -- '*.go')

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// openSQL opens a database beside the program that has it open.
+func openSQL(tb testing.TB, database string) *sql.DB {
+	tb.Helper()
+	driver, address := "pgx", database
+	if path, isSQLite := strings.CutPrefix(database, "sqlite:"); isSQLite {
+		driver, address = "sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	}
+	db, err := sql.Open(driver, address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	return db
+}
+
+// number asks for one number.
+func number(tb testing.TB, db *sql.DB, query string) (n int) {
+	tb.Helper()
+	if err := db.QueryRowContext(context.Background(), query).Scan(&n); err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+// contents returns all that a database knows of sessions, without the numbers
+// that it gives, a line a row, sorted.
+func contents(tb testing.TB, database string) []string {
+	tb.Helper()
+	db := openSQL(tb, database)
+	var lines []string
+	for _, query := range []string{
+		`SELECT 'site', domain FROM site_domains`,
+		`SELECT 'visitor', visitor, first_at FROM visitors`,
+		`SELECT 'session', visitor, day, session_key, first_visit, started_at, ended_at, page_views, ip, country, referrer, entry_page, exit_page, browser, os, device,
+			language, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties
+			FROM sessions JOIN visitors ON visitors.id = visitor_id JOIN buckets ON buckets.id = bucket_id`,
+		`SELECT 'hit', visitor, started_at, at, id_high, id_low, kind, name, value, hits.tags, hits.properties
+			FROM hits JOIN sessions ON sessions.bucket_id = hits.bucket_id AND sessions.ordinal = hits.ordinal JOIN visitors ON visitors.id = visitor_id`,
+		`SELECT 'message', id_high, id_low FROM messages`,
+		`SELECT 'hits', count(*) FROM hits`,
+	} {
+		rows, err := db.QueryContext(context.Background(), query)
+		if err != nil {
+			tb.Fatalf("%s: %v", query, err)
+		}
+		columns, err := rows.Columns()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		values, to := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			to[i] = &values[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(to...); err != nil {
+				tb.Fatal(err)
+			}
+			lines = append(lines, fmt.Sprint(values))
+		}
+		if err := rows.Err(); err != nil {
+			tb.Fatal(err)
+		}
+		rows.Close()
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func equalContents(tb testing.TB, got, want []string) {
+	tb.Helper()
+	if slices.Equal(got, want) {
+		return
+	}
+	only := func(a, b []string) (rest []string) {
+		for _, line := range a {
+			if _, found := slices.BinarySearch(b, line); !found {
+				rest = append(rest, line)
+			}
+		}
+		return rest[:min(len(rest), 5)]
+	}
+	tb.Errorf("%d rows, want %d\nonly here:  %s\nonly there: %s", len(got), len(want), strings.Join(only(got, want), "\n"), strings.Join(only(want, got), "\n"))
+}
