@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,30 +83,21 @@ func coerceList(schema *ast.Schema, typ *ast.Type, value any, path ast.Path) (an
 	return coerced, nil
 }
 
-// asList returns the elements of a list, of whatever element type the library
-// made it.
+// asList returns the elements of a list. Where the library made a list of a single
+// value it is a slice of that value's type.
 func asList(value any) ([]any, bool) {
-	switch list := value.(type) {
-	case []any:
+	if list, ok := value.([]any); ok {
 		return list, true
-	case []string:
-		return toAny(list), true
-	case []map[string]any:
-		return toAny(list), true
-	case []json.Number:
-		return toAny(list), true
-	case []bool:
-		return toAny(list), true
 	}
-	return nil, false
-}
-
-func toAny[T any](list []T) []any {
-	elements := make([]any, len(list))
-	for i, element := range list {
-		elements[i] = element
+	list := reflect.ValueOf(value)
+	if list.Kind() != reflect.Slice {
+		return nil, false
 	}
-	return elements
+	elements := make([]any, list.Len())
+	for i := range elements {
+		elements[i] = list.Index(i).Interface()
+	}
+	return elements, true
 }
 
 func coerceObject(schema *ast.Schema, def *ast.Definition, value any, path ast.Path) (any, *gqlerror.Error) {
@@ -260,6 +252,6 @@ func kindOf(value any) string {
 	case []any:
 		return "a list"
 	default:
-		return fmt.Sprintf("the number %.40v", value)
+		return fmt.Sprintf("the number %.40s", fmt.Sprint(value))
 	}
 }
