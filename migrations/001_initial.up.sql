@@ -58,7 +58,7 @@ CREATE TABLE buckets (
     CONSTRAINT buckets_day UNIQUE (site_id, day)
 );
 --split
--- first_at is when the visitor's first session starts.
+-- first_at is when the visitor's earliest page view or event happened; the largest number without any.
 CREATE TABLE visitors (
     id {{.Identity}},
     site_id BIGINT NOT NULL,

@@ -34,6 +34,7 @@ const (
 	// Event is something tracked by name.
 	Event
 	// Traits only tells more about the visitor: the hit has properties and no name.
+	// A session of nothing else does not count.
 	Traits
 )
 

@@ -52,6 +52,16 @@ type EventSum struct {
 	Sum    float64
 }
 
+// Counts tells whether the session is counted and listed: it has a page view or
+// an event. Traits alone are no visit; they wait for one that they belong to.
+func (s *Session) Counts() bool { return s.PageViews > 0 || len(s.Events) > 0 }
+
+// IsFirst tells whether the session is its visitor's first, given the time of
+// the visitor's earliest page view or event.
+func (s *Session) IsFirst(earliest Millis) bool {
+	return s.Counts() && s.Start <= earliest && earliest <= s.End
+}
+
 // Length returns the time from the first to the last hit, in milliseconds.
 func (s *Session) Length() Millis { return s.End - s.Start }
 

@@ -57,10 +57,17 @@ func newWorld(t *testing.T, url string, r *rand.Rand, visits int) *world {
 	}
 	w := &world{store: st, site: site.ID}
 	for _, hits := range byVisitor {
+		earliest := model.Open
+		for _, hit := range hits {
+			if hit.Kind != model.Traits {
+				earliest = min(earliest, hit.At)
+			}
+		}
 		visits := model.Fold(hits)
 		for _, visit := range visits {
-			visit.Session.First = visit.Session.Start == visits[0].Session.Start
-			w.sessions = append(w.sessions, visit.Session)
+			if visit.Session.First = visit.Session.IsFirst(earliest); visit.Session.Counts() {
+				w.sessions = append(w.sessions, visit.Session)
+			}
 		}
 	}
 	return w

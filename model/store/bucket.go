@@ -15,7 +15,7 @@ type Bucket struct {
 	ID     int64 `bun:",pk,autoincrement"`
 	SiteID int64
 	Day    model.Day
-	// Sessions is how many ordinals were handed out, given up ones among them.
+	// Sessions is how many ordinals were handed out, those that count nowhere among them.
 	Sessions int32
 	// Revision is that of the newest write. Revisions commit in their order.
 	Revision int64
@@ -38,7 +38,7 @@ func (s *Store) Totals(ctx context.Context, site int64) (totals Totals, err erro
 	defer wrap(&err, "totals of site %d", site)
 	buckets := s.db.NewSelect().Table("buckets").Column("id").Where("site_id = ?", site)
 	err = s.db.NewSelect().Table("sessions").ColumnExpr("COUNT(DISTINCT visitor_id), COUNT(*)").
-		Where("bucket_id IN (?) AND visitor_id <> 0", buckets).Scan(ctx, &totals.Visitors, &totals.Sessions)
+		Where("bucket_id IN (?)", buckets).Where(counted).Scan(ctx, &totals.Visitors, &totals.Sessions)
 	return totals, err
 }
 

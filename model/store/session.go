@@ -68,6 +68,10 @@ func (r *sessionRow) values() []any {
 	}
 }
 
+// counted is true of the rows that are sessions which count: the others are
+// ordinals that were given up, and traits that wait for a visit.
+const counted = "sessions.visitor_id <> 0 AND (sessions.page_views > 0 OR sessions.events <> '')"
+
 // eventJSON is how a session row holds an event.
 type eventJSON struct {
 	Name   string  `json:"name"`
@@ -154,12 +158,12 @@ func decodeJSON(text string, to any) error {
 	return json.Unmarshal([]byte(text), to)
 }
 
-// EachSession calls do with every session of a bucket, in the order of the
+// EachSession calls do with every session of a bucket that counts, in the order of the
 // ordinals, and stops at its first error. VisitorKey is set where withKeys is.
 // What do is given is its own to keep.
 func (s *Store) EachSession(ctx context.Context, bucket int64, withKeys bool, do func(*model.Session) error) (err error) {
 	defer wrap(&err, "sessions of bucket %d", bucket)
-	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ? AND visitor_id <> 0", bucket).Order("ordinal")
+	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ?", bucket).Where(counted).Order("ordinal")
 	for _, column := range sessionColumns {
 		query = query.ColumnExpr("sessions.?", bun.Ident(column))
 	}
@@ -204,7 +208,7 @@ func scanSessions(rows *sql.Rows, withKeys bool, do func(*model.Session) error) 
 // Session returns a session by its id, or NotFound.
 func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model.Session, err error) {
 	defer wrap(&err, "session %d/%d", id.Bucket, id.Ordinal)
-	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ? AND ordinal = ? AND visitor_id <> 0", id.Bucket, id.Ordinal).
+	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ? AND ordinal = ?", id.Bucket, id.Ordinal).Where(counted).
 		Join("JOIN visitors ON visitors.id = sessions.visitor_id")
 	for _, column := range sessionColumns {
 		query = query.ColumnExpr("sessions.?", bun.Ident(column))

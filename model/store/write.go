@@ -71,7 +71,8 @@ type writer struct {
 type writtenVisitor struct {
 	id  int64
 	key string
-	// firstAt is the start of the first session, as it was and as it is now.
+	// firstAt is the time of the earliest page view or event, as it was and as it is
+	// now; model.Open without any.
 	oldFirstAt, firstAt model.Millis
 	hits                []model.Hit
 }
@@ -193,10 +194,12 @@ func (w *writer) resolveVisitors(ctx context.Context) error {
 		hit.Visitor = key
 		v := visitors[key]
 		if v == nil {
-			v = &writtenVisitor{key: key, firstAt: hit.At}
+			v = &writtenVisitor{key: key, firstAt: model.Open}
 			visitors[key] = v
 		}
-		v.firstAt = min(v.firstAt, hit.At)
+		if hit.Kind != model.Traits {
+			v.firstAt = min(v.firstAt, hit.At)
+		}
 		v.hits = append(v.hits, hit)
 	}
 	w.visitors = slices.SortedFunc(maps.Values(visitors), func(a, b *writtenVisitor) int { return strings.Compare(a.key, b.key) })
@@ -362,7 +365,7 @@ func (w *writer) foldAgain(v *writtenVisitor, sessions []model.Session, known ma
 
 func (w *writer) change(v *writtenVisitor, c change) {
 	c.session.Visitor = v.id
-	c.session.First = c.session.Start == v.firstAt
+	c.session.First = c.session.IsFirst(v.firstAt)
 	w.changes = append(w.changes, c)
 }
 

@@ -28,11 +28,14 @@ func randomMessages(r *rand.Rand, n int) []model.Message {
 			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), At: at, Kind: model.PageView, Name: pick("/", "/a", "/b"),
 			Origin: model.Origin{Country: pick("", "RO", "US"), Referrer: pick("", "t.co"), EntryPage: pick("/", "/a")},
 		}
-		switch r.IntN(4) {
+		switch r.IntN(5) {
 		case 0:
 			hit.Kind, hit.Name = model.Event, pick("signup", "purchase")
 			hit.Value, hit.HasValue = float64(r.IntN(1000))/100, r.IntN(2) == 0
 		case 1:
+			hit.Kind, hit.Name = model.Traits, ""
+			fallthrough
+		case 2:
 			hit.Tags = []string{pick("x", "y"), pick("x", "z")}
 			hit.Properties = map[string]string{"plan": pick("free", "pro")}
 		}
@@ -56,11 +59,23 @@ func folded(messages []model.Message) []model.Session {
 	for _, hits := range byVisitor {
 		visits := model.Fold(hits)
 		for i := range visits {
-			visits[i].Session.First = visits[i].Session.Start == visits[0].Session.Start
-			sessions = append(sessions, visits[i].Session)
+			if visits[i].Session.First = visits[i].Session.IsFirst(earliest(hits)); visits[i].Session.Counts() {
+				sessions = append(sessions, visits[i].Session)
+			}
 		}
 	}
 	return sorted(sessions)
+}
+
+// earliest returns the time of the first page view or event.
+func earliest(hits []model.Hit) model.Millis {
+	at := model.Open
+	for _, hit := range hits {
+		if hit.Kind != model.Traits {
+			at = min(at, hit.At)
+		}
+	}
+	return at
 }
 
 // stored returns the site's sessions without what the database adds, and checks
