@@ -1,0 +1,207 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+)
+
+// unused returns a loopback address where nobody listens.
+func unused(tb testing.TB) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func TestWrongUsage(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args string
+		env  string
+		says string
+	}{
+		{args: "bogus", says: "bogus"},
+		{args: "--bogus", says: "--bogus"},
+		{args: "serve extra", says: "extra"},
+		{args: "import", says: "<file>"},
+		{args: "import --format xml a.log", says: `"combined","messages"`},
+		{args: "import --bots some a.log", says: `"exclude","include"`},
+		{args: "import --site", says: "--site"},
+		{args: "import --site bad_site! -", says: "--site"},
+		{args: "import - -", says: "once only"},
+		{args: "migrate", says: `"up", "down", "status"`},
+		{args: "migrate sideways", says: "sideways"},
+		{args: "plugin", says: `"list", "check"`},
+		{args: "plugin check", says: "<file>"},
+		{args: "schema extra", says: "extra"},
+		{args: "--auth", says: "--auth"},
+		{args: "--auth some", says: `"keys","none"`},
+		{env: "GOALGRAPH_AUTH=some", says: `"keys","none"`},
+		{args: "serve", says: "--auth none"}, // keys are to come
+		{args: "--auth none --listen 0.0.0.0:0", says: "loopback"},
+		{args: "--auth none --listen :0", says: "loopback"},
+		{args: "--auth none --listen [::]:0", says: "loopback"},
+		{args: "--auth none --listen example.org:0", says: "loopback"},
+		{args: "--auth none --listen 8080", says: "--listen"},
+		{args: "--auth none --redis http://user:secret@host", says: "--redis"},
+		{args: "--database bogus migrate status", says: "sqlite:FILE or postgres://"},
+		{args: "--database= migrate status", says: "sqlite:FILE or postgres://"},
+		{args: "--database mysql://user:secret@host/name migrate status", says: "sqlite:FILE or postgres://"},
+		{args: "--database postgres://user:secret%zz@host/name migrate status", says: "postgres://user:password@host"},
+		{args: "--database sqlite: migrate status", says: "sqlite:"},
+		{env: "DATABASE_URL=bogus", args: "migrate status", says: "sqlite:FILE or postgres://"},
+	} {
+		t.Run(test.env+" "+test.args, func(t *testing.T) {
+			t.Parallel()
+			p := program(t, strings.Fields(test.args)...)
+			if test.env != "" {
+				p.Env = append(p.Env, test.env)
+			}
+			p.mustRun(t, wrongUsage)
+			if said := p.stderr.String(); !strings.Contains(said, test.says) || strings.Contains(said, "secret") {
+				t.Errorf("it says %q, want something about %q", said, test.says)
+			}
+			if p.stdout.String() != "" {
+				t.Errorf("standard output: %q", &p.stdout)
+			}
+			if made, err := filepath.Glob(filepath.Join(p.Dir, "data", "*")); err != nil || len(made) > 0 && !strings.HasPrefix(test.args, "import --site") {
+				t.Errorf("it made %v; %v", made, err)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for args, says := range map[string][]string{
+		"--help": {"serve ", "import ", "migrate up", "migrate down", "migrate status", "plugin list", "plugin check", "schema ",
+			"--database=URL", "sqlite:data/goalgraph.db", "$DATABASE_URL", "--redis=URL", "$REDIS_URL", "--listen=HOST:PORT", "127.0.0.1:8080",
+			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
+		"import --help":       {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
+		"migrate down --help": {"goalgraph migrate down"},
+		"plugin check --help": {"goalgraph plugin check <file>"},
+		"--version":           {"goalgraph ", "go1."},
+	} {
+		p := program(t, strings.Fields(args)...).mustRun(t, done)
+		for _, text := range says {
+			if !strings.Contains(p.stdout.String(), text) {
+				t.Errorf("%s does not say %q:\n%s", args, text, &p.stdout)
+			}
+		}
+		if p.stderr.String() != "" {
+			t.Errorf("%s: standard error: %s", args, &p.stderr)
+		}
+	}
+}
+
+func TestMigrateCommands(t *testing.T) {
+	t.Parallel()
+	storetest.Databases(t, func(t *testing.T, database string) {
+		t.Parallel()
+		for _, step := range []struct{ command, want string }{
+			{"status", "001_initial\tpending\n"},
+			{"down", "nothing to take back\n"},
+			{"up", "applied 1\n"},
+			{"up", "applied 0\n"},
+			{"status", "001_initial\tapplied\n"},
+			{"down", "took back 001_initial\n"},
+			{"status", "001_initial\tpending\n"},
+			{"up", "applied 1\n"},
+		} {
+			p := program(t, "migrate", step.command)
+			p.Env = append(p.Env, "DATABASE_URL="+database)
+			if p.mustRun(t, done); p.stdout.String() != step.want {
+				t.Errorf("migrate %s: %q, want %q", step.command, &p.stdout, step.want)
+			}
+		}
+	})
+}
+
+func TestAFlagWinsOverItsVariable(t *testing.T) {
+	t.Parallel()
+	p := program(t, "--database", "sqlite:flag.db", "migrate", "up")
+	p.Env = append(p.Env, "DATABASE_URL=sqlite:variable.db")
+	p.mustRun(t, done)
+	if _, err := os.Stat(filepath.Join(p.Dir, "flag.db")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(p.Dir, "variable.db")); err == nil {
+		t.Error("the variable won")
+	}
+	behind := program(t, "migrate", "up", "--database", "sqlite:behind.db").mustRun(t, done)
+	if _, err := os.Stat(filepath.Join(behind.Dir, "behind.db")); err != nil {
+		t.Error(err)
+	}
+	byDefault := program(t, "migrate", "up").mustRun(t, done)
+	if _, err := os.Stat(filepath.Join(byDefault.Dir, "data", "goalgraph.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDatabasesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	text := mustWriteFile(t, "text.db", strings.Repeat("no database\n", 1000))
+	for _, test := range []struct{ database, says string }{
+		{"postgres://user:secret@" + unused(t) + "/name", "postgres://user:xxxxx@"},
+		{"postgres://user@" + unused(t) + "/name?password=secret", "cannot be reached"},
+		{"sqlite:" + text, "is no SQLite database"},
+		{"sqlite:" + t.TempDir(), "cannot be opened"},
+		{"sqlite:" + text + "/folder.db", "folder of the database"},
+	} {
+		for _, args := range [][]string{{"import", mustAbs(t, sampleFile)}, {"migrate", "status"}, {"migrate", "up"}, {"serve", "--auth", "none", "--listen", "127.0.0.1:0"}} {
+			p := program(t, append([]string{"--database", test.database}, args...)...).mustRun(t, failed)
+			if said := p.stderr.String(); !strings.Contains(said, test.says) || strings.Contains(said, "secret") || p.stdout.String() != "" {
+				t.Errorf("%s %v says %q, want something about %q", test.database, args, said, test.says)
+			}
+		}
+	}
+	if content, err := os.ReadFile(text); err != nil || !strings.HasPrefix(string(content), "no database\n") {
+		t.Errorf("the file was changed; %v", err)
+	}
+}
+
+func TestPluginCommands(t *testing.T) {
+	t.Parallel()
+	script := mustWriteFile(t, "broken", "#!/bin/sh\necho this is no plugin >&2\nexit 3\n")
+	if err := os.Chmod(script, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	list := program(t, "plugin", "list").mustRun(t, done)
+	if out := list.stdout.String(); !strings.HasPrefix(out, "PLUGIN") || !strings.Contains(out, "RUNNING") || !strings.Contains(out, "sessionLength") {
+		t.Errorf("plugin list: %s", out)
+	}
+	list = program(t, "plugin", "list", "--plugins", filepath.Dir(script)).mustRun(t, done)
+	if out := list.stdout.String(); !strings.Contains(out, "broken") || !strings.Contains(out, "FAILED") || !strings.Contains(out, "this is no plugin") {
+		t.Errorf("plugin list: %s", out)
+	}
+	for file, says := range map[string]string{
+		script:                           "this is no plugin",
+		filepath.Join(t.TempDir(), "no"): "no such file",
+		t.TempDir():                      "no executable",
+		mustAbs(t, "main.go"):            "no executable",
+		binary:                           "plugin",
+	} {
+		if p := program(t, "plugin", "check", file).mustRun(t, failed); !strings.Contains(p.stderr.String(), says) {
+			t.Errorf("plugin check %s says %s", file, &p.stderr)
+		}
+	}
+	program(t, "plugin", "list", "--plugins", script).mustRun(t, failed)
+}
+
+func TestSchemaCommand(t *testing.T) {
+	t.Parallel()
+	p := program(t, "schema").mustRun(t, done)
+	for _, text := range []string{"type Query", "input FilterInput @oneOf", "sessionLength:"} {
+		if !strings.Contains(p.stdout.String(), text) {
+			t.Errorf("the schema has no %q", text)
+		}
+	}
+}
