@@ -55,6 +55,7 @@ func TestValidate(t *testing.T) {
 		{"segment with too many filters", &model.Segment{Name: "a", Filters: make([]model.FilterSpec, 101)}, "filters", "101 filters"},
 
 		{"goal", &model.Goal{Key: "pricing", Name: "Pricing", Description: "a\nb\tc"}, "", ""},
+		{"goal with a name of two lines", &model.Goal{Key: "pricing", Name: "Pri\ncing"}, "name", "control character"},
 		{"goal without a key", &model.Goal{Name: "Pricing"}, "key", "is empty"},
 		{"goal without a name", &model.Goal{Key: "pricing"}, "name", "is empty"},
 		{"goal with a key too long", &model.Goal{Key: long + "x", Name: "a"}, "key", "201 characters"},

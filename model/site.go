@@ -64,7 +64,8 @@ func DomainOf(host string) string {
 	return strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
 }
 
-// checkText trims *text and checks that it is printable text of a length.
+// checkText trims *text and checks that it is printable text of a length. Only a
+// description has more than one line.
 func checkText(field string, text *string, least, most int) error {
 	if !utf8.ValidString(*text) {
 		return Invalid(field, "is not valid UTF-8")
@@ -77,7 +78,7 @@ func checkText(field string, text *string, least, most int) error {
 		return Invalid(field, "has %d characters; the most is %d", n, most)
 	}
 	for _, r := range *text {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if unicode.IsControl(r) && (field != "description" || r != '\n' && r != '\t') {
 			return Invalid(field, "holds the control character %U; remove it", r)
 		}
 	}

@@ -146,7 +146,7 @@ func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
 		return err
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		if _, err := s.site(ctx, tx, goal.SiteID, ""); err != nil {
+		if _, err := s.site(ctx, tx, goal.SiteID, s.dialect.keyLock); err != nil {
 			return err
 		}
 		return s.insertGoal(ctx, tx, goal)

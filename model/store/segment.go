@@ -120,7 +120,7 @@ func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err 
 		return err
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		if _, err := s.site(ctx, tx, segment.SiteID, ""); err != nil {
+		if _, err := s.site(ctx, tx, segment.SiteID, s.dialect.keyLock); err != nil {
 			return err
 		}
 		return s.insertSegment(ctx, tx, segment)
