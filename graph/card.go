@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
@@ -143,8 +145,14 @@ func both[A, B any](first func() (A, error), second func() (B, error)) (A, B, er
 	}
 	other := make(chan result, 1)
 	go func() {
-		value, err := second()
-		other <- result{value, err}
+		var r result
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				r.err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+			}
+			other <- r
+		}()
+		r.value, r.err = second()
 	}()
 	a, err := first()
 	b := <-other

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 )
 
@@ -29,13 +31,16 @@ func requestID(ctx context.Context) string {
 
 // presentError is where all errors meet the client: those that a person can do
 // something about as they are, all others as INTERNAL and the id of the request.
-func presentError(log *slog.Logger) graphql.ErrorPresenterFunc {
+func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		shown := graphql.DefaultErrorPresenter(ctx, err)
 		if len(shown.Locations) == 0 {
 			shown.Locations = locate(ctx, shown.Path)
 		}
 		if e, ok := errors.AsType[*model.Error](err); ok {
+			if argument := cutArgument(ctx, shown); argument != "" {
+				e, _ = errors.AsType[*model.Error](model.Under(argument, e))
+			}
 			shown.Message = e.Error()
 			shown.Extensions = extensions(e.Code, e.Field)
 			if e.Code == model.Unavailable || e.Code == model.Internal {
@@ -51,13 +56,7 @@ func presentError(log *slog.Logger) graphql.ErrorPresenterFunc {
 			shown.Message = "the request was cancelled"
 			shown.Extensions = extensions(model.Unavailable, "")
 		case isRequestError(err):
-			// What the library says of the document or the variables. It has codes of
-			// its own for some of it.
-			if shown.Extensions["code"] != "COMPLEXITY_LIMIT_EXCEEDED" {
-				shown.Extensions = extensions(model.BadInput, "")
-			} else {
-				shown.Extensions = extensions(model.ResourceExhausted, "")
-			}
+			explain(ctx, shown, variables)
 		default:
 			log.ErrorContext(ctx, "a request failed", "request", requestID(ctx), "path", shown.Path.String(), "error", err)
 			shown.Message = fmt.Sprintf("internal error; the log has it under the request id %s", requestID(ctx))
@@ -65,6 +64,46 @@ func presentError(log *slog.Logger) graphql.ErrorPresenterFunc {
 		}
 		return shown
 	}
+}
+
+// explain says what is wrong with a request: what the library says of the document
+// or the variables, in which it has codes and, for variables, words of its own.
+func explain(ctx context.Context, shown *gqlerror.Error, variables strictVariables) {
+	switch {
+	case exchangeOf(ctx).tooLarge, shown.Extensions["code"] == "COMPLEXITY_LIMIT_EXCEEDED":
+		shown.Extensions = extensions(model.ResourceExhausted, "")
+	case isOfVariable(shown.Path):
+		if problem := variables.problem(ctx); problem != nil {
+			shown.Message, shown.Path = problem.Message, problem.Path
+		}
+		shown.Extensions = extensions(model.BadInput, scalar.PathText(shown.Path[1:]))
+	default:
+		// The library repeats the whole body where it is no JSON.
+		shown.Message, _, _ = strings.Cut(shown.Message, " body:")
+		shown.Extensions = extensions(model.BadInput, "")
+	}
+}
+
+// isOfVariable tells whether an error's path is that of a variable, as the library
+// writes it.
+func isOfVariable(path ast.Path) bool {
+	return len(path) >= 2 && path[0] == ast.PathName("variable")
+}
+
+// cutArgument cuts an error's path at the field, which is as far as the answer
+// goes, and returns the rest: the place in the field's arguments.
+func cutArgument(ctx context.Context, shown *gqlerror.Error) string {
+	field := graphql.GetFieldContext(ctx)
+	if field == nil {
+		return ""
+	}
+	at := len(field.Path())
+	if len(shown.Path) <= at {
+		return ""
+	}
+	argument := scalar.PathText(shown.Path[at:])
+	shown.Path = shown.Path[:at]
+	return argument
 }
 
 func extensions(code model.Code, field string) map[string]any {
@@ -87,7 +126,7 @@ func locate(ctx context.Context, path ast.Path) []gqlerror.Location {
 	var at *ast.Position
 	if field := graphql.GetFieldContext(ctx); field != nil && field.Field.Field != nil {
 		at = field.Field.Position
-	} else if len(path) >= 2 && path[0] == ast.PathName("variable") && graphql.HasOperationContext(ctx) {
+	} else if isOfVariable(path) && graphql.HasOperationContext(ctx) {
 		name, _ := path[1].(ast.PathName)
 		if operation := graphql.GetOperationContext(ctx).Operation; operation != nil {
 			if variable := operation.VariableDefinitions.ForName(string(name)); variable != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -71,11 +72,13 @@ func New(o Options) (*Graph, error) {
 	// A schema belongs to the documents that were checked against it.
 	server.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
 	server.SetParserTokenLimit(maxTokens)
-	server.SetErrorPresenter(presentError(o.Log))
+	variables := strictVariables{schema}
+	server.SetErrorPresenter(presentError(o.Log, variables))
 	server.SetRecoverFunc(recovered(o.Log))
 	server.Use(extension.Introspection{})
+	server.Use(variables)
 	server.Use(extension.FixedComplexityLimit(maxComplexity))
-	server.Use(strictVariables{schema})
+	server.AroundOperations(markBegun)
 	server.AroundOperations(withLoading(resolver))
 	return &Graph{schema: schema, server: server, timeout: o.Timeout}, nil
 }
@@ -84,14 +87,20 @@ func New(o Options) (*Graph, error) {
 func (g *Graph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(scalar.WithSchema(r.Context(), g.schema), g.timeout)
 	defer cancel()
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	g.server.ServeHTTP(w, r.WithContext(ctx))
+	serve(w, r.WithContext(ctx), g.server)
 }
 
 // complexity says how many fields a selection may resolve to, so that one request
 // cannot ask for more than a server should hold.
 func complexity() generated.ComplexityRoot {
 	var c generated.ComplexityRoot
+	// A list that is not given is one of a few that the site has.
+	many := func(ids []string) int {
+		if ids == nil {
+			return 5
+		}
+		return max(len(ids), 1)
+	}
 	paged := func(child int, first *int, otherwise int) int {
 		if first != nil {
 			otherwise = min(max(*first, 0), maxFirst)
@@ -109,5 +118,14 @@ func complexity() generated.ComplexityRoot {
 	c.Site.Sessions = func(child int, _ []scalar.FilterInput, _ generated.TimeRange, first *int, _ *string) int {
 		return paged(child, first, defaultFirst)
 	}
+	c.Site.GoalCards = func(child int, segments, goals []string, _ generated.TimeRange) int {
+		return 1 + child*many(segments)*many(goals)
+	}
+	c.Site.Funnel = func(child int, steps, segments []string, _ generated.TimeRange) int {
+		return 1 + child*many(steps)*many(segments)
+	}
+	c.Goal.Card = func(child int, segments []string, _ generated.TimeRange) int { return 1 + child*many(segments) }
+	c.GoalCell.Series = func(child int, _ model.Interval) int { return 1 + child*30 }
+	c.Query.Nodes = func(child int, ids []string) int { return 1 + child*many(ids) }
 	return c
 }

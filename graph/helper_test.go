@@ -282,7 +282,9 @@ func (g *testGraph) goal(site, key string, filters ...any) string {
 func (g *testGraph) segmentNamed(site, name string) string {
 	g.Helper()
 	var data struct {
-		Site struct{ Segments struct{ Nodes []struct{ ID, Name string } } }
+		Site struct {
+			Segments struct{ Nodes []struct{ ID, Name string } }
+		}
 	}
 	g.into(&data, `query($s: ID!, $n: String) { site(id: $s) { segments(search: $n) { nodes { id name } } } }`, vars{"s": site, "n": name})
 	for _, segment := range data.Site.Segments.Nodes {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
@@ -11,7 +12,6 @@ import (
 	"github.com/vektah/gqlparser/v2/validator"
 
 	"github.com/goalgraph/goalgraph/plugins/host"
-	"strings"
 )
 
 //go:embed schema/*.graphqls

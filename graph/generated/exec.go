@@ -1754,13 +1754,13 @@ type GoalCell {
   goal. Under a LAST filter that the goal replaces (IP), they are others, and may exceed ` + "`" + `sessions` + "`" + `.
   """
   conversions: Int!
-  "conversions / sessions: 0.25 is 25 %. It exceeds 1 where conversions exceed sessions. Null where sessions is 0."
+  "The share, conversions / sessions: 0.25 is 25 %. It exceeds 1 where conversions exceed sessions. Null where sessions is 0."
   conversionRate: Float
   "Sum of the value of the goal's valueEvent over the merged segment's sessions; null without one."
   valueTotal: Float
   "Distinct visitors of the active segment's sessions."
   visitors: Int!
-  "valueTotal / visitors; null without a valueEvent, and where visitors is 0."
+  "The mean, valueTotal / visitors; null without a valueEvent, and where visitors is 0."
   valuePerVisitor: Float
   "The same by hour, day, week (from Monday) or month of the site's zone. At most 10,000 points."
   series(
@@ -1789,7 +1789,7 @@ type GoalPoint {
   sessions: Int!
   "Sessions in the merged segment that started in the interval."
   conversions: Int!
-  "conversions / sessions; null where sessions is 0."
+  "The share, conversions / sessions; null where sessions is 0."
   conversionRate: Float
 }
 

@@ -208,6 +208,26 @@ func coerceScalar(def *ast.Definition, value any, path ast.Path) (any, *gqlerror
 	return nil, refuse(path, "is %s; it must be of type %s", kindOf(value), def.Name)
 }
 
+// PlainIntegers returns a JSON value with the integers in it that are written like
+// 5.0 or 1e3 written as digits alone. Lists and objects are changed in place.
+func PlainIntegers(value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		if n, ok := asInt(value); ok {
+			return json.Number(strconv.FormatInt(n, 10))
+		}
+	case []any:
+		for i, element := range value {
+			value[i] = PlainIntegers(element)
+		}
+	case map[string]any:
+		for name, member := range value {
+			value[name] = PlainIntegers(member)
+		}
+	}
+	return value
+}
+
 func asInt(value any) (int64, bool) {
 	switch n := value.(type) {
 	case int:

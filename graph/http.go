@@ -1,0 +1,159 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// exchange is one request and its answer over HTTP. An answer of an operation that
+// began goes through as it is. What refuses the request before that is held back
+// and put into the form that the GraphQL over HTTP specification wants, which the
+// library's is not quite: no data beside the errors, status 200 for a client that
+// takes application/json alone where the request could be read, and a status that
+// says what is wrong where it could not.
+type exchange struct {
+	http.ResponseWriter
+	began    bool
+	tooLarge bool
+	status   int
+	body     bytes.Buffer
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that the context is of; an empty one where the
+// operation came by other ways than a request.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return new(exchange)
+}
+
+// markBegun lets the answer through.
+func markBegun(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	exchangeOf(ctx).began = true
+	return next(ctx)
+}
+
+// serve answers a request by the library's handler.
+func serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if status, problem := unfit(r); status != 0 {
+		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
+		writeProblem(w, status, problem)
+		return
+	}
+	x := &exchange{ResponseWriter: w, status: http.StatusOK}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	r.Body = &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), exchange: x}
+	next.ServeHTTP(x, r)
+	x.finish()
+}
+
+// unfit returns the status and the problem of a request that no transport takes.
+// A POST must say that it is JSON: what a form of another site could send is refused.
+func unfit(r *http.Request) (status int, problem string) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return 0, ""
+	case http.MethodPost:
+		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || mediaType != "application/json" {
+			return http.StatusUnsupportedMediaType, "send the request as application/json"
+		}
+		return 0, ""
+	}
+	return http.StatusMethodNotAllowed, "send queries by GET or POST, and mutations by POST"
+}
+
+// WriteHeader sends the status, or keeps it until finish.
+func (x *exchange) WriteHeader(status int) {
+	if x.began {
+		x.ResponseWriter.WriteHeader(status)
+	}
+	x.status = status
+}
+
+// Write sends a part of the answer, or keeps it until finish.
+func (x *exchange) Write(part []byte) (int, error) {
+	if x.began {
+		return x.ResponseWriter.Write(part)
+	}
+	return x.body.Write(part)
+}
+
+// refusal is the answer to a request whose operation did not begin.
+type refusal struct {
+	Errors []map[string]any `json:"errors"`
+}
+
+// finish sends the refusal of an operation that did not begin.
+func (x *exchange) finish() {
+	if x.began {
+		return
+	}
+	var answer refusal
+	if json.Unmarshal(x.body.Bytes(), &answer) != nil || len(answer.Errors) == 0 {
+		x.ResponseWriter.WriteHeader(x.status)
+		x.ResponseWriter.Write(x.body.Bytes())
+		return
+	}
+	for _, problem := range answer.Errors {
+		if problem["extensions"] == nil {
+			problem["extensions"] = extensions(model.BadInput, "")
+		}
+	}
+	writeJSON(x.ResponseWriter, x.statusOfRefusal(), answer)
+}
+
+func (x *exchange) statusOfRefusal() int {
+	readable := x.status == http.StatusOK || x.status == http.StatusUnprocessableEntity
+	switch {
+	case x.tooLarge:
+		return http.StatusRequestEntityTooLarge
+	case x.status == http.StatusNotAcceptable: // a mutation by GET
+		x.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed
+	case readable && x.Header().Get("Content-Type") == "application/json":
+		return http.StatusOK
+	case readable:
+		return http.StatusBadRequest
+	}
+	return x.status
+}
+
+func writeProblem(w http.ResponseWriter, status int, problem string) {
+	w.Header().Set("Content-Type", "application/json")
+	writeJSON(w, status, refusal{[]map[string]any{{"message": problem, "extensions": extensions(model.BadInput, "")}}})
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	w.WriteHeader(status)
+	// What fails here is the client's connection.
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+// watchedBody notes that a request is too large.
+type watchedBody struct {
+	io.ReadCloser
+	exchange *exchange
+}
+
+func (b *watchedBody) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		b.exchange.tooLarge = true
+		return n, fmt.Errorf("the request is larger than %d bytes", tooLarge.Limit)
+	}
+	return n, err
+}
