@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -56,6 +57,13 @@ func newWorld(t *testing.T, url string, r *rand.Rand, visits int) *world {
 		}
 	}
 	w := &world{store: st, site: site.ID}
+	w.fold(byVisitor)
+	return w
+}
+
+// fold makes the sessions that the visitors' hits are by definition.
+func (w *world) fold(byVisitor map[string][]model.Hit) {
+	w.sessions = nil
 	for _, hits := range byVisitor {
 		earliest := model.Open
 		for _, hit := range hits {
@@ -70,7 +78,29 @@ func newWorld(t *testing.T, url string, r *rand.Rand, visits int) *world {
 			}
 		}
 	}
-	return w
+}
+
+// onEach runs a test on each engine over each database.
+func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *rand.Rand, w *world, engine count.Engine)) {
+	engines := map[string]func(*store.Store) (count.Engine, error){
+		"scan":    func(st *store.Store) (count.Engine, error) { return count.NewScan(st), nil },
+		"columns": func(st *store.Store) (count.Engine, error) { return count.NewColumns(st, count.DefaultColumnBytes) },
+		// Hardly a bucket stays in memory.
+		"small columns": func(st *store.Store) (count.Engine, error) { return count.NewColumns(st, 100_000) },
+	}
+	storetest.Databases(t, func(t *testing.T, url string) {
+		r := rand.New(rand.NewPCG(seed, seed))
+		w := newWorld(t, url, r, visits)
+		for _, name := range slices.Sorted(maps.Keys(engines)) {
+			t.Run(name, func(t *testing.T) {
+				engine, err := engines[name](w.store)
+				if err != nil {
+					t.Fatal(err)
+				}
+				test(t, r, w, engine)
+			})
+		}
+	})
 }
 
 func (w *world) question(r *rand.Rand) count.Question {
@@ -122,10 +152,7 @@ func (w *world) answer(q count.Question) count.Answer {
 }
 
 func TestCount(t *testing.T) {
-	storetest.Databases(t, func(t *testing.T, url string) {
-		r := rand.New(rand.NewPCG(1, 2))
-		w := newWorld(t, url, r, 300)
-		engine := count.NewScan(w.store)
+	onEach(t, 1, 300, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		matched := 0
 		for range 40 {
 			questions := make([]count.Question, 1+r.IntN(12))
@@ -157,10 +184,7 @@ func TestCount(t *testing.T) {
 
 // Pages of a list join to the whole of it, each session once, the newest first.
 func TestSessions(t *testing.T) {
-	storetest.Databases(t, func(t *testing.T, url string) {
-		r := rand.New(rand.NewPCG(3, 4))
-		w := newWorld(t, url, r, 200)
-		engine := count.NewScan(w.store)
+	onEach(t, 3, 200, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		for range 20 {
 			q := w.question(r)
 			limit := 1 + r.IntN(40)
@@ -181,7 +205,9 @@ func TestSessions(t *testing.T) {
 			if !slices.IsSortedFunc(listed, func(a, b model.Session) int { return cmp.Compare(b.Start, a.Start) }) {
 				t.Error("the list is not ordered")
 			}
-			name := func(s model.Session) string { return fmt.Sprintf("%q at %d for %d: %q", s.VisitorKey, s.Start, s.Length(), s.Pages) }
+			name := func(s model.Session) string {
+				return fmt.Sprintf("%q at %d for %d: %q", s.VisitorKey, s.Start, s.Length(), s.Pages)
+			}
 			var got, want []string
 			for _, s := range listed {
 				got = append(got, name(s))
@@ -201,9 +227,7 @@ func TestSessions(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	storetest.Databases(t, func(t *testing.T, url string) {
-		w := newWorld(t, url, rand.New(rand.NewPCG(5, 6)), 200)
-		engine := count.NewScan(w.store)
+	onEach(t, 5, 200, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields) {
 			for _, search := range []string{"", "A", "É"} {
 				want := map[string]int{}
@@ -259,13 +283,58 @@ func TestEmptyWithoutQuery(t *testing.T) {
 }
 
 func TestCancelledCount(t *testing.T) {
-	storetest.Databases(t, func(t *testing.T, url string) {
-		w := newWorld(t, url, rand.New(rand.NewPCG(7, 8)), 20)
+	onEach(t, 7, 20, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := count.NewScan(w.store).Count(ctx, []count.Question{{Site: w.site, In: model.Range{From: 0, To: model.Open}, Where: filter.Bool(true)}})
+		_, err := engine.Count(ctx, []count.Question{{Site: w.site, In: model.Range{From: 0, To: model.Open}, Where: filter.Bool(true)}})
 		if err == nil {
 			t.Error("a cancelled count answered")
+		}
+	})
+}
+
+// Whatever is written between two questions, in whatever order, is in the second
+// answer: new sessions, ones that change, join or move to another day, and ones
+// that are given up.
+func TestCountFollowsWrites(t *testing.T) {
+	onEach(t, 9, 0, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
+		site := &model.Site{Name: "Other", Domains: []string{fmt.Sprintf("s%d.example", r.Uint64())}, Timezone: "UTC"}
+		if err := w.store.CreateSite(t.Context(), site); err != nil {
+			t.Fatal(err)
+		}
+		other := &world{store: w.store, site: site.ID}
+		byVisitor := map[string][]model.Hit{}
+		for range 60 {
+			var batch []model.Message
+			for range 1 + r.IntN(4) {
+				late := model.Millis(r.IntN(200)-100) * 15 * 60 * 1000
+				for _, hit := range filtertest.RandomVisit(r) {
+					hit.At += late
+					batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
+					byVisitor[hit.Visitor] = append(byVisitor[hit.Visitor], hit)
+				}
+			}
+			if _, err := w.store.Write(t.Context(), site.ID, batch); err != nil {
+				t.Fatal(err)
+			}
+			other.fold(byVisitor)
+			questions := make([]count.Question, 4)
+			for i := range questions {
+				questions[i] = other.question(r)
+			}
+			answers, err := engine.Count(t.Context(), questions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, got := range answers {
+				want := other.answer(questions[i])
+				if diff := got.Value - want.Value; diff < 1e-9 && diff > -1e-9 {
+					got.Value = want.Value // sums of other orders
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Fatalf("%+v\nis %+v, want %+v", questions[i], got, want)
+				}
+			}
 		}
 	})
 }

@@ -144,7 +144,6 @@ func (f Field) append(b []byte) []byte {
 // Texts returns the values that the session has in a text field: at most one for
 // a field of kind One.
 func (f Field) Texts(s *model.Session) []string {
-	var value string
 	switch f.Name {
 	case "tags":
 		return s.Tags
@@ -156,17 +155,22 @@ func (f Field) Texts(s *model.Session) []string {
 			names[i] = event.Name
 		}
 		return names
-	case "property":
-		value = s.Properties[f.Key]
-	default:
-		if get := singles[f.Name]; get != nil {
-			value = get(s)
-		}
 	}
-	if value == "" {
-		return nil
+	if value := f.Text(s); value != "" {
+		return []string{value}
 	}
-	return []string{value}
+	return nil
+}
+
+// Text returns the session's value in a text field of kind One, empty for none.
+func (f Field) Text(s *model.Session) string {
+	if f.Name == "property" {
+		return s.Properties[f.Key]
+	}
+	if get := singles[f.Name]; get != nil {
+		return get(s)
+	}
+	return ""
 }
 
 // Number returns the session's number in a number field; ok is false where it

@@ -36,10 +36,11 @@ func (e Glob) Match(s *model.Session) bool {
 
 // Match tells whether the session satisfies the predicate.
 func (e Within) Match(s *model.Session) bool {
-	return slices.ContainsFunc(e.Field.Texts(s), e.contains)
+	return slices.ContainsFunc(e.Field.Texts(s), e.Contains)
 }
 
-func (e Within) contains(text string) bool {
+// Contains tells whether an address, as text, lies in one of the blocks.
+func (e Within) Contains(text string) bool {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
 		return false

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -155,7 +157,55 @@ func decodeJSON(text string, to any) error {
 	if text == "" {
 		return nil
 	}
+	if list, ok := to.(*[]string); ok && !strings.Contains(text, `\`) {
+		// encodeJSON wrote it: where nothing is escaped, a quote ends a string.
+		*list = strings.Split(strings.TrimSuffix(strings.TrimPrefix(text, `["`), `"]`), `","`)
+		return nil
+	}
 	return json.Unmarshal([]byte(text), to)
+}
+
+// EachChange calls do with every session of a bucket that was written after a
+// revision, in no order; with revision 0 that is every one. The session is nil
+// where the ordinal counts nowhere. VisitorKey is not set. What do is given is its
+// own to keep.
+func (s *Store) EachChange(ctx context.Context, bucket, revision int64, do func(ordinal int32, session *model.Session) error) (err error) {
+	defer wrap(&err, "changes of bucket %d after %d", bucket, revision)
+	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("bucket_id = ?", bucket)
+	if revision > 0 {
+		query = query.Where("revision > ?", revision)
+	}
+	return eachSession(ctx, query, false, func(session *model.Session) error {
+		if session.Visitor == 0 || !session.Counts() {
+			return do(session.ID.Ordinal, nil)
+		}
+		return do(session.ID.Ordinal, session)
+	})
+}
+
+// SessionsAt returns those of a bucket's sessions at the ordinals that count, in
+// no order.
+func (s *Store) SessionsAt(ctx context.Context, bucket int64, ordinals []int32) (sessions []model.Session, err error) {
+	defer wrap(&err, "%d sessions of bucket %d", len(ordinals), bucket)
+	for chunk := range slices.Chunk(ordinals, insertChunk) {
+		err := eachSession(ctx, s.keyedSessions().Where("bucket_id = ? AND ordinal IN (?)", bucket, bun.List(chunk)), true, func(session *model.Session) error {
+			sessions = append(sessions, *session)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sessions, nil
+}
+
+// keyedSessions selects sessions that count, with their visitors' keys.
+func (s *Store) keyedSessions() *bun.SelectQuery {
+	query := s.db.NewSelect().Table("sessions").Where(counted).Join("JOIN visitors ON visitors.id = sessions.visitor_id")
+	for _, column := range sessionColumns {
+		query = query.ColumnExpr("sessions.?", bun.Ident(column))
+	}
+	return query.ColumnExpr("visitors.visitor")
 }
 
 // EachSession calls do with every session of a bucket that counts, in the order of the
@@ -163,14 +213,11 @@ func decodeJSON(text string, to any) error {
 // What do is given is its own to keep.
 func (s *Store) EachSession(ctx context.Context, bucket int64, withKeys bool, do func(*model.Session) error) (err error) {
 	defer wrap(&err, "sessions of bucket %d", bucket)
-	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ?", bucket).Where(counted).Order("ordinal")
-	for _, column := range sessionColumns {
-		query = query.ColumnExpr("sessions.?", bun.Ident(column))
-	}
+	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where(counted)
 	if withKeys {
-		query = query.ColumnExpr("visitors.visitor").Join("JOIN visitors ON visitors.id = sessions.visitor_id")
+		query = s.keyedSessions()
 	}
-	return eachSession(ctx, query, withKeys, do)
+	return eachSession(ctx, query.Where("bucket_id = ?", bucket).Order("ordinal"), withKeys, do)
 }
 
 func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
@@ -208,12 +255,7 @@ func scanSessions(rows *sql.Rows, withKeys bool, do func(*model.Session) error) 
 // Session returns a session by its id, or NotFound.
 func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model.Session, err error) {
 	defer wrap(&err, "session %d/%d", id.Bucket, id.Ordinal)
-	query := s.db.NewSelect().Table("sessions").Where("bucket_id = ? AND ordinal = ?", id.Bucket, id.Ordinal).Where(counted).
-		Join("JOIN visitors ON visitors.id = sessions.visitor_id")
-	for _, column := range sessionColumns {
-		query = query.ColumnExpr("sessions.?", bun.Ident(column))
-	}
-	err = eachSession(ctx, query.ColumnExpr("visitors.visitor"), true, func(found *model.Session) error {
+	err = eachSession(ctx, s.keyedSessions().Where("bucket_id = ? AND ordinal = ?", id.Bucket, id.Ordinal), true, func(found *model.Session) error {
 		session = found
 		return nil
 	})

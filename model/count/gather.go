@@ -1,0 +1,141 @@
+package count
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// part is what one question gathers in one bucket.
+type part struct {
+	*Question
+	sessions int
+	visitors *roaring64.Bitmap // nil where the question does not ask
+	value    float64
+	steps    []int
+}
+
+// bucketCounter counts the parts of a bucket.
+type bucketCounter func(ctx context.Context, bucket store.Bucket, parts []*part) error
+
+// gather answers questions from their parts in the buckets, some of which are
+// counted at a time.
+func gather(ctx context.Context, st *store.Store, questions []Question, count bucketCounter) ([]Answer, error) {
+	answers := make([]Answer, len(questions))
+	bySite := map[int64][]*tally{}
+	for i := range questions {
+		q := &questions[i]
+		answers[i].Steps = make([]int, max(0, len(q.Steps)-1))
+		if q.Where != filter.Expr(filter.Bool(false)) && q.In.From < q.In.To {
+			bySite[q.Site] = append(bySite[q.Site], &tally{question: q, answer: &answers[i]})
+		}
+	}
+	for site, tallies := range bySite {
+		if err := gatherSite(ctx, st, site, tallies, count); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// tally adds up the parts of one question.
+type tally struct {
+	question *Question
+	answer   *Answer
+	visitors *roaring64.Bitmap
+	// values are the sums of the buckets, which are added in the end: the order of
+	// floating-point additions must not depend on which bucket came first.
+	values []float64
+}
+
+func gatherSite(ctx context.Context, st *store.Store, site int64, tallies []*tally, count bucketCounter) error {
+	all := tallies[0].question.In
+	for _, t := range tallies {
+		all.From, all.To = min(all.From, t.question.In.From), max(all.To, t.question.In.To)
+	}
+	buckets, err := st.Buckets(ctx, site, all)
+	if err != nil {
+		return err
+	}
+	for _, t := range tallies {
+		t.values = make([]float64, len(buckets))
+		t.visitors = roaring64.New()
+	}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for at, bucket := range buckets {
+		var asked []*tally
+		var parts []*part
+		for _, t := range tallies {
+			if p := t.part(bucket.Day); p != nil {
+				asked, parts = append(asked, t), append(parts, p)
+			}
+		}
+		if len(parts) == 0 {
+			continue
+		}
+		group.Go(func() error {
+			if err := count(ctx, bucket, parts); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i, t := range asked {
+				t.add(at, parts[i])
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, t := range tallies {
+		t.answer.Visitors = int(t.visitors.GetCardinality())
+		for _, value := range t.values {
+			t.answer.Value += value
+		}
+	}
+	return nil
+}
+
+// part returns what is to be counted on a day, nil where the range does not touch
+// it.
+func (t *tally) part(day model.Day) *part {
+	if t.question.In.To <= day.Start() || (day+1).Start() <= t.question.In.From {
+		return nil
+	}
+	p := &part{Question: t.question, steps: make([]int, len(t.answer.Steps))}
+	if t.question.Visitors {
+		p.visitors = roaring64.New()
+	}
+	return p
+}
+
+func (t *tally) add(at int, p *part) {
+	t.answer.Sessions += p.sessions
+	t.values[at] = p.value
+	for i, n := range p.steps {
+		t.answer.Steps[i] += n
+	}
+	if p.visitors != nil {
+		t.visitors.Or(p.visitors)
+	}
+}
+
+// sharing groups the parts that have a predicate in common, by its text.
+func sharing(parts []*part) map[string][]*part {
+	shared := map[string][]*part{}
+	for _, p := range parts {
+		text := p.Where.String()
+		shared[text] = append(shared[text], p)
+	}
+	return shared
+}
