@@ -83,7 +83,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}
 
-	g, err := graph.New(graph.Options{Store: a.store, Engine: count.NewScan(a.store), Host: a.host, Log: o.Log})
+	engine, err := count.NewColumns(a.store, count.DefaultColumnBytes)
+	if err != nil {
+		return nil, err
+	}
+	g, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

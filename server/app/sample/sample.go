@@ -20,59 +20,81 @@ var accessLog []byte
 // Domain is the sample site's.
 const Domain = "www.semicomplete.com"
 
-// Load loads the sample into an empty database. What a load that was cut off has
-// left is completed: the definitions come last, and tell that it was done.
+// The site is renamed when all is there: so a load that was cut off is known from
+// a finished one that somebody has changed since.
+const (
+	name             = "semicomplete.com (sample)"
+	nameWhileLoading = name + ", being loaded"
+)
+
+// Load loads the sample into an empty database. A load that was cut off is begun
+// anew. Where several processes load at once, the last to begin does it.
 func Load(ctx context.Context, st *store.Store, log *slog.Logger) error {
 	site, err := begin(ctx, st)
 	if err != nil || site == nil {
 		return err
 	}
+	summary, err := load(ctx, st, site.ID)
+	if _, gone := st.Site(ctx, site.ID); model.CodeOf(gone) == model.NotFound {
+		log.InfoContext(ctx, "another process loads the sample")
+		return nil
+	}
+	if err == nil {
+		log.InfoContext(ctx, "the sample was loaded", "site", Domain, "page views", summary.Messages)
+	}
+	return err
+}
+
+// begin returns the site to load into, nil where there is nothing to be done.
+func begin(ctx context.Context, st *store.Store) (*model.Site, error) {
+	sites, err := st.Sites(ctx)
+	if err != nil || len(sites) > 1 || len(sites) == 1 && sites[0].Name != nameWhileLoading {
+		return nil, err
+	}
+	if len(sites) == 1 {
+		if err := st.DeleteSite(ctx, sites[0].ID); err != nil && model.CodeOf(err) != model.NotFound {
+			return nil, err
+		}
+	}
+	site := &model.Site{Name: nameWhileLoading, Domains: []string{Domain}, Timezone: "UTC"}
+	err = st.CreateSite(ctx, site)
+	if model.CodeOf(err) == model.Conflict { // another process was faster, and loads it
+		return nil, nil
+	}
+	return site, err
+}
+
+func load(ctx context.Context, st *store.Store, site int64) (ingest.Summary, error) {
 	summary, err := ingest.Import(ctx, ingest.Options{
 		Files:       []string{"-"},
 		Stdin:       bytes.NewReader(accessLog),
 		Format:      ingest.Combined,
 		IncludeBots: true,
 		Write: func(ctx context.Context, batch []model.Message) (int, error) {
-			written, err := st.Write(ctx, site.ID, batch)
+			written, err := st.Write(ctx, site, batch)
 			return written.Duplicates, err
 		},
 	})
 	if err != nil {
-		return err
+		return summary, err
 	}
 	for _, segment := range segments {
-		segment.SiteID = site.ID
+		segment.SiteID = site
 		if err := st.CreateSegment(ctx, &segment); err != nil {
-			return err
+			return summary, err
 		}
 	}
 	for _, goal := range goals {
-		goal.SiteID = site.ID
-		if err := st.CreateGoal(ctx, &goal); err != nil && model.CodeOf(err) != model.Conflict {
-			return err
+		goal.SiteID = site
+		if err := st.CreateGoal(ctx, &goal); err != nil {
+			return summary, err
 		}
 	}
-	log.InfoContext(ctx, "the sample was loaded", "site", Domain, "page views", summary.Messages)
-	return nil
-}
-
-// begin returns the site to load into, nil where there is nothing to be done.
-func begin(ctx context.Context, st *store.Store) (*model.Site, error) {
-	sites, err := st.Sites(ctx)
-	switch {
-	case err != nil || len(sites) > 1:
-		return nil, err
-	case len(sites) == 0:
-		site := &model.Site{Name: "semicomplete.com (sample)", Domains: []string{Domain}, Timezone: "UTC"}
-		return site, st.CreateSite(ctx, site)
-	case len(sites[0].Domains) != 1 || sites[0].Domains[0] != Domain:
-		return nil, nil
-	}
-	defined, err := st.CountSegments(ctx, store.SegmentQuery{Site: sites[0].ID})
-	if err != nil || defined > 1 {
-		return nil, err
-	}
-	return &sites[0], nil
+	_, err = st.UpdateSite(ctx, site, func(site *model.Site) error {
+		site.Name = name
+		return nil
+	})
+	return summary, err
 }
 
 func filterOf(name, args string) []model.FilterSpec {
