@@ -349,3 +349,11 @@ func from(referrer string) func(*model.Hit) {
 func country(code string) func(*model.Hit) {
 	return func(hit *model.Hit) { hit.Origin.Country = code }
 }
+
+func mustJSON(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
