@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/model"
@@ -58,5 +60,7 @@ func (r *pluginResolver) Reason(_ context.Context, plugin *host.Plugin) (*string
 }
 
 func (r *pluginResolver) FilterTypes(_ context.Context, plugin *host.Plugin) ([]host.Type, error) {
-	return valuesOf(plugin.Types), nil
+	types := valuesOf(plugin.Types)
+	slices.SortFunc(types, func(a, b host.Type) int { return strings.Compare(a.Name, b.Name) })
+	return types, nil
 }

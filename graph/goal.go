@@ -68,7 +68,7 @@ func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.Creat
 	if goal.Filters, err = r.specs(ctx, filters, "input.filters"); err != nil {
 		return nil, err
 	}
-	return goal, underInput(r.store.CreateGoal(ctx, goal))
+	return goal, underInput(aboutID("siteId", r.store.CreateGoal(ctx, goal)))
 }
 
 func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.UpdateGoalInput) (*model.Goal, error) {
@@ -91,7 +91,7 @@ func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.Updat
 		}
 		return nil
 	})
-	return goal, underInput(err)
+	return goal, underInput(aboutID("id", err))
 }
 
 func (r *mutationResolver) ArchiveGoal(ctx context.Context, id string) (*model.Goal, error) {
@@ -107,10 +107,11 @@ func (r *mutationResolver) setArchived(ctx context.Context, id string, archived 
 	if err != nil {
 		return nil, err
 	}
-	return r.store.UpdateGoal(ctx, n, func(goal *model.Goal) error {
+	goal, err := r.store.UpdateGoal(ctx, n, func(goal *model.Goal) error {
 		goal.Archived = archived
 		return nil
 	})
+	return goal, aboutID("id", err)
 }
 
 func (r *mutationResolver) DeleteGoal(ctx context.Context, id string) (string, error) {
@@ -118,5 +119,5 @@ func (r *mutationResolver) DeleteGoal(ctx context.Context, id string) (string, e
 	if err != nil {
 		return "", err
 	}
-	return id, r.store.DeleteGoal(ctx, n)
+	return id, aboutID("id", r.store.DeleteGoal(ctx, n))
 }

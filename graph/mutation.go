@@ -32,7 +32,7 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		}
 		return nil
 	})
-	return site, underInput(err)
+	return site, underInput(aboutID("id", err))
 }
 
 func (r *mutationResolver) DeleteSite(ctx context.Context, id string) (string, error) {
@@ -40,13 +40,21 @@ func (r *mutationResolver) DeleteSite(ctx context.Context, id string) (string, e
 	if err != nil {
 		return "", err
 	}
-	return id, r.store.DeleteSite(ctx, n)
+	return id, aboutID("id", r.store.DeleteSite(ctx, n))
 }
 
 // underInput puts the field that an error is about under the mutation's argument.
 func underInput(err error) error {
 	if e, ok := errors.AsType[*model.Error](err); ok && e.Field != "" {
 		return model.Under("input", e)
+	}
+	return err
+}
+
+// aboutID says of which field the id is that nothing was found for.
+func aboutID(field string, err error) error {
+	if e, ok := errors.AsType[*model.Error](err); ok && e.Code == model.NotFound && e.Field == "" {
+		return model.Under(field, e)
 	}
 	return err
 }

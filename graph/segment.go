@@ -37,7 +37,7 @@ func (r *mutationResolver) CreateSegment(ctx context.Context, input generated.Cr
 	if segment.Filters, err = r.specs(ctx, input.Filters, "input.filters"); err != nil {
 		return nil, err
 	}
-	return segment, underInput(r.store.CreateSegment(ctx, segment))
+	return segment, underInput(aboutID("siteId", r.store.CreateSegment(ctx, segment)))
 }
 
 func (r *mutationResolver) UpdateSegment(ctx context.Context, input generated.UpdateSegmentInput) (*model.Segment, error) {
@@ -57,7 +57,7 @@ func (r *mutationResolver) UpdateSegment(ctx context.Context, input generated.Up
 		}
 		return nil
 	})
-	return segment, underInput(err)
+	return segment, underInput(aboutID("id", err))
 }
 
 func (r *mutationResolver) DeleteSegment(ctx context.Context, id string) (string, error) {
@@ -65,7 +65,7 @@ func (r *mutationResolver) DeleteSegment(ctx context.Context, id string) (string
 	if err != nil {
 		return "", err
 	}
-	return id, r.store.DeleteSegment(ctx, n)
+	return id, aboutID("id", r.store.DeleteSegment(ctx, n))
 }
 
 func (r *mutationResolver) ConvertSegmentToGoal(ctx context.Context, input generated.ConvertSegmentInput) (*model.Goal, error) {
@@ -82,7 +82,7 @@ func (r *mutationResolver) ConvertSegmentToGoal(ctx context.Context, input gener
 	}
 	set(&goal.Description, input.Description)
 	set(&goal.ValueEvent, input.ValueEvent)
-	return goal, underInput(r.store.ConvertSegmentToGoal(ctx, id, goal))
+	return goal, underInput(aboutID("segmentId", r.store.ConvertSegmentToGoal(ctx, id, goal)))
 }
 
 func (r *mutationResolver) ConvertGoalToSegment(ctx context.Context, goalID string) (*model.Segment, error) {
@@ -90,5 +90,6 @@ func (r *mutationResolver) ConvertGoalToSegment(ctx context.Context, goalID stri
 	if err != nil {
 		return nil, err
 	}
-	return r.store.ConvertGoalToSegment(ctx, id)
+	segment, err := r.store.ConvertGoalToSegment(ctx, id)
+	return segment, aboutID("goalId", err)
 }
