@@ -1,0 +1,3 @@
+// Package generated is the client that genqlient generates from
+// ../operations.graphql; see package clienttest.
+package generated
