@@ -496,6 +496,7 @@ func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, database string) {
 		t.Parallel()
+		mustBeThere(t, database)
 		var all sync.WaitGroup
 		applied := make([]string, 4)
 		for i := range applied {

@@ -2,5 +2,4 @@
 
 package main
 
-// Where the tests look for races, the program that they run does, too.
 func init() { raceFlags = []string{"-race"} }
