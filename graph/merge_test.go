@@ -174,18 +174,20 @@ func TestMergedCountsAreThoseOfBoth(t *testing.T) {
 // writeRandomSessions stores sessions that differ in all that filters look at, and returns how many they are.
 func (g *testGraph) writeRandomSessions(r *rand.Rand, n int) int {
 	g.Helper()
+	var messages []model.Message
 	for i := range n {
 		s := filtertest.RandomSession(r)
 		visitor := fmt.Sprint(i)
 		for at, path := range append([]string{"/"}, s.Pages...) {
 			hit := model.Hit{ID: model.MessageIDOf(visitor, "page", fmt.Sprint(at)), At: s.Start + model.Millis(at*10_000), Kind: model.PageView, Name: path, Origin: s.Origin, Tags: s.Tags}
-			g.write("a.example", model.Message{AnonymousID: visitor, Hit: hit})
+			messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 		}
 		for _, e := range s.Events {
 			hit := model.Hit{ID: model.MessageIDOf(visitor, "event", e.Name), At: s.Start, Kind: model.Event, Name: e.Name, Value: e.Sum, HasValue: e.Values > 0, Origin: s.Origin, Properties: s.Properties}
-			g.write("a.example", model.Message{AnonymousID: visitor, Hit: hit})
+			messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 		}
 	}
+	g.write("a.example", messages...)
 	return n
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: a C compiler (for the race detector), PostgreSQL, Redis, Chromium.
+# Installs what the tests need and the machine lacks: a C compiler (for the race detector), PostgreSQL, Redis, Chromium,
+# and Node.js with npm (for the tests of graph/nodetest).
 # It does nothing where all are there. Debian and Ubuntu by apt-get, macOS by brew.
 #
 # PostgreSQL must be of major version 13 or later (DROP DATABASE … WITH (FORCE)); brew gets 17, apt-get the release's own: 15
@@ -31,6 +32,7 @@ has cc || has gcc || missing+=(gcc)
 [[ -n ${GOALGRAPH_TEST_DATABASE_URL:-} ]] || has_postgresql || missing+=(postgresql)
 [[ -n ${GOALGRAPH_TEST_REDIS_URL:-} ]] || has redis-server || missing+=(redis)
 has_chromium || missing+=(chromium)
+has node && has npm || missing+=(node)
 ((${#missing[@]})) || exit 0
 
 echo "installing for the tests: ${missing[*]}"
@@ -41,6 +43,7 @@ if has apt-get; then
 		case $what in
 		gcc) packages+=(gcc libc6-dev) ;;
 		redis) packages+=(redis-server) ;;
+		node) packages+=(nodejs npm) ;;
 		*) packages+=("$what") ;;
 		esac
 	done
