@@ -2,7 +2,7 @@
 // which translate, call and return.
 //
 // The schema is served as the loaded plugins make it (schema.go): FilterInput has
-// a field for each filter type. A Graph answers over HTTP (handler.go). Counts
-// that one operation asks for are gathered and asked together (counts.go). All
-// errors meet the client in errors.go.
+// a field for each filter type. A Graph answers over HTTP (handler.go, http.go).
+// Counts that one operation asks for are gathered and asked together (loading.go).
+// All errors meet the client in errors.go.
 package graph

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -117,4 +118,19 @@ func TestCountsAreAskedTogether(t *testing.T) {
 	if calls > 4 || questions < 36*2 {
 		t.Errorf("%d calls with %d questions", calls, questions)
 	}
+}
+
+// Under the rule LAST a step replaces an earlier one's filter, and still holds no session that did not come through all steps.
+func TestFunnelNeverGrows(t *testing.T) {
+	graphs(t, func(t *testing.T, g *testGraph) {
+		site := g.site("a.example", "UTC")
+		for i, ip := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.2"} {
+			g.write("a.example", page(fmt.Sprint(i), "2026-05-01T10:00:00Z", "/", func(hit *model.Hit) { hit.Origin.IP = ip }))
+		}
+		one, two := g.goal(site, "one", raw(`{"ip": {"is": "10.0.0.1"}}`)), g.goal(site, "two", raw(`{"ip": {"is": "10.0.0.2"}}`))
+		g.want(`query($s: ID!, $g: [ID!]!, $r: TimeRange!) { site(id: $s) { funnel(steps: $g, range: $r) { segments { steps { sessions fromPrevious fromStart merged { label } } } } } }`,
+			vars{"s": site, "g": []string{one, two}, "r": raw(may2026)}, `{"site": {"funnel": {"segments": [{"steps": [
+				{"sessions": 1, "fromPrevious": 0.3333333333333333, "fromStart": 0.3333333333333333, "merged": {"label": "IP address is 10.0.0.1"}},
+				{"sessions": 0, "fromPrevious": 0, "fromStart": 0, "merged": {"label": "IP address is 10.0.0.2"}}]}]}}}`)
+	})
 }

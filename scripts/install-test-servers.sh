@@ -70,6 +70,7 @@ elif has brew; then
 		gcc) echo "run xcode-select --install" >&2 && exit 1 ;;
 		postgresql) brew install "postgresql@$brew_postgresql" ;;
 		redis) brew install redis ;;
+		node) brew install node ;;
 		chromium) brew install --cask chromium ;;
 		esac
 	done
