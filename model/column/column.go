@@ -1,14 +1,16 @@
 // Package column holds the sessions of a bucket as columns, in which a predicate
 // is evaluated for all of them at once.
 //
-// For each field there is one number an ordinal: the code of a value in the
-// field's dictionary, or the number itself. Fields of any number of values have,
-// for each value, the ordinals that carry it. A leaf of a predicate first asks the
-// dictionary, which has some thousand values, and then scans the codes into a set
-// of ordinals, one bit each; And, Or and Not work on the words of those sets.
+// There is a column for each dimension: for a text field the code of each
+// ordinal's value in a dictionary; for a field of any number of values, the
+// ordinals of each value; for a number, the numbers. A leaf of a predicate first
+// asks the dictionary, which has some thousand values, and then scans the codes
+// into a set of ordinals, one bit each; And, Or and Not work on the words of those
+// sets.
 //
-// Columns grow and change in place: a session that was written again replaces
-// itself. They are not safe for concurrent use while they change.
+// Columns grow and change in place: a session that is written again replaces
+// itself. They are stored one by one (store.go), and a question needs only those
+// of its dimensions. They are not safe for concurrent use while they change.
 package column
 
 import (
@@ -22,92 +24,150 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Sessions are the sessions of one bucket.
-type Sessions struct {
-	n      int            // ordinals
-	counts *bitset.BitSet // those whose session counts
-
-	texts      map[string]*text // by the field's name
-	properties map[string]*text // by the property's key
-	many       map[string]*many
-	numbers    map[string]whole
-	values     map[string]*sums // by the event's name
-	visitors   []int64
+// column is one of text, many, whole, sums, bits and family.
+type column interface {
+	// append writes the column, as the read function of its type reads it.
+	append(b []byte) []byte
+	// bytes is about how much memory it takes.
+	bytes() int
 }
 
-// singles are the text fields of one value that are columns. The visitor's key is
-// none: there are as many as visitors, and hardly anyone asks.
-var singles = []filter.Field{
-	filter.IP, filter.Country, filter.Referrer, filter.EntryPage, filter.ExitPage, filter.Browser, filter.OS, filter.Device, filter.Language,
-	filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.VisitorKind,
-}
+// Dimension names a column: a field's name, or one of the constants.
+type Dimension string
+
+const (
+	// Counting are the ordinals whose session counts. Every question needs them.
+	Counting Dimension = "counting"
+	// Visitors are the visitors' numbers.
+	Visitors Dimension = "visitors"
+	// Properties are the custom properties of all keys.
+	Properties Dimension = "property"
+	// Values are the sums of the values of all events.
+	Values Dimension = "value"
+)
 
 var (
+	// singles are the text fields of one value. The visitor's key is no column: there
+	// are as many as visitors, and hardly anyone asks.
+	singles = []filter.Field{
+		filter.IP, filter.Country, filter.Referrer, filter.EntryPage, filter.ExitPage, filter.Browser, filter.OS, filter.Device, filter.Language,
+		filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.VisitorKind,
+	}
 	sets    = []filter.Field{filter.Pages, filter.Tags, filter.Events}
 	numbers = []filter.Field{filter.Length, filter.PageViews, filter.Start}
 )
 
-// New returns the columns of no sessions.
-func New() *Sessions {
-	s := &Sessions{
-		counts: bitset.New(0), texts: map[string]*text{}, properties: map[string]*text{}, many: map[string]*many{},
-		numbers: map[string]whole{}, values: map[string]*sums{},
+// Dimensions returns all dimensions.
+func Dimensions() []Dimension {
+	all := []Dimension{Counting, Visitors, Properties, Values}
+	for _, field := range slices.Concat(singles, sets, numbers) {
+		all = append(all, Dimension(field.Name))
 	}
+	return all
+}
+
+// DimensionsOf returns the dimensions that evaluating the predicate needs. ok is
+// false where it looks at something that is no column.
+func DimensionsOf(where filter.Expr) (dimensions []Dimension, ok bool) {
+	ok = true
+	for _, field := range filter.Fields(where) {
+		ok = ok && field != filter.Visitor
+		dimensions = append(dimensions, Dimension(field.Name))
+	}
+	return dimensions, ok
+}
+
+// Sessions are the sessions of one bucket.
+type Sessions struct {
+	n       int // ordinals
+	columns map[Dimension]column
+}
+
+// New returns the columns, of all dimensions, of no sessions.
+func New() *Sessions {
+	s := &Sessions{columns: map[Dimension]column{
+		Counting: bits{bitset.New(0)}, Visitors: &whole{}, Properties: newFamily[*text](), Values: newFamily[*sums](),
+	}}
 	for _, field := range singles {
-		s.texts[field.Name] = newText()
+		s.columns[Dimension(field.Name)] = newText()
 	}
 	for _, field := range sets {
-		s.many[field.Name] = newMany()
+		s.columns[Dimension(field.Name)] = newMany()
+	}
+	for _, field := range numbers {
+		s.columns[Dimension(field.Name)] = &whole{}
 	}
 	return s
 }
 
-// Put takes in a session at its ordinal, in place of the one that was there.
+// get returns a column that the caller knows to be there, and of the type: a
+// question's dimensions are loaded before it is asked.
+func get[C column](s *Sessions, dimension Dimension) C { return s.columns[dimension].(C) }
+
+// Put takes in a session at its ordinal, in place of the one that was there. All
+// dimensions must be loaded.
 func (s *Sessions) Put(session *model.Session) {
 	ordinal := int(session.ID.Ordinal)
 	s.grow(ordinal)
-	s.counts.Set(uint(ordinal))
-	s.visitors[ordinal] = session.Visitor
+	get[bits](s, Counting).Set(uint(ordinal))
+	get[*whole](s, Visitors).set(ordinal, session.Visitor)
 	for _, field := range singles {
-		s.texts[field.Name].set(ordinal, field.Text(session))
+		get[*text](s, Dimension(field.Name)).set(ordinal, field.Text(session))
 	}
 	for _, field := range sets {
-		s.many[field.Name].set(ordinal, field.Texts(session))
+		get[*many](s, Dimension(field.Name)).set(ordinal, field.Texts(session))
 	}
 	for _, field := range numbers {
 		number, _ := field.Number(session)
-		s.numbers[field.Name][ordinal] = int64(number)
+		get[*whole](s, Dimension(field.Name)).set(ordinal, int64(number))
 	}
+	properties := get[*family[*text]](s, Properties).members
 	for key, value := range session.Properties {
-		if s.properties[key] == nil {
-			s.properties[key] = newText()
+		if properties[key] == nil {
+			properties[key] = newText()
 		}
-		s.properties[key].set(ordinal, value)
+		properties[key].set(ordinal, value)
 	}
+	values := get[*family[*sums]](s, Values).members
 	for _, event := range session.Events {
 		if event.Values == 0 {
 			continue
 		}
-		if s.values[event.Name] == nil {
-			s.values[event.Name] = &sums{}
+		if values[event.Name] == nil {
+			values[event.Name] = &sums{}
 		}
-		s.values[event.Name].set(ordinal, event.Sum)
+		values[event.Name].set(ordinal, event.Sum)
 	}
 }
 
-// Drop takes the session of an ordinal out: it was given up.
+// Drop takes the session of an ordinal out: it counts nowhere. All dimensions must
+// be loaded.
 func (s *Sessions) Drop(ordinal int32) {
 	s.grow(int(ordinal))
-	s.counts.Clear(uint(ordinal))
+	get[bits](s, Counting).Clear(uint(ordinal))
 }
 
+// grow makes room for the ordinal in the columns of numbers, which have one for
+// each; the others take a missing one for none.
 func (s *Sessions) grow(ordinal int) {
-	s.n = max(s.n, ordinal+1)
-	s.visitors = put(s.visitors, s.n-1, at(s.visitors, s.n-1))
-	for _, field := range numbers {
-		column := s.numbers[field.Name]
-		s.numbers[field.Name] = put(column, s.n-1, at(column, s.n-1))
+	if ordinal < s.n {
+		return
 	}
+	s.n = ordinal + 1
+	get[bits](s, Counting).Set(uint(ordinal)).Clear(uint(ordinal)) // it is as long as there are ordinals
+	get[*whole](s, Visitors).set(ordinal, 0)
+	for _, field := range numbers {
+		get[*whole](s, Dimension(field.Name)).set(ordinal, 0)
+	}
+}
+
+// Bytes returns about how much memory the columns take.
+func (s *Sessions) Bytes() uint64 {
+	bytes := 1000
+	for _, c := range s.columns {
+		bytes += c.bytes()
+	}
+	return uint64(bytes)
 }
 
 // Set is a set of a bucket's sessions.
@@ -121,14 +181,14 @@ func (s *Sessions) Match(where filter.Expr, known map[string]Set) (Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return matched.Intersection(s.all()), nil
+	return matched.Intersection(s.counting()), nil
 }
 
-// all returns the sessions that count.
-func (s *Sessions) all() Set {
-	all := bitset.New(uint(s.n))
-	all.InPlaceUnion(s.counts)
-	return all
+// counting returns the sessions that count.
+func (s *Sessions) counting() Set {
+	counting := bitset.New(uint(s.n))
+	counting.InPlaceUnion(get[bits](s, Counting).BitSet)
+	return counting
 }
 
 func (s *Sessions) match(e filter.Expr, known map[string]Set) (Set, error) {
@@ -146,7 +206,7 @@ func (s *Sessions) match(e filter.Expr, known map[string]Set) (Set, error) {
 func (s *Sessions) evaluate(e filter.Expr, known map[string]Set) (Set, error) {
 	switch e := e.(type) {
 	case filter.Bool:
-		if none := bitset.New(uint(s.n)); !bool(e) {
+		if none := bitset.New(uint(s.n)); !e {
 			return none, nil
 		} else {
 			return none.Complement(), nil
@@ -168,7 +228,7 @@ func (s *Sessions) evaluate(e filter.Expr, known map[string]Set) (Set, error) {
 	case filter.Within:
 		return s.texted(e.Field, e.Contains)
 	case filter.Range:
-		return s.between(e), nil
+		return s.between(e)
 	default:
 		return nil, fmt.Errorf("columns: a predicate of type %T", e)
 	}
@@ -199,7 +259,7 @@ func (s *Sessions) in(e filter.In) (Set, error) {
 		wanted[value] = true
 	}
 	set, err := s.texted(e.Field, func(value string) bool { return wanted[value] })
-	if column := s.many[e.Field.Name]; err == nil && column != nil && wanted[""] {
+	if column, ok := s.columns[Dimension(e.Field.Name)].(*many); ok && wanted[""] && err == nil {
 		set.InPlaceUnion(column.without(s.n))
 	}
 	return set, err
@@ -208,119 +268,115 @@ func (s *Sessions) in(e filter.In) (Set, error) {
 // texted returns the ordinals with a value of a text field that is wanted. A
 // missing value of a field of one value is the empty one.
 func (s *Sessions) texted(field filter.Field, want func(value string) bool) (Set, error) {
-	switch {
-	case field.Name == "property":
-		if column := s.properties[field.Key]; column != nil {
-			return column.match(s.n, want), nil
+	switch column := s.columns[Dimension(field.Name)].(type) {
+	case *text:
+		return column.match(s.n, want), nil
+	case *many:
+		return column.match(s.n, want), nil
+	case *family[*text]:
+		if member := column.members[field.Key]; member != nil {
+			return member.match(s.n, want), nil
 		}
 		return s.evaluate(filter.Bool(want("")), nil)
-	case s.texts[field.Name] != nil:
-		return s.texts[field.Name].match(s.n, want), nil
-	case s.many[field.Name] != nil:
-		return s.many[field.Name].match(s.n, want), nil
 	}
-	return nil, fmt.Errorf("columns: %s is none", field)
+	return nil, fmt.Errorf("columns: %s is not loaded", field)
 }
 
-func (s *Sessions) between(e filter.Range) Set {
-	if e.Field.Name != "value" {
-		return s.numbers[e.Field.Name].match(s.n, e.Min, e.Max)
+func (s *Sessions) between(e filter.Range) (Set, error) {
+	switch column := s.columns[Dimension(e.Field.Name)].(type) {
+	case *whole:
+		return column.match(s.n, e.Min, e.Max), nil
+	case *family[*sums]:
+		if member := column.members[e.Field.Key]; member != nil {
+			return member.match(s.n, e.Min, e.Max), nil
+		}
+		return bitset.New(uint(s.n)), nil
 	}
-	if column := s.values[e.Field.Key]; column != nil {
-		return column.match(s.n, e.Min, e.Max)
-	}
-	return bitset.New(uint(s.n))
+	return nil, fmt.Errorf("columns: %s is not loaded", e.Field)
 }
 
-// Visitors adds the visitors of the sessions.
-func (s *Sessions) Visitors(of Set, to *roaring64.Bitmap) {
+// AddVisitors adds the visitors of the sessions. It needs Visitors.
+func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
+	column := get[*whole](s, Visitors)
 	visitors := make([]uint64, 0, of.Count())
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		visitors = append(visitors, uint64(s.visitors[i]))
+		visitors = append(visitors, uint64(column.numbers[i]))
 	}
 	slices.Sort(visitors)
 	to.AddMany(visitors)
 }
 
 // Value returns the sum of the event's values over the sessions, added in the
-// order of ordinals.
+// order of ordinals. It needs Values.
 func (s *Sessions) Value(of Set, event string) float64 {
-	if column := s.values[event]; column != nil {
+	if column := get[*family[*sums]](s, Values).members[event]; column != nil {
 		return column.total(of)
 	}
 	return 0
 }
 
 // CountSteps adds to counts how many of the sessions started between each two
-// neighbours of steps, the earlier one included.
+// neighbours of steps, the earlier one included. It needs the field Start.
 func (s *Sessions) CountSteps(of Set, steps []model.Millis, counts []int) {
 	instants := make([]int64, len(steps))
 	for i, step := range steps {
 		instants[i] = int64(step)
 	}
-	s.numbers[filter.Start.Name].countSteps(of, instants, counts)
+	get[*whole](s, Dimension(filter.Start.Name)).countSteps(of, instants, counts)
 }
 
-// EachStart calls do with the ordinal and the start of each of the sessions.
+// EachStart calls do with the ordinal and the start of each of the sessions. It
+// needs the field Start.
 func (s *Sessions) EachStart(of Set, do func(ordinal int32, start model.Millis)) {
-	starts := s.numbers[filter.Start.Name]
+	starts := get[*whole](s, Dimension(filter.Start.Name)).numbers
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
 		do(int32(i), model.Millis(starts[i]))
 	}
 }
 
 // EachValue calls do with each value of a text field and how many sessions have
-// it, the empty value standing for none.
+// it, the empty value standing for none. It needs the field.
 func (s *Sessions) EachValue(field filter.Field, do func(value string, sessions int)) {
-	all := s.all()
-	if column := s.many[field.Name]; column != nil {
-		for code, value := range column.dictionary.values {
-			n := 0
-			for _, ordinal := range column.ordinals[code] {
-				if all.Test(uint(ordinal)) {
-					n++
-				}
-			}
-			if n > 0 {
-				do(value, n)
-			}
-		}
-		if n := int(column.without(s.n).IntersectionCardinality(all)); n > 0 {
-			do("", n)
-		}
-		return
-	}
-	column := s.texts[field.Name]
-	if field.Name == "property" {
-		column = s.properties[field.Key]
-	}
-	if column == nil {
-		do("", int(all.Count()))
-		return
-	}
-	counts := make([]int, len(column.values))
-	column.counts(all, counts)
-	for code, n := range counts {
-		if n > 0 {
-			do(column.values[code], n)
+	counting := s.counting()
+	switch column := s.columns[Dimension(field.Name)].(type) {
+	case *text:
+		column.eachValue(counting, do)
+	case *many:
+		column.eachValue(s.n, counting, do)
+	case *family[*text]:
+		if member := column.members[field.Key]; member != nil {
+			member.eachValue(counting, do)
+		} else {
+			do("", int(counting.Count()))
 		}
 	}
 }
 
-// Bytes returns about how much memory the columns take.
-func (s *Sessions) Bytes() uint64 {
-	bytes := 1000 + 4*8*s.n
-	for _, column := range s.texts {
-		bytes += column.bytes()
+func (t *text) eachValue(of Set, do func(value string, sessions int)) {
+	counts := make([]int, len(t.values))
+	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
+		counts[t.code(int(i))]++
 	}
-	for _, column := range s.properties {
-		bytes += column.bytes()
+	for code, n := range counts {
+		if n > 0 {
+			do(t.values[code], n)
+		}
 	}
-	for _, column := range s.many {
-		bytes += column.bytes()
+}
+
+func (m *many) eachValue(n int, of Set, do func(value string, sessions int)) {
+	for code, value := range m.values {
+		sessions := 0
+		for _, ordinal := range m.ordinals[code] {
+			if of.Test(uint(ordinal)) {
+				sessions++
+			}
+		}
+		if sessions > 0 {
+			do(value, sessions)
+		}
 	}
-	for _, column := range s.values {
-		bytes += 12*cap(column.ordinals) + 100
+	if without := int(m.without(n).IntersectionCardinality(of)); without > 0 {
+		do("", without)
 	}
-	return uint64(bytes)
 }

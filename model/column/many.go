@@ -1,76 +1,127 @@
 package column
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/bits-and-blooms/bitset"
 )
 
 // many is a field of any number of values: for each value the ordinals that have
-// it, and for each ordinal its values, by which a changed session is compared.
+// it.
 type many struct {
 	dictionary
-	ordinals [][]uint32
-	values   [][]uint32
-	some     *bitset.BitSet // the ordinals that have a value
+	n        int        // ordinals that were set
+	ordinals [][]uint32 // by code
+	// codes are the values of each ordinal, by which a session that is written
+	// again is compared with what it was. They are made when the first one is.
+	codesOf [][]uint32
 }
 
-func newMany() *many { return &many{dictionary: newDictionary(), some: bitset.New(0)} }
+func newMany() *many { return &many{} }
 
-// set gives the ordinal its values. A session's values are only ever added to: an
-// ordinal whose session is gone counts nowhere, and is not used again.
+// set gives the ordinal its values. A session's values are only ever added to, and
+// an ordinal whose session is gone is not used again.
 func (m *many) set(ordinal int, values []string) {
+	again := ordinal < m.n
+	m.n = max(m.n, ordinal+1)
 	if len(values) == 0 {
 		return
 	}
-	m.values = put(m.values, ordinal, at(m.values, ordinal))
+	if again && m.codesOf == nil {
+		m.codesOf = make([][]uint32, m.n)
+		for code, ordinals := range m.ordinals {
+			for _, ordinal := range ordinals {
+				m.codesOf[ordinal] = append(m.codesOf[ordinal], uint32(code))
+			}
+		}
+	}
+	var had []uint32
+	if m.codesOf != nil {
+		had = at(m.codesOf, ordinal)
+	}
 	for _, value := range values {
 		code := m.dictionary.add(value)
-		if slices.Contains(m.values[ordinal], code) {
+		if slices.Contains(had, code) {
 			continue
 		}
-		m.values[ordinal] = append(m.values[ordinal], code)
+		had = append(had, code)
 		m.ordinals = put(m.ordinals, int(code), append(at(m.ordinals, int(code)), uint32(ordinal)))
 	}
-	m.some.Set(uint(ordinal))
-}
-
-// at returns the element at i, the zero value beyond the end.
-func at[T any](list []T, i int) (value T) {
-	if i < len(list) {
-		value = list[i]
+	if m.codesOf != nil {
+		m.codesOf = put(m.codesOf, ordinal, had)
 	}
-	return value
 }
 
 // match returns the ordinals below n that have one of the wanted values.
 func (m *many) match(n int, want func(value string) bool) *bitset.BitSet {
-	bits := bitset.New(uint(n))
-	for code, value := range m.dictionary.values {
+	words := make([]uint64, (n+63)/64)
+	for code, value := range m.values {
 		if !want(value) {
 			continue
 		}
 		for _, ordinal := range m.ordinals[code] {
-			bits.Set(uint(ordinal))
+			words[ordinal/64] |= 1 << (ordinal % 64)
 		}
 	}
-	return bits
+	return bitset.FromWithLength(uint(n), words)
 }
 
 // without returns the ordinals below n that have no value.
 func (m *many) without(n int) *bitset.BitSet {
-	bits := bitset.New(uint(n))
-	bits.InPlaceUnion(m.some)
-	return bits.Complement()
+	return m.match(n, func(string) bool { return true }).Complement()
 }
 
 func (m *many) bytes() int {
-	bytes := m.dictionary.bytes() + 24*(cap(m.ordinals)+cap(m.values))
+	bytes := m.dictionary.bytes() + 24*(cap(m.ordinals)+cap(m.codesOf))
 	for _, list := range m.ordinals {
 		bytes += 4 * cap(list)
 	}
-	for _, list := range m.values {
+	for _, list := range m.codesOf {
 		bytes += 4 * cap(list)
 	}
 	return bytes
+}
+
+// append writes the dictionary, the number of ordinals, and for each value its
+// ordinals, each as its distance to the one before.
+func (m *many) append(b []byte) []byte {
+	b = m.dictionary.append(b)
+	b = binary.AppendUvarint(b, uint64(m.n))
+	for _, ordinals := range m.ordinals {
+		// A session that was written again comes late in the lists of its new values.
+		sorted := ordinals
+		if !slices.IsSorted(sorted) {
+			sorted = slices.Sorted(slices.Values(ordinals))
+		}
+		b = binary.AppendUvarint(b, uint64(len(sorted)))
+		before := uint32(0)
+		for _, ordinal := range sorted {
+			b = binary.AppendUvarint(b, uint64(ordinal-before))
+			before = ordinal
+		}
+	}
+	return b
+}
+
+func readMany(r *reader) *many {
+	m := &many{dictionary: readDictionary(r)}
+	m.n = r.count()
+	for range m.values {
+		n := r.length()
+		if r.err != nil {
+			break
+		}
+		ordinals := make([]uint32, 0, n)
+		ordinal := uint64(0)
+		for range n {
+			if ordinal += r.number(); ordinal >= uint64(m.n) {
+				r.fail("an ordinal beyond the bucket")
+				return m
+			}
+			ordinals = append(ordinals, uint32(ordinal))
+		}
+		m.ordinals = append(m.ordinals, ordinals)
+	}
+	return m
 }

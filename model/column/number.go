@@ -1,6 +1,7 @@
 package column
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"sort"
@@ -8,15 +9,17 @@ import (
 	"github.com/bits-and-blooms/bitset"
 )
 
-// whole is a number field that every session has, in whole numbers.
-type whole []int64
+// whole is a field of one whole number for each ordinal.
+type whole struct{ numbers []int64 }
+
+func (w *whole) set(ordinal int, number int64) { w.numbers = put(w.numbers, ordinal, number) }
 
 // match returns the ordinals below n whose number lies between the ends.
-func (w whole) match(n int, low, high float64) *bitset.BitSet {
+func (w *whole) match(n int, low, high float64) *bitset.BitSet {
 	from, to := wholeEnds(low, high)
 	words := make([]uint64, (n+63)/64)
 	for i := range words {
-		part := w[min(i*64, len(w)):min(i*64+64, len(w))]
+		part := w.numbers[min(i*64, len(w.numbers)):min(i*64+64, len(w.numbers))]
 		var word uint64
 		for bit, number := range part {
 			if from <= number && number <= to {
@@ -43,8 +46,44 @@ func wholeEnds(low, high float64) (from, to int64) {
 	return from, to
 }
 
-// sums is a number field that few sessions have: the sums of one event's values,
-// in the order of the ordinals.
+// countSteps adds to counts how many of the ordinals have a number between each
+// two neighbours of steps, the lower one included.
+func (w *whole) countSteps(of *bitset.BitSet, steps []int64, counts []int) {
+	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
+		behind := sort.Search(len(steps), func(n int) bool { return steps[n] > w.numbers[i] })
+		if 0 < behind && behind < len(steps) {
+			counts[behind-1]++
+		}
+	}
+}
+
+func (w *whole) bytes() int { return 8 * cap(w.numbers) }
+
+// append writes how many numbers there are, and each as its distance to the one
+// before.
+func (w *whole) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(w.numbers)))
+	before := int64(0)
+	for _, number := range w.numbers {
+		b = binary.AppendVarint(b, number-before)
+		before = number
+	}
+	return b
+}
+
+func readWhole(r *reader) *whole {
+	n := r.length()
+	w := &whole{numbers: make([]int64, 0, n)}
+	number := int64(0)
+	for range n {
+		number += r.signed()
+		w.numbers = append(w.numbers, number)
+	}
+	return w
+}
+
+// sums is a number that few ordinals have: the sums of one event's values, in the
+// order of the ordinals.
 type sums struct {
 	ordinals []uint32
 	sums     []float64
@@ -82,13 +121,37 @@ func (s *sums) total(of *bitset.BitSet) (total float64) {
 	return total
 }
 
-// countSteps adds to counts how many of the ordinals have a number between each
-// two neighbours of steps, the lower one included.
-func (w whole) countSteps(of *bitset.BitSet, steps []int64, counts []int) {
-	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		behind := sort.Search(len(steps), func(n int) bool { return steps[n] > w[i] })
-		if 0 < behind && behind < len(steps) {
-			counts[behind-1]++
-		}
+func (s *sums) bytes() int { return 100 + 12*cap(s.ordinals) }
+
+// append writes how many sums there are, the ordinals as distances, and the sums.
+func (s *sums) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s.ordinals)))
+	before := uint32(0)
+	for _, ordinal := range s.ordinals {
+		b = binary.AppendUvarint(b, uint64(ordinal-before))
+		before = ordinal
 	}
+	for _, sum := range s.sums {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(sum))
+	}
+	return b
+}
+
+func readSums(r *reader) *sums {
+	s := &sums{}
+	ordinal := uint64(0)
+	n := r.length()
+	for i := range n {
+		distance := r.number()
+		if ordinal += distance; ordinal > math.MaxInt32 || i > 0 && distance == 0 {
+			r.fail("ordinals out of order")
+			return s
+		}
+		s.ordinals = append(s.ordinals, uint32(ordinal))
+	}
+	part := r.take(8 * n)
+	for i := 0; i < len(part); i += 8 {
+		s.sums = append(s.sums, math.Float64frombits(binary.LittleEndian.Uint64(part[i:])))
+	}
+	return s
 }

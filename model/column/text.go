@@ -1,6 +1,7 @@
 package column
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/bits-and-blooms/bitset"
@@ -9,33 +10,6 @@ import (
 // code is a value's number in a dictionary. Codes are kept as narrow as the
 // dictionary allows: most have less than 256 values.
 type code interface{ ~uint8 | ~uint16 | ~uint32 }
-
-// dictionary numbers the values of a column.
-type dictionary struct {
-	values []string
-	codes  map[string]uint32
-}
-
-func newDictionary(values ...string) dictionary {
-	d := dictionary{codes: map[string]uint32{}}
-	for _, value := range values {
-		d.add(value)
-	}
-	return d
-}
-
-// add returns the value's code, a new one where it is new.
-func (d *dictionary) add(value string) uint32 {
-	if code, found := d.codes[value]; found {
-		return code
-	}
-	code := uint32(len(d.values))
-	// The value may be part of a longer text that would be kept with it.
-	value = string([]byte(value))
-	d.values = append(d.values, value)
-	d.codes[value] = code
-	return code
-}
 
 // text is a field of at most one value: for each ordinal the code of its value.
 // Code 0 is the empty string, which stands for none. One of the slices is used.
@@ -52,12 +26,7 @@ func newText() *text { return &text{dictionary: newDictionary(""), narrow: []uin
 // empty one.
 func (t *text) set(ordinal int, value string) {
 	code := t.add(value)
-	switch {
-	case t.narrow != nil && code > math.MaxUint8:
-		t.medium, t.narrow = widen[uint16](t.narrow), nil
-	case t.medium != nil && code > math.MaxUint16:
-		t.wide, t.medium = widen[uint32](t.medium), nil
-	}
+	t.fit(code)
 	switch {
 	case t.narrow != nil:
 		t.narrow = put(t.narrow, ordinal, uint8(code))
@@ -68,22 +37,22 @@ func (t *text) set(ordinal int, value string) {
 	}
 }
 
+// fit makes the codes wide enough.
+func (t *text) fit(code uint32) {
+	if t.narrow != nil && code > math.MaxUint8 {
+		t.medium, t.narrow = widen[uint16](t.narrow), nil
+	}
+	if t.medium != nil && code > math.MaxUint16 {
+		t.wide, t.medium = widen[uint32](t.medium), nil
+	}
+}
+
 func widen[to, from code](codes []from) []to {
 	wider := make([]to, len(codes))
 	for i, code := range codes {
 		wider[i] = to(code)
 	}
 	return wider
-}
-
-// put sets the element at i of a list that grows as needed.
-func put[T any](list []T, i int, value T) []T {
-	for len(list) <= i {
-		var zero T
-		list = append(list, zero)
-	}
-	list[i] = value
-	return list
 }
 
 // match returns the ordinals below n whose value is wanted. want is asked once for
@@ -119,21 +88,13 @@ func scanCodes[C code](codes []C, wanted []uint64, n int) *bitset.BitSet {
 		}
 		words[w] = word
 	}
-	// Ordinals beyond the column have the value none.
 	bits := bitset.FromWithLength(uint(n), words)
-	if wanted[0] == 1 {
+	if wanted[0] == 1 { // ordinals beyond the column have no value
 		for i := len(codes); i < n; i++ {
 			bits.Set(uint(i))
 		}
 	}
 	return bits
-}
-
-// counts adds one to the count of each ordinal's value where the bit is set.
-func (t *text) counts(of *bitset.BitSet, counts []int) {
-	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		counts[t.code(int(i))]++
-	}
 }
 
 func (t *text) code(i int) uint32 {
@@ -148,15 +109,54 @@ func (t *text) code(i int) uint32 {
 	return 0
 }
 
+func (t *text) len() int { return len(t.narrow) + len(t.medium) + len(t.wide) }
+
 func (t *text) bytes() int {
 	return t.dictionary.bytes() + cap(t.narrow) + 2*cap(t.medium) + 4*cap(t.wide)
 }
 
-// bytes counts a value's text, and its entries in the list and in the map.
-func (d *dictionary) bytes() int {
-	bytes := 0
-	for _, value := range d.values {
-		bytes += len(value) + 64
+// append writes the dictionary, the number of codes, and the codes, whose width
+// follows from the dictionary's length.
+func (t *text) append(b []byte) []byte {
+	b = t.dictionary.append(b)
+	b = binary.AppendUvarint(b, uint64(t.len()))
+	b = append(b, t.narrow...)
+	for _, code := range t.medium {
+		b = binary.LittleEndian.AppendUint16(b, code)
 	}
-	return bytes
+	for _, code := range t.wide {
+		b = binary.LittleEndian.AppendUint32(b, code)
+	}
+	return b
+}
+
+func readText(r *reader) *text {
+	t := &text{dictionary: readDictionary(r), narrow: []uint8{}}
+	if len(t.values) == 0 || t.values[0] != "" {
+		r.fail("a dictionary that does not begin with the empty value")
+		return t
+	}
+	t.fit(uint32(len(t.values) - 1))
+	n := r.length()
+	switch {
+	case t.narrow != nil:
+		t.narrow = append(t.narrow, r.take(n)...)
+	case t.medium != nil:
+		part := r.take(2 * n)
+		for i := 0; i < len(part); i += 2 {
+			t.medium = append(t.medium, binary.LittleEndian.Uint16(part[i:]))
+		}
+	default:
+		part := r.take(4 * n)
+		for i := 0; i < len(part); i += 4 {
+			t.wide = append(t.wide, binary.LittleEndian.Uint32(part[i:]))
+		}
+	}
+	for i := range t.len() {
+		if t.code(i) >= uint32(len(t.values)) {
+			r.fail("a code beyond the dictionary")
+			break
+		}
+	}
+	return t
 }

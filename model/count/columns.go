@@ -1,7 +1,9 @@
 package count
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"sort"
 	"sync"
@@ -14,34 +16,51 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Columns is the Engine that keeps buckets in memory as columns. A bucket is read
-// once; afterwards, what was written since is read, by revision, before each
+// Columns is the Engine that counts from columns in memory. Those of a bucket come
+// from the database, where they are stored a dimension a row, and only the
+// dimensions that are asked about are loaded; or they are made from the bucket's
+// sessions. What was written to a bucket since is read, by revision, before each
 // answer. So the answers include every write that was committed before the
 // question, on whatever node.
 //
-// What the columns cannot say, which is the key of a visitor, it leaves to Scan.
+// What columns cannot say, which is the key of a visitor, it leaves to Scan.
 type Columns struct {
 	store   *store.Store
 	scan    *Scan
+	log     *slog.Logger
 	buckets *otter.Cache[int64, *bucket]
 }
 
 // bucket is a bucket in memory.
 type bucket struct {
 	mu       sync.RWMutex
-	revision int64
 	sessions *column.Sessions
+	// revision is that of the bucket which the columns are of; 0 while there are none.
+	revision int64
+	// complete tells that all dimensions are loaded: the columns can be brought
+	// forward. Otherwise they are as stored.
+	complete bool
 }
 
-// DefaultColumnBytes is a bound for columns that suits a small machine.
-const DefaultColumnBytes = 512 << 20
+// ColumnsOptions are the parts of a Columns that may be left out.
+type ColumnsOptions struct {
+	// Bytes bounds the columns in memory, about; 512 MiB by default. The buckets
+	// that are asked about least are let go, and loaded again when they are needed.
+	Bytes uint64
+	// Log takes what was damaged and is made anew; none by default.
+	Log *slog.Logger
+}
 
-// NewColumns returns a Columns over a store that keeps about as many bytes of
-// columns at most. Beyond it the buckets that were asked about least are let go,
-// and read again when they are needed.
-func NewColumns(st *store.Store, bytes uint64) (*Columns, error) {
+// NewColumns returns a Columns over a store.
+func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
+	if o.Bytes == 0 {
+		o.Bytes = 512 << 20
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	buckets, err := otter.New(&otter.Options[int64, *bucket]{
-		MaximumWeight: bytes,
+		MaximumWeight: o.Bytes,
 		Weigher: func(_ int64, b *bucket) uint32 {
 			b.mu.RLock()
 			defer b.mu.RUnlock()
@@ -51,37 +70,107 @@ func NewColumns(st *store.Store, bytes uint64) (*Columns, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Columns{store: st, scan: NewScan(st), buckets: buckets}, nil
+	return &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets}, nil
 }
 
 var _ Engine = (*Columns)(nil)
 
-// at returns the bucket's columns as they are at its revision, or newer.
-func (e *Columns) at(ctx context.Context, stored store.Bucket) (*bucket, error) {
+// read calls do with the bucket's columns as they are at its revision, or newer,
+// with the dimensions. They do not change meanwhile.
+func (e *Columns) read(ctx context.Context, stored store.Bucket, dimensions []column.Dimension, do func(*bucket) error) error {
+	dimensions = append(dimensions, column.Counting)
 	b, _ := e.buckets.ComputeIfAbsent(stored.ID, func() (*bucket, bool) {
-		return &bucket{sessions: column.New()}, false
+		return &bucket{sessions: column.Stored()}, false
 	})
-	b.mu.RLock()
-	current := b.revision >= stored.Revision
-	b.mu.RUnlock()
-	if current {
-		return b, nil
+	for {
+		b.mu.RLock()
+		if b.has(stored.Revision, dimensions) {
+			defer b.mu.RUnlock()
+			return do(b)
+		}
+		b.mu.RUnlock()
+
+		b.mu.Lock()
+		err := e.prepare(ctx, b, stored, dimensions)
+		b.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		e.buckets.Set(stored.ID, b) // it has another weight now
 	}
-	if err := e.forward(ctx, b, stored); err != nil {
-		return nil, err
-	}
-	e.buckets.Set(stored.ID, b) // it has another weight now
-	return b, nil
 }
 
-// forward reads what was written to the bucket since. Where that is cut off, it is
-// read again the next time: the revision moves last.
-func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.revision >= stored.Revision {
-		return nil
+func (b *bucket) has(revision int64, dimensions []column.Dimension) bool {
+	return b.revision >= revision && len(b.sessions.Missing(dimensions)) == 0
+}
+
+// prepare brings a locked bucket to its revision, and loads the dimensions.
+func (e *Columns) prepare(ctx context.Context, b *bucket, stored store.Bucket, dimensions []column.Dimension) error {
+	if b.has(stored.Revision, dimensions) {
+		return nil // another one was faster
 	}
+	if !b.complete && b.revision < stored.Revision && stored.ColumnsFormat == column.Format && stored.ColumnsRevision > 0 {
+		b.sessions, b.revision = column.Stored(), stored.ColumnsRevision
+	}
+	if b.revision > 0 && !b.complete {
+		if b.revision < stored.Revision {
+			dimensions = column.Dimensions()
+		}
+		loaded, err := e.load(ctx, b, stored.ID, dimensions)
+		if err != nil {
+			return err
+		}
+		b.complete = loaded && len(b.sessions.Missing(column.Dimensions())) == 0
+		if loaded && b.revision >= stored.Revision {
+			return nil
+		}
+	}
+	if !b.complete {
+		b.sessions, b.revision = column.New(), 0
+	}
+	return e.forward(ctx, b, stored)
+}
+
+// load loads the dimensions that are missing, as they are stored at the bucket's
+// revision. loaded is false where they are not, or not readably: then the columns
+// are to be made from the sessions.
+func (e *Columns) load(ctx context.Context, b *bucket, id int64, dimensions []column.Dimension) (loaded bool, err error) {
+	var names []string
+	for _, dimension := range b.sessions.Missing(dimensions) {
+		names = append(names, string(dimension))
+	}
+	data, err := e.store.Columns(ctx, id, b.revision, names)
+	if err != nil {
+		return false, err
+	}
+	// Counting comes first: the others are held against it.
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	for _, name := range names {
+		stored, found := data[name]
+		if !found {
+			return false, nil // other columns have taken their place
+		}
+		if err := b.sessions.Load(column.Dimension(name), stored); err != nil {
+			e.log.WarnContext(ctx, "stored columns are damaged, and are made anew", "bucket", id, "revision", b.revision, "error", err)
+			return false, e.store.ForgetColumns(ctx, id, b.revision)
+		}
+	}
+	return true, nil
+}
+
+// rank orders dimensions for loading.
+func rank(name string) int {
+	if name == string(column.Counting) {
+		return 0
+	}
+	return 1
+}
+
+// forward reads what was written to the bucket since its revision. Where that is
+// cut off, it is read again the next time: the revision moves last.
+func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) error {
 	err := e.store.EachChange(ctx, stored.ID, b.revision, func(ordinal int32, session *model.Session) error {
 		if session == nil {
 			b.sessions.Drop(ordinal)
@@ -91,8 +180,44 @@ func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) e
 		return nil
 	})
 	if err == nil {
-		b.revision = stored.Revision
+		b.revision, b.complete = stored.Revision, true
 	}
+	return err
+}
+
+// StoreBehind stores the columns of buckets that were last written to before an
+// instant and whose columns are not stored as they are, and returns how many.
+func (e *Columns) StoreBehind(ctx context.Context, before model.Millis) (stored int, err error) {
+	const some = 50
+	for {
+		buckets, err := e.store.BucketsBehind(ctx, column.Format, before, some)
+		if err != nil || len(buckets) == 0 {
+			return stored, err
+		}
+		for _, bucket := range buckets {
+			if err := e.storeColumns(ctx, bucket); err != nil {
+				return stored, err
+			}
+			stored++
+		}
+	}
+}
+
+func (e *Columns) storeColumns(ctx context.Context, stored store.Bucket) error {
+	data := map[string][]byte{}
+	var revision int64
+	err := e.read(ctx, stored, column.Dimensions(), func(b *bucket) error {
+		columns, err := b.sessions.Encode()
+		for dimension, column := range columns {
+			data[string(dimension)] = column
+		}
+		revision = b.revision
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = e.store.SaveColumns(ctx, stored.ID, revision, column.Format, data)
 	return err
 }
 
@@ -103,14 +228,16 @@ func (e *Columns) Count(ctx context.Context, questions []Question) ([]Answer, er
 }
 
 func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []*part) error {
-	inColumns := parts[:0:0]
-	var others []*part
+	var inColumns, others []*part
+	var dimensions []column.Dimension
 	for _, p := range parts {
-		if filter.Uses(p.Where, filter.Visitor) {
+		needed, ok := p.dimensions(stored.Day)
+		if !ok {
 			others = append(others, p)
-		} else {
-			inColumns = append(inColumns, p)
+			continue
 		}
+		inColumns = append(inColumns, p)
+		dimensions = append(dimensions, needed...)
 	}
 	if len(others) > 0 {
 		if err := e.scan.countBucket(ctx, stored, others); err != nil {
@@ -120,24 +247,36 @@ func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []
 	if len(inColumns) == 0 {
 		return nil
 	}
-	b, err := e.at(ctx, stored)
-	if err != nil {
-		return err
-	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	known := map[string]column.Set{}
-	for _, p := range inColumns {
-		if err := ctx.Err(); err != nil {
-			return err
+	return e.read(ctx, stored, dimensions, func(b *bucket) error {
+		known := map[string]column.Set{}
+		for _, p := range inColumns {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			matched, err := b.sessions.Match(within(p.Where, p.In, stored.Day), known)
+			if err != nil {
+				return err
+			}
+			p.count(b.sessions, matched, stored.Day)
 		}
-		matched, err := b.sessions.Match(within(p.Where, p.In, stored.Day), known)
-		if err != nil {
-			return err
-		}
-		p.count(b.sessions, matched, stored.Day)
+		return nil
+	})
+}
+
+// dimensions returns what the part's question needs on a day. ok is false where it
+// looks at something that is no column.
+func (p *part) dimensions(day model.Day) (dimensions []column.Dimension, ok bool) {
+	dimensions, ok = column.DimensionsOf(within(p.Where, p.In, day))
+	if p.visitors != nil {
+		dimensions = append(dimensions, column.Visitors)
 	}
-	return nil
+	if p.Value != "" {
+		dimensions = append(dimensions, column.Values)
+	}
+	if len(p.steps) > 0 {
+		dimensions = append(dimensions, column.Dimension(filter.Start.Name))
+	}
+	return dimensions, ok
 }
 
 // within returns the predicate for the sessions of the day that started in the
@@ -153,7 +292,7 @@ func within(where filter.Expr, in model.Range, day model.Day) filter.Expr {
 func (p *part) count(sessions *column.Sessions, matched column.Set, day model.Day) {
 	p.sessions = int(matched.Count())
 	if p.visitors != nil {
-		sessions.Visitors(matched, p.visitors)
+		sessions.AddVisitors(matched, p.visitors)
 	}
 	if p.Value != "" {
 		p.value = sessions.Value(matched, p.Value)
@@ -175,26 +314,26 @@ func (p *part) count(sessions *column.Sessions, matched column.Set, day model.Da
 // Sessions takes the newest of the matching sessions from the columns, and reads
 // them alone.
 func (e *Columns) Sessions(ctx context.Context, q SessionQuery) ([]model.Session, error) {
-	if filter.Uses(q.Where, filter.Visitor) {
+	dimensions, ok := column.DimensionsOf(q.Where)
+	if !ok {
 		return e.scan.Sessions(ctx, q)
 	}
+	dimensions = append(dimensions, column.Dimension(filter.Start.Name))
 	return listSessions(ctx, e.store, q, func(stored store.Bucket, in model.Range, limit int) ([]model.Session, error) {
-		b, err := e.at(ctx, stored)
-		if err != nil {
-			return nil, err
-		}
-		b.mu.RLock()
-		matched, err := b.sessions.Match(within(q.Where, in, stored.Day), map[string]column.Set{})
 		var found []Position
-		if err == nil {
+		err := e.read(ctx, stored, slices.Clone(dimensions), func(b *bucket) error {
+			matched, err := b.sessions.Match(within(q.Where, in, stored.Day), map[string]column.Set{})
+			if err != nil {
+				return err
+			}
 			b.sessions.EachStart(matched, func(ordinal int32, start model.Millis) {
 				position := Position{Start: start, ID: model.SessionID{Bucket: stored.ID, Ordinal: ordinal}}
 				if q.After == nil || newestFirst(position, *q.After) > 0 {
 					found = append(found, position)
 				}
 			})
-		}
-		b.mu.RUnlock()
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -213,13 +352,9 @@ func (e *Columns) Values(ctx context.Context, q ValueQuery) ([]Value, error) {
 		return e.scan.Values(ctx, q)
 	}
 	return listValues(ctx, e.store, q, func(ctx context.Context, stored store.Bucket, add func(text string, sessions int)) error {
-		b, err := e.at(ctx, stored)
-		if err != nil {
-			return err
-		}
-		b.mu.RLock()
-		defer b.mu.RUnlock()
-		b.sessions.EachValue(q.Field, add)
-		return nil
+		return e.read(ctx, stored, []column.Dimension{column.Dimension(q.Field.Name)}, func(b *bucket) error {
+			b.sessions.EachValue(q.Field, add)
+			return nil
+		})
 	})
 }

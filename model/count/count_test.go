@@ -80,13 +80,42 @@ func (w *world) fold(byVisitor map[string][]model.Hit) {
 	}
 }
 
+// restarting stores columns now and then, and every now and then is a new process
+// that has to load them.
+type restarting struct {
+	*count.Columns
+	store *store.Store
+	asked int
+}
+
+func (e *restarting) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
+	var err error
+	if e.asked++; e.asked%3 == 0 {
+		if _, err = e.StoreBehind(ctx, model.Open); err != nil {
+			return nil, err
+		}
+	}
+	if e.asked%2 == 0 {
+		if e.Columns, err = count.NewColumns(e.store, count.ColumnsOptions{}); err != nil {
+			return nil, err
+		}
+	}
+	return e.Columns.Count(ctx, questions)
+}
+
 // onEach runs a test on each engine over each database.
 func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *rand.Rand, w *world, engine count.Engine)) {
 	engines := map[string]func(*store.Store) (count.Engine, error){
 		"scan":    func(st *store.Store) (count.Engine, error) { return count.NewScan(st), nil },
-		"columns": func(st *store.Store) (count.Engine, error) { return count.NewColumns(st, count.DefaultColumnBytes) },
+		"columns": func(st *store.Store) (count.Engine, error) { return count.NewColumns(st, count.ColumnsOptions{}) },
+		"stored columns": func(st *store.Store) (count.Engine, error) {
+			engine, err := count.NewColumns(st, count.ColumnsOptions{})
+			return &restarting{Columns: engine, store: st}, err
+		},
 		// Hardly a bucket stays in memory.
-		"small columns": func(st *store.Store) (count.Engine, error) { return count.NewColumns(st, 100_000) },
+		"small columns": func(st *store.Store) (count.Engine, error) {
+			return count.NewColumns(st, count.ColumnsOptions{Bytes: 100_000})
+		},
 	}
 	storetest.Databases(t, func(t *testing.T, url string) {
 		r := rand.New(rand.NewPCG(seed, seed))

@@ -200,23 +200,39 @@ func (f Field) has(s *model.Session, value string) bool {
 }
 
 // Uses tells whether a leaf of the predicate looks at the field.
-func Uses(e Expr, field Field) bool {
-	in := func(part Expr) bool { return Uses(part, field) }
-	switch e := e.(type) {
-	case And:
-		return slices.ContainsFunc(e, in)
-	case Or:
-		return slices.ContainsFunc(e, in)
-	case Not:
-		return in(e.Expr)
-	case In:
-		return e.Field == field
-	case Glob:
-		return e.Field == field
-	case Within:
-		return e.Field == field
-	case Range:
-		return e.Field == field
+func Uses(e Expr, field Field) bool { return slices.Contains(Fields(e), field) }
+
+// Fields returns the fields that leaves of the predicate look at, each once.
+func Fields(e Expr) []Field {
+	var fields []Field
+	add := func(field Field) {
+		if !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
 	}
-	return false
+	var walk func(e Expr)
+	walk = func(e Expr) {
+		switch e := e.(type) {
+		case And:
+			for _, part := range e {
+				walk(part)
+			}
+		case Or:
+			for _, part := range e {
+				walk(part)
+			}
+		case Not:
+			walk(e.Expr)
+		case In:
+			add(e.Field)
+		case Glob:
+			add(e.Field)
+		case Within:
+			add(e.Field)
+		case Range:
+			add(e.Field)
+		}
+	}
+	walk(e)
+	return fields
 }

@@ -19,6 +19,11 @@ type Bucket struct {
 	Sessions int32
 	// Revision is that of the newest write. Revisions commit in their order.
 	Revision int64
+	// WrittenAt is when that was.
+	WrittenAt model.Millis
+	// ColumnsRevision and ColumnsFormat are those of the stored columns; 0 without.
+	ColumnsRevision int64
+	ColumnsFormat   int
 }
 
 // Buckets returns the site's buckets that may hold sessions of the range, the

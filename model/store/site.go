@@ -100,7 +100,7 @@ func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 			return err
 		}
 		buckets := tx.NewSelect().Table("buckets").Column("id").Where("site_id = ?", id)
-		for _, table := range []string{"hits", "sessions"} {
+		for _, table := range []string{"columns", "hits", "sessions"} {
 			if _, err := tx.NewDelete().Table(table).Where("bucket_id IN (?)", buckets).Exec(ctx); err != nil {
 				return err
 			}

@@ -28,7 +28,7 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 		return Written{}, nil
 	}
 	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
-		w := writer{tx: tx, site: site, today: model.MillisOf(s.now()).Day()}
+		w := writer{tx: tx, site: site, now: model.MillisOf(s.now())}
 		if err := w.lockSite(ctx, s.dialect.keyLock); err != nil {
 			return err
 		}
@@ -56,9 +56,9 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 
 // writer is one transaction of Write.
 type writer struct {
-	tx    loadingTx
-	site  int64
-	today model.Day
+	tx   loadingTx
+	site int64
+	now  model.Millis
 
 	fresh    []model.Message // those that were not known, in their order
 	visitors []*writtenVisitor
@@ -121,7 +121,7 @@ func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
 	rows := make([]messageRow, 0, len(batch))
 	for _, message := range batch {
 		high, low := halves(message.Hit.ID)
-		rows = append(rows, messageRow{SiteID: w.site, IDHigh: high, IDLow: low, Day: w.today})
+		rows = append(rows, messageRow{SiteID: w.site, IDHigh: high, IDLow: low, Day: w.now.Day()})
 	}
 	byID := func(a, b messageRow) int {
 		return joined(a.IDHigh, a.IDLow).Compare(joined(b.IDHigh, b.IDLow))
@@ -413,7 +413,7 @@ func (w *writer) claimBuckets(ctx context.Context) error {
 	w.buckets = map[model.Day]*Bucket{}
 	touch := func(day model.Day) *Bucket {
 		if w.buckets[day] == nil {
-			w.buckets[day] = &Bucket{SiteID: w.site, Day: day, Revision: 1}
+			w.buckets[day] = &Bucket{SiteID: w.site, Day: day, Revision: 1, WrittenAt: w.now}
 		}
 		return w.buckets[day]
 	}
@@ -434,7 +434,7 @@ func (w *writer) claimBuckets(ctx context.Context) error {
 	for chunk := range slices.Chunk(rows, insertChunk) {
 		var claimed []Bucket
 		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, day) DO UPDATE").
-			Set("sessions = buckets.sessions + EXCLUDED.sessions").Set("revision = buckets.revision + 1").
+			Set("sessions = buckets.sessions + EXCLUDED.sessions").Set("revision = buckets.revision + 1").Set("written_at = EXCLUDED.written_at").
 			Returning("*").Scan(ctx, &claimed); err != nil {
 			return err
 		}

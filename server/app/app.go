@@ -83,7 +83,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}
 
-	engine, err := count.NewColumns(a.store, count.DefaultColumnBytes)
+	engine, err := count.NewColumns(a.store, count.ColumnsOptions{Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

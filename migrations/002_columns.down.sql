@@ -1,0 +1,7 @@
+DROP TABLE columns;
+--split
+ALTER TABLE buckets DROP COLUMN columns_format;
+--split
+ALTER TABLE buckets DROP COLUMN columns_revision;
+--split
+ALTER TABLE buckets DROP COLUMN written_at;

@@ -1,0 +1,139 @@
+package column
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Format is the version of what Encode writes. Columns of another one are made
+// anew from the sessions.
+const Format = 1
+
+// codec compresses columns. Its frames carry checksums, so that a damaged column
+// is an error and not another one.
+type codec struct {
+	encoder *zstd.Encoder
+	decoder *zstd.Decoder
+}
+
+// maxColumn bounds what a stored column unpacks to, in bytes.
+const maxColumn = 1 << 30
+
+var shared = sync.OnceValues(func() (*codec, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxColumn), zstd.WithDecoderConcurrency(0))
+	return &codec{encoder, decoder}, err
+})
+
+// Encode returns the columns of all dimensions as they are stored, each by itself.
+func (s *Sessions) Encode() (map[Dimension][]byte, error) {
+	codec, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	stored := make(map[Dimension][]byte, len(s.columns))
+	var plain []byte
+	for dimension, c := range s.columns {
+		plain = c.append(plain[:0])
+		stored[dimension] = codec.encoder.EncodeAll(plain, nil)
+	}
+	return stored, nil
+}
+
+// Stored returns columns of no dimension yet. Counting is the first to be loaded:
+// it tells how many ordinals there are.
+func Stored() *Sessions { return &Sessions{columns: map[Dimension]column{}} }
+
+// Missing returns those of the dimensions that are not loaded, each once.
+func (s *Sessions) Missing(dimensions []Dimension) []Dimension {
+	var missing []Dimension
+	for _, dimension := range dimensions {
+		if s.columns[dimension] == nil {
+			missing = append(missing, dimension)
+		}
+	}
+	return missing
+}
+
+// Load takes in a dimension as Encode wrote it. An error says that the data is
+// damaged, or is not of this bucket: it changes nothing.
+func (s *Sessions) Load(dimension Dimension, stored []byte) error {
+	codec, err := shared()
+	if err != nil {
+		return err
+	}
+	plain, err := codec.decoder.DecodeAll(stored, nil)
+	if err != nil {
+		return fmt.Errorf("stored column %s: %w", dimension, err)
+	}
+	r := &reader{data: plain}
+	if dimension == Counting {
+		c := readBits(r)
+		if r.err == nil {
+			s.columns[Counting], s.n = c, int(c.Len())
+		}
+		return r.err
+	}
+	c, covers := read(dimension, r)
+	switch {
+	case c == nil:
+		return fmt.Errorf("stored column %s: there is no such dimension", dimension)
+	case r.err != nil:
+		return fmt.Errorf("%s: %w", dimension, r.err)
+	case len(r.data) > 0:
+		return fmt.Errorf("stored column %s: %d bytes are left", dimension, len(r.data))
+	case !covers(s.n):
+		return fmt.Errorf("stored column %s: it is of a bucket with another number of sessions", dimension)
+	}
+	s.columns[dimension] = c
+	return nil
+}
+
+// read reads a column. covers tells whether it can be one of a bucket with n
+// ordinals.
+func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
+	switch dimension {
+	case Visitors:
+		c := readWhole(r)
+		return c, func(n int) bool { return len(c.numbers) == n }
+	case Properties:
+		c := readFamily(r, readText)
+		return c, func(n int) bool {
+			for _, member := range c.members {
+				if member.len() > n {
+					return false
+				}
+			}
+			return true
+		}
+	case Values:
+		c := readFamily(r, readSums)
+		return c, func(n int) bool {
+			for _, member := range c.members {
+				if top := len(member.ordinals); top > 0 && int(member.ordinals[top-1]) >= n {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	switch (filter.Field{Name: string(dimension)}).Kind() {
+	case filter.One:
+		c := readText(r)
+		return c, func(n int) bool { return c.len() <= n }
+	case filter.Many:
+		c := readMany(r)
+		return c, func(n int) bool { return c.n <= n }
+	case filter.Number:
+		c := readWhole(r)
+		return c, func(n int) bool { return len(c.numbers) == n }
+	}
+	return nil, nil
+}

@@ -1,0 +1,210 @@
+package column
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+)
+
+// random returns columns of random sessions, some of them put twice and some
+// dropped, and those of them that count, by ordinal.
+func random(r *rand.Rand, n int) (*Sessions, map[int]model.Session) {
+	columns, sessions := New(), map[int]model.Session{}
+	dropped := map[int]bool{} // for good
+	for range n {
+		ordinal := r.IntN(n)
+		if r.IntN(6) == 0 {
+			columns.Drop(int32(ordinal))
+			delete(sessions, ordinal)
+			dropped[ordinal] = true
+		}
+		if _, again := sessions[ordinal]; again || dropped[ordinal] {
+			continue
+		}
+		session := filtertest.RandomSession(r)
+		session.ID.Ordinal, session.Visitor = int32(ordinal), int64(1+r.IntN(20))
+		if r.IntN(3) == 0 {
+			// It grows: what is put first is a part of it.
+			part := session
+			part.Pages, part.Tags, part.Events = nil, part.Tags[:len(part.Tags)/2], nil
+			columns.Put(&part)
+		}
+		columns.Put(&session)
+		sessions[ordinal] = session
+	}
+	return columns, sessions
+}
+
+func check(t *testing.T, columns *Sessions, sessions map[int]model.Session, where filter.Expr) {
+	t.Helper()
+	matched, err := columns.Match(where, map[string]Set{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ordinal := range columns.n {
+		session, counts := sessions[ordinal]
+		if want := counts && where.Match(&session); matched.Test(uint(ordinal)) != want {
+			t.Fatalf("%v: ordinal %d of %d is %v, want %v: %+v", where, ordinal, columns.n, !want, want, session)
+		}
+	}
+	if int(matched.Count()) > len(sessions) {
+		t.Fatalf("%v matches ordinals beyond the bucket", where)
+	}
+}
+
+// predicate returns a random predicate over what is a column.
+func predicate(r *rand.Rand) filter.Expr {
+	for {
+		where := filtertest.RandomExpr(r)
+		if _, ok := DimensionsOf(where); ok {
+			return where
+		}
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		columns, sessions := random(r, 1+r.IntN(300))
+		for range 30 {
+			check(t, columns, sessions, predicate(r))
+		}
+	}
+}
+
+// Loaded again, columns are the same, and go on changing.
+func TestEncodeLoad(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		columns, sessions := random(r, 1+r.IntN(200))
+		stored, err := columns.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := Stored()
+		for _, dimension := range Dimensions() { // Counting is the first of them
+			if err := again.Load(dimension, stored[dimension]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if missing := again.Missing(Dimensions()); len(missing) > 0 || len(stored) != len(Dimensions()) {
+			t.Fatalf("missing %v", missing)
+		}
+		for range 10 {
+			check(t, again, sessions, predicate(r))
+		}
+		for ordinal, session := range sessions {
+			session.Pages = append(slices.Clone(session.Pages), "/late")
+			session.ID.Ordinal = int32(ordinal)
+			again.Put(&session)
+			sessions[ordinal] = session
+			if r.IntN(4) == 0 {
+				break
+			}
+		}
+		check(t, again, sessions, filter.In{Field: filter.Pages, Values: []string{"/late"}})
+		for range 10 {
+			check(t, again, sessions, predicate(r))
+		}
+	}
+}
+
+// A question loads only the dimensions it needs.
+func TestDimensionsOf(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		columns, sessions := random(r, 50)
+		stored, err := columns.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		where := predicate(r)
+		dimensions, _ := DimensionsOf(where)
+		again := Stored()
+		for _, dimension := range append([]Dimension{Counting}, dimensions...) {
+			if err := again.Load(dimension, stored[dimension]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(t, again, sessions, where)
+	}
+}
+
+// A stored column in which a bit is turned, or which is cut off, is an error.
+func TestDamagedColumn(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 14))
+	columns, _ := random(r, 200)
+	stored, err := columns.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dimension := range Dimensions() {
+		for range 200 {
+			damaged := bytes.Clone(stored[dimension])
+			if r.IntN(3) == 0 {
+				damaged = damaged[:r.IntN(len(damaged))]
+			} else {
+				damaged[r.IntN(len(damaged))] ^= 1 << r.IntN(8)
+			}
+			again := Stored()
+			if err := again.Load(Counting, stored[Counting]); err != nil {
+				t.Fatal(err)
+			}
+			// Some bits of a frame's header say nothing: then it is the same column.
+			if err := again.Load(dimension, damaged); err == nil {
+				if got := again.columns[dimension].append(nil); !bytes.Equal(got, columns.columns[dimension].append(nil)) {
+					t.Fatalf("%s: a damaged column was taken for another one", dimension)
+				}
+			}
+		}
+	}
+}
+
+// FuzzRead feeds bytes that passed the checksum, as those of a faulty writer
+// would: whatever they are, reading and evaluating them does not panic.
+func FuzzRead(f *testing.F) {
+	columns, _ := random(rand.New(rand.NewPCG(1, 15)), 100)
+	for i, dimension := range Dimensions() {
+		f.Add(uint8(i), columns.columns[dimension].append(nil))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, plain []byte) {
+		dimension := Dimensions()[int(which)%len(Dimensions())]
+		loaded := Stored()
+		loaded.n = 100
+		loaded.columns[Counting] = columns.columns[Counting]
+		r := &reader{data: plain}
+		if dimension == Counting {
+			if c := readBits(r); r.err == nil && c.Len() < 1<<20 {
+				loaded.columns[Counting], loaded.n = c, int(c.Len())
+				loaded.counting().Count()
+			}
+			return
+		}
+		c, covers := read(dimension, r)
+		if r.err != nil || !covers(loaded.n) {
+			return
+		}
+		loaded.columns[dimension] = c
+		field := filter.Field{Name: string(dimension)}
+		switch dimension {
+		case Visitors:
+			return
+		case Properties, Values:
+			field.Key = "plan"
+		}
+		leaves := []filter.Expr{
+			filter.In{Field: field, Values: []string{"", "a"}}, filter.Glob{Field: field, Pattern: "*a*"}, filter.Range{Field: field, Min: 0, Max: 9},
+		}
+		for _, leaf := range leaves {
+			if set, err := loaded.Match(leaf, map[string]Set{}); err == nil && set.Count() > 100 {
+				t.Errorf("%v matches %d of 100", leaf, set.Count())
+			}
+		}
+		loaded.EachValue(field, func(string, int) {})
+	})
+}
