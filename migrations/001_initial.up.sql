@@ -115,7 +115,7 @@ CREATE TABLE sessions (
     PRIMARY KEY (bucket_id, ordinal)
 );
 --split
-CREATE INDEX sessions_by_visitor ON sessions (visitor_id, started_at);
+CREATE INDEX sessions_by_visitor ON sessions (visitor_id, ended_at);
 --split
 CREATE INDEX sessions_by_revision ON sessions (bucket_id, revision);
 --split

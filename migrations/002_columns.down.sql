@@ -1,5 +1,7 @@
 DROP TABLE columns;
 --split
+DROP TABLE instance;
+--split
 ALTER TABLE buckets DROP COLUMN columns_format;
 --split
 ALTER TABLE buckets DROP COLUMN columns_revision;

@@ -1,6 +1,12 @@
 -- The columns of a bucket's sessions, a dimension a row, as they were at columns_revision. written_at
 -- is when the bucket was last written to: when it has been quiet for a while, its columns are stored.
+-- instance has one row, whose id tells this database from all others where something is shared.
 
+CREATE TABLE instance (
+    one INTEGER NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL
+);
+--split
 ALTER TABLE buckets ADD COLUMN written_at BIGINT NOT NULL DEFAULT 0;
 --split
 ALTER TABLE buckets ADD COLUMN columns_revision BIGINT NOT NULL DEFAULT 0;

@@ -3,8 +3,10 @@ package plugins
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -49,6 +51,9 @@ func Serve(name, version string, types ...Type) {
 	// A host that is gone already has closed the pipe that the handshake is
 	// written to, which ends the process too.
 	go endWithHost(os.Getppid(), time.Second/4)
+	// What asks the host to end may ask its whole process group. The host still
+	// needs the plugin for the requests that it has begun.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake(),
 		Plugins:         plugin.PluginSet{Service: &served{server: newServer(name, version, types)}},

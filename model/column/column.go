@@ -224,7 +224,8 @@ func (s *Sessions) evaluate(e filter.Expr, known map[string]Set) (Set, error) {
 	case filter.In:
 		return s.in(e)
 	case filter.Glob:
-		return s.texted(e.Field, func(value string) bool { return value != "" && filter.MatchGlob(e.Pattern, value) })
+		matches := filter.Matcher(e.Pattern)
+		return s.texted(e.Field, func(value string) bool { return value != "" && matches(value) })
 	case filter.Within:
 		return s.texted(e.Field, e.Contains)
 	case filter.Range:

@@ -17,14 +17,20 @@ func (w *whole) set(ordinal int, number int64) { w.numbers = put(w.numbers, ordi
 // match returns the ordinals below n whose number lies between the ends.
 func (w *whole) match(n int, low, high float64) *bitset.BitSet {
 	from, to := wholeEnds(low, high)
+	if from > to {
+		return bitset.New(uint(n))
+	}
+	span := uint64(to) - uint64(from)
 	words := make([]uint64, (n+63)/64)
 	for i := range words {
 		part := w.numbers[min(i*64, len(w.numbers)):min(i*64+64, len(w.numbers))]
 		var word uint64
 		for bit, number := range part {
-			if from <= number && number <= to {
-				word |= 1 << bit
+			var in uint64 // without a branch, which could not be foreseen
+			if uint64(number)-uint64(from) <= span {
+				in = 1
 			}
+			word |= in << bit
 		}
 		words[i] = word
 	}

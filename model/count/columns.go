@@ -29,6 +29,8 @@ type Columns struct {
 	scan    *Scan
 	log     *slog.Logger
 	buckets *otter.Cache[int64, *bucket]
+
+	gathering gathering
 }
 
 // bucket is a bucket in memory.
@@ -47,6 +49,8 @@ type ColumnsOptions struct {
 	// Bytes bounds the columns in memory, about; 512 MiB by default. The buckets
 	// that are asked about least are let go, and loaded again when they are needed.
 	Bytes uint64
+	// Caches keep counts, the nearest first; none by default.
+	Caches []Cache
 	// Log takes what was damaged and is made anew; none by default.
 	Log *slog.Logger
 }
@@ -70,7 +74,9 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets}, nil
+	e := &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets}
+	e.gathering = gathering{store: st, count: e.countBucket, caches: o.Caches}
+	return e, nil
 }
 
 var _ Engine = (*Columns)(nil)
@@ -224,7 +230,7 @@ func (e *Columns) storeColumns(ctx context.Context, stored store.Bucket) error {
 // Count answers questions together: in each bucket every part of their predicates
 // is evaluated once.
 func (e *Columns) Count(ctx context.Context, questions []Question) ([]Answer, error) {
-	return gather(ctx, e.store, questions, e.countBucket)
+	return e.gathering.answer(ctx, questions)
 }
 
 func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []*part) error {

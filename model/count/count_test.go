@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/filter"
@@ -111,6 +113,23 @@ func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *ra
 		"stored columns": func(st *store.Store) (count.Engine, error) {
 			engine, err := count.NewColumns(st, count.ColumnsOptions{})
 			return &restarting{Columns: engine, store: st}, err
+		},
+		"caches": func(st *store.Store) (count.Engine, error) {
+			memory, err := count.NewMemory(10_000) // some entries
+			if err != nil {
+				return nil, err
+			}
+			options, err := redis.ParseURL(storetest.Redis(t))
+			if err != nil {
+				return nil, err
+			}
+			client := redis.NewClient(options)
+			t.Cleanup(func() { client.Close() })
+			instance, err := st.Instance(t.Context())
+			if err != nil {
+				return nil, err
+			}
+			return count.NewColumns(st, count.ColumnsOptions{Caches: []count.Cache{memory, count.NewRedis(client, instance)}})
 		},
 		// Hardly a bucket stays in memory.
 		"small columns": func(st *store.Store) (count.Engine, error) {

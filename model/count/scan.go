@@ -15,16 +15,23 @@ import (
 // evaluates it. Buckets are streamed, some at a time, so that its memory does
 // not grow with the range: what it keeps are counters, and a compressed bitmap
 // of visitors where they are asked for.
-type Scan struct{ store *store.Store }
+type Scan struct {
+	store     *store.Store
+	gathering gathering
+}
 
 // NewScan returns a Scan over a store.
-func NewScan(st *store.Store) *Scan { return &Scan{store: st} }
+func NewScan(st *store.Store) *Scan {
+	e := &Scan{store: st}
+	e.gathering = gathering{store: st, count: e.countBucket}
+	return e
+}
 
 var _ Engine = (*Scan)(nil)
 
 // Count answers questions together: each bucket is read once for all of them.
 func (e *Scan) Count(ctx context.Context, questions []Question) ([]Answer, error) {
-	return gather(ctx, e.store, questions, e.countBucket)
+	return e.gathering.answer(ctx, questions)
 }
 
 func (e *Scan) countBucket(ctx context.Context, bucket store.Bucket, parts []*part) error {

@@ -58,24 +58,30 @@ func (e Range) Match(s *model.Session) bool {
 // MatchGlob tells whether the whole text matches the pattern, in which * is any
 // run of characters, the empty one too, and all else is literal. It takes time
 // in proportion to the product of the lengths at worst.
-func MatchGlob(pattern, text string) bool {
+func MatchGlob(pattern, text string) bool { return Matcher(pattern)(text) }
+
+// Matcher returns a function that tells what MatchGlob does of the pattern, and
+// reads the pattern only once.
+func Matcher(pattern string) func(text string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
-		return pattern == text
+		return func(text string) bool { return text == pattern }
 	}
-	first, last := parts[0], parts[len(parts)-1]
-	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
-		return false
-	}
-	text = text[len(first) : len(text)-len(last)]
-	for _, part := range parts[1 : len(parts)-1] {
-		at := strings.Index(text, part)
-		if at < 0 {
+	first, middle, last := parts[0], parts[1:len(parts)-1], parts[len(parts)-1]
+	return func(text string) bool {
+		if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
 			return false
 		}
-		text = text[at+len(part):]
+		text = text[len(first) : len(text)-len(last)]
+		for _, part := range middle {
+			at := strings.Index(text, part)
+			if at < 0 {
+				return false
+			}
+			text = text[at+len(part):]
+		}
+		return true
 	}
-	return true
 }
 
 // GlobContains tells that every text which matches the pattern inner matches

@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -73,6 +75,9 @@ func connect(database string) (*bun.DB, dialect, error) {
 	return nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is not understood; write sqlite:FILE or postgres://…", Redacted(database))
 }
 
+// busyTimeout is how long a lock on a SQLite file is waited for.
+const busyTimeout = 10 * time.Second
+
 func openSQLite(path string) (*bun.DB, error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return nil, model.Errorf(model.BadInput, "sqlite: names no file; write sqlite:data/goalgraph.db")
@@ -83,7 +88,7 @@ func openSQLite(path string) (*bun.DB, error) {
 	}
 	query := url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-32000)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-32000)"},
 	}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
 	sqldb, err := sql.Open("sqlite", file.String())

@@ -100,6 +100,12 @@ func unavailable(cause error, format string, args ...any) error {
 	return e
 }
 
+// isBusy tells whether another process keeps a SQLite file locked.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // isRetryable tells whether the database itself asks to run a transaction again.
 func isRetryable(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)

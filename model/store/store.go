@@ -13,6 +13,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,15 +51,44 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.PingContext(ctx); err != nil {
+	if err := reach(ctx, db); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open %s: %w", Redacted(url), sortError(err))
 	}
 	return &Store{db: db, dialect: dialect, now: options.Now, log: options.Log}, nil
 }
 
+// reach connects to the database. Processes that make a SQLite file at once are
+// refused while one of them switches its journal, without the wait that all other
+// locks have.
+func reach(ctx context.Context, db *bun.DB) error {
+	patience, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil || !isBusy(err) {
+			return err
+		}
+		select {
+		case <-patience.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
+
+// Instance returns the id of the database, which tells it from all others. It is
+// made when it is first asked for.
+func (s *Store) Instance(ctx context.Context) (id string, err error) {
+	defer wrap(&err, "instance")
+	if _, err := s.db.ExecContext(ctx, "INSERT INTO instance (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING", rand.Text()); err != nil {
+		return "", err
+	}
+	return id, s.db.NewSelect().Table("instance").Column("id").Scan(ctx, &id)
+}
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return sortError(s.db.PingContext(ctx)) }

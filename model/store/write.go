@@ -28,7 +28,7 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 		return Written{}, nil
 	}
 	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
-		w := writer{tx: tx, site: site, now: model.MillisOf(s.now())}
+		w := writer{tx: tx, rowLock: s.dialect.rowLock, site: site, now: model.MillisOf(s.now())}
 		if err := w.lockSite(ctx, s.dialect.keyLock); err != nil {
 			return err
 		}
@@ -56,9 +56,10 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 
 // writer is one transaction of Write.
 type writer struct {
-	tx   loadingTx
-	site int64
-	now  model.Millis
+	rowLock string // ends a SELECT whose rows are going to change
+	tx      loadingTx
+	site    int64
+	now     model.Millis
 
 	fresh    []model.Message // those that were not known, in their order
 	visitors []*writtenVisitor
@@ -226,23 +227,42 @@ type visitorRow struct {
 // lockVisitors numbers the visitors and keeps other writers away from them.
 func (w *writer) lockVisitors(ctx context.Context) error {
 	byKey := make(map[string]*writtenVisitor, len(w.visitors))
-	rows := make([]visitorRow, len(w.visitors))
-	for i, v := range w.visitors {
+	for _, v := range w.visitors {
 		byKey[v.key] = v
-		rows[i] = visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: v.firstAt}
 	}
-	for chunk := range slices.Chunk(rows, insertChunk) {
-		var found []visitorRow
-		// The update changes nothing: it takes the lock, and makes RETURNING give the row.
-		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, visitor) DO UPDATE").Set("visitor = EXCLUDED.visitor").
-			Returning("id, visitor, first_at").Scan(ctx, &found); err != nil {
-			return err
-		}
-		for _, row := range found {
+	found := func(rows []visitorRow) {
+		for _, row := range rows {
 			v := byKey[row.Visitor]
 			v.id, v.oldFirstAt = row.ID, row.FirstAt
 			v.firstAt = min(v.firstAt, row.FirstAt)
 		}
+	}
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(byKey)), insertChunk) {
+		var known []visitorRow
+		query := w.tx.NewSelect().Model(&known).Where("site_id = ? AND visitor IN (?)", w.site, bun.List(chunk)).Order("visitor")
+		if w.rowLock != "" {
+			query = query.For(w.rowLock)
+		}
+		if err := query.Scan(ctx); err != nil {
+			return err
+		}
+		found(known)
+	}
+	var rows []visitorRow
+	for _, v := range w.visitors {
+		if v.id == 0 {
+			rows = append(rows, visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: v.firstAt})
+		}
+	}
+	for chunk := range slices.Chunk(rows, insertChunk) {
+		var inserted []visitorRow
+		// Where another writer was faster, the update changes nothing: it takes the
+		// lock, and makes RETURNING give the row.
+		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, visitor) DO UPDATE").Set("visitor = EXCLUDED.visitor").
+			Returning("id, visitor, first_at").Scan(ctx, &inserted); err != nil {
+			return err
+		}
+		found(inserted)
 	}
 	return nil
 }

@@ -12,10 +12,12 @@ package servers
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -70,6 +72,23 @@ func (s *Server) Stop() error {
 
 // PostgreSQL starts a PostgreSQL server of the newest version installed.
 func PostgreSQL() (*Server, error) {
+	return startPostgreSQL("", "QUIT", []string{
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "autovacuum_naptime=10min",
+	})
+}
+
+// KeptPostgreSQL starts a PostgreSQL server of the newest version installed whose data stand in the folder data and stay there: the
+// next one finds them. The folder is made where it is missing. settings are name=value; by default all are PostgreSQL's own.
+func KeptPostgreSQL(data string, settings ...string) (*Server, error) {
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return nil, err
+	}
+	return startPostgreSQL(data, "INT", settings)
+}
+
+// startPostgreSQL takes a folder of the data, or none for one that goes with the server.
+func startPostgreSQL(kept, signal string, settings []string) (*Server, error) {
 	initdb, err := find("initdb")
 	if err != nil {
 		return nil, err
@@ -79,22 +98,13 @@ func PostgreSQL() (*Server, error) {
 	}
 	postgres := filepath.Join(filepath.Dir(initdb), "postgres")
 	return start("postgresql", func(f folder, port string) (launch, error) {
-		password := rand.Text()
-		if err := f.write("password", password); err != nil {
+		data := cmp.Or(kept, filepath.Join(f.dir, "data"))
+		password, err := f.data(initdb, data)
+		if err != nil {
 			return launch{}, err
 		}
-		data := filepath.Join(f.dir, "data")
-		cmd := f.command(initdb, "-D", data, "-U", "goalgraph", "-E", "UTF8", "--locale=C", "--no-sync",
-			"--auth=scram-sha-256", "--pwfile="+filepath.Join(f.dir, "password"))
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return launch{}, fmt.Errorf("initdb: %w\n%s", err, out)
-		}
-		settings := []string{
-			"listen_addresses=127.0.0.1", "port=" + port, "unix_socket_directories=",
-			"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "autovacuum_naptime=10min", "timezone=UTC",
-		}
-		l := launch{signal: "QUIT", argv: []string{postgres, "-D", data}}
-		for _, s := range settings {
+		l := launch{signal: signal, argv: []string{postgres, "-D", data}}
+		for _, s := range slices.Concat([]string{"listen_addresses=127.0.0.1", "port=" + port, "unix_socket_directories=", "timezone=UTC"}, settings) {
 			l.argv = append(l.argv, "-c", s)
 		}
 		l.url = (&url.URL{Scheme: "postgres", User: url.UserPassword("goalgraph", password), Host: "127.0.0.1:" + port,
@@ -108,6 +118,30 @@ func PostgreSQL() (*Server, error) {
 		}
 		return l, nil
 	})
+}
+
+// data makes a folder of PostgreSQL's data where there is none yet, and returns its superuser's password, which is kept in it.
+func (f folder) data(initdb, data string) (password string, err error) {
+	file := filepath.Join(data, "password")
+	if kept, err := os.ReadFile(file); err == nil {
+		return string(kept), nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	// The folder is its owner's alone, and those above are open to it.
+	if err := errors.Join(os.MkdirAll(filepath.Dir(data), 0o755), os.MkdirAll(data, 0o700), f.own(data)); err != nil {
+		return "", err
+	}
+	password = rand.Text()
+	if err := f.write("password", password); err != nil {
+		return "", err
+	}
+	cmd := f.command(initdb, "-D", data, "-U", "goalgraph", "-E", "UTF8", "--locale=C", "--no-sync",
+		"--auth=scram-sha-256", "--pwfile="+filepath.Join(f.dir, "password"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return password, errors.Join(os.WriteFile(file, []byte(password), 0o600), f.own(file))
 }
 
 // Redis starts a Redis server with 1,024 databases.

@@ -1,0 +1,97 @@
+package count
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis is a Cache that processes share. A Redis that is slow or down is asked
+// again only after a while: it gets redisTimeout, once, and then counting goes on
+// without it.
+type Redis struct {
+	client *redis.Client
+	prefix string
+	// resumeAt is when it is asked again, in nanoseconds since 1970; now is the clock.
+	resumeAt atomic.Int64
+	now      func() time.Time
+	failures atomic.Int64
+}
+
+const (
+	// redisTimeout is how long one round trip may take.
+	redisTimeout = 100 * time.Millisecond
+	// redisPause is how long a Redis that failed is left alone.
+	redisPause = time.Second
+	// redisKept is how long an entry is kept.
+	redisKept = 24 * time.Hour
+)
+
+// NewRedis returns a Redis over a client. instance names the database whose counts
+// it keeps, so that several may share one Redis.
+func NewRedis(client *redis.Client, instance string) *Redis {
+	return &Redis{client: client, prefix: "goalgraph:count:" + instance + ":", now: time.Now}
+}
+
+// Failures returns how often it did not answer, or not in time.
+func (r *Redis) Failures() int64 { return r.failures.Load() }
+
+// name returns the key as Redis has it.
+func (r *Redis) name(key Key) string {
+	raw := binary.BigEndian.AppendUint64(nil, uint64(key.Bucket))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision))
+	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Asked[:]...))
+}
+
+// Get returns the entries of the keys that it has, in one round trip.
+func (r *Redis) Get(ctx context.Context, keys []Key) map[Key]Entry {
+	found := map[Key]Entry{}
+	if len(keys) == 0 || r.paused() {
+		return found
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = r.name(key)
+	}
+	values, err := r.client.MGet(ctx, names...).Result()
+	if err != nil {
+		r.failed()
+		return found
+	}
+	for i, value := range values {
+		packed, _ := value.(string)
+		if entry, ok := unpack(packed); ok {
+			found[keys[i]] = entry
+		}
+	}
+	return found
+}
+
+// Set keeps entries, in one round trip.
+func (r *Redis) Set(ctx context.Context, entries map[Key]Entry) {
+	if len(entries) == 0 || r.paused() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	pipeline := r.client.Pipeline()
+	for key, entry := range entries {
+		pipeline.Set(ctx, r.name(key), entry.pack(), redisKept)
+	}
+	if _, err := pipeline.Exec(ctx); err != nil {
+		r.failed()
+	}
+}
+
+func (r *Redis) paused() bool { return r.now().UnixNano() < r.resumeAt.Load() }
+
+func (r *Redis) failed() {
+	r.failures.Add(1)
+	r.resumeAt.Store(r.now().Add(redisPause).UnixNano())
+}
