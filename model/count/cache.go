@@ -33,6 +33,8 @@ type Entry struct {
 // or cannot say in time, is counted. There are two: in the process, and in Redis,
 // which processes share. It is safe for concurrent use.
 type Cache interface {
+	// Name names the cache in figures.
+	Name() string
 	// Get returns the entries of the keys that it has.
 	Get(ctx context.Context, keys []Key) map[Key]Entry
 	// Set keeps entries for a while.
@@ -50,6 +52,9 @@ func NewMemory(bytes int) (*Memory, error) {
 	entries, err := otter.New(&otter.Options[Key, Entry]{MaximumSize: max(1, bytes/entryBytes)})
 	return &Memory{entries}, err
 }
+
+// Name names the cache in figures.
+func (m *Memory) Name() string { return "memory" }
 
 // Get returns the entries of the keys that it has.
 func (m *Memory) Get(_ context.Context, keys []Key) map[Key]Entry {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 
@@ -31,6 +32,8 @@ type Columns struct {
 	buckets *otter.Cache[int64, *bucket]
 
 	gathering gathering
+
+	loaded, made, forwarded layer
 }
 
 // bucket is a bucket in memory.
@@ -76,6 +79,10 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	}
 	e := &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets}
 	e.gathering = gathering{store: st, count: e.countBucket, caches: o.Caches}
+	for _, cache := range o.Caches {
+		e.gathering.layers = append(e.gathering.layers, &layer{name: cache.Name()})
+	}
+	e.loaded.name, e.made.name, e.forwarded.name = "stored", "made", "forward"
 	return e, nil
 }
 
@@ -145,6 +152,11 @@ func (e *Columns) load(ctx context.Context, b *bucket, id int64, dimensions []co
 	for _, dimension := range b.sessions.Missing(dimensions) {
 		names = append(names, string(dimension))
 	}
+	begin := time.Now()
+	defer func() {
+		missing := len(b.sessions.Missing(dimensions))
+		e.loaded.add(len(names)-missing, missing, begin)
+	}()
 	data, err := e.store.Columns(ctx, id, b.revision, names)
 	if err != nil {
 		return false, err
@@ -177,6 +189,11 @@ func rank(name string) int {
 // forward reads what was written to the bucket since its revision. Where that is
 // cut off, it is read again the next time: the revision moves last.
 func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) error {
+	layer := &e.forwarded
+	if b.revision == 0 {
+		layer = &e.made
+	}
+	begin := time.Now()
 	err := e.store.EachChange(ctx, stored.ID, b.revision, func(ordinal int32, session *model.Session) error {
 		if session == nil {
 			b.sessions.Drop(ordinal)
@@ -187,16 +204,21 @@ func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) e
 	})
 	if err == nil {
 		b.revision, b.complete = stored.Revision, true
+		layer.add(1, 0, begin)
 	}
 	return err
 }
 
-// StoreBehind stores the columns of buckets that were last written to before an
-// instant and whose columns are not stored as they are, and returns how many.
-func (e *Columns) StoreBehind(ctx context.Context, before model.Millis) (stored int, err error) {
+// AllSites stands for every site where one is asked for.
+const AllSites = 0
+
+// StoreBehind stores the columns of a site's buckets, or those of AllSites, that
+// were last written to before an instant and whose columns are not stored as they
+// are. It returns how many.
+func (e *Columns) StoreBehind(ctx context.Context, site int64, before model.Millis) (stored int, err error) {
 	const some = 50
 	for {
-		buckets, err := e.store.BucketsBehind(ctx, column.Format, before, some)
+		buckets, err := e.store.BucketsBehind(ctx, site, column.Format, before, some)
 		if err != nil || len(buckets) == 0 {
 			return stored, err
 		}

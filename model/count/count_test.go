@@ -93,7 +93,7 @@ type restarting struct {
 func (e *restarting) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
 	var err error
 	if e.asked++; e.asked%3 == 0 {
-		if _, err = e.StoreBehind(ctx, model.Open); err != nil {
+		if _, err = e.StoreBehind(ctx, count.AllSites, model.Open); err != nil {
 			return nil, err
 		}
 	}

@@ -34,6 +34,7 @@ type gathering struct {
 	count bucketCounter
 	// caches are asked for parts first, the nearest before the others.
 	caches []Cache
+	layers []*layer // of the caches
 	// same makes equal questions about a bucket that are asked at once one.
 	same singleflight.Group
 }

@@ -47,6 +47,9 @@ func (r *Redis) name(key Key) string {
 	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Asked[:]...))
 }
 
+// Name names the cache in figures.
+func (r *Redis) Name() string { return "redis" }
+
 // Get returns the entries of the keys that it has, in one round trip.
 func (r *Redis) Get(ctx context.Context, keys []Key) map[Key]Entry {
 	found := map[Key]Entry{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -54,7 +55,9 @@ func (g *gathering) recall(ctx context.Context, shares []*share) {
 		if len(keys) == 0 {
 			return
 		}
+		begin := time.Now()
 		found := cache.Get(ctx, keys)
+		g.layers[n].add(len(found), len(keys)-len(found), begin)
 		if len(found) == 0 {
 			continue
 		}

@@ -77,12 +77,15 @@ func behind(query *bun.SelectQuery, format int) *bun.SelectQuery {
 	return query.Where("columns_revision < revision OR columns_format <> ?", format)
 }
 
-// BucketsBehind returns buckets whose columns are not stored as they are now, and
-// which were last written to before an instant.
-func (s *Store) BucketsBehind(ctx context.Context, format int, before model.Millis, limit int) (buckets []Bucket, err error) {
+// BucketsBehind returns buckets, of one site or with 0 of all, whose columns are
+// not stored as they are now, and which were last written to before an instant.
+func (s *Store) BucketsBehind(ctx context.Context, site int64, format int, before model.Millis, limit int) (buckets []Bucket, err error) {
 	defer wrap(&err, "buckets behind")
-	err = behind(s.db.NewSelect().Model(&buckets), format).Where("written_at < ?", before).Order("id").Limit(int64(limit)).Scan(ctx)
-	return buckets, err
+	query := behind(s.db.NewSelect().Model(&buckets), format).Where("written_at < ?", before).Order("id").Limit(int64(limit))
+	if site != 0 {
+		query = query.Where("site_id = ?", site)
+	}
+	return buckets, query.Scan(ctx)
 }
 
 // Behind is how much of the columns is not stored.

@@ -16,7 +16,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/goalgraph/goalgraph/graph"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/sample"
@@ -83,7 +82,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}
 
-	engine, err := count.NewColumns(a.store, count.ColumnsOptions{Log: o.Log})
+	engine, err := a.newEngine(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +99,16 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 		return nil
 	})
+	background, end := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { a.storeColumns(background, engine) })
+	a.onStop("storing of columns", func(context.Context) error {
+		end()
+		running.Wait()
+		return nil
+	})
 	a.server = &http.Server{
-		Handler:           a.handler(g),
+		Handler:           a.handler(g, engine),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,

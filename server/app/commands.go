@@ -13,6 +13,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/ingest"
@@ -76,9 +77,23 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	if err := create(ctx); err != nil {
 		return summary, err
 	}
+	if err := storeColumns(ctx, st, site.ID, o); err != nil {
+		return summary, err
+	}
 	totals, err := st.Totals(ctx, site.ID)
 	summary.Visitors, summary.Sessions = totals.Visitors, totals.Sessions
 	return summary, err
+}
+
+// storeColumns stores the columns of what was imported, so that the first question
+// finds them.
+func storeColumns(ctx context.Context, st *store.Store, site int64, o Options) error {
+	engine, err := count.NewColumns(st, count.ColumnsOptions{Log: o.Log})
+	if err != nil {
+		return err
+	}
+	_, err = engine.StoreBehind(ctx, site, model.Open)
+	return err
 }
 
 // siteToImport returns the site of a domain, one without an id where it is still

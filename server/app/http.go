@@ -14,15 +14,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
 )
 
 // handler routes requests. Every one gets an id, which the answer carries and by
 // which the log has what went wrong.
-func (a *App) handler(g *graph.Graph) http.Handler {
+func (a *App) handler(g *graph.Graph, engine *count.Columns) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pluginMetrics{a.host})
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", timed(registry, g))

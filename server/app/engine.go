@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/count"
+)
+
+const (
+	// countCacheBytes bounds the counts that are kept in the process.
+	countCacheBytes = 64 << 20
+	// A bucket that was not written to for quiet has its columns stored; pass is how
+	// often that is looked for.
+	quiet = 30 * time.Second
+	pass  = 10 * time.Second
+)
+
+// newEngine returns the engine over the store, with a cache in the process and,
+// where there is one, in Redis.
+func (a *App) newEngine(ctx context.Context) (*count.Columns, error) {
+	memory, err := count.NewMemory(countCacheBytes)
+	if err != nil {
+		return nil, err
+	}
+	caches := []count.Cache{memory}
+	if a.redis != nil {
+		instance, err := a.store.Instance(ctx)
+		if err != nil {
+			return nil, err
+		}
+		caches = append(caches, count.NewRedis(a.redis, instance))
+	}
+	return count.NewColumns(a.store, count.ColumnsOptions{Caches: caches, Log: a.options.Log})
+}
+
+// storeColumns stores the columns of buckets that fall quiet, until the context is
+// done. Without them counts are the same, and a new process takes longer.
+func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
+	ticks := time.NewTicker(pass)
+	defer ticks.Stop()
+	for {
+		stored, err := engine.StoreBehind(ctx, count.AllSites, model.MillisOf(time.Now().Add(-quiet)))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			a.options.Log.WarnContext(ctx, "columns could not be stored; it is tried again", "error", err)
+		case stored > 0:
+			a.logBehind(ctx, stored)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+func (a *App) logBehind(ctx context.Context, stored int) {
+	behind, err := a.store.CountBehind(ctx, column.Format)
+	if err != nil {
+		a.options.Log.WarnContext(ctx, "it could not be told how far stored columns are behind", "error", err)
+		return
+	}
+	a.options.Log.InfoContext(ctx, "columns were stored", "buckets", stored, "buckets behind", behind.Buckets, "sessions behind", behind.Sessions)
+}
+
+// engineMetrics tells how counting does.
+type engineMetrics struct {
+	app    *App
+	engine *count.Columns
+}
+
+var (
+	layerHits = prometheus.NewDesc("goalgraph_count_hits_total",
+		"What a layer of counting had: counts in memory or redis, columns stored, made or brought forward.", []string{"layer"}, nil)
+	layerMisses   = prometheus.NewDesc("goalgraph_count_misses_total", "What a layer of counting was asked for and did not have.", []string{"layer"}, nil)
+	layerSeconds  = prometheus.NewDesc("goalgraph_count_seconds_total", "Time that a layer of counting took.", []string{"layer"}, nil)
+	columnBytes   = prometheus.NewDesc("goalgraph_columns_bytes", "Memory that columns take, about.", nil, nil)
+	columnBuckets = prometheus.NewDesc("goalgraph_columns_buckets", "Buckets that have columns in memory.", nil, nil)
+	behindBuckets = prometheus.NewDesc("goalgraph_columns_behind_buckets", "Buckets whose columns are not stored as they are.", nil, nil)
+	behindCount   = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions of buckets whose columns are not stored as they are.", nil, nil)
+)
+
+// Describe says which metrics there are.
+func (m engineMetrics) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnBuckets, behindBuckets, behindCount} {
+		descriptions <- description
+	}
+}
+
+// Collect reads them.
+func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
+	send := func(description *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(description, kind, value, labels...)
+	}
+	stats := m.engine.Stats()
+	for _, layer := range stats.Layers {
+		send(layerHits, prometheus.CounterValue, float64(layer.Hits), layer.Name)
+		send(layerMisses, prometheus.CounterValue, float64(layer.Misses), layer.Name)
+		send(layerSeconds, prometheus.CounterValue, layer.Time.Seconds(), layer.Name)
+	}
+	send(columnBytes, prometheus.GaugeValue, float64(stats.ColumnBytes))
+	send(columnBuckets, prometheus.GaugeValue, float64(stats.Buckets))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	behind, err := m.app.store.CountBehind(ctx, column.Format)
+	if err != nil {
+		return // the other metrics are wanted most when the database is down
+	}
+	send(behindBuckets, prometheus.GaugeValue, float64(behind.Buckets))
+	send(behindCount, prometheus.GaugeValue, float64(behind.Sessions))
+}
