@@ -20,6 +20,9 @@ func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentI
 	return r.cards(ctx, site.ID, goals, segmentIDs, given)
 }
 
+// maxCells is how many cells the cards of one field have at most.
+const maxCells = 2000
+
 // cards returns the goals' cards over the segments. The cells count by themselves,
 // where a client selects something of them.
 func (r *Resolver) cards(ctx context.Context, site int64, goals []model.Goal, segmentIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
@@ -30,6 +33,9 @@ func (r *Resolver) cards(ctx context.Context, site int64, goals []model.Goal, se
 	segments, err := r.segments(ctx, site, segmentIDs)
 	if err != nil {
 		return nil, err
+	}
+	if cells := len(goals) * len(segments); cells > maxCells {
+		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the most is %d: name the goals and the segments", len(goals), len(segments), cells, maxCells)
 	}
 	cards := make([]view.GoalCard, len(goals))
 	for i, goal := range goals {

@@ -173,10 +173,29 @@ func (s *Sessions) Bytes() uint64 {
 // Set is a set of a bucket's sessions.
 type Set = *bitset.BitSet
 
+// Known keeps the sets of predicates, by their text, for one state of the columns.
+// They hold ordinals that count nowhere, too, and are not to be changed.
+type Known interface {
+	Get(e filter.Expr, text string) (Set, bool)
+	Put(e filter.Expr, text string, set Set)
+}
+
+// Memo is a Known that keeps all.
+type Memo map[string]Set
+
+// Get returns the set of a text.
+func (m Memo) Get(_ filter.Expr, text string) (Set, bool) {
+	set, found := m[text]
+	return set, found
+}
+
+// Put keeps the set of a text.
+func (m Memo) Put(_ filter.Expr, text string, set Set) { m[text] = set }
+
 // Match returns the sessions that match the predicate, ordinals that count
-// nowhere not among them. known are sets of parts of it that have been made, by
-// their text; it is added to. The sets are not to be changed.
-func (s *Sessions) Match(where filter.Expr, known map[string]Set) (Set, error) {
+// nowhere not among them. known has the sets of parts of it that have been made,
+// and is given those that are.
+func (s *Sessions) Match(where filter.Expr, known Known) (Set, error) {
 	matched, err := s.match(where, known)
 	if err != nil {
 		return nil, err
@@ -191,19 +210,19 @@ func (s *Sessions) counting() Set {
 	return counting
 }
 
-func (s *Sessions) match(e filter.Expr, known map[string]Set) (Set, error) {
+func (s *Sessions) match(e filter.Expr, known Known) (Set, error) {
 	text := e.String()
-	if set, found := known[text]; found {
+	if set, found := known.Get(e, text); found {
 		return set, nil
 	}
 	set, err := s.evaluate(e, known)
 	if err == nil {
-		known[text] = set
+		known.Put(e, text, set)
 	}
 	return set, err
 }
 
-func (s *Sessions) evaluate(e filter.Expr, known map[string]Set) (Set, error) {
+func (s *Sessions) evaluate(e filter.Expr, known Known) (Set, error) {
 	switch e := e.(type) {
 	case filter.Bool:
 		if none := bitset.New(uint(s.n)); !e {
@@ -235,7 +254,7 @@ func (s *Sessions) evaluate(e filter.Expr, known map[string]Set) (Set, error) {
 	}
 }
 
-func (s *Sessions) combine(parts []filter.Expr, known map[string]Set, start filter.Bool, with func(a, b Set)) (Set, error) {
+func (s *Sessions) combine(parts []filter.Expr, known Known, start filter.Bool, with func(a, b Set)) (Set, error) {
 	if len(parts) == 0 {
 		return s.evaluate(start, known)
 	}

@@ -42,7 +42,7 @@ func random(r *rand.Rand, n int) (*Sessions, map[int]model.Session) {
 
 func check(t *testing.T, columns *Sessions, sessions map[int]model.Session, where filter.Expr) {
 	t.Helper()
-	matched, err := columns.Match(where, map[string]Set{})
+	matched, err := columns.Match(where, Memo{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func FuzzRead(f *testing.F) {
 			filter.In{Field: field, Values: []string{"", "a"}}, filter.Glob{Field: field, Pattern: "*a*"}, filter.Range{Field: field, Min: 0, Max: 9},
 		}
 		for _, leaf := range leaves {
-			if set, err := loaded.Match(leaf, map[string]Set{}); err == nil && set.Count() > 100 {
+			if set, err := loaded.Match(leaf, Memo{}); err == nil && set.Count() > 100 {
 				t.Errorf("%v matches %d of 100", leaf, set.Count())
 			}
 		}

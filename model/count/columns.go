@@ -30,10 +30,11 @@ type Columns struct {
 	scan    *Scan
 	log     *slog.Logger
 	buckets *otter.Cache[int64, *bucket]
+	leaves  *otter.Cache[leafKey, column.Set]
 
 	gathering gathering
 
-	loaded, made, forwarded layer
+	loaded, made, forwarded, leafLayer layer
 }
 
 // bucket is a bucket in memory.
@@ -52,6 +53,8 @@ type ColumnsOptions struct {
 	// Bytes bounds the columns in memory, about; 512 MiB by default. The buckets
 	// that are asked about least are let go, and loaded again when they are needed.
 	Bytes uint64
+	// LeafBytes bounds the sets of leaves in memory, about; 64 MiB by default.
+	LeafBytes uint64
 	// Caches keep counts, the nearest first; none by default.
 	Caches []Cache
 	// Log takes what was damaged and is made anew; none by default.
@@ -66,6 +69,13 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.LeafBytes == 0 {
+		o.LeafBytes = 64 << 20
+	}
+	leaves, err := newLeaves(o.LeafBytes)
+	if err != nil {
+		return nil, err
+	}
 	buckets, err := otter.New(&otter.Options[int64, *bucket]{
 		MaximumWeight: o.Bytes,
 		Weigher: func(_ int64, b *bucket) uint32 {
@@ -77,12 +87,12 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets}
+	e := &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets, leaves: leaves}
 	e.gathering = gathering{store: st, count: e.countBucket, caches: o.Caches}
 	for _, cache := range o.Caches {
 		e.gathering.layers = append(e.gathering.layers, &layer{name: cache.Name()})
 	}
-	e.loaded.name, e.made.name, e.forwarded.name = "stored", "made", "forward"
+	e.loaded.name, e.made.name, e.forwarded.name, e.leafLayer.name = "stored", "made", "forward", "leaves"
 	return e, nil
 }
 
@@ -186,15 +196,14 @@ func rank(name string) int {
 	return 1
 }
 
-// forward reads what was written to the bucket since its revision. Where that is
-// cut off, it is read again the next time: the revision moves last.
+// forward reads what was written to the bucket since its revision.
 func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) error {
 	layer := &e.forwarded
 	if b.revision == 0 {
 		layer = &e.made
 	}
 	begin := time.Now()
-	err := e.store.EachChange(ctx, stored.ID, b.revision, func(ordinal int32, session *model.Session) error {
+	newest, err := e.store.EachChange(ctx, stored.ID, b.revision, func(ordinal int32, session *model.Session) error {
 		if session == nil {
 			b.sessions.Drop(ordinal)
 		} else {
@@ -202,11 +211,14 @@ func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) e
 		}
 		return nil
 	})
-	if err == nil {
-		b.revision, b.complete = stored.Revision, true
-		layer.add(1, 0, begin)
+	if err != nil {
+		// What was read is a part of the change: the columns are of no revision.
+		b.sessions, b.revision, b.complete = column.Stored(), 0, false
+		return err
 	}
-	return err
+	b.revision, b.complete = max(newest, stored.Revision), true
+	layer.add(1, 0, begin)
+	return nil
 }
 
 // AllSites stands for every site where one is asked for.
@@ -276,7 +288,7 @@ func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []
 		return nil
 	}
 	return e.read(ctx, stored, dimensions, func(b *bucket) error {
-		known := map[string]column.Set{}
+		known := e.known(stored.ID, b)
 		for _, p := range inColumns {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -350,7 +362,7 @@ func (e *Columns) Sessions(ctx context.Context, q SessionQuery) ([]model.Session
 	return listSessions(ctx, e.store, q, func(stored store.Bucket, in model.Range, limit int) ([]model.Session, error) {
 		var found []Position
 		err := e.read(ctx, stored, slices.Clone(dimensions), func(b *bucket) error {
-			matched, err := b.sessions.Match(within(q.Where, in, stored.Day), map[string]column.Set{})
+			matched, err := b.sessions.Match(within(q.Where, in, stored.Day), e.known(stored.ID, b))
 			if err != nil {
 				return err
 			}

@@ -7,8 +7,9 @@ import (
 
 // LayerStats say how a layer between a question and the sessions has done so far.
 type LayerStats struct {
-	// Name is memory or Redis for caches of counts; stored or made for columns that
-	// were loaded or made, and forward for those that were brought forward.
+	// Name is memory or redis for caches of counts, leaves for the sets of leaves;
+	// stored or made for columns that were loaded or made, and forward for those that
+	// were brought forward.
 	Name string
 	// Hits are what it had, Misses what it was asked for and did not have.
 	Hits, Misses int64
@@ -46,7 +47,7 @@ func (e *Columns) Stats() Stats {
 	for _, l := range e.gathering.layers {
 		stats.Layers = append(stats.Layers, l.stats())
 	}
-	for _, l := range []*layer{&e.loaded, &e.made, &e.forwarded} {
+	for _, l := range []*layer{&e.leafLayer, &e.loaded, &e.made, &e.forwarded} {
 		stats.Layers = append(stats.Layers, l.stats())
 	}
 	return stats

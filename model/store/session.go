@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -169,18 +168,24 @@ func decodeJSON(text string, to any) error {
 // revision, in no order; with revision 0 that is every one. The session is nil
 // where the ordinal counts nowhere. VisitorKey is not set. What do is given is its
 // own to keep.
-func (s *Store) EachChange(ctx context.Context, bucket, revision int64, do func(ordinal int32, session *model.Session) error) (err error) {
+//
+// newest is the revision that the bucket was at when it was read: since revisions
+// commit in order, what was read is the bucket at that revision, whole.
+func (s *Store) EachChange(ctx context.Context, bucket, revision int64, do func(ordinal int32, session *model.Session) error) (newest int64, err error) {
 	defer wrap(&err, "changes of bucket %d after %d", bucket, revision)
 	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("bucket_id = ?", bucket)
 	if revision > 0 {
 		query = query.Where("revision > ?", revision)
 	}
-	return eachSession(ctx, query, false, func(session *model.Session) error {
+	newest = revision
+	err = eachRow(ctx, query, false, func(row *sessionRow, session *model.Session) error {
+		newest = max(newest, row.Revision)
 		if session.Visitor == 0 || !session.Counts() {
 			return do(session.ID.Ordinal, nil)
 		}
 		return do(session.ID.Ordinal, session)
 	})
+	return newest, err
 }
 
 // SessionsAt returns those of a bucket's sessions at the ordinals that count, in
@@ -221,15 +226,17 @@ func (s *Store) EachSession(ctx context.Context, bucket int64, withKeys bool, do
 }
 
 func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
+	return eachRow(ctx, query, withKeys, func(_ *sessionRow, session *model.Session) error { return do(session) })
+}
+
+// eachRow calls do with each row and its session. The row is its only until it
+// returns.
+func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*sessionRow, *model.Session) error) error {
 	rows, err := query.Rows(ctx)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	return scanSessions(rows, withKeys, do)
-}
-
-func scanSessions(rows *sql.Rows, withKeys bool, do func(*model.Session) error) error {
 	var row sessionRow
 	var key string
 	fields := row.fields()
@@ -245,7 +252,7 @@ func scanSessions(rows *sql.Rows, withKeys bool, do func(*model.Session) error) 
 			return err
 		}
 		session.VisitorKey = key
-		if err := do(session); err != nil {
+		if err := do(&row, session); err != nil {
 			return err
 		}
 	}

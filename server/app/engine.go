@@ -78,7 +78,7 @@ type engineMetrics struct {
 
 var (
 	layerHits = prometheus.NewDesc("goalgraph_count_hits_total",
-		"What a layer of counting had: counts in memory or redis, columns stored, made or brought forward.", []string{"layer"}, nil)
+		"What a layer of counting had: counts in memory or redis, sets of leaves, columns stored, made or brought forward.", []string{"layer"}, nil)
 	layerMisses   = prometheus.NewDesc("goalgraph_count_misses_total", "What a layer of counting was asked for and did not have.", []string{"layer"}, nil)
 	layerSeconds  = prometheus.NewDesc("goalgraph_count_seconds_total", "Time that a layer of counting took.", []string{"layer"}, nil)
 	columnBytes   = prometheus.NewDesc("goalgraph_columns_bytes", "Memory that columns take, about.", nil, nil)
