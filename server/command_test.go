@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/goalgraph/goalgraph/migrations"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -104,16 +106,30 @@ func TestHelp(t *testing.T) {
 
 func TestMigrateCommands(t *testing.T) {
 	t.Parallel()
+	all, err := migrations.All(migrations.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = fmt.Sprintf("%03d_%s", m.Version, m.Name)
+	}
+	status := func(applied int) (lines string) {
+		for i, name := range names {
+			lines += name + "\t" + map[bool]string{true: "applied", false: "pending"}[i < applied] + "\n"
+		}
+		return lines
+	}
 	storetest.Databases(t, func(t *testing.T, database string) {
 		t.Parallel()
 		for _, step := range []struct{ command, want string }{
-			{"status", "001_initial\tpending\n"},
+			{"status", status(0)},
 			{"down", "nothing to take back\n"},
-			{"up", "applied 1\n"},
+			{"up", fmt.Sprintf("applied %d\n", len(all))},
 			{"up", "applied 0\n"},
-			{"status", "001_initial\tapplied\n"},
-			{"down", "took back 001_initial\n"},
-			{"status", "001_initial\tpending\n"},
+			{"status", status(len(all))},
+			{"down", fmt.Sprintf("took back %s\n", names[len(all)-1])},
+			{"status", status(len(all) - 1)},
 			{"up", "applied 1\n"},
 		} {
 			p := program(t, "migrate", step.command)

@@ -496,7 +496,6 @@ func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, database string) {
 		t.Parallel()
-		mustBeThere(t, database)
 		var all sync.WaitGroup
 		applied := make([]string, 4)
 		for i := range applied {
@@ -508,8 +507,8 @@ func TestMigrateAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		slices.Sort(applied)
-		if got, want := strings.Join(applied, ""), strings.Repeat("applied 0\n", 3)+"applied 1\n"; got != want {
-			t.Errorf("%q, want %q", got, want)
+		if strings.Join(applied[:3], "") != strings.Repeat("applied 0\n", 3) || strings.HasPrefix(applied[3], "applied 0") {
+			t.Errorf("%q: want one that applied all", applied)
 		}
 	})
 }

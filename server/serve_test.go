@@ -540,20 +540,12 @@ func TestSampleIsCompletedAfterAKill(t *testing.T) {
 	})
 }
 
-// mustBeThere makes the file of a SQLite database. Of processes that make it at
-// once, some may be told that it is locked.
-func mustBeThere(tb testing.TB, database string) {
-	tb.Helper()
-	program(tb, "migrate", "status", "--database", database).mustRun(tb, done)
-}
-
 // Servers that start on one empty database at once migrate it once, load the
 // sample once, and all serve.
 func TestServersStartAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, database string) {
 		t.Parallel()
-		mustBeThere(t, database)
 		var starting [3]*process
 		for i := range starting {
 			starting[i] = program(t, "serve", "--sample", "--auth", "none", "--listen", "127.0.0.1:0", "--database", database).mustStart(t)
