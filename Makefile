@@ -10,7 +10,15 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 BENCH ?= .
 
-.PHONY: help run build test check check-generated generate bench bench-import fmt lint fuzz
+# Of make bench. BENCH_DIR keeps its databases for the next run of the same size and seed; BENCHFLAGS may be -refill or -reindex.
+SESSIONS ?= 1000000
+DAYS ?= 90
+SEED ?= 1
+QUESTIONS ?= 20
+BENCH_DIR ?=
+BENCHFLAGS ?=
+
+.PHONY: help run build test check check-generated generate bench bench-go bench-import fmt lint fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +41,11 @@ generate: ## write all generated code again (needs Node.js 20 and protoc)
 check-generated: ## fail if generated code is not what generate writes
 	scripts/check-generated.sh
 
-bench: bin/with-test-servers ## run the benchmarks: make bench PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
+bench: build ## count beside PostgreSQL and DuckDB: make bench SESSIONS=10000000 DAYS=90 SEED=1
+	scripts/install-test-servers.sh
+	go run ./bench -sessions $(SESSIONS) -days $(DAYS) -seed $(SEED) -questions $(QUESTIONS) -dir '$(BENCH_DIR)' $(BENCHFLAGS)
+
+bench-go: bin/with-test-servers ## run the benchmarks of Go: make bench-go PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
 	scripts/install-test-servers.sh
 	bin/with-test-servers go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(TESTFLAGS) $(PACKAGES)
 

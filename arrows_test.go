@@ -69,6 +69,7 @@ var arrows = []arrow{
 	{folder: "server", own: []string{"..."}, third: anything},
 
 	{folder: "scripts", own: []string{"model/store/storetest/servers"}},
+	{folder: "bench", own: []string{"model", "model/store", "model/column", "model/store/storetest/servers"}, third: anything, never: slices.Concat(redis, gqlgen)},
 }
 
 // pkg is a package of ours, by its folder.
@@ -128,7 +129,7 @@ func refuse(from arrow, folder, imported string) string {
 		return from.folder + " never does"
 	case imported == "testing" && !inTest:
 		return "shipped code does not, only packages named …test"
-	case isOwn && forTests(own) && !inTest && from.folder != "scripts":
+	case isOwn && forTests(own) && !inTest && from.folder != "scripts" && from.folder != "bench":
 		return "it is for tests"
 	case isOwn && within(own, "server/app") && !within(folder, "server/app") && folder != "server":
 		return "only server does"

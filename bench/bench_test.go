@@ -1,0 +1,339 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+)
+
+func TestGeneratorIsDeterminedByItsSeed(t *testing.T) {
+	const sessions, days = 3000, 9
+	a, b, other := newGenerator(1, sessions, days), newGenerator(1, sessions, days), newGenerator(2, sessions, days)
+	total := 0
+	for day := days - 1; day >= 0; day-- { // in any order
+		if !reflect.DeepEqual(a.day(day), b.day(day)) {
+			t.Fatalf("day %d is not the same again", day)
+		}
+		if reflect.DeepEqual(a.day(day), other.day(day)) {
+			t.Errorf("day %d is the same for two seeds", day)
+		}
+		total += len(a.day(day))
+	}
+	if total != sessions {
+		t.Errorf("%d sessions, want %d", total, sessions)
+	}
+}
+
+func TestVisitorsAreDenseAndFirstOnce(t *testing.T) {
+	g := newGenerator(1, 5000, 7)
+	first := map[int64]model.Millis{}
+	var all []drawn
+	for day := range g.perDay {
+		for _, s := range g.day(day) {
+			if got, want := s.start.Day(), firstDay+model.Day(day); got != want {
+				t.Fatalf("a session of day %d starts on day %d", want, got)
+			}
+			if s.first {
+				if _, again := first[s.visitor]; again {
+					t.Fatalf("visitor %d comes for the first time twice", s.visitor)
+				}
+				first[s.visitor] = s.start
+			}
+			all = append(all, s)
+		}
+	}
+	if len(first) != 3000 {
+		t.Errorf("%d visitors, want 3000", len(first))
+	}
+	for _, s := range all {
+		if at, ok := first[s.visitor]; !ok || s.start < at || s.visitor < 1 || s.visitor > 3000 {
+			t.Fatalf("visitor %d comes at %d, and first at %d", s.visitor, s.start, at)
+		}
+	}
+}
+
+func TestSessionsLookLikeThoseOfASite(t *testing.T) {
+	g := newGenerator(1, 20_000, 2)
+	var pages, direct, top, usual float64
+	sessions := g.day(0)
+	for _, s := range sessions {
+		pages += float64(len(s.pages))
+		if s.referrer == 0 {
+			direct++
+		}
+		if s.country == 0 {
+			top++
+		}
+		if s.pageViews >= len(s.pages) && s.length >= 0 {
+			usual++
+		}
+	}
+	n := float64(len(sessions))
+	if pages /= n; pages < 2.5 || pages > 3.5 {
+		t.Errorf("%.2f pages a session", pages)
+	}
+	if direct /= n; direct < 0.38 || direct > 0.42 {
+		t.Errorf("%.3f of the sessions are direct", direct)
+	}
+	if top /= n; top < 0.1 || top > 0.4 {
+		t.Errorf("%.3f of the sessions are of the first country", top)
+	}
+	if usual != n {
+		t.Errorf("%v of %v sessions make sense", usual, n)
+	}
+	if len(g.countries) < 190 || len(slices.Compact(slices.Sorted(slices.Values(g.countries)))) != len(g.countries) || len(g.countries) > 255 {
+		t.Errorf("%d countries", len(g.countries))
+	}
+}
+
+// What fill copies is, read by the product, what the product would have stored.
+func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
+	ctx, database := t.Context(), storetest.PostgreSQL(t)
+	g := newGenerator(3, 400, 3)
+	if err := fill(ctx, g, database, t.TempDir(), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(ctx, database, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	buckets, err := s.Buckets(ctx, 1, model.Range{From: firstDay.Start(), To: model.Open})
+	if err != nil || len(buckets) != 3 {
+		t.Fatalf("%d buckets, %v", len(buckets), err)
+	}
+	for day, bucket := range buckets {
+		drawn := g.day(day)
+		if int(bucket.Sessions) != len(drawn) || bucket.ID != bucketID(day) {
+			t.Errorf("bucket %+v, want %d sessions", bucket, len(drawn))
+		}
+		var got []*model.Session
+		if err := s.EachSession(ctx, bucket.ID, false, func(session *model.Session) error {
+			got = append(got, session)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for ordinal := range drawn {
+			want := g.session(&drawn[ordinal], model.SessionID{Bucket: bucket.ID, Ordinal: int32(ordinal)})
+			if !reflect.DeepEqual(want, got[ordinal]) {
+				t.Fatalf("got  %+v\nwant %+v", got[ordinal], want)
+			}
+		}
+	}
+	if totals, err := s.Totals(ctx, 1); err != nil || totals.Sessions != 400 || totals.Visitors > 240 {
+		t.Errorf("%+v, %v", totals, err)
+	}
+
+	// Traffic: the sessions that the store makes of the messages are those that the others are given.
+	live := traffic{generator: g, r: rand.New(rand.NewPCG(1, 1))}
+	messages, sessions := live.visits(2, 300)
+	if len(messages) != 300 {
+		t.Errorf("%d messages, want 300", len(messages))
+	}
+	if _, err := s.Write(ctx, 1, messages); err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]int{}
+	for i := range sessions {
+		written[shape(g.session(&sessions[i], model.SessionID{}))]++
+	}
+	err = s.EachSession(ctx, buckets[2].ID, false, func(session *model.Session) error {
+		if int(session.ID.Ordinal) >= g.perDay[2] {
+			written[shape(session)]--
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for shape, n := range written {
+		if n != 0 {
+			t.Errorf("%+d of %s", n, shape)
+		}
+	}
+}
+
+// shape is a session without what numbers it.
+func shape(s *model.Session) string {
+	copied := *s
+	copied.ID, copied.Visitor, copied.First = model.SessionID{}, 0, false
+	text, err := json.Marshal(copied)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func TestQuestionsShareNoLeaf(t *testing.T) {
+	a := newAsker(newGenerator(1, 1000, 3))
+	seen := map[string]bool{}
+	for range 30 {
+		q := a.question()
+		for _, d := range slices.Concat([]definition{q.one}, q.segments, q.goal) {
+			for _, c := range d.conditions {
+				leaf, err := json.Marshal([]any{c.field, c.any, c.min, c.max})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if seen[string(leaf)] {
+					t.Errorf("%s twice", leaf)
+				}
+				seen[string(leaf)] = true
+			}
+		}
+	}
+}
+
+func TestGlob(t *testing.T) {
+	names := []string{"", "/", "/blog/a", "/docs/a.b", "/docs/acb"}
+	for pattern, want := range map[string][]int{"*": {0, 1, 2, 3, 4}, "/*/a*": {2, 3, 4}, "/docs/a.b": {3}, "*a": {2}, "blog": nil} {
+		if got := glob(names, pattern); !slices.Equal(got, want) {
+			t.Errorf("%q matches %v, want %v", pattern, got, want)
+		}
+	}
+}
+
+func TestFoldMask(t *testing.T) {
+	a := newAnswer(2, 2)
+	a.foldMask(0b0101, 3) // the first segment and the first goal
+	a.foldMask(0b1011, 4) // both segments, the second goal
+	a.foldMask(0b1100, 9) // no segment
+	want := answer{Sessions: []int{7, 4}, Conversions: [][]int{{3, 4}, {0, 4}}}
+	if !a.equal(want) || !a.plus(a, -1).equal(newAnswer(2, 2)) || a.equal(newAnswer(2, 2)) {
+		t.Errorf("%v, want %v", a, want)
+	}
+}
+
+// A whole run at a tiny size, which ends in an error where the systems differ, and another one on the same data.
+func TestRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the server and runs three systems")
+	}
+	o := options{sessions: 600, days: 3, questions: 2, seed: 5, dir: folderForAll(t), server: filepath.Join(t.TempDir(), "goalgraph"), duckdb: "duckdb", duration: 500 * time.Millisecond}
+	if out, err := exec.Command("go", "build", "-o", o.server, "../server").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	var first, second bytes.Buffer
+	for n, out := range []*bytes.Buffer{&first, &second} {
+		if err := run(t.Context(), o, out); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if again := strings.Contains(out.String(), "holds "); again != (n == 1) {
+			t.Errorf("run %d filled: %t", n, !again)
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		var r result
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if r.Sessions != o.sessions || r.ColdMatrix.Millis <= 0 || r.ColdMatrix.VsDuckDB <= 0 || r.FreshProcess <= 0 || r.ResidentMB <= 0 || r.MatrixPerSecond <= 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// The baselines answer as a naive scan of what was drawn; and a difference between systems is told with the question.
+func TestBaselinesAgreeWithANaiveScan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs DuckDB")
+	}
+	ctx, database, files := t.Context(), storetest.PostgreSQL(t), t.TempDir()
+	g := newGenerator(4, 800, 3)
+	if err := fill(ctx, g, database, files, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if err := installDuckDB("duckdb"); err != nil {
+		t.Fatal(err)
+	}
+	e := &encoder{generator: g, site: 1}
+	d, err := openDuckDB("duckdb", filepath.Join(t.TempDir(), "test.duckdb"), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := d.load(files); err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPostgres(ctx, database, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.conn.Close(context.Background())
+	asker := newAsker(g)
+	b := &bench{generator: g}
+	for range 12 {
+		q, newest := asker.question(), 2
+		for _, day := range []*int{nil, &newest} {
+			want := naive(g, q, day)
+			for _, system := range []sqlSystem{p, d} {
+				got, _, err := system.matrix(ctx, q, day)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := b.compare(q, want, system, got); err != nil {
+					t.Error(err)
+				}
+				want.Conversions[1][2]++
+				if err := b.compare(q, want, system, got); err == nil || !strings.Contains(err.Error(), q.goal[2].String()) {
+					t.Errorf("a difference is told as %v", err)
+				}
+				want.Conversions[1][2]--
+				one, _, err := system.one(ctx, q.one)
+				if alone := naive(g, question{segments: []definition{q.one}, goal: q.goal}, nil); err != nil || one != alone.Sessions[0] {
+					t.Errorf("%s counts %d of %s, want %d: %v", system.name(), one, q.one, alone.Sessions[0], err)
+				}
+			}
+		}
+	}
+}
+
+func naive(g *generator, q question, only *int) answer {
+	a := newAnswer(len(q.segments), len(q.goal))
+	for day := range g.perDay {
+		if only != nil && day != *only {
+			continue
+		}
+		for _, s := range g.day(day) {
+			mask := 0
+			for i, d := range slices.Concat(q.segments, q.goal) {
+				if !slices.ContainsFunc(d.conditions, func(c condition) bool { return !c.matches(&s) }) {
+					mask |= 1 << i
+				}
+			}
+			a.foldMask(mask, 1)
+		}
+	}
+	return a
+}
+
+// folderForAll is a folder that PostgreSQL can enter, which does not run as root.
+func folderForAll(t *testing.T) string {
+	parent := ""
+	if os.Geteuid() == 0 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "goalgraph-bench-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// duckdbTable keeps a number of the dictionary for every value: smaller and faster to compare than texts. The dictionary of the one
+// field of many values stands beside it, for joins. The rows lie in the order of the days, so that a day is a few row groups.
+const duckdbTable = `CREATE TABLE sessions (
+	day USMALLINT, length_ms INTEGER, page_views USMALLINT, country UTINYINT, referrer USMALLINT, browser UTINYINT, os UTINYINT,
+	device UTINYINT, language UTINYINT, utm_source UTINYINT, utm_medium UTINYINT, utm_campaign UTINYINT,
+	pages USMALLINT[], tags UTINYINT[], events UTINYINT[])`
+
+// duckdb runs in a process of Node.js, because the newest version has no Go driver; what a query takes is measured in there.
+type duckdb struct {
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Scanner
+	encoder *encoder
+}
+
+// installDuckDB gets the versions of the lock file. It is not npm ci, which wants the lock file to name the binaries of all platforms:
+// those that it does not name come in the one version that the package asks for.
+func installDuckDB(folder string) error {
+	cmd := exec.Command("npm", "install", "--no-save")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("DuckDB comes from npm, with Node.js 20 or later: npm install: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// openDuckDB starts it on a file. The process ends when its standard input does, so at the latest with this one.
+func openDuckDB(folder, file string, e *encoder) (*duckdb, error) {
+	d := &duckdb{cmd: exec.Command("node", filepath.Join(folder, "query.mjs"), file), encoder: e}
+	d.cmd.Stderr = os.Stderr
+	var err error
+	if d.in, err = d.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := d.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	d.out = bufio.NewScanner(out)
+	d.out.Buffer(nil, 64<<20)
+	if err := d.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("DuckDB runs in Node.js: %w", err)
+	}
+	return d, nil
+}
+
+func (d *duckdb) close() error {
+	d.in.Close()
+	return d.cmd.Wait()
+}
+
+func (d *duckdb) name() string { return "DuckDB" }
+
+type duckdbResult struct {
+	Rows   [][2]int `json:"rows"`
+	Millis float64  `json:"ms"`
+	Error  string   `json:"error"`
+}
+
+func (d *duckdb) query(sql string) (r duckdbResult, err error) {
+	line, err := json.Marshal(sql)
+	if err != nil {
+		return r, err
+	}
+	if _, err := d.in.Write(append(line, '\n')); err != nil {
+		return r, err
+	}
+	if !d.out.Scan() {
+		return r, fmt.Errorf("DuckDB ended: %w", d.out.Err())
+	}
+	if err := json.Unmarshal(d.out.Bytes(), &r); err != nil {
+		return r, err
+	}
+	if r.Error != "" {
+		return r, fmt.Errorf("DuckDB: %s: %s", r.Error, sql)
+	}
+	return r, nil
+}
+
+// read is the SQL that reads what encoder.duckdb wrote.
+func read(files string) string {
+	return "SELECT * FROM read_csv('" + files + "', delim = '\t', header = false, quote = '', escape = '', auto_detect = false, columns = {" +
+		"day: 'USMALLINT', length_ms: 'INTEGER', page_views: 'USMALLINT', country: 'UTINYINT', referrer: 'USMALLINT', browser: 'UTINYINT', os: 'UTINYINT', " +
+		"device: 'UTINYINT', language: 'UTINYINT', utm_source: 'UTINYINT', utm_medium: 'UTINYINT', utm_campaign: 'UTINYINT', " +
+		"pages: 'USMALLINT[]', tags: 'UTINYINT[]', events: 'UTINYINT[]'})"
+}
+
+// load fills the file from a folder of files.
+func (d *duckdb) load(files string) error {
+	return d.run(
+		"DROP TABLE IF EXISTS sessions",
+		duckdbTable,
+		"INSERT INTO sessions "+read(filepath.Join(files, "*.tsv")),
+		fmt.Sprintf("CREATE OR REPLACE TABLE referrers AS SELECT unnest(range(%d))::USMALLINT AS referrer", len(d.encoder.referrers)+1),
+		"CHECKPOINT",
+	)
+}
+
+// restore puts the newest day back to what it was after the fill.
+func (d *duckdb) restore(day int, files string) error {
+	return d.run(fmt.Sprintf("DELETE FROM sessions WHERE day = %d", day), "INSERT INTO sessions "+read(filepath.Join(files, dayFile(day))), "CHECKPOINT")
+}
+
+func dayFile(day int) string { return fmt.Sprintf("%05d.tsv", day) }
+
+func (d *duckdb) run(statements ...string) error {
+	for _, sql := range statements {
+		if _, err := d.query(sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *duckdb) one(_ context.Context, def definition) (count int, best time.Duration, err error) {
+	return count, best, d.fastest(&best, []string{
+		"SELECT 0, count(*) FROM sessions WHERE " + duckdbWhere(def.conditions, false),
+		"SELECT 0, count(*) FROM sessions WHERE " + duckdbWhere(def.conditions, true),
+	}, func(r duckdbResult) { count = r.Rows[0][1] })
+}
+
+// matrix asks for a mask as PostgreSQL is asked, in two ways: with the conditions as they are, and with those on referrers
+// evaluated on the dictionary and joined.
+func (d *duckdb) matrix(_ context.Context, q question, day *int) (a answer, best time.Duration, err error) {
+	var from string
+	if day != nil {
+		from = fmt.Sprintf(" WHERE day = %d", *day)
+	}
+	definitions := append(append([]definition{}, q.segments...), q.goal...)
+	var inline, joined, leaves []string
+	for i, def := range definitions {
+		inline = append(inline, fmt.Sprintf("(%s)::INTEGER << %d", duckdbWhere(def.conditions, false), i))
+		var parts []string
+		for _, c := range def.conditions {
+			if c.field != referrer {
+				parts = append(parts, duckdbWhere([]condition{c}, false))
+				continue
+			}
+			leaf := fmt.Sprintf("leaf%d", len(leaves))
+			leaves = append(leaves, duckdbWhere([]condition{c}, false)+" AS "+leaf)
+			parts = append(parts, leaf)
+		}
+		joined = append(joined, fmt.Sprintf("(%s)::INTEGER << %d", strings.Join(parts, " AND "), i))
+	}
+	mask := func(bits []string) string {
+		return "SELECT (" + strings.Join(bits, ") | (") + ") AS mask, count(*) FROM "
+	}
+	queries := []string{mask(inline) + "sessions" + from + " GROUP BY mask"}
+	if len(leaves) > 0 {
+		queries = append(queries, mask(joined)+"sessions JOIN (SELECT referrer, "+strings.Join(leaves, ", ")+" FROM referrers) AS known USING (referrer)"+from+" GROUP BY mask")
+	}
+	return a, best, d.fastest(&best, queries, func(r duckdbResult) {
+		a = newAnswer(len(q.segments), len(q.goal))
+		for _, row := range r.Rows {
+			a.foldMask(row[0], row[1])
+		}
+	})
+}
+
+// fastest runs all queries, which ask for the same, and keeps the time of the fastest.
+func (d *duckdb) fastest(best *time.Duration, queries []string, take func(duckdbResult)) error {
+	for i, sql := range queries {
+		r, err := d.query(sql)
+		if err != nil {
+			return err
+		}
+		take(r)
+		if took := time.Duration(r.Millis * float64(time.Millisecond)); i == 0 || took < *best {
+			*best = took
+		}
+	}
+	return nil
+}
+
+// duckdbWhere writes conditions. One of several values of a set is list_has_any, or a list_contains for each.
+func duckdbWhere(conditions []condition, split bool) string {
+	parts := make([]string, len(conditions))
+	for i, c := range conditions {
+		list := strings.Trim(strings.ReplaceAll(fmt.Sprint(c.any), " ", ", "), "[]")
+		element := oneOf(c.field == pages, "USMALLINT", "UTINYINT") // a literal of another type would have every list cast
+		switch {
+		case c.field.isNumber():
+			parts[i] = fmt.Sprintf("%s BETWEEN %d AND %d", c.field, c.min, c.max)
+		case c.field.isSet() && len(c.any) == 1:
+			parts[i] = fmt.Sprintf("list_contains(%s, %s::%s)", c.field, list, element)
+		case c.field.isSet() && split && len(c.any) <= 20:
+			each := make([]string, len(c.any))
+			for j, n := range c.any {
+				each[j] = fmt.Sprintf("list_contains(%s, %d::%s)", c.field, n, element)
+			}
+			parts[i] = "(" + strings.Join(each, " OR ") + ")"
+		case c.field.isSet():
+			parts[i] = fmt.Sprintf("list_has_any(%s, [%s]::%s[])", c.field, list, element)
+		default:
+			parts[i] = fmt.Sprintf("%s IN (%s)", c.field, list)
+		}
+		if c.not {
+			parts[i] = "NOT (" + parts[i] + ")"
+		}
+	}
+	return strings.Join(parts, " AND ")
+}
+
+func (d *duckdb) insert(_ context.Context, day, _ int, sessions []drawn) error {
+	values := make([]string, len(sessions))
+	for i := range sessions {
+		row := strings.TrimSuffix(string(d.encoder.duckdb(nil, &sessions[i], day)), "\n")
+		values[i] = "(" + strings.ReplaceAll(row, "\t", ", ") + ")"
+	}
+	_, err := d.query("INSERT INTO sessions VALUES " + strings.Join(values, ", "))
+	return err
+}
