@@ -86,7 +86,7 @@ type Sessions struct {
 // New returns the columns, of all dimensions, of no sessions.
 func New() *Sessions {
 	s := &Sessions{columns: map[Dimension]column{
-		Counting: bits{bitset.New(0)}, Visitors: &whole{}, Properties: newFamily[*text](), Values: newFamily[*sums](),
+		Counting: bits{bitset.New(0)}, Visitors: newWhole(), Properties: newFamily[*text](), Values: newFamily[*sums](),
 	}}
 	for _, field := range singles {
 		s.columns[Dimension(field.Name)] = newText()
@@ -95,7 +95,7 @@ func New() *Sessions {
 		s.columns[Dimension(field.Name)] = newMany()
 	}
 	for _, field := range numbers {
-		s.columns[Dimension(field.Name)] = &whole{}
+		s.columns[Dimension(field.Name)] = newWhole()
 	}
 	return s
 }
@@ -147,17 +147,17 @@ func (s *Sessions) Drop(ordinal int32) {
 	get[bits](s, Counting).Clear(uint(ordinal))
 }
 
-// grow makes room for the ordinal in the columns of numbers, which have one for
-// each; the others take a missing one for none.
+// grow makes room for the ordinal in the columns that have something for each one;
+// the others take a missing one for none.
 func (s *Sessions) grow(ordinal int) {
 	if ordinal < s.n {
 		return
 	}
 	s.n = ordinal + 1
-	get[bits](s, Counting).Set(uint(ordinal)).Clear(uint(ordinal)) // it is as long as there are ordinals
-	get[*whole](s, Visitors).set(ordinal, 0)
+	get[bits](s, Counting).Set(uint(ordinal)).Clear(uint(ordinal))
+	get[*whole](s, Visitors).fill(s.n)
 	for _, field := range numbers {
-		get[*whole](s, Dimension(field.Name)).set(ordinal, 0)
+		get[*whole](s, Dimension(field.Name)).fill(s.n)
 	}
 }
 
@@ -274,12 +274,17 @@ func (s *Sessions) combine(parts []filter.Expr, known Known, start filter.Bool, 
 }
 
 func (s *Sessions) in(e filter.In) (Set, error) {
-	wanted := make(map[string]bool, len(e.Values))
-	for _, value := range e.Values {
-		wanted[value] = true
+	const few = 8
+	want := func(value string) bool { return slices.Contains(e.Values, value) }
+	if len(e.Values) > few {
+		wanted := make(map[string]bool, len(e.Values))
+		for _, value := range e.Values {
+			wanted[value] = true
+		}
+		want = func(value string) bool { return wanted[value] }
 	}
-	set, err := s.texted(e.Field, func(value string) bool { return wanted[value] })
-	if column, ok := s.columns[Dimension(e.Field.Name)].(*many); ok && wanted[""] && err == nil {
+	set, err := s.texted(e.Field, want)
+	if column, ok := s.columns[Dimension(e.Field.Name)].(*many); ok && err == nil && want("") {
 		set.InPlaceUnion(column.without(s.n))
 	}
 	return set, err
@@ -320,7 +325,7 @@ func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
 	column := get[*whole](s, Visitors)
 	visitors := make([]uint64, 0, of.Count())
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		visitors = append(visitors, uint64(column.numbers[i]))
+		visitors = append(visitors, uint64(column.at(int(i))))
 	}
 	slices.Sort(visitors)
 	to.AddMany(visitors)
@@ -348,9 +353,9 @@ func (s *Sessions) CountSteps(of Set, steps []model.Millis, counts []int) {
 // EachStart calls do with the ordinal and the start of each of the sessions. It
 // needs the field Start.
 func (s *Sessions) EachStart(of Set, do func(ordinal int32, start model.Millis)) {
-	starts := get[*whole](s, Dimension(filter.Start.Name)).numbers
+	starts := get[*whole](s, Dimension(filter.Start.Name))
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		do(int32(i), model.Millis(starts[i]))
+		do(int32(i), model.Millis(starts.at(int(i))))
 	}
 }
 
@@ -375,7 +380,7 @@ func (s *Sessions) EachValue(field filter.Field, do func(value string, sessions 
 func (t *text) eachValue(of Set, do func(value string, sessions int)) {
 	counts := make([]int, len(t.values))
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		counts[t.code(int(i))]++
+		counts[t.codes.at(int(i))]++
 	}
 	for code, n := range counts {
 		if n > 0 {

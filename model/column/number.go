@@ -9,32 +9,58 @@ import (
 	"github.com/bits-and-blooms/bitset"
 )
 
-// whole is a field of one whole number for each ordinal.
-type whole struct{ numbers []int64 }
+// whole is a field of one whole number for each ordinal, kept as its distance from
+// a base. A number below the base wraps around, which is right and takes 8 bytes.
+type whole struct {
+	based     bool // the first number has chosen the base
+	base      int64
+	distances vector
+}
 
-func (w *whole) set(ordinal int, number int64) { w.numbers = put(w.numbers, ordinal, number) }
+func newWhole() *whole { return &whole{distances: newVector()} }
+
+// margin is what numbers that are large, such as times, may lie below the first.
+const margin = 1 << 27
+
+func (w *whole) set(ordinal int, number int64) {
+	if !w.based {
+		w.based = true
+		if number > math.MaxUint32 {
+			w.base = number - margin
+		}
+	}
+	w.fill(ordinal)
+	w.distances.set(ordinal, uint64(number)-uint64(w.base))
+}
+
+// fill gives ordinals below n that have no number yet some number: they do not
+// count.
+func (w *whole) fill(n int) {
+	for w.len() < n {
+		w.distances.set(w.len(), 0)
+	}
+}
+
+func (w *whole) at(ordinal int) int64 { return int64(w.distances.at(ordinal) + uint64(w.base)) }
+
+func (w *whole) len() int { return w.distances.len() }
 
 // match returns the ordinals below n whose number lies between the ends.
 func (w *whole) match(n int, low, high float64) *bitset.BitSet {
 	from, to := wholeEnds(low, high)
-	if from > to {
+	if w.distances.w64 != nil { // numbers may have wrapped around
+		bits := bitset.New(uint(n))
+		for i := range w.distances.w64 {
+			if number := w.at(i); from <= number && number <= to {
+				bits.Set(uint(i))
+			}
+		}
+		return bits
+	}
+	if from > to || to < w.base {
 		return bitset.New(uint(n))
 	}
-	span := uint64(to) - uint64(from)
-	words := make([]uint64, (n+63)/64)
-	for i := range words {
-		part := w.numbers[min(i*64, len(w.numbers)):min(i*64+64, len(w.numbers))]
-		var word uint64
-		for bit, number := range part {
-			var in uint64 // without a branch, which could not be foreseen
-			if uint64(number)-uint64(from) <= span {
-				in = 1
-			}
-			word |= in << bit
-		}
-		words[i] = word
-	}
-	return bitset.FromWithLength(uint(n), words)
+	return w.distances.between(n, uint64(max(from, w.base))-uint64(w.base), uint64(to)-uint64(w.base))
 }
 
 // wholeEnds returns the whole numbers that lie between two ends.
@@ -56,21 +82,22 @@ func wholeEnds(low, high float64) (from, to int64) {
 // two neighbours of steps, the lower one included.
 func (w *whole) countSteps(of *bitset.BitSet, steps []int64, counts []int) {
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		behind := sort.Search(len(steps), func(n int) bool { return steps[n] > w.numbers[i] })
+		behind := sort.Search(len(steps), func(n int) bool { return steps[n] > w.at(int(i)) })
 		if 0 < behind && behind < len(steps) {
 			counts[behind-1]++
 		}
 	}
 }
 
-func (w *whole) bytes() int { return 8 * cap(w.numbers) }
+func (w *whole) bytes() int { return w.distances.bytes() }
 
 // append writes how many numbers there are, and each as its distance to the one
 // before.
 func (w *whole) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(w.numbers)))
+	b = binary.AppendUvarint(b, uint64(w.len()))
 	before := int64(0)
-	for _, number := range w.numbers {
+	for i := range w.len() {
+		number := w.at(i)
 		b = binary.AppendVarint(b, number-before)
 		before = number
 	}
@@ -79,11 +106,11 @@ func (w *whole) append(b []byte) []byte {
 
 func readWhole(r *reader) *whole {
 	n := r.length()
-	w := &whole{numbers: make([]int64, 0, n)}
+	w := newWhole()
 	number := int64(0)
-	for range n {
+	for i := range n {
 		number += r.signed()
-		w.numbers = append(w.numbers, number)
+		w.set(i, number)
 	}
 	return w
 }

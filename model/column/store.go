@@ -102,12 +102,12 @@ func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 	switch dimension {
 	case Visitors:
 		c := readWhole(r)
-		return c, func(n int) bool { return len(c.numbers) == n }
+		return c, func(n int) bool { return c.len() == n }
 	case Properties:
 		c := readFamily(r, readText)
 		return c, func(n int) bool {
 			for _, member := range c.members {
-				if member.len() > n {
+				if member.codes.len() > n {
 					return false
 				}
 			}
@@ -127,13 +127,13 @@ func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 	switch (filter.Field{Name: string(dimension)}).Kind() {
 	case filter.One:
 		c := readText(r)
-		return c, func(n int) bool { return c.len() <= n }
+		return c, func(n int) bool { return c.codes.len() <= n }
 	case filter.Many:
 		c := readMany(r)
 		return c, func(n int) bool { return c.n <= n }
 	case filter.Number:
 		c := readWhole(r)
-		return c, func(n int) bool { return len(c.numbers) == n }
+		return c, func(n int) bool { return c.len() == n }
 	}
 	return nil, nil
 }
