@@ -11,6 +11,11 @@
 // Columns grow and change in place: a session that is written again replaces
 // itself. They are stored one by one (store.go), and a question needs only those
 // of its dimensions. They are not safe for concurrent use while they change.
+//
+// The stored form is our own: Arrow's IPC stream, with dictionaries and zstd too,
+// took 3.4 times as long to load (1.74 ms against 0.51 ms for the referrers of
+// 100,000 sessions) and 11 % more room. The sets of ordinals are a library's
+// (bits-and-blooms/bitset), whose loops are those that one would write by hand.
 package column
 
 import (

@@ -76,11 +76,8 @@ func readText(r *reader) *text {
 			t.codes.w32 = append(t.codes.w32, binary.LittleEndian.Uint32(part[i:]))
 		}
 	}
-	for i := range t.codes.len() {
-		if t.codes.at(i) >= uint64(len(t.values)) {
-			r.fail("a code beyond the dictionary")
-			break
-		}
+	if t.codes.largest() >= uint64(len(t.values)) {
+		r.fail("a code beyond the dictionary")
 	}
 	return t
 }

@@ -71,6 +71,18 @@ func (v *vector) at(i int) uint64 {
 	return at(v.w64, i)
 }
 
+// largest returns the largest element, 0 without any.
+func (v *vector) largest() uint64 {
+	return max(largest(v.w8), largest(v.w16), largest(v.w32), largest(v.w64))
+}
+
+func largest[N unsigned](list []N) (most uint64) {
+	for _, number := range list {
+		most = max(most, uint64(number))
+	}
+	return most
+}
+
 func (v *vector) len() int { return len(v.w8) + len(v.w16) + len(v.w32) + len(v.w64) }
 
 func (v *vector) bytes() int { return cap(v.w8) + 2*cap(v.w16) + 4*cap(v.w32) + 8*cap(v.w64) }
