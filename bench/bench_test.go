@@ -182,8 +182,7 @@ func shape(s *model.Session) string {
 func TestQuestionsShareNoLeaf(t *testing.T) {
 	a := newAsker(newGenerator(1, 1000, 3))
 	seen := map[string]bool{}
-	for range 30 {
-		q := a.question()
+	for _, q := range a.questions(30) {
 		for _, d := range slices.Concat([]definition{q.one}, q.segments, q.goal) {
 			for _, c := range d.conditions {
 				leaf, err := json.Marshal([]any{c.field, c.any, c.min, c.max})
@@ -276,8 +275,8 @@ func TestBaselinesAgreeWithANaiveScan(t *testing.T) {
 	defer p.conn.Close(context.Background())
 	asker := newAsker(g)
 	b := &bench{generator: g}
-	for range 12 {
-		q, newest := asker.question(), 2
+	newest := 2
+	for _, q := range asker.questions(12) {
 		for _, day := range []*int{nil, &newest} {
 			want := naive(g, q, day)
 			for _, system := range []sqlSystem{p, d} {

@@ -114,6 +114,11 @@ func (b *bench) close() error {
 	if b.duckdb != nil {
 		errs = append(errs, b.duckdb.close())
 	}
+	if b.conn != nil {
+		// PostgreSQL has less to write when it is stopped, which must not take long.
+		_, err := b.conn.Exec(context.Background(), "CHECKPOINT")
+		errs = append(errs, err)
+	}
 	for _, conn := range []*pgx.Conn{b.conn, b.pgConn()} {
 		if conn != nil {
 			errs = append(errs, conn.Close(context.Background()))
@@ -291,12 +296,13 @@ func (t *times) add(goalgraph, postgres, duckdb time.Duration) {
 // askAll asks all systems all questions, and returns the requests for the matrices.
 func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 	asker := newAsker(b.generator)
-	if err := b.warmUp(ctx, asker); err != nil {
+	warmUps := asker.oneOfEach() // first, while there are any of each type
+	questions := asker.questions(b.questions)
+	if err := b.warmUp(ctx, asker, warmUps); err != nil {
 		return nil, err
 	}
 	var one, cold, warm, refresh times
-	for n := range b.questions {
-		q := asker.question()
+	for n, q := range questions {
 		if err := b.askOne(ctx, q, &one); err != nil {
 			return nil, fmt.Errorf("question %d: %w", n, err)
 		}
@@ -318,19 +324,21 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 }
 
 // warmUp has every system load all its columns, with leaves that no question has.
-func (b *bench) warmUp(ctx context.Context, asker *asker) error {
-	for range 3 {
-		d := asker.definition(7)
-		if _, _, err := b.server.one(ctx, d); err != nil {
+func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definition) error {
+	for _, d := range definitions {
+		var none times
+		if err := b.askOne(ctx, question{one: d}, &none); err != nil {
 			return err
 		}
-		for _, system := range []sqlSystem{b.postgres, b.duckdb} {
-			if _, _, err := system.one(ctx, d); err != nil {
-				return err
-			}
+	}
+	for _, parameter := range []string{"source", "medium", "campaign"} {
+		filter := map[string]any{"utm": map[string]any{parameter: []string{"none"}}}
+		if _, _, err := b.server.one(ctx, definition{filters: []map[string]any{filter}}); err != nil {
+			return err
 		}
 	}
-	q := asker.question()
+	var q question
+	asker.matrix(&q)
 	body, err := b.server.define(ctx, q, "warm-up")
 	if err != nil {
 		return err

@@ -107,15 +107,38 @@ func newAsker(g *generator) *asker {
 	return &asker{generator: g, r: rand.New(rand.NewPCG(g.seed, math.MaxUint64)), used: map[string]bool{}}
 }
 
-func (a *asker) question() question {
-	q := question{one: a.definition(2 + a.r.IntN(3))}
+// kinds are the filter types that are asked for.
+var kinds = []string{"country", "referrer", "pages", "tags", "events", "sessionLength", "pageViews", "browser", "device", "utm"}
+
+// oneOfEach makes a definition of one filter for each type.
+func (a *asker) oneOfEach() []definition {
+	definitions := make([]definition, len(kinds))
+	for i, kind := range kinds {
+		for !a.add(&definitions[i], kind) {
+		}
+	}
+	return definitions
+}
+
+// questions makes n of them. The single counts come first: the values that are left for the last definitions are rarer.
+func (a *asker) questions(n int) []question {
+	questions := make([]question, n)
+	for i := range questions {
+		questions[i].one = a.definition(2 + a.r.IntN(3)) // as a merged segment has them
+	}
+	for i := range questions {
+		a.matrix(&questions[i])
+	}
+	return questions
+}
+
+func (a *asker) matrix(q *question) {
 	for range segmentsOfMatrix {
 		q.segments = append(q.segments, a.definition(1+a.r.IntN(3)))
 	}
 	for range goalsOfMatrix {
 		q.goal = append(q.goal, a.definition(1+a.r.IntN(3)))
 	}
-	return q
 }
 
 // definition makes one of n filters, each of another type.
@@ -123,31 +146,35 @@ func (a *asker) definition(n int) definition {
 	var d definition
 	var taken []string
 	for len(d.filters) < n {
-		kinds := []string{"country", "referrer", "pages", "tags", "events", "sessionLength", "pageViews", "browser", "device", "utm"}
 		kind := kinds[a.r.IntN(len(kinds))]
-		if slices.Contains(taken, kind) {
-			continue
+		// Of the events and devices there are few: once all were asked, other types are.
+		if !slices.Contains(taken, kind) && a.add(&d, kind) {
+			taken = append(taken, kind)
 		}
-		conditions, args := a.filter(kind)
-		if slices.ContainsFunc(conditions, func(c condition) bool { return !c.field.isNumber() && len(c.any) == 0 }) {
-			continue // a glob of nothing
-		}
-		leaves := make([]string, len(conditions))
-		for i, c := range conditions {
-			slices.Sort(c.any)
-			leaves[i] = fmt.Sprint(c.field, c.any, c.min, c.max)
-		}
-		if slices.ContainsFunc(leaves, func(leaf string) bool { return a.used[leaf] }) {
-			continue // of the events and devices there are few: once all were asked, other types are
-		}
-		for _, leaf := range leaves {
-			a.used[leaf] = true
-		}
-		taken = append(taken, kind)
-		d.conditions = append(d.conditions, conditions...)
-		d.filters = append(d.filters, map[string]any{kind: args})
 	}
 	return d
+}
+
+// add adds a random filter of a type, unless one of its leaves was used before.
+func (a *asker) add(d *definition, kind string) bool {
+	conditions, args := a.filter(kind)
+	leaves := make([]string, len(conditions))
+	for i, c := range conditions {
+		if !c.field.isNumber() && len(c.any) == 0 {
+			return false // a glob of nothing
+		}
+		slices.Sort(c.any)
+		leaves[i] = fmt.Sprint(c.field, c.any, c.min, c.max)
+		if a.used[leaves[i]] {
+			return false
+		}
+	}
+	for _, leaf := range leaves {
+		a.used[leaf] = true
+	}
+	d.conditions = append(d.conditions, conditions...)
+	d.filters = append(d.filters, map[string]any{kind: args})
+	return true
 }
 
 // filter makes a random filter of a type: its conditions, and its arguments in GraphQL.
