@@ -64,12 +64,13 @@ func startServer(ctx context.Context, o options, database string) (_ *server, er
 		return nil, err
 	}
 	s := &server{
-		cmd: exec.Command("/bin/sh", "-c", guard, "sh", o.server, "serve", "--auth", "none", "--listen", address, "--database", database, "--plugins", plugins),
+		cmd: exec.Command("/bin/sh", "-c", guard, "sh", o.server, "serve", "--auth", "none", "--listen", address, "--plugins", plugins),
 		url: "http://" + address, log: log,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute},
 		days:   model.Range{From: firstDay.Start(), To: (firstDay + model.Day(o.days)).Start()},
 	}
-	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()}
+	// The address is not on the command line, which everybody on the machine can read.
+	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(), "DATABASE_URL=" + database}
 	s.cmd.Stderr = log
 	in, err := s.cmd.StdinPipe()
 	if err != nil {
