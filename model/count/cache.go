@@ -5,11 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"math"
+	"strconv"
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -74,56 +75,31 @@ func (m *Memory) Set(_ context.Context, entries map[Key]Entry) {
 	}
 }
 
-// keyOf returns the key of what a part gathers in a bucket. ok is false where that
-// is more than an entry says: distinct visitors, or several steps of one day.
-func keyOf(p *part, bucket store.Bucket) (key Key, ok bool) {
-	if p.visitors != nil || p.splits(bucket.Day) {
+// askedOf is the hash of what is asked of a bucket whose whole day is in the range.
+func askedOf(parts ...string) (asked [16]byte) {
+	hash := sha256.New()
+	for _, part := range parts {
+		var length [8]byte
+		binary.LittleEndian.PutUint64(length[:], uint64(len(part)))
+		hash.Write(length[:])
+		hash.Write([]byte(part))
+	}
+	copy(asked[:], hash.Sum(nil))
+	return asked
+}
+
+// key returns the key of what the question gathers in a bucket. ok is false where
+// that is more than an entry says: distinct visitors, or several steps of one day.
+func (t *tally) key(bucket *store.Bucket) (key Key, ok bool) {
+	if t.question.Visitors || t.question.splits(bucket.Day) {
 		return Key{}, false
 	}
-	hash := sha256.New()
-	hash.Write([]byte(p.text))
-	var rest [16]byte
-	if !p.In.Covers(bucket.Day) {
-		from, to := max(p.In.From, bucket.Day.Start()), min(p.In.To, (bucket.Day+1).Start())
-		binary.LittleEndian.PutUint64(rest[:8], uint64(from))
-		binary.LittleEndian.PutUint64(rest[8:], uint64(to))
+	key = Key{Bucket: bucket.ID, Revision: bucket.Revision, Asked: t.asked}
+	if in := t.question.In; !in.Covers(bucket.Day) {
+		from, to := max(in.From, bucket.Day.Start()), min(in.To, (bucket.Day+1).Start())
+		key.Asked = askedOf(t.text, t.question.Value, strconv.FormatInt(int64(from), 10), strconv.FormatInt(int64(to), 10))
 	}
-	hash.Write(rest[:])
-	hash.Write([]byte(p.Value))
-	key = Key{Bucket: bucket.ID, Revision: bucket.Revision}
-	copy(key.Asked[:], hash.Sum(nil))
 	return key, true
-}
-
-// splits tells whether the day's sessions are of more than one step.
-func (p *part) splits(day model.Day) bool {
-	for _, step := range p.Steps {
-		if day.Start() < step && step < (day+1).Start() {
-			return true
-		}
-	}
-	return false
-}
-
-// entry returns what the part has gathered.
-func (p *part) entry() Entry { return Entry{Sessions: int64(p.sessions), Value: p.value} }
-
-// take is what the part gathers where it is known.
-func (p *part) take(entry Entry, day model.Day) {
-	p.sessions, p.value = int(entry.Sessions), entry.Value
-	if step := p.step(day); step >= 0 {
-		p.steps[step] += p.sessions
-	}
-}
-
-// step returns the step that holds the whole day, -1 where none does.
-func (p *part) step(day model.Day) int {
-	for i := 1; i < len(p.Steps); i++ {
-		if p.Steps[i-1] <= day.Start() && (day+1).Start() <= p.Steps[i] {
-			return i - 1
-		}
-	}
-	return -1
 }
 
 // isCancellation tells whether an error is that of a context that is done.
@@ -131,19 +107,30 @@ func isCancellation(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// The form of an entry in Redis: the sessions and the value's bits, 8 bytes each.
-const packedEntry = 16
+// The form of an entry in Redis: the sessions, the value's bits, and a sum of both
+// and of the name that they are kept under, 8 bytes each. What others have written
+// there is not taken for an entry.
+const packedEntry = 24
 
-func (e Entry) pack() []byte {
+func (e Entry) pack(name string) []byte {
 	packed := binary.LittleEndian.AppendUint64(make([]byte, 0, packedEntry), uint64(e.Sessions))
-	return binary.LittleEndian.AppendUint64(packed, math.Float64bits(e.Value))
+	packed = binary.LittleEndian.AppendUint64(packed, math.Float64bits(e.Value))
+	return binary.LittleEndian.AppendUint64(packed, checksum(name, packed))
 }
 
-func unpack(packed string) (e Entry, ok bool) {
-	if len(packed) != packedEntry {
+func unpack(name, text string) (e Entry, ok bool) {
+	packed := []byte(text)
+	if len(packed) != packedEntry || checksum(name, packed[:16]) != binary.LittleEndian.Uint64(packed[16:]) {
 		return Entry{}, false
 	}
-	e.Sessions = int64(binary.LittleEndian.Uint64([]byte(packed[:8])))
-	e.Value = math.Float64frombits(binary.LittleEndian.Uint64([]byte(packed[8:])))
-	return e, e.Sessions >= 0
+	e.Sessions = int64(binary.LittleEndian.Uint64(packed[:8]))
+	e.Value = math.Float64frombits(binary.LittleEndian.Uint64(packed[8:16]))
+	return e, true
+}
+
+func checksum(name string, packed []byte) uint64 {
+	hash := fnv.New64a()
+	hash.Write([]byte(name))
+	hash.Write(packed)
+	return hash.Sum64()
 }

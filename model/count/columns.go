@@ -1,12 +1,16 @@
 package count
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -46,7 +50,18 @@ type bucket struct {
 	// complete tells that all dimensions are loaded: the columns can be brought
 	// forward. Otherwise they are as stored.
 	complete bool
+	// weight is about how many bytes the columns take. It is kept, so that who weighs
+	// buckets does not wait for one that is being read.
+	weight atomic.Uint32
 }
+
+func newBucket() *bucket {
+	b := &bucket{sessions: column.Stored()}
+	b.weigh()
+	return b
+}
+
+func (b *bucket) weigh() { b.weight.Store(uint32(min(b.sessions.Bytes(), 1<<32-1))) }
 
 // ColumnsOptions are the parts of a Columns that may be left out.
 type ColumnsOptions struct {
@@ -55,6 +70,8 @@ type ColumnsOptions struct {
 	Bytes uint64
 	// LeafBytes bounds the sets of leaves in memory, about; 64 MiB by default.
 	LeafBytes uint64
+	// AnswerBytes bounds the answers in memory, about; 16 MiB by default.
+	AnswerBytes uint64
 	// Caches keep counts, the nearest first; none by default.
 	Caches []Cache
 	// Log takes what was damaged and is made anew; none by default.
@@ -69,8 +86,15 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.AnswerBytes == 0 {
+		o.AnswerBytes = 16 << 20
+	}
 	if o.LeafBytes == 0 {
 		o.LeafBytes = 64 << 20
+	}
+	answers, err := newAnswers(o.AnswerBytes)
+	if err != nil {
+		return nil, err
 	}
 	leaves, err := newLeaves(o.LeafBytes)
 	if err != nil {
@@ -78,17 +102,13 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	}
 	buckets, err := otter.New(&otter.Options[int64, *bucket]{
 		MaximumWeight: o.Bytes,
-		Weigher: func(_ int64, b *bucket) uint32 {
-			b.mu.RLock()
-			defer b.mu.RUnlock()
-			return uint32(min(b.sessions.Bytes(), 1<<32-1))
-		},
+		Weigher:       func(_ int64, b *bucket) uint32 { return b.weight.Load() },
 	})
 	if err != nil {
 		return nil, err
 	}
 	e := &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets, leaves: leaves}
-	e.gathering = gathering{store: st, count: e.countBucket, caches: o.Caches}
+	e.gathering = gathering{store: st, count: e.countBucket, answers: answers, caches: o.Caches}
 	for _, cache := range o.Caches {
 		e.gathering.layers = append(e.gathering.layers, &layer{name: cache.Name()})
 	}
@@ -103,7 +123,7 @@ var _ Engine = (*Columns)(nil)
 func (e *Columns) read(ctx context.Context, stored store.Bucket, dimensions []column.Dimension, do func(*bucket) error) error {
 	dimensions = append(dimensions, column.Counting)
 	b, _ := e.buckets.ComputeIfAbsent(stored.ID, func() (*bucket, bool) {
-		return &bucket{sessions: column.Stored()}, false
+		return newBucket(), false
 	})
 	for {
 		b.mu.RLock()
@@ -115,6 +135,7 @@ func (e *Columns) read(ctx context.Context, stored store.Bucket, dimensions []co
 
 		b.mu.Lock()
 		err := e.prepare(ctx, b, stored, dimensions)
+		b.weigh()
 		b.mu.Unlock()
 		if err != nil {
 			return err
@@ -139,7 +160,7 @@ func (e *Columns) prepare(ctx context.Context, b *bucket, stored store.Bucket, d
 		if b.revision < stored.Revision {
 			dimensions = column.Dimensions()
 		}
-		loaded, err := e.load(ctx, b, stored.ID, dimensions)
+		loaded, err := e.load(ctx, b, stored, dimensions)
 		if err != nil {
 			return err
 		}
@@ -157,7 +178,7 @@ func (e *Columns) prepare(ctx context.Context, b *bucket, stored store.Bucket, d
 // load loads the dimensions that are missing, as they are stored at the bucket's
 // revision. loaded is false where they are not, or not readably: then the columns
 // are to be made from the sessions.
-func (e *Columns) load(ctx context.Context, b *bucket, id int64, dimensions []column.Dimension) (loaded bool, err error) {
+func (e *Columns) load(ctx context.Context, b *bucket, stored store.Bucket, dimensions []column.Dimension) (loaded bool, err error) {
 	var names []string
 	for _, dimension := range b.sessions.Missing(dimensions) {
 		names = append(names, string(dimension))
@@ -167,7 +188,7 @@ func (e *Columns) load(ctx context.Context, b *bucket, id int64, dimensions []co
 		missing := len(b.sessions.Missing(dimensions))
 		e.loaded.add(len(names)-missing, missing, begin)
 	}()
-	data, err := e.store.Columns(ctx, id, b.revision, names)
+	data, err := e.store.Columns(ctx, stored.ID, b.revision, names)
 	if err != nil {
 		return false, err
 	}
@@ -176,16 +197,47 @@ func (e *Columns) load(ctx context.Context, b *bucket, id int64, dimensions []co
 		return cmp.Compare(rank(a), rank(b))
 	})
 	for _, name := range names {
-		stored, found := data[name]
+		sealed, found := data[name]
 		if !found {
-			return false, nil // other columns have taken their place
+			// Most likely other columns have taken their place.
+			now, err := e.store.Buckets(ctx, stored.SiteID, model.Range{From: stored.Day.Start(), To: stored.Day.Start() + 1})
+			if err != nil || !slices.ContainsFunc(now, func(s store.Bucket) bool { return s.ID == stored.ID && s.ColumnsRevision == b.revision }) {
+				return false, err
+			}
+			return false, e.forget(ctx, stored.ID, b.revision, fmt.Errorf("stored column %s is missing", name))
 		}
-		if err := b.sessions.Load(column.Dimension(name), stored); err != nil {
-			e.log.WarnContext(ctx, "stored columns are damaged, and are made anew", "bucket", id, "revision", b.revision, "error", err)
-			return false, e.store.ForgetColumns(ctx, id, b.revision)
+		plain, err := unseal(sealed, stored.ID, b.revision, name)
+		if err == nil {
+			err = b.sessions.Load(column.Dimension(name), plain)
+		}
+		if err != nil {
+			return false, e.forget(ctx, stored.ID, b.revision, err)
 		}
 	}
 	return true, nil
+}
+
+// forget has the columns of a bucket stored anew.
+func (e *Columns) forget(ctx context.Context, id, revision int64, reason error) error {
+	e.log.WarnContext(ctx, "stored columns are damaged, and are made anew", "bucket", id, "revision", revision, "error", reason)
+	return e.store.ForgetColumns(ctx, id, revision)
+}
+
+// sealBytes stand before a stored column. They say what it is a column of, since a
+// column that strayed to another place is whole and wrong.
+const sealBytes = 8
+
+func sealOf(bucket, revision int64, dimension string) []byte {
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%d %d %d %s", column.Format, bucket, revision, dimension)
+	return hash.Sum(nil)
+}
+
+func unseal(sealed []byte, bucket, revision int64, dimension string) ([]byte, error) {
+	if plain, found := bytes.CutPrefix(sealed, sealOf(bucket, revision, dimension)); found {
+		return plain, nil
+	}
+	return nil, fmt.Errorf("stored column %s: it is one of another place", dimension)
 }
 
 // rank orders dimensions for loading.
@@ -248,10 +300,10 @@ func (e *Columns) storeColumns(ctx context.Context, stored store.Bucket) error {
 	var revision int64
 	err := e.read(ctx, stored, column.Dimensions(), func(b *bucket) error {
 		columns, err := b.sessions.Encode()
-		for dimension, column := range columns {
-			data[string(dimension)] = column
-		}
 		revision = b.revision
+		for dimension, column := range columns {
+			data[string(dimension)] = append(sealOf(stored.ID, revision, string(dimension)), column...)
+		}
 		return err
 	})
 	if err != nil {

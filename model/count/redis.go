@@ -31,8 +31,9 @@ const (
 	redisKept = 24 * time.Hour
 )
 
-// NewRedis returns a Redis over a client. instance names the database whose counts
-// it keeps, so that several may share one Redis.
+// NewRedis returns a Redis over a client, which must obey the contexts of its calls
+// (redis.Options.ContextTimeoutEnabled). instance names the database whose counts it
+// keeps, so that several may share one Redis.
 func NewRedis(client *redis.Client, instance string) *Redis {
 	return &Redis{client: client, prefix: "goalgraph:count:" + instance + ":", now: time.Now}
 }
@@ -56,20 +57,20 @@ func (r *Redis) Get(ctx context.Context, keys []Key) map[Key]Entry {
 	if len(keys) == 0 || r.paused() {
 		return found
 	}
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	limited, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	names := make([]string, len(keys))
 	for i, key := range keys {
 		names[i] = r.name(key)
 	}
-	values, err := r.client.MGet(ctx, names...).Result()
+	values, err := r.client.MGet(limited, names...).Result()
 	if err != nil {
-		r.failed()
+		r.failed(ctx)
 		return found
 	}
 	for i, value := range values {
 		packed, _ := value.(string)
-		if entry, ok := unpack(packed); ok {
+		if entry, ok := unpack(names[i], packed); ok {
 			found[keys[i]] = entry
 		}
 	}
@@ -81,20 +82,25 @@ func (r *Redis) Set(ctx context.Context, entries map[Key]Entry) {
 	if len(entries) == 0 || r.paused() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	limited, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	pipeline := r.client.Pipeline()
 	for key, entry := range entries {
-		pipeline.Set(ctx, r.name(key), entry.pack(), redisKept)
+		name := r.name(key)
+		pipeline.Set(limited, name, entry.pack(name), redisKept)
 	}
-	if _, err := pipeline.Exec(ctx); err != nil {
-		r.failed()
+	if _, err := pipeline.Exec(limited); err != nil {
+		r.failed(ctx)
 	}
 }
 
 func (r *Redis) paused() bool { return r.now().UnixNano() < r.resumeAt.Load() }
 
-func (r *Redis) failed() {
+// failed notes a failure, unless it is the asker who went away.
+func (r *Redis) failed(asker context.Context) {
+	if asker.Err() != nil {
+		return
+	}
 	r.failures.Add(1)
 	r.resumeAt.Store(r.now().Add(redisPause).UnixNano())
 }

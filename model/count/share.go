@@ -6,142 +6,154 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// share is what the questions ask of one bucket.
+// share is what is to be counted in one bucket.
 type share struct {
-	at     int // the bucket's place among the buckets
-	bucket store.Bucket
-	// parts are the tallies' in this bucket.
+	at      int // the bucket's place among the buckets
+	bucket  store.Bucket
 	tallies []*tally
-	parts   []*part
-	// keys name those parts that an entry of a cache can say, by their index; unknown
-	// are the parts that no cache has.
-	keys    map[int]Key
-	unknown []int
-	// counted are the entries of the parts that were counted.
-	counted map[Key]Entry
+	parts   []*part // of the tallies
+	keys    []Key   // of the parts; zero where no cache could say the part
 }
 
-func newShare(at int, bucket store.Bucket, tallies []*tally) *share {
-	s := &share{at: at, bucket: bucket, keys: map[int]Key{}}
-	for _, t := range tallies {
-		p := t.part(bucket.Day)
-		if p == nil {
-			continue
+// ask is a question about a bucket that a cache may know.
+type ask struct {
+	at    int // the bucket's place among the buckets
+	tally *tally
+	key   Key
+}
+
+// recall asks the caches for all parts at once, and returns those that are to be
+// counted. What a farther cache knows the nearer ones are told.
+func (g *gathering) recall(ctx context.Context, buckets []store.Bucket, tallies []*tally) []*share {
+	shares := make([]*share, len(buckets)) // by the bucket's place
+	toCount := func(a ask) {
+		s := shares[a.at]
+		if s == nil {
+			s = &share{at: a.at, bucket: buckets[a.at]}
+			shares[a.at] = s
 		}
-		if key, ok := keyOf(p, bucket); ok {
-			s.keys[len(s.parts)] = key
-		}
-		s.unknown = append(s.unknown, len(s.parts))
-		s.tallies, s.parts = append(s.tallies, t), append(s.parts, p)
+		s.tallies, s.parts, s.keys = append(s.tallies, a.tally), append(s.parts, a.tally.part()), append(s.keys, a.key)
 	}
-	return s
-}
-
-// recall asks the caches for the parts, for all buckets at once. What a farther one
-// knows the nearer ones are told.
-func (g *gathering) recall(ctx context.Context, shares []*share) {
-	for n, cache := range g.caches {
-		var keys []Key
-		for _, s := range shares {
-			for _, i := range s.unknown {
-				if key, ok := s.keys[i]; ok {
-					keys = append(keys, key)
-				}
+	var asks []ask
+	for at := range buckets {
+		for _, t := range tallies {
+			if !t.touches(buckets[at].Day) {
+				continue
+			}
+			if key, ok := t.key(&buckets[at]); ok && len(g.caches) > 0 {
+				asks = append(asks, ask{at, t, key})
+			} else {
+				toCount(ask{at, t, Key{}})
 			}
 		}
-		if len(keys) == 0 {
-			return
+	}
+	for n, cache := range g.caches {
+		if len(asks) == 0 {
+			break
 		}
 		begin := time.Now()
-		found := cache.Get(ctx, keys)
-		g.layers[n].add(len(found), len(keys)-len(found), begin)
-		if len(found) == 0 {
-			continue
-		}
-		for _, nearer := range g.caches[:n] {
-			nearer.Set(ctx, found)
-		}
-		for _, s := range shares {
-			s.take(found)
+		unknown := g.recallFrom(ctx, cache, g.caches[:n], buckets, asks)
+		g.layers[n].add(len(asks)-len(unknown), len(unknown), begin)
+		asks = unknown
+	}
+	for _, a := range asks {
+		toCount(a)
+	}
+	found := shares[:0]
+	for _, s := range shares {
+		if s != nil {
+			found = append(found, s)
 		}
 	}
+	return found
 }
 
-// take takes the entries that were found for parts.
-func (s *share) take(found map[Key]Entry) {
-	unknown := s.unknown[:0]
-	for _, i := range s.unknown {
-		if entry, ok := found[s.keys[i]]; ok && s.keys[i] != (Key{}) {
-			s.parts[i].take(entry, s.bucket.Day)
+// recallFrom asks one cache, and returns what it does not know.
+func (g *gathering) recallFrom(ctx context.Context, cache Cache, nearer []Cache, buckets []store.Bucket, asks []ask) []ask {
+	unknown := asks[:0]
+	if memory, ok := cache.(*Memory); ok { // the nearest, without a list and a map between
+		for _, a := range asks {
+			if entry, found := memory.entries.GetIfPresent(a.key); found {
+				a.tally.take(entry, a.at, buckets[a.at].Day)
+			} else {
+				unknown = append(unknown, a)
+			}
+		}
+		return unknown
+	}
+	keys := make([]Key, len(asks))
+	for i, a := range asks {
+		keys[i] = a.key
+	}
+	found := cache.Get(ctx, keys)
+	for _, near := range nearer {
+		near.Set(ctx, found)
+	}
+	for _, a := range asks {
+		if entry, ok := found[a.key]; ok {
+			a.tally.take(entry, a.at, buckets[a.at].Day)
 		} else {
-			unknown = append(unknown, i)
+			unknown = append(unknown, a)
 		}
 	}
-	s.unknown = unknown
+	return unknown
 }
 
-// countShare counts the unknown parts. Where others ask exactly the same of the
-// bucket at this moment, it is counted once.
+// countShare counts the parts. Where others ask exactly the same of the bucket at
+// this moment, it is counted once.
 func (g *gathering) countShare(ctx context.Context, s *share) error {
-	var parts []*part
 	var name strings.Builder
-	cacheable := len(g.caches) > 0
-	for _, i := range s.unknown {
-		parts = append(parts, s.parts[i])
-		key, ok := s.keys[i]
-		cacheable = cacheable && ok
+	for _, key := range s.keys {
+		if key == (Key{}) {
+			return g.count(ctx, s.bucket, s.parts)
+		}
 		fmt.Fprintf(&name, "%d %d %x ", key.Bucket, key.Revision, key.Asked)
 	}
-	if !cacheable {
-		if err := g.count(ctx, s.bucket, parts); err != nil {
-			return err
-		}
-		s.note(parts)
-		return nil
-	}
 	counted, err, _ := g.same.Do(name.String(), func() (any, error) {
-		if err := g.count(ctx, s.bucket, parts); err != nil {
+		if err := g.count(ctx, s.bucket, s.parts); err != nil {
 			return nil, err
 		}
-		entries := make([]Entry, len(parts))
-		for n, p := range parts {
-			entries[n] = p.entry()
+		entries := make([]Entry, len(s.parts))
+		for i, p := range s.parts {
+			entries[i] = p.entry()
 		}
 		return entries, nil
 	})
 	if err != nil {
 		if ctx.Err() == nil && isCancellation(err) {
 			// The one that counted for all was cancelled, and this one was not.
-			err = g.count(ctx, s.bucket, parts)
-			s.note(parts)
+			return g.count(ctx, s.bucket, s.parts)
 		}
 		return err
 	}
-	for n, entry := range counted.([]Entry) {
-		parts[n].sessions, parts[n].value = 0, 0
-		clear(parts[n].steps)
-		parts[n].take(entry, s.bucket.Day)
+	for i, entry := range counted.([]Entry) {
+		s.parts[i].take(entry, s.bucket.Day)
 	}
-	s.note(parts)
 	return nil
 }
 
-// note keeps what was counted for the caches.
-func (s *share) note(parts []*part) {
-	s.counted = make(map[Key]Entry, len(parts))
-	for n, i := range s.unknown {
-		if key, ok := s.keys[i]; ok {
-			s.counted[key] = parts[n].entry()
+// hand hands the parts to their tallies, and notes them for the caches.
+func (s *share) hand(counted map[Key]Entry) {
+	for i, t := range s.tallies {
+		t.add(s.at, s.parts[i])
+		if s.keys[i] != (Key{}) {
+			counted[s.keys[i]] = s.parts[i].entry()
 		}
 	}
 }
 
-// hand hands the parts to their tallies, one share at a time.
-func (s *share) hand() {
-	for i, t := range s.tallies {
-		t.add(s.at, s.parts[i])
+// entry returns what the part has gathered.
+func (p *part) entry() Entry { return Entry{Sessions: int64(p.sessions), Value: p.value} }
+
+// take makes the part what is known of it.
+func (p *part) take(entry Entry, day model.Day) {
+	p.sessions, p.value = int(entry.Sessions), entry.Value
+	clear(p.steps)
+	if step := p.step(day); step >= 0 {
+		p.steps[step] = p.sessions
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // LayerStats say how a layer between a question and the sessions has done so far.
 type LayerStats struct {
-	// Name is memory or redis for caches of counts, leaves for the sets of leaves;
+	// Name is answers for whole answers, memory or redis for caches of counts, leaves for the sets of leaves;
 	// stored or made for columns that were loaded or made, and forward for those that
 	// were brought forward.
 	Name string
@@ -44,6 +44,7 @@ func (l *layer) stats() LayerStats {
 // Stats returns the engine's figures so far.
 func (e *Columns) Stats() Stats {
 	stats := Stats{ColumnBytes: e.buckets.WeightedSize(), Buckets: e.buckets.EstimatedSize()}
+	stats.Layers = append(stats.Layers, e.gathering.answers.layer.stats())
 	for _, l := range e.gathering.layers {
 		stats.Layers = append(stats.Layers, l.stats())
 	}

@@ -1,0 +1,89 @@
+package count
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// answers keeps whole answers in the process: that of a question is known while
+// all buckets of its range are as they were.
+type answers struct {
+	known *otter.Cache[answerKey, Answer]
+	layer layer
+}
+
+// answerKey names content: the buckets with their revisions, and the question.
+type answerKey struct{ buckets, asked [16]byte }
+
+func newAnswers(bytes uint64) (*answers, error) {
+	known, err := otter.New(&otter.Options[answerKey, Answer]{
+		MaximumWeight: bytes,
+		Weigher:       func(_ answerKey, answer Answer) uint32 { return uint32(200 + 8*len(answer.Steps)) },
+	})
+	return &answers{known: known, layer: layer{name: "answers"}}, err
+}
+
+// keys returns the questions' keys over buckets that hold all of their ranges.
+func (a *answers) keys(buckets []store.Bucket, tallies []*tally) []answerKey {
+	keys := make([]answerKey, len(tallies))
+	states := map[model.Range][16]byte{} // most questions are about one range
+	for i, t := range tallies {
+		in := t.question.In
+		state, found := states[in]
+		if !found {
+			state = stateOf(buckets, t)
+			states[in] = state
+		}
+		keys[i] = answerKey{state, t.askedWhole()}
+	}
+	return keys
+}
+
+// stateOf is the hash of the buckets that the question's range touches.
+func stateOf(buckets []store.Bucket, t *tally) [16]byte {
+	var state []byte
+	for i := range buckets {
+		if t.touches(buckets[i].Day) {
+			state = binary.LittleEndian.AppendUint64(state, uint64(buckets[i].ID))
+			state = binary.LittleEndian.AppendUint64(state, uint64(buckets[i].Revision))
+		}
+	}
+	return askedOf(string(state))
+}
+
+// askedWhole is the hash of all that the question says.
+func (t *tally) askedWhole() [16]byte {
+	q := t.question
+	var steps []byte
+	for _, step := range q.Steps {
+		steps = binary.LittleEndian.AppendUint64(steps, uint64(step))
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return askedOf(t.text, q.Value, number(q.Site), number(int64(q.In.From)), number(int64(q.In.To)), strconv.FormatBool(q.Visitors), string(steps))
+}
+
+// get fills in the answer where it is known.
+func (a *answers) get(key answerKey, to *Answer) bool {
+	answer, found := a.known.GetIfPresent(key)
+	if !found {
+		a.layer.misses.Add(1)
+		return false
+	}
+	a.layer.hits.Add(1)
+	answer.Steps = slices.Clone(answer.Steps) // the caller's own
+	*to = answer
+	return true
+}
+
+// set keeps an answer.
+func (a *answers) set(key answerKey, answer *Answer) {
+	kept := *answer
+	kept.Steps = slices.Clone(answer.Steps)
+	a.known.Set(key, kept)
+}
