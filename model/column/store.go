@@ -11,7 +11,7 @@ import (
 
 // Format is the version of what Encode writes. Columns of another one are made
 // anew from the sessions.
-const Format = 1
+const Format = 2
 
 // codec compresses columns. Its frames carry checksums, so that a damaged column
 // is an error and not another one.
