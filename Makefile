@@ -18,7 +18,10 @@ QUESTIONS ?= 20
 BENCH_DIR ?=
 BENCHFLAGS ?=
 
-.PHONY: help run build test check check-generated generate bench bench-go bench-import fmt lint fuzz
+# Of make soak, both databases together.
+SOAK_QUESTIONS ?= 10000
+
+.PHONY: help run build test check check-generated generate bench bench-go bench-import soak fmt lint fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +55,10 @@ bench-go: bin/with-test-servers ## run the benchmarks of Go: make bench-go PACKA
 bench-import: bin/with-test-servers ## import logs of 1 and 2 million lines: lines/s, peak memory, and how much longer than writing the bare rows
 	scripts/install-test-servers.sh
 	GOALGRAPH_BENCH_LINES="1000000 2000000" bin/with-test-servers go test -run '^$$' -bench '^BenchmarkImport$$' -benchtime 1x -timeout 60m ./server
+
+soak: bin/with-test-servers ## ask random questions while everything happens at once: make soak SOAK_QUESTIONS=10000
+	scripts/install-test-servers.sh
+	SOAK_QUESTIONS=$(SOAK_QUESTIONS) bin/with-test-servers go test -race -v -count 1 -run '^TestLive' -timeout 60m ./model/count ./server
 
 fmt: ## format the Go files
 	gofmt -w $$(git ls-files --cached --others --exclude-standard -- '*.go')

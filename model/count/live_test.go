@@ -1,0 +1,536 @@
+package count_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+	"github.com/goalgraph/goalgraph/model/store/storetest/servers"
+)
+
+// soakVariable says how many conclusive questions TestLive asks of both databases
+// together; it is set by make soak.
+const soakVariable = "SOAK_QUESTIONS"
+
+// What a faultyRedis does to its connections.
+const (
+	working int32 = iota
+	slow          // every packet comes after 50 to 250 ms
+	hanging       // nothing comes until this ends
+	refusing
+)
+
+// faultyRedis is a Redis behind a proxy that spoils it.
+type faultyRedis struct {
+	listener net.Listener
+	server   atomic.Pointer[servers.Server] // nil while it is down
+	mode     atomic.Int32
+	// changed is closed when the mode changes.
+	mu      sync.Mutex
+	changed chan struct{}
+	running sync.WaitGroup
+	done    chan struct{}
+}
+
+func newFaultyRedis(t *testing.T) *faultyRedis {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &faultyRedis{listener: listener, changed: make(chan struct{}), done: make(chan struct{})}
+	p.mustStart(t)
+	p.running.Go(p.accept)
+	t.Cleanup(func() {
+		close(p.done)
+		p.listener.Close()
+		p.running.Wait()
+		p.mustStop(t)
+	})
+	return p
+}
+
+func (p *faultyRedis) mustStart(t *testing.T) {
+	server, err := servers.Redis()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	p.server.Store(server)
+}
+
+func (p *faultyRedis) mustStop(t *testing.T) {
+	if server := p.server.Swap(nil); server != nil {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (p *faultyRedis) set(mode int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mode.Store(mode)
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *faultyRedis) change() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+func (p *faultyRedis) accept() {
+	for {
+		conn, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server := p.server.Load()
+		if server == nil || p.mode.Load() == refusing {
+			conn.Close()
+			continue
+		}
+		u, err := url.Parse(server.URL)
+		if err != nil {
+			conn.Close()
+			continue
+		}
+		far, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			conn.Close()
+			continue
+		}
+		ended := make(chan struct{})
+		for _, ends := range [][2]net.Conn{{conn, far}, {far, conn}} {
+			p.running.Go(func() {
+				defer ends[0].Close()
+				defer ends[1].Close()
+				p.forward(ends[0], ends[1], ended)
+			})
+		}
+		p.running.Go(func() {
+			select {
+			case <-p.done:
+			case <-ended:
+			}
+			conn.Close()
+			far.Close()
+		})
+	}
+}
+
+// forward copies what comes, as the mode has it.
+func (p *faultyRedis) forward(from, to net.Conn, ended chan struct{}) {
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		select {
+		case <-ended:
+		default:
+			close(ended)
+		}
+	}()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		for changed := p.change(); p.mode.Load() == hanging; changed = p.change() {
+			select {
+			case <-changed:
+			case <-p.done:
+				return
+			}
+		}
+		if p.mode.Load() == slow {
+			select {
+			case <-time.After(time.Duration(50+mathrand.IntN(200)) * time.Millisecond):
+			case <-p.done:
+				return
+			}
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// client returns a client as the server makes it, through the proxy.
+func (p *faultyRedis) client(t *testing.T) *redis.Client {
+	const limit = 100 * time.Millisecond
+	client := redis.NewClient(&redis.Options{
+		Addr: p.listener.Addr().String(),
+		CredentialsProvider: func() (string, string) { // each server has its own
+			server := p.server.Load()
+			if server == nil {
+				return "", ""
+			}
+			u, err := url.Parse(server.URL)
+			if err != nil {
+				return "", ""
+			}
+			password, _ := u.User.Password()
+			return u.User.Username(), password
+		},
+		DialTimeout: limit, ReadTimeout: limit, WriteTimeout: limit, PoolTimeout: limit,
+		ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// direct calls do with a client of the server itself, while there is one.
+func (p *faultyRedis) direct(do func(*redis.Client) error) error {
+	server := p.server.Load()
+	if server == nil {
+		return nil
+	}
+	options, err := redis.ParseURL(server.URL)
+	if err != nil {
+		return err
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	return do(client)
+}
+
+// spoil overwrites all entries with garbage, of the length of an entry every now
+// and then.
+func spoil(ctx context.Context, client *redis.Client) error {
+	keys, err := client.Keys(ctx, "*").Result()
+	if err != nil {
+		return err
+	}
+	pipeline := client.Pipeline()
+	for i, key := range keys {
+		garbage := make([]byte, []int{0, 16, 23, 24, 24, 24, 40}[i%7])
+		if i%3 > 0 {
+			rand.Read(garbage)
+		}
+		pipeline.Set(ctx, key, garbage, time.Minute)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	_, err = pipeline.Exec(ctx)
+	return err
+}
+
+// live is a database with two engines, each as in a process of its own, and
+// everything that may happen to them.
+type live struct {
+	*testing.T
+	redis   *faultyRedis
+	clients [2]*redis.Client
+	stores  [2]*store.Store
+	engines [2]atomic.Pointer[count.Columns]
+	// watching is a third process, that reads sessions alone.
+	watching *store.Store
+	scan     *count.Scan
+	instance string
+
+	conclusive, inconclusive, matched, writes, readBack, stored, renewed atomic.Int64
+}
+
+func newLive(t *testing.T, address string) *live {
+	l := &live{T: t, redis: newFaultyRedis(t)}
+	open := func() *store.Store {
+		st, err := store.Open(t.Context(), address, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { st.Close() })
+		return st
+	}
+	l.watching = open()
+	if _, err := l.watching.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if l.instance, err = l.watching.Instance(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.scan = count.NewScan(l.watching)
+	for i := range l.engines {
+		l.clients[i] = l.redis.client(t)
+		l.stores[i] = open()
+		l.renew(i, 0)
+	}
+	return l
+}
+
+// renew starts an engine again, with nothing in memory.
+func (l *live) renew(i int, bytes uint64) {
+	memory, err := count.NewMemory(20_000)
+	if err != nil {
+		l.Error(err)
+		return
+	}
+	engine, err := count.NewColumns(l.stores[i], count.ColumnsOptions{
+		Bytes: bytes, LeafBytes: 200_000,
+		Caches: []count.Cache{memory, count.NewRedis(l.clients[i], l.instance)},
+	})
+	if err != nil {
+		l.Error(err)
+		return
+	}
+	l.engines[i].Store(engine)
+}
+
+// repeat calls do, with a random source of its own and some time between, until
+// the context is done.
+func (l *live) repeat(ctx context.Context, running *sync.WaitGroup, seed uint64, least, most time.Duration, do func(r *mathrand.Rand) error) {
+	running.Go(func() {
+		r := mathrand.New(mathrand.NewPCG(seed, 77))
+		for ctx.Err() == nil && !l.Failed() {
+			if err := do(r); err != nil && ctx.Err() == nil {
+				l.Errorf("goroutine %d: %v", seed, err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(least + time.Duration(r.Int64N(int64(most-least)+1))):
+			}
+		}
+	})
+}
+
+// visits are messages of some visits: on any of ten days, early and late, so that
+// they begin days, and change, join and move sessions.
+func visits(r *mathrand.Rand) (batch []model.Message) {
+	for range 1 + r.IntN(3) {
+		late := model.Millis(r.IntN(400)-200) * 15 * 60 * 1000
+		for _, hit := range filtertest.RandomVisit(r) {
+			hit.At += late
+			batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
+		}
+	}
+	return batch
+}
+
+// revisions are those of the site's buckets in a range.
+func (l *live) revisions(ctx context.Context, site int64, in model.Range) (revisions []byte, err error) {
+	buckets, err := l.watching.Buckets(ctx, site, in)
+	for _, bucket := range buckets {
+		revisions = binary.LittleEndian.AppendUint64(revisions, uint64(bucket.ID))
+		revisions = binary.LittleEndian.AppendUint64(revisions, uint64(bucket.Revision))
+	}
+	return revisions, err
+}
+
+// compare asks an engine and counts one by one. Where the buckets did not change
+// meanwhile the answers are the same.
+func (l *live) compare(ctx context.Context, site int64, in model.Range, questions int, ask func(count.Engine) (any, error), engine count.Engine) error {
+	before, err := l.revisions(ctx, site, in)
+	if err != nil {
+		return err
+	}
+	got, err := ask(engine)
+	if err != nil {
+		return err
+	}
+	want, err := ask(l.scan)
+	if err != nil {
+		return err
+	}
+	after, err := l.revisions(ctx, site, in)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(before, after) {
+		l.inconclusive.Add(int64(questions))
+		return nil
+	}
+	l.conclusive.Add(int64(questions))
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("wrong at revisions %v:\n%+v\nwant\n%+v", before, got, want)
+	}
+	return nil
+}
+
+func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, engine count.Engine) error {
+	w := world{site: site}
+	always := model.Range{From: -model.Open, To: model.Open}
+	switch r.IntN(8) {
+	case 0:
+		q := w.question(r)
+		query := count.SessionQuery{Site: site, In: q.In, Where: q.Where, Limit: 1 + r.IntN(30)}
+		return l.compare(ctx, site, always, 1, func(e count.Engine) (any, error) { return e.Sessions(ctx, query) }, engine)
+	case 1:
+		fields := slices.Concat(filtertest.TextFields, filtertest.SetFields)
+		query := count.ValueQuery{Site: site, Field: fields[r.IntN(len(fields))], Search: []string{"", "a", "É"}[r.IntN(3)], Limit: 1 + r.IntN(20), None: r.IntN(2) == 0}
+		return l.compare(ctx, site, always, 1, func(e count.Engine) (any, error) { return e.Values(ctx, query) }, engine)
+	}
+	questions := make([]count.Question, 1+r.IntN(8))
+	in := model.Range{From: model.Open, To: -model.Open}
+	narrow := r.IntN(2) == 0 // to some hours, which writes miss more often
+	for i := range questions {
+		q := w.question(r)
+		if narrow {
+			q.In.To = min(q.In.To, q.In.From+model.Millis(r.IntN(30*60*60*1000)))
+		}
+		questions[i] = q
+		in.From, in.To = min(in.From, q.In.From), max(in.To, q.In.To)
+	}
+	return l.compare(ctx, site, in, len(questions), func(e count.Engine) (any, error) {
+		answers, err := e.Count(ctx, questions)
+		for _, answer := range answers {
+			if answer.Sessions > 0 {
+				l.matched.Add(1)
+			}
+		}
+		return answers, err
+	}, engine)
+}
+
+// trouble does something to Redis.
+func (l *live) trouble(ctx context.Context, r *mathrand.Rand) error {
+	switch r.IntN(8) {
+	case 0:
+		l.redis.set(slow)
+	case 1:
+		l.redis.set(hanging)
+	case 2:
+		l.redis.set(refusing)
+	case 3:
+		l.redis.mustStop(l.T)
+	case 4:
+		return l.redis.direct(func(c *redis.Client) error { return c.FlushAll(ctx).Err() })
+	case 5:
+		return l.redis.direct(func(c *redis.Client) error { return spoil(ctx, c) })
+	default:
+		l.redis.set(working)
+		if l.redis.server.Load() == nil {
+			l.redis.mustStart(l.T)
+		}
+	}
+	return nil
+}
+
+// readYourWrites writes through one process, and at once counts in the other.
+func (l *live) readYourWrites(ctx context.Context, site int64, n *int) func(*mathrand.Rand) error {
+	return func(r *mathrand.Rand) error {
+		*n++
+		at := filtertest.Day.Start() + model.Millis(r.IntN(5*24*60))*60*1000
+		hit := model.Hit{ID: model.MessageIDOf(rand.Text()), Visitor: fmt.Sprint("reader ", *n), At: at, Kind: model.PageView, Name: "/", Tags: []string{"read back"}}
+		writer := r.IntN(2)
+		if _, err := l.stores[writer].Write(ctx, site, []model.Message{{AnonymousID: hit.Visitor, Hit: hit}}); err != nil {
+			return err
+		}
+		question := count.Question{Site: site, In: model.Range{From: -model.Open, To: model.Open}, Where: filter.In{Field: filter.Tags, Values: []string{"read back"}}}
+		answers, err := l.engines[1-writer].Load().Count(ctx, []count.Question{question})
+		if err != nil {
+			return err
+		}
+		if answers[0].Sessions != *n {
+			return fmt.Errorf("%d sessions after write %d", answers[0].Sessions, *n)
+		}
+		l.readBack.Add(1)
+		return nil
+	}
+}
+
+// round lets everything happen at once to a new site, until enough was asked.
+func (l *live) round(seed uint64, questions int64) {
+	site := &model.Site{Name: "Shop", Domains: []string{fmt.Sprintf("s%d.example", seed)}, Timezone: "UTC"}
+	if err := l.stores[0].CreateSite(l.Context(), site); err != nil {
+		l.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(l.Context())
+	defer cancel()
+	var running sync.WaitGroup
+	target := l.conclusive.Load() + questions
+	for i := range l.stores {
+		l.repeat(ctx, &running, seed+uint64(i), 0, 60*time.Millisecond, func(r *mathrand.Rand) error {
+			l.writes.Add(1)
+			_, err := l.stores[i].Write(ctx, site.ID, visits(r))
+			return err
+		})
+		l.repeat(ctx, &running, seed+10+uint64(i), 0, 0, func(r *mathrand.Rand) error {
+			if l.conclusive.Load() >= target {
+				cancel()
+				return nil
+			}
+			return l.ask(ctx, r, site.ID, l.engines[i].Load())
+		})
+	}
+	l.repeat(ctx, &running, seed+20, 20*time.Millisecond, 200*time.Millisecond, func(r *mathrand.Rand) error {
+		l.renewed.Add(1)
+		l.renew(r.IntN(2), []uint64{0, 50_000, 1_000_000}[r.IntN(3)])
+		return nil
+	})
+	for i := range uint64(2) { // both may store the same at once
+		l.repeat(ctx, &running, seed+30+i, 0, 50*time.Millisecond, func(r *mathrand.Rand) error {
+			before := model.MillisOf(time.Now()) - model.Millis(r.IntN(100))
+			n, err := l.engines[r.IntN(2)].Load().StoreBehind(ctx, count.AllSites, before)
+			l.stored.Add(int64(n))
+			return err
+		})
+	}
+	l.repeat(ctx, &running, seed+40, 10*time.Millisecond, 300*time.Millisecond, func(r *mathrand.Rand) error { return l.trouble(ctx, r) })
+	var n int
+	l.repeat(ctx, &running, seed+50, 0, 150*time.Millisecond, l.readYourWrites(ctx, site.ID, &n))
+	running.Wait()
+}
+
+// Random questions are answered rightly while everything happens at once: two
+// processes write messages, count, and store columns of one database, they start
+// again, and the Redis that they share is killed, flushed, spoilt and slow.
+func TestLive(t *testing.T) {
+	questions, part := int64(800), int64(200)
+	if text := os.Getenv(soakVariable); text != "" {
+		var err error
+		if questions, err = strconv.ParseInt(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", soakVariable, err)
+		}
+		part = 500
+	}
+	seed := uint64(time.Now().UnixNano())
+	var asked int64
+	storetest.Databases(t, func(t *testing.T, address string) {
+		t.Logf("seed %d", seed)
+		l := newLive(t, address)
+		for l.conclusive.Load() < (questions+1)/2 && !t.Failed() {
+			seed += 1000
+			l.round(seed, min(part, (questions+1)/2-l.conclusive.Load()))
+		}
+		var hits int64
+		for i := range l.engines {
+			for _, layer := range l.engines[i].Load().Stats().Layers {
+				hits += layer.Hits
+			}
+		}
+		t.Logf("%d conclusive questions (%d more saw a write), %d answers of some sessions; %d writes of visits, %d writes read back; %d times columns stored, %d times an engine started again",
+			l.conclusive.Load(), l.inconclusive.Load(), l.matched.Load()/2, l.writes.Load(), l.readBack.Load(), l.stored.Load(), l.renewed.Load())
+		if l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() == 0 || hits == 0 {
+			t.Error("something never happened: this says little")
+		}
+		asked += l.conclusive.Load()
+	})
+	t.Logf("%d conclusive questions together", asked)
+}
