@@ -220,13 +220,18 @@ func (e *Columns) load(ctx context.Context, b *bucket, stored store.Bucket, dime
 // forget has the columns of a bucket stored anew.
 func (e *Columns) forget(ctx context.Context, id, revision int64, reason error) error {
 	e.log.WarnContext(ctx, "stored columns are damaged, and are made anew", "bucket", id, "revision", revision, "error", reason)
-	return e.store.ForgetColumns(ctx, id, revision)
+	if err := e.store.ForgetColumns(ctx, id, revision); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		// Such as a database that is read-only. Counting goes on without them.
+		e.log.WarnContext(ctx, "stored columns that are damaged stay", "bucket", id, "error", err)
+	}
+	return nil
 }
 
-// sealBytes stand before a stored column. They say what it is a column of, since a
-// column that strayed to another place is whole and wrong.
-const sealBytes = 8
-
+// sealOf returns what stands before a stored column. It says what it is a column of,
+// since one that strayed to another place is whole and wrong.
 func sealOf(bucket, revision int64, dimension string) []byte {
 	hash := fnv.New64a()
 	fmt.Fprintf(hash, "%d %d %d %s", column.Format, bucket, revision, dimension)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -113,8 +115,12 @@ func (g *gathering) countShare(ctx context.Context, s *share) error {
 		}
 		fmt.Fprintf(&name, "%d %d %x ", key.Bucket, key.Revision, key.Asked)
 	}
-	counted, err, _ := g.same.Do(name.String(), func() (any, error) {
+	result := g.same.DoChan(name.String(), func() (any, error) {
 		if err := g.count(ctx, s.bucket, s.parts); err != nil {
+			if ctx.Err() != nil {
+				// What the databases say of a question that is cancelled is manifold.
+				err = fmt.Errorf("%w: %w", ctx.Err(), err)
+			}
 			return nil, err
 		}
 		entries := make([]Entry, len(s.parts))
@@ -123,14 +129,20 @@ func (g *gathering) countShare(ctx context.Context, s *share) error {
 		}
 		return entries, nil
 	})
-	if err != nil {
+	var counted singleflight.Result
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case counted = <-result:
+	}
+	if err := counted.Err; err != nil {
 		if ctx.Err() == nil && isCancellation(err) {
 			// The one that counted for all was cancelled, and this one was not.
 			return g.count(ctx, s.bucket, s.parts)
 		}
 		return err
 	}
-	for i, entry := range counted.([]Entry) {
+	for i, entry := range counted.Val.([]Entry) {
 		s.parts[i].take(entry, s.bucket.Day)
 	}
 	return nil
