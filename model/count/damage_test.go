@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
@@ -318,7 +317,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			if most > 2*bound {
 				t.Errorf("%d bytes of %d", most, bound)
 			}
-			t.Log(fmt.Sprintf("bound %d: at most %d bytes, of %d that all buckets take", bound, most, need.ColumnBytes))
+			t.Logf("bound %d: at most %d bytes, of %d that all buckets take", bound, most, need.ColumnBytes)
 		}
 	})
 }
