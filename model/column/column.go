@@ -208,8 +208,20 @@ func (s *Sessions) Match(where filter.Expr, known Known) (Set, error) {
 	return matched.Intersection(s.counting()), nil
 }
 
+// Count returns how many sessions Match would return.
+func (s *Sessions) Count(where filter.Expr, known Known) (int, error) {
+	matched, err := s.match(where, known)
+	if err != nil {
+		return 0, err
+	}
+	return int(matched.IntersectionCardinality(s.counting())), nil
+}
+
 // counting returns the sessions that count.
 func (s *Sessions) counting() Set {
+	if set := get[bits](s, Counting).BitSet; set.Len() == uint(s.n) {
+		return set
+	}
 	counting := bitset.New(uint(s.n))
 	counting.InPlaceUnion(get[bits](s, Counting).BitSet)
 	return counting

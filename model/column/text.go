@@ -22,7 +22,7 @@ func (t *text) set(ordinal int, value string) { t.codes.set(ordinal, uint64(t.ad
 // match returns the ordinals below n whose value is wanted. want is asked once for
 // each value of the dictionary.
 func (t *text) match(n int, want func(value string) bool) *bitset.BitSet {
-	wanted := make([]uint64, len(t.values)) // 0 or 1, by code
+	wanted := make([]uint8, len(t.values)) // 0 or 1, by code
 	found := false
 	for code, value := range t.values {
 		if want(value) {

@@ -350,7 +350,15 @@ func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			matched, err := b.sessions.Match(within(p.Where, p.In, stored.Day), known)
+			where := within(p.Where, p.In, stored.Day)
+			if p.visitors == nil && p.Value == "" && len(p.steps) == 0 { // no need for the set itself
+				var err error
+				if p.sessions, err = b.sessions.Count(where, known); err != nil {
+					return err
+				}
+				continue
+			}
+			matched, err := b.sessions.Match(where, known)
 			if err != nil {
 				return err
 			}
