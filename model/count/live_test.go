@@ -515,9 +515,10 @@ func TestLive(t *testing.T) {
 	storetest.Databases(t, func(t *testing.T, address string) {
 		t.Logf("seed %d", seed)
 		l := newLive(t, address)
-		for l.conclusive.Load() < (questions+1)/2 && !t.Failed() {
+		// It goes on until everything has happened, too.
+		for (l.conclusive.Load() < (questions+1)/2 || l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() < 100) && !t.Failed() {
 			seed += 1000
-			l.round(seed, min(part, (questions+1)/2-l.conclusive.Load()))
+			l.round(seed, max(50, min(part, (questions+1)/2-l.conclusive.Load())))
 		}
 		var hits int64
 		for i := range l.engines {
