@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/maypok86/otter/v2"
+
 	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
 )
@@ -23,6 +25,7 @@ type Host struct {
 	types   []*Type
 	byName  map[string]*Type
 	memory  *memory
+	merges  *otter.Cache[string, *Merged]
 	options Options
 
 	sockets string
@@ -50,7 +53,7 @@ func New(ctx context.Context, options Options) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
 	}
-	h := &Host{byName: map[string]*Type{}, memory: newMemory(o.MemoryBytes), options: o, sockets: sockets}
+	h := &Host{byName: map[string]*Type{}, memory: newMemory(o.MemoryBytes / 2), merges: newMerges(o.MemoryBytes / 2), options: o, sockets: sockets}
 	h.workers = append(h.workers, newWorker(program{path: path, args: []string{arg}, builtin: true}, builtin.Name, sockets, o))
 	for _, file := range programs {
 		h.workers = append(h.workers, newWorker(program{path: file}, filepath.Base(file), sockets, o))

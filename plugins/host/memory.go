@@ -64,5 +64,16 @@ func (m *memory) recall(q question, ask func() (*answer, error)) (*answer, error
 	return a, nil
 }
 
+// newMerges returns a memory of whole merges, by their names.
+func newMerges(bytes uint64) *otter.Cache[string, *Merged] {
+	return otter.Must(&otter.Options[string, *Merged]{
+		MaximumWeight: bytes,
+		Weigher: func(name string, m *Merged) uint32 {
+			const fixed = 512
+			return uint32(fixed + 3*len(name) + len(m.Label) + treeBytes(m.Predicate))
+		},
+	})
+}
+
 // treeBytes is about what a predicate takes in memory, by its text.
 func treeBytes(e filter.Expr) int { return 4 * len(e.String()) }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -47,7 +48,44 @@ type MergedFilter struct {
 //
 // The error is as Compile's, its field under the filter's place: "active[0]" or
 // "goal[0]".
+//
+// The result is shared, and not to be changed.
 func (h *Host) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
+	name, known := h.mergeName(active, goal)
+	if known {
+		if merged, ok := h.merges.GetIfPresent(name); ok {
+			return merged, nil
+		}
+	}
+	merged, err := h.merge(ctx, active, goal)
+	if err == nil && known {
+		h.merges.Set(name, merged)
+	}
+	return merged, err
+}
+
+// mergeName names a merge by its filters and by the starts of the plugins that
+// answer it. ok is false where a type is not loaded.
+func (h *Host) mergeName(active, goal []model.FilterSpec) (name string, ok bool) {
+	var b []byte
+	for _, side := range [2][]model.FilterSpec{active, goal} {
+		b = binary.AppendUvarint(b, uint64(len(side)))
+		for _, spec := range side {
+			t, ok := h.byName[spec.Type]
+			if !ok {
+				return "", false
+			}
+			b = binary.AppendUvarint(b, uint64(t.worker.generation()))
+			for _, text := range []string{spec.Type, string(spec.Args)} {
+				b = binary.AppendUvarint(b, uint64(len(text)))
+				b = append(b, text...)
+			}
+		}
+	}
+	return string(b), true
+}
+
+func (h *Host) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
 	m := merging{host: h, ctx: ctx}
 	sides := [2]map[*Type]*side{}
 	var order []*Type
