@@ -24,8 +24,16 @@ import (
 
 func main() {
 	builtin.ServeIfAsked()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// memoryLimit is what the Go runtime tries to stay below, in bytes: what is kept in
+// memory is bounded by some 600 MiB, and the rest is room for requests. The
+// variable GOMEMLIMIT sets another one.
+const memoryLimit = 900 << 20
 
 // The exit codes.
 const (
