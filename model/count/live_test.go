@@ -3,7 +3,6 @@ package count_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
@@ -337,8 +336,7 @@ func visits(r *mathrand.Rand) (batch []model.Message) {
 func (l *live) revisions(ctx context.Context, site int64, in model.Range) (revisions []byte, err error) {
 	buckets, err := l.watching.Buckets(ctx, site, in)
 	for _, bucket := range buckets {
-		revisions = binary.LittleEndian.AppendUint64(revisions, uint64(bucket.ID))
-		revisions = binary.LittleEndian.AppendUint64(revisions, uint64(bucket.Revision))
+		revisions = fmt.Appendf(revisions, "%d at %d, ", bucket.ID, bucket.Revision)
 	}
 	return revisions, err
 }
@@ -368,7 +366,7 @@ func (l *live) compare(ctx context.Context, site int64, in model.Range, question
 	}
 	l.conclusive.Add(int64(questions))
 	if !reflect.DeepEqual(got, want) {
-		return fmt.Errorf("wrong at revisions %v:\n%+v\nwant\n%+v", before, got, want)
+		return fmt.Errorf("wrong at revisions %s:\n%+v\nwant\n%+v", before, got, want)
 	}
 	return nil
 }
