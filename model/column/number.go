@@ -3,6 +3,7 @@ package column
 import (
 	"encoding/binary"
 	"math"
+	mathbits "math/bits"
 	"slices"
 	"sort"
 
@@ -91,26 +92,69 @@ func (w *whole) countSteps(of *bitset.BitSet, steps []int64, counts []int) {
 
 func (w *whole) bytes() int { return w.distances.bytes() }
 
-// append writes how many numbers there are, and each as its distance to the one
-// before.
+// The two ways to write numbers: each as its distance to the one before, which is
+// short for those that rise, such as times; or the distances from the base byte by
+// byte, all the lowest ones first, which is short for those in no order.
+const (
+	inSteps = iota
+	inPlanes
+)
+
+// append writes the way, how many numbers there are, and the numbers in the way
+// that is shorter.
 func (w *whole) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(w.len()))
 	before := int64(0)
+	var steps []byte
 	for i := range w.len() {
 		number := w.at(i)
-		b = binary.AppendVarint(b, number-before)
+		steps = binary.AppendVarint(steps, number-before)
 		before = number
+	}
+	planes := (mathbits.Len64(w.distances.largest()) + 7) / 8
+	if len(steps) <= planes*w.len() {
+		b = binary.AppendUvarint(append(b, inSteps), uint64(w.len()))
+		return append(b, steps...)
+	}
+	b = binary.AppendUvarint(append(b, inPlanes), uint64(w.len()))
+	b = binary.AppendVarint(b, w.base)
+	b = binary.AppendUvarint(b, uint64(planes))
+	for plane := range planes {
+		for i := range w.len() {
+			b = append(b, byte(w.distances.at(i)>>(8*plane)))
+		}
 	}
 	return b
 }
 
 func readWhole(r *reader) *whole {
-	n := r.length()
 	w := newWhole()
-	number := int64(0)
-	for i := range n {
-		number += r.signed()
-		w.set(i, number)
+	way := r.number()
+	n := r.length()
+	switch way {
+	case inSteps:
+		number := int64(0)
+		for i := range n {
+			number += r.signed()
+			w.set(i, number)
+		}
+	case inPlanes:
+		w.based, w.base = true, r.signed()
+		planes := r.number()
+		if planes == 0 || planes > 8 {
+			r.fail("numbers of another width")
+			return w
+		}
+		distances := make([]uint64, n)
+		for plane := range planes {
+			for i, part := range r.take(n) {
+				distances[i] |= uint64(part) << (8 * plane)
+			}
+		}
+		for i, distance := range distances {
+			w.distances.set(i, distance)
+		}
+	default:
+		r.fail("numbers written in an unknown way")
 	}
 	return w
 }

@@ -11,7 +11,7 @@ import (
 
 // Format is the version of what Encode writes. Columns of another one are made
 // anew from the sessions.
-const Format = 2
+const Format = 3
 
 // codec compresses columns. Its frames carry checksums, so that a damaged column
 // is an error and not another one.
@@ -24,7 +24,7 @@ type codec struct {
 const maxColumn = 1 << 30
 
 var shared = sync.OnceValues(func() (*codec, error) {
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1))
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return nil, err
 	}
