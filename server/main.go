@@ -31,9 +31,9 @@ func main() {
 }
 
 // memoryLimit is what the Go runtime tries to stay below, in bytes: what is kept in
-// memory is bounded by some 600 MiB, and the rest is room for requests. The
+// memory is bounded by some 740 MiB, and the rest is room for requests. The
 // variable GOMEMLIMIT sets another one.
-const memoryLimit = 900 << 20
+const memoryLimit = 980 << 20
 
 // The exit codes.
 const (

@@ -65,10 +65,10 @@ func (b *bucket) weigh() { b.weight.Store(uint32(min(b.sessions.Bytes(), 1<<32-1
 
 // ColumnsOptions are the parts of a Columns that may be left out.
 type ColumnsOptions struct {
-	// Bytes bounds the columns in memory, about; 384 MiB by default. The buckets
+	// Bytes bounds the columns in memory, about; 560 MiB by default. The buckets
 	// that are asked about least are let go, and loaded again when they are needed.
 	Bytes uint64
-	// LeafBytes bounds the sets of leaves in memory, about; 64 MiB by default.
+	// LeafBytes bounds the sets of leaves in memory, about; 48 MiB by default.
 	LeafBytes uint64
 	// AnswerBytes bounds the answers in memory, about; 16 MiB by default.
 	AnswerBytes uint64
@@ -81,7 +81,7 @@ type ColumnsOptions struct {
 // NewColumns returns a Columns over a store.
 func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if o.Bytes == 0 {
-		o.Bytes = 384 << 20
+		o.Bytes = 560 << 20
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -90,7 +90,7 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 		o.AnswerBytes = 16 << 20
 	}
 	if o.LeafBytes == 0 {
-		o.LeafBytes = 64 << 20
+		o.LeafBytes = 48 << 20
 	}
 	answers, err := newAnswers(o.AnswerBytes)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 const (
 	// countCacheBytes bounds the counts that are kept in the process.
-	countCacheBytes = 64 << 20
+	countCacheBytes = 48 << 20
 	// A bucket that was not written to for quiet has its columns stored; pass is how
 	// often that is looked for.
 	quiet = 30 * time.Second
