@@ -459,6 +459,12 @@ func (l *live) round(seed uint64, questions int64) {
 	if err := l.stores[0].CreateSite(l.Context(), site); err != nil {
 		l.Fatal(err)
 	}
+	first := mathrand.New(mathrand.NewPCG(seed, 78))
+	for range 10 { // an empty site says little
+		if _, err := l.stores[0].Write(l.Context(), site.ID, visits(first)); err != nil {
+			l.Fatal(err)
+		}
+	}
 	ctx, cancel := context.WithCancel(l.Context())
 	defer cancel()
 	var running sync.WaitGroup
