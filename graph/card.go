@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -44,7 +46,26 @@ func (r *Resolver) cards(ctx context.Context, site int64, goals []model.Goal, se
 			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, In: in}
 		}
 	}
+	r.mergeAhead(ctx, cards)
 	return cards, nil
+}
+
+// mergeAhead has the cells' merges remembered, so that the fields that count do
+// not wait for plugins one by one, and are counted together. What fails is told by
+// the fields that need it.
+func (r *Resolver) mergeAhead(ctx context.Context, cards []view.GoalCard) {
+	const atOnce = 16
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, card := range cards {
+		for _, cell := range card.Cells {
+			group.Go(func() error {
+				_, err := r.host.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
+				return err
+			})
+		}
+	}
+	_ = group.Wait()
 }
 
 type goalCellResolver struct{ *Resolver }
