@@ -199,6 +199,29 @@ func (w *world) answer(q count.Question) count.Answer {
 	return a
 }
 
+// compare holds the engine's answers against those of counting in memory, and
+// returns how many questions match a session.
+func (w *world) compare(t *testing.T, engine count.Engine, questions []count.Question) (matched int) {
+	t.Helper()
+	answers, err := engine.Count(t.Context(), questions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range answers {
+		want := w.answer(questions[i])
+		if diff := got.Value - want.Value; diff < 1e-9 && diff > -1e-9 {
+			got.Value = want.Value // sums of other orders
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v\nis %+v, want %+v", questions[i], got, want)
+		}
+		if want.Sessions > 0 {
+			matched++
+		}
+	}
+	return matched
+}
+
 func TestCount(t *testing.T) {
 	onEach(t, 1, 300, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		matched := 0
@@ -207,22 +230,7 @@ func TestCount(t *testing.T) {
 			for i := range questions {
 				questions[i] = w.question(r)
 			}
-			answers, err := engine.Count(t.Context(), questions)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, got := range answers {
-				want := w.answer(questions[i])
-				if diff := got.Value - want.Value; diff < 1e-9 && diff > -1e-9 {
-					got.Value = want.Value // sums of other orders
-				}
-				if !reflect.DeepEqual(got, want) {
-					t.Errorf("%+v\nis %+v, want %+v", questions[i], got, want)
-				}
-				if want.Sessions > 0 {
-					matched++
-				}
-			}
+			matched += w.compare(t, engine, questions)
 		}
 		if matched < 50 {
 			t.Errorf("only %d of the questions matched sessions: they say little", matched)
@@ -370,18 +378,8 @@ func TestCountFollowsWrites(t *testing.T) {
 			for i := range questions {
 				questions[i] = other.question(r)
 			}
-			answers, err := engine.Count(t.Context(), questions)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, got := range answers {
-				want := other.answer(questions[i])
-				if diff := got.Value - want.Value; diff < 1e-9 && diff > -1e-9 {
-					got.Value = want.Value // sums of other orders
-				}
-				if !reflect.DeepEqual(got, want) {
-					t.Fatalf("%+v\nis %+v, want %+v", questions[i], got, want)
-				}
+			if other.compare(t, engine, questions); t.Failed() {
+				return
 			}
 		}
 	})
