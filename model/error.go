@@ -29,6 +29,9 @@ type Error struct {
 	Field string
 	// Message says what was wrong and what to do, in words for a person.
 	Message string
+	// Progress is the share, 0 to 1, that is done of what the answer waits for; nil
+	// where it waits for nothing.
+	Progress *float64
 	// Cause is the reason for the log; it is not shown.
 	Cause error
 }

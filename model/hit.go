@@ -56,6 +56,9 @@ type Hit struct {
 	// Tags and Properties are added to the session's.
 	Tags       []string
 	Properties map[string]string
+	// Experiment and Variant are the keys of the experiment and of its variant that
+	// the hit assigns the visitor to; empty where it does not.
+	Experiment, Variant string
 	// Origin is what the hit says of where the visitor comes from. A session has
 	// its first hit's.
 	Origin Origin
@@ -100,8 +103,8 @@ const (
 	OtherDevice Device = "OTHER"
 )
 
-// compareHits orders a visitor's hits by time; hits of one instant are ordered
-// by their ids, so that the order does not depend on how they arrived.
-func compareHits(a, b Hit) int {
-	return cmp.Or(cmp.Compare(a.At, b.At), a.ID.Compare(b.ID))
+// Compare orders a visitor's hits by time; hits of one instant are ordered by
+// their ids, so that the order does not depend on how they arrived.
+func (h Hit) Compare(other Hit) int {
+	return cmp.Or(cmp.Compare(h.At, other.At), h.ID.Compare(other.ID))
 }

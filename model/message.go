@@ -19,3 +19,7 @@ const (
 	MaxTags       = 100
 	MaxProperties = 100
 )
+
+// OtherValue is kept in the place of a value when a site has as many distinct ones of
+// its dimension as it may: so that a sender who makes up names costs no more than one.
+const OtherValue = "(other)"

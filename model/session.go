@@ -39,6 +39,13 @@ type Session struct {
 	Pages, Tags []string
 	Events      []EventSum
 	Properties  map[string]string
+	// Computed holds the keys of the computations that chose the session. It is no
+	// part of what is stored: it is filled in for filter.Computed alone.
+	Computed map[string]bool
+	// Assigned holds, by experiment, the keys of the variants that the visitor was
+	// assigned to in this session or in one that started before. It is no part of what
+	// is stored: it is filled in for filter.Assigned alone.
+	Assigned map[string]string
 }
 
 // EventSum is what one session holds of one event, in the order in which the
@@ -81,6 +88,26 @@ type Visit struct {
 	Hits    []Hit
 }
 
+// Part returns the session folded again from those of the visit's hits, which must be
+// all, that do not come before one (by Hit.Compare) and happened before an instant.
+// What a session takes from its first hit, and whether it is the visitor's first, stays
+// the whole session's. ok is false where what remains is no session that counts.
+func (v *Visit) Part(from Hit, before Millis) (part Session, ok bool) {
+	whole := &v.Session
+	part = Session{ID: whole.ID, Visitor: whole.Visitor, VisitorKey: whole.VisitorKey, Key: whole.Key, First: whole.First, Origin: whole.Origin}
+	some := false
+	for _, hit := range v.Hits {
+		if hit.Compare(from) < 0 || hit.At >= before {
+			continue
+		}
+		if !some {
+			some, part.Start = true, hit.At
+		}
+		part.add(hit)
+	}
+	return part, part.Counts()
+}
+
 // Fold returns the sessions of one visitor's hits, ordered by start. Hits with a
 // session key are grouped by it; all others belong together while no two
 // neighbours are more than SessionGap apart. A message id counts once. The order
@@ -97,7 +124,7 @@ func Fold(hits []Hit) []Visit {
 // sessions are ordered by start, and are not changed; they come first, new ones
 // follow in the order of their starts.
 func Continue(sessions []Session, hits []Hit) (visits []Visit, ok bool) {
-	slices.SortFunc(hits, compareHits)
+	slices.SortFunc(hits, Hit.Compare)
 	open := map[string]int{} // the visit that a key's next hit may join
 	for i, session := range sessions {
 		session.Pages, session.Tags = slices.Clone(session.Pages), slices.Clone(session.Tags)

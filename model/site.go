@@ -1,6 +1,7 @@
 package model
 
 import (
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -25,6 +26,43 @@ type Site struct {
 	Domains []string
 	// Timezone is an IANA name: days, weeks and months of a series are this zone's.
 	Timezone string
+	// Addresses is how much of a visitor's address is kept.
+	Addresses AddressPrivacy
+}
+
+// AddressPrivacy is how much of an IP address is kept. The country is found before.
+type AddressPrivacy string
+
+const (
+	// WholeAddress keeps all of it.
+	WholeAddress AddressPrivacy = "WHOLE"
+	// TruncatedAddress keeps the network: 24 bits of an IPv4 address, 48 of an IPv6 one.
+	TruncatedAddress AddressPrivacy = "TRUNCATED"
+	// NoAddress keeps none.
+	NoAddress AddressPrivacy = "NONE"
+)
+
+// Keep returns what is kept of an address in text form.
+func (p AddressPrivacy) Keep(ip string) string {
+	switch p {
+	case WholeAddress:
+		return ip
+	case TruncatedAddress:
+		address, err := netip.ParseAddr(ip)
+		if err != nil {
+			return ""
+		}
+		bits := 48
+		if address.Is4() {
+			bits = 24
+		}
+		prefix, err := address.Prefix(bits)
+		if err != nil {
+			return ""
+		}
+		return prefix.Addr().String()
+	}
+	return ""
 }
 
 // Location returns the site's time zone.
@@ -50,6 +88,13 @@ func (s *Site) Validate() error {
 		domains = appendNew(domains, domain)
 	}
 	s.Domains = domains
+	switch s.Addresses {
+	case "":
+		s.Addresses = WholeAddress
+	case WholeAddress, TruncatedAddress, NoAddress:
+	default:
+		return Invalid("addresses", "is %q; it is WHOLE, TRUNCATED or NONE", clip(string(s.Addresses)))
+	}
 	if s.Timezone == "" || s.Timezone == "Local" {
 		return Invalid("timezone", "is missing; give an IANA name such as Europe/Bucharest or UTC")
 	}

@@ -19,7 +19,6 @@
 package column
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
@@ -71,8 +70,9 @@ func Dimensions() []Dimension {
 	return all
 }
 
-// DimensionsOf returns the dimensions that evaluating the predicate needs. ok is
-// false where it looks at something that is no column.
+// DimensionsOf returns the dimensions that evaluating the predicate needs, beside the
+// sets of its filter.Computed, which are to be known. ok is false where it looks at
+// something that is no column.
 func DimensionsOf(where filter.Expr) (dimensions []Dimension, ok bool) {
 	ok = true
 	for _, field := range filter.Fields(where) {
@@ -86,6 +86,21 @@ func DimensionsOf(where filter.Expr) (dimensions []Dimension, ok bool) {
 type Sessions struct {
 	n       int // ordinals
 	columns map[Dimension]column
+	// places are where Put puts things. They are found when they are first needed, and
+	// again after a column was loaded.
+	places *places
+}
+
+// places are the columns of the dimensions, in the order of singles, sets and numbers:
+// looking each one up by its name for each session would take longer than setting it.
+type places struct {
+	counting   bits
+	visitors   *whole
+	singles    []single
+	sets       []*many
+	numbers    []*whole
+	properties map[string]*text
+	values     map[string]*sums
 }
 
 // New returns the columns, of all dimensions, of no sessions.
@@ -109,39 +124,66 @@ func New() *Sessions {
 // question's dimensions are loaded before it is asked.
 func get[C column](s *Sessions, dimension Dimension) C { return s.columns[dimension].(C) }
 
+// single is a text field of one value, and its column.
+type single struct {
+	*text
+	of func(*model.Session) string
+}
+
+// findPlaces returns where Put puts things.
+func (s *Sessions) findPlaces() *places {
+	if s.places != nil {
+		return s.places
+	}
+	p := &places{
+		counting: get[bits](s, Counting), visitors: get[*whole](s, Visitors),
+		properties: get[*family[*text]](s, Properties).members, values: get[*family[*sums]](s, Values).members,
+	}
+	for _, field := range singles {
+		p.singles = append(p.singles, single{get[*text](s, Dimension(field.Name)), field.TextOf()})
+	}
+	for _, field := range sets {
+		p.sets = append(p.sets, get[*many](s, Dimension(field.Name)))
+	}
+	for _, field := range numbers {
+		p.numbers = append(p.numbers, get[*whole](s, Dimension(field.Name)))
+	}
+	s.places = p
+	return p
+}
+
 // Put takes in a session at its ordinal, in place of the one that was there. All
 // dimensions must be loaded.
 func (s *Sessions) Put(session *model.Session) {
 	ordinal := int(session.ID.Ordinal)
 	s.grow(ordinal)
-	get[bits](s, Counting).Set(uint(ordinal))
-	get[*whole](s, Visitors).set(ordinal, session.Visitor)
-	for _, field := range singles {
-		get[*text](s, Dimension(field.Name)).set(ordinal, field.Text(session))
+	to := s.findPlaces()
+	to.counting.Set(uint(ordinal))
+	to.visitors.set(ordinal, session.Visitor)
+	for _, field := range to.singles {
+		field.set(ordinal, field.of(session))
 	}
-	for _, field := range sets {
-		get[*many](s, Dimension(field.Name)).set(ordinal, field.Texts(session))
+	for i, field := range sets {
+		to.sets[i].set(ordinal, field.Texts(session))
 	}
-	for _, field := range numbers {
+	for i, field := range numbers {
 		number, _ := field.Number(session)
-		get[*whole](s, Dimension(field.Name)).set(ordinal, int64(number))
+		to.numbers[i].set(ordinal, int64(number))
 	}
-	properties := get[*family[*text]](s, Properties).members
 	for key, value := range session.Properties {
-		if properties[key] == nil {
-			properties[key] = newText()
+		if to.properties[key] == nil {
+			to.properties[key] = newText()
 		}
-		properties[key].set(ordinal, value)
+		to.properties[key].set(ordinal, value)
 	}
-	values := get[*family[*sums]](s, Values).members
 	for _, event := range session.Events {
 		if event.Values == 0 {
 			continue
 		}
-		if values[event.Name] == nil {
-			values[event.Name] = &sums{}
+		if to.values[event.Name] == nil {
+			to.values[event.Name] = &sums{}
 		}
-		values[event.Name].set(ordinal, event.Sum)
+		to.values[event.Name].set(ordinal, event.Sum)
 	}
 }
 
@@ -149,7 +191,7 @@ func (s *Sessions) Put(session *model.Session) {
 // be loaded.
 func (s *Sessions) Drop(ordinal int32) {
 	s.grow(int(ordinal))
-	get[bits](s, Counting).Clear(uint(ordinal))
+	s.findPlaces().counting.Clear(uint(ordinal))
 }
 
 // grow makes room for the ordinal in the columns that have something for each one;
@@ -159,12 +201,16 @@ func (s *Sessions) grow(ordinal int) {
 		return
 	}
 	s.n = ordinal + 1
-	get[bits](s, Counting).Set(uint(ordinal)).Clear(uint(ordinal))
-	get[*whole](s, Visitors).fill(s.n)
-	for _, field := range numbers {
-		get[*whole](s, Dimension(field.Name)).fill(s.n)
+	to := s.findPlaces()
+	to.counting.Set(uint(ordinal)).Clear(uint(ordinal))
+	to.visitors.fill(s.n)
+	for _, number := range to.numbers {
+		number.fill(s.n)
 	}
 }
+
+// Ordinals returns how many ordinals there are.
+func (s *Sessions) Ordinals() int { return s.n }
 
 // Bytes returns about how much memory the columns take.
 func (s *Sessions) Bytes() uint64 {
@@ -177,6 +223,17 @@ func (s *Sessions) Bytes() uint64 {
 
 // Set is a set of a bucket's sessions.
 type Set = *bitset.BitSet
+
+// Fit returns a copy of a set that has as many ordinals as the columns: those that
+// are missing are not in it.
+func (s *Sessions) Fit(set Set) Set {
+	words := make([]uint64, (s.n+63)/64)
+	copy(words, set.Words())
+	if rest := s.n % 64; rest > 0 {
+		words[len(words)-1] &= 1<<rest - 1
+	}
+	return bitset.FromWithLength(uint(s.n), words)
+}
 
 // Known keeps the sets of predicates, by their text, for one state of the columns.
 // They hold ordinals that count nowhere, too, and are not to be changed.
@@ -248,93 +305,111 @@ func (s *Sessions) evaluate(e filter.Expr, known Known) (Set, error) {
 			return none.Complement(), nil
 		}
 	case filter.And:
-		return s.combine(e, known, filter.Bool(true), (*bitset.BitSet).InPlaceIntersection)
+		return s.and(e, known)
 	case filter.Or:
-		return s.combine(e, known, filter.Bool(false), (*bitset.BitSet).InPlaceUnion)
+		return s.or(e, known)
 	case filter.Not:
 		set, err := s.match(e.Expr, known)
 		if err != nil {
 			return nil, err
 		}
 		return set.Complement(), nil
-	case filter.In:
-		return s.in(e)
-	case filter.Glob:
-		matches := filter.Matcher(e.Pattern)
-		return s.texted(e.Field, func(value string) bool { return value != "" && matches(value) })
-	case filter.Within:
-		return s.texted(e.Field, e.Contains)
-	case filter.Range:
-		return s.between(e)
 	default:
-		return nil, fmt.Errorf("columns: a predicate of type %T", e)
+		return s.leaf(e)
 	}
 }
 
-func (s *Sessions) combine(parts []filter.Expr, known Known, start filter.Bool, with func(a, b Set)) (Set, error) {
-	if len(parts) == 0 {
-		return s.evaluate(start, known)
-	}
-	first, err := s.match(parts[0], known)
-	if err != nil {
-		return nil, err
-	}
-	combined := first.Clone()
-	for _, part := range parts[1:] {
+// few is how many times less of the ordinals must be left for it to be faster to
+// look at each of them than to evaluate a leaf for all: the set of a leaf that is
+// evaluated for all serves other predicates too.
+const few = 256
+
+func (s *Sessions) and(parts filter.And, known Known) (Set, error) {
+	var combined Set
+	left := s.n
+	for _, part := range s.cheapestFirst(parts) {
+		if combined != nil && left <= s.n/few {
+			if left == 0 {
+				break
+			}
+			if s.narrow(combined, part, known) {
+				left = int(combined.Count())
+				continue
+			}
+		}
 		set, err := s.match(part, known)
 		if err != nil {
 			return nil, err
 		}
-		with(combined, set)
+		if combined == nil {
+			combined = set.Clone()
+		} else {
+			combined.InPlaceIntersection(set)
+		}
+		left = int(combined.Count())
+	}
+	if combined == nil {
+		return s.evaluate(filter.Bool(true), known)
 	}
 	return combined, nil
 }
 
-func (s *Sessions) in(e filter.In) (Set, error) {
-	const few = 8
-	want := func(value string) bool { return slices.Contains(e.Values, value) }
-	if len(e.Values) > few {
-		wanted := make(map[string]bool, len(e.Values))
-		for _, value := range e.Values {
-			wanted[value] = true
+// narrow takes out of a set what does not match a part, by a look at each ordinal
+// in it. narrowed is false where the part's set is known, or this is no faster than
+// to make it.
+func (s *Sessions) narrow(set Set, part filter.Expr, known Known) (narrowed bool) {
+	if _, found := known.Get(part, part.String()); found {
+		return false
+	}
+	matches, ok := s.tester(part)
+	if !ok {
+		return false
+	}
+	for i, ok := set.NextSet(0); ok; i, ok = set.NextSet(i + 1) {
+		if !matches(int(i)) {
+			set.Clear(i)
 		}
-		want = func(value string) bool { return wanted[value] }
 	}
-	set, err := s.texted(e.Field, want)
-	if column, ok := s.columns[Dimension(e.Field.Name)].(*many); ok && err == nil && want("") {
-		set.InPlaceUnion(column.without(s.n))
-	}
-	return set, err
+	return true
 }
 
-// texted returns the ordinals with a value of a text field that is wanted. A
-// missing value of a field of one value is the empty one.
-func (s *Sessions) texted(field filter.Field, want func(value string) bool) (Set, error) {
-	switch column := s.columns[Dimension(field.Name)].(type) {
-	case *text:
-		return column.match(s.n, want), nil
-	case *many:
-		return column.match(s.n, want), nil
-	case *family[*text]:
-		if member := column.members[field.Key]; member != nil {
-			return member.match(s.n, want), nil
+func (s *Sessions) or(parts filter.Or, known Known) (Set, error) {
+	combined := bitset.New(uint(s.n))
+	for _, part := range parts {
+		set, err := s.match(part, known)
+		if err != nil {
+			return nil, err
 		}
-		return s.evaluate(filter.Bool(want("")), nil)
+		combined.InPlaceUnion(set)
 	}
-	return nil, fmt.Errorf("columns: %s is not loaded", field)
+	return combined, nil
 }
 
-func (s *Sessions) between(e filter.Range) (Set, error) {
-	switch column := s.columns[Dimension(e.Field.Name)].(type) {
-	case *whole:
-		return column.match(s.n, e.Min, e.Max), nil
-	case *family[*sums]:
-		if member := column.members[e.Field.Key]; member != nil {
-			return member.match(s.n, e.Min, e.Max), nil
+// cheapestFirst returns the parts of an And with those first that are made from
+// lists of ordinals, not by a look at all.
+func (s *Sessions) cheapestFirst(parts filter.And) []filter.Expr {
+	listed := func(e filter.Expr) bool {
+		switch e := e.(type) {
+		case filter.In:
+			_, many := s.columns[Dimension(e.Field.Name)].(*many)
+			return many
+		case filter.Glob:
+			_, many := s.columns[Dimension(e.Field.Name)].(*many)
+			return many
 		}
-		return bitset.New(uint(s.n)), nil
+		return false
 	}
-	return nil, fmt.Errorf("columns: %s is not loaded", e.Field)
+	ordered := slices.Clone(parts)
+	slices.SortStableFunc(ordered, func(a, b filter.Expr) int {
+		switch first, second := listed(a), listed(b); {
+		case first == second:
+			return 0
+		case first:
+			return -1
+		}
+		return 1
+	})
+	return ordered
 }
 
 // AddVisitors adds the visitors of the sessions. It needs Visitors.
@@ -421,4 +496,51 @@ func (m *many) eachValue(n int, of Set, do func(value string, sessions int)) {
 	if without := int(m.without(n).IntersectionCardinality(of)); without > 0 {
 		do("", without)
 	}
+}
+
+// EachVisitor calls do with the ordinal, the visitor and the start of each of the
+// sessions. It needs Visitors and the field Start.
+func (s *Sessions) EachVisitor(of Set, do func(ordinal int32, visitor int64, start model.Millis)) {
+	visitors, starts := get[*whole](s, Visitors), get[*whole](s, Dimension(filter.Start.Name))
+	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
+		do(int32(i), visitors.at(int(i)), model.Millis(starts.at(int(i))))
+	}
+}
+
+// Across returns the sessions that started before an instant and did not end before
+// it. It needs the fields Start and Length.
+func (s *Sessions) Across(instant model.Millis) Set {
+	starts, lengths := get[*whole](s, Dimension(filter.Start.Name)), get[*whole](s, Dimension(filter.Length.Name))
+	counting, across := s.counting(), bitset.New(uint(s.n))
+	for i := range s.n {
+		start := starts.at(i)
+		if start < int64(instant) && start+lengths.at(i) >= int64(instant) && counting.Test(uint(i)) {
+			across.Set(uint(i))
+		}
+	}
+	return across
+}
+
+// Counting returns the sessions that count. It is not to be changed.
+func (s *Sessions) Counting() Set { return s.counting() }
+
+// Sum is the sum of an event's values in a session.
+type Sum struct {
+	Ordinal uint32
+	Sum     float64
+}
+
+// Sums returns the sums of the event's values of those of the sessions that have one,
+// in the order of ordinals. It needs Values.
+func (s *Sessions) Sums(of Set, event string) (found []Sum) {
+	column := get[*family[*sums]](s, Values).members[event]
+	if column == nil {
+		return nil
+	}
+	for i, ordinal := range column.ordinals {
+		if of.Test(uint(ordinal)) {
+			found = append(found, Sum{ordinal, column.sums[i]})
+		}
+	}
+	return found
 }

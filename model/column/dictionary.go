@@ -5,9 +5,12 @@ import "encoding/binary"
 // dictionary numbers the values of a column from 0.
 type dictionary struct {
 	values []string
+	length int // of all values
 	// codes is made when a value is first looked up: columns that are only read
 	// need it not.
 	codes map[string]uint32
+	// last is the code that add returned last: values come in runs.
+	last uint32
 }
 
 func newDictionary(values ...string) dictionary {
@@ -26,25 +29,27 @@ func (d *dictionary) add(value string) uint32 {
 			d.codes[value] = uint32(code)
 		}
 	}
-	if code, found := d.codes[value]; found {
+	if int(d.last) < len(d.values) && d.values[d.last] == value {
+		return d.last
+	}
+	code, found := d.codes[value]
+	if found {
+		d.last = code
 		return code
 	}
-	code := uint32(len(d.values))
+	code = uint32(len(d.values))
 	// The value may be part of a longer text that would be kept with it.
 	value = string([]byte(value))
 	d.values = append(d.values, value)
-	d.codes[value] = code
+	d.length += len(value)
+	d.codes[value], d.last = code, code
 	return code
 }
 
 // bytes counts a value's text, its entry in the list and, where there is one, in
 // the map.
 func (d *dictionary) bytes() int {
-	bytes := 48 * len(d.codes)
-	for _, value := range d.values {
-		bytes += len(value) + 16
-	}
-	return bytes
+	return 48*len(d.codes) + 16*cap(d.values) + d.length
 }
 
 // append writes the number of values, and each with its length before it.
@@ -60,7 +65,9 @@ func (d *dictionary) append(b []byte) []byte {
 func readDictionary(r *reader) dictionary {
 	var d dictionary
 	for n := r.length(); n > 0 && r.err == nil; n-- {
-		d.values = append(d.values, string(r.take(r.length())))
+		value := string(r.take(r.length()))
+		d.values = append(d.values, value)
+		d.length += len(value)
 	}
 	return d
 }

@@ -13,9 +13,12 @@ type many struct {
 	dictionary
 	n        int        // ordinals that were set
 	ordinals [][]uint32 // by code
+	entries  int        // of all those lists
 	// codes are the values of each ordinal, by which a session that is written
 	// again is compared with what it was. They are made when the first one is.
 	codesOf [][]uint32
+	// had is where set notes the codes of the ordinal that it sets.
+	had []uint32
 }
 
 func newMany() *many { return &many{} }
@@ -28,15 +31,10 @@ func (m *many) set(ordinal int, values []string) {
 	if len(values) == 0 {
 		return
 	}
-	if again && m.codesOf == nil {
-		m.codesOf = make([][]uint32, m.n)
-		for code, ordinals := range m.ordinals {
-			for _, ordinal := range ordinals {
-				m.codesOf[ordinal] = append(m.codesOf[ordinal], uint32(code))
-			}
-		}
+	if again {
+		m.index()
 	}
-	var had []uint32
+	had := m.had[:0]
 	if m.codesOf != nil {
 		had = at(m.codesOf, ordinal)
 	}
@@ -47,9 +45,25 @@ func (m *many) set(ordinal int, values []string) {
 		}
 		had = append(had, code)
 		m.ordinals = put(m.ordinals, int(code), append(at(m.ordinals, int(code)), uint32(ordinal)))
+		m.entries++
 	}
 	if m.codesOf != nil {
 		m.codesOf = put(m.codesOf, ordinal, had)
+	} else {
+		m.had = had
+	}
+}
+
+// index makes the list of each ordinal's values.
+func (m *many) index() {
+	if m.codesOf != nil {
+		return
+	}
+	m.codesOf = make([][]uint32, m.n)
+	for code, ordinals := range m.ordinals {
+		for _, ordinal := range ordinals {
+			m.codesOf[ordinal] = append(m.codesOf[ordinal], uint32(code))
+		}
 	}
 }
 
@@ -67,18 +81,31 @@ func (m *many) match(n int, want func(value string) bool) *bitset.BitSet {
 	return bitset.FromWithLength(uint(n), words)
 }
 
+// tester returns what tells whether an ordinal has a wanted value, or has none and
+// the empty one is wanted. ok is false where the values of an ordinal are not at
+// hand.
+func (m *many) tester(want func(value string) bool) (tests func(ordinal int) bool, ok bool) {
+	if m.codesOf == nil {
+		return nil, false
+	}
+	return func(ordinal int) bool {
+		codes := at(m.codesOf, ordinal)
+		if len(codes) == 0 {
+			return want("")
+		}
+		return slices.ContainsFunc(codes, func(code uint32) bool { return want(m.values[code]) })
+	}, true
+}
+
 // without returns the ordinals below n that have no value.
 func (m *many) without(n int) *bitset.BitSet {
 	return m.match(n, func(string) bool { return true }).Complement()
 }
 
 func (m *many) bytes() int {
-	bytes := m.dictionary.bytes() + 24*(cap(m.ordinals)+cap(m.codesOf))
-	for _, list := range m.ordinals {
-		bytes += 4 * cap(list)
-	}
-	for _, list := range m.codesOf {
-		bytes += 4 * cap(list)
+	bytes := m.dictionary.bytes() + 24*(cap(m.ordinals)+cap(m.codesOf)) + 5*m.entries // lists are not full
+	if m.codesOf != nil {
+		bytes += 8 * m.entries // in lists that are short
 	}
 	return bytes
 }
@@ -107,6 +134,7 @@ func (m *many) append(b []byte) []byte {
 func readMany(r *reader) *many {
 	m := &many{dictionary: readDictionary(r)}
 	m.n = r.count()
+	m.ordinals = make([][]uint32, 0, len(m.values))
 	for range m.values {
 		n := r.length()
 		if r.err != nil {
@@ -122,6 +150,7 @@ func readMany(r *reader) *many {
 			ordinals = append(ordinals, uint32(ordinal))
 		}
 		m.ordinals = append(m.ordinals, ordinals)
+		m.entries += len(ordinals)
 	}
 	return m
 }

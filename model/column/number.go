@@ -34,6 +34,22 @@ func (w *whole) set(ordinal int, number int64) {
 	w.distances.set(ordinal, uint64(number)-uint64(w.base))
 }
 
+// take takes the numbers in place of those that are there.
+func (w *whole) take(numbers []int64) {
+	if len(numbers) == 0 {
+		return
+	}
+	w.based, w.base = true, 0
+	if numbers[0] > math.MaxUint32 {
+		w.base = numbers[0] - margin
+	}
+	distances := make([]uint64, len(numbers))
+	for i, number := range numbers {
+		distances[i] = uint64(number) - uint64(w.base)
+	}
+	w.distances = vectorOf(distances)
+}
+
 // fill gives ordinals below n that have no number yet some number: they do not
 // count.
 func (w *whole) fill(n int) {
@@ -110,7 +126,7 @@ func (w *whole) append(b []byte) []byte {
 		steps = binary.AppendVarint(steps, number-before)
 		before = number
 	}
-	planes := (mathbits.Len64(w.distances.largest()) + 7) / 8
+	planes := max(1, (mathbits.Len64(w.distances.largest())+7)/8)
 	if len(steps) <= planes*w.len() {
 		b = binary.AppendUvarint(append(b, inSteps), uint64(w.len()))
 		return append(b, steps...)
@@ -132,11 +148,13 @@ func readWhole(r *reader) *whole {
 	n := r.length()
 	switch way {
 	case inSteps:
+		numbers := make([]int64, n)
 		number := int64(0)
-		for i := range n {
+		for i := range numbers {
 			number += r.signed()
-			w.set(i, number)
+			numbers[i] = number
 		}
+		w.take(numbers)
 	case inPlanes:
 		w.based, w.base = true, r.signed()
 		planes := r.number()
@@ -150,9 +168,7 @@ func readWhole(r *reader) *whole {
 				distances[i] |= uint64(part) << (8 * plane)
 			}
 		}
-		for i, distance := range distances {
-			w.distances.set(i, distance)
-		}
+		w.distances = vectorOf(distances)
 	default:
 		r.fail("numbers written in an unknown way")
 	}
@@ -186,6 +202,12 @@ func (s *sums) match(n int, low, high float64) *bitset.BitSet {
 		}
 	}
 	return bits
+}
+
+// matches tells whether the ordinal has a sum between the ends.
+func (s *sums) matches(ordinal int, low, high float64) bool {
+	i, found := slices.BinarySearch(s.ordinals, uint32(ordinal))
+	return found && low <= s.sums[i] && s.sums[i] <= high
 }
 
 // total adds the sums of the ordinals whose bit is set, in their order.

@@ -10,6 +10,7 @@ import (
 // on it reads zeros, so that a length is never more than what is there.
 type reader struct {
 	data []byte
+	at   int // what was read
 	err  error
 }
 
@@ -17,34 +18,41 @@ func (r *reader) fail(what string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("stored column: %s", what)
 	}
-	r.data = nil
+	r.at = len(r.data)
 }
+
+// left is how many bytes are not read yet.
+func (r *reader) left() int { return len(r.data) - r.at }
 
 // number reads a number that is not negative.
 func (r *reader) number() uint64 {
-	n, size := binary.Uvarint(r.data)
+	if r.at < len(r.data) && r.data[r.at] < 0x80 { // most are small
+		r.at++
+		return uint64(r.data[r.at-1])
+	}
+	return r.longNumber()
+}
+
+func (r *reader) longNumber() uint64 {
+	n, size := binary.Uvarint(r.data[r.at:])
 	if size <= 0 {
 		r.fail("it ends early")
 		return 0
 	}
-	r.data = r.data[size:]
+	r.at += size
 	return n
 }
 
+// signed reads a number in the zigzag form of binary.AppendVarint.
 func (r *reader) signed() int64 {
-	n, size := binary.Varint(r.data)
-	if size <= 0 {
-		r.fail("it ends early")
-		return 0
-	}
-	r.data = r.data[size:]
-	return n
+	n := r.number()
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 // length reads how many things follow, each of which takes a byte at least.
 func (r *reader) length() int {
 	n := r.number()
-	if n > uint64(len(r.data)) {
+	if n > uint64(r.left()) {
 		r.fail("a length beyond the end")
 		return 0
 	}
@@ -63,13 +71,12 @@ func (r *reader) count() int {
 
 // take reads n bytes.
 func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.data) {
+	if n < 0 || n > r.left() {
 		r.fail("it ends early")
 		return nil
 	}
-	part := r.data[:n]
-	r.data = r.data[n:]
-	return part
+	r.at += n
+	return r.data[r.at-n : r.at]
 }
 
 // put sets the element at i of a list that grows as needed.

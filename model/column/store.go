@@ -2,6 +2,8 @@ package column
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -47,15 +49,47 @@ func (s *Sessions) Encode() (map[Dimension][]byte, error) {
 	return stored, nil
 }
 
+// EncodeSet returns a set as it is stored.
+func EncodeSet(set Set) ([]byte, error) {
+	codec, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	return codec.encoder.EncodeAll(bits{set}.append(nil), nil), nil
+}
+
+// DecodeSet returns the set that EncodeSet wrote. An error says that the data is
+// damaged.
+func DecodeSet(stored []byte) (Set, error) {
+	codec, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := codec.decoder.DecodeAll(stored, nil)
+	if err != nil {
+		return nil, fmt.Errorf("stored set: %w", err)
+	}
+	r := &reader{data: plain}
+	set := readBits(r)
+	if r.left() > 0 {
+		r.fail("bytes are left")
+	}
+	return set.BitSet, r.err
+}
+
 // Stored returns columns of no dimension yet. Counting is the first to be loaded:
 // it tells how many ordinals there are.
 func Stored() *Sessions { return &Sessions{columns: map[Dimension]column{}} }
+
+// Copy returns columns that can be loaded into without a change of these. The columns
+// themselves are the same.
+func (s *Sessions) Copy() *Sessions { return &Sessions{n: s.n, columns: maps.Clone(s.columns)} }
 
 // Missing returns those of the dimensions that are not loaded, each once.
 func (s *Sessions) Missing(dimensions []Dimension) []Dimension {
 	var missing []Dimension
 	for _, dimension := range dimensions {
-		if s.columns[dimension] == nil {
+		if s.columns[dimension] == nil && !slices.Contains(missing, dimension) {
 			missing = append(missing, dimension)
 		}
 	}
@@ -73,6 +107,7 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 	if err != nil {
 		return fmt.Errorf("stored column %s: %w", dimension, err)
 	}
+	s.places = nil
 	r := &reader{data: plain}
 	if dimension == Counting {
 		c := readBits(r)
@@ -87,8 +122,8 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 		return fmt.Errorf("stored column %s: there is no such dimension", dimension)
 	case r.err != nil:
 		return fmt.Errorf("%s: %w", dimension, r.err)
-	case len(r.data) > 0:
-		return fmt.Errorf("stored column %s: %d bytes are left", dimension, len(r.data))
+	case r.left() > 0:
+		return fmt.Errorf("stored column %s: %d bytes are left", dimension, r.left())
 	case !covers(s.n):
 		return fmt.Errorf("stored column %s: it is of a bucket with another number of sessions", dimension)
 	}

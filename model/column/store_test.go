@@ -70,11 +70,77 @@ func predicate(r *rand.Rand) filter.Expr {
 func TestMatch(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 11))
-		columns, sessions := random(r, 1+r.IntN(300))
+		columns, sessions := random(r, 1+r.IntN(1500)) // more than few of them
 		for range 30 {
 			check(t, columns, sessions, predicate(r))
 		}
 	}
+}
+
+// The set of a leaf that is brought forward is the one that is made anew.
+func TestForward(t *testing.T) {
+	forwarded := 0
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		columns, _ := random(r, 1+r.IntN(300))
+		columns.Live()
+		n := columns.n
+		leaves := map[string]filter.Expr{}
+		before := Memo{}
+		for range 20 {
+			if _, err := columns.Match(predicate(r), collector{before, leaves}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var written []uint32
+		for range 1 + r.IntN(20) {
+			session := filtertest.RandomSession(r)
+			session.ID.Ordinal = int32(n + r.IntN(20))
+			if slices.Contains(written, uint32(session.ID.Ordinal)) {
+				continue
+			}
+			written = append(written, uint32(session.ID.Ordinal))
+			columns.Put(&session)
+			session.Tags, session.PageViews = append(slices.Clone(session.Tags), "grown"), session.PageViews+1
+			columns.Put(&session)
+		}
+		for text, leaf := range leaves {
+			after, ok := columns.Forward(leaf, before[text], written)
+			if !ok {
+				continue
+			}
+			forwarded++
+			anew, err := columns.evaluate(leaf, Memo{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for ordinal := range uint(columns.n) {
+				if get[bits](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
+					t.Fatalf("%s: ordinal %d of %d, of which %v were written, is %v", text, ordinal, columns.n, written, after.Test(ordinal))
+				}
+			}
+			if after.Len() != uint(columns.n) {
+				t.Fatalf("%s: a set of %d ordinals, want %d", text, after.Len(), columns.n)
+			}
+		}
+	}
+	if forwarded < 500 {
+		t.Fatalf("%d leaves were brought forward", forwarded)
+	}
+}
+
+// collector notes which sets are those of leaves.
+type collector struct {
+	Memo
+	leaves map[string]filter.Expr
+}
+
+func (c collector) Put(e filter.Expr, text string, set Set) {
+	switch e.(type) {
+	case filter.In, filter.Glob, filter.Within, filter.Range:
+		c.leaves[text] = e
+	}
+	c.Memo.Put(e, text, set)
 }
 
 // Loaded again, columns are the same, and go on changing.
@@ -87,6 +153,9 @@ func TestEncodeLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := Stored()
+		if missing := again.Missing(slices.Repeat(Dimensions(), 2)); len(missing) != len(Dimensions()) {
+			t.Fatalf("%d dimensions of %d are missing: each is loaded once", len(missing), len(Dimensions()))
+		}
 		for _, dimension := range Dimensions() { // Counting is the first of them
 			if err := again.Load(dimension, stored[dimension]); err != nil {
 				t.Fatal(err)

@@ -17,7 +17,13 @@ func newText() *text { return &text{dictionary: newDictionary(""), codes: newVec
 
 // set gives the ordinal its value, and ordinals before it that have none yet the
 // empty one.
-func (t *text) set(ordinal int, value string) { t.codes.set(ordinal, uint64(t.add(value))) }
+func (t *text) set(ordinal int, value string) {
+	code := uint32(0) // of the empty value, which is by far the most frequent of many fields
+	if value != "" {
+		code = t.add(value)
+	}
+	t.codes.set(ordinal, uint64(code))
+}
 
 // match returns the ordinals below n whose value is wanted. want is asked once for
 // each value of the dictionary.
@@ -33,6 +39,23 @@ func (t *text) match(n int, want func(value string) bool) *bitset.BitSet {
 		return bitset.New(uint(n))
 	}
 	return t.codes.marked(n, wanted)
+}
+
+// tester returns what tells whether an ordinal's value is wanted. want is asked
+// once for each value that occurs.
+func (t *text) tester(want func(value string) bool) func(ordinal int) bool {
+	const yes, no = 1, 2
+	known := make([]uint8, len(t.values)) // by code
+	return func(ordinal int) bool {
+		code := t.codes.at(ordinal)
+		if known[code] == 0 {
+			known[code] = no
+			if want(t.values[code]) {
+				known[code] = yes
+			}
+		}
+		return known[code] == yes
+	}
 }
 
 func (t *text) bytes() int { return t.dictionary.bytes() + t.codes.bytes() }

@@ -17,6 +17,19 @@ type vector struct {
 
 func newVector() vector { return vector{w8: []uint8{}} }
 
+// vectorOf returns a vector of the numbers.
+func vectorOf(numbers []uint64) vector {
+	switch most := largest(numbers); {
+	case most <= math.MaxUint8:
+		return vector{w8: convert[uint8](numbers)}
+	case most <= math.MaxUint16:
+		return vector{w16: convert[uint16](numbers)}
+	case most <= math.MaxUint32:
+		return vector{w32: convert[uint32](numbers)}
+	}
+	return vector{w64: numbers}
+}
+
 // unsigned is the type of a vector's elements.
 type unsigned interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64
@@ -25,22 +38,22 @@ type unsigned interface {
 // fit makes the elements wide enough for a number.
 func (v *vector) fit(number uint64) {
 	if v.w8 != nil && number > math.MaxUint8 {
-		v.w16, v.w8 = widen[uint16](v.w8), nil
+		v.w16, v.w8 = convert[uint16](v.w8), nil
 	}
 	if v.w16 != nil && number > math.MaxUint16 {
-		v.w32, v.w16 = widen[uint32](v.w16), nil
+		v.w32, v.w16 = convert[uint32](v.w16), nil
 	}
 	if v.w32 != nil && number > math.MaxUint32 {
-		v.w64, v.w32 = widen[uint64](v.w32), nil
+		v.w64, v.w32 = convert[uint64](v.w32), nil
 	}
 }
 
-func widen[to, from unsigned](list []from) []to {
-	wider := make([]to, len(list))
+func convert[to, from unsigned](list []from) []to {
+	converted := make([]to, len(list))
 	for i, number := range list {
-		wider[i] = to(number)
+		converted[i] = to(number)
 	}
-	return wider
+	return converted
 }
 
 // set gives the element at i a number, and elements before it that are missing 0.

@@ -29,20 +29,21 @@ func newAnswers(bytes uint64) (*answers, error) {
 	return &answers{known: known, layer: layer{name: "answers"}}, err
 }
 
-// keys returns the questions' keys over buckets that hold all of their ranges.
-func (a *answers) keys(buckets []store.Bucket, tallies []*tally) []answerKey {
-	keys := make([]answerKey, len(tallies))
-	states := map[model.Range][16]byte{} // most questions are about one range
-	for i, t := range tallies {
+// name gives the tallies the keys of their answers over buckets that hold all of
+// their ranges, and over all of these but the newest.
+func (a *answers) name(buckets []store.Bucket, tallies []*tally) {
+	type state struct{ all, older [16]byte }
+	states := map[model.Range]state{} // most questions are about one range
+	for _, t := range tallies {
 		in := t.question.In
-		state, found := states[in]
+		known, found := states[in]
 		if !found {
-			state = stateOf(buckets, t)
-			states[in] = state
+			known = state{stateOf(buckets, t), stateOf(buckets[:len(buckets)-1], t)}
+			states[in] = known
 		}
-		keys[i] = answerKey{state, t.askedWhole()}
+		asked := t.askedWhole()
+		t.wholeKey, t.olderKey = answerKey{known.all, asked}, answerKey{known.older, asked}
 	}
-	return keys
 }
 
 // stateOf is the hash of the buckets that the question's range touches.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -19,6 +20,9 @@ import (
 // to be invalidated.
 type Key struct {
 	Bucket, Revision int64
+	// WrittenAt is when the bucket came to the revision: a database that was restored
+	// from a backup comes to revisions again, with other sessions.
+	WrittenAt model.Millis
 	// Asked is 128 bits of a hash of the predicate, of the part of the bucket's day
 	// that the range leaves, and of what is summed.
 	Asked [16]byte
@@ -89,12 +93,13 @@ func askedOf(parts ...string) (asked [16]byte) {
 }
 
 // key returns the key of what the question gathers in a bucket. ok is false where
-// that is more than an entry says: distinct visitors, or several steps of one day.
+// that is more than an entry says, distinct visitors or several steps of one day, or
+// depends on more than the bucket.
 func (t *tally) key(bucket *store.Bucket) (key Key, ok bool) {
-	if t.question.Visitors || t.question.splits(bucket.Day) {
+	if t.question.Visitors || t.question.splits(bucket.Day) || t.assigned != nil {
 		return Key{}, false
 	}
-	key = Key{Bucket: bucket.ID, Revision: bucket.Revision, Asked: t.asked}
+	key = Key{Bucket: bucket.ID, Revision: bucket.Revision, WrittenAt: bucket.WrittenAt, Asked: t.asked}
 	if in := t.question.In; !in.Covers(bucket.Day) {
 		from, to := max(in.From, bucket.Day.Start()), min(in.To, (bucket.Day+1).Start())
 		key.Asked = askedOf(t.text, t.question.Value, strconv.FormatInt(int64(from), 10), strconv.FormatInt(int64(to), 10))

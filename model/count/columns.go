@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"maps"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -34,15 +37,21 @@ type Columns struct {
 	scan    *Scan
 	log     *slog.Logger
 	buckets *otter.Cache[int64, *bucket]
-	leaves  *otter.Cache[leafKey, column.Set]
+
+	// live is the bucket of each site that was last brought forward.
+	live *lru.Cache[int64, liveBucket]
 
 	gathering gathering
+	computing *computing
+	exposures *exposures
+	results   *results
 
 	loaded, made, forwarded, leafLayer layer
 }
 
 // bucket is a bucket in memory.
 type bucket struct {
+	id       int64
 	mu       sync.RWMutex
 	sessions *column.Sessions
 	// revision is that of the bucket which the columns are of; 0 while there are none.
@@ -50,30 +59,46 @@ type bucket struct {
 	// complete tells that all dimensions are loaded: the columns can be brought
 	// forward. Otherwise they are as stored.
 	complete bool
-	// weight is about how many bytes the columns take. It is kept, so that who weighs
+	// changes are the newest of those that brought it forward.
+	changes changes
+	// leaves are sets of leaves, by their text.
+	leaves *lru.Cache[string, leafSet]
+	// weight is about how many bytes all that takes. It is kept, so that who weighs
 	// buckets does not wait for one that is being read.
 	weight atomic.Uint32
 }
 
-func newBucket() *bucket {
-	b := &bucket{sessions: column.Stored()}
+func newBucket(id int64) *bucket {
+	b := &bucket{id: id, sessions: column.Stored(), leaves: newLeaves()}
 	b.weigh()
 	return b
 }
 
-func (b *bucket) weigh() { b.weight.Store(uint32(min(b.sessions.Bytes(), 1<<32-1))) }
+func (b *bucket) weigh() {
+	b.weight.Store(uint32(min(b.sessions.Bytes()+leafBytes(b.sessions.Ordinals()), 1<<32-1)))
+}
 
 // ColumnsOptions are the parts of a Columns that may be left out.
 type ColumnsOptions struct {
-	// Bytes bounds the columns in memory, about; 560 MiB by default. The buckets
-	// that are asked about least are let go, and loaded again when they are needed.
+	// Bytes bounds the columns in memory with the sets of leaves, about; 608 MiB by
+	// default. The buckets that are asked about least are let go, and loaded again when
+	// they are needed.
 	Bytes uint64
-	// LeafBytes bounds the sets of leaves in memory, about; 48 MiB by default.
-	LeafBytes uint64
 	// AnswerBytes bounds the answers in memory, about; 16 MiB by default.
 	AnswerBytes uint64
 	// Caches keep counts, the nearest first; none by default.
 	Caches []Cache
+	// Computer is asked for what predicates cannot say; without one, questions that
+	// need it have errors.
+	Computer Computer
+	// Definitions are those of the experiments that predicates name; without them,
+	// questions that name one have errors.
+	Definitions Definitions
+	// ExperimentBytes bounds what is kept of experiments in memory, about; 256 MiB by
+	// default.
+	ExperimentBytes uint64
+	// ComputedBytes bounds what was computed in memory, about; 32 MiB by default.
+	ComputedBytes uint64
 	// Log takes what was damaged and is made anew; none by default.
 	Log *slog.Logger
 }
@@ -81,7 +106,7 @@ type ColumnsOptions struct {
 // NewColumns returns a Columns over a store.
 func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if o.Bytes == 0 {
-		o.Bytes = 560 << 20
+		o.Bytes = 608 << 20
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -89,14 +114,13 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if o.AnswerBytes == 0 {
 		o.AnswerBytes = 16 << 20
 	}
-	if o.LeafBytes == 0 {
-		o.LeafBytes = 48 << 20
+	if o.ComputedBytes == 0 {
+		o.ComputedBytes = 32 << 20
+	}
+	if o.ExperimentBytes == 0 {
+		o.ExperimentBytes = 256 << 20
 	}
 	answers, err := newAnswers(o.AnswerBytes)
-	if err != nil {
-		return nil, err
-	}
-	leaves, err := newLeaves(o.LeafBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +131,22 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Columns{store: st, scan: NewScan(st), log: o.Log, buckets: buckets, leaves: leaves}
-	e.gathering = gathering{store: st, count: e.countBucket, answers: answers, caches: o.Caches}
+	live, err := lru.New[int64, liveBucket](maxLive)
+	if err != nil {
+		return nil, err
+	}
+	e := &Columns{store: st, scan: NewScan(st, o.Computer, o.Definitions), log: o.Log, buckets: buckets, live: live}
+	if e.computing, err = newComputing(e, o.Computer, o.ComputedBytes); err != nil {
+		return nil, err
+	}
+	if e.exposures, err = newExposures(st, o.ExperimentBytes/2, o.Log); err != nil {
+		return nil, err
+	}
+	if e.results, err = newResults(o.ExperimentBytes / 2); err != nil {
+		return nil, err
+	}
+	e.scan.choose, e.scan.assign = e.computing.choice, e.assign
+	e.gathering = gathering{store: st, count: e.countBucket, answers: answers, caches: o.Caches, ready: e.computing.ready, assigned: e.scan.rosters}
 	for _, cache := range o.Caches {
 		e.gathering.layers = append(e.gathering.layers, &layer{name: cache.Name()})
 	}
@@ -123,7 +161,7 @@ var _ Engine = (*Columns)(nil)
 func (e *Columns) read(ctx context.Context, stored store.Bucket, dimensions []column.Dimension, do func(*bucket) error) error {
 	dimensions = append(dimensions, column.Counting)
 	b, _ := e.buckets.ComputeIfAbsent(stored.ID, func() (*bucket, bool) {
-		return newBucket(), false
+		return newBucket(stored.ID), false
 	})
 	for {
 		b.mu.RLock()
@@ -260,22 +298,52 @@ func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) e
 		layer = &e.made
 	}
 	begin := time.Now()
+	if b.revision > 0 {
+		b.sessions.Live()
+	}
+	var changed []change
+	apply := func() {
+		for _, c := range changed {
+			if c.session == nil {
+				b.sessions.Drop(c.ordinal)
+			} else {
+				b.sessions.Put(c.session)
+			}
+		}
+		changed = changed[:0]
+	}
+	var written []uint32
+	applied := b.revision == 0
 	newest, err := e.store.EachChange(ctx, stored.ID, b.revision, func(ordinal int32, session *model.Session) error {
-		if session == nil {
-			b.sessions.Drop(ordinal)
-		} else {
-			b.sessions.Put(session)
+		written = append(written, uint32(ordinal))
+		changed = append(changed, change{ordinal, session})
+		if len(changed) == maxWritten {
+			applied = true
+			apply()
 		}
 		return nil
 	})
 	if err != nil {
-		// What was read is a part of the change: the columns are of no revision.
-		b.sessions, b.revision, b.complete = column.Stored(), 0, false
+		if applied { // in part: the columns are of no revision
+			b.sessions, b.revision, b.complete, b.changes = column.Stored(), 0, false, changes{}
+		}
 		return err
 	}
+	apply()
+	before := b.revision
 	b.revision, b.complete = max(newest, stored.Revision), true
+	b.changes.add(before, b.revision, written)
 	layer.add(1, 0, begin)
+	if before > 0 && len(written) > 0 {
+		e.live.Add(stored.SiteID, liveBucket{stored.ID, b})
+	}
 	return nil
+}
+
+// change is a session that was written; nil where its ordinal counts nowhere.
+type change struct {
+	ordinal int32
+	session *model.Session
 }
 
 // AllSites stands for every site where one is asked for.
@@ -318,35 +386,82 @@ func (e *Columns) storeColumns(ctx context.Context, stored store.Bucket) error {
 	return err
 }
 
+// maxLive is how many sites' live buckets are known.
+const maxLive = 1000
+
+type liveBucket struct {
+	id     int64
+	bucket *bucket
+}
+
+// Follow brings the site's live bucket forward. A failure is left to the question
+// that meets it.
+func (e *Columns) Follow(ctx context.Context, site int64) {
+	live, found := e.live.Get(site)
+	if kept, ok := e.buckets.GetIfPresent(live.id); !found || !ok || kept != live.bucket {
+		return
+	}
+	b := live.bucket
+	if !b.mu.TryLock() {
+		return // somebody is at it
+	}
+	defer b.mu.Unlock()
+	if b.complete {
+		_ = e.forward(ctx, b, store.Bucket{ID: live.id, SiteID: site, Revision: b.revision})
+		b.weigh()
+	}
+}
+
 // Count answers questions together: in each bucket every part of their predicates
 // is evaluated once.
 func (e *Columns) Count(ctx context.Context, questions []Question) ([]Answer, error) {
 	return e.gathering.answer(ctx, questions)
 }
 
+// countBucket counts the parts: those that columns can say together, where they need
+// the same computations.
 func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []*part) error {
-	var inColumns, others []*part
-	var dimensions []column.Dimension
+	var others []*part
+	inColumns := map[string][]*part{}
 	for _, p := range parts {
-		needed, ok := p.dimensions(stored.Day)
-		if !ok {
+		if _, ok := p.dimensions(stored.Day); !ok {
 			others = append(others, p)
 			continue
 		}
-		inColumns = append(inColumns, p)
-		dimensions = append(dimensions, needed...)
+		needed := strings.Join(p.computations, "\x00")
+		inColumns[needed] = append(inColumns[needed], p)
 	}
 	if len(others) > 0 {
 		if err := e.scan.countBucket(ctx, stored, others); err != nil {
 			return err
 		}
 	}
-	if len(inColumns) == 0 {
-		return nil
+	for needed, some := range inColumns {
+		err := e.countColumns(ctx, stored, some)
+		switch {
+		case err == nil:
+		case needed == "" || ctx.Err() != nil:
+			return err
+		default:
+			for _, p := range some {
+				p.err = err
+			}
+		}
 	}
-	return e.read(ctx, stored, dimensions, func(b *bucket) error {
-		known := e.known(stored.ID, b)
-		for _, p := range inColumns {
+	return nil
+}
+
+// countColumns counts parts that need the same computations.
+func (e *Columns) countColumns(ctx context.Context, stored store.Bucket, parts []*part) error {
+	var dimensions []column.Dimension
+	assigned := rosters{}
+	for _, p := range parts {
+		needed, _ := p.dimensions(stored.Day)
+		dimensions = append(dimensions, needed...)
+		maps.Copy(assigned, p.assigned)
+	}
+	return e.readComputed(ctx, stored, parts[0].computations, assigned, dimensions, func(b *bucket, known column.Known) error {
+		for _, p := range parts {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -424,10 +539,20 @@ func (e *Columns) Sessions(ctx context.Context, q SessionQuery) ([]model.Session
 		return e.scan.Sessions(ctx, q)
 	}
 	dimensions = append(dimensions, column.Dimension(filter.Start.Name))
+	computations := filter.Computations(q.Where)
+	assigned, err := e.scan.rosters(ctx, q.Site, q.Where)
+	if err != nil {
+		return nil, err
+	}
 	return listSessions(ctx, e.store, q, func(stored store.Bucket, in model.Range, limit int) ([]model.Session, error) {
 		var found []Position
-		err := e.read(ctx, stored, slices.Clone(dimensions), func(b *bucket) error {
-			matched, err := b.sessions.Match(within(q.Where, in, stored.Day), e.known(stored.ID, b))
+		for _, key := range computations {
+			if err := e.computing.ready(ctx, key, []store.Bucket{stored}); err != nil {
+				return nil, err
+			}
+		}
+		err := e.readComputed(ctx, stored, computations, assigned, dimensions, func(b *bucket, known column.Known) error {
+			matched, err := b.sessions.Match(within(q.Where, in, stored.Day), known)
 			if err != nil {
 				return err
 			}

@@ -18,12 +18,19 @@ import (
 // with the context's error when it is done.
 type Engine interface {
 	// Count answers questions together, in their order. Questions may be of
-	// different sites. An error is one about all of them.
+	// different sites. An error is one about all of them; what is wrong with one alone
+	// is its Answer's.
 	Count(ctx context.Context, questions []Question) ([]Answer, error)
+	// Follow says that questions about a site will come: what was written to it lately
+	// may be read meanwhile. It changes no answer.
+	Follow(ctx context.Context, site int64)
 	// Sessions returns the sessions that match, the newest first.
 	Sessions(ctx context.Context, query SessionQuery) ([]model.Session, error)
 	// Values returns the values of a text field, the most frequent first.
 	Values(ctx context.Context, query ValueQuery) ([]Value, error)
+	// Results answers questions about experiments together, in their order. An error is
+	// one about all of them; what is wrong with one alone is its answer's.
+	Results(ctx context.Context, questions []ExperimentQuestion) ([]ExperimentAnswer, error)
 }
 
 // Question asks for the sessions of a site that started in a range and match a
@@ -51,6 +58,9 @@ type Answer struct {
 	Value float64
 	// Steps has one number less than the question's.
 	Steps []int
+	// Err says why there is no answer to this question, while others have theirs:
+	// what a plugin computes for it is not known. Nothing else is set.
+	Err error
 }
 
 // Position is the place of a session in a list that is ordered by start.

@@ -75,6 +75,7 @@ func (w *world) fold(byVisitor map[string][]model.Hit) {
 		}
 		visits := model.Fold(hits)
 		for _, visit := range visits {
+			fillIn(&visit)
 			if visit.Session.First = visit.Session.IsFirst(earliest); visit.Session.Counts() {
 				w.sessions = append(w.sessions, visit.Session)
 			}
@@ -98,7 +99,7 @@ func (e *restarting) Count(ctx context.Context, questions []count.Question) ([]c
 		}
 	}
 	if e.asked%2 == 0 {
-		if e.Columns, err = count.NewColumns(e.store, count.ColumnsOptions{}); err != nil {
+		if e.Columns, err = count.NewColumns(e.store, count.ColumnsOptions{Computer: order{}}); err != nil {
 			return nil, err
 		}
 	}
@@ -108,10 +109,12 @@ func (e *restarting) Count(ctx context.Context, questions []count.Question) ([]c
 // onEach runs a test on each engine over each database.
 func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *rand.Rand, w *world, engine count.Engine)) {
 	engines := map[string]func(*store.Store) (count.Engine, error){
-		"scan":    func(st *store.Store) (count.Engine, error) { return count.NewScan(st), nil },
-		"columns": func(st *store.Store) (count.Engine, error) { return count.NewColumns(st, count.ColumnsOptions{}) },
+		"scan": func(st *store.Store) (count.Engine, error) { return count.NewScan(st, order{}, nil), nil },
+		"columns": func(st *store.Store) (count.Engine, error) {
+			return count.NewColumns(st, count.ColumnsOptions{Computer: order{}})
+		},
 		"stored columns": func(st *store.Store) (count.Engine, error) {
-			engine, err := count.NewColumns(st, count.ColumnsOptions{})
+			engine, err := count.NewColumns(st, count.ColumnsOptions{Computer: order{}})
 			return &restarting{Columns: engine, store: st}, err
 		},
 		"caches": func(st *store.Store) (count.Engine, error) {
@@ -129,11 +132,11 @@ func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *ra
 			if err != nil {
 				return nil, err
 			}
-			return count.NewColumns(st, count.ColumnsOptions{Caches: []count.Cache{memory, count.NewRedis(client, instance)}})
+			return count.NewColumns(st, count.ColumnsOptions{Computer: order{}, Caches: []count.Cache{memory, count.NewRedis(client, instance)}})
 		},
 		// Hardly a bucket stays in memory.
 		"small columns": func(st *store.Store) (count.Engine, error) {
-			return count.NewColumns(st, count.ColumnsOptions{Bytes: 100_000})
+			return count.NewColumns(st, count.ColumnsOptions{Bytes: 100_000, ComputedBytes: 2000, Computer: order{}})
 		},
 	}
 	storetest.Databases(t, func(t *testing.T, url string) {
@@ -228,7 +231,9 @@ func TestCount(t *testing.T) {
 		for range 40 {
 			questions := make([]count.Question, 1+r.IntN(12))
 			for i := range questions {
-				questions[i] = w.question(r)
+				if questions[i] = w.question(r); r.IntN(3) == 0 {
+					questions[i].Where = filter.Simplify(computed(r))
+				}
 			}
 			matched += w.compare(t, engine, questions)
 		}
@@ -243,6 +248,9 @@ func TestSessions(t *testing.T) {
 	onEach(t, 3, 200, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		for range 20 {
 			q := w.question(r)
+			if r.IntN(3) == 0 {
+				q.Where = filter.Simplify(computed(r))
+			}
 			limit := 1 + r.IntN(40)
 			var listed []model.Session
 			var after *count.Position
@@ -326,7 +334,7 @@ func TestEmptyWithoutQuery(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	engine := count.NewScan(st)
+	engine := count.NewScan(st, nil, nil)
 	impossible := count.Question{Site: 1, In: model.Range{From: 0, To: model.Open}, Where: filter.Bool(false)}
 	if answers, err := engine.Count(t.Context(), []count.Question{impossible}); err != nil || answers[0].Sessions != 0 {
 		t.Errorf("answers %v, error %v", answers, err)
@@ -351,7 +359,7 @@ func TestCancelledCount(t *testing.T) {
 
 // Whatever is written between two questions, in whatever order, is in the second
 // answer: new sessions, ones that change, join or move to another day, and ones
-// that are given up.
+// that are given up. Some questions are asked again and again.
 func TestCountFollowsWrites(t *testing.T) {
 	onEach(t, 9, 0, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		site := &model.Site{Name: "Other", Domains: []string{fmt.Sprintf("s%d.example", r.Uint64())}, Timezone: "UTC"}
@@ -360,7 +368,8 @@ func TestCountFollowsWrites(t *testing.T) {
 		}
 		other := &world{store: w.store, site: site.ID}
 		byVisitor := map[string][]model.Hit{}
-		for range 60 {
+		var again []count.Question
+		for round := range 60 {
 			var batch []model.Message
 			for range 1 + r.IntN(4) {
 				late := model.Millis(r.IntN(200)-100) * 15 * 60 * 1000
@@ -374,13 +383,66 @@ func TestCountFollowsWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			other.fold(byVisitor)
+			if r.IntN(2) == 0 {
+				engine.Follow(t.Context(), site.ID)
+			}
 			questions := make([]count.Question, 4)
 			for i := range questions {
 				questions[i] = other.question(r)
 			}
-			if other.compare(t, engine, questions); t.Failed() {
+			if round%10 == 5 {
+				again = questions
+			}
+			if other.compare(t, engine, append(questions, again...)); t.Failed() {
 				return
 			}
+		}
+	})
+}
+
+// What Follow has read, the next question does not read again.
+func TestFollow(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, url string) {
+		r := rand.New(rand.NewPCG(1, 17))
+		w := newWorld(t, url, r, 20)
+		engine := mustColumns(t, w.store, count.ColumnsOptions{})
+		all := []count.Question{{Site: w.site, In: model.Range{From: 0, To: model.Open}, Where: filter.Bool(true)}}
+		reads := func() (hits int64) {
+			for _, layer := range engine.Stats().Layers {
+				if layer.Name == "forward" {
+					hits = layer.Hits
+				}
+			}
+			return hits
+		}
+		at := model.Millis(1_700_000_000_000)
+		write := func(visitor string) {
+			at++
+			hit := model.Hit{ID: model.MessageIDOf(visitor), Visitor: visitor, At: at, Kind: model.PageView, Name: "/"}
+			if _, err := w.store.Write(t.Context(), w.site, []model.Message{{AnonymousID: visitor, Hit: hit}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sessions := func() int {
+			answers, err := engine.Count(t.Context(), all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answers[0].Sessions
+		}
+		write("first")
+		before := sessions()
+		write("second") // makes the bucket live
+		if got := sessions(); got != before+1 || reads() != 1 {
+			t.Fatalf("%d sessions and %d reads, want %d and 1", got, reads(), before+1)
+		}
+		write("third")
+		engine.Follow(t.Context(), w.site)
+		if reads() != 2 {
+			t.Fatalf("%d reads after Follow, want 2", reads())
+		}
+		if got := sessions(); got != before+2 || reads() != 2 {
+			t.Fatalf("%d sessions and %d reads, want %d and 2", got, reads(), before+2)
 		}
 	})
 }

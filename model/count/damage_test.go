@@ -197,7 +197,7 @@ func TestDamagedColumns(t *testing.T) {
 	}
 }
 
-func mustColumns(t *testing.T, st *store.Store, o count.ColumnsOptions) *count.Columns {
+func mustColumns(t testing.TB, st *store.Store, o count.ColumnsOptions) *count.Columns {
 	t.Helper()
 	engine, err := count.NewColumns(st, o)
 	if err != nil {
@@ -213,7 +213,7 @@ func (w *world) check(t *testing.T, engine count.Engine, questions []count.Quest
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := count.NewScan(w.store).Count(t.Context(), questions)
+	want, err := count.NewScan(w.store, nil, nil).Count(t.Context(), questions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
@@ -17,9 +18,10 @@ import (
 )
 
 // gathering is a way to answer questions from their parts in the buckets. A
-// question whose buckets are all as they were is answered from memory. Of all
-// others, the parts of buckets that are as they were come from the caches, and
-// the rest is counted, some buckets at a time.
+// question whose buckets are all as they were is answered from memory, and one of
+// which only the newest bucket has changed from what all others came to. Of the
+// rest, the parts of buckets that are as they were come from the caches, and what
+// then is unknown is counted, some buckets at a time.
 type gathering struct {
 	store *store.Store
 	count bucketCounter
@@ -29,16 +31,26 @@ type gathering struct {
 	layers  []*layer // of the caches
 	// same makes equal questions about a bucket that are asked at once one.
 	same singleflight.Group
+	// ready returns an error where a computation is not known for buckets. It is set
+	// where answers are.
+	ready func(ctx context.Context, key string, buckets []store.Bucket) error
+	// assigned returns the rosters that a predicate needs.
+	assigned func(ctx context.Context, site int64, where filter.Expr) (rosters, error)
 }
 
 // part is what one question gathers in one bucket.
 type part struct {
 	*Question
-	text     string // of the predicate
-	sessions int
-	visitors *roaring64.Bitmap // nil where the question does not ask
-	value    float64
-	steps    []int
+	text string // of the predicate
+	// computations are the keys of those that the predicate needs.
+	computations []string
+	assigned     rosters
+	sessions     int
+	visitors     *roaring64.Bitmap // nil where the question does not ask
+	value        float64
+	steps        []int
+	// err says why the part is not counted, while others are.
+	err error
 }
 
 // bucketCounter counts the parts of a bucket.
@@ -46,12 +58,25 @@ type bucketCounter func(ctx context.Context, bucket store.Bucket, parts []*part)
 
 // tally adds up the parts of one question.
 type tally struct {
-	question *Question
-	text     string
+	question     *Question
+	text         string
+	computations []string
+	// assigned are the rosters that the predicate needs. What depends on them is of more
+	// than the buckets that are asked, and is in no cache.
+	assigned rosters
 	answer   *Answer
+	// err says why there is no answer.
+	err error
 	// asked is the hash of what is asked of a bucket whose day is in the range.
-	asked    [16]byte
-	visitors *roaring64.Bitmap
+	asked [16]byte
+	// older is the answer over all buckets but the newest, which are asked only where
+	// it is not known.
+	older      Answer
+	olderKnown bool
+	newest     int // place of the newest bucket
+	// wholeKey and olderKey name answer and older.
+	wholeKey, olderKey answerKey
+	visitors           *roaring64.Bitmap
 	// values are the sums of the buckets, which are added in the end: the order of
 	// floating-point additions must not depend on which bucket came first.
 	values []float64
@@ -65,7 +90,7 @@ func (g *gathering) answer(ctx context.Context, questions []Question) ([]Answer,
 		q := &questions[i]
 		answers[i].Steps = make([]int, max(0, len(q.Steps)-1))
 		if q.Where != filter.Expr(filter.Bool(false)) && q.In.From < q.In.To {
-			bySite[q.Site] = append(bySite[q.Site], &tally{question: q, text: q.Where.String(), answer: &answers[i]})
+			bySite[q.Site] = append(bySite[q.Site], &tally{question: q, text: q.Where.String(), computations: filter.Computations(q.Where), answer: &answers[i]})
 		}
 	}
 	for site, tallies := range bySite {
@@ -85,23 +110,117 @@ func (g *gathering) site(ctx context.Context, site int64, tallies []*tally) erro
 	if err != nil {
 		return err
 	}
-	if g.answers == nil {
+	if tallies, err = g.assign(ctx, site, tallies); err != nil {
+		return err
+	}
+	if g.answers == nil || len(buckets) == 0 {
 		return g.add(ctx, buckets, tallies)
 	}
 	var unknown []*tally
-	keys := g.answers.keys(buckets, tallies)
-	for i, t := range tallies {
-		if !g.answers.get(keys[i], t.answer) {
-			unknown = append(unknown, t)
+	g.answers.name(buckets, tallies)
+	for _, t := range tallies {
+		if t.assigned == nil && g.answers.get(t.wholeKey, t.answer) {
+			continue
 		}
+		// The visitors of buckets do not add up.
+		t.olderKnown = t.assigned == nil && !t.question.Visitors && g.answers.get(t.olderKey, &t.older)
+		t.newest = len(buckets) - 1
+		unknown = append(unknown, t)
+	}
+	unknown, err = g.whole(ctx, buckets, unknown)
+	if err != nil {
+		return err
 	}
 	if err := g.add(ctx, buckets, unknown); err != nil {
 		return err
 	}
-	for i, t := range tallies {
-		g.answers.set(keys[i], t.answer)
+	for _, t := range unknown {
+		if t.err != nil || t.assigned != nil {
+			continue
+		}
+		g.answers.set(t.wholeKey, t.answer)
+		if !t.olderKnown && !t.question.Visitors {
+			g.answers.set(t.olderKey, &t.older)
+		}
 	}
 	return nil
+}
+
+// assign gives the tallies their rosters. Those that have none for a reason have it for
+// their errors, and are left out.
+func (g *gathering) assign(ctx context.Context, site int64, tallies []*tally) (able []*tally, err error) {
+	type result struct {
+		assigned rosters
+		err      error
+	}
+	results := map[string]result{} // by the experiments that are needed
+	for _, t := range tallies {
+		keys := filter.Experiments(t.question.Where)
+		if len(keys) == 0 {
+			able = append(able, t)
+			continue
+		}
+		needed := strings.Join(keys, "\x00")
+		r, found := results[needed]
+		if !found {
+			r.assigned, r.err = g.assigned(ctx, site, t.question.Where)
+			results[needed] = r
+		}
+		switch {
+		case r.err == nil:
+			t.assigned = r.assigned
+			able = append(able, t)
+		case ctx.Err() != nil || model.CodeOf(r.err) == model.Internal:
+			return nil, r.err
+		default:
+			t.fail(r.err)
+		}
+	}
+	return able, nil
+}
+
+// whole returns the tallies whose computations are known for all their buckets. The
+// others have their errors.
+func (g *gathering) whole(ctx context.Context, buckets []store.Bucket, tallies []*tally) (whole []*tally, err error) {
+	type need struct {
+		key   string
+		in    model.Range
+		older bool
+	}
+	errs := map[need]error{} // most questions are about one range
+	for _, t := range tallies {
+		for _, key := range t.computations {
+			n := need{key, t.question.In, !t.olderKnown}
+			err, found := errs[n]
+			if !found {
+				var asked []store.Bucket
+				for at := range buckets {
+					if t.asks(at, buckets[at].Day) {
+						asked = append(asked, buckets[at])
+					}
+				}
+				err = g.ready(ctx, key, asked)
+				errs[n] = err
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if err != nil {
+				t.fail(err)
+				break
+			}
+		}
+		if t.err == nil {
+			whole = append(whole, t)
+		}
+	}
+	return whole, nil
+}
+
+// fail makes the error the tally's answer.
+func (t *tally) fail(err error) {
+	t.err = err
+	*t.answer = Answer{Steps: make([]int, max(0, len(t.question.Steps)-1)), Err: err}
 }
 
 // add adds up what the tallies' questions gather in the buckets.
@@ -109,6 +228,10 @@ func (g *gathering) add(ctx context.Context, buckets []store.Bucket, tallies []*
 	for _, t := range tallies {
 		t.values = make([]float64, len(buckets))
 		t.asked = askedOf(t.text, t.question.Value)
+		t.newest = len(buckets) - 1
+		if !t.olderKnown {
+			t.older.Steps = make([]int, len(t.answer.Steps))
+		}
 	}
 	shares := g.recall(ctx, buckets, tallies)
 	counted := map[Key]Entry{}
@@ -135,14 +258,31 @@ func (g *gathering) add(ctx context.Context, buckets []store.Bucket, tallies []*
 		}
 	}
 	for _, t := range tallies {
-		if t.visitors != nil {
-			t.answer.Visitors = int(t.visitors.GetCardinality())
-		}
-		for _, value := range t.values {
-			t.answer.Value += value
+		if t.err == nil {
+			t.finish()
+		} else {
+			t.fail(t.err)
 		}
 	}
 	return nil
+}
+
+// finish adds up the answer.
+func (t *tally) finish() {
+	if t.visitors != nil {
+		t.answer.Visitors = int(t.visitors.GetCardinality())
+	}
+	for at, value := range t.values {
+		if at < t.newest {
+			t.older.Value += value // 0 where it is known
+		} else {
+			t.answer.Value = t.older.Value + value
+		}
+	}
+	t.answer.Sessions += t.older.Sessions
+	for i, n := range t.older.Steps {
+		t.answer.Steps[i] += n
+	}
 }
 
 // touches tells whether the question's range touches a day.
@@ -150,18 +290,32 @@ func (t *tally) touches(day model.Day) bool {
 	return day.Start() < t.question.In.To && t.question.In.From < (day+1).Start()
 }
 
+// asks tells whether the bucket at a place is to be asked.
+func (t *tally) asks(at int, day model.Day) bool {
+	return t.touches(day) && !(t.olderKnown && at < t.newest)
+}
+
+// sum is what the bucket at a place is added to.
+func (t *tally) sum(at int) *Answer {
+	if at < t.newest {
+		return &t.older
+	}
+	return t.answer
+}
+
 // take takes what is known of the bucket at a place.
 func (t *tally) take(entry Entry, at int, day model.Day) {
-	t.answer.Sessions += int(entry.Sessions)
+	sum := t.sum(at)
+	sum.Sessions += int(entry.Sessions)
 	t.values[at] = entry.Value
 	if step := t.question.step(day); step >= 0 {
-		t.answer.Steps[step] += int(entry.Sessions)
+		sum.Steps[step] += int(entry.Sessions)
 	}
 }
 
 // part returns what is to be counted in a bucket.
 func (t *tally) part() *part {
-	p := &part{Question: t.question, text: t.text, steps: make([]int, len(t.answer.Steps))}
+	p := &part{Question: t.question, text: t.text, computations: t.computations, assigned: t.assigned, steps: make([]int, len(t.answer.Steps))}
 	if t.question.Visitors {
 		p.visitors = roaring64.New()
 	}
@@ -170,10 +324,15 @@ func (t *tally) part() *part {
 
 // add adds what was counted in the bucket at a place.
 func (t *tally) add(at int, p *part) {
-	t.answer.Sessions += p.sessions
+	if p.err != nil {
+		t.err = p.err
+		return
+	}
+	sum := t.sum(at)
+	sum.Sessions += p.sessions
 	t.values[at] = p.value
 	for i, n := range p.steps {
-		t.answer.Steps[i] += n
+		sum.Steps[i] += n
 	}
 	if p.visitors != nil {
 		if t.visitors == nil {

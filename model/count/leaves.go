@@ -3,46 +3,76 @@ package count
 import (
 	"time"
 
-	"github.com/maypok86/otter/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// leafKey names the set of a leaf: like a Key it names content, so a set is never
-// out of date.
-type leafKey struct {
-	bucket, revision int64
-	text             string
+// leafSet is the set of a leaf, as it was at a revision of its bucket.
+type leafSet struct {
+	revision int64
+	set      column.Set
 }
 
-func newLeaves(bytes uint64) (*otter.Cache[leafKey, column.Set], error) {
-	return otter.New(&otter.Options[leafKey, column.Set]{
-		MaximumWeight: bytes,
-		Weigher:       func(key leafKey, set column.Set) uint32 { return uint32(200 + len(key.text) + 8*len(set.Words())) },
-	})
+// maxLeaves is how many sets of leaves a bucket keeps, those that were asked for
+// last: the sets of live buckets are wanted again after each write, however many
+// leaves are asked of all others.
+const maxLeaves = 40
+
+// maxText bounds the text of a leaf whose set is kept.
+const maxText = 1024
+
+// newLeaves returns the sets of leaves of a bucket, by the leaf's text.
+func newLeaves() *lru.Cache[string, leafSet] {
+	leaves, err := lru.New[string, leafSet](maxLeaves)
+	if err != nil {
+		panic(err) // it has no other error than a size that is not positive
+	}
+	return leaves
 }
+
+// leafBytes is about how many bytes the leaves of a bucket with so many ordinals
+// take at most.
+func leafBytes(ordinals int) uint64 { return maxLeaves * uint64(ordinals/8+maxText) }
 
 // knownSets keeps all sets while a bucket is asked, and those of leaves for longer:
 // they are what predicates have in common.
 type knownSets struct {
 	column.Memo
-	engine           *Columns
-	bucket, revision int64
+	engine *Columns
+	bucket *bucket
+	// assigned are the rosters that predicates need.
+	assigned rosters
 }
 
 // known returns the sets that are known of a bucket, which is locked.
-func (e *Columns) known(id int64, b *bucket) column.Known {
-	return &knownSets{Memo: column.Memo{}, engine: e, bucket: id, revision: b.revision}
+func (e *Columns) known(b *bucket) *knownSets {
+	return &knownSets{Memo: column.Memo{}, engine: e, bucket: b}
 }
 
 // Get returns the set of a predicate.
 func (k *knownSets) Get(e filter.Expr, text string) (column.Set, bool) {
-	if set, found := k.Memo[text]; found || !isLeaf(e) {
-		return set, found
+	if set, found := k.Memo[text]; found {
+		return set, true
+	}
+	if assigned, ok := e.(filter.Assigned); ok {
+		roster := k.assigned[assigned.Experiment]
+		set := roster.choose(roster.setsOf(k.bucket), assigned.Variants, k.bucket.sessions.Ordinals())
+		k.Memo[text] = set
+		return set, true
+	}
+	if !isLeaf(e) {
+		return nil, false
 	}
 	begin := time.Now()
-	set, found := k.engine.leaves.GetIfPresent(leafKey{k.bucket, k.revision, text})
+	leaf, found := k.bucket.leaves.Get(text)
+	set := leaf.set
+	if found && leaf.revision != k.bucket.revision {
+		if set, found = k.forward(e, leaf); found {
+			k.Put(e, text, set)
+		}
+	}
 	if found {
 		k.Memo[text] = set
 		k.engine.leafLayer.add(1, 0, begin)
@@ -52,11 +82,23 @@ func (k *knownSets) Get(e filter.Expr, text string) (column.Set, bool) {
 	return set, found
 }
 
+// forward returns the set of a leaf as it is at the bucket's revision.
+func (k *knownSets) forward(e filter.Expr, leaf leafSet) (column.Set, bool) {
+	if leaf.revision > k.bucket.revision { // it was made for a question that looked later
+		return nil, false
+	}
+	written, ok := k.bucket.changes.after(leaf.revision)
+	if !ok {
+		return nil, false
+	}
+	return k.bucket.sessions.Forward(e, leaf.set, written)
+}
+
 // Put keeps the set of a predicate.
 func (k *knownSets) Put(e filter.Expr, text string, set column.Set) {
 	k.Memo[text] = set
-	if isLeaf(e) {
-		k.engine.leaves.Set(leafKey{k.bucket, k.revision, text}, set)
+	if isLeaf(e) && len(text) <= maxText {
+		k.bucket.leaves.Add(text, leafSet{k.bucket.revision, set})
 	}
 }
 

@@ -248,12 +248,24 @@ type live struct {
 	clients [2]*redis.Client
 	stores  [2]*store.Store
 	engines [2]atomic.Pointer[count.Columns]
+	// ends end what the engines do beside.
+	ends [2]context.CancelFunc
 	// watching is a third process, that reads sessions alone.
 	watching *store.Store
 	scan     *count.Scan
 	instance string
 
-	conclusive, inconclusive, matched, writes, readBack, stored, renewed atomic.Int64
+	conclusive, inconclusive, matched, chosen, assigned, writes, readBack, stored, renewed atomic.Int64
+}
+
+// liveDefinitions are of experiments that run for two of the ten days, and for all of
+// them; the first one's audience depends on the second.
+var liveDefinitions = definitions{
+	experimentKeys[0]: {
+		Key: experimentKeys[0], Run: model.Range{From: filtertest.Day.Start(), To: (filtertest.Day + 2).Start() + 7*60*60*1000}, Variants: variantKeys[:2],
+		Audience: filter.Or{filter.Assigned{Experiment: experimentKeys[1], Variants: variantKeys[1:2]}, filter.In{Field: filter.Country, Values: []string{"RO", "US"}}},
+	},
+	experimentKeys[1]: {Key: experimentKeys[1], Run: always, Variants: variantKeys[:3], Audience: filter.Bool(true)},
 }
 
 func newLive(t *testing.T, address string) *live {
@@ -274,7 +286,7 @@ func newLive(t *testing.T, address string) *live {
 	if l.instance, err = l.watching.Instance(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l.scan = count.NewScan(l.watching)
+	l.scan = count.NewScan(l.watching, order{}, liveDefinitions)
 	for i := range l.engines {
 		l.clients[i] = l.redis.client(t)
 		l.stores[i] = open()
@@ -291,7 +303,8 @@ func (l *live) renew(i int, bytes uint64) {
 		return
 	}
 	engine, err := count.NewColumns(l.stores[i], count.ColumnsOptions{
-		Bytes: bytes, LeafBytes: 200_000,
+		Bytes:    bytes,
+		Computer: order{}, Definitions: liveDefinitions, ExperimentBytes: bytes,
 		Caches: []count.Cache{memory, count.NewRedis(l.clients[i], l.instance)},
 	})
 	if err != nil {
@@ -299,6 +312,12 @@ func (l *live) renew(i int, bytes uint64) {
 		return
 	}
 	l.engines[i].Store(engine)
+	if l.ends[i] != nil {
+		l.ends[i]()
+	}
+	ctx, end := context.WithCancel(l.Context())
+	l.ends[i] = end
+	go engine.KeepComputed(ctx)
 }
 
 // repeat calls do, with a random source of its own and some time between, until
@@ -326,6 +345,9 @@ func visits(r *mathrand.Rand) (batch []model.Message) {
 		late := model.Millis(r.IntN(400)-200) * 15 * 60 * 1000
 		for _, hit := range filtertest.RandomVisit(r) {
 			hit.At += late
+			if hit.Kind != model.Traits && r.IntN(6) == 0 {
+				hit.Experiment, hit.Variant = experimentKeys[r.IntN(2)], variantKeys[r.IntN(4)]
+			}
 			batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
 		}
 	}
@@ -374,7 +396,32 @@ func (l *live) compare(ctx context.Context, site int64, in model.Range, question
 func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, engine count.Engine) error {
 	w := world{site: site}
 	always := model.Range{From: -model.Open, To: model.Open}
-	switch r.IntN(8) {
+	switch r.IntN(11) {
+	case 10: // of a site with few sessions: one by one, all hits of all who are assigned are folded again
+		questions := experimentQuestions(r, site, liveDefinitions)
+		return l.compare(ctx, site, always, len(questions), func(e count.Engine) (any, error) {
+			answers, err := e.Results(ctx, questions)
+			for _, answer := range answers {
+				for _, v := range answer.Variants {
+					l.assigned.Add(int64(v.Visitors))
+				}
+			}
+			return answers, err
+		}, engine)
+	case 9: // which depends on other buckets than it counts
+		q := w.question(r)
+		q.Where = filter.Simplify(filtertest.RandomExprOf(r, leafOf))
+		return l.compare(ctx, site, always, 1, func(e count.Engine) (any, error) { return e.Count(ctx, []count.Question{q}) }, engine)
+	case 8: // of some hours, since counting one by one reads every hit for it
+		q := w.question(r)
+		q.Where, q.In.To = filter.Simplify(computed(r)), min(q.In.To, q.In.From+model.Millis(r.IntN(30*60*60*1000)))
+		return l.compare(ctx, site, q.In, 1, func(e count.Engine) (any, error) {
+			answers, err := e.Count(ctx, []count.Question{q})
+			if err == nil && answers[0].Sessions > 0 {
+				l.chosen.Add(1)
+			}
+			return answers, err
+		}, engine)
 	case 0:
 		q := w.question(r)
 		query := count.SessionQuery{Site: site, In: q.In, Where: q.Where, Limit: 1 + r.IntN(30)}
@@ -491,8 +538,12 @@ func (l *live) round(seed uint64, questions int64) {
 	for i := range uint64(2) { // both may store the same at once
 		l.repeat(ctx, &running, seed+30+i, 0, 50*time.Millisecond, func(r *mathrand.Rand) error {
 			before := model.MillisOf(time.Now()) - model.Millis(r.IntN(100))
-			n, err := l.engines[r.IntN(2)].Load().StoreBehind(ctx, count.AllSites, before)
+			engine := l.engines[r.IntN(2)].Load()
+			n, err := engine.StoreBehind(ctx, count.AllSites, before)
 			l.stored.Add(int64(n))
+			if err == nil {
+				_, err = engine.StoreExposed(ctx, count.AllSites, before)
+			}
 			return err
 		})
 	}
@@ -520,7 +571,7 @@ func TestLive(t *testing.T) {
 		t.Logf("seed %d", seed)
 		l := newLive(t, address)
 		// It goes on until everything has happened, too.
-		for (l.conclusive.Load() < (questions+1)/2 || l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() < 100) && !t.Failed() {
+		for (l.conclusive.Load() < (questions+1)/2 || l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() < 100 || l.chosen.Load() == 0 || l.assigned.Load() == 0) && !t.Failed() {
 			seed += 1000
 			l.round(seed, max(50, min(part, (questions+1)/2-l.conclusive.Load())))
 		}
@@ -530,8 +581,8 @@ func TestLive(t *testing.T) {
 				hits += layer.Hits
 			}
 		}
-		t.Logf("%d conclusive questions (%d more saw a write), %d answers of some sessions; %d writes of visits, %d writes read back; %d times columns stored, %d times an engine started again",
-			l.conclusive.Load(), l.inconclusive.Load(), l.matched.Load()/2, l.writes.Load(), l.readBack.Load(), l.stored.Load(), l.renewed.Load())
+		t.Logf("%d conclusive questions (%d more saw a write), %d answers of some sessions, %d of what is computed, %d visitors of experiments; %d writes of visits, %d writes read back; %d times columns stored, %d times an engine started again",
+			l.conclusive.Load(), l.inconclusive.Load(), l.matched.Load()/2, l.chosen.Load()/2, l.assigned.Load()/2, l.writes.Load(), l.readBack.Load(), l.stored.Load(), l.renewed.Load())
 		if l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() == 0 || hits == 0 {
 			t.Error("something never happened: this says little")
 		}

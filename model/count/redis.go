@@ -45,6 +45,7 @@ func (r *Redis) Failures() int64 { return r.failures.Load() }
 func (r *Redis) name(key Key) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(key.Bucket))
 	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(key.WrittenAt))
 	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Asked[:]...))
 }
 

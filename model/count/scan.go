@@ -6,7 +6,10 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/bits-and-blooms/bitset"
+
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -18,13 +21,97 @@ import (
 type Scan struct {
 	store     *store.Store
 	gathering gathering
+	// computer and definitions may be nil for none.
+	computer    Computer
+	definitions Definitions
+	// assign returns the roster of an experiment; above are the keys of those whose
+	// audiences need it.
+	assign func(ctx context.Context, x *Experiment, above []string) (*roster, error)
+	// choose returns what computations choose of a bucket.
+	choose func(ctx context.Context, bucket store.Bucket, keys []string) (*choice, error)
 }
 
-// NewScan returns a Scan over a store.
-func NewScan(st *store.Store) *Scan {
-	e := &Scan{store: st}
-	e.gathering = gathering{store: st, count: e.countBucket}
+// NewScan returns a Scan over a store. The computer, nil for none, is asked about all
+// sessions of a bucket whenever a question needs it. The definitions, nil for none, are
+// those of the experiments that predicates name.
+func NewScan(st *store.Store, computer Computer, definitions Definitions) *Scan {
+	e := &Scan{store: st, computer: computer, definitions: definitions}
+	e.assign = e.assignOneByOne
+	e.gathering = gathering{store: st, count: e.countBucket, assigned: e.rosters}
+	e.choose = func(ctx context.Context, bucket store.Bucket, keys []string) (*choice, error) {
+		return chooseAll(ctx, st, computer, bucket, keys)
+	}
 	return e
+}
+
+// choice is what computations choose of a bucket: their sets, or why there are none,
+// by key.
+type choice struct {
+	sets map[string]column.Set
+	errs map[string]error
+}
+
+func newChoice() *choice {
+	return &choice{sets: map[string]column.Set{}, errs: map[string]error{}}
+}
+
+// err is why one of the computations has no set.
+func (c *choice) err(keys []string) error {
+	for _, key := range keys {
+		if err := c.errs[key]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chooseAll asks the computer about all sessions of a bucket.
+func chooseAll(ctx context.Context, st *store.Store, computer Computer, bucket store.Bucket, keys []string) (*choice, error) {
+	c := newChoice()
+	for _, key := range keys {
+		c.sets[key] = bitset.New(uint(bucket.Sessions))
+		if computer == nil {
+			c.errs[key] = noComputer(key)
+		}
+	}
+	if computer == nil || len(keys) == 0 {
+		return c, nil
+	}
+	for from := int32(0); from < bucket.Sessions; from += computeBatch {
+		var ordinals []int32
+		for ordinal := from; ordinal < min(from+computeBatch, bucket.Sessions); ordinal++ {
+			ordinals = append(ordinals, ordinal)
+		}
+		visits, err := st.VisitsAt(ctx, bucket.ID, ordinals)
+		if err != nil {
+			return nil, err
+		}
+		if len(visits) == 0 {
+			continue
+		}
+		for _, key := range keys {
+			matches, err := computer.Compute(ctx, key, visits)
+			if err != nil {
+				c.errs[key] = err
+				continue
+			}
+			for i, visit := range visits {
+				c.sets[key].SetTo(uint(visit.Session.ID.Ordinal), matches[i])
+			}
+		}
+	}
+	return c, ctx.Err()
+}
+
+// fill fills in what computations say of the session.
+func (c *choice) fill(session *model.Session) {
+	if len(c.sets) == 0 {
+		return
+	}
+	session.Computed = make(map[string]bool, len(c.sets))
+	for key, set := range c.sets {
+		session.Computed[key] = set.Test(uint(session.ID.Ordinal))
+	}
 }
 
 var _ Engine = (*Scan)(nil)
@@ -35,9 +122,33 @@ func (e *Scan) Count(ctx context.Context, questions []Question) ([]Answer, error
 }
 
 func (e *Scan) countBucket(ctx context.Context, bucket store.Bucket, parts []*part) error {
-	withKeys := slices.ContainsFunc(parts, func(p *part) bool { return filter.Uses(p.Where, filter.Visitor) })
-	shared := slices.Collect(maps.Values(sharing(parts)))
+	var keys []string
+	for _, p := range parts {
+		keys = append(keys, p.computations...)
+	}
+	slices.Sort(keys)
+	chosen, err := e.choose(ctx, bucket, slices.Compact(keys))
+	if err != nil {
+		return err
+	}
+	var able []*part
+	for _, p := range parts {
+		if p.err = chosen.err(p.computations); p.err == nil {
+			able = append(able, p)
+		}
+	}
+	assigned := rosters{}
+	for _, p := range able {
+		maps.Copy(assigned, p.assigned)
+	}
+	withKeys := slices.ContainsFunc(able, func(p *part) bool { return filter.Uses(p.Where, filter.Visitor) })
+	shared := slices.Collect(maps.Values(sharing(able)))
+	if len(shared) == 0 {
+		return nil
+	}
 	return e.store.EachSession(ctx, bucket.ID, withKeys, func(session *model.Session) error {
+		chosen.fill(session)
+		assigned.fill(session)
 		for _, same := range shared {
 			if !same[0].Where.Match(session) {
 				continue
@@ -70,14 +181,37 @@ func (p *part) add(session *model.Session) {
 	}
 }
 
+// rosters returns those that a predicate needs.
+func (e *Scan) rosters(ctx context.Context, site int64, where filter.Expr) (rosters, error) {
+	return rostersFor(ctx, site, []filter.Expr{where}, nil, e.assign, e.definitions)
+}
+
+// Follow does nothing: sessions are read when they are asked for.
+func (*Scan) Follow(context.Context, int64) {}
+
 // Sessions reads the buckets from the newest on until the page is full.
 func (e *Scan) Sessions(ctx context.Context, q SessionQuery) ([]model.Session, error) {
+	assigned, err := e.rosters(ctx, q.Site, q.Where)
+	if err != nil {
+		return nil, err
+	}
 	return listSessions(ctx, e.store, q, func(bucket store.Bucket, in model.Range, limit int) ([]model.Session, error) {
 		var found []model.Session
-		err := e.store.EachSession(ctx, bucket.ID, true, func(session *model.Session) error {
+		computations := filter.Computations(q.Where)
+		chosen, err := e.choose(ctx, bucket, computations)
+		if err != nil {
+			return nil, err
+		}
+		if err := chosen.err(computations); err != nil {
+			return nil, err
+		}
+		err = e.store.EachSession(ctx, bucket.ID, true, func(session *model.Session) error {
+			chosen.fill(session)
+			assigned.fill(session)
 			if !in.Contains(session.Start) || q.After != nil && newestFirst(PositionOf(session), *q.After) <= 0 || !q.Where.Match(session) {
 				return nil
 			}
+			session.Computed, session.Assigned = nil, nil
 			if found = append(found, *session); len(found) >= 2*limit {
 				found = newest(found, limit)
 			}

@@ -43,7 +43,7 @@ func (g *gathering) recall(ctx context.Context, buckets []store.Bucket, tallies 
 	var asks []ask
 	for at := range buckets {
 		for _, t := range tallies {
-			if !t.touches(buckets[at].Day) {
+			if !t.asks(at, buckets[at].Day) {
 				continue
 			}
 			if key, ok := t.key(&buckets[at]); ok && len(g.caches) > 0 {
@@ -113,46 +113,61 @@ func (g *gathering) countShare(ctx context.Context, s *share) error {
 		if key == (Key{}) {
 			return g.count(ctx, s.bucket, s.parts)
 		}
-		fmt.Fprintf(&name, "%d %d %x ", key.Bucket, key.Revision, key.Asked)
+		fmt.Fprintf(&name, "%d %d %d %x ", key.Bucket, key.Revision, key.WrittenAt, key.Asked)
 	}
-	result := g.same.DoChan(name.String(), func() (any, error) {
+	counted, err := once(ctx, &g.same, name.String(), func() ([]countedPart, error) {
 		if err := g.count(ctx, s.bucket, s.parts); err != nil {
-			if ctx.Err() != nil {
-				// What the databases say of a question that is cancelled is manifold.
-				err = fmt.Errorf("%w: %w", ctx.Err(), err)
-			}
 			return nil, err
 		}
-		entries := make([]Entry, len(s.parts))
+		counted := make([]countedPart, len(s.parts))
 		for i, p := range s.parts {
-			entries[i] = p.entry()
+			counted[i] = countedPart{p.entry(), p.err}
 		}
-		return entries, nil
+		return counted, nil
 	})
-	var counted singleflight.Result
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case counted = <-result:
-	}
-	if err := counted.Err; err != nil {
-		if ctx.Err() == nil && isCancellation(err) {
-			// The one that counted for all was cancelled, and this one was not.
-			return g.count(ctx, s.bucket, s.parts)
-		}
+	if err != nil {
 		return err
 	}
-	for i, entry := range counted.Val.([]Entry) {
-		s.parts[i].take(entry, s.bucket.Day)
+	for i, known := range counted {
+		s.parts[i].take(known.entry, s.bucket.Day)
+		s.parts[i].err = known.err
 	}
 	return nil
+}
+
+// once calls do. Where others of the name are at it at this moment, it takes over what
+// they come to, unless they were cancelled and this one was not.
+func once[T any](ctx context.Context, same *singleflight.Group, name string, do func() (T, error)) (result T, err error) {
+	done := same.DoChan(name, func() (any, error) {
+		result, err := do()
+		if err != nil && ctx.Err() != nil {
+			// What the databases say of a question that is cancelled is manifold.
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+		return result, err
+	})
+	select {
+	case <-ctx.Done():
+		return result, ctx.Err()
+	case other := <-done:
+		if other.Err != nil && ctx.Err() == nil && isCancellation(other.Err) {
+			return do()
+		}
+		return other.Val.(T), other.Err
+	}
+}
+
+// countedPart is what others take over of a part.
+type countedPart struct {
+	entry Entry
+	err   error
 }
 
 // hand hands the parts to their tallies, and notes them for the caches.
 func (s *share) hand(counted map[Key]Entry) {
 	for i, t := range s.tallies {
 		t.add(s.at, s.parts[i])
-		if s.keys[i] != (Key{}) {
+		if s.keys[i] != (Key{}) && s.parts[i].err == nil {
 			counted[s.keys[i]] = s.parts[i].entry()
 		}
 	}

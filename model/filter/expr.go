@@ -10,6 +10,8 @@
 //	(glob FIELD "pattern")       some value of the field matches; * is any run of characters
 //	(within FIELD 10.0.0.0/8 …)  the address lies in one of the blocks
 //	(range FIELD MIN MAX)        both ends included; _ leaves an end open
+//	(computed "key")             a plugin computes it, session by session
+//	(assigned "exp" "variant" …) the visitor is assigned to one of the experiment's variants
 //
 // A FIELD is a name, or a name with a key in JSON's string syntax:
 // property["plan"], value["purchase"]. Parse reads what String prints.
@@ -25,7 +27,7 @@ import (
 )
 
 // Expr is a predicate over sessions. The set of its implementations is closed:
-// Bool, And, Or, Not, In, Glob, Within and Range.
+// Bool, And, Or, Not, In, Glob, Within, Range, Computed and Assigned.
 type Expr interface {
 	// String returns the text form that Parse reads.
 	String() string
@@ -68,6 +70,19 @@ type (
 		Field    Field
 		Min, Max float64
 	}
+	// Computed matches the sessions that a computation chose: what no other
+	// predicate can say, such as pages in an order. Key names the computation. The
+	// host of the plugins makes these; a plugin does not answer with one.
+	Computed struct{ Key string }
+	// Assigned matches the sessions of visitors that are assigned to one of the
+	// experiment's variants, from the assignment on: the session in which it happened,
+	// and every one of the visitor that started later. A visitor is assigned to one
+	// variant of an experiment at most; the empty string is none.
+	Assigned struct {
+		// Experiment and Variants are their keys.
+		Experiment string
+		Variants   []string
+	}
 )
 
 // String returns "true" or "false".
@@ -93,6 +108,12 @@ func (e Within) String() string { return string(e.append(nil)) }
 
 // String returns the text form.
 func (e Range) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Computed) String() string { return string(e.append(nil)) }
+
+// String returns the text form.
+func (e Assigned) String() string { return string(e.append(nil)) }
 
 func (e Bool) append(b []byte) []byte { return strconv.AppendBool(b, bool(e)) }
 func (e And) append(b []byte) []byte  { return appendList(b, "(and", e) }
@@ -137,6 +158,18 @@ func (e Range) append(b []byte) []byte {
 	}
 	b = appendEnd(append(b, ' '), e.Min)
 	b = appendEnd(append(b, ' '), e.Max)
+	return append(b, ')')
+}
+
+func (e Computed) append(b []byte) []byte {
+	return append(appendText(append(b, "(computed "...), e.Key), ')')
+}
+
+func (e Assigned) append(b []byte) []byte {
+	b = appendText(append(b, "(assigned "...), e.Experiment)
+	for _, variant := range e.Variants {
+		b = appendText(append(b, ' '), variant)
+	}
 	return append(b, ')')
 }
 

@@ -163,14 +163,17 @@ func (f Field) Texts(s *model.Session) []string {
 }
 
 // Text returns the session's value in a text field of kind One, empty for none.
-func (f Field) Text(s *model.Session) string {
+func (f Field) Text(s *model.Session) string { return f.TextOf()(s) }
+
+// TextOf returns Text as a function, for one who asks many sessions.
+func (f Field) TextOf() func(*model.Session) string {
 	if f.Name == "property" {
-		return s.Properties[f.Key]
+		return func(s *model.Session) string { return s.Properties[f.Key] }
 	}
 	if get := singles[f.Name]; get != nil {
-		return get(s)
+		return get
 	}
-	return ""
+	return func(*model.Session) string { return "" }
 }
 
 // Number returns the session's number in a number field; ok is false where it
@@ -210,29 +213,59 @@ func Fields(e Expr) []Field {
 			fields = append(fields, field)
 		}
 	}
-	var walk func(e Expr)
-	walk = func(e Expr) {
-		switch e := e.(type) {
-		case And:
-			for _, part := range e {
-				walk(part)
-			}
-		case Or:
-			for _, part := range e {
-				walk(part)
-			}
-		case Not:
-			walk(e.Expr)
+	eachLeaf(e, func(leaf Expr) {
+		switch leaf := leaf.(type) {
 		case In:
-			add(e.Field)
+			add(leaf.Field)
 		case Glob:
-			add(e.Field)
+			add(leaf.Field)
 		case Within:
-			add(e.Field)
+			add(leaf.Field)
 		case Range:
-			add(e.Field)
+			add(leaf.Field)
 		}
-	}
-	walk(e)
+	})
 	return fields
+}
+
+// Computations returns the keys of the computations that the predicate needs, each
+// once.
+func Computations(e Expr) []string {
+	var keys []string
+	eachLeaf(e, func(leaf Expr) {
+		if computed, ok := leaf.(Computed); ok && !slices.Contains(keys, computed.Key) {
+			keys = append(keys, computed.Key)
+		}
+	})
+	return keys
+}
+
+// Experiments returns the keys of the experiments whose assignments the predicate
+// needs, each once.
+func Experiments(e Expr) []string {
+	var keys []string
+	eachLeaf(e, func(leaf Expr) {
+		if assigned, ok := leaf.(Assigned); ok && !slices.Contains(keys, assigned.Experiment) {
+			keys = append(keys, assigned.Experiment)
+		}
+	})
+	return keys
+}
+
+// eachLeaf calls do with each part of the predicate that has no parts.
+func eachLeaf(e Expr, do func(leaf Expr)) {
+	switch e := e.(type) {
+	case And:
+		for _, part := range e {
+			eachLeaf(part, do)
+		}
+	case Or:
+		for _, part := range e {
+			eachLeaf(part, do)
+		}
+	case Not:
+		eachLeaf(e.Expr, do)
+	default:
+		do(e)
+	}
 }

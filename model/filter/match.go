@@ -55,6 +55,17 @@ func (e Range) Match(s *model.Session) bool {
 	return ok && e.Min <= n && n <= e.Max
 }
 
+// Match tells whether the session satisfies the predicate: whoever has it match
+// fills in Session.Computed.
+func (e Computed) Match(s *model.Session) bool { return s.Computed[e.Key] }
+
+// Match tells whether the session satisfies the predicate: whoever has it match
+// fills in Session.Assigned.
+func (e Assigned) Match(s *model.Session) bool {
+	variant := s.Assigned[e.Experiment]
+	return variant != "" && slices.Contains(e.Variants, variant)
+}
+
 // MatchGlob tells whether the whole text matches the pattern, in which * is any
 // run of characters, the empty one too, and all else is literal. It takes time
 // in proportion to the product of the lengths at worst.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,8 @@ func TestMatchFields(t *testing.T) {
 		ExitPage: "/bye", Pages: []string{"/", "/bye"}, Tags: []string{"x"},
 		Events:     []model.EventSum{{Name: "buy", Count: 2, Values: 1, Sum: 5}, {Name: "look", Count: 1}},
 		Properties: map[string]string{"plan": "pro", "void": ""},
+		Computed:   map[string]bool{"a": true},
+		Assigned:   map[string]string{"x": "a", "empty": ""},
 	}
 	for text, want := range map[string]bool{
 		`(in ip "10.0.0.1")`: true, `(in country "RO")`: true, `(in country "ro")`: false, `(in referrer "t.co")`: true, `(in entryPage "/")`: true,
@@ -36,6 +39,8 @@ func TestMatchFields(t *testing.T) {
 		`(range length 30000 30000)`: true, `(range length 30001 _)`: false, `(range length _ 29999)`: false,
 		`(range pageViews 3 3)`: true, `(range start 1000 1000)`: true,
 		`(range value["buy"] 5 5)`: true, `(range value["look"] _ _)`: false, `(range value["none"] _ _)`: false,
+		`(computed "a")`: true, `(computed "b")`: false, `(and (computed "a") (not (computed "b")))`: true,
+		`(assigned "x" "b" "a")`: true, `(assigned "x" "b")`: false, `(assigned "x")`: false, `(assigned "y" "a")`: false, `(assigned "y" "")`: false, `(assigned "empty" "")`: false,
 		`(and)`: true, `(or)`: false, `(not (in os "Linux"))`: false,
 	} {
 		if got := mustParse(t, text).Match(&session); got != want {
@@ -77,6 +82,13 @@ func TestUses(t *testing.T) {
 		if got := filter.Uses(e, field); got != want {
 			t.Errorf("%s uses %s: %v, want %v", e, field, got, want)
 		}
+	}
+}
+
+func TestExperiments(t *testing.T) {
+	e := mustParse(t, `(and (or (assigned "b" "x") (not (assigned "a"))) (in os "c") (assigned "b" "y"))`)
+	if got := filter.Experiments(e); !slices.Equal(got, []string{"b", "a"}) {
+		t.Errorf("%s needs the experiments %q", e, got)
 	}
 }
 
@@ -164,7 +176,7 @@ func TestMatchGlobIsFast(t *testing.T) {
 func TestMatchLaws(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for range 20_000 {
-		a, b, s := filtertest.RandomExpr(r), filtertest.RandomExpr(r), filtertest.RandomSession(r)
+		a, b, s := randomExpr(r), randomExpr(r), filtertest.RandomSession(r)
 		x, y := a.Match(&s), b.Match(&s)
 		for _, law := range []struct {
 			e    filter.Expr

@@ -116,9 +116,15 @@ func (p *parser) expr(depth int) (Expr, error) {
 		expr, err = p.within()
 	case "range":
 		expr, err = p.numbers()
+	case "computed":
+		var key string
+		key, err = p.string()
+		expr = Computed{key}
+	case "assigned":
+		expr, err = p.assigned()
 	default:
 		p.at = start
-		err = p.errorf("and, or, not, in, glob, within or range")
+		err = p.errorf("and, or, not, in, glob, within, range, computed or assigned")
 	}
 	if err != nil {
 		return nil, err
@@ -146,15 +152,17 @@ func (p *parser) in() (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := In{Field: field}
-	for p.space() && p.at < len(p.text) && p.text[p.at] == '"' {
-		value, err := p.string()
-		if err != nil {
-			return nil, err
-		}
-		in.Values = append(in.Values, value)
+	values, err := p.strings()
+	return In{field, values}, err
+}
+
+func (p *parser) assigned() (Expr, error) {
+	experiment, err := p.string()
+	if err != nil {
+		return nil, err
 	}
-	return in, nil
+	variants, err := p.strings()
+	return Assigned{experiment, variants}, err
 }
 
 func (p *parser) glob() (Expr, error) {
@@ -252,6 +260,18 @@ func (p *parser) field(expected string, kinds ...Kind) (Field, error) {
 	}
 	p.at = start
 	return Field{}, p.errorf(expected)
+}
+
+// strings takes all strings that follow.
+func (p *parser) strings() (list []string, err error) {
+	for p.space() && p.at < len(p.text) && p.text[p.at] == '"' {
+		value, err := p.string()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
+	}
+	return list, nil
 }
 
 func (p *parser) string() (string, error) {

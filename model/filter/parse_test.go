@@ -24,6 +24,9 @@ func TestParse(t *testing.T) {
 		`(within ip 10.0.0.0/8 2001:db8::/32)`:   `(within ip 10.0.0.0/8 2001:db8::/32)`,
 		`(range value["x"] -1.5e2 _)`:            `(range value["x"] -150 _)`,
 		`(range start _ 1767254400000)`:          `(range start _ 1.7672544e+12)`,
+		`(computed "a {\"b\":1}")`:               `(computed "a {\"b\":1}")`,
+		`(assigned"x \"y\"" "b""a" "")`:          `(assigned "x \"y\"" "b" "a" "")`,
+		`(assigned "")`:                          `(assigned "")`,
 	} {
 		e, err := filter.Parse(text)
 		if err != nil {
@@ -41,10 +44,15 @@ func TestParseErrors(t *testing.T) {
 		{``, `position 0: expected true, false or (, found ""`},
 		{`maybe`, `position 0: expected true, false or (, found "maybe"`},
 		{`true false`, `position 5: expected the end, found "false"`},
-		{`()`, `position 1: expected and, or, not, in, glob, within or range, found ")"`},
-		{`(xor true)`, `position 1: expected and, or, not, in, glob, within or range, found "xor true)"`},
+		{`()`, `position 1: expected and, or, not, in, glob, within, range, computed or assigned, found ")"`},
+		{`(xor true)`, `position 1: expected and, or, not, in, glob, within, range, computed or assigned, found "xor true)"`},
 		{`(and true`, `position 9: expected ), found ""`},
 		{`(and (or true)`, `position 14: expected ), found ""`},
+		{`(computed a)`, `position 10: expected a string`},
+		{`(assigned)`, `position 9: expected a string`},
+		{`(assigned a "b")`, `position 10: expected a string`},
+		{`(assigned "a" b)`, `position 14: expected ), found "b)"`},
+		{`(assigned "a" "b)`, `position 14: expected a string that ends`},
 		{`(not)`, `position 4: expected true, false or (, found ")"`},
 		{`(not true false)`, `position 10: expected ), found "false)"`},
 		{`(in shoes "a")`, `position 4: expected a text field, found "shoes \"a\")"`},
@@ -102,7 +110,7 @@ func TestParseTakesWhatTheLimitsAllow(t *testing.T) {
 func TestParseReadsWhatStringPrints(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {
-		e := filtertest.RandomExpr(r)
+		e := randomExpr(r)
 		text := e.String()
 		parsed := mustParse(t, text)
 		if parsed.String() != text {
@@ -121,7 +129,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("(range length 0x1p-2 -0)")
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 20 {
-		f.Add(filtertest.RandomExpr(r).String())
+		f.Add(randomExpr(r).String())
 	}
 	session := filtertest.RandomSession(r)
 	f.Fuzz(func(t *testing.T, text string) {

@@ -30,6 +30,8 @@ func Simplify(e Expr) Expr {
 		return simplifyWithin(e)
 	case Range:
 		return simplifyRange(e)
+	case Assigned:
+		return simplifyAssigned(e)
 	default:
 		return e
 	}
@@ -138,9 +140,9 @@ func join(parts []Expr, and bool) []Expr {
 		joined[i] = both(joined[i])
 	}
 	for _, part := range parts {
-		switch e := part.(type) {
+		switch e := asIn(part).(type) {
 		case In:
-			if and && e.Field.Kind() != One {
+			if and && !isSingle(e.Field) {
 				joined = append(joined, e)
 				continue
 			}
@@ -149,7 +151,7 @@ func join(parts []Expr, and bool) []Expr {
 			// Not(In a) and Not(In b) is Not(In a or b); the reverse holds for
 			// fields of one value.
 			in, ok := e.Expr.(In)
-			if !ok || (!and && in.Field.Kind() != One) {
+			if !ok || (!and && !isSingle(in.Field)) {
 				joined = append(joined, e)
 				continue
 			}
@@ -174,6 +176,9 @@ func join(parts []Expr, and bool) []Expr {
 		joined[i] = Simplify(joined[i])
 	}
 	excludeValues(joined, at, and)
+	for i, e := range joined {
+		joined[i] = asAssigned(e)
+	}
 	return slices.DeleteFunc(joined, func(e Expr) bool { return e == nil })
 }
 
@@ -200,7 +205,7 @@ func joinIn(a Expr, b In, and bool) Expr {
 func excludeValues(parts []Expr, at map[leafKey]int, and bool) {
 	for key, i := range at {
 		j, found := at[leafKey{'n', key.field}]
-		if !found || key.kind != 'i' || key.field.Kind() != One {
+		if !found || key.kind != 'i' || !isSingle(key.field) {
 			continue
 		}
 		in, isIn := parts[i].(In)
@@ -232,6 +237,40 @@ func simplifyIn(e In) Expr {
 		return Bool(false)
 	}
 	return In{e.Field, values}
+}
+
+func simplifyAssigned(e Assigned) Expr {
+	return asAssigned(simplifyIn(In{assignedTo(e.Experiment), slices.DeleteFunc(slices.Clone(e.Variants), func(v string) bool { return v == "" })}))
+}
+
+// While leaves are joined, an Assigned is an In of a field that exists nowhere else:
+// the variant of an experiment is, like a field of one value, one of a list.
+func assignedTo(experiment string) Field { return Field{Name: "assigned", Key: experiment} }
+
+func isSingle(f Field) bool { return f.Name == "assigned" || f.Kind() == One }
+
+// asIn returns an Assigned, or the Not of one, as an In; all else as it is.
+func asIn(e Expr) Expr {
+	switch e := e.(type) {
+	case Assigned:
+		return In{assignedTo(e.Experiment), e.Variants}
+	case Not:
+		return Not{asIn(e.Expr)}
+	}
+	return e
+}
+
+// asAssigned undoes asIn.
+func asAssigned(e Expr) Expr {
+	switch e := e.(type) {
+	case In:
+		if e.Field.Name == "assigned" {
+			return Assigned{e.Field.Key, e.Values}
+		}
+	case Not:
+		return Not{asAssigned(e.Expr)}
+	}
+	return e
 }
 
 func simplifyGlob(e Glob) Expr {

@@ -74,6 +74,21 @@ func TestSimplify(t *testing.T) {
 		{`(and (range length 5000 10000) (range length 17000 49000) (in os "a"))`, `false`},
 		{`(and (range length 1 _) (range length _ 2) (range pageViews 1 1))`, `(and (range length 1 2) (range pageViews 1 1))`},
 		{`(or (range length 1 2) (range length 2 3))`, `(or (range length 1 2) (range length 2 3))`},
+		// assignments: of a visitor there is one at most
+		{`(assigned "x")`, `false`},
+		{`(assigned "x" "")`, `false`},
+		{`(assigned "x" "b" "a" "" "b")`, `(assigned "x" "a" "b")`},
+		{`(and (assigned "x" "a" "b") (assigned "x" "b" "c"))`, `(assigned "x" "b")`},
+		{`(and (assigned "x" "a") (assigned "x" "b"))`, `false`},
+		{`(and (assigned "x" "a") (assigned "y" "a"))`, `(and (assigned "x" "a") (assigned "y" "a"))`},
+		{`(or (assigned "x" "b") (assigned "x" "a"))`, `(assigned "x" "a" "b")`},
+		{`(and (assigned "x" "a" "b") (not (assigned "x" "b")))`, `(assigned "x" "a")`},
+		{`(and (assigned "x" "a") (not (assigned "x" "a" "b")))`, `false`},
+		{`(and (not (assigned "x" "a")) (not (assigned "x" "b")))`, `(not (assigned "x" "a" "b"))`},
+		{`(or (not (assigned "x" "a")) (not (assigned "x" "b")))`, `true`},
+		{`(or (assigned "x" "a") (not (assigned "x" "a" "b")))`, `(not (assigned "x" "b"))`},
+		{`(not (not (assigned "x" "a")))`, `(assigned "x" "a")`},
+		{`(and (in property["x"] "a") (assigned "x" "a"))`, `(and (assigned "x" "a") (in property["x"] "a"))`},
 	} {
 		if got := filter.Simplify(mustParse(t, test.text)).String(); got != test.want {
 			t.Errorf("Simplify(%s)\n got %s\nwant %s", test.text, got, test.want)
@@ -103,7 +118,7 @@ func TestSimplifyRandomly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	matches, evaluated := 0, 0
 	for range 20_000 {
-		e := filtertest.RandomExpr(r)
+		e := randomExpr(r)
 		before := e.String()
 		simple := filter.Simplify(e)
 		if e.String() != before {
@@ -166,8 +181,22 @@ func permuted(r *rand.Rand, e filter.Expr) filter.Expr {
 		e.Blocks = slices.Clone(e.Blocks)
 		r.Shuffle(len(e.Blocks), func(i, j int) { e.Blocks[i], e.Blocks[j] = e.Blocks[j], e.Blocks[i] })
 		return e
+	case filter.Assigned:
+		e.Variants = slices.Clone(e.Variants)
+		r.Shuffle(len(e.Variants), func(i, j int) { e.Variants[i], e.Variants[j] = e.Variants[j], e.Variants[i] })
+		return e
 	}
 	return e
+}
+
+// randomExpr returns a predicate of leaves of every kind but Computed.
+func randomExpr(r *rand.Rand) filter.Expr {
+	return filtertest.RandomExprOf(r, func(r *rand.Rand) filter.Expr {
+		if r.IntN(5) == 0 {
+			return filtertest.RandomAssigned(r)
+		}
+		return filtertest.RandomLeaf(r)
+	})
 }
 
 // A predicate as long as Parse takes it is simplified in no time.
@@ -175,6 +204,7 @@ func TestSimplifyLongPredicates(t *testing.T) {
 	for name, part := range map[string]func(i int) string{
 		"values":   func(i int) string { return fmt.Sprintf(`(in os "%d")`, i) },
 		"excluded": func(i int) string { return fmt.Sprintf(`(not (in os "%d"))`, i) },
+		"variants": func(i int) string { return fmt.Sprintf(`(assigned "x" "%d")`, i) },
 		"globs":    func(i int) string { return fmt.Sprintf(`(glob os "%d*")`, i) },
 		"globs and their opposites": func(i int) string {
 			if i%2 == 0 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -24,15 +25,11 @@ type columnRow struct {
 // out.
 func (s *Store) Columns(ctx context.Context, bucket, revision int64, dimensions []string) (columns map[string][]byte, err error) {
 	defer wrap(&err, "columns of bucket %d", bucket)
-	var rows []columnRow
-	if err := s.db.NewSelect().Model(&rows).Where("bucket_id = ? AND revision = ? AND dimension IN (?)", bucket, revision, bun.List(dimensions)).Scan(ctx); err != nil {
-		return nil, err
-	}
-	columns = make(map[string][]byte, len(rows))
-	for _, row := range rows {
-		columns[row.Dimension] = row.Data
-	}
-	return columns, nil
+	query := s.db.NewSelect().Model((*columnRow)(nil)).Column("dimension", "data").Where("bucket_id = ? AND revision = ? AND dimension IN (?)", bucket, revision, bun.List(dimensions))
+	columns = make(map[string][]byte, len(dimensions))
+	return columns, s.dialect.eachRow(ctx, s.db, query.String(), func(values [][]byte) {
+		columns[string(values[0])] = bytes.Clone(values[1])
+	})
 }
 
 // SaveColumns stores the columns of all dimensions of a bucket, as it was at a

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -73,3 +74,51 @@ func decodeFilters(text string) (filters []model.FilterSpec, err error) {
 }
 
 func fromMillis(ms int64) time.Time { return model.Millis(ms).Time() }
+
+// TypeUse tells how many saved segments and goals, and audiences of experiments,
+// filter by a type.
+type TypeUse struct {
+	Segments, Goals, Experiments int
+	// Name is that of one of them.
+	Name string
+}
+
+// TypesInUse returns the filter types that saved segments, goals and experiments
+// filter by.
+func (s *Store) TypesInUse(ctx context.Context) (uses map[string]TypeUse, err error) {
+	defer wrap(&err, "filter types in use")
+	uses = map[string]TypeUse{}
+	count := func(query *bun.SelectQuery, column string, add func(*TypeUse)) error {
+		var rows []struct{ Name, Filters string }
+		if err := query.Column("name").ColumnExpr("? AS filters", bun.Ident(column)).Order("id").Scan(ctx, &rows); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			filters, err := decodeFilters(row.Filters)
+			if err != nil {
+				return err
+			}
+			counted := map[string]bool{}
+			for _, filter := range filters {
+				if counted[filter.Type] {
+					continue
+				}
+				counted[filter.Type] = true
+				use := uses[filter.Type]
+				if use.Name == "" {
+					use.Name = row.Name
+				}
+				add(&use)
+				uses[filter.Type] = use
+			}
+		}
+		return nil
+	}
+	if err := count(s.db.NewSelect().Model((*segmentRow)(nil)).Where("goal_id IS NULL"), "filters", func(use *TypeUse) { use.Segments++ }); err != nil {
+		return nil, err
+	}
+	if err := count(s.db.NewSelect().Model((*goalRow)(nil)), "filters", func(use *TypeUse) { use.Goals++ }); err != nil {
+		return nil, err
+	}
+	return uses, count(s.db.NewSelect().Model((*experimentRow)(nil)), "audience", func(use *TypeUse) { use.Experiments++ })
+}

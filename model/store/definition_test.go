@@ -74,7 +74,7 @@ func TestSites(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest"})
+			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest", Addresses: model.WholeAddress})
 		}
 		all, err := st.Segments(ctx, store.SegmentQuery{Site: site.ID}, store.Page{})
 		if err != nil {
@@ -93,7 +93,7 @@ func TestSites(t *testing.T) {
 		mustBe(t, st.CreateSite(ctx, &model.Site{Timezone: "UTC"}), model.BadInput, "name")
 
 		updated, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error {
-			s.Name, s.Domains, s.Timezone = "Store", []string{"a.example", "c.example"}, "UTC"
+			s.Name, s.Domains, s.Timezone, s.Addresses = "Store", []string{"a.example", "c.example"}, "UTC", model.NoAddress
 			return nil
 		})
 		if err != nil {
@@ -103,7 +103,7 @@ func TestSites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC"})
+		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress})
 		mustEqual(t, "what the update returns", updated, read)
 		refused := fmt.Errorf("no")
 		if _, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Name = "x"; return refused }); model.CodeOf(err) != model.Internal || !strings.Contains(err.Error(), "no") {
@@ -437,6 +437,17 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 			if _, err := st.Write(ctx, site.ID, messages); err != nil {
 				t.Fatal(err)
 			}
+			computation, err := st.Computation(ctx, site.ID, "a b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			buckets, err := st.Buckets(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := st.SaveComputed(ctx, store.ComputedSet{BucketID: buckets[0].ID, ComputationID: computation.ID, Revision: 1, Data: []byte("x")}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		kept := mustCreateSite(t, st, "kept.example")
 		fill(kept)
@@ -573,5 +584,22 @@ func TestConcurrentCreations(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	})
+}
+
+func TestTypesInUse(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "uses.example")
+		mustCreateSegment(t, st, site.ID, "One", true)
+		mustCreateSegment(t, st, site.ID, "Two", false)
+		mustCreateGoal(t, st, site.ID, "buy", "Buy")
+		mustCreateExperiment(t, st, site.ID, "headline")
+		uses, err := st.TypesInUse(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, "uses", uses, map[string]store.TypeUse{
+			"country": {Segments: 2, Experiments: 1, Name: "One"}, "pages": {Goals: 1, Name: "Buy"}, "tags": {Goals: 1, Experiments: 1, Name: "Buy"},
+		})
 	})
 }

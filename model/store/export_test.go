@@ -1,6 +1,10 @@
 package store
 
-import "github.com/uptrace/bun"
+import (
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
 
 // DB lets tests look at the tables and break the database.
 func (s *Store) DB() *bun.DB { return s.db }
@@ -13,3 +17,9 @@ func (s *Store) WithHook(hook bun.QueryHook) *Store {
 	hooked.db = s.db.WithQueryHook(hook)
 	return &hooked
 }
+
+// IDOf returns the id of two halves.
+func IDOf(high, low int64) model.MessageID { return joined(high, low) }
+
+// Today is the day by the store's clock.
+func (s *Store) Today() model.Day { return model.MillisOf(s.now()).Day() }

@@ -145,11 +145,11 @@ func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
 	if err := goal.Validate(); err != nil {
 		return err
 	}
-	return s.inTransaction(ctx, func(tx bun.Tx) error {
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
 		if _, err := s.site(ctx, tx, goal.SiteID, s.dialect.keyLock); err != nil {
-			return err
+			return 0, err
 		}
-		return s.insertGoal(ctx, tx, goal)
+		return goal.SiteID, s.insertGoal(ctx, tx, goal)
 	})
 }
 
@@ -176,36 +176,41 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 // or the check of its result fails, nothing is changed. The key stays.
 func (s *Store) UpdateGoal(ctx context.Context, id int64, change func(*model.Goal) error) (goal *model.Goal, err error) {
 	defer wrap(&err, "update goal %d", id)
-	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
 		if goal, err = s.goal(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return err
+			return 0, err
 		}
 		if err := change(goal); err != nil {
-			return err
+			return 0, err
 		}
 		if err := goal.Validate(); err != nil {
-			return err
+			return 0, err
 		}
 		goal.UpdatedAt = model.MillisOf(s.now()).Time()
 		row, err := goalRowOf(goal)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		_, err = tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx)
-		return err
+		return goal.SiteID, err
 	})
 	return goal, err
 }
 
-// DeleteGoal erases a goal, and the segment that it was converted from.
+// DeleteGoal erases a goal, and the segment that it was converted from; the error is
+// FailedPrecondition while it is a metric of an experiment.
 func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete goal %d", id)
-	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		if _, err := s.goal(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return err
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+		goal, err := s.goal(ctx, tx, id, s.dialect.rowLock)
+		if err != nil {
+			return 0, err
 		}
-		_, err := tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
-		return err
+		if err := checkUnused(ctx, tx, id); err != nil {
+			return 0, err
+		}
+		_, err = tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
+		return goal.SiteID, err
 	})
 }
 
@@ -215,11 +220,11 @@ func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal) (err error) {
 	defer wrap(&err, "convert segment %d to a goal", segmentID)
 	given := *goal
-	convert := func(tx bun.Tx) error {
+	convert := func(tx bun.Tx) (int64, error) {
 		*goal = given
 		segment, err := s.segment(ctx, tx, segmentID, s.dialect.rowLock)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		goal.SiteID, goal.Filters = segment.SiteID, segment.Filters
 		if goal.Name == "" {
@@ -227,20 +232,20 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 		}
 		if goal.Key == "" {
 			if goal.Key, err = freeKey(ctx, tx, segment.SiteID, model.Slug(segment.Name)); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if err := goal.Validate(); err != nil {
-			return err
+			return 0, err
 		}
 		if err := s.insertGoal(ctx, tx, goal); err != nil {
-			return err
+			return 0, err
 		}
 		_, err = tx.NewUpdate().Table("segments").Set("goal_id = ?", goal.ID).Where("id = ?", segmentID).Exec(ctx)
-		return err
+		return segment.SiteID, err
 	}
 	for {
-		err = s.inTransaction(ctx, convert)
+		err = s.define(ctx, convert)
 		if given.Key != "" || model.CodeOf(err) != model.Conflict {
 			return err
 		}
@@ -265,13 +270,17 @@ func freeKey(ctx context.Context, tx bun.Tx, site int64, slug string) (string, e
 
 // ConvertGoalToSegment takes the goal away and puts a segment of its filters in
 // its place: the segment that it was converted from, with its id, its name and
-// whether it is active, or else a new active one of the goal's name.
+// whether it is active, or else a new active one of the goal's name. The error is
+// FailedPrecondition while the goal is a metric of an experiment.
 func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment *model.Segment, err error) {
 	defer wrap(&err, "convert goal %d to a segment", goalID)
-	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
 		goal, err := s.goal(ctx, tx, goalID, s.dialect.rowLock)
 		if err != nil {
-			return err
+			return 0, err
+		}
+		if err := checkUnused(ctx, tx, goalID); err != nil {
+			return 0, err
 		}
 		var row segmentRow
 		err = tx.NewSelect().Model(&row).Where("goal_id = ?", goalID).Scan(ctx)
@@ -279,26 +288,26 @@ func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment
 		case errors.Is(err, sql.ErrNoRows):
 			segment = &model.Segment{SiteID: goal.SiteID, Name: goal.Name, Filters: goal.Filters, Active: true}
 			if err := s.insertSegment(ctx, tx, segment); err != nil {
-				return err
+				return 0, err
 			}
 		case err != nil:
-			return err
+			return 0, err
 		default:
 			if segment, err = row.segment(); err != nil {
-				return err
+				return 0, err
 			}
 			segment.Filters = goal.Filters
 			segment.UpdatedAt = model.MillisOf(s.now()).Time()
 			restored, err := segmentRowOf(segment)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if _, err := tx.NewUpdate().Model(restored).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		_, err = tx.NewDelete().Table("goals").Where("id = ?", goalID).Exec(ctx)
-		return err
+		return goal.SiteID, err
 	})
 	return segment, err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -30,20 +31,36 @@ func (s *Store) inLoadingTransaction(ctx context.Context, do func(tx loadingTx) 
 	})
 }
 
-// copyFrom is the number of rows from which COPY beats INSERT.
-const copyFrom = 50
+// loadFrom is the number of rows from which COPY, or a prepared statement, beats one INSERT of all.
+const loadFrom = 50
 
 // load inserts n rows. values gives a row's values in the order of the columns,
-// and models a pointer to a slice of bun models.
-func (tx loadingTx) load(ctx context.Context, table string, columns []string, n int, values func(i int) []any, models func(from, to int) any) error {
-	if !tx.copies || n < copyFrom {
-		for from := 0; from < n; from += insertChunk {
-			if _, err := tx.NewInsert().Model(models(from, min(n, from+insertChunk))).Exec(ctx); err != nil {
-				return err
-			}
+// and models is a pointer to the slice of them.
+func (tx loadingTx) load(ctx context.Context, table string, columns []string, n int, values func(i int) []any, models any) error {
+	switch {
+	case n < loadFrom:
+		if n == 0 {
+			return nil
 		}
-		return nil
+		_, err := tx.NewInsert().Model(models).Exec(ctx)
+		return err
+	case tx.copies:
+		return tx.copy(ctx, table, columns, n, values)
 	}
+	insert, err := tx.PrepareContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s)", table, strings.Join(columns, ", "), strings.Repeat(", ?", len(columns)-1)))
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for i := range n {
+		if _, err := insert.ExecContext(ctx, values(i)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx loadingTx) copy(ctx context.Context, table string, columns []string, n int, values func(i int) []any) error {
 	return tx.conn.Raw(func(driver any) error {
 		conn, ok := driver.(*stdlib.Conn)
 		if !ok {

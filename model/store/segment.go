@@ -119,11 +119,11 @@ func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err 
 	if err := segment.Validate(); err != nil {
 		return err
 	}
-	return s.inTransaction(ctx, func(tx bun.Tx) error {
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
 		if _, err := s.site(ctx, tx, segment.SiteID, s.dialect.keyLock); err != nil {
-			return err
+			return 0, err
 		}
-		return s.insertSegment(ctx, tx, segment)
+		return segment.SiteID, s.insertSegment(ctx, tx, segment)
 	})
 }
 
@@ -143,23 +143,23 @@ func (s *Store) insertSegment(ctx context.Context, tx bun.Tx, segment *model.Seg
 // change or the check of its result fails, nothing is changed.
 func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.Segment) error) (segment *model.Segment, err error) {
 	defer wrap(&err, "update segment %d", id)
-	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
 		if segment, err = s.segment(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return err
+			return 0, err
 		}
 		if err := change(segment); err != nil {
-			return err
+			return 0, err
 		}
 		if err := segment.Validate(); err != nil {
-			return err
+			return 0, err
 		}
 		segment.UpdatedAt = model.MillisOf(s.now()).Time()
 		row, err := segmentRowOf(segment)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		_, err = tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx)
-		return err
+		return segment.SiteID, err
 	})
 	return segment, err
 }
@@ -167,11 +167,12 @@ func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.
 // DeleteSegment erases a segment.
 func (s *Store) DeleteSegment(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete segment %d", id)
-	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		if _, err := s.segment(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return err
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+		segment, err := s.segment(ctx, tx, id, s.dialect.rowLock)
+		if err != nil {
+			return 0, err
 		}
-		_, err := tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
-		return err
+		_, err = tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
+		return segment.SiteID, err
 	})
 }

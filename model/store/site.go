@@ -14,9 +14,10 @@ import (
 type siteRow struct {
 	bun.BaseModel `bun:"table:sites,alias:sites"`
 
-	ID       int64 `bun:",pk,autoincrement"`
-	Name     string
-	Timezone string
+	ID        int64 `bun:",pk,autoincrement"`
+	Name      string
+	Timezone  string
+	Addresses model.AddressPrivacy
 }
 
 type domainRow struct {
@@ -35,7 +36,7 @@ func (s *Store) CreateSite(ctx context.Context, site *model.Site) (err error) {
 		return err
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		row := siteRow{Name: site.Name, Timezone: site.Timezone}
+		row := siteRow{Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses}
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return err
 		}
@@ -69,24 +70,24 @@ func insertDomains(ctx context.Context, tx bun.Tx, site *model.Site) error {
 // or the check of its result fails, nothing is changed.
 func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Site) error) (site *model.Site, err error) {
 	defer wrap(&err, "update site %d", id)
-	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
 		if site, err = s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return err
+			return 0, err
 		}
 		if err := change(site); err != nil {
-			return err
+			return 0, err
 		}
 		if err := site.Validate(); err != nil {
-			return err
+			return 0, err
 		}
-		row := siteRow{ID: id, Name: site.Name, Timezone: site.Timezone}
+		row := siteRow{ID: id, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses}
 		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
-			return err
+			return 0, err
 		}
 		if _, err := tx.NewDelete().Table("site_domains").Where("site_id = ?", id).Exec(ctx); err != nil {
-			return err
+			return 0, err
 		}
-		return insertDomains(ctx, tx, site)
+		return id, insertDomains(ctx, tx, site)
 	})
 	return site, err
 }
@@ -94,24 +95,24 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Sit
 // DeleteSite erases the site with its definitions, sessions and hits.
 func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete site %d", id)
-	return s.inTransaction(ctx, func(tx bun.Tx) error {
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
 		// Writers hold the row's lock too: they are done, or will find no site.
 		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return err
+			return 0, err
 		}
 		buckets := tx.NewSelect().Table("buckets").Column("id").Where("site_id = ?", id)
-		for _, table := range []string{"columns", "hits", "sessions"} {
+		for _, table := range []string{"columns", "computed", "experiment_columns", "hits", "sessions"} {
 			if _, err := tx.NewDelete().Table(table).Where("bucket_id IN (?)", buckets).Exec(ctx); err != nil {
-				return err
+				return 0, err
 			}
 		}
-		for _, table := range []string{"events", "messages", "visitor_links", "visitors"} {
+		for _, table := range []string{"assignments", "events", "experiments", "messages", "site_dimensions", "site_values", "visitor_links", "visitors"} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		_, err := tx.NewDelete().Table("sites").Where("id = ?", id).Exec(ctx)
-		return err
+		return id, err
 	})
 }
 
@@ -178,7 +179,7 @@ func withDomains(ctx context.Context, db bun.IDB, rows []siteRow) ([]model.Site,
 	sites := make([]model.Site, len(rows))
 	ids := make([]int64, len(rows))
 	for i, row := range rows {
-		sites[i] = model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Domains: []string{}}
+		sites[i] = model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Addresses: row.Addresses, Domains: []string{}}
 		ids[i] = row.ID
 	}
 	if len(ids) == 0 {

@@ -7,11 +7,12 @@
 //
 // The sessions that a message changes are written in one transaction with it
 // (write.go). Such a transaction takes its locks in one order — the site,
-// the messages' ids, the visitors, the buckets, the events, each sorted — so that writers of
+// the messages' ids, the dimensions, the visitors, the buckets, the events, each sorted — so that writers of
 // any number of processes wait for each other instead of failing.
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -28,12 +29,23 @@ type Store struct {
 	dialect dialect
 	now     func() time.Time
 	log     *slog.Logger
+
+	values    *knownValues
+	maxValues int
+	defined   func(site int64)
 }
 
 // Options are the parts of a Store that may be left out.
 type Options struct {
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
+	// MaxValues is how many distinct values a dimension of a site takes: pages, event
+	// names, tags, a property's values and so on. Of those that come later
+	// model.OtherValue is kept. DefaultMaxValues by default.
+	MaxValues int
+	// Defined is called when the definitions of a site have changed: after the commit.
+	// Nobody is told by default.
+	Defined func(site int64)
 	// Log takes what happens behind the scenes, such as a retry; none by default.
 	Log *slog.Logger
 }
@@ -55,7 +67,10 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("open %s: %w", Redacted(url), sortError(err))
 	}
-	return &Store{db: db, dialect: dialect, now: options.Now, log: options.Log}, nil
+	return &Store{
+		db: db, dialect: dialect, now: options.Now, log: options.Log, values: newKnownValues(), maxValues: cmp.Or(options.MaxValues, DefaultMaxValues),
+		defined: options.Defined,
+	}, nil
 }
 
 // reach connects to the database. Processes that make a SQLite file at once are
@@ -89,6 +104,10 @@ func (s *Store) Instance(ctx context.Context) (id string, err error) {
 	}
 	return id, s.db.NewSelect().Table("instance").Column("id").Scan(ctx, &id)
 }
+
+// Writers returns how many transactions that write make progress at once: more of
+// them only wait.
+func (s *Store) Writers() int { return s.dialect.writers }
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return sortError(s.db.PingContext(ctx)) }

@@ -16,6 +16,11 @@ type Written struct {
 	// Duplicates is how many of them were known already, from before or from
 	// earlier in the batch, and so changed nothing.
 	Duplicates int
+	// Buckets are those that changed, as they are now.
+	Buckets []Bucket
+	// Overflows counts, by dimension, the values in whose place model.OtherValue was
+	// kept, because the site has as many distinct ones as it may.
+	Overflows map[string]int
 }
 
 // Write takes in a batch of a site's messages, in the order in which they
@@ -27,13 +32,15 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 	if len(batch) == 0 {
 		return Written{}, nil
 	}
+	var w writer
 	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
-		w := writer{tx: tx, rowLock: s.dialect.rowLock, site: site, now: model.MillisOf(s.now())}
-		if err := w.lockSite(ctx, s.dialect.keyLock); err != nil {
+		w = writer{tx: tx, dialect: &s.dialect, site: site, now: model.MillisOf(s.now()), values: s.values, maxValues: s.maxValues}
+		if err := w.lockSite(ctx); err != nil {
 			return err
 		}
 		for _, step := range []func(context.Context) error{
 			func(ctx context.Context) error { return w.dropKnown(ctx, batch) },
+			w.limitValues,
 			w.resolveVisitors,
 			w.lockVisitors,
 			w.fold,
@@ -48,30 +55,46 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 				break
 			}
 		}
-		written.Duplicates = len(batch) - len(w.fresh)
+		written = Written{Duplicates: len(batch) - len(w.fresh) + w.found, Overflows: w.overflows}
+		for _, day := range slices.Sorted(maps.Keys(w.buckets)) {
+			written.Buckets = append(written.Buckets, *w.buckets[day])
+		}
 		return nil
 	})
+	if err == nil {
+		s.values.add(w.admitted)
+	}
 	return written, err
 }
 
 // writer is one transaction of Write.
 type writer struct {
-	rowLock string // ends a SELECT whose rows are going to change
+	dialect *dialect
 	tx      loadingTx
 	site    int64
 	now     model.Millis
 
-	fresh    []model.Message // those that were not known, in their order
-	visitors []*writtenVisitor
-	changes  []change
-	demoted  []demotion
-	buckets  map[model.Day]*Bucket
+	addresses model.AddressPrivacy
+	values    *knownValues
+	maxValues int
+
+	fresh []model.Message // those that were not known, in their order
+	found int             // those that were known all the same, by their hits
+	// admitted are hashes of values that the site has now, overflows is Written's.
+	admitted  []uint64
+	overflows map[string]int
+	visitors  []*writtenVisitor
+	changes   []change
+	demoted   []demotion
+	buckets   map[model.Day]*Bucket
 }
 
 // writtenVisitor is a visitor of whom the batch has hits.
 type writtenVisitor struct {
 	id  int64
 	key string
+	// isNew tells that the batch is the first to name it, so it has no sessions.
+	isNew bool
 	// firstAt is the time of the earliest page view or event, as it was and as it is
 	// now; model.Open without any.
 	oldFirstAt, firstAt model.Millis
@@ -100,46 +123,31 @@ type demotion struct {
 }
 
 // lockSite keeps the site from being deleted while the batch is written: only so
-// does DeleteSite erase all of it.
-func (w *writer) lockSite(ctx context.Context, lock string) error {
-	query := w.tx.NewSelect().Table("sites").Column("id").Where("id = ?", w.site)
-	if lock != "" {
-		query = query.For(lock)
+// does DeleteSite erase all of it. It also reads what the site says of addresses.
+func (w *writer) lockSite(ctx context.Context) error {
+	query := w.tx.NewSelect().Table("sites").Column("addresses").Where("id = ?", w.site)
+	if w.dialect.keyLock != "" {
+		query = query.For(w.dialect.keyLock)
 	}
-	var id int64
-	return notFound(query.Scan(ctx, &id), "site")
+	return notFound(query.Scan(ctx, &w.addresses), "site")
 }
 
 // dropKnown notes the ids of the messages and keeps those that are new. A
 // message that only links is kept: it does nothing twice.
 func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
-	type messageRow struct {
-		bun.BaseModel `bun:"table:messages,alias:messages"`
-
-		SiteID, IDHigh, IDLow int64
-		Day                   model.Day
+	ids := make([]model.MessageID, len(batch))
+	for i, message := range batch {
+		ids[i] = message.Hit.ID
 	}
-	rows := make([]messageRow, 0, len(batch))
-	for _, message := range batch {
-		high, low := halves(message.Hit.ID)
-		rows = append(rows, messageRow{SiteID: w.site, IDHigh: high, IDLow: low, Day: w.now.Day()})
-	}
-	byID := func(a, b messageRow) int {
-		return joined(a.IDHigh, a.IDLow).Compare(joined(b.IDHigh, b.IDLow))
-	}
-	slices.SortFunc(rows, byID)
-	rows = slices.CompactFunc(rows, func(a, b messageRow) bool { return byID(a, b) == 0 })
-
-	isNew := make(map[model.MessageID]bool, len(rows))
-	for chunk := range slices.Chunk(rows, insertChunk) {
-		var inserted []messageRow
-		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT DO NOTHING").Returning("id_high, id_low").Scan(ctx, &inserted); err != nil {
+	// In one order for all writers.
+	slices.SortFunc(ids, model.MessageID.Compare)
+	isNew := make(map[model.MessageID]bool, len(ids))
+	for chunk := range slices.Chunk(slices.Compact(ids), idChunk) {
+		if err := w.noteIDs(ctx, chunk, isNew); err != nil {
 			return err
 		}
-		for _, row := range inserted {
-			isNew[joined(row.IDHigh, row.IDLow)] = true
-		}
 	}
+	w.fresh = make([]model.Message, 0, len(isNew))
 	for _, message := range batch {
 		if isNew[message.Hit.ID] {
 			delete(isNew, message.Hit.ID)
@@ -147,6 +155,28 @@ func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
 		}
 	}
 	return nil
+}
+
+// idChunk is how many ids of messages are noted in one statement.
+const idChunk = 5000
+
+// noteIDs notes the ids of messages, and says in isNew which of them were not noted
+// before.
+func (w *writer) noteIDs(ctx context.Context, ids []model.MessageID, isNew map[model.MessageID]bool) error {
+	rows, err := w.tx.QueryContext(ctx, "INSERT INTO messages (site_id, id_high, id_low, day) SELECT ?, high, low, ? FROM ? WHERE TRUE ON CONFLICT DO NOTHING RETURNING id_high, id_low",
+		w.site, w.now.Day(), w.dialect.pairs(ids))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var high, low int64
+		if err := rows.Scan(&high, &low); err != nil {
+			return err
+		}
+		isNew[joined(high, low)] = true
+	}
+	return rows.Err()
 }
 
 // resolveVisitors says whose the hits are, and keeps what the messages tell of
@@ -193,6 +223,7 @@ func (w *writer) resolveVisitors(ctx context.Context) error {
 		}
 		hit := message.Hit
 		hit.Visitor = key
+		hit.Origin.IP = w.addresses.Keep(hit.Origin.IP)
 		v := visitors[key]
 		if v == nil {
 			v = &writtenVisitor{key: key, firstAt: model.Open}
@@ -222,6 +253,8 @@ type visitorRow struct {
 	SiteID  int64
 	Visitor string
 	FirstAt model.Millis
+	// Inserted tells of a row that a statement returns that it was not there before.
+	Inserted bool `bun:",scanonly"`
 }
 
 // lockVisitors numbers the visitors and keeps other writers away from them.
@@ -233,15 +266,15 @@ func (w *writer) lockVisitors(ctx context.Context) error {
 	found := func(rows []visitorRow) {
 		for _, row := range rows {
 			v := byKey[row.Visitor]
-			v.id, v.oldFirstAt = row.ID, row.FirstAt
+			v.id, v.isNew, v.oldFirstAt = row.ID, row.Inserted, row.FirstAt
 			v.firstAt = min(v.firstAt, row.FirstAt)
 		}
 	}
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(byKey)), insertChunk) {
 		var known []visitorRow
 		query := w.tx.NewSelect().Model(&known).Where("site_id = ? AND visitor IN (?)", w.site, bun.List(chunk)).Order("visitor")
-		if w.rowLock != "" {
-			query = query.For(w.rowLock)
+		if w.dialect.rowLock != "" {
+			query = query.For(w.dialect.rowLock)
 		}
 		if err := query.Scan(ctx); err != nil {
 			return err
@@ -259,7 +292,7 @@ func (w *writer) lockVisitors(ctx context.Context) error {
 		// Where another writer was faster, the update changes nothing: it takes the
 		// lock, and makes RETURNING give the row.
 		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, visitor) DO UPDATE").Set("visitor = EXCLUDED.visitor").
-			Returning("id, visitor, first_at").Scan(ctx, &inserted); err != nil {
+			Returning("id, visitor, first_at, ? AS inserted", bun.Safe(w.dialect.inserted)).Scan(ctx, &inserted); err != nil {
 			return err
 		}
 		found(inserted)
@@ -314,6 +347,9 @@ func (w *writer) neighbours(ctx context.Context) (map[int64][]model.Session, err
 		keys := map[string]bool{}
 		earliest, latest := model.Open, -model.Open
 		for _, v := range visitors {
+			if v.isNew {
+				continue
+			}
 			byID[v.id] = v
 			for _, hit := range v.hits {
 				earliest, latest = min(earliest, hit.At), max(latest, hit.At)
@@ -321,6 +357,9 @@ func (w *writer) neighbours(ctx context.Context) (map[int64][]model.Session, err
 					keys[hit.SessionKey] = true
 				}
 			}
+		}
+		if len(byID) == 0 {
+			continue
 		}
 		query := w.tx.NewSelect().Table("sessions").Column(sessionColumns...).
 			Where("visitor_id IN (?)", bun.List(slices.Sorted(maps.Keys(byID)))).
@@ -355,6 +394,13 @@ func (w *writer) foldAgain(v *writtenVisitor, sessions []model.Session, known ma
 			hits = append(hits, hit)
 		}
 	}
+	// Those whose message's id was forgotten are known all the same.
+	n := len(v.hits)
+	v.hits = slices.DeleteFunc(v.hits, func(hit model.Hit) bool {
+		_, isKnown := owner[hit.ID]
+		return isKnown
+	})
+	w.found += n - len(v.hits)
 	for _, visit := range model.Fold(hits) {
 		c := change{session: visit.Session, bucket: visit.Session.Start.Day(), isNew: true}
 		var parts []int
@@ -505,7 +551,7 @@ func (w *writer) save(ctx context.Context) error {
 	}
 	if err := w.tx.load(ctx, "sessions", sessionColumns, len(inserted),
 		func(i int) []any { return inserted[i].values() },
-		func(from, to int) any { part := inserted[from:to]; return &part }); err != nil {
+		&inserted); err != nil {
 		return err
 	}
 	for _, c := range w.changes {
@@ -518,7 +564,7 @@ func (w *writer) save(ctx context.Context) error {
 	}
 	if err := w.tx.load(ctx, "hits", hitColumns, len(hits),
 		func(i int) []any { return hits[i].values() },
-		func(from, to int) any { part := hits[from:to]; return &part }); err != nil {
+		&hits); err != nil {
 		return err
 	}
 	for _, d := range w.demoted {
@@ -526,6 +572,9 @@ func (w *writer) save(ctx context.Context) error {
 			Where("bucket_id = ? AND ordinal = ?", d.session.Bucket, d.session.Ordinal).Exec(ctx); err != nil {
 			return err
 		}
+	}
+	if err := w.saveAssignments(ctx); err != nil {
+		return err
 	}
 	return w.saveEvents(ctx)
 }

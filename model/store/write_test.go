@@ -32,6 +32,9 @@ func randomMessages(r *rand.Rand, n int) []model.Message {
 		case 0:
 			hit.Kind, hit.Name = model.Event, pick("signup", "purchase")
 			hit.Value, hit.HasValue = float64(r.IntN(1000))/100, r.IntN(2) == 0
+			if r.IntN(2) == 0 {
+				hit.Experiment, hit.Variant = pick("x", "y"), pick("a", "b")
+			}
 		case 1:
 			hit.Kind, hit.Name = model.Traits, ""
 			fallthrough

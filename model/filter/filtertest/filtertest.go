@@ -41,6 +41,9 @@ var (
 	patterns  = []string{"", "*", "**", "a*", "*b", "a*b", "*a*", "a**b", "*a*b*", "/*", "/a/*", "é*", "*\n*", "10.*", "N*", "a", "*aab*ab"}
 	events    = []string{"purchase", "sign up", "é"}
 	values    = []float64{-1, 0, 0.1, 0.2, 1, 2.5, 100}
+	// Of the experiments, none has an assignment to the last one.
+	experiments = []string{"headline", `pri"cé`, "unheard of"}
+	variants    = []string{"a", "b", "é"}
 )
 
 // optional are the values of what a session may lack.
@@ -56,10 +59,16 @@ func some(r *rand.Rand, most int, from []string) (list []string) {
 }
 
 // RandomSession returns a session made by folding the hits of one visit, as
-// every real one is. Its ID and Visitor are not set.
+// every real one is, with assignments. Its ID and Visitor are not set.
 func RandomSession(r *rand.Rand) model.Session {
 	session := model.Fold(RandomVisit(r))[0].Session
 	session.First = r.IntN(2) == 0
+	session.Assigned = map[string]string{}
+	for _, experiment := range experiments[:2] {
+		if r.IntN(4) > 0 {
+			session.Assigned[experiment] = pick(r, variants)
+		}
+	}
 	return session
 }
 
@@ -98,25 +107,36 @@ func RandomVisit(r *rand.Rand) []model.Hit {
 	return hits
 }
 
-// RandomExpr returns a predicate, not in canonical form, of up to four levels.
-func RandomExpr(r *rand.Rand) filter.Expr { return expr(r, 3) }
+// RandomExpr returns a predicate, not in canonical form, of up to four levels,
+// whose leaves are RandomLeaf's.
+func RandomExpr(r *rand.Rand) filter.Expr { return RandomExprOf(r, RandomLeaf) }
 
-func expr(r *rand.Rand, depth int) filter.Expr {
+// RandomExprOf returns a predicate as RandomExpr does, of other leaves.
+func RandomExprOf(r *rand.Rand, leaf func(*rand.Rand) filter.Expr) filter.Expr {
+	return expr(r, leaf, 3)
+}
+
+func expr(r *rand.Rand, leaf func(*rand.Rand) filter.Expr, depth int) filter.Expr {
 	if depth == 0 || r.IntN(3) == 0 {
-		return RandomLeaf(r)
+		return leaf(r)
 	}
 	if r.IntN(3) == 0 {
-		return filter.Not{Expr: expr(r, depth-1)}
+		return filter.Not{Expr: expr(r, leaf, depth-1)}
 	}
 	// Parts over a few fields make them meet.
 	parts := make([]filter.Expr, r.IntN(5))
 	for i := range parts {
-		parts[i] = expr(r, depth-1)
+		parts[i] = expr(r, leaf, depth-1)
 	}
 	if r.IntN(2) == 0 {
 		return filter.And(parts)
 	}
 	return filter.Or(parts)
+}
+
+// RandomAssigned returns a leaf about assignments.
+func RandomAssigned(r *rand.Rand) filter.Expr {
+	return filter.Assigned{Experiment: pick(r, experiments), Variants: some(r, 3, append([]string{"", "other"}, variants...))}
 }
 
 // RandomLeaf returns a predicate of one level: a constant, or a leaf over any field.

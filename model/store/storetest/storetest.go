@@ -184,7 +184,18 @@ func claim(client *redis.Client) (n int, release func() error, err error) {
 // RedisServer starts a Redis for this test alone, which the test may stop, flush or publish on. It is stopped when the test ends.
 func RedisServer(tb testing.TB) *servers.Server {
 	tb.Helper()
-	s, err := servers.Redis()
+	return started(tb, servers.Redis)
+}
+
+// RedisAgain starts an empty Redis with the URL of one that the test has stopped.
+func RedisAgain(tb testing.TB, stopped *servers.Server) *servers.Server {
+	tb.Helper()
+	return started(tb, func() (*servers.Server, error) { return servers.RedisAgain(stopped.URL) })
+}
+
+func started(tb testing.TB, start func() (*servers.Server, error)) *servers.Server {
+	tb.Helper()
+	s, err := start()
 	if err != nil {
 		tb.Fatal(err)
 	}

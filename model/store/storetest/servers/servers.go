@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -78,7 +79,8 @@ func PostgreSQL() (*Server, error) {
 }
 
 // KeptPostgreSQL starts a PostgreSQL server of the newest version installed whose data stand in the folder data and stay there: the
-// next one finds them. The folder is made where it is missing. settings are name=value; by default all are PostgreSQL's own.
+// next one finds them. The folder is made where it is missing. settings are name=value; by default all are PostgreSQL's own, but the
+// port, which is a free one.
 func KeptPostgreSQL(data string, settings ...string) (*Server, error) {
 	data, err := filepath.Abs(data)
 	if err != nil {
@@ -102,6 +104,11 @@ func startPostgreSQL(kept, signal string, settings []string) (*Server, error) {
 		password, err := f.data(initdb, data)
 		if err != nil {
 			return launch{}, err
+		}
+		for _, s := range settings {
+			if given, isPort := strings.CutPrefix(s, "port="); isPort {
+				port = given
+			}
 		}
 		l := launch{signal: signal, argv: []string{postgres, "-D", data}}
 		for _, s := range slices.Concat([]string{"listen_addresses=127.0.0.1", "port=" + port, "unix_socket_directories=", "timezone=UTC"}, settings) {
@@ -145,13 +152,26 @@ func (f folder) data(initdb, data string) (password string, err error) {
 }
 
 // Redis starts a Redis server with 1,024 databases.
-func Redis() (*Server, error) {
+func Redis() (*Server, error) { return startRedis("", rand.Text()) }
+
+// RedisAgain starts an empty Redis server with the URL of one that was stopped.
+func RedisAgain(stopped string) (*Server, error) {
+	u, err := url.Parse(stopped)
+	if err != nil {
+		return nil, err
+	}
+	password, _ := u.User.Password()
+	return startRedis(u.Port(), password)
+}
+
+// startRedis starts a Redis server on the port, or any free one.
+func startRedis(fixed, password string) (*Server, error) {
 	server, err := find("redis-server")
 	if err != nil {
 		return nil, err
 	}
 	return start("redis", func(f folder, port string) (launch, error) {
-		password := rand.Text()
+		port = cmp.Or(fixed, port)
 		// In a file, because everybody on the machine can read a command line.
 		conf := "bind 127.0.0.1\nport " + port + "\nrequirepass " + password + "\ndir " + f.dir +
 			"\nsave \"\"\nappendonly no\ndatabases 1024\n"

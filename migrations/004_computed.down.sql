@@ -1,0 +1,3 @@
+DROP TABLE computed;
+--split
+DROP TABLE computations;

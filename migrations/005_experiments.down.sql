@@ -1,0 +1,3 @@
+DROP TABLE experiment_metrics;
+--split
+DROP TABLE experiments;

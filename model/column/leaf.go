@@ -1,0 +1,141 @@
+package column
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bits-and-blooms/bitset"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// leaf evaluates a predicate that looks at one field, for all ordinals.
+func (s *Sessions) leaf(e filter.Expr) (Set, error) {
+	if e, ok := e.(filter.Range); ok {
+		return s.between(e)
+	}
+	field, want, ok := wanted(e)
+	if !ok {
+		return nil, fmt.Errorf("columns: a predicate of type %T", e)
+	}
+	switch column := s.columns[Dimension(field.Name)].(type) {
+	case *text:
+		return column.match(s.n, want), nil
+	case *many:
+		set := column.match(s.n, want)
+		if want("") {
+			set.InPlaceUnion(column.without(s.n))
+		}
+		return set, nil
+	case *family[*text]:
+		if member := column.members[field.Key]; member != nil {
+			return member.match(s.n, want), nil
+		}
+		return s.evaluate(filter.Bool(want("")), nil)
+	}
+	return nil, fmt.Errorf("columns: %s is not loaded", field)
+}
+
+// wanted returns the text field of a leaf, and which values of it match: the empty
+// one stands for none. ok is false where the leaf is not one about text.
+func wanted(e filter.Expr) (field filter.Field, want func(value string) bool, ok bool) {
+	switch e := e.(type) {
+	case filter.In:
+		return e.Field, among(e.Values), true
+	case filter.Glob:
+		matches := filter.Matcher(e.Pattern)
+		return e.Field, func(value string) bool { return value != "" && matches(value) }, true
+	case filter.Within:
+		return e.Field, e.Contains, true
+	}
+	return filter.Field{}, nil, false
+}
+
+func among(values []string) func(value string) bool {
+	const some = 8
+	if len(values) <= some {
+		return func(value string) bool { return slices.Contains(values, value) }
+	}
+	set := make(map[string]bool, len(values))
+	for _, value := range values {
+		set[value] = true
+	}
+	return func(value string) bool { return set[value] }
+}
+
+func (s *Sessions) between(e filter.Range) (Set, error) {
+	switch column := s.columns[Dimension(e.Field.Name)].(type) {
+	case *whole:
+		return column.match(s.n, e.Min, e.Max), nil
+	case *family[*sums]:
+		if member := column.members[e.Field.Key]; member != nil {
+			return member.match(s.n, e.Min, e.Max), nil
+		}
+		return bitset.New(uint(s.n)), nil
+	}
+	return nil, fmt.Errorf("columns: %s is not loaded", e.Field)
+}
+
+// tester returns what tells of a single ordinal whether a leaf, or a leaf's
+// opposite, matches it. ok is false where that is no faster than to look at all.
+func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool) {
+	switch e := e.(type) {
+	case filter.Not:
+		opposite, ok := s.tester(e.Expr)
+		return func(ordinal int) bool { return !opposite(ordinal) }, ok
+	case filter.Range:
+		switch column := s.columns[Dimension(e.Field.Name)].(type) {
+		case *whole:
+			from, to := wholeEnds(e.Min, e.Max)
+			return func(ordinal int) bool { number := column.at(ordinal); return from <= number && number <= to }, true
+		case *family[*sums]:
+			if member := column.members[e.Field.Key]; member != nil {
+				return func(ordinal int) bool { return member.matches(ordinal, e.Min, e.Max) }, true
+			}
+			return func(int) bool { return false }, true
+		}
+		return nil, false
+	}
+	field, want, ok := wanted(e)
+	if !ok {
+		return nil, false
+	}
+	switch column := s.columns[Dimension(field.Name)].(type) {
+	case *text:
+		return column.tester(want), true
+	case *many:
+		return column.tester(want)
+	case *family[*text]:
+		if member := column.members[field.Key]; member != nil {
+			return member.tester(want), true
+		}
+		without := want("")
+		return func(int) bool { return without }, true
+	}
+	return nil, false
+}
+
+// Live makes ready for Forward: it keeps each ordinal's values of sets at hand. All
+// dimensions must be loaded.
+func (s *Sessions) Live() {
+	for _, field := range sets {
+		get[*many](s, Dimension(field.Name)).index()
+	}
+}
+
+// Forward returns the set of a leaf from what it was before some ordinals were
+// written, of which each was written again or is new. ok is false where it is to be
+// evaluated for all.
+func (s *Sessions) Forward(e filter.Expr, before Set, written []uint32) (after Set, ok bool) {
+	tests, ok := s.tester(e)
+	if !ok {
+		return nil, false
+	}
+	words := make([]uint64, (s.n+63)/64)
+	copy(words, before.Words())
+	after = bitset.FromWithLength(uint(s.n), words)
+	for _, ordinal := range written {
+		after.SetTo(uint(ordinal), tests(int(ordinal)))
+	}
+	return after, true
+}

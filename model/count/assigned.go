@@ -1,0 +1,345 @@
+package count
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// assigned are the visitors that an experiment has, in the order of their numbers, each
+// with the standing assignment.
+type assigned struct {
+	// buckets are those that have assignments, the oldest first, as they were.
+	buckets []store.Bucket
+	// list does not change.
+	list []assignee
+	// starts and shift find a visitor: the one of number n lies at starts[(n-base)>>shift]
+	// or behind it, before starts[that+1].
+	starts []int32
+	base   int64
+	shift  int
+
+	roster *roster
+}
+
+// assignee is a visitor with the standing assignment.
+type assignee struct {
+	visitor int64
+	// at is when the assignment was, other when the first one to another variant, and end
+	// when the session ended.
+	at, other, end model.Millis
+	high, low      uint64 // of the message's id
+	ordinal        int32
+	bucket         int32 // place of the session's bucket
+	variant        int16 // place in the experiment's list
+	// first tells that no assignment in the session is earlier.
+	first bool
+}
+
+func (a *assignee) compare(b *assignee) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.high, b.high), cmp.Compare(a.low, b.low))
+}
+
+const assigneeBytes = 64
+
+func (a *assigned) bytes() uint64 {
+	return uint64(1000 + assigneeBytes*len(a.list) + 4*len(a.starts) + 100*len(a.buckets))
+}
+
+// find returns the place of a visitor, -1 where there is none.
+func (a *assigned) find(visitor int64) int {
+	if visitor < a.base {
+		return -1
+	}
+	slot := uint64(visitor-a.base) >> a.shift
+	if slot >= uint64(len(a.starts)-1) {
+		return -1
+	}
+	low, high := int(a.starts[slot]), int(a.starts[slot+1])
+	for high-low > 8 {
+		if middle := (low + high) / 2; a.list[middle].visitor < visitor {
+			low = middle + 1
+		} else {
+			high = middle + 1
+		}
+	}
+	for ; low < high; low++ {
+		if a.list[low].visitor == visitor {
+			return low
+		}
+	}
+	return -1
+}
+
+// index makes what find needs.
+func (a *assigned) index() {
+	a.starts = []int32{0}
+	if len(a.list) == 0 {
+		return
+	}
+	a.base = a.list[0].visitor
+	span := uint64(a.list[len(a.list)-1].visitor-a.base) + 1
+	a.shift = max(0, bits.Len64(span)-bits.Len(uint(len(a.list))))
+	a.starts = make([]int32, (span-1)>>a.shift+2)
+	slot := 0
+	for i := range a.list {
+		for s := int(uint64(a.list[i].visitor-a.base) >> a.shift); slot < s; {
+			slot++
+			a.starts[slot] = int32(i)
+		}
+	}
+	for slot++; slot < len(a.starts); slot++ {
+		a.starts[slot] = int32(len(a.list))
+	}
+}
+
+// of is a roster's.
+func (a *assigned) of(visitor int64, session model.SessionID, start model.Millis) int {
+	i := a.find(visitor)
+	if i < 0 {
+		return -1
+	}
+	found := &a.list[i]
+	if found.at < start || found.ordinal == session.Ordinal && a.buckets[found.bucket].ID == session.Bucket {
+		return int(found.variant)
+	}
+	return -1
+}
+
+// assign returns the roster of an experiment; above are the keys of those whose
+// audiences need it.
+func (e *Columns) assign(ctx context.Context, x *Experiment, above []string) (*roster, error) {
+	if _, ok := column.DimensionsOf(x.Audience); !ok {
+		return e.scan.assignOneByOne(ctx, x, above)
+	}
+	a, err := e.assignees(ctx, x, above)
+	if err != nil {
+		return nil, err
+	}
+	return a.roster, nil
+}
+
+// assignees returns who is assigned to an experiment. The audience is one that columns
+// can say.
+func (e *Columns) assignees(ctx context.Context, x *Experiment, above []string) (*assigned, error) {
+	if x.Run.From >= x.Run.To {
+		return newAssigned(x, nil, nil), nil
+	}
+	others, err := rostersFor(ctx, x.Site, []filter.Expr{x.Audience}, append(slices.Clip(above), x.Key), e.assign, e.scan.definitions)
+	if err != nil {
+		return nil, err
+	}
+	_, last := x.Run.Days()
+	buckets, err := e.store.BucketsAssigned(ctx, x.Site, x.Key, last)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range filter.Computations(x.Audience) {
+		if err := e.computing.ready(ctx, key, buckets); err != nil {
+			return nil, err
+		}
+	}
+	if len(others) > 0 { // it depends on more than these buckets
+		return e.gatherAssignees(ctx, x, buckets, others)
+	}
+	key := askedOf(x.text(), revisionsOf(buckets))
+	if a, found := e.results.assigned.GetIfPresent(key); found {
+		e.results.assignedLayer.hits.Add(1)
+		return a, nil
+	}
+	e.results.assignedLayer.misses.Add(1)
+	return once(ctx, &e.results.same, "assigned "+string(key[:]), func() (*assigned, error) {
+		a, err := e.gatherAssignees(ctx, x, buckets, nil)
+		if err == nil {
+			e.results.assigned.Set(key, a)
+		}
+		return a, err
+	})
+}
+
+// text tells the definition from others.
+func (x *Experiment) text() string {
+	return fmt.Sprintf("%d %q %d %d %q %s", x.Site, x.Key, x.Run.From, x.Run.To, x.Variants, x.Audience)
+}
+
+// revisionsOf tells the buckets as they are from what they were and will be.
+func revisionsOf(buckets []store.Bucket) string {
+	var text strings.Builder
+	for i := range buckets {
+		fmt.Fprintf(&text, "%d %d %d ", buckets[i].ID, buckets[i].Revision, buckets[i].WrittenAt)
+	}
+	return text.String()
+}
+
+// gatherAssignees gathers all assignments that qualify. Those of all buckets but the
+// newest are kept: mostly it is the newest alone that changes.
+func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, buckets []store.Bucket, others rosters) (*assigned, error) {
+	newest := len(buckets) - 1
+	if newest < 0 {
+		return newAssigned(x, nil, nil), nil
+	}
+	key := askedOf(x.text(), "older", revisionsOf(buckets[:newest]))
+	older, found := e.results.assigned.GetIfPresent(key)
+	if !found || others != nil {
+		lists := make([][]assignee, newest)
+		group, within := errgroup.WithContext(ctx)
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for place := range lists {
+			group.Go(func() (err error) {
+				lists[place], err = e.assigneesIn(within, x, buckets[place], int32(place), others)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+		older = &assigned{list: standingOf(lists)}
+		if others == nil {
+			e.results.assigned.Set(key, older)
+		}
+	}
+	list, err := e.assigneesIn(ctx, x, buckets[newest], int32(newest), others)
+	if err != nil {
+		return nil, err
+	}
+	return newAssigned(x, buckets, merge(older.list, list)), ctx.Err()
+}
+
+func newAssigned(x *Experiment, buckets []store.Bucket, list []assignee) *assigned {
+	a := &assigned{buckets: buckets, list: list}
+	a.index()
+	a.roster = &roster{variants: x.Variants, of: a.of}
+	return a
+}
+
+// assigneesIn returns the assignments that qualify in a bucket, of each visitor the one
+// that would stand if there were no other buckets, in the order of the visitors.
+func (e *Columns) assigneesIn(ctx context.Context, x *Experiment, bucket store.Bucket, place int32, others rosters) ([]assignee, error) {
+	audience := column.Set(nil)
+	if x.Audience != filter.Expr(filter.Bool(true)) {
+		var err error
+		if audience, err = e.wholeSet(ctx, bucket, x.Audience, others); err != nil {
+			return nil, err
+		}
+	}
+	var list []assignee
+	err := e.exposures.read(ctx, bucket, x.Key, nil, func(exposed *exposed) error {
+		variants := placesOf(exposed.variants, x.Variants)
+		list = make([]assignee, 0, len(exposed.rows))
+		for i := range exposed.rows {
+			row := &exposed.rows[i]
+			variant := variants[row.Variant]
+			if variant < 0 || !x.Run.Contains(row.At) || audience != nil && !audience.Test(uint(row.Ordinal)) {
+				continue
+			}
+			list = append(list, assignee{
+				visitor: row.Visitor, at: row.At, other: model.Open, end: row.End, high: uint64(row.IDHigh), low: uint64(row.IDLow),
+				ordinal: row.Ordinal, bucket: place, variant: variant, first: row.First,
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return standOut(list), nil
+}
+
+// placesOf returns where each variant is in the experiment's list, -1 where it is not.
+func placesOf(variants, among []string) []int16 {
+	places := make([]int16, len(variants))
+	for i, variant := range variants {
+		places[i] = int16(slices.Index(among, variant))
+	}
+	return places
+}
+
+// standOut leaves of each visitor's assignments, which are next to each other, the
+// earliest one.
+func standOut(list []assignee) []assignee {
+	kept := list[:0]
+	for i := range list {
+		if top := len(kept) - 1; top >= 0 && kept[top].visitor == list[i].visitor {
+			kept[top] = earlier(kept[top], list[i])
+		} else {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
+}
+
+// earlier returns the earlier one of two assignments of a visitor, with what it is to
+// know of the other one.
+func earlier(a, b assignee) assignee {
+	if b.compare(&a) < 0 {
+		a, b = b, a
+	}
+	if a.variant != b.variant {
+		a.other = min(a.other, b.at)
+	} else {
+		a.other = min(a.other, b.other)
+	}
+	return a
+}
+
+// standingOf merges lists that are ordered by visitor, of each visitor one assignment.
+// Neighbours are merged in pairs, pair after pair.
+func standingOf(lists [][]assignee) []assignee {
+	for len(lists) > 1 {
+		merged := make([][]assignee, (len(lists)+1)/2)
+		var group errgroup.Group
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for i := range merged {
+			if 2*i+1 == len(lists) {
+				merged[i] = lists[2*i]
+				continue
+			}
+			group.Go(func() error {
+				merged[i] = merge(lists[2*i], lists[2*i+1])
+				return nil
+			})
+		}
+		group.Wait() // it has no errors
+		lists = merged
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	return lists[0]
+}
+
+func merge(a, b []assignee) []assignee {
+	merged := make([]assignee, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].visitor < b[0].visitor:
+			merged, a = append(merged, a[0]), a[1:]
+		case a[0].visitor > b[0].visitor:
+			merged, b = append(merged, b[0]), b[1:]
+		default:
+			merged, a, b = append(merged, earlier(a[0], b[0])), a[1:], b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
+}
+
+// wholeSet returns the sessions of a bucket that match a predicate that columns can say.
+func (e *Columns) wholeSet(ctx context.Context, stored store.Bucket, where filter.Expr, assigned rosters) (set column.Set, err error) {
+	dimensions, _ := column.DimensionsOf(where)
+	err = e.readComputed(ctx, stored, filter.Computations(where), assigned, dimensions, func(b *bucket, known column.Known) error {
+		set, err = b.sessions.Match(where, known)
+		return err
+	})
+	return set, err
+}

@@ -1,0 +1,326 @@
+package model
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of an experiment.
+const (
+	// MinVariants is how many variants an experiment has at least when it starts.
+	MinVariants = 2
+	MaxVariants = 20
+	// MaxMetrics is how many secondary metrics there are at most.
+	MaxMetrics = 50
+	MaxWeight  = 1e6
+)
+
+// Experiment compares variants by the goals that the visitors assigned to them
+// reach. A visitor is assigned by a message (Hit.Experiment), and the first such
+// message within the run stands.
+type Experiment struct {
+	ID     int64
+	SiteID int64
+	// Key is unique on the site; it is what messages call the experiment.
+	Key         string
+	Name        string
+	Description string
+	Status      ExperimentStatus
+	// Variants are in the order in which they are shown. Exactly one of them is the
+	// baseline, where there are any.
+	Variants []Variant
+	// Primary is the id of the goal that decides; 0 while there is none.
+	Primary int64
+	// Secondary are the ids of further goals, each once and without the primary one.
+	Secondary []int64
+	// Audience says who takes part: an assignment stands only if its session matches.
+	// No filters are everyone.
+	Audience    []FilterSpec
+	Attribution Attribution
+	// Winner is the key of the variant that was chosen when the experiment was
+	// stopped; empty for none.
+	Winner string
+	// StartedAt and StoppedAt are the ends of the run; 0 while it has not come to that.
+	StartedAt, StoppedAt Millis
+	CreatedAt, UpdatedAt time.Time
+}
+
+// Variant is one of the things that an experiment compares.
+type Variant struct {
+	// Key is unique in the experiment; it is what messages call the variant.
+	Key  string `json:"key"`
+	Name string `json:"name"`
+	// Weight is in proportion to the share of visitors that the variant is meant to be
+	// assigned: 0 < Weight <= MaxWeight.
+	Weight float64 `json:"weight"`
+	// Baseline marks the variant that the others are compared with.
+	Baseline bool `json:"baseline"`
+}
+
+// ExperimentStatus is where an experiment stands in its life: a Draft is Running
+// once, then Stopped; drafts and stopped experiments can be Archived.
+type ExperimentStatus string
+
+const (
+	Draft    ExperimentStatus = "DRAFT"
+	Running  ExperimentStatus = "RUNNING"
+	Stopped  ExperimentStatus = "STOPPED"
+	Archived ExperimentStatus = "ARCHIVED"
+)
+
+// Attribution says which sessions of a visitor can reach an experiment's goals.
+type Attribution string
+
+const (
+	// SessionAttribution takes what follows the assignment in the session of it.
+	SessionAttribution Attribution = "SESSION"
+	// ExperimentAttribution takes every session too that starts after the assignment
+	// and before the end of the run.
+	ExperimentAttribution Attribution = "EXPERIMENT"
+)
+
+// Run returns the time in which assignments count; open ended while the
+// experiment runs. ran is false where it has not started.
+func (e *Experiment) Run() (run Range, ran bool) {
+	switch {
+	case e.StartedAt == 0:
+		return Range{}, false
+	case e.Status == Running:
+		return Range{From: e.StartedAt, To: Open}, true
+	}
+	return Range{From: e.StartedAt, To: e.StoppedAt}, true
+}
+
+// Metrics returns the ids of all its goals, the primary one first.
+func (e *Experiment) Metrics() []int64 {
+	if e.Primary == 0 {
+		return e.Secondary
+	}
+	return append([]int64{e.Primary}, e.Secondary...)
+}
+
+// Validate brings the experiment into its canonical form and returns a BadInput
+// error where that is impossible. The first variant is the baseline where none is
+// marked, a variant without a name is named by its key, and attribution is by
+// session where it is not given. The filters' arguments are their types' to check,
+// and whether the goals exist is the store's.
+func (e *Experiment) Validate() error {
+	if err := checkText("key", &e.Key, 1, MaxKey); err != nil {
+		return err
+	}
+	if err := checkText("name", &e.Name, 1, MaxName); err != nil {
+		return err
+	}
+	if err := checkText("description", &e.Description, 0, MaxDescription); err != nil {
+		return err
+	}
+	if err := e.checkVariants(); err != nil {
+		return err
+	}
+	secondary := make([]int64, 0, len(e.Secondary))
+	for _, goal := range e.Secondary {
+		if goal != e.Primary && !slices.Contains(secondary, goal) {
+			secondary = append(secondary, goal)
+		}
+	}
+	if len(secondary) > MaxMetrics {
+		return Invalid("secondaryMetrics", "%d goals are given; the most is %d", len(secondary), MaxMetrics)
+	}
+	e.Secondary = secondary
+	if len(e.Audience) > MaxFilters {
+		return Invalid("audience", "%d filters are given; the most is %d", len(e.Audience), MaxFilters)
+	}
+	switch e.Attribution {
+	case "":
+		e.Attribution = SessionAttribution
+	case SessionAttribution, ExperimentAttribution:
+	default:
+		return Invalid("attribution", "is %q; it is SESSION or EXPERIMENT", clip(string(e.Attribution)))
+	}
+	return nil
+}
+
+func (e *Experiment) checkVariants() error {
+	if len(e.Variants) > MaxVariants {
+		return Invalid("variants", "%d variants are given; the most is %d", len(e.Variants), MaxVariants)
+	}
+	variants := slices.Clone(e.Variants)
+	baselines := 0
+	for i := range variants {
+		v := &variants[i]
+		at := fmt.Sprintf("variants[%d]", i)
+		if err := checkText("key", &v.Key, 1, MaxKey); err != nil {
+			return Under(at, err)
+		}
+		if slices.ContainsFunc(variants[:i], func(other Variant) bool { return other.Key == v.Key }) {
+			return Invalid(at+".key", "another variant has the key %q; choose another key", clip(v.Key))
+		}
+		if v.Name == "" {
+			v.Name = v.Key
+		}
+		if err := checkText("name", &v.Name, 1, MaxName); err != nil {
+			return Under(at, err)
+		}
+		// Not > covers NaN.
+		if !(v.Weight > 0) || v.Weight > MaxWeight {
+			return Invalid(at+".weight", "is %v; it is more than 0 and at most %d", v.Weight, int(MaxWeight))
+		}
+		if v.Baseline {
+			baselines++
+		}
+	}
+	switch {
+	case baselines > 1:
+		return Invalid("variants", "%d variants are the baseline; mark one", baselines)
+	case baselines == 0 && len(variants) > 0:
+		variants[0].Baseline = true
+	}
+	e.Variants = variants
+	return nil
+}
+
+// SetBaseline makes the variant of that key the baseline; the error is BadInput
+// where there is none.
+func (e *Experiment) SetBaseline(key string) error {
+	if !e.hasVariant(key) {
+		return e.noVariant("baseline", key)
+	}
+	e.Variants = slices.Clone(e.Variants)
+	for i := range e.Variants {
+		e.Variants[i].Baseline = e.Variants[i].Key == key
+	}
+	return nil
+}
+
+// CheckChange returns a FailedPrecondition error where e, valid, changes what an
+// experiment in the state of before must keep: variants, audience and attribution
+// once it has started, the having of a primary metric likewise, and everything once
+// it is archived.
+func (e *Experiment) CheckChange(before *Experiment) error {
+	switch {
+	case before.Status == Archived:
+		return Errorf(FailedPrecondition, "the experiment is archived, and stays as it is")
+	case before.Status == Draft:
+		return nil
+	}
+	fixed := func(field, what string) error {
+		return &Error{Code: FailedPrecondition, Field: field,
+			Message: fmt.Sprintf("%s cannot change once the experiment has started, or its results would compare what is not alike; create another experiment", what)}
+	}
+	switch {
+	case !slices.EqualFunc(e.Variants, before.Variants, func(a, b Variant) bool {
+		a.Baseline = b.Baseline
+		return a == b
+	}):
+		return fixed("variants", "the variants")
+	case !slices.Equal(e.Variants, before.Variants):
+		return fixed("baseline", "the baseline")
+	case !slices.EqualFunc(e.Audience, before.Audience, func(a, b FilterSpec) bool { return a.Type == b.Type && bytes.Equal(a.Args, b.Args) }):
+		return fixed("audience", "the audience")
+	case e.Attribution != before.Attribution:
+		return fixed("attribution", "the attribution")
+	case e.Primary == 0:
+		return &Error{Code: FailedPrecondition, Field: "primaryMetric", Message: "an experiment that has started keeps a primary metric; give another goal"}
+	}
+	return nil
+}
+
+// Start begins the run at a moment up to now. Assignments from then on count, those
+// too that were tracked before the experiment was defined. The error is
+// FailedPrecondition where the experiment is no draft or lacks what a run needs, and
+// BadInput about "at".
+func (e *Experiment) Start(at, now Millis) error {
+	switch e.Status {
+	case Running:
+		return Errorf(FailedPrecondition, "the experiment is running already, since %s", instant(e.StartedAt))
+	case Stopped:
+		return Errorf(FailedPrecondition, "the experiment was stopped at %s, and runs only once; create another experiment", instant(e.StoppedAt))
+	case Archived:
+		return Errorf(FailedPrecondition, "the experiment is archived, and cannot start; create another experiment")
+	}
+	var missing []string
+	if e.Primary == 0 {
+		missing = append(missing, "a primary metric")
+	}
+	if n := len(e.Variants); n < MinVariants {
+		missing = append(missing, fmt.Sprintf("at least %d variants (it has %d)", MinVariants, n))
+	}
+	if len(missing) > 0 {
+		return Errorf(FailedPrecondition, "the experiment cannot start yet: give it %s", strings.Join(missing, " and "))
+	}
+	if at <= 0 {
+		return Invalid("at", "is %s; an experiment starts after 1970", instant(at))
+	}
+	if at > now {
+		return Invalid("at", "is %s, which is still to come; start the experiment then, or give a moment up to now (%s)", instant(at), instant(now))
+	}
+	e.Status, e.StartedAt = Running, at
+	return nil
+}
+
+// Stop ends the run at a moment from its start up to now, from which on nothing
+// counts, and keeps which variant was chosen, if one was. The error is
+// FailedPrecondition where the experiment is not running, and BadInput about "at"
+// or "winner".
+func (e *Experiment) Stop(winner string, at, now Millis) error {
+	switch e.Status {
+	case Draft:
+		return Errorf(FailedPrecondition, "the experiment has not started")
+	case Stopped:
+		return Errorf(FailedPrecondition, "the experiment was stopped already, at %s", instant(e.StoppedAt))
+	case Archived:
+		return Errorf(FailedPrecondition, "the experiment is archived, and not running")
+	}
+	if winner != "" && !e.hasVariant(winner) {
+		return e.noVariant("winner", winner)
+	}
+	if at < e.StartedAt {
+		return Invalid("at", "is %s, before the experiment started (%s)", instant(at), instant(e.StartedAt))
+	}
+	if at > now {
+		return Invalid("at", "is %s, which is still to come; stop the experiment then, or give a moment up to now (%s)", instant(at), instant(now))
+	}
+	e.Status, e.StoppedAt, e.Winner = Stopped, at, winner
+	return nil
+}
+
+// Archive puts a draft or a stopped experiment away; its results remain. The error
+// is FailedPrecondition.
+func (e *Experiment) Archive() error {
+	switch e.Status {
+	case Running:
+		return Errorf(FailedPrecondition, "the experiment is running; stop it before it is archived")
+	case Archived:
+		return Errorf(FailedPrecondition, "the experiment is archived already")
+	}
+	e.Status = Archived
+	return nil
+}
+
+// CheckDelete returns a FailedPrecondition error where the experiment is running.
+func (e *Experiment) CheckDelete() error {
+	if e.Status == Running {
+		return Errorf(FailedPrecondition, "the experiment is running; stop it before it is deleted")
+	}
+	return nil
+}
+
+func (e *Experiment) hasVariant(key string) bool {
+	return slices.ContainsFunc(e.Variants, func(v Variant) bool { return v.Key == key })
+}
+
+func (e *Experiment) noVariant(field, key string) error {
+	if len(e.Variants) == 0 {
+		return Invalid(field, "is %q, and the experiment has no variants", clip(key))
+	}
+	keys := make([]string, len(e.Variants))
+	for i, v := range e.Variants {
+		keys[i] = fmt.Sprintf("%q", clip(v.Key))
+	}
+	return Invalid(field, "is %q, which is no variant of the experiment; there are %s", clip(key), strings.Join(keys, ", "))
+}
+
+func instant(m Millis) string { return m.Time().Format(time.RFC3339Nano) }

@@ -1,0 +1,272 @@
+package model_test
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// draft returns an experiment that can start.
+func draft() *model.Experiment {
+	return &model.Experiment{
+		Key: "headline", Name: "Headline", Status: model.Draft, Primary: 1, Secondary: []int64{2, 3},
+		Variants:    []model.Variant{{Key: "a", Name: "A", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 1}},
+		Audience:    []model.FilterSpec{{Type: "country", Args: json.RawMessage(`{"is":["RO"]}`)}},
+		Attribution: model.SessionAttribution,
+	}
+}
+
+func changed(change func(e *model.Experiment)) *model.Experiment {
+	e := draft()
+	change(e)
+	return e
+}
+
+func TestValidateExperiment(t *testing.T) {
+	many := make([]model.Variant, model.MaxVariants+1)
+	for i := range many {
+		many[i] = model.Variant{Key: strings.Repeat("x", i+1), Weight: 1}
+	}
+	weighs := func(weight float64) *model.Experiment {
+		return changed(func(e *model.Experiment) { e.Variants[1].Weight = weight })
+	}
+	for _, test := range []struct {
+		name  string
+		e     *model.Experiment
+		field string // at fault; empty where all is well
+		says  string
+	}{
+		{"all", draft(), "", ""},
+		{"little", &model.Experiment{Key: "k", Name: "n"}, "", ""},
+		{"most variants", changed(func(e *model.Experiment) { e.Variants = many[:model.MaxVariants] }), "", ""},
+		{"no key", changed(func(e *model.Experiment) { e.Key = " " }), "key", "is empty"},
+		{"no name", changed(func(e *model.Experiment) { e.Name = "" }), "name", "is empty"},
+		{"a description too long", changed(func(e *model.Experiment) { e.Description = strings.Repeat("é", 5001) }), "description", "5001 characters"},
+		{"too many variants", changed(func(e *model.Experiment) { e.Variants = many }), "variants", "21 variants"},
+		{"a variant without a key", changed(func(e *model.Experiment) { e.Variants[1].Key = "" }), "variants[1].key", "is empty"},
+		{"a variant with a key too long", changed(func(e *model.Experiment) { e.Variants[0].Key = strings.Repeat("x", 201) }), "variants[0].key", "201 characters"},
+		{"two variants of one key", changed(func(e *model.Experiment) { e.Variants[1].Key = " a " }), "variants[1].key", `another variant has the key "a"`},
+		{"a variant with a bad name", changed(func(e *model.Experiment) { e.Variants[1].Name = "\xff" }), "variants[1].name", "UTF-8"},
+		{"no weight", weighs(0), "variants[1].weight", "is 0; it is more than 0 and at most 1000000"},
+		{"a weight below zero", weighs(-1), "variants[1].weight", "is -1"},
+		{"a weight that is no number", weighs(math.NaN()), "variants[1].weight", "is NaN"},
+		{"a weight without end", weighs(math.Inf(1)), "variants[1].weight", "is +Inf"},
+		{"the greatest weight", weighs(1e6), "", ""},
+		{"two baselines", changed(func(e *model.Experiment) { e.Variants[1].Baseline = true }), "variants", "2 variants are the baseline"},
+		{"too many metrics", changed(func(e *model.Experiment) {
+			for i := range int64(model.MaxMetrics) {
+				e.Secondary = append(e.Secondary, 10+i)
+			}
+		}), "secondaryMetrics", "52 goals"},
+		{"too many filters", changed(func(e *model.Experiment) { e.Audience = make([]model.FilterSpec, 101) }), "audience", "101 filters"},
+		{"an unknown attribution", changed(func(e *model.Experiment) { e.Attribution = "LAST" }), "attribution", `is "LAST"; it is SESSION or EXPERIMENT`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			mustRefuse(t, test.e.Validate(), model.BadInput, test.field, test.says)
+		})
+	}
+}
+
+// mustRefuse checks an error; none is wanted where says is empty.
+func mustRefuse(t *testing.T, err error, code model.Code, field, says string) {
+	t.Helper()
+	if says == "" {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	e, ok := err.(*model.Error)
+	if !ok || e.Code != code || e.Field != field || !strings.Contains(e.Message, says) {
+		t.Errorf("error %v (%#v), want %s %s: …%s…", err, err, code, field, says)
+	}
+}
+
+func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
+	e := &model.Experiment{
+		Key: " k ", Name: " n ", Primary: 2, Secondary: []int64{3, 2, 1, 3},
+		Variants: []model.Variant{{Key: " a ", Weight: 1}, {Key: "b", Name: " B ", Weight: 2}},
+	}
+	given := slices.Clone(e.Variants)
+	shared := e.Variants
+	if err := e.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	mustEqual(t, "experiment", e, &model.Experiment{
+		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Attribution: model.SessionAttribution,
+		Variants: []model.Variant{{Key: "a", Name: "a", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 2}},
+	})
+	mustEqual(t, "what was given", shared, given)
+	mustEqual(t, "metrics", e.Metrics(), []int64{2, 3, 1})
+	mustEqual(t, "metrics without a primary one", (&model.Experiment{Secondary: []int64{3}}).Metrics(), []int64{3})
+}
+
+func TestSetBaseline(t *testing.T) {
+	e := draft()
+	if err := e.SetBaseline("b"); err != nil || e.Variants[0].Baseline || !e.Variants[1].Baseline {
+		t.Errorf("%+v, %v", e.Variants, err)
+	}
+	mustRefuse(t, e.SetBaseline("c"), model.BadInput, "baseline", `is "c", which is no variant of the experiment; there are "a", "b"`)
+	mustRefuse(t, (&model.Experiment{}).SetBaseline("c"), model.BadInput, "baseline", "no variants")
+}
+
+// The moments of the life cycle's tests, in milliseconds.
+const (
+	started = model.Millis(1_000)
+	stopped = model.Millis(2_000)
+	now     = model.Millis(3_000)
+)
+
+func inStatus(t *testing.T, status model.ExperimentStatus) *model.Experiment {
+	t.Helper()
+	e := draft()
+	var errs []error
+	switch status {
+	case model.Running:
+		errs = append(errs, e.Start(started, now))
+	case model.Stopped:
+		errs = append(errs, e.Start(started, now), e.Stop("b", stopped, now))
+	case model.Archived:
+		errs = append(errs, e.Start(started, now), e.Stop("b", stopped, now), e.Archive())
+	}
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+func TestExperimentLifeCycle(t *testing.T) {
+	start := func(at model.Millis) func(*model.Experiment) error {
+		return func(e *model.Experiment) error { return e.Start(at, now) }
+	}
+	stop := func(winner string, at model.Millis) func(*model.Experiment) error {
+		return func(e *model.Experiment) error { return e.Stop(winner, at, now) }
+	}
+	without := func(change func(e *model.Experiment)) func(*model.Experiment) error {
+		return func(e *model.Experiment) error {
+			change(e)
+			return e.Start(now, now)
+		}
+	}
+	const refused = model.FailedPrecondition
+	for _, test := range []struct {
+		name  string
+		from  model.ExperimentStatus
+		do    func(*model.Experiment) error
+		to    model.ExperimentStatus // where it is done
+		code  model.Code
+		field string
+		says  string // where it is refused
+	}{
+		{"start", model.Draft, start(started), model.Running, "", "", ""},
+		{"start now", model.Draft, start(now), model.Running, "", "", ""},
+		{"start in the future", model.Draft, start(now + 1), "", model.BadInput, "at", "is 1970-01-01T00:00:03.001Z, which is still to come"},
+		{"start before time began", model.Draft, start(0), "", model.BadInput, "at", "after 1970"},
+		{"start without a primary metric", model.Draft, without(func(e *model.Experiment) { e.Primary = 0 }), "", refused, "", "give it a primary metric"},
+		{"start with one variant", model.Draft, without(func(e *model.Experiment) { e.Variants = e.Variants[:1] }), "", refused, "", "give it at least 2 variants (it has 1)"},
+		{"start with nothing", model.Draft, without(func(e *model.Experiment) { e.Primary, e.Variants = 0, nil }), "", refused, "",
+			"give it a primary metric and at least 2 variants (it has 0)"},
+		{"start again", model.Running, start(now), "", refused, "", "is running already, since 1970-01-01T00:00:01Z"},
+		{"start after the stop", model.Stopped, start(now), "", refused, "", "was stopped at 1970-01-01T00:00:02Z, and runs only once"},
+		{"start from the archive", model.Archived, start(now), "", refused, "", "is archived"},
+		{"stop", model.Running, stop("", stopped), model.Stopped, "", "", ""},
+		{"stop with a winner", model.Running, stop("b", stopped), model.Stopped, "", "", ""},
+		{"stop at the start", model.Running, stop("", started), model.Stopped, "", "", ""},
+		{"stop before the start", model.Running, stop("", started-1), "", model.BadInput, "at", "before the experiment started (1970-01-01T00:00:01Z)"},
+		{"stop in the future", model.Running, stop("", now+1), "", model.BadInput, "at", "still to come"},
+		{"stop with an unknown winner", model.Running, stop("c", stopped), "", model.BadInput, "winner", `is "c", which is no variant`},
+		{"stop a draft", model.Draft, stop("", stopped), "", refused, "", "has not started"},
+		{"stop again", model.Stopped, stop("", stopped), "", refused, "", "was stopped already, at 1970-01-01T00:00:02Z"},
+		{"stop in the archive", model.Archived, stop("", stopped), "", refused, "", "is archived"},
+		{"archive a draft", model.Draft, (*model.Experiment).Archive, model.Archived, "", "", ""},
+		{"archive", model.Stopped, (*model.Experiment).Archive, model.Archived, "", "", ""},
+		{"archive while it runs", model.Running, (*model.Experiment).Archive, "", refused, "", "stop it before it is archived"},
+		{"archive again", model.Archived, (*model.Experiment).Archive, "", refused, "", "is archived already"},
+		{"delete a draft", model.Draft, (*model.Experiment).CheckDelete, model.Draft, "", "", ""},
+		{"delete", model.Stopped, (*model.Experiment).CheckDelete, model.Stopped, "", "", ""},
+		{"delete from the archive", model.Archived, (*model.Experiment).CheckDelete, model.Archived, "", "", ""},
+		{"delete while it runs", model.Running, (*model.Experiment).CheckDelete, "", refused, "", "stop it before it is deleted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := inStatus(t, test.from)
+			mustRefuse(t, test.do(e), test.code, test.field, test.says)
+			if test.says == "" && e.Status != test.to {
+				t.Errorf("it is %s, want %s", e.Status, test.to)
+			}
+			if test.says != "" && e.Status != test.from {
+				t.Errorf("it was %s, is refused, and now %s", test.from, e.Status)
+			}
+		})
+	}
+}
+
+func TestExperimentRun(t *testing.T) {
+	unstarted := draft()
+	if err := unstarted.Archive(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		e    *model.Experiment
+		run  model.Range
+		ran  bool
+	}{
+		{"draft", draft(), model.Range{}, false},
+		{"running", inStatus(t, model.Running), model.Range{From: started, To: model.Open}, true},
+		{"stopped", inStatus(t, model.Stopped), model.Range{From: started, To: stopped}, true},
+		{"archived", inStatus(t, model.Archived), model.Range{From: started, To: stopped}, true},
+		{"archived as a draft", unstarted, model.Range{}, false},
+	} {
+		if run, ran := test.e.Run(); run != test.run || ran != test.ran {
+			t.Errorf("%s: %v, %v; want %v, %v", test.name, run, ran, test.run, test.ran)
+		}
+	}
+	if e := inStatus(t, model.Archived); e.Winner != "b" {
+		t.Errorf("the winner is %q", e.Winner)
+	}
+}
+
+func TestExperimentKeepsWhatIsFixed(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(e *model.Experiment)
+		field  string // fixed once it has started; empty where it stays editable
+	}{
+		{"nothing", func(*model.Experiment) {}, ""},
+		{"name", func(e *model.Experiment) { e.Name = "Other" }, ""},
+		{"description", func(e *model.Experiment) { e.Description = "Other" }, ""},
+		{"primary metric", func(e *model.Experiment) { e.Primary = 9 }, ""},
+		{"secondary metrics", func(e *model.Experiment) { e.Secondary = nil }, ""},
+		{"no primary metric", func(e *model.Experiment) { e.Primary = 0 }, "primaryMetric"},
+		{"fewer variants", func(e *model.Experiment) { e.Variants = e.Variants[:1] }, "variants"},
+		{"a variant's key", func(e *model.Experiment) { e.Variants[1].Key = "c" }, "variants"},
+		{"a variant's weight", func(e *model.Experiment) { e.Variants[1].Weight = 2 }, "variants"},
+		{"the variants' order", func(e *model.Experiment) { slices.Reverse(e.Variants) }, "variants"},
+		{"baseline", func(e *model.Experiment) { e.Variants[0].Baseline, e.Variants[1].Baseline = false, true }, "baseline"},
+		{"audience", func(e *model.Experiment) { e.Audience = nil }, "audience"},
+		{"audience's arguments", func(e *model.Experiment) { e.Audience[0].Args = json.RawMessage(`{"is":["US"]}`) }, "audience"},
+		{"attribution", func(e *model.Experiment) { e.Attribution = model.ExperimentAttribution }, "attribution"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, status := range []model.ExperimentStatus{model.Draft, model.Running, model.Stopped, model.Archived} {
+				before, after := inStatus(t, status), inStatus(t, status)
+				test.change(after)
+				err := after.CheckChange(before)
+				switch {
+				case status == model.Archived:
+					mustRefuse(t, err, model.FailedPrecondition, "", "is archived")
+				case status == model.Draft || test.field == "":
+					mustRefuse(t, err, "", "", "")
+				default:
+					mustRefuse(t, err, model.FailedPrecondition, test.field, "started")
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,151 @@
+// Package live tells those who wait for changes of a site that there are some: within
+// a process, or between processes through Redis.
+//
+// A change is a hint to look at what is stored, and nothing follows from it. So a bus
+// may lose some, and those who wait look now and then by themselves. That is why Redis
+// pub/sub, which keeps nothing for those who are away, is enough.
+package live
+
+import (
+	"slices"
+	"sync"
+)
+
+// Change says that something of a site was written.
+type Change struct {
+	Site int64 `json:"site"`
+	// Buckets are those whose sessions changed, with their revisions; none where the
+	// definitions did.
+	Buckets []Bucket `json:"buckets,omitempty"`
+}
+
+// Bucket is a bucket's id and the revision that it came to.
+type Bucket struct {
+	ID       int64 `json:"id"`
+	Revision int64 `json:"revision"`
+}
+
+// Bus carries changes from those who write to those who wait. A change may be
+// missed, so it is a reason to look and never the thing to be looked at.
+type Bus interface {
+	// Publish tells of a change. It does not wait for anybody.
+	Publish(change Change)
+	// Subscribe calls do with the changes of all sites, one after another, until
+	// cancel is called. While do runs, newer changes take the place of older ones
+	// of the same site.
+	Subscribe(do func(Change)) (cancel func())
+}
+
+// Memory is a Bus within the process.
+type Memory struct {
+	mu          sync.Mutex
+	subscribers map[*subscriber]bool
+}
+
+// NewMemory returns a Memory without subscribers.
+func NewMemory() *Memory { return &Memory{subscribers: map[*subscriber]bool{}} }
+
+// Publish tells of a change.
+func (m *Memory) Publish(change Change) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.subscribers {
+		s.put(change)
+	}
+}
+
+// Subscribe calls do with changes.
+func (m *Memory) Subscribe(do func(Change)) (cancel func()) {
+	s := newSubscriber()
+	m.mu.Lock()
+	m.subscribers[s] = true
+	m.mu.Unlock()
+	go s.run(do)
+	return func() {
+		m.mu.Lock()
+		delete(m.subscribers, s)
+		m.mu.Unlock()
+		s.end()
+	}
+}
+
+// subscriber has the newest change of each site that is not told of yet.
+type subscriber struct {
+	mu      sync.Mutex
+	waiting map[int64]Change
+	order   []int64 // of the sites that wait
+	wake    chan struct{}
+	done    chan struct{}
+	ended   sync.Once
+}
+
+func (s *subscriber) end() { s.ended.Do(func() { close(s.done) }) }
+
+func newSubscriber() *subscriber {
+	return &subscriber{waiting: map[int64]Change{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+func (s *subscriber) put(change Change) {
+	s.mu.Lock()
+	older, waits := s.waiting[change.Site]
+	if !waits {
+		s.order = append(s.order, change.Site)
+	}
+	s.waiting[change.Site] = older.and(change)
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// and returns both changes as one: of each bucket its newest revision.
+func (c Change) and(newer Change) Change {
+	if len(c.Buckets) == 0 {
+		return newer
+	}
+	newer.Buckets = slices.Clone(newer.Buckets) // the publisher's, and other subscribers'
+	for _, old := range c.Buckets {
+		known := false
+		for i := range newer.Buckets {
+			if newer.Buckets[i].ID == old.ID {
+				known = true
+				newer.Buckets[i].Revision = max(newer.Buckets[i].Revision, old.Revision)
+			}
+		}
+		if !known {
+			newer.Buckets = append(newer.Buckets, old)
+		}
+	}
+	return newer
+}
+
+func (s *subscriber) run(do func(Change)) {
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.wake:
+		}
+		for change, found := s.take(); found; change, found = s.take() {
+			select {
+			case <-s.done:
+				return
+			default:
+				do(change)
+			}
+		}
+	}
+}
+
+func (s *subscriber) take() (change Change, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.order) == 0 {
+		return Change{}, false
+	}
+	change = s.waiting[s.order[0]]
+	delete(s.waiting, change.Site)
+	s.order = s.order[1:]
+	return change, true
+}

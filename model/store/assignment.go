@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Assignment tells that a visitor saw a variant of an experiment. Every one that a
+// message told of is kept, whether the experiment is defined or not; which one of a
+// visitor's stands is not decided here.
+type Assignment struct {
+	bun.BaseModel `bun:"table:assignments,alias:assignments"`
+
+	SiteID int64 `bun:",pk"`
+	// Experiment and Variant are their keys.
+	Experiment string `bun:",pk"`
+	// BucketID and Ordinal name the session that it happened in.
+	BucketID int64        `bun:",pk"`
+	Ordinal  int32        `bun:",pk"`
+	At       model.Millis `bun:",pk"`
+	// IDHigh and IDLow are the halves of the message's id, which orders assignments
+	// of the same moment.
+	IDHigh int64 `bun:",pk"`
+	IDLow  int64 `bun:",pk"`
+	// Revision is the bucket's when the row was written.
+	Revision int64
+	// VisitorID is the visitor's number; 0 where the assignment went with its session
+	// to another place, where it has a row of its own.
+	VisitorID int64
+	Variant   string
+}
+
+// Message returns the id of the message that told of it.
+func (a *Assignment) Message() model.MessageID { return MessageID(a.IDHigh, a.IDLow) }
+
+// MessageID returns the id of two halves.
+func MessageID(high, low int64) model.MessageID { return joined(high, low) }
+
+// Assignments returns the assignments to an experiment that stand in a bucket and
+// were written after a revision of it, ordered by session, time and message. Revision
+// 0 gives all; after that, rows take the place of those that had the same session,
+// time and message, and rows of visitor 0 take them away.
+func (s *Store) Assignments(ctx context.Context, site int64, experiment string, bucket, after int64) (assignments []Assignment, err error) {
+	defer wrap(&err, "assignments to %q in bucket %d after revision %d", experiment, bucket, after)
+	query := s.db.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND bucket_id = ?", site, experiment, bucket)
+	if after > 0 {
+		query = query.Where("revision > ?", after)
+	} else {
+		query = query.Where("visitor_id <> 0")
+	}
+	return assignments, query.Order("ordinal", "at", "id_high", "id_low").Scan(ctx)
+}
+
+// saveAssignments keeps what the new hits assign, and has older assignments follow
+// the sessions that they belong to.
+func (w *writer) saveAssignments(ctx context.Context) error {
+	days := make(map[int64]model.Day, len(w.buckets))
+	for day, bucket := range w.buckets {
+		days[bucket.ID] = day
+	}
+	var rows []Assignment
+	for _, c := range w.changes {
+		bucket := w.buckets[c.bucket]
+		for _, hit := range c.hits {
+			if hit.Experiment == "" {
+				continue
+			}
+			high, low := halves(hit.ID)
+			rows = append(rows, Assignment{
+				SiteID: w.site, Experiment: hit.Experiment, BucketID: c.session.ID.Bucket, Ordinal: c.session.ID.Ordinal, At: hit.At,
+				IDHigh: high, IDLow: low, Revision: bucket.Revision, VisitorID: c.session.Visitor, Variant: hit.Variant,
+			})
+		}
+		for _, from := range c.moved {
+			var moved []Assignment
+			err := w.tx.NewUpdate().Model(&moved).Set("bucket_id = ?", c.session.ID.Bucket).Set("ordinal = ?", c.session.ID.Ordinal).Set("revision = ?", bucket.Revision).
+				Where("bucket_id = ? AND ordinal = ?", from.Bucket, from.Ordinal).Returning("*").Scan(ctx)
+			if err != nil {
+				return err
+			}
+			for _, left := range moved {
+				left.BucketID, left.Ordinal, left.Revision, left.VisitorID = from.Bucket, from.Ordinal, w.buckets[days[from.Bucket]].Revision, 0
+				rows = append(rows, left)
+			}
+		}
+	}
+	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
+		part := slices.Clip(rows[from:to])
+		return w.tx.NewInsert().Model(&part)
+	})
+}

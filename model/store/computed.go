@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Computation is something that a plugin is asked of each session of a site.
+type Computation struct {
+	bun.BaseModel `bun:"table:computations,alias:computations"`
+
+	ID     int64 `bun:",pk,autoincrement"`
+	SiteID int64
+	// Hash is that of Key, by which it is found: keys may be long.
+	Hash string
+	// Key says what is computed.
+	Key       string
+	CreatedAt model.Millis
+	// AskedAt is about when it was last needed.
+	AskedAt model.Millis
+}
+
+// Computation returns the site's computation of a key, which is made where there is
+// none, and notes that it is needed now.
+func (s *Store) Computation(ctx context.Context, site int64, key string) (c Computation, err error) {
+	defer wrap(&err, "computation of site %d", site)
+	hash, now := sha256.Sum256([]byte(key)), model.MillisOf(s.now())
+	c = Computation{SiteID: site, Hash: hex.EncodeToString(hash[:]), Key: key, CreatedAt: now, AskedAt: now}
+	_, err = s.db.NewInsert().Model(&c).On("CONFLICT (site_id, hash) DO UPDATE").Set("asked_at = EXCLUDED.asked_at").Returning("*").Exec(ctx)
+	return c, err
+}
+
+// ComputationQuery asks for computations.
+type ComputationQuery struct {
+	// Site is 0 for all.
+	Site int64
+	// Since keeps those that were needed at that moment or later.
+	Since model.Millis
+}
+
+// Computations returns the computations that the query asks for, the oldest first.
+func (s *Store) Computations(ctx context.Context, q ComputationQuery) (list []Computation, err error) {
+	defer wrap(&err, "computations of site %d", q.Site)
+	query := s.db.NewSelect().Model(&list).Where("asked_at >= ?", q.Since).Order("id")
+	if q.Site != 0 {
+		query = query.Where("site_id = ?", q.Site)
+	}
+	return list, query.Scan(ctx)
+}
+
+// ForgetComputations erases computations with all that was computed.
+func (s *Store) ForgetComputations(ctx context.Context, ids []int64) (err error) {
+	defer wrap(&err, "forget %d computations", len(ids))
+	_, err = s.db.NewDelete().Table("computations").Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	return err
+}
+
+// ComputedSet is what was computed for a bucket, as it was at a revision.
+type ComputedSet struct {
+	bun.BaseModel `bun:"table:computed,alias:computed"`
+
+	BucketID      int64 `bun:",pk"`
+	ComputationID int64 `bun:",pk"`
+	Revision      int64
+	Data          []byte
+}
+
+// ComputedSets returns what is stored of a computation for some buckets, in no
+// order.
+func (s *Store) ComputedSets(ctx context.Context, computation int64, buckets []int64) (sets []ComputedSet, err error) {
+	defer wrap(&err, "what computation %d computed for %d buckets", computation, len(buckets))
+	for chunk := range slices.Chunk(buckets, insertChunk) {
+		var some []ComputedSet
+		if err := s.db.NewSelect().Model(&some).Where("computation_id = ? AND bucket_id IN (?)", computation, bun.List(chunk)).Scan(ctx); err != nil {
+			return nil, err
+		}
+		sets = append(sets, some...)
+	}
+	return sets, nil
+}
+
+// SaveComputed stores what was computed for a bucket, in place of what is older.
+// Several processes may do so at once. Where the computation was forgotten nothing is
+// stored.
+func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
+	defer wrap(&err, "save what computation %d computed for bucket %d", set.ComputationID, set.BucketID)
+	_, err = s.db.NewInsert().Model(&set).On("CONFLICT (bucket_id, computation_id) DO UPDATE").
+		Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("computed.revision < EXCLUDED.revision").Exec(ctx)
+	if errors.Is(sortError(err), errForeign) {
+		return nil
+	}
+	return err
+}
+
+// ForgetComputed erases what is stored for a bucket at a revision: it proved to be
+// damaged.
+func (s *Store) ForgetComputed(ctx context.Context, computation, bucket, revision int64) (err error) {
+	defer wrap(&err, "forget what computation %d computed for bucket %d", computation, bucket)
+	_, err = s.db.NewDelete().Table("computed").Where("computation_id = ? AND bucket_id = ? AND revision = ?", computation, bucket, revision).Exec(ctx)
+	return err
+}
+
+// ComputedProgress is how far the computations of a site are.
+type ComputedProgress struct {
+	// Sessions are those of all the site's buckets.
+	Sessions int
+	// Done are those of the buckets for which a computation is stored, by its id.
+	// Changes since then are not regarded.
+	Done map[int64]int
+}
+
+// ComputedProgress returns how far the computations of a site are.
+func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedProgress, err error) {
+	defer wrap(&err, "progress of the computations of site %d", site)
+	if err := s.db.NewSelect().Table("buckets").ColumnExpr("COALESCE(SUM(sessions), 0)").Where("site_id = ?", site).Scan(ctx, &p.Sessions); err != nil {
+		return p, err
+	}
+	var done []struct {
+		ComputationID int64
+		Sessions      int
+	}
+	p.Done = map[int64]int{}
+	err = s.db.NewSelect().Table("computed").Column("computation_id").ColumnExpr("SUM(buckets.sessions) AS sessions").
+		Join("JOIN buckets ON buckets.id = computed.bucket_id").Where("buckets.site_id = ?", site).Group("computation_id").Scan(ctx, &done)
+	for _, row := range done {
+		p.Done[row.ComputationID] = row.Sessions
+	}
+	return p, err
+}
+
+// BucketsToCompute returns the buckets for which a computation is not stored, or not
+// as they are now, the newest first. Those for which it is stored are left out when
+// they were written to at a moment or later.
+func (s *Store) BucketsToCompute(ctx context.Context, c Computation, before model.Millis) (buckets []Bucket, err error) {
+	defer wrap(&err, "buckets to compute for computation %d", c.ID)
+	err = s.db.NewSelect().Model(&buckets).
+		Join("LEFT JOIN computed ON computed.bucket_id = buckets.id AND computed.computation_id = ?", c.ID).
+		Where("buckets.site_id = ? AND (computed.revision IS NULL OR computed.revision < buckets.revision AND buckets.written_at < ?)", c.SiteID, before).
+		Order("buckets.day DESC").Scan(ctx)
+	return buckets, err
+}
+
+// VisitsAt returns those of a bucket's sessions at the ordinals that count, with
+// their page views and events in the order of time, without tags and properties.
+// Writes while it reads may show in the one and not in the other: EachChange tells of
+// them afterwards.
+func (s *Store) VisitsAt(ctx context.Context, bucket int64, ordinals []int32) (visits []model.Visit, err error) {
+	defer wrap(&err, "%d visits of bucket %d", len(ordinals), bucket)
+	return s.visitsAt(ctx, bucket, ordinals, true, hitColumns[:8], model.PageView, model.Event)
+}
+
+// WholeVisitsAt returns what VisitsAt does, with all that hits have but their origins,
+// and with hits of all kinds. The visitors' keys are set where withKeys is.
+func (s *Store) WholeVisitsAt(ctx context.Context, bucket int64, ordinals []int32, withKeys bool) (visits []model.Visit, err error) {
+	defer wrap(&err, "%d whole visits of bucket %d", len(ordinals), bucket)
+	return s.visitsAt(ctx, bucket, ordinals, withKeys, hitColumns[:10], model.PageView, model.Event, model.Traits)
+}
+
+func (s *Store) visitsAt(ctx context.Context, bucket int64, ordinals []int32, withKeys bool, columns []string, kinds ...model.HitKind) (visits []model.Visit, err error) {
+	for chunk := range slices.Chunk(ordinals, insertChunk) {
+		query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where(counted)
+		if withKeys {
+			query = s.keyedSessions()
+		}
+		at := make(map[int32]int, len(chunk))
+		err := eachSession(ctx, query.Where("bucket_id = ? AND ordinal IN (?)", bucket, bun.List(chunk)), withKeys, func(session *model.Session) error {
+			at[session.ID.Ordinal] = len(visits)
+			visits = append(visits, model.Visit{Session: *session})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if err := s.eachHit(ctx, bucket, chunk, columns, kinds, func(ordinal int32, hit model.Hit) {
+			if i, found := at[ordinal]; found {
+				visits[i].Hits = append(visits[i].Hits, hit)
+			}
+		}); err != nil {
+			return nil, err
+		}
+	}
+	for _, visit := range visits {
+		slices.SortFunc(visit.Hits, model.Hit.Compare)
+	}
+	return visits, nil
+}
+
+// eachHit calls do with each hit of the kinds of the sessions at the ordinals. columns
+// are some of the first of hitColumns.
+func (s *Store) eachHit(ctx context.Context, bucket int64, ordinals []int32, columns []string, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
+	rows, err := s.db.NewSelect().Table("hits").Column(columns...).
+		Where("bucket_id = ? AND ordinal IN (?) AND kind IN (?)", bucket, bun.List(ordinals), bun.List(kinds)).Rows(ctx)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var row hitRow
+	fields := []any{&row.BucketID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:len(columns)]
+	for rows.Next() {
+		if err := rows.Scan(fields...); err != nil {
+			return err
+		}
+		hit, err := row.hit()
+		if err != nil {
+			return err
+		}
+		do(row.Ordinal, hit)
+	}
+	return rows.Err()
+}

@@ -1,0 +1,350 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type experimentRow struct {
+	bun.BaseModel `bun:"table:experiments,alias:experiments"`
+
+	ID          int64 `bun:",pk,autoincrement"`
+	SiteID      int64
+	Key         string
+	Name        string
+	Description string
+	Status      model.ExperimentStatus
+	Variants    string
+	Audience    string
+	Attribution model.Attribution
+	Winner      string
+	StartedAt   model.Millis
+	StoppedAt   model.Millis
+	SearchText  string
+	CreatedAt   int64
+	UpdatedAt   int64
+}
+
+type metricRow struct {
+	bun.BaseModel `bun:"table:experiment_metrics,alias:experiment_metrics"`
+
+	ExperimentID int64 `bun:",pk"`
+	GoalID       int64 `bun:",pk"`
+	// Position is 0 for the primary metric; the secondary ones follow from 1 on.
+	Position int
+}
+
+func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
+	variants, err := json.Marshal(e.Variants)
+	if err != nil {
+		return nil, err
+	}
+	audience, err := encodeFilters(e.Audience)
+	return &experimentRow{
+		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
+		Variants: string(variants), Audience: audience, Attribution: e.Attribution, Winner: e.Winner,
+		StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
+		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
+	}, err
+}
+
+func (row *experimentRow) experiment() (model.Experiment, error) {
+	e := model.Experiment{
+		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description, Status: row.Status,
+		Secondary: []int64{}, Attribution: row.Attribution, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
+		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
+	}
+	if err := json.Unmarshal([]byte(row.Variants), &e.Variants); err != nil {
+		return e, fmt.Errorf("stored variants: %w", err)
+	}
+	var err error
+	e.Audience, err = decodeFilters(row.Audience)
+	return e, err
+}
+
+// experimentsOf returns the rows' experiments with their metrics.
+func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]model.Experiment, error) {
+	experiments := make([]model.Experiment, len(rows))
+	at := make(map[int64]*model.Experiment, len(rows))
+	ids := make([]int64, len(rows))
+	for i := range rows {
+		var err error
+		if experiments[i], err = rows[i].experiment(); err != nil {
+			return nil, err
+		}
+		at[rows[i].ID], ids[i] = &experiments[i], rows[i].ID
+	}
+	if len(ids) == 0 {
+		return experiments, nil
+	}
+	var metrics []metricRow
+	if err := db.NewSelect().Model(&metrics).Where("experiment_id IN (?)", bun.List(ids)).Order("experiment_id", "position").Scan(ctx); err != nil {
+		return nil, err
+	}
+	for _, metric := range metrics {
+		if e := at[metric.ExperimentID]; metric.Position == 0 {
+			e.Primary = metric.GoalID
+		} else {
+			e.Secondary = append(e.Secondary, metric.GoalID)
+		}
+	}
+	return experiments, nil
+}
+
+// ExperimentQuery asks for experiments.
+type ExperimentQuery struct {
+	// Site is 0 for all sites.
+	Site int64
+	// Search is part of the name, the key or the description, without regard to
+	// case; empty for all.
+	Search string
+	// Status keeps those of one of them; nil for all.
+	Status []model.ExperimentStatus
+}
+
+func (q ExperimentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
+	if query = matching(query, q.Search); q.Site != 0 {
+		query = query.Where("site_id = ?", q.Site)
+	}
+	if q.Status != nil {
+		query = query.Where("status IN (?)", bun.List(q.Status))
+	}
+	return query
+}
+
+// Experiments returns a page of the experiments that the query asks for, the oldest
+// first.
+func (s *Store) Experiments(ctx context.Context, q ExperimentQuery, page Page) (experiments []model.Experiment, err error) {
+	defer wrap(&err, "experiments of site %d", q.Site)
+	var rows []experimentRow
+	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return experimentsOf(ctx, s.db, rows)
+}
+
+// CountExperiments returns how many experiments the query asks for.
+func (s *Store) CountExperiments(ctx context.Context, q ExperimentQuery) (n int, err error) {
+	defer wrap(&err, "count experiments of site %d", q.Site)
+	count, err := q.apply(s.db.NewSelect().Model((*experimentRow)(nil))).Count(ctx)
+	return int(count), err
+}
+
+// ExperimentsOfGoals returns, by goal, the experiments that have it as a metric, the
+// oldest first.
+func (s *Store) ExperimentsOfGoals(ctx context.Context, goals []int64) (byGoal map[int64][]model.Experiment, err error) {
+	defer wrap(&err, "experiments of %d goals", len(goals))
+	var rows []experimentRow
+	using := s.db.NewSelect().Model((*metricRow)(nil)).Column("experiment_id").Where("goal_id IN (?)", bun.List(goals))
+	if err := s.db.NewSelect().Model(&rows).Where("id IN (?)", using).Order("id").Scan(ctx); err != nil {
+		return nil, err
+	}
+	experiments, err := experimentsOf(ctx, s.db, rows)
+	if err != nil {
+		return nil, err
+	}
+	byGoal = map[int64][]model.Experiment{}
+	for _, e := range experiments {
+		for _, goal := range e.Metrics() {
+			byGoal[goal] = append(byGoal[goal], e)
+		}
+	}
+	return byGoal, nil
+}
+
+// Experiment returns an experiment by its id, or NotFound.
+func (s *Store) Experiment(ctx context.Context, id int64) (e *model.Experiment, err error) {
+	defer wrap(&err, "experiment %d", id)
+	return s.experiment(ctx, s.db, id, "")
+}
+
+func (s *Store) experiment(ctx context.Context, db bun.IDB, id int64, lock string) (*model.Experiment, error) {
+	var row experimentRow
+	query := db.NewSelect().Model(&row).Where("id = ?", id)
+	if lock != "" {
+		query = query.For(lock)
+	}
+	if err := query.Scan(ctx); err != nil {
+		return nil, notFound(err, "experiment")
+	}
+	return oneExperiment(ctx, db, row)
+}
+
+func oneExperiment(ctx context.Context, db bun.IDB, row experimentRow) (*model.Experiment, error) {
+	experiments, err := experimentsOf(ctx, db, []experimentRow{row})
+	if err != nil {
+		return nil, err
+	}
+	return &experiments[0], nil
+}
+
+// ExperimentByKey returns the site's experiment of that key, or NotFound.
+func (s *Store) ExperimentByKey(ctx context.Context, site int64, key string) (e *model.Experiment, err error) {
+	defer wrap(&err, "experiment %.40q of site %d", key, site)
+	err = sql.ErrNoRows
+	var row experimentRow
+	if isKeepable(key) {
+		err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, model.Errorf(model.NotFound, "the site has no experiment of this key")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return oneExperiment(ctx, s.db, row)
+}
+
+// CreateExperiment keeps a new experiment, a draft, and sets its ID and times. A key
+// that the site has already is a Conflict, and a metric that is no goal of the site
+// a NotFound.
+func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err error) {
+	defer wrap(&err, "create experiment %.40q", e.Key)
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	e.Status = model.Draft
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+		if _, err := s.site(ctx, tx, e.SiteID, s.dialect.keyLock); err != nil {
+			return 0, err
+		}
+		e.CreatedAt = model.MillisOf(s.now()).Time()
+		e.UpdatedAt = e.CreatedAt
+		row, err := experimentRowOf(e)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
+			if err = sortError(err); errors.Is(err, errUnique) {
+				conflict := model.Errorf(model.Conflict, "the site has an experiment of the key %q already; choose another key", e.Key)
+				conflict.Field, conflict.Cause = "key", err
+				return 0, conflict
+			}
+			return 0, err
+		}
+		e.ID = row.ID
+		return e.SiteID, s.insertMetrics(ctx, tx, e)
+	})
+}
+
+// insertMetrics keeps the goals of an experiment that has none yet. They stay while
+// the transaction lasts, and afterwards because they are in use.
+func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experiment) error {
+	goals := e.Metrics()
+	if len(goals) == 0 {
+		return nil
+	}
+	var known []int64
+	query := tx.NewSelect().Table("goals").Column("id").Where("site_id = ? AND id IN (?)", e.SiteID, bun.List(goals)).Order("id")
+	if s.dialect.keyLock != "" {
+		query = query.For(s.dialect.keyLock)
+	}
+	if err := query.Scan(ctx, &known); err != nil {
+		return err
+	}
+	missing := func(goal int64, field string) error {
+		if slices.Contains(known, goal) {
+			return nil
+		}
+		return &model.Error{Code: model.NotFound, Field: field, Message: "the site has no goal with this id"}
+	}
+	var rows []metricRow
+	if e.Primary != 0 {
+		if err := missing(e.Primary, "primaryMetric"); err != nil {
+			return err
+		}
+		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: e.Primary})
+	}
+	for i, goal := range e.Secondary {
+		if err := missing(goal, fmt.Sprintf("secondaryMetrics[%d]", i)); err != nil {
+			return err
+		}
+		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: goal, Position: i + 1})
+	}
+	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
+	return err
+}
+
+// UpdateExperiment lets change change the experiment and keeps what it leaves. Where
+// change fails, or its result is not valid or not to be had in the state of the
+// experiment (model.Experiment.CheckChange), nothing is changed. The key stays. Of
+// changes at the same time each sees what the one before left.
+func (s *Store) UpdateExperiment(ctx context.Context, id int64, change func(*model.Experiment) error) (e *model.Experiment, err error) {
+	defer wrap(&err, "update experiment %d", id)
+	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
+		if e, err = s.experiment(ctx, tx, id, s.dialect.rowLock); err != nil {
+			return 0, err
+		}
+		before := *e
+		if err := change(e); err != nil {
+			return 0, err
+		}
+		if err := e.Validate(); err != nil {
+			return 0, err
+		}
+		if err := e.CheckChange(&before); err != nil {
+			return 0, err
+		}
+		e.UpdatedAt = model.MillisOf(s.now()).Time()
+		row, err := experimentRowOf(e)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
+			return 0, err
+		}
+		if slices.Equal(e.Metrics(), before.Metrics()) && e.Primary == before.Primary {
+			return e.SiteID, nil
+		}
+		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
+			return 0, err
+		}
+		return e.SiteID, s.insertMetrics(ctx, tx, e)
+	})
+	return e, err
+}
+
+// DeleteExperiment erases an experiment; the error is FailedPrecondition while it
+// runs. The assignments that messages told of stay.
+func (s *Store) DeleteExperiment(ctx context.Context, id int64) (err error) {
+	defer wrap(&err, "delete experiment %d", id)
+	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+		e, err := s.experiment(ctx, tx, id, s.dialect.rowLock)
+		if err != nil {
+			return 0, err
+		}
+		if err := e.CheckDelete(); err != nil {
+			return 0, err
+		}
+		_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)
+		return e.SiteID, err
+	})
+}
+
+// checkUnused returns a FailedPrecondition that names the experiments of which the
+// goal, whose row is locked, is a metric.
+func checkUnused(ctx context.Context, tx bun.Tx, goal int64) error {
+	var names []string
+	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ?", goal)
+	if err := tx.NewSelect().Table("experiments").Column("name").Where("id IN (?)", using).Order("id").Scan(ctx, &names); err != nil || len(names) == 0 {
+		return err
+	}
+	const named = 5
+	list := make([]string, min(len(names), named))
+	for i := range list {
+		list[i] = fmt.Sprintf("%q", names[i])
+	}
+	if more := len(names) - named; more > 0 {
+		list = append(list, fmt.Sprintf("%d more", more))
+	}
+	return model.Errorf(model.FailedPrecondition, "the goal is a metric of experiments: %s; give them other metrics, or delete them, first", strings.Join(list, ", "))
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// DefaultMaxValues is how many distinct values a dimension of a site takes.
+const DefaultMaxValues = 100_000
+
+// maxProperties is how many properties a site has at most; each is a dimension.
+const maxProperties = 1000
+
+// The dimensions whose values senders choose, as site_dimensions has them. A
+// property's values are a dimension of its own, property:KEY.
+const (
+	pageDimension     = "page"
+	eventDimension    = "event"
+	tagDimension      = "tag"
+	propertyDimension = "property"
+)
+
+// knownValues remembers values of which it is known that their site has them, so that
+// most batches need not ask. It may forget. It is safe for concurrent use.
+type knownValues struct {
+	seed maphash.Seed
+	mu   sync.RWMutex
+	// hashes are of site, dimension and value; 64 bits are enough to have none twice.
+	hashes map[uint64]struct{}
+}
+
+// maxKnownValues bounds the memory of knownValues, to some 20 MB.
+const maxKnownValues = 500_000
+
+func newKnownValues() *knownValues {
+	return &knownValues{seed: maphash.MakeSeed(), hashes: map[uint64]struct{}{}}
+}
+
+func (k *knownValues) hash(site int64, dimension, value string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(k.seed)
+	var number [8]byte
+	binary.LittleEndian.PutUint64(number[:], uint64(site))
+	h.Write(number[:]) // a hash never fails
+	h.WriteString(dimension)
+	h.WriteByte(0)
+	h.WriteString(value)
+	return h.Sum64()
+}
+
+func (k *knownValues) has(hash uint64) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	_, known := k.hashes[hash]
+	return known
+}
+
+func (k *knownValues) add(hashes []uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.hashes)+len(hashes) > maxKnownValues {
+		clear(k.hashes)
+	}
+	for _, hash := range hashes {
+		k.hashes[hash] = struct{}{}
+	}
+}
+
+// valueRow is a value that a dimension of a site has taken.
+type valueRow struct {
+	bun.BaseModel `bun:"table:site_values,alias:site_values"`
+
+	SiteID    int64
+	Dimension string
+	Hash      int64
+}
+
+// valueHash is what is stored of a value.
+func valueHash(value string) int64 {
+	hash := sha256.Sum256([]byte(value))
+	return int64(binary.BigEndian.Uint64(hash[:8]))
+}
+
+// limitValues puts model.OtherValue in the place of values that are more than a
+// dimension of the site takes. Those that the site has already stay.
+func (w *writer) limitValues(ctx context.Context) error {
+	asked := map[string]map[string]bool{} // by dimension
+	for i := range w.fresh {
+		eachValue(&w.fresh[i].Hit, func(dimension string, value *string) {
+			if *value == "" || *value == model.OtherValue || asked[dimension][*value] || w.values.has(w.values.hash(w.site, dimension, *value)) {
+				return
+			}
+			if asked[dimension] == nil {
+				asked[dimension] = map[string]bool{}
+			}
+			asked[dimension][*value] = true
+		})
+	}
+	over := map[string]map[string]bool{}
+	for _, dimension := range slices.Sorted(maps.Keys(asked)) {
+		refused, err := w.admit(ctx, dimension, slices.Sorted(maps.Keys(asked[dimension])))
+		if err != nil {
+			return err
+		}
+		for _, value := range refused {
+			if over[dimension] == nil {
+				over[dimension] = map[string]bool{}
+			}
+			over[dimension][value] = true
+			delete(asked[dimension], value)
+		}
+		for value := range asked[dimension] {
+			w.admitted = append(w.admitted, w.values.hash(w.site, dimension, value))
+		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	w.overflows = map[string]int{}
+	for i := range w.fresh {
+		hit := &w.fresh[i].Hit
+		// The batch is the caller's.
+		hit.Tags, hit.Properties = slices.Clone(hit.Tags), maps.Clone(hit.Properties)
+		eachValue(hit, func(dimension string, value *string) {
+			if over[dimension][*value] {
+				*value = model.OtherValue
+				dimension, _, _ = strings.Cut(dimension, ":")
+				w.overflows[dimension]++
+			}
+		})
+	}
+	return nil
+}
+
+// admit notes the values that the dimension has room for, and returns those that it
+// has none for. It keeps other writers away from the dimension.
+func (w *writer) admit(ctx context.Context, dimension string, values []string) (refused []string, err error) {
+	limit := w.maxValues
+	if dimension == propertyDimension {
+		limit = min(limit, maxProperties)
+	}
+	var taken int
+	if err := w.tx.NewRaw(`INSERT INTO site_dimensions (site_id, dimension, distinct_values) VALUES (?, ?, 0)
+		ON CONFLICT (site_id, dimension) DO UPDATE SET distinct_values = site_dimensions.distinct_values RETURNING distinct_values`, w.site, dimension).
+		Scan(ctx, &taken); err != nil {
+		return nil, err
+	}
+	room := limit - taken
+	for chunk := range slices.Chunk(values, insertChunk) {
+		hashes := make([]int64, len(chunk))
+		for i, value := range chunk {
+			hashes[i] = valueHash(value)
+		}
+		var found []int64
+		if err := w.tx.NewSelect().Table("site_values").Column("hash").
+			Where("site_id = ? AND dimension = ? AND hash IN (?)", w.site, dimension, bun.List(hashes)).Scan(ctx, &found); err != nil {
+			return nil, err
+		}
+		known := make(map[int64]bool, len(found))
+		for _, hash := range found {
+			known[hash] = true
+		}
+		var rows []valueRow
+		for i, value := range chunk {
+			switch {
+			case known[hashes[i]]:
+			case len(rows) < room:
+				known[hashes[i]] = true
+				rows = append(rows, valueRow{SiteID: w.site, Dimension: dimension, Hash: hashes[i]})
+			default:
+				refused = append(refused, value)
+			}
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		if _, err := w.tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+			return nil, err
+		}
+		room -= len(rows)
+	}
+	if limit-room == taken {
+		return refused, nil
+	}
+	_, err = w.tx.NewUpdate().Table("site_dimensions").Set("distinct_values = ?", limit-room).Where("site_id = ? AND dimension = ?", w.site, dimension).Exec(ctx)
+	return refused, err
+}
+
+// eachValue visits the values of a hit whose number is limited, and keeps what visit
+// makes of them.
+func eachValue(hit *model.Hit, visit func(dimension string, value *string)) {
+	switch hit.Kind {
+	case model.PageView:
+		visit(pageDimension, &hit.Name)
+	case model.Event:
+		visit(eventDimension, &hit.Name)
+	}
+	for i := range hit.Tags {
+		visit(tagDimension, &hit.Tags[i])
+	}
+	if len(hit.Properties) > 0 {
+		eachProperty(hit.Properties, visit)
+	}
+	o := &hit.Origin
+	visit(pageDimension, &o.EntryPage)
+	for _, d := range [...]struct {
+		dimension string
+		value     *string
+	}{
+		{"referrer", &o.Referrer}, {"language", &o.Language}, {"browser", &o.Browser}, {"os", &o.OS}, {"utm_source", &o.UTM.Source},
+		{"utm_medium", &o.UTM.Medium}, {"utm_campaign", &o.UTM.Campaign}, {"utm_term", &o.UTM.Term}, {"utm_content", &o.UTM.Content},
+	} {
+		visit(d.dimension, d.value)
+	}
+}
+
+func eachProperty(properties map[string]string, visit func(dimension string, value *string)) {
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		name, value := key, properties[key]
+		if visit(propertyDimension, &name); name == model.OtherValue {
+			if key != name {
+				delete(properties, key)
+				properties[name] = model.OtherValue
+			}
+			continue
+		}
+		was := value
+		if visit(propertyDimension+":"+key, &value); value != was {
+			properties[key] = value
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package store
+
+import (
+	"context"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// PruneMessages forgets the ids of at most some messages that were written before a
+// day, and returns how many it forgot. A page view or an event that is sent again
+// after that still counts once, since it is found among the hits; what the ids
+// spare is the look there.
+func (s *Store) PruneMessages(ctx context.Context, before model.Day, some int) (pruned int, err error) {
+	defer wrap(&err, "prune messages of before %v", before)
+	part := s.db.NewSelect().Table("messages").Column("site_id", "id_high", "id_low").Where("day < ?", before).Limit(int64(some))
+	result, err := s.db.NewDelete().Table("messages").Where("(site_id, id_high, id_low) IN (?)", part).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

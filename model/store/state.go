@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// State tells what a site's answers follow from: while it stays equal, nothing was
+// committed that changes one.
+type State struct {
+	// Revision is that of the site, which every change of its definitions moves.
+	Revision int64
+	// Sessions is the sum of the buckets' revisions.
+	Sessions int64
+	// WrittenAt is when the newest write to a bucket was. A database that was restored
+	// may come to the same revisions again, by other writes.
+	WrittenAt model.Millis
+}
+
+// State returns the state of a site, or NotFound.
+func (s *Store) State(ctx context.Context, site int64) (state State, err error) {
+	defer wrap(&err, "state of site %d", site)
+	buckets := s.db.NewSelect().Table("buckets").Where("site_id = sites.id")
+	err = s.db.NewSelect().Table("sites").Column("revision").
+		ColumnExpr("(?)", buckets.Clone().ColumnExpr("COALESCE(SUM(revision), 0)")).
+		ColumnExpr("(?)", buckets.Clone().ColumnExpr("COALESCE(MAX(written_at), 0)")).
+		Where("id = ?", site).Scan(ctx, &state.Revision, &state.Sessions, &state.WrittenAt)
+	return state, notFound(err, "site")
+}
+
+// define runs a transaction that changes a site's definitions: the site itself, its
+// segments, goals or experiments. do returns the site. Its revision moves, and those who were
+// asked to be told are told.
+func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (site int64, err error)) error {
+	var defined int64
+	err := s.inTransaction(ctx, func(tx bun.Tx) error {
+		site, err := do(tx)
+		if err != nil {
+			return err
+		}
+		defined = site
+		_, err = tx.NewUpdate().Table("sites").Set("revision = revision + 1").Where("id = ?", site).Exec(ctx)
+		return err
+	})
+	if err == nil && s.defined != nil {
+		s.defined(defined)
+	}
+	return err
+}
