@@ -29,13 +29,16 @@
 //	func main() { plugins.Serve("reader", "1.0.0", plugins.Of(reader{})) }
 //
 // Later powers are optional interfaces: Merger makes one filter of an active
-// segment's and a goal's, Labeler words the filter for people. What most filters
+// segment's and a goal's, Labeler words the filter for people, and Computer decides
+// session by session what no predicate can say. What most filters
 // need is here too: Choice for filters of "is" and "isNot", Span for a least and
-// a most, CheckList and Unite for lists of values.
+// a most, CheckList for lists of values, Intersect and Unite to merge them.
+// plugintest.Run is the test that every plugin must pass, and the README of this
+// folder leads from an empty folder to a query.
 //
 // A filter compiles to a predicate and never to a query, so an author need not
-// know how sessions are stored, and no call is made per session. All methods
-// are pure functions of their arguments: the host remembers the answers. They
+// know how sessions are stored, and no call is made per session but to a Computer.
+// All methods are pure functions of their arguments: the host remembers the answers. They
 // may be called by several goroutines at once.
 //
 // Arguments are decoded strictly: an unknown field or a wrong type is refused

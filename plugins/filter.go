@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
 // Description is what a filter type says of itself. It never changes while the
@@ -70,7 +71,11 @@ type Type struct {
 	description Description
 	compile     func(ctx context.Context, args []byte) (predicate, label string, err error)
 	merge       func(ctx context.Context, active, goal []byte) ([]byte, error)
+	compute     func(ctx context.Context, args []byte, visits []*pb.Visit) ([]bool, error)
 }
+
+// Name returns the filter type's name.
+func (t Type) Name() string { return t.description.Name }
 
 // Of adapts a Filter, and what else it implements, to be served.
 func Of[A any](f Filter[A]) Type {
@@ -96,7 +101,7 @@ func Of[A any](f Filter[A]) Type {
 		if len(predicate) > filter.MaxText {
 			return "", "", ArgError("", "the filter is too long: give fewer or shorter values")
 		}
-		return predicate, label(args), nil
+		return predicate, oneLine(label(args)), nil
 	}
 	if m, ok := f.(Merger[A]); ok {
 		t.merge = func(ctx context.Context, active, goal []byte) ([]byte, error) {
@@ -114,6 +119,9 @@ func Of[A any](f Filter[A]) Type {
 			}
 			return json.Marshal(merged)
 		}
+	}
+	if c, ok := f.(Computer[A]); ok {
+		t.compute = computer(c)
 	}
 	return t
 }

@@ -27,6 +27,24 @@ func words(list []string, last string) string {
 	return strings.Join(list[:end], ", ") + " " + last + " " + list[end]
 }
 
+// maxLabel is where servers cut a label, in characters.
+const maxLabel = 1000
+
+// oneLine returns a label without line breaks and other control characters, cut
+// where servers would.
+func oneLine(label string) string {
+	label = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, label))
+	if runes := []rune(label); len(runes) > maxLabel {
+		return string(runes[:maxLabel-1]) + "…"
+	}
+	return label
+}
+
 // describe makes a label of a title and what is set in args: "Paid traffic:
 // channel search or social, at least 3".
 func describe(title string, args any) string {

@@ -14,7 +14,8 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
-// maxMessage bounds a request: two filters' arguments, with room to spare.
+// maxMessage bounds a request: two filters' arguments, or one's and a batch of
+// visits, with room to spare.
 const maxMessage = 16 << 20
 
 // served is the plugin's side of go-plugin.
@@ -39,6 +40,11 @@ type server struct {
 	types       map[string]Type
 }
 
+// Server returns what Serve serves, for tests that want it in their own process.
+func Server(name, version string, types ...Type) pb.FilterPluginServer {
+	return newServer(name, version, types)
+}
+
 func newServer(name, version string, types []Type) *server {
 	s := &server{
 		description: &pb.DescribeResponse{Name: name, Version: version},
@@ -50,7 +56,7 @@ func newServer(name, version string, types []Type) *server {
 		s.description.Types = append(s.description.Types, &pb.FilterType{
 			Name: d.Name, Title: d.Title, Description: d.Description, Rule: d.Rule.Proto(),
 			Sdl: d.SDL, Input: d.Input, Dimension: d.Dimension.String(), None: d.None,
-			Merges: t.merge != nil,
+			Merges: t.merge != nil, Computed: t.compute != nil,
 		})
 	}
 	return s

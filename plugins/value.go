@@ -71,6 +71,28 @@ func Unite(active, goal []string) ([]string, error) {
 	return united, nil
 }
 
+// Intersect returns the values that both lists have, each once, in the order of
+// the active one's: the merge of filters of which one value must hold. A nil list,
+// one that is not given, allows every value. The error is ErrEmpty where no value
+// is left.
+func Intersect(active, goal []string) ([]string, error) {
+	switch {
+	case active == nil:
+		return distinct(goal), nil
+	case goal == nil:
+		return distinct(active), nil
+	}
+	allowed := make(map[string]bool, len(goal))
+	for _, value := range goal {
+		allowed[value] = true
+	}
+	left := slices.DeleteFunc(distinct(active), func(value string) bool { return !allowed[value] })
+	if len(left) == 0 {
+		return nil, ErrEmpty
+	}
+	return left, nil
+}
+
 // distinct returns the values of the list, each once, in the order of the first.
 func distinct(list []string) []string {
 	if list == nil {

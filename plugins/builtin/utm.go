@@ -84,18 +84,11 @@ func (utmFilter) Merge(_ context.Context, active, goal utmArgs) (utmArgs, error)
 	var merged utmArgs
 	into, from := merged.parameters(), goal.parameters()
 	for i, p := range active.parameters() {
-		switch {
-		case *p.list == nil:
-			*into[i].list = *from[i].list
-		case *from[i].list == nil:
-			*into[i].list = *p.list
-		default:
-			both, err := plugins.Choice{Is: *p.list}.Merge(plugins.Choice{Is: *from[i].list}, plugins.Exact{})
-			if err != nil {
-				return utmArgs{}, err
-			}
-			*into[i].list = both.Is
+		both, err := plugins.Intersect(*p.list, *from[i].list)
+		if err != nil {
+			return utmArgs{}, err
 		}
+		*into[i].list = both
 	}
 	return merged, nil
 }

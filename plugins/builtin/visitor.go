@@ -73,15 +73,9 @@ func (visitorFilter) Merge(_ context.Context, active, goal visitorArgs) (visitor
 	case goal.Kind != nil && *goal.Kind != *active.Kind:
 		return visitorArgs{}, plugins.ErrEmpty
 	}
-	switch {
-	case active.Is == nil:
-		merged.Is = goal.Is
-	case goal.Is != nil:
-		both, err := plugins.Choice{Is: active.Is}.Merge(plugins.Choice{Is: goal.Is}, plugins.Exact{})
-		if err != nil {
-			return visitorArgs{}, err
-		}
-		merged.Is = both.Is
+	var err error
+	if merged.Is, err = plugins.Intersect(active.Is, goal.Is); err != nil {
+		return visitorArgs{}, err
 	}
 	return merged, nil
 }

@@ -27,14 +27,17 @@ type Compiled struct {
 	Predicate filter.Expr
 	// Label is the filter for people, one line of at most 1,000 characters.
 	Label string
+	// condition is what its plugin answered where the predicate has a filter.Computed
+	// too.
+	condition filter.Expr
 }
 
 // Compile returns what the filter stands for. The error is a model.Error:
 // BadInput where the arguments are refused, its field the type's name and the
 // path of the argument ("country.is[0]"), and Unavailable where the type is not
 // loaded or its plugin cannot answer; or it is that of ctx.
-func (h *Host) Compile(ctx context.Context, spec model.FilterSpec) (Compiled, error) {
-	t, err := h.loaded(spec.Type)
+func (s *Set) Compile(ctx context.Context, spec model.FilterSpec) (Compiled, error) {
+	t, err := s.loaded(spec.Type)
 	if err != nil {
 		return Compiled{}, err
 	}
@@ -42,11 +45,11 @@ func (h *Host) Compile(ctx context.Context, spec model.FilterSpec) (Compiled, er
 	if err != nil {
 		return Compiled{}, err
 	}
-	return h.compile(ctx, t, args)
+	return s.compile(ctx, t, args)
 }
 
-func (h *Host) loaded(name string) (*Type, error) {
-	t, ok := h.byName[name]
+func (s *Set) loaded(name string) (*Type, error) {
+	t, ok := s.byName[name]
 	if !ok {
 		return nil, model.Errorf(model.Unavailable, "filter type %s is not loaded", clean(name, 100))
 	}
@@ -78,9 +81,9 @@ func canonical(spec model.FilterSpec) (string, error) {
 }
 
 // compile compiles canonical arguments.
-func (h *Host) compile(ctx context.Context, t *Type, args string) (Compiled, error) {
+func (s *Set) compile(ctx context.Context, t *Type, args string) (Compiled, error) {
 	q := question{typ: t, generation: t.worker.generation(), active: args}
-	a, err := h.memory.recall(q, func() (*answer, error) {
+	a, err := s.host.memory.recall(q, func() (*answer, error) {
 		response, err := call(ctx, t.worker,
 			func(c pb.FilterPluginClient, ctx context.Context, q *pb.CompileRequest) (*pb.CompileResponse, error) {
 				return c.Compile(ctx, q)
@@ -99,12 +102,19 @@ func (h *Host) compile(ctx context.Context, t *Type, args string) (Compiled, err
 		if err != nil {
 			return nil, t.worker.nonsense("Compile answered a predicate that does not parse: %v", err)
 		}
+		if len(filter.Computations(predicate)) > 0 {
+			return nil, t.worker.nonsense("Compile answered a predicate with %q, which is the host's to make", "computed")
+		}
 		label := clean(compiled.GetLabel(), maxLabel)
 		if label == "" {
 			label = t.Title
 		}
-		predicate = filter.Simplify(predicate)
-		return &answer{compiled: Compiled{predicate, label}, bytes: treeBytes(predicate) + len(label)}, nil
+		answered := Compiled{Predicate: filter.Simplify(predicate), Label: label}
+		if t.Computed {
+			answered.condition = answered.Predicate
+			answered.Predicate = filter.Simplify(filter.And{answered.condition, filter.Computed{Key: computationKey(t, args)}})
+		}
+		return &answer{compiled: answered, bytes: 2*treeBytes(answered.Predicate) + len(label)}, nil
 	})
 	if err != nil {
 		return Compiled{}, err

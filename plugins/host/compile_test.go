@@ -33,6 +33,7 @@ func TestCompile(t *testing.T) {
 		{"language", `{"is":["en-GB"]}`, `(or (glob language "en-gb-*") (in language "en-gb"))`, "Language is en-gb"},
 		{"utm", `{"source":["a"],"medium":["b","c"]}`, `(and (in utmMedium "b" "c") (in utmSource "a"))`, "UTM source is a, medium is b or c"},
 		{"visitor", `{"is":["v"],"kind":"NEW"}`, `(and (in visitor "v") (in visitorKind "NEW"))`, "Visitor is v and is new"},
+		{"variant", `{"experiment":"e","is":["b","a","b"]}`, `(assigned "e" "a" "b")`, "Variant of e is b or a"},
 		{"property", `{"key":"plan","is":["pro"]}`, `(in property["plan"] "pro")`, "Property plan is pro"},
 	} {
 		compiled, err := h.Compile(t.Context(), spec(test.typ, test.args))
@@ -82,6 +83,10 @@ func TestCompileRefuses(t *testing.T) {
 		{"device", `{"is":["PHONE"]}`, "device.is[0]", "not one of"},
 		{"language", `{"is":["english please"]}`, "language.is[0]", "BCP 47"},
 		{"utm", `{}`, "utm", "give source"},
+		{"variant", `{"experiment":"e"}`, "variant.is", "the list is missing"},
+		{"variant", `{"experiment":"e","is":[]}`, "variant.is", "the list is empty"},
+		{"variant", `{"experiment":"e","is":["a",""]}`, "variant.is[1]", "the value is empty"},
+		{"variant", `{"is":["a"]}`, "variant.experiment", "the value is empty"},
 		{"visitor", `{}`, "visitor", "give is or kind"},
 		{"visitor", `{"kind":"OLD"}`, "visitor.kind", "neither NEW nor RETURNING"},
 		{"property", `{"is":["a"]}`, "property.key", "empty"},

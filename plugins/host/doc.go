@@ -10,6 +10,10 @@
 // another has, is listed as FAILED with the reason, and its types are absent;
 // the built-in plugin alone must start.
 //
+// The folder of plugins is followed while the host runs. The filter types that are
+// loaded at one moment are a Set, which does not change: who acquires one sees the
+// same types until it releases it, and the plugins in it run as long.
+//
 // Answers are pure functions of their arguments, so they are remembered, those
 // that refuse arguments too, within a bound of bytes. An answer belongs to one
 // start of the plugin: what its successor says is asked anew. While a plugin is

@@ -3,44 +3,50 @@ package host
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
+	"github.com/goalgraph/goalgraph/plugins/process"
 )
 
-// Host is a set of plugins that are kept running. Its methods may be called by
-// several goroutines at once.
+// Host is a folder of plugins that are kept running, and replaced when their files
+// are. Its methods may be called by several goroutines at once.
 type Host struct {
-	workers []*worker
-	types   []*Type
-	byName  map[string]*Type
+	options Options
 	memory  *memory
 	merges  *otter.Cache[string, *Merged]
-	options Options
+	scratch scratch
+	starter *process.Starter
+	// starts counts the starts of all plugins, so that each has a number of its own.
+	starts atomic.Int64
 
-	sockets string
-	stop    context.CancelFunc
-	ended   sync.WaitGroup
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+
+	mu      sync.Mutex
+	builtin *worker
+	// slots are the files of the folder, by path.
+	slots map[string]*slot
+	// current is the set that operations begin with, and sets are those in use, the
+	// newest last.
+	current *Set
+	sets    []*Set
 }
 
 // New starts the built-in plugin and every executable file in the options'
-// folder, all at once, and returns when each has described itself or failed. The
-// error says that the built-in plugin did not start, or that the folder cannot
+// folder, all at once, and returns when each has described itself or failed. From
+// then on, plugins are loaded, replaced and ended as the files in the folder are.
+// The error says that the built-in plugin did not start, or that the folder cannot
 // be read; a plugin of the folder that fails is only listed so. ctx bounds the
 // start; Close ends the plugins.
 func New(ctx context.Context, options Options) (*Host, error) {
 	o := options.withDefaults()
-	programs, err := find(o.Folder)
+	folder, err := openFolder(o.Folder)
 	if err != nil {
 		return nil, err
 	}
@@ -48,92 +54,36 @@ func New(ctx context.Context, options Options) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the running program to start the built-in plugin: %w", err)
 	}
-	// A folder of our own, so that the sockets of plugins that were killed go too.
-	sockets, err := os.MkdirTemp(socketParent(os.TempDir()), plugins.SocketFolder)
+	scratch, err := openScratch()
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
+		return nil, err
 	}
-	h := &Host{byName: map[string]*Type{}, memory: newMemory(o.MemoryBytes / 2), merges: newMerges(o.MemoryBytes / 2), options: o, sockets: sockets}
-	h.workers = append(h.workers, newWorker(program{path: path, args: []string{arg}, builtin: true}, builtin.Name, sockets, o))
-	for _, file := range programs {
-		h.workers = append(h.workers, newWorker(program{path: file}, filepath.Base(file), sockets, o))
-	}
-	var begun sync.WaitGroup
-	errs := make([]error, len(h.workers))
-	for i, w := range h.workers {
-		begun.Go(func() { errs[i] = w.begin(ctx) })
-	}
-	begun.Wait()
-
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	h.stop = stop
-	names := newNames(o.Taken)
-	for i, w := range h.workers {
-		err := errs[i]
-		if err == nil {
-			if err = w.take(names); err != nil {
-				w.refuse(err)
-			}
-		}
-		if err != nil {
-			o.Logger.Error("a plugin failed", "plugin", w.name, "file", w.program.path, "error", err)
-			if w.program.builtin {
-				for _, other := range h.workers {
-					other.refuse(errors.New("the host did not start"))
-				}
-				h.Close()
-				return nil, fmt.Errorf("starting the built-in plugin: %w", err)
-			}
-			continue
-		}
-		h.types = append(h.types, w.types...)
-		o.Logger.Info("a plugin runs", "plugin", w.name, "version", w.described.GetVersion(), "types", len(w.types))
-		h.ended.Go(func() { w.supervise(running) })
+	h := &Host{
+		options: o, memory: newMemory(o.MemoryBytes / 2), merges: newMerges(o.MemoryBytes / 2),
+		scratch: scratch, starter: process.NewStarter(), slots: map[string]*slot{}, stop: stop,
 	}
-	slices.SortFunc(h.types, func(a, b *Type) int { return cmp.Compare(a.Name, b.Name) })
-	for _, t := range h.types {
-		h.byName[t.Name] = t
+	h.builtin = h.newWorker(program{path: path, args: []string{arg}, builtin: true}, builtin.Name)
+	watch := newWatch(h, folder)
+	var begun sync.WaitGroup
+	begun.Go(func() { err = h.builtin.begin(ctx, nil) })
+	begun.Go(func() { watch.first(ctx) })
+	begun.Wait()
+	if err != nil {
+		watch.abandon()
+		h.Close()
+		return nil, fmt.Errorf("starting the built-in plugin: %w", err)
 	}
+	h.serve(running, h.builtin)
+	watch.settle(running)
+	h.ended.Go(func() { watch.run(running) })
 	return h, nil
 }
 
-// socketParent returns the folder for temporary files, or a shorter one where the
-// path of a socket in it would be longer than systems allow (104 bytes on macOS).
-func socketParent(temp string) string {
-	if len(temp) > 52 {
-		return "/tmp"
-	}
-	return temp
-}
-
-// find returns the executable files of the folder, by name. What a hidden file's
-// name begins with, a dot, marks files that are still being copied.
-func find(folder string) ([]string, error) {
-	if folder == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the folder of plugins: %w", err)
-	}
-	folder, err = filepath.Abs(folder)
-	if err != nil {
-		return nil, fmt.Errorf("finding the folder of plugins: %w", err)
-	}
-	var files []string
-	for _, entry := range entries {
-		path := filepath.Join(folder, entry.Name())
-		// Stat follows links.
-		info, err := os.Stat(path)
-		if err != nil || strings.HasPrefix(entry.Name(), ".") || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-			continue
-		}
-		files = append(files, path)
-	}
-	return files, nil
+// serve keeps the worker running until it is stopped or ctx ends.
+func (h *Host) serve(ctx context.Context, w *worker) {
+	ctx, w.stop = context.WithCancel(ctx)
+	h.ended.Go(func() { w.supervise(ctx) })
 }
 
 // Close ends all plugins and removes their sockets. Calls that are under way
@@ -141,25 +91,64 @@ func find(folder string) ([]string, error) {
 func (h *Host) Close() error {
 	h.stop()
 	h.ended.Wait()
-	return os.RemoveAll(h.sockets)
+	h.starter.Close()
+	return h.scratch.close()
 }
 
 // Plugins returns the state of each plugin, the built-in one first and the others
 // by name.
 func (h *Host) Plugins() []Plugin {
-	list := make([]Plugin, len(h.workers))
-	for i, w := range h.workers {
-		list[i] = w.snapshot()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := []Plugin{h.builtin.snapshot()}
+	for _, s := range h.slots {
+		if plugin, ok := s.snapshot(); ok {
+			list = append(list, plugin)
+		}
 	}
-	slices.SortStableFunc(list[1:], func(a, b Plugin) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list[1:], func(a, b Plugin) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File))
+	})
 	return list
 }
 
-// Types returns the loaded filter types by name. They stay the same.
-func (h *Host) Types() []*Type { return slices.Clone(h.types) }
+// Acquire returns the set of the moment. Its plugins run until Release, also when
+// they are replaced or removed meanwhile.
+func (h *Host) Acquire() *Set {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.current.users++
+	return h.current
+}
 
-// Type returns the loaded filter type of the name.
-func (h *Host) Type(name string) (*Type, bool) {
-	t, ok := h.byName[name]
-	return t, ok
+// publish makes a set of these workers the current one, at once for all.
+func (h *Host) publish(workers []*worker) {
+	next := newSet(h, workers)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range workers {
+		w.users++
+	}
+	last := h.current
+	next.users = 1 // the host's own
+	h.current = next
+	h.sets = append(h.sets, next)
+	if last != nil {
+		next.Number = last.Number + 1
+		h.release(last)
+	}
+}
+
+// release takes a user from the set, and with the last one the set from its
+// plugins: one that no set has ends. h.mu is held.
+func (h *Host) release(s *Set) {
+	if s.users--; s.users > 0 {
+		return
+	}
+	h.sets = slices.DeleteFunc(h.sets, func(other *Set) bool { return other == s })
+	for _, w := range s.workers {
+		if w.users--; w.users == 0 {
+			w.stop()
+		}
+	}
 }

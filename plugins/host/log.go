@@ -4,8 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -13,13 +13,41 @@ import (
 // logger returns the logger that go-plugin wants, whose lines go to log.
 func logger(log *slog.Logger) hclog.Logger {
 	l := hclog.NewInterceptLogger(&hclog.LoggerOptions{Name: "plugin", Level: hclog.Debug, Output: io.Discard})
-	l.RegisterSink(sink{log})
+	l.RegisterSink(&sink{log: log})
 	return l
 }
 
-type sink struct{ log *slog.Logger }
+// sink takes lines into the log: of a plugin that floods it a few a second.
+type sink struct {
+	log *slog.Logger
 
-func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
+	mu      sync.Mutex
+	since   time.Time
+	lines   int
+	dropped int
+}
+
+// mostLines are logged of a plugin in a second.
+const mostLines = 50
+
+// admit tells whether one more line may be logged, and how many were not since the
+// last that was.
+func (s *sink) admit() (dropped int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.since) > time.Second {
+		s.since, s.lines = now, 0
+	}
+	if s.lines++; s.lines > mostLines {
+		s.dropped++
+		return 0, false
+	}
+	dropped, s.dropped = s.dropped, 0
+	return dropped, true
+}
+
+// Accept takes a line.
+func (s *sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 	to := slog.LevelDebug
 	switch {
 	case level >= hclog.Error:
@@ -29,30 +57,15 @@ func (s sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 	case level == hclog.Info:
 		to = slog.LevelInfo
 	}
-	s.log.Log(context.Background(), to, message, args...)
-}
-
-// tail keeps the last bytes that a plugin wrote to its standard error, for the
-// reason of a failed start.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-const tailBytes = 2048
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if over := len(t.text) - tailBytes; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
+	if !s.log.Enabled(context.Background(), to) {
+		return
 	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(strings.ToValidUTF8(string(t.text), "�"))
+	dropped, ok := s.admit()
+	if !ok {
+		return
+	}
+	if dropped > 0 {
+		s.log.Warn("a plugin logs too much; some of it was dropped", "lines", dropped)
+	}
+	s.log.Log(context.Background(), to, message, args...)
 }

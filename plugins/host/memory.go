@@ -10,7 +10,7 @@ import (
 // goal is set for a merge.
 type question struct {
 	typ          *Type
-	generation   int
+	generation   int64
 	merge        bool
 	active, goal string
 }

@@ -50,28 +50,28 @@ type MergedFilter struct {
 // "goal[0]".
 //
 // The result is shared, and not to be changed.
-func (h *Host) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
-	name, known := h.mergeName(active, goal)
+func (s *Set) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
+	name, known := s.mergeName(active, goal)
 	if known {
-		if merged, ok := h.merges.GetIfPresent(name); ok {
+		if merged, ok := s.host.merges.GetIfPresent(name); ok {
 			return merged, nil
 		}
 	}
-	merged, err := h.merge(ctx, active, goal)
+	merged, err := s.merge(ctx, active, goal)
 	if err == nil && known {
-		h.merges.Set(name, merged)
+		s.host.merges.Set(name, merged)
 	}
 	return merged, err
 }
 
 // mergeName names a merge by its filters and by the starts of the plugins that
 // answer it. ok is false where a type is not loaded.
-func (h *Host) mergeName(active, goal []model.FilterSpec) (name string, ok bool) {
+func (s *Set) mergeName(active, goal []model.FilterSpec) (name string, ok bool) {
 	var b []byte
 	for _, side := range [2][]model.FilterSpec{active, goal} {
 		b = binary.AppendUvarint(b, uint64(len(side)))
 		for _, spec := range side {
-			t, ok := h.byName[spec.Type]
+			t, ok := s.byName[spec.Type]
 			if !ok {
 				return "", false
 			}
@@ -85,8 +85,8 @@ func (h *Host) mergeName(active, goal []model.FilterSpec) (name string, ok bool)
 	return string(b), true
 }
 
-func (h *Host) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
-	m := merging{host: h, ctx: ctx}
+func (s *Set) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
+	m := merging{set: s, ctx: ctx}
 	sides := [2]map[*Type]*side{}
 	var order []*Type
 	for s, specs := range [2][]model.FilterSpec{active, goal} {
@@ -131,7 +131,7 @@ type side struct {
 
 // merging is one merge under way.
 type merging struct {
-	host    *Host
+	set     *Set
 	ctx     context.Context
 	entries []MergedFilter
 	// parts and labels are those of the filters that must hold.
@@ -143,7 +143,7 @@ type merging struct {
 }
 
 func (m *merging) read(spec model.FilterSpec) (held, error) {
-	t, err := m.host.loaded(spec.Type)
+	t, err := m.set.loaded(spec.Type)
 	if err != nil {
 		return held{}, err
 	}
@@ -155,7 +155,7 @@ func (m *merging) read(spec model.FilterSpec) (held, error) {
 }
 
 func (m *merging) hold(t *Type, args string) (held, error) {
-	compiled, err := m.host.compile(m.ctx, t, args)
+	compiled, err := m.set.compile(m.ctx, t, args)
 	return held{t, model.FilterSpec{Type: t.Name, Args: json.RawMessage(args)}, compiled}, err
 }
 
@@ -300,8 +300,8 @@ func (m *merging) pair(a, g held) (held, outcome, error) {
 	}
 	active, goal := string(a.spec.Args), string(g.spec.Args)
 	q := question{typ: t, generation: t.worker.generation(), merge: true, active: active, goal: goal}
-	said, err := m.host.memory.recall(q, func() (*answer, error) {
-		return m.host.ask(m.ctx, t, active, goal)
+	said, err := m.set.host.memory.recall(q, func() (*answer, error) {
+		return m.set.ask(m.ctx, t, active, goal)
 	})
 	if err != nil || said.outcome != one {
 		return held{}, said.verdict(), err
@@ -321,7 +321,7 @@ func (a *answer) verdict() outcome {
 }
 
 // ask asks the plugin of t for a merge.
-func (h *Host) ask(ctx context.Context, t *Type, active, goal string) (*answer, error) {
+func (s *Set) ask(ctx context.Context, t *Type, active, goal string) (*answer, error) {
 	response, err := call(ctx, t.worker,
 		func(c pb.FilterPluginClient, ctx context.Context, q *pb.MergeRequest) (*pb.MergeResponse, error) {
 			return c.Merge(ctx, q)

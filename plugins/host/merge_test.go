@@ -64,6 +64,12 @@ func TestMerge(t *testing.T) {
 			list(`eventValue {"event":"a","min":1}`, `eventValue {"event":"b","min":1}`), "Value of a at least 1 and Value of b at least 1"},
 		{"eventValue: one event", list(`eventValue {"event":"a","min":1.5}`), list(`eventValue {"event":"a","max":2}`),
 			list(`eventValue {"event":"a","max":2,"min":1.5}`), "Value of a 1.5–2"},
+		{"variant: one experiment", list(`variant {"experiment":"e","is":["a","b"]}`), list(`variant {"experiment":"e","is":["c","b"]}`),
+			list(`variant {"experiment":"e","is":["b"]}`), "Variant of e is b"},
+		{"variant: excluded", list(`variant {"experiment":"e","is":["a"]}`), list(`variant {"experiment":"e","is":["b"]}`),
+			list("empty"), "No session: Variant of e is a and Variant of e is b exclude each other"},
+		{"variant: two experiments", list(`variant {"experiment":"e","is":["a"]}`), list(`variant {"experiment":"f","is":["a"]}`),
+			list(`variant {"experiment":"e","is":["a"]}`, `variant {"experiment":"f","is":["a"]}`), "Variant of e is a and Variant of f is a"},
 		{"visitor: new and returning", list(`visitor {"kind":"NEW"}`), list(`visitor {"kind":"RETURNING"}`),
 			list("empty"), "No session: Visitor is new and Visitor is returning exclude each other"},
 		{"utm: list by list", list(`utm {"source":["a","b"]}`), list(`utm {"medium":["m"],"source":["b"]}`),
@@ -203,7 +209,7 @@ var pools = map[string][]string{
 	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*"}, "exitPage": {"/", "/a", "/a*"}, "browser": {"Chrome", "Firefox"},
 	"os": {"Windows", "Linux"}, "device": {"DESKTOP", "MOBILE"}, "language": {"en", "en-GB", "de", "en-us"},
 	"tags": {"x", "y", "z"}, "pages": {"/", "/a", "/a/b", "/a*", "*b"}, "events": {"buy", "see"}, "visitor": {"v1", "v2", "v3"},
-	"utm": {"s", "t"}, "property": {"p", "q"},
+	"utm": {"s", "t"}, "property": {"p", "q"}, "variant": {"a", "b", "c"},
 }
 
 func pick(r *rand.Rand, pool []string) string { return pool[r.IntN(len(pool))] }
@@ -219,7 +225,7 @@ func some(r *rand.Rand, pool []string) string {
 func randomFilters(r *rand.Rand) []model.FilterSpec {
 	var list []model.FilterSpec
 	types := []string{"country", "referrer", "entryPage", "exitPage", "browser", "os", "device", "language", "tags", "pages",
-		"events", "visitor", "utm", "property", "sessionLength", "pageViews", "eventValue", "referrer", "language"}
+		"events", "visitor", "utm", "property", "sessionLength", "pageViews", "eventValue", "variant", "referrer", "language"}
 	for range r.IntN(4) {
 		typ := pick(r, types)
 		var args string
@@ -228,6 +234,8 @@ func randomFilters(r *rand.Rand) []model.FilterSpec {
 			args = fmt.Sprintf(`{"all":%s}`, some(r, pools[typ]))
 		case "utm":
 			args = fmt.Sprintf(`{%q:%s}`, pick(r, []string{"source", "medium"}), some(r, pools[typ]))
+		case "variant":
+			args = fmt.Sprintf(`{"experiment":%q,"is":%s}`, pick(r, []string{"e", "f"}), some(r, pools[typ]))
 		case "visitor":
 			args = pick(r, []string{`{"kind":"NEW"}`, `{"kind":"RETURNING"}`, `{"is":` + some(r, pools[typ]) + `}`})
 		case "sessionLength", "pageViews", "eventValue":
@@ -262,6 +270,7 @@ func randomSession(r *rand.Rand) *model.Session {
 	s := &model.Session{
 		VisitorKey: pick(r, pools["visitor"]), First: r.IntN(2) == 0, End: model.Millis(r.IntN(8000)), PageViews: r.IntN(8),
 		ExitPage: maybe("/", "/a", "/b"), Properties: map[string]string{},
+		Assigned: map[string]string{"e": maybe("a", "b", "c", "d"), "f": maybe("a", "b", "c")},
 		Origin: model.Origin{
 			Country: maybe("RO", "US", "DE", "FR"), Referrer: maybe("www.google.com", "google.de", "t.co", "x.com"),
 			EntryPage: maybe("/", "/a", "/a/b", "/c"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),

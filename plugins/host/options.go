@@ -14,12 +14,16 @@ type Options struct {
 	Folder string
 	// StartTimeout bounds the start of a plugin, 10 s by default.
 	StartTimeout time.Duration
-	// CallTimeout bounds a call, 1 s by default.
-	CallTimeout time.Duration
+	// CallTimeout bounds a call, 1 s by default, and ComputeTimeout one about a batch of
+	// sessions, 10 s by default.
+	CallTimeout, ComputeTimeout time.Duration
 	// FirstPause and LastPause bound the pause before a plugin that died is
 	// started again, 100 ms and 30 s by default; each pause is twice the one
 	// before it, until the plugin has run for LastPause.
 	FirstPause, LastPause time.Duration
+	// PluginBytes is the memory that a plugin may take before it is ended and started
+	// again, 512 MiB by default. Other systems than Linux do not tell.
+	PluginBytes uint64
 	// MemoryBytes bounds the remembered answers, 64 MiB by default.
 	MemoryBytes uint64
 	// Taken tells the names of types that the schema has without plugins.
@@ -36,11 +40,17 @@ func (o Options) withDefaults() Options {
 	if o.CallTimeout == 0 {
 		o.CallTimeout = time.Second
 	}
+	if o.ComputeTimeout == 0 {
+		o.ComputeTimeout = 10 * time.Second
+	}
 	if o.FirstPause == 0 {
 		o.FirstPause = 100 * time.Millisecond
 	}
 	if o.LastPause == 0 {
 		o.LastPause = 30 * time.Second
+	}
+	if o.PluginBytes == 0 {
+		o.PluginBytes = 512 << 20
 	}
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = 64 << 20

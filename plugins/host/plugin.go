@@ -21,13 +21,18 @@ const (
 type Plugin struct {
 	// Name is the plugin's own, or its file's where it did not come to say it.
 	Name, Version string
-	Builtin       bool
-	Status        Status
+	// File is the path of its executable; empty for the built-in one.
+	File    string
+	Builtin bool
+	Status  Status
 	// Types is empty for a plugin that failed.
 	Types []*Type
 	// Restarts counts the starts after the first.
 	Restarts int
-	// Reason says why it is not running; empty where it is.
+	// Calls counts what it was asked. What is remembered is not asked.
+	Calls int64
+	// Reason says why it is not running, or why its file as it is now does not take
+	// the place of the one that runs; empty where neither is so.
 	Reason string
 }
 
@@ -48,7 +53,10 @@ type Type struct {
 	None string
 	// Plugin is the name of the plugin that the type comes from.
 	Plugin string
+	// Computed tells that the plugin looks at sessions one by one.
+	Computed bool
 
-	merges bool
-	worker *worker
+	version string // of the plugin
+	merges  bool
+	worker  *worker
 }

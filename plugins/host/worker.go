@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -14,28 +16,39 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/plugins/pb"
+	"github.com/goalgraph/goalgraph/plugins/process"
 )
 
 // worker keeps one plugin running.
 type worker struct {
+	host    *Host
 	program program
-	sockets string
 	options Options
 	log     *slog.Logger
 
-	mu sync.Mutex
-	// described is what the plugin said at its first start; it says the same at
-	// every other one.
-	described *pb.DescribeResponse
-	name      string
-	types     []*Type
-	status    Status
-	reason    string
-	starts    int
-	// running is nil while the plugin is not; last is the newest process, running
-	// or not.
-	running *process
-	last    int
+	// stop ends it; set when it is taken into service.
+	stop context.CancelFunc
+	// users counts the sets that it is in; guarded by the host's mu.
+	users int
+
+	// What the plugin said of itself at its first start; it says the same at every
+	// other one. They do not change once begin has returned.
+	described   *pb.DescribeResponse
+	name        string
+	types       []*Type
+	definitions []string
+
+	calls atomic.Int64
+
+	mu     sync.Mutex
+	status Status
+	reason string
+	// starts counts them from 1.
+	starts int
+	// running is nil while the plugin is not; last is the number of the newest
+	// process, running or not.
+	running *process.Process
+	last    int64
 	// late counts the calls in a row that were not answered in time.
 	late int
 	hung chan struct{}
@@ -44,23 +57,45 @@ type worker struct {
 // maxLate calls in a row without an answer in time make a plugin count as dead.
 const maxLate = 5
 
-func newWorker(p program, name, sockets string, o Options) *worker {
+func (h *Host) newWorker(p program, name string) *worker {
 	return &worker{
-		program: p, sockets: sockets, options: o, name: name,
-		log: o.Logger.With("plugin", name), hung: make(chan struct{}, 1),
+		host: h, program: p, options: h.options, name: name,
+		log: h.options.Logger.With("plugin", name), hung: make(chan struct{}, 1),
 	}
 }
 
-// begin starts the plugin for the first time. A failure is final.
-func (w *worker) begin(ctx context.Context) error {
+// begin starts the plugin for the first time, where the pins allow it, and reads
+// what it says of itself.
+func (w *worker) begin(ctx context.Context, pins pins) error {
+	if !w.program.builtin {
+		var err error
+		if w.program, err = load(w.program.file, w.host.scratch.path); err != nil {
+			w.refuse(err)
+			return err
+		}
+		if err := pins.allow(w.program); err != nil {
+			w.refuse(err)
+			return err
+		}
+	}
 	proc, err := w.start(ctx)
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if errors.Is(err, fs.ErrPermission) { // the copy may be where nothing may run
+		w.program = w.program.inPlace()
+		proc, err = w.start(ctx)
+	}
 	if err != nil {
-		w.status, w.reason = Failed, clean(err.Error(), maxReason)
+		w.refuse(err)
 		return err
 	}
+	w.mu.Lock()
 	w.status, w.running = Running, proc
+	w.mu.Unlock()
+	types, definitions, err := w.read(w.described)
+	if err != nil {
+		w.refuse(err)
+		return err
+	}
+	w.name, w.types, w.definitions = w.described.GetName(), types, definitions
 	return nil
 }
 
@@ -68,63 +103,73 @@ func (w *worker) begin(ctx context.Context) error {
 func (w *worker) refuse(reason error) {
 	w.mu.Lock()
 	proc := w.running
-	w.running, w.types, w.status, w.reason = nil, nil, Failed, clean(reason.Error(), maxReason)
+	w.running, w.status, w.reason = nil, Failed, clean(reason.Error(), maxReason)
 	w.mu.Unlock()
 	if proc != nil {
-		proc.end()
+		proc.Kill()
 	}
+	w.program.unload()
 }
 
 // start starts the program, and has it describe itself.
-func (w *worker) start(ctx context.Context) (*process, error) {
+func (w *worker) start(ctx context.Context) (*process.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.options.StartTimeout)
 	defer cancel()
-	proc, err := start(ctx, w.program, w.sockets, w.options)
-	if err != nil {
-		return nil, err
+	if err := w.program.check(); err != nil {
+		return nil, fmt.Errorf("the plugin did not start: %w", err)
 	}
-	described, err := proc.filter.Describe(ctx, &pb.DescribeRequest{})
+	proc, err := w.host.starter.Start(ctx, process.Program{
+		Path: w.program.path, Args: w.program.args, Sockets: w.host.scratch.path, Logger: logger(w.options.Logger.With("file", w.program.file)),
+	})
 	if err != nil {
-		proc.end()
+		return nil, fmt.Errorf("the plugin did not start: %w", err)
+	}
+	described, err := proc.Describe(ctx, &pb.DescribeRequest{})
+	if err != nil {
+		proc.Kill()
 		return nil, fmt.Errorf("the plugin did not describe itself: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.described != nil && !proto.Equal(w.described, described) {
-		go proc.end()
-		return nil, errors.New("the plugin describes itself otherwise than before; restart the server to load it anew")
+		go proc.Kill()
+		return nil, errors.New("the plugin describes itself otherwise than when it was first started")
 	}
 	w.described = described
 	w.starts++
-	w.last = w.starts
-	proc.generation = w.starts
+	w.last = w.host.starts.Add(1)
 	return proc, nil
 }
 
 // supervise starts the plugin again whenever it is gone, until ctx ends, and then
 // stops it.
 func (w *worker) supervise(ctx context.Context) {
+	defer w.program.unload()
 	pauses := pause{first: w.options.FirstPause, last: w.options.LastPause}
 	w.mu.Lock()
 	proc := w.running
 	w.mu.Unlock()
 	for proc != nil {
 		began := time.Now()
-		w.await(ctx, proc)
+		reason := w.await(ctx, proc)
 		w.mu.Lock()
 		w.running = nil
 		if ctx.Err() == nil {
-			w.status, w.reason = Restarting, "the plugin ended"
+			w.status, w.reason = Restarting, reason
 		}
 		w.mu.Unlock()
-		proc.end()
+		if ctx.Err() == nil {
+			proc.Kill()
+		} else {
+			proc.End()
+		}
 		proc = nil
 		for lived := time.Since(began); proc == nil; lived = 0 {
 			if ctx.Err() != nil {
 				return
 			}
 			wait := pauses.after(lived)
-			w.log.Warn("a plugin ended and is started again", "after", wait)
+			w.log.Warn("a plugin is started again", "reason", reason, "after", wait)
 			select {
 			case <-ctx.Done():
 				return
@@ -134,7 +179,8 @@ func (w *worker) supervise(ctx context.Context) {
 			if proc, err = w.start(ctx); err != nil && ctx.Err() == nil {
 				w.log.Error("a plugin did not start again", "error", err)
 				w.mu.Lock()
-				w.reason = clean(err.Error(), maxReason)
+				reason = clean(err.Error(), maxReason)
+				w.reason = reason
 				w.mu.Unlock()
 			}
 		}
@@ -148,25 +194,43 @@ func (w *worker) supervise(ctx context.Context) {
 	}
 }
 
-// await returns when the process is gone, hangs, or ctx ends.
-func (w *worker) await(ctx context.Context, proc *process) {
+// await returns when the process is gone, hangs, takes too much memory, or ctx
+// ends, and says which.
+func (w *worker) await(ctx context.Context, proc *process.Process) (reason string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lost := make(chan struct{})
 	go func() {
 		defer close(lost)
-		proc.gone(ctx)
+		proc.Gone(ctx)
 	}()
-	select {
-	case <-lost:
-	case <-w.hung:
-		w.log.Error("a plugin does not answer and is ended")
+	weigh := time.NewTicker(weighing)
+	defer weigh.Stop()
+	for {
+		select {
+		case <-lost:
+			return "the plugin ended"
+		case <-w.hung:
+			return fmt.Sprintf("the plugin did not answer %d calls in a row in time, and was ended", maxLate)
+		case <-weigh.C:
+			if bytes := resident(proc.PID); bytes > w.options.PluginBytes {
+				return fmt.Sprintf("the plugin took %d MiB of memory, of at most %d, and was ended", bytes>>20, w.options.PluginBytes>>20)
+			}
+		}
 	}
 }
+
+// weighing is how often a plugin's memory is looked at.
+const weighing = 250 * time.Millisecond
 
 // call makes one call with a deadline. Its error is that of the caller's context,
 // or Unavailable for anything that is the plugin's fault.
 func call[Q, A any](ctx context.Context, w *worker, method func(pb.FilterPluginClient, context.Context, Q) (A, error), request Q) (A, error) {
+	return callWithin(ctx, w, w.options.CallTimeout, method, request)
+}
+
+// callWithin is call with a deadline of the caller's.
+func callWithin[Q, A any](ctx context.Context, w *worker, limit time.Duration, method func(pb.FilterPluginClient, context.Context, Q) (A, error), request Q) (A, error) {
 	var none A
 	w.mu.Lock()
 	proc, state := w.running, w.status
@@ -174,9 +238,10 @@ func call[Q, A any](ctx context.Context, w *worker, method func(pb.FilterPluginC
 	if proc == nil {
 		return none, w.unavailable(fmt.Errorf("the plugin is %s", state))
 	}
-	limited, cancel := context.WithTimeout(ctx, w.options.CallTimeout)
+	w.calls.Add(1)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	answer, err := method(proc.filter, limited, request)
+	answer, err := method(proc, limited, request)
 	if ctx.Err() != nil {
 		return none, ctx.Err()
 	}
@@ -205,17 +270,14 @@ func (w *worker) note(late bool) {
 
 // unavailable is the error of a filter whose plugin cannot answer.
 func (w *worker) unavailable(cause error) error {
-	w.mu.Lock()
-	name := w.name
-	w.mu.Unlock()
-	err := model.Errorf(model.Unavailable, "the plugin %s cannot answer at the moment; try again", name)
+	err := model.Errorf(model.Unavailable, "the plugin %s cannot answer at the moment; try again", w.name)
 	err.Cause = cause
 	return err
 }
 
 // generation is the number of the newest start, whose answers stand while the
-// plugin is down.
-func (w *worker) generation() int {
+// plugin is down. No other start, of this plugin or another, has it.
+func (w *worker) generation() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.last
@@ -224,8 +286,15 @@ func (w *worker) generation() int {
 func (w *worker) snapshot() Plugin {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Plugin{
+	p := Plugin{
 		Name: w.name, Version: w.described.GetVersion(), Builtin: w.program.builtin, Status: w.status,
-		Types: w.types, Restarts: max(0, w.starts-1), Reason: w.reason,
+		Restarts: max(0, w.starts-1), Reason: w.reason, Calls: w.calls.Load(),
 	}
+	if !p.Builtin {
+		p.File = w.program.file
+	}
+	if p.Status != Failed {
+		p.Types = w.types
+	}
+	return p
 }

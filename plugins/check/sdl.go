@@ -1,4 +1,4 @@
-package host
+package check
 
 import (
 	"errors"
@@ -11,9 +11,6 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 )
-
-// filterInput is the input that the filter types are the fields of.
-const filterInput = "FilterInput"
 
 // checkSDL checks the definitions of a filter type and returns their names. What
 // the library's validator leaves out is checked here: kinds and names of the
@@ -43,7 +40,7 @@ func checkSDL(typ, input, sdl string) ([]string, error) {
 		names = append(names, definition.Name)
 	}
 	if d := own[input]; d == nil || d.Kind != ast.InputObject {
-		return nil, fmt.Errorf("the input %q is not an input object of it", clean(input, maxName))
+		return nil, fmt.Errorf("the input %.100q is not an input object of it", input)
 	}
 	for _, definition := range document.Definitions {
 		if err := checkDefinition(definition, own); err != nil {
@@ -206,4 +203,17 @@ func needs(at, target string, own map[string]*ast.Definition, seen map[string]bo
 		}
 	}
 	return false
+}
+
+// inputs returns the definitions of an SDL that checkSDL passes, by name.
+func inputs(sdl string) map[string]*ast.Definition {
+	definitions := map[string]*ast.Definition{}
+	document, err := parser.ParseSchema(&ast.Source{Input: sdl})
+	if err != nil {
+		return definitions
+	}
+	for _, definition := range document.Definitions {
+		definitions[definition.Name] = definition
+	}
+	return definitions
 }

@@ -1,0 +1,10 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/goalgraph/goalgraph/plugins"
+	"github.com/goalgraph/goalgraph/plugins/plugintest"
+)
+
+func TestPlugin(t *testing.T) { plugintest.Run(t, plugins.Of(paidTraffic{})) }

@@ -1,0 +1,165 @@
+// Package process starts a plugin's program, and ends it: in bounded time, whatever
+// the program does, and with all that it has started.
+//
+// Each process has a group of its own, no environment but what the protocol says, and
+// at most a mebibyte a second of its output is read. Where it announces a certificate,
+// as those that plugins.Serve serves do, the connection is of mutual TLS with keys that
+// are made for this one start; one that announces none is talked to without, over a
+// socket in a folder that only its user can enter.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/goalgraph/goalgraph/plugins"
+	"github.com/goalgraph/goalgraph/plugins/pb"
+)
+
+// Program is how a plugin is started.
+type Program struct {
+	Path string
+	Args []string
+	// Sockets is the folder that its socket is made in.
+	Sockets string
+	// Logger takes what it writes to its standard error.
+	Logger hclog.Logger
+}
+
+// Process is one start of a plugin.
+type Process struct {
+	pb.FilterPluginClient
+	// PID is the process's number.
+	PID int
+
+	client *plugin.Client
+	group  *group
+	conn   *grpc.ClientConn
+}
+
+// maxAnswer bounds an answer, in bytes.
+const maxAnswer = 8 << 20
+
+// Start starts the program and waits until it answers, or ctx ends. The process lives
+// on after ctx. The error holds what the program wrote to its standard error.
+func (s *Starter) Start(ctx context.Context, p Program) (*Process, error) {
+	group, err := newGroup(exec.Command(p.Path, p.Args...), s)
+	if err != nil {
+		return nil, fmt.Errorf("making the pipes of a plugin: %w", err)
+	}
+	var stderr tail
+	config := &plugin.ClientConfig{
+		HandshakeConfig:  plugins.Handshake(),
+		Plugins:          plugin.PluginSet{plugins.Service: dialled{}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		AutoMTLS:         true,
+		SkipHostEnv:      true,
+		StartTimeout:     time.Hour, // ctx ends before
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.Sockets},
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
+			group.command.Env = spec.Env
+			return group, nil
+		},
+		Stderr:              &stderr,
+		PluginLogBufferSize: longestLine,
+		Logger:              p.Logger,
+		GRPCDialOptions: []grpc.DialOption{
+			// An idle connection would look like a lost one.
+			grpc.WithIdleTimeout(0),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		},
+	}
+	client := plugin.NewClient(config)
+	// The library waits for some answers without a deadline, but not for those of a
+	// process that is gone.
+	stop := context.AfterFunc(ctx, group.kill)
+	conn, err := dial(client, config)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		group.kill()
+		client.Kill()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = errors.New("it was not ready in time")
+		}
+		if said := stderr.String(); said != "" {
+			err = fmt.Errorf("%w; it wrote: %s", err, said)
+		}
+		return nil, err
+	}
+	return &Process{pb.NewFilterPluginClient(conn), group.command.Process.Pid, client, group, conn}, nil
+}
+
+// dial starts the process and returns a connection that works.
+func dial(client *plugin.Client, config *plugin.ClientConfig) (*grpc.ClientConn, error) {
+	if _, err := client.Start(); err != nil {
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			return nil, failed.Err // its path is that of a copy
+		}
+		// What follows are the library's guesses.
+		text, _, _ := strings.Cut(err.Error(), "This usually means")
+		return nil, errors.New(strings.TrimSpace(text))
+	}
+	if config.TLSConfig.RootCAs == nil { // no certificate was announced
+		config.TLSConfig = nil
+	}
+	protocol, err := client.Client()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := protocol.Dispense(plugins.Service)
+	if err != nil {
+		return nil, err
+	}
+	if err := protocol.Ping(); err != nil {
+		return nil, fmt.Errorf("its health service does not answer: %w", err)
+	}
+	return raw.(*grpc.ClientConn), nil
+}
+
+// Gone waits until the connection to the process is lost, which is how its death
+// shows first, or until ctx ends.
+func (p *Process) Gone(ctx context.Context) {
+	for state := p.conn.GetState(); state == connectivity.Ready && p.conn.WaitForStateChange(ctx, state); {
+		state = p.conn.GetState()
+	}
+}
+
+// grace is how long a process may take to end when it is asked to.
+const grace = time.Second
+
+// End asks the process to end, and kills it where it has not within a second.
+func (p *Process) End() {
+	force := time.AfterFunc(grace, p.group.kill)
+	defer force.Stop()
+	p.client.Kill() // which waits for the answer without a deadline
+}
+
+// Kill ends the process at once.
+func (p *Process) Kill() {
+	p.group.kill()
+	p.client.Kill()
+}
+
+// dialled is the host's side of go-plugin.
+type dialled struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (dialled) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
+	return errors.New("the host does not serve filters")
+}
+
+func (dialled) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return conn, nil
+}
