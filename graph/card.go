@@ -15,11 +15,14 @@ import (
 )
 
 func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
-	goals, err := r.goals(ctx, site.ID, goalIDs, "goals")
+	go r.engine.Follow(ctx, site.ID)
+	goals, segments, err := both(
+		func() ([]model.Goal, error) { return r.goals(ctx, site.ID, goalIDs, "goals") },
+		func() ([]model.Segment, error) { return r.segments(ctx, site.ID, segmentIDs) })
 	if err != nil {
 		return nil, err
 	}
-	return r.cards(ctx, site.ID, goals, segmentIDs, given)
+	return r.cards(ctx, goals, segments, given)
 }
 
 // maxCells is how many cells the cards of one field have at most.
@@ -27,21 +30,17 @@ const maxCells = 2000
 
 // cards returns the goals' cards over the segments. The cells count by themselves,
 // where a client selects something of them.
-func (r *Resolver) cards(ctx context.Context, site int64, goals []model.Goal, segmentIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
+func (r *Resolver) cards(ctx context.Context, goals []model.Goal, segments []model.Segment, given generated.TimeRange) ([]view.GoalCard, error) {
 	in, err := rangeOf(given)
-	if err != nil {
-		return nil, err
-	}
-	segments, err := r.segments(ctx, site, segmentIDs)
 	if err != nil {
 		return nil, err
 	}
 	if cells := len(goals) * len(segments); cells > maxCells {
 		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the most is %d: name the goals and the segments", len(goals), len(segments), cells, maxCells)
 	}
-	cards := make([]view.GoalCard, len(goals))
+	cards, computedAt := make([]view.GoalCard, len(goals)), r.computedAt(ctx)
 	for i, goal := range goals {
-		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(in), ComputedAt: r.now(), Cells: make([]view.GoalCell, len(segments))}
+		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(in), ComputedAt: computedAt, Cells: make([]view.GoalCell, len(segments))}
 		for n, segment := range segments {
 			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, In: in}
 		}
@@ -60,7 +59,7 @@ func (r *Resolver) mergeAhead(ctx context.Context, cards []view.GoalCard) {
 	for _, card := range cards {
 		for _, cell := range card.Cells {
 			group.Go(func() error {
-				_, err := r.host.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
+				_, err := r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
 				return err
 			})
 		}
@@ -71,7 +70,7 @@ func (r *Resolver) mergeAhead(ctx context.Context, cards []view.GoalCard) {
 type goalCellResolver struct{ *Resolver }
 
 func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*host.Merged, error) {
-	return r.host.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
+	return r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
 }
 
 // active counts the active segment, and converted the merged one.
@@ -84,7 +83,7 @@ func (r *goalCellResolver) converted(ctx context.Context, cell *view.GoalCell, q
 }
 
 func (r *goalCellResolver) ask(ctx context.Context, cell *view.GoalCell, goal []model.FilterSpec, q count.Question) (count.Answer, error) {
-	merged, err := r.host.Merge(ctx, cell.Segment.Filters, goal)
+	merged, err := r.filters.Merge(ctx, cell.Segment.Filters, goal)
 	if err != nil {
 		return count.Answer{}, err
 	}

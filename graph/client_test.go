@@ -71,7 +71,7 @@ func TestGeneratedClient(t *testing.T) {
 
 // The client's schema is the one that is served.
 func TestClientSchemaIsServed(t *testing.T) {
-	served, err := graph.SDL(hosttest.New(t).Types())
+	served, err := graph.SDL(hosttest.New(t).Acquire().Types())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,9 @@ func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPres
 			}
 			shown.Message = e.Error()
 			shown.Extensions = extensions(e.Code, e.Field)
+			if e.Progress != nil {
+				shown.Extensions["progress"] = *e.Progress
+			}
 			if e.Code == model.Unavailable || e.Code == model.Internal {
 				log.WarnContext(ctx, "a request failed", "request", requestID(ctx), "path", shown.Path.String(), "error", err, "cause", e.Cause)
 			}

@@ -144,7 +144,7 @@ func TestIntrospection(t *testing.T) {
 	g.into(&data, `{ type: __type(name: "FilterInput") { kind description isOneOf inputFields { name description type { kind name } } }
 		filterTypes { name title description mergeRule inputType plugin { name } } }`, nil)
 	f := data.Type
-	if f.Kind != "INPUT_OBJECT" || !f.IsOneOf || f.Description == "" || len(f.InputFields) != 18 || len(data.FilterTypes) != 18 {
+	if f.Kind != "INPUT_OBJECT" || !f.IsOneOf || f.Description == "" || len(f.InputFields) != 19 || len(data.FilterTypes) != 19 {
 		t.Fatalf("%+v", data)
 	}
 	for i, field := range f.InputFields {

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +15,7 @@ import (
 type filterResolver struct{ *Resolver }
 
 func (r *filterResolver) Type(_ context.Context, spec *model.FilterSpec) (*host.Type, error) {
-	t, ok := r.host.Type(spec.Type)
+	t, ok := r.filters.Type(spec.Type)
 	if !ok {
 		return nil, model.Errorf(model.Unavailable, "the filter type %s is not loaded; see plugins", spec.Type)
 	}
@@ -21,7 +23,7 @@ func (r *filterResolver) Type(_ context.Context, spec *model.FilterSpec) (*host.
 }
 
 func (r *filterResolver) Label(ctx context.Context, spec *model.FilterSpec) (string, error) {
-	compiled, err := r.host.Compile(ctx, *spec)
+	compiled, err := r.filters.Compile(ctx, *spec)
 	return compiled.Label, err
 }
 
@@ -63,4 +65,32 @@ func (r *pluginResolver) FilterTypes(_ context.Context, plugin *host.Plugin) ([]
 	types := valuesOf(plugin.Types)
 	slices.SortFunc(types, func(a, b host.Type) int { return strings.Compare(a.Name, b.Name) })
 	return types, nil
+}
+
+// missing returns what stands for the plugins of filter types that saved segments,
+// goals and experiments use and no plugin offers, by the types' names.
+func (r *Resolver) missing(ctx context.Context) (missing []host.Plugin, err error) {
+	uses, err := r.store.TypesInUse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(uses)) {
+		if _, ok := r.filters.Type(name); ok {
+			continue
+		}
+		use := uses[name]
+		missing = append(missing, host.Plugin{Name: name, Status: host.Failed, Reason: fmt.Sprintf(
+			"no plugin offers the filter type %s, by which %d segments, %d goals and %d experiments filter, such as %q: they are unavailable until one does",
+			name, use.Segments, use.Goals, use.Experiments, use.Name)})
+	}
+	return missing, nil
+}
+
+// logMissing logs what is missing.
+func (r *Resolver) logMissing(ctx context.Context) {
+	// Where the database does not answer, others say so.
+	missing, _ := r.missing(ctx)
+	for _, plugin := range missing {
+		r.log.WarnContext(ctx, "a filter type in use is missing", "type", plugin.Name, "reason", plugin.Reason)
+	}
 }

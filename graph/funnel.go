@@ -91,5 +91,5 @@ func (r *Resolver) mergeGoals(ctx context.Context, segment model.Segment, goals 
 	for _, goal := range goals {
 		filters = append(filters, goal.Filters...)
 	}
-	return r.host.Merge(ctx, segment.Filters, filters)
+	return r.filters.Merge(ctx, segment.Filters, filters)
 }

@@ -27,8 +27,17 @@ func (r *goalResolver) ValueEvent(_ context.Context, goal *model.Goal) (*string,
 	return &goal.ValueEvent, nil
 }
 
+func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]model.Experiment, error) {
+	return loadingOf(ctx).experiments.Load(ctx, goal.ID)()
+}
+
 func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given generated.TimeRange) (*view.GoalCard, error) {
-	cards, err := r.cards(ctx, goal.SiteID, []model.Goal{*goal}, segmentIDs, given)
+	go r.engine.Follow(ctx, goal.SiteID)
+	segments, err := r.segments(ctx, goal.SiteID, segmentIDs)
+	if err != nil {
+		return nil, err
+	}
+	cards, err := r.cards(ctx, []model.Goal{*goal}, segments, given)
 	if err != nil {
 		return nil, err
 	}

@@ -4,33 +4,46 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
-	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/live"
+	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
 // Options are the parts of a Graph. Store, Engine and Host must be given.
 type Options struct {
-	Store  *store.Store
+	Store *store.Store
+	// Engine counts by NewDefinitions of the same store and host.
 	Engine count.Engine
 	Host   *host.Host
+	// Rules say when an experiment may be decided; by default those of package stats.
+	Rules stats.Rules
 	// Log takes the errors that clients are not shown; none by default.
 	Log *slog.Logger
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
-	// Timeout bounds an operation; a minute by default.
+	// Timeout bounds an operation, of a subscription each answer; a minute by default.
 	Timeout time.Duration
+	// Bus tells of changes at once. Without one, subscriptions notice them a second later.
+	Bus live.Bus
+	// Live bounds what subscriptions take.
+	Live LiveLimits
+	// Metrics takes the figures of subscriptions; none by default.
+	Metrics prometheus.Registerer
 }
 
 // Limits of one request: bytes of the body, tokens of the document, and fields
@@ -42,14 +55,22 @@ const (
 	cachedQueries = 1000
 )
 
-// Graph answers GraphQL over HTTP.
+// Graph answers GraphQL over HTTP. It follows the host's plugins: each operation
+// has the schema of the moment when it began, until it ends.
 type Graph struct {
-	schema  *ast.Schema
-	server  *handler.Server
-	timeout time.Duration
+	options Options
+	// transports read requests and write answers, the first that takes a request.
+	transports []graphql.Transport
+	// outside presents errors of requests that hold no operation.
+	outside       *executor.Executor
+	subscriptions *subscriptions
+
+	mu      sync.Mutex
+	current *generation // of the newest set
 }
 
-// New returns a Graph of the schema that the host's plugins make.
+// New returns a Graph over the parts. The error says that the types of the host's
+// plugins make no schema.
 func New(o Options) (*Graph, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -57,37 +78,66 @@ func New(o Options) (*Graph, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Rules == (stats.Rules{}) {
+		o.Rules = stats.Rules{MinVisitors: stats.DefaultMinVisitors, MinDuration: stats.DefaultMinDuration}
+	}
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
 	}
-	schema, err := buildSchema(o.Host.Types())
+	g := &Graph{options: o, transports: []graphql.Transport{transport.Options{}, transport.GET{}, transport.POST{}}}
+	g.outside = executor.New(nil)
+	g.outside.SetErrorPresenter(presentError(o.Log, strictVariables{}))
+	first, err := g.acquire()
 	if err != nil {
 		return nil, err
 	}
-	resolver := &Resolver{store: o.Store, engine: o.Engine, host: o.Host, now: o.Now}
-	server := handler.New(generated.NewExecutableSchema(generated.Config{Schema: schema, Resolvers: resolver, Complexity: complexity()}))
-	server.AddTransport(transport.Options{})
-	server.AddTransport(transport.GET{})
-	server.AddTransport(transport.POST{})
-	// A schema belongs to the documents that were checked against it.
-	server.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
-	server.SetParserTokenLimit(maxTokens)
-	variables := strictVariables{schema}
-	server.SetErrorPresenter(presentError(o.Log, variables))
-	server.SetRecoverFunc(recovered(o.Log))
-	server.Use(extension.Introspection{})
-	server.Use(variables)
-	server.Use(extension.FixedComplexityLimit(maxComplexity))
-	server.AroundOperations(markBegun)
-	server.AroundOperations(withLoading(resolver))
-	return &Graph{schema: schema, server: server, timeout: o.Timeout}, nil
+	first.set.Release()
+	g.subscriptions = newSubscriptions(o)
+	return g, nil
 }
 
-// ServeHTTP answers queries by GET and POST, and mutations by POST.
+// Close ends subscriptions and the connections that they come by, which takes a few
+// seconds at most. It may be called while requests are answered, and again.
+func (g *Graph) Close(ctx context.Context) { g.subscriptions.close(ctx) }
+
+// IsStream tells whether the answer to a request lasts as long as the client wants.
+func IsStream(r *http.Request) bool { return isWebSocket(r) || acceptsEvents(r) }
+
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// ServeHTTP answers queries by GET and POST, and mutations by POST; and everything,
+// subscriptions too, by WebSocket and as server-sent events.
 func (g *Graph) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(scalar.WithSchema(r.Context(), g.schema), g.timeout)
+	switch {
+	case isWebSocket(r):
+		g.serveWebSocket(w, r)
+		return
+	case acceptsEvents(r):
+		g.serveEvents(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(graphql.StartOperationTrace(r.Context()), g.options.Timeout)
 	defer cancel()
-	serve(w, r.WithContext(ctx), g.server)
+	serve(w, r.WithContext(ctx), http.HandlerFunc(g.carryOut))
+}
+
+// carryOut has the request's transport carry out its operations.
+func (g *Graph) carryOut(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err := recovered(g.options.Log)(r.Context(), panicked)
+			writeJSON(w, http.StatusInternalServerError, g.outside.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(err)}))
+		}
+	}()
+	for _, t := range g.transports {
+		if t.Supports(r) {
+			t.Do(w, r, operations{graph: g})
+			return
+		}
+	}
+	writeProblem(w, http.StatusBadRequest, "the request is not one of GraphQL over HTTP")
 }
 
 // complexity says how many fields a selection may resolve to, so that one request
@@ -113,12 +163,24 @@ func complexity() generated.ComplexityRoot {
 	c.Site.Goals = func(child int, _ *string, _ *bool, first *int, _ *string) int {
 		return paged(child, first, defaultFirst)
 	}
+	c.Site.Experiments = func(child int, _ *string, _ []model.ExperimentStatus, first *int, _ *string) int {
+		return paged(child, first, defaultFirst)
+	}
+	c.Goal.Experiments = func(child int) int { return 1 + child*many(nil) }
+	c.Experiment.SecondaryMetrics = func(child int) int { return 1 + child*many(nil) }
+	c.ExperimentResult.Metrics = func(child int) int { return 1 + child*many(nil) }
+	c.MetricResult.Variants = func(child int) int { return 1 + child*3 }
+	c.VariantResult.Series = func(child int, _ model.Interval) int { return 1 + child*30 }
+	c.Experiment.Breakdown = func(child int, segments []string, _ *generated.TimeRange) int { return 1 + child*many(segments) }
 	c.Site.Events = func(child int, _ *string, first *int, _ *string) int { return paged(child, first, defaultFirst) }
 	c.Site.Values = func(child int, _ string, _ *string, first *int) int { return paged(child, first, defaultFirst) }
 	c.Site.Sessions = func(child int, _ []scalar.FilterInput, _ generated.TimeRange, first *int, _ *string) int {
 		return paged(child, first, defaultFirst)
 	}
 	c.Site.GoalCards = func(child int, segments, goals []string, _ generated.TimeRange) int {
+		return 1 + child*many(segments)*many(goals)
+	}
+	c.Subscription.GoalCards = func(child int, _ string, segments, goals []string, _ generated.TimeRange) int {
 		return 1 + child*many(segments)*many(goals)
 	}
 	c.Site.Funnel = func(child int, steps, segments []string, _ generated.TimeRange) int {

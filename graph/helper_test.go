@@ -14,9 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -31,6 +34,10 @@ type testGraph struct {
 	host   *host.Host
 	engine *watchedEngine
 	log    *watchedLog
+	bus    live.Bus // nil where nobody is told of changes
+	graph  *graph.Graph
+	// metrics are those that the options have.
+	metrics prometheus.Registerer
 }
 
 // graphs runs the test on SQLite and on PostgreSQL.
@@ -42,7 +49,8 @@ func graphs(t *testing.T, test func(t *testing.T, g *testGraph)) {
 // newGraph returns a graph over an empty, migrated database.
 func newGraph(t *testing.T, url string, options ...func(*graph.Options)) *testGraph {
 	t.Helper()
-	st, err := store.Open(t.Context(), url, store.Options{})
+	bus := live.NewMemory()
+	st, err := store.Open(t.Context(), url, store.Options{Defined: func(site int64) { bus.Publish(live.Change{Site: site}) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,16 +58,18 @@ func newGraph(t *testing.T, url string, options ...func(*graph.Options)) *testGr
 	if _, err := st.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	options = append([]func(*graph.Options){func(o *graph.Options) { o.Bus = bus }}, options...)
 	return newGraphOver(t, st, hosttest.Start(t, host.Options{Taken: graph.HasType}), options...)
 }
 
 func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*graph.Options)) *testGraph {
 	t.Helper()
-	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: count.NewScan(st)}, log: new(watchedLog)}
+	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: count.NewScan(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
 	o := graph.Options{Store: st, Engine: g.engine, Host: g.host, Log: slog.New(slog.NewTextHandler(g.log, nil))}
 	for _, change := range options {
 		change(&o)
 	}
+	g.bus = o.Bus
 	handler, err := graph.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -68,11 +78,12 @@ func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...
 		handler.ServeHTTP(w, r.WithContext(graph.WithRequestID(r.Context(), "request-1")))
 	}))
 	t.Cleanup(server.Close)
-	g.url = server.URL
+	t.Cleanup(func() { handler.Close(context.Background()) })
+	g.url, g.graph, g.metrics = server.URL, handler, o.Metrics
 	return g
 }
 
-// watchedEngine counts the calls of Count, and the questions in them.
+// watchedEngine counts the calls of Count and Results, and the questions in them.
 type watchedEngine struct {
 	count.Engine
 	mu               sync.Mutex
@@ -80,11 +91,20 @@ type watchedEngine struct {
 }
 
 func (e *watchedEngine) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
-	e.mu.Lock()
-	e.calls++
-	e.questions += len(questions)
-	e.mu.Unlock()
+	e.note(len(questions))
 	return e.Engine.Count(ctx, questions)
+}
+
+func (e *watchedEngine) Results(ctx context.Context, questions []count.ExperimentQuestion) ([]count.ExperimentAnswer, error) {
+	e.note(len(questions))
+	return e.Engine.Results(ctx, questions)
+}
+
+func (e *watchedEngine) note(questions int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls++
+	e.questions += questions
 }
 
 // taken returns what was counted since it was last called.
@@ -310,6 +330,9 @@ func (g *testGraph) write(domain string, messages ...model.Message) {
 	}
 	if _, err := g.store.Write(g.Context(), site.ID, messages); err != nil {
 		g.Fatal(err)
+	}
+	if g.bus != nil {
+		g.bus.Publish(live.Change{Site: site.ID})
 	}
 }
 

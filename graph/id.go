@@ -13,10 +13,11 @@ import (
 type noun string
 
 const (
-	siteNoun    noun = "Site"
-	segmentNoun noun = "Segment"
-	goalNoun    noun = "Goal"
-	sessionNoun noun = "Session"
+	siteNoun       noun = "Site"
+	segmentNoun    noun = "Segment"
+	goalNoun       noun = "Goal"
+	experimentNoun noun = "Experiment"
+	sessionNoun    noun = "Session"
 )
 
 var idEncoding = base64.RawURLEncoding

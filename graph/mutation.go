@@ -16,6 +16,7 @@ type mutationResolver struct{ *Resolver }
 func (r *mutationResolver) CreateSite(ctx context.Context, input generated.CreateSiteInput) (*model.Site, error) {
 	site := &model.Site{Name: input.Name, Domains: input.Domains.Value(), Timezone: "UTC"}
 	set(&site.Timezone, input.Timezone)
+	set(&site.Addresses, input.Addresses)
 	return site, underInput(r.store.CreateSite(ctx, site))
 }
 
@@ -27,6 +28,7 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 	site, err := r.store.UpdateSite(ctx, id, func(site *model.Site) error {
 		set(&site.Name, input.Name)
 		set(&site.Timezone, input.Timezone)
+		set(&site.Addresses, input.Addresses)
 		if domains := input.Domains.Value(); domains != nil {
 			site.Domains = domains
 		}

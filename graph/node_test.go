@@ -3,14 +3,13 @@ package graph_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/nodetest"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/plugins/host/hosttest"
 )
@@ -18,36 +17,13 @@ import (
 // nodeFolder holds the tools that come from npm, at the versions of its lock file.
 const nodeFolder = "nodetest"
 
-// installed installs the tools once, where they are missing or of other versions.
-var installed = sync.OnceValues(func() (string, error) {
-	lock, err := os.ReadFile(filepath.Join(nodeFolder, "package-lock.json"))
-	if err != nil {
-		return "", err
-	}
-	stamp := filepath.Join(nodeFolder, "node_modules", ".installed")
-	if done, err := os.ReadFile(stamp); err == nil && bytes.Equal(done, lock) {
-		return "", nil
-	}
-	command := exec.Command("npm", "ci")
-	command.Dir = nodeFolder
-	if output, err := command.CombinedOutput(); err != nil {
-		return string(output), err
-	}
-	return "", os.WriteFile(stamp, lock, 0o644)
-})
+var install sync.Once
 
 // node runs a program of the folder with Node.js and returns what it wrote to
 // standard output, and to standard error too where it failed.
 func node(t *testing.T, stdin string, arguments ...string) (output string, failure error) {
 	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("install Node.js 20 or later with npm, or run make test, which does: %v", err)
-		}
-	}
-	if output, err := installed(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, output)
-	}
+	install.Do(func() { nodetest.Install(t, nodeFolder) })
 	command := exec.CommandContext(t.Context(), "node", arguments...)
 	command.Dir, command.Stdin = nodeFolder, strings.NewReader(stdin)
 	var out, problems bytes.Buffer
@@ -85,7 +61,7 @@ func TestGraphQLOverHTTP(t *testing.T) {
 }
 
 func TestSchemaIsLinted(t *testing.T) {
-	sdl, err := graph.SDL(hosttest.New(t).Types())
+	sdl, err := graph.SDL(hosttest.New(t).Acquire().Types())
 	if err != nil {
 		t.Fatal(err)
 	}

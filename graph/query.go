@@ -32,6 +32,8 @@ func (r *queryResolver) Node(ctx context.Context, id string) (scalar.Node, error
 		return node(r.store.Segment(ctx, n))
 	case goalNoun:
 		return node(r.store.Goal(ctx, n))
+	case experimentNoun:
+		return node(r.store.Experiment(ctx, n))
 	}
 	return nil, nil
 }
@@ -91,10 +93,17 @@ func (r *queryResolver) Site(ctx context.Context, id, domain *string) (*model.Si
 }
 
 func (r *queryResolver) FilterTypes(context.Context) ([]host.Type, error) {
-	return valuesOf(r.host.Types()), nil
+	return valuesOf(r.filters.Types()), nil
 }
 
-func (r *queryResolver) Plugins(context.Context) ([]host.Plugin, error) { return r.host.Plugins(), nil }
+func (r *queryResolver) Plugins(ctx context.Context) ([]host.Plugin, error) {
+	// How the plugins are is to be seen when the database is not.
+	missing, err := r.missing(ctx)
+	if err != nil {
+		r.log.WarnContext(ctx, "it is not known which filter types are in use", "request", requestID(ctx), "error", err)
+	}
+	return append(r.host.Plugins(), missing...), nil
+}
 
 func valuesOf[T any](pointers []*T) []T {
 	values := make([]T, len(pointers))

@@ -3,12 +3,14 @@ package graph
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
@@ -18,22 +20,32 @@ type Resolver struct {
 	store  *store.Store
 	engine count.Engine
 	host   *host.Host
-	now    func() time.Time
+	// filters are the types of the generation.
+	filters *host.Set
+	// rules say when an experiment may be decided.
+	rules stats.Rules
+	now   func() time.Time
+	log   *slog.Logger
 }
 
 var _ generated.ResolverRoot = (*Resolver)(nil)
 
-func (r *Resolver) Query() generated.QueryResolver               { return &queryResolver{r} }
-func (r *Resolver) Mutation() generated.MutationResolver         { return &mutationResolver{r} }
-func (r *Resolver) Site() generated.SiteResolver                 { return &siteResolver{r} }
-func (r *Resolver) Segment() generated.SegmentResolver           { return &segmentResolver{r} }
-func (r *Resolver) Goal() generated.GoalResolver                 { return &goalResolver{r} }
-func (r *Resolver) GoalCell() generated.GoalCellResolver         { return &goalCellResolver{r} }
-func (r *Resolver) FunnelStep() generated.FunnelStepResolver     { return &funnelStepResolver{r} }
-func (r *Resolver) Filter() generated.FilterResolver             { return &filterResolver{r} }
-func (r *Resolver) FilterType() generated.FilterTypeResolver     { return &filterTypeResolver{r} }
-func (r *Resolver) MergedFilter() generated.MergedFilterResolver { return &mergedFilterResolver{r} }
-func (r *Resolver) Plugin() generated.PluginResolver             { return &pluginResolver{r} }
+func (r *Resolver) Query() generated.QueryResolver                 { return &queryResolver{r} }
+func (r *Resolver) Mutation() generated.MutationResolver           { return &mutationResolver{r} }
+func (r *Resolver) Subscription() generated.SubscriptionResolver   { return &subscriptionResolver{r} }
+func (r *Resolver) Site() generated.SiteResolver                   { return &siteResolver{r} }
+func (r *Resolver) Segment() generated.SegmentResolver             { return &segmentResolver{r} }
+func (r *Resolver) Goal() generated.GoalResolver                   { return &goalResolver{r} }
+func (r *Resolver) Experiment() generated.ExperimentResolver       { return &experimentResolver{r} }
+func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
+func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
+func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
+func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }
+func (r *Resolver) FunnelStep() generated.FunnelStepResolver       { return &funnelStepResolver{r} }
+func (r *Resolver) Filter() generated.FilterResolver               { return &filterResolver{r} }
+func (r *Resolver) FilterType() generated.FilterTypeResolver       { return &filterTypeResolver{r} }
+func (r *Resolver) MergedFilter() generated.MergedFilterResolver   { return &mergedFilterResolver{r} }
+func (r *Resolver) Plugin() generated.PluginResolver               { return &pluginResolver{r} }
 
 // rangeOf returns the range that a client gives.
 func rangeOf(given generated.TimeRange) (model.Range, error) {
@@ -54,7 +66,7 @@ func (r *Resolver) specs(ctx context.Context, given []scalar.FilterInput, field 
 	}
 	specs := make([]model.FilterSpec, len(given))
 	for i, filter := range given {
-		if _, err := r.host.Compile(ctx, filter.FilterSpec); err != nil {
+		if _, err := r.filters.Compile(ctx, filter.FilterSpec); err != nil {
 			return nil, model.Under(fmt.Sprintf("%s[%d]", field, i), err)
 		}
 		specs[i] = filter.FilterSpec

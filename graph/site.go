@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
@@ -72,6 +73,33 @@ func (r *siteResolver) Goal(ctx context.Context, site *model.Site, key string) (
 	return orNil(r.store.GoalByKey(ctx, site.ID, key))
 }
 
+func (r *siteResolver) Experiments(ctx context.Context, site *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error) {
+	n, err := checkFirst(first, defaultFirst)
+	if err != nil {
+		return nil, err
+	}
+	behind, err := decodeIDCursor(after)
+	if err != nil {
+		return nil, err
+	}
+	query := store.ExperimentQuery{Site: site.ID, Search: text(search), Status: status}
+	experiments, err := r.store.Experiments(ctx, query, store.Page{After: behind, Limit: n + 1})
+	if err != nil {
+		return nil, err
+	}
+	var c view.ExperimentConnection
+	c.Nodes, c.Page = cutPage(experiments, n, after, func(e *model.Experiment) string { return idCursor(e.ID) },
+		func(ctx context.Context) (int, error) { return r.store.CountExperiments(ctx, query) })
+	for _, e := range c.Nodes {
+		c.Edges = append(c.Edges, view.ExperimentEdge{Cursor: idCursor(e.ID), Node: e})
+	}
+	return &c, nil
+}
+
+func (r *siteResolver) Experiment(ctx context.Context, site *model.Site, key string) (*model.Experiment, error) {
+	return orNil(r.store.ExperimentByKey(ctx, site.ID, key))
+}
+
 func (r *siteResolver) Events(ctx context.Context, site *model.Site, search *string, first *int, after *string) (*view.EventConnection, error) {
 	n, err := checkFirst(first, defaultFirst)
 	if err != nil {
@@ -104,7 +132,7 @@ func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType 
 	if err != nil {
 		return nil, err
 	}
-	t, ok := r.host.Type(filterType)
+	t, ok := r.filters.Type(filterType)
 	if !ok {
 		return nil, model.Invalid("filterType", "there is no filter type %.40q; filterTypes lists them", filterType)
 	}
@@ -154,7 +182,7 @@ func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return nil, err
 	}
-	merged, err := r.host.Merge(ctx, specs, nil)
+	merged, err := r.filters.Merge(ctx, specs, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -183,12 +211,32 @@ func (r *siteResolver) Merge(ctx context.Context, _ *model.Site, active, goal []
 	if err != nil {
 		return nil, err
 	}
-	return r.host.Merge(ctx, activeSpecs, goalSpecs)
+	return r.filters.Merge(ctx, activeSpecs, goalSpecs)
+}
+
+func (r *siteResolver) ComputedFilters(ctx context.Context, site *model.Site) ([]view.ComputedFilter, error) {
+	computations, err := r.store.Computations(ctx, store.ComputationQuery{Site: site.ID})
+	if err != nil {
+		return nil, err
+	}
+	progress, err := r.store.ComputedProgress(ctx, site.ID)
+	if err != nil {
+		return nil, err
+	}
+	filters := make([]view.ComputedFilter, len(computations))
+	for i, computation := range computations {
+		computed := r.host.Computation(computation.Key)
+		filters[i] = view.ComputedFilter{
+			FilterType: computed.Type, Args: json.RawMessage(computed.Args), Plugin: computed.Plugin, CreatedAt: computation.CreatedAt.Time(),
+			Sessions: progress.Sessions, ComputedSessions: progress.Done[computation.ID], Complete: progress.Done[computation.ID] == progress.Sessions,
+		}
+	}
+	return filters, nil
 }
 
 // sessionCount counts the sessions that match all filters.
 func (r *Resolver) sessionCount(ctx context.Context, site int64, filters []model.FilterSpec, in model.Range) (int, error) {
-	merged, err := r.host.Merge(ctx, filters, nil)
+	merged, err := r.filters.Merge(ctx, filters, nil)
 	if err != nil {
 		return 0, err
 	}

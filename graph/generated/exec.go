@@ -18,6 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -33,23 +34,44 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Experiment() ExperimentResolver
 	Filter() FilterResolver
 	FilterType() FilterTypeResolver
 	FunnelStep() FunnelStepResolver
 	Goal() GoalResolver
 	GoalCell() GoalCellResolver
 	MergedFilter() MergedFilterResolver
+	MetricResult() MetricResultResolver
 	Mutation() MutationResolver
 	Plugin() PluginResolver
 	Query() QueryResolver
 	Segment() SegmentResolver
+	SegmentResult() SegmentResultResolver
 	Site() SiteResolver
+	Subscription() SubscriptionResolver
+	VariantResult() VariantResultResolver
 }
 
 type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	ComputedFilter struct {
+		Args             func(childComplexity int) int
+		Complete         func(childComplexity int) int
+		ComputedSessions func(childComplexity int) int
+		CreatedAt        func(childComplexity int) int
+		FilterType       func(childComplexity int) int
+		Plugin           func(childComplexity int) int
+		Sessions         func(childComplexity int) int
+	}
+
+	Estimate struct {
+		High func(childComplexity int) int
+		Low  func(childComplexity int) int
+		Mean func(childComplexity int) int
+	}
+
 	Event struct {
 		Count     func(childComplexity int) int
 		FirstSeen func(childComplexity int) int
@@ -70,6 +92,49 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	Experiment struct {
+		Attribution      func(childComplexity int) int
+		Audience         func(childComplexity int) int
+		Breakdown        func(childComplexity int, segments []string, rangeArg *TimeRange) int
+		CreatedAt        func(childComplexity int) int
+		Description      func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Key              func(childComplexity int) int
+		Name             func(childComplexity int) int
+		PrimaryMetric    func(childComplexity int) int
+		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *TimeRange) int
+		SecondaryMetrics func(childComplexity int) int
+		Site             func(childComplexity int) int
+		StartedAt        func(childComplexity int) int
+		Status           func(childComplexity int) int
+		StoppedAt        func(childComplexity int) int
+		UpdatedAt        func(childComplexity int) int
+		Variants         func(childComplexity int) int
+		Winner           func(childComplexity int) int
+	}
+
+	ExperimentConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	ExperimentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ExperimentResult struct {
+		ComputedAt      func(childComplexity int) int
+		Contaminated    func(childComplexity int) int
+		Experiment      func(childComplexity int) int
+		Metrics         func(childComplexity int) int
+		SampleRatio     func(childComplexity int) int
+		UnknownVariants func(childComplexity int) int
+		Visitors        func(childComplexity int) int
+	}
+
 	Filter struct {
 		Args  func(childComplexity int) int
 		Label func(childComplexity int) int
@@ -77,6 +142,7 @@ type ComplexityRoot struct {
 	}
 
 	FilterType struct {
+		Computed    func(childComplexity int) int
 		Description func(childComplexity int) int
 		InputType   func(childComplexity int) int
 		MergeRule   func(childComplexity int) int
@@ -108,6 +174,7 @@ type ComplexityRoot struct {
 		Card        func(childComplexity int, segments []string, rangeArg TimeRange) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
+		Experiments func(childComplexity int) int
 		Filters     func(childComplexity int) int
 		ID          func(childComplexity int) int
 		Key         func(childComplexity int) int
@@ -169,17 +236,31 @@ type ComplexityRoot struct {
 		Label   func(childComplexity int) int
 	}
 
+	MetricResult struct {
+		Decision func(childComplexity int) int
+		Goal     func(childComplexity int) int
+		Leader   func(childComplexity int) int
+		Primary  func(childComplexity int) int
+		Variants func(childComplexity int) int
+	}
+
 	Mutation struct {
+		ArchiveExperiment    func(childComplexity int, id string) int
 		ArchiveGoal          func(childComplexity int, id string) int
 		ConvertGoalToSegment func(childComplexity int, goalID string) int
 		ConvertSegmentToGoal func(childComplexity int, input ConvertSegmentInput) int
+		CreateExperiment     func(childComplexity int, input CreateExperimentInput) int
 		CreateGoal           func(childComplexity int, input CreateGoalInput) int
 		CreateSegment        func(childComplexity int, input CreateSegmentInput) int
 		CreateSite           func(childComplexity int, input CreateSiteInput) int
+		DeleteExperiment     func(childComplexity int, id string) int
 		DeleteGoal           func(childComplexity int, id string) int
 		DeleteSegment        func(childComplexity int, id string) int
 		DeleteSite           func(childComplexity int, id string) int
+		StartExperiment      func(childComplexity int, id string, at *time.Time) int
+		StopExperiment       func(childComplexity int, id string, winner *string, at *time.Time) int
 		UnarchiveGoal        func(childComplexity int, id string) int
+		UpdateExperiment     func(childComplexity int, input UpdateExperimentInput) int
 		UpdateGoal           func(childComplexity int, input UpdateGoalInput) int
 		UpdateSegment        func(childComplexity int, input UpdateSegmentInput) int
 		UpdateSite           func(childComplexity int, input UpdateSiteInput) int
@@ -211,6 +292,11 @@ type ComplexityRoot struct {
 		Sites       func(childComplexity int) int
 	}
 
+	SampleRatioCheck struct {
+		Mismatch func(childComplexity int) int
+		PValue   func(childComplexity int) int
+	}
+
 	Segment struct {
 		Active       func(childComplexity int) int
 		CreatedAt    func(childComplexity int) int
@@ -232,6 +318,11 @@ type ComplexityRoot struct {
 	SegmentEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	SegmentResult struct {
+		Result  func(childComplexity int) int
+		Segment func(childComplexity int) int
 	}
 
 	Session struct {
@@ -264,20 +355,28 @@ type ComplexityRoot struct {
 	}
 
 	Site struct {
-		Domains      func(childComplexity int) int
-		Events       func(childComplexity int, search *string, first *int, after *string) int
-		Funnel       func(childComplexity int, steps []string, segments []string, rangeArg TimeRange) int
-		Goal         func(childComplexity int, key string) int
-		GoalCards    func(childComplexity int, segments []string, goals []string, rangeArg TimeRange) int
-		Goals        func(childComplexity int, search *string, archived *bool, first *int, after *string) int
-		ID           func(childComplexity int) int
-		Merge        func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
-		Name         func(childComplexity int) int
-		Segments     func(childComplexity int, search *string, active *bool, first *int, after *string) int
-		SessionCount func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange) int
-		Sessions     func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) int
-		Timezone     func(childComplexity int) int
-		Values       func(childComplexity int, filterType string, search *string, first *int) int
+		Addresses       func(childComplexity int) int
+		ComputedFilters func(childComplexity int) int
+		Domains         func(childComplexity int) int
+		Events          func(childComplexity int, search *string, first *int, after *string) int
+		Experiment      func(childComplexity int, key string) int
+		Experiments     func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
+		Funnel          func(childComplexity int, steps []string, segments []string, rangeArg TimeRange) int
+		Goal            func(childComplexity int, key string) int
+		GoalCards       func(childComplexity int, segments []string, goals []string, rangeArg TimeRange) int
+		Goals           func(childComplexity int, search *string, archived *bool, first *int, after *string) int
+		ID              func(childComplexity int) int
+		Merge           func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
+		Name            func(childComplexity int) int
+		Segments        func(childComplexity int, search *string, active *bool, first *int, after *string) int
+		SessionCount    func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange) int
+		Sessions        func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) int
+		Timezone        func(childComplexity int) int
+		Values          func(childComplexity int, filterType string, search *string, first *int) int
+	}
+
+	Subscription struct {
+		GoalCards func(childComplexity int, siteID string, segments []string, goals []string, rangeArg TimeRange) int
 	}
 
 	TimeRangeValue struct {
@@ -289,12 +388,63 @@ type ComplexityRoot struct {
 		Sessions func(childComplexity int) int
 		Value    func(childComplexity int) int
 	}
+
+	ValueResult struct {
+		PerConverter              func(childComplexity int) int
+		PerVisitor                func(childComplexity int) int
+		ProbabilityToBeBest       func(childComplexity int) int
+		ProbabilityToBeatBaseline func(childComplexity int) int
+		Sum                       func(childComplexity int) int
+		Uplift                    func(childComplexity int) int
+	}
+
+	Variant struct {
+		Baseline func(childComplexity int) int
+		Key      func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Weight   func(childComplexity int) int
+	}
+
+	VariantPoint struct {
+		At                  func(childComplexity int) int
+		ConversionRate      func(childComplexity int) int
+		Conversions         func(childComplexity int) int
+		ProbabilityToBeBest func(childComplexity int) int
+		Visitors            func(childComplexity int) int
+	}
+
+	VariantResult struct {
+		BayesFactor               func(childComplexity int) int
+		ConversionRate            func(childComplexity int) int
+		Conversions               func(childComplexity int) int
+		ExpectedLoss              func(childComplexity int) int
+		ProbabilityToBeBest       func(childComplexity int) int
+		ProbabilityToBeatBaseline func(childComplexity int) int
+		Series                    func(childComplexity int, interval model.Interval) int
+		Uplift                    func(childComplexity int) int
+		Value                     func(childComplexity int) int
+		Variant                   func(childComplexity int) int
+		Visitors                  func(childComplexity int) int
+	}
 }
 
 // endregion ***************************** api!.gotpl *****************************
 
 // region    ************************** generated!.gotpl **************************
 
+type ExperimentResolver interface {
+	ID(ctx context.Context, obj *model.Experiment) (string, error)
+	Site(ctx context.Context, obj *model.Experiment) (*model.Site, error)
+
+	PrimaryMetric(ctx context.Context, obj *model.Experiment) (*model.Goal, error)
+	SecondaryMetrics(ctx context.Context, obj *model.Experiment) ([]model.Goal, error)
+
+	Winner(ctx context.Context, obj *model.Experiment) (*model.Variant, error)
+	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
+	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *TimeRange) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, rangeArg *TimeRange) ([]view.SegmentResult, error)
+}
 type FilterResolver interface {
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
 
@@ -317,6 +467,7 @@ type GoalResolver interface {
 
 	ValueEvent(ctx context.Context, obj *model.Goal) (*string, error)
 
+	Experiments(ctx context.Context, obj *model.Goal) ([]model.Experiment, error)
 	Card(ctx context.Context, obj *model.Goal, segments []string, rangeArg TimeRange) (*view.GoalCard, error)
 }
 type GoalCellResolver interface {
@@ -332,6 +483,11 @@ type GoalCellResolver interface {
 type MergedFilterResolver interface {
 	Rule(ctx context.Context, obj *host.MergedFilter) (MergeRule, error)
 }
+type MetricResultResolver interface {
+	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
+	Leader(ctx context.Context, obj *view.MetricResult) (*model.Variant, error)
+	Decision(ctx context.Context, obj *view.MetricResult) (stats.Decision, error)
+}
 type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*model.Site, error)
 	UpdateSite(ctx context.Context, input UpdateSiteInput) (*model.Site, error)
@@ -346,6 +502,12 @@ type MutationResolver interface {
 	ArchiveGoal(ctx context.Context, id string) (*model.Goal, error)
 	UnarchiveGoal(ctx context.Context, id string) (*model.Goal, error)
 	DeleteGoal(ctx context.Context, id string) (string, error)
+	CreateExperiment(ctx context.Context, input CreateExperimentInput) (*model.Experiment, error)
+	UpdateExperiment(ctx context.Context, input UpdateExperimentInput) (*model.Experiment, error)
+	StartExperiment(ctx context.Context, id string, at *time.Time) (*model.Experiment, error)
+	StopExperiment(ctx context.Context, id string, winner *string, at *time.Time) (*model.Experiment, error)
+	ArchiveExperiment(ctx context.Context, id string) (*model.Experiment, error)
+	DeleteExperiment(ctx context.Context, id string) (string, error)
 }
 type PluginResolver interface {
 	Reason(ctx context.Context, obj *host.Plugin) (*string, error)
@@ -365,12 +527,17 @@ type SegmentResolver interface {
 
 	SessionCount(ctx context.Context, obj *model.Segment, rangeArg TimeRange) (int, error)
 }
+type SegmentResultResolver interface {
+	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
+}
 type SiteResolver interface {
 	ID(ctx context.Context, obj *model.Site) (string, error)
 
 	Segments(ctx context.Context, obj *model.Site, search *string, active *bool, first *int, after *string) (*view.SegmentConnection, error)
 	Goals(ctx context.Context, obj *model.Site, search *string, archived *bool, first *int, after *string) (*view.GoalConnection, error)
 	Goal(ctx context.Context, obj *model.Site, key string) (*model.Goal, error)
+	Experiments(ctx context.Context, obj *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error)
+	Experiment(ctx context.Context, obj *model.Site, key string) (*model.Experiment, error)
 	Events(ctx context.Context, obj *model.Site, search *string, first *int, after *string) (*view.EventConnection, error)
 	Values(ctx context.Context, obj *model.Site, filterType string, search *string, first *int) ([]view.ValueCount, error)
 	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg TimeRange) (int, error)
@@ -378,6 +545,14 @@ type SiteResolver interface {
 	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg TimeRange) ([]view.GoalCard, error)
 	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg TimeRange) (*view.Funnel, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
+	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
+}
+type SubscriptionResolver interface {
+	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg TimeRange) (<-chan []view.GoalCard, error)
+}
+type VariantResultResolver interface {
+	Value(ctx context.Context, obj *view.VariantResult) (*stats.Value, error)
+	Series(ctx context.Context, obj *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -397,6 +572,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "ComputedFilter.args":
+		if e.ComplexityRoot.ComputedFilter.Args == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.Args(childComplexity), true
+	case "ComputedFilter.complete":
+		if e.ComplexityRoot.ComputedFilter.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.Complete(childComplexity), true
+	case "ComputedFilter.computedSessions":
+		if e.ComplexityRoot.ComputedFilter.ComputedSessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.ComputedSessions(childComplexity), true
+	case "ComputedFilter.createdAt":
+		if e.ComplexityRoot.ComputedFilter.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.CreatedAt(childComplexity), true
+	case "ComputedFilter.filterType":
+		if e.ComplexityRoot.ComputedFilter.FilterType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.FilterType(childComplexity), true
+	case "ComputedFilter.plugin":
+		if e.ComplexityRoot.ComputedFilter.Plugin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.Plugin(childComplexity), true
+	case "ComputedFilter.sessions":
+		if e.ComplexityRoot.ComputedFilter.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComputedFilter.Sessions(childComplexity), true
+
+	case "Estimate.high":
+		if e.ComplexityRoot.Estimate.High == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Estimate.High(childComplexity), true
+	case "Estimate.low":
+		if e.ComplexityRoot.Estimate.Low == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Estimate.Low(childComplexity), true
+	case "Estimate.mean":
+		if e.ComplexityRoot.Estimate.Mean == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Estimate.Mean(childComplexity), true
 
 	case "Event.count":
 		if e.ComplexityRoot.Event.Count == nil {
@@ -467,6 +704,206 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EventEdge.Node(childComplexity), true
 
+	case "Experiment.attribution":
+		if e.ComplexityRoot.Experiment.Attribution == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Attribution(childComplexity), true
+	case "Experiment.audience":
+		if e.ComplexityRoot.Experiment.Audience == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Audience(childComplexity), true
+	case "Experiment.breakdown":
+		if e.ComplexityRoot.Experiment.Breakdown == nil {
+			break
+		}
+
+		args, err := ec.field_Experiment_breakdown_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["range"].(*TimeRange)), true
+	case "Experiment.createdAt":
+		if e.ComplexityRoot.Experiment.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.CreatedAt(childComplexity), true
+	case "Experiment.description":
+		if e.ComplexityRoot.Experiment.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Description(childComplexity), true
+	case "Experiment.id":
+		if e.ComplexityRoot.Experiment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.ID(childComplexity), true
+	case "Experiment.key":
+		if e.ComplexityRoot.Experiment.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Key(childComplexity), true
+	case "Experiment.name":
+		if e.ComplexityRoot.Experiment.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Name(childComplexity), true
+	case "Experiment.primaryMetric":
+		if e.ComplexityRoot.Experiment.PrimaryMetric == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.PrimaryMetric(childComplexity), true
+	case "Experiment.results":
+		if e.ComplexityRoot.Experiment.Results == nil {
+			break
+		}
+
+		args, err := ec.field_Experiment_results_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*TimeRange)), true
+	case "Experiment.secondaryMetrics":
+		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.SecondaryMetrics(childComplexity), true
+	case "Experiment.site":
+		if e.ComplexityRoot.Experiment.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Site(childComplexity), true
+	case "Experiment.startedAt":
+		if e.ComplexityRoot.Experiment.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.StartedAt(childComplexity), true
+	case "Experiment.status":
+		if e.ComplexityRoot.Experiment.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Status(childComplexity), true
+	case "Experiment.stoppedAt":
+		if e.ComplexityRoot.Experiment.StoppedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.StoppedAt(childComplexity), true
+	case "Experiment.updatedAt":
+		if e.ComplexityRoot.Experiment.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.UpdatedAt(childComplexity), true
+	case "Experiment.variants":
+		if e.ComplexityRoot.Experiment.Variants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Variants(childComplexity), true
+	case "Experiment.winner":
+		if e.ComplexityRoot.Experiment.Winner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Winner(childComplexity), true
+
+	case "ExperimentConnection.edges":
+		if e.ComplexityRoot.ExperimentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentConnection.Edges(childComplexity), true
+	case "ExperimentConnection.nodes":
+		if e.ComplexityRoot.ExperimentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentConnection.Nodes(childComplexity), true
+	case "ExperimentConnection.pageInfo":
+		if e.ComplexityRoot.ExperimentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentConnection.PageInfo(childComplexity), true
+	case "ExperimentConnection.totalCount":
+		if e.ComplexityRoot.ExperimentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentConnection.TotalCount(childComplexity), true
+
+	case "ExperimentEdge.cursor":
+		if e.ComplexityRoot.ExperimentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentEdge.Cursor(childComplexity), true
+	case "ExperimentEdge.node":
+		if e.ComplexityRoot.ExperimentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentEdge.Node(childComplexity), true
+
+	case "ExperimentResult.computedAt":
+		if e.ComplexityRoot.ExperimentResult.ComputedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.ComputedAt(childComplexity), true
+	case "ExperimentResult.contaminated":
+		if e.ComplexityRoot.ExperimentResult.Contaminated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Contaminated(childComplexity), true
+	case "ExperimentResult.experiment":
+		if e.ComplexityRoot.ExperimentResult.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Experiment(childComplexity), true
+	case "ExperimentResult.metrics":
+		if e.ComplexityRoot.ExperimentResult.Metrics == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Metrics(childComplexity), true
+	case "ExperimentResult.sampleRatio":
+		if e.ComplexityRoot.ExperimentResult.SampleRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.SampleRatio(childComplexity), true
+	case "ExperimentResult.unknownVariants":
+		if e.ComplexityRoot.ExperimentResult.UnknownVariants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.UnknownVariants(childComplexity), true
+	case "ExperimentResult.visitors":
+		if e.ComplexityRoot.ExperimentResult.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Visitors(childComplexity), true
+
 	case "Filter.args":
 		if e.ComplexityRoot.Filter.Args == nil {
 			break
@@ -486,6 +923,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Filter.Type(childComplexity), true
 
+	case "FilterType.computed":
+		if e.ComplexityRoot.FilterType.Computed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterType.Computed(childComplexity), true
 	case "FilterType.description":
 		if e.ComplexityRoot.FilterType.Description == nil {
 			break
@@ -609,6 +1052,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.Description(childComplexity), true
+	case "Goal.experiments":
+		if e.ComplexityRoot.Goal.Experiments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Experiments(childComplexity), true
 	case "Goal.filters":
 		if e.ComplexityRoot.Goal.Filters == nil {
 			break
@@ -850,6 +1299,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MergedSegment.Label(childComplexity), true
 
+	case "MetricResult.decision":
+		if e.ComplexityRoot.MetricResult.Decision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Decision(childComplexity), true
+	case "MetricResult.goal":
+		if e.ComplexityRoot.MetricResult.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Goal(childComplexity), true
+	case "MetricResult.leader":
+		if e.ComplexityRoot.MetricResult.Leader == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Leader(childComplexity), true
+	case "MetricResult.primary":
+		if e.ComplexityRoot.MetricResult.Primary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Primary(childComplexity), true
+	case "MetricResult.variants":
+		if e.ComplexityRoot.MetricResult.Variants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Variants(childComplexity), true
+
+	case "Mutation.archiveExperiment":
+		if e.ComplexityRoot.Mutation.ArchiveExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveExperiment(childComplexity, args["id"].(string)), true
 	case "Mutation.archiveGoal":
 		if e.ComplexityRoot.Mutation.ArchiveGoal == nil {
 			break
@@ -883,6 +1374,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConvertSegmentToGoal(childComplexity, args["input"].(ConvertSegmentInput)), true
+	case "Mutation.createExperiment":
+		if e.ComplexityRoot.Mutation.CreateExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateExperiment(childComplexity, args["input"].(CreateExperimentInput)), true
 	case "Mutation.createGoal":
 		if e.ComplexityRoot.Mutation.CreateGoal == nil {
 			break
@@ -916,6 +1418,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateSite(childComplexity, args["input"].(CreateSiteInput)), true
+	case "Mutation.deleteExperiment":
+		if e.ComplexityRoot.Mutation.DeleteExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteExperiment(childComplexity, args["id"].(string)), true
 	case "Mutation.deleteGoal":
 		if e.ComplexityRoot.Mutation.DeleteGoal == nil {
 			break
@@ -949,6 +1462,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteSite(childComplexity, args["id"].(string)), true
+	case "Mutation.startExperiment":
+		if e.ComplexityRoot.Mutation.StartExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time)), true
+	case "Mutation.stopExperiment":
+		if e.ComplexityRoot.Mutation.StopExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_stopExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StopExperiment(childComplexity, args["id"].(string), args["winner"].(*string), args["at"].(*time.Time)), true
 	case "Mutation.unarchiveGoal":
 		if e.ComplexityRoot.Mutation.UnarchiveGoal == nil {
 			break
@@ -960,6 +1495,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnarchiveGoal(childComplexity, args["id"].(string)), true
+	case "Mutation.updateExperiment":
+		if e.ComplexityRoot.Mutation.UpdateExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateExperiment(childComplexity, args["input"].(UpdateExperimentInput)), true
 	case "Mutation.updateGoal":
 		if e.ComplexityRoot.Mutation.UpdateGoal == nil {
 			break
@@ -1115,6 +1661,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Sites(childComplexity), true
 
+	case "SampleRatioCheck.mismatch":
+		if e.ComplexityRoot.SampleRatioCheck.Mismatch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioCheck.Mismatch(childComplexity), true
+	case "SampleRatioCheck.pValue":
+		if e.ComplexityRoot.SampleRatioCheck.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioCheck.PValue(childComplexity), true
+
 	case "Segment.active":
 		if e.ComplexityRoot.Segment.Active == nil {
 			break
@@ -1206,6 +1765,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SegmentEdge.Node(childComplexity), true
+
+	case "SegmentResult.result":
+		if e.ComplexityRoot.SegmentResult.Result == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentResult.Result(childComplexity), true
+	case "SegmentResult.segment":
+		if e.ComplexityRoot.SegmentResult.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentResult.Segment(childComplexity), true
 
 	case "Session.browser":
 		if e.ComplexityRoot.Session.Browser == nil {
@@ -1330,6 +1902,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SessionEdge.Node(childComplexity), true
 
+	case "Site.addresses":
+		if e.ComplexityRoot.Site.Addresses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.Addresses(childComplexity), true
+	case "Site.computedFilters":
+		if e.ComplexityRoot.Site.ComputedFilters == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.ComputedFilters(childComplexity), true
 	case "Site.domains":
 		if e.ComplexityRoot.Site.Domains == nil {
 			break
@@ -1347,6 +1931,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Events(childComplexity, args["search"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Site.experiment":
+		if e.ComplexityRoot.Site.Experiment == nil {
+			break
+		}
+
+		args, err := ec.field_Site_experiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.Experiment(childComplexity, args["key"].(string)), true
+	case "Site.experiments":
+		if e.ComplexityRoot.Site.Experiments == nil {
+			break
+		}
+
+		args, err := ec.field_Site_experiments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.Experiments(childComplexity, args["search"].(*string), args["status"].([]model.ExperimentStatus), args["first"].(*int), args["after"].(*string)), true
 	case "Site.funnel":
 		if e.ComplexityRoot.Site.Funnel == nil {
 			break
@@ -1465,6 +2071,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Site.Values(childComplexity, args["filterType"].(string), args["search"].(*string), args["first"].(*int)), true
 
+	case "Subscription.goalCards":
+		if e.ComplexityRoot.Subscription.GoalCards == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_goalCards_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(TimeRange)), true
+
 	case "TimeRangeValue.from":
 		if e.ComplexityRoot.TimeRangeValue.From == nil {
 			break
@@ -1491,6 +2109,171 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ValueCount.Value(childComplexity), true
 
+	case "ValueResult.perConverter":
+		if e.ComplexityRoot.ValueResult.PerConverter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.PerConverter(childComplexity), true
+	case "ValueResult.perVisitor":
+		if e.ComplexityRoot.ValueResult.PerVisitor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.PerVisitor(childComplexity), true
+	case "ValueResult.probabilityToBeBest":
+		if e.ComplexityRoot.ValueResult.ProbabilityToBeBest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.ProbabilityToBeBest(childComplexity), true
+	case "ValueResult.probabilityToBeatBaseline":
+		if e.ComplexityRoot.ValueResult.ProbabilityToBeatBaseline == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.ProbabilityToBeatBaseline(childComplexity), true
+	case "ValueResult.total":
+		if e.ComplexityRoot.ValueResult.Sum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Sum(childComplexity), true
+	case "ValueResult.uplift":
+		if e.ComplexityRoot.ValueResult.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Uplift(childComplexity), true
+
+	case "Variant.baseline":
+		if e.ComplexityRoot.Variant.Baseline == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.Baseline(childComplexity), true
+	case "Variant.key":
+		if e.ComplexityRoot.Variant.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.Key(childComplexity), true
+	case "Variant.name":
+		if e.ComplexityRoot.Variant.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.Name(childComplexity), true
+	case "Variant.weight":
+		if e.ComplexityRoot.Variant.Weight == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.Weight(childComplexity), true
+
+	case "VariantPoint.at":
+		if e.ComplexityRoot.VariantPoint.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.At(childComplexity), true
+	case "VariantPoint.conversionRate":
+		if e.ComplexityRoot.VariantPoint.ConversionRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.ConversionRate(childComplexity), true
+	case "VariantPoint.conversions":
+		if e.ComplexityRoot.VariantPoint.Conversions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.Conversions(childComplexity), true
+	case "VariantPoint.probabilityToBeBest":
+		if e.ComplexityRoot.VariantPoint.ProbabilityToBeBest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.ProbabilityToBeBest(childComplexity), true
+	case "VariantPoint.visitors":
+		if e.ComplexityRoot.VariantPoint.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.Visitors(childComplexity), true
+
+	case "VariantResult.bayesFactor":
+		if e.ComplexityRoot.VariantResult.BayesFactor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.BayesFactor(childComplexity), true
+	case "VariantResult.conversionRate":
+		if e.ComplexityRoot.VariantResult.ConversionRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ConversionRate(childComplexity), true
+	case "VariantResult.conversions":
+		if e.ComplexityRoot.VariantResult.Conversions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Conversions(childComplexity), true
+	case "VariantResult.expectedLoss":
+		if e.ComplexityRoot.VariantResult.ExpectedLoss == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ExpectedLoss(childComplexity), true
+	case "VariantResult.probabilityToBeBest":
+		if e.ComplexityRoot.VariantResult.ProbabilityToBeBest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ProbabilityToBeBest(childComplexity), true
+	case "VariantResult.probabilityToBeatBaseline":
+		if e.ComplexityRoot.VariantResult.ProbabilityToBeatBaseline == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ProbabilityToBeatBaseline(childComplexity), true
+	case "VariantResult.series":
+		if e.ComplexityRoot.VariantResult.Series == nil {
+			break
+		}
+
+		args, err := ec.field_VariantResult_series_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.VariantResult.Series(childComplexity, args["interval"].(model.Interval)), true
+	case "VariantResult.uplift":
+		if e.ComplexityRoot.VariantResult.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Uplift(childComplexity), true
+	case "VariantResult.value":
+		if e.ComplexityRoot.VariantResult.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Value(childComplexity), true
+	case "VariantResult.variant":
+		if e.ComplexityRoot.VariantResult.Variant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Variant(childComplexity), true
+	case "VariantResult.visitors":
+		if e.ComplexityRoot.VariantResult.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Visitors(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -1500,13 +2283,16 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputConvertSegmentInput,
+		ec.unmarshalInputCreateExperimentInput,
 		ec.unmarshalInputCreateGoalInput,
 		ec.unmarshalInputCreateSegmentInput,
 		ec.unmarshalInputCreateSiteInput,
 		ec.unmarshalInputTimeRange,
+		ec.unmarshalInputUpdateExperimentInput,
 		ec.unmarshalInputUpdateGoalInput,
 		ec.unmarshalInputUpdateSegmentInput,
 		ec.unmarshalInputUpdateSiteInput,
+		ec.unmarshalInputVariantInput,
 	)
 	first := true
 
@@ -1556,6 +2342,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				Data: buf.Bytes(),
 			}
 		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -1582,6 +2385,349 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/experiment.graphqls", Input: `"""
+A comparison of variants by the goals that the visitors assigned to them reach. A visitor is assigned by a message
+` + "`" + `Experiment Viewed` + "`" + ` that names the experiment and the variant by their keys; every one is kept, also before the
+experiment is defined, and a visitor's first within the run stands.
+"""
+type Experiment implements Node {
+  "Opaque, and stable for as long as the experiment exists."
+  id: ID!
+  "The site whose visitors take part."
+  site: Site!
+  "Unique on the site; what messages call the experiment."
+  key: String!
+  "For people."
+  name: String!
+  "For people."
+  description: String!
+  "Where it stands in its life."
+  status: ExperimentStatus!
+  "What is compared, in the order in which it was given."
+  variants: [Variant!]!
+  "The goal that decides; null while there is none, which is in drafts alone."
+  primaryMetric: Goal
+  "Further goals to look at, without the primary one."
+  secondaryMetrics: [Goal!]!
+  "Who takes part: an assignment counts where its session matches all of these. None are everyone."
+  audience: [Filter!]!
+  "Which sessions of a visitor can reach the goals."
+  attribution: Attribution!
+  "The variant that was chosen when the experiment was stopped; null where none was."
+  winner: Variant
+  "When the run began: assignments from then on count. Null in drafts."
+  startedAt: Time
+  "When the run ended: from then on nothing counts. Null until then."
+  stoppedAt: Time
+  """
+  What the visitors did that are assigned to the variants: at this moment, also while it runs, when it has stopped and
+  when it is archived. Of a draft it is that of nobody.
+  """
+  results(
+    "Narrow the result to the visitors whose session of assignment matches all of these: a result for a segment. Which assignment stands does not depend on them."
+    filters: [FilterInput!] = []
+    "Narrows the result to what happened in it: visitors that were assigned in it, and what they did before its end. By default the whole run."
+    range: TimeRange
+  ): ExperimentResult!
+  "The result for each segment: by its filters, as by those of ` + "`" + `results` + "`" + `. All segments, metrics and variants are counted together."
+  breakdown(
+    "The segments' ids, at most 100; by default the site's active ones. Of segments times metrics there are at most 2,000."
+    segments: [ID!]
+    "As that of ` + "`" + `results` + "`" + `."
+    range: TimeRange
+  ): [SegmentResult!]!
+  "When it was made."
+  createdAt: Time!
+  "When it was last changed."
+  updatedAt: Time!
+}
+
+"Where an experiment stands in its life. It runs once: to run it again, create another one."
+enum ExperimentStatus {
+  "It has not started, and everything of it but its key can change."
+  DRAFT
+  "It has started, and visitors are assigned. Name, description and metrics can change."
+  RUNNING
+  "It has run; its results remain. Name, description and metrics can change."
+  STOPPED
+  "It is put away, a draft or stopped before. Nothing of it changes; its results remain."
+  ARCHIVED
+}
+
+"Which sessions of a visitor can reach an experiment's goals."
+enum Attribution {
+  "The session in which the visitor was assigned, from the assignment on."
+  SESSION
+  "Any session from the assignment to the experiment's end."
+  EXPERIMENT
+}
+
+"One of the things that an experiment compares."
+type Variant {
+  "Unique in the experiment; what messages call the variant."
+  key: String!
+  "For people."
+  name: String!
+  "In proportion to the share of visitors that it is meant to be assigned: of weights 1 and 3, a quarter and three quarters."
+  weight: Float!
+  "Whether the others are compared with it. Exactly one variant is the baseline."
+  baseline: Boolean!
+}
+
+"""
+What the visitors did that are assigned to an experiment's variants.
+
+A visitor is one however often it comes, and its first assignment within the run stands. By a metric it converts when a
+session that ` + "`" + `attribution` + "`" + ` lets count matches the goal: that of the assignment with only what happened from the assignment
+on, and under EXPERIMENT any that started later too. What happens before the assignment, or after the run, does not count.
+"""
+type ExperimentResult {
+  "Whose result it is."
+  experiment: Experiment!
+  "When it was counted. It has all that was committed before."
+  computedAt: Time!
+  "How many distinct visitors are assigned."
+  visitors: Int!
+  "How many of them were seen in more than one variant. They count in their first one; many of them are a sign that assignments do not stick."
+  contaminated: Int!
+  """
+  How many assignments name a variant that the experiment does not have. They assign nobody: any at all are a sign that
+  what assigns visitors calls the variants otherwise. ` + "`" + `filters` + "`" + ` and the audience do not narrow them.
+  """
+  unknownVariants: Int!
+  "Whether visitors were split between the variants as the weights ask for."
+  sampleRatio: SampleRatioCheck!
+  "What came of each metric, the primary one first."
+  metrics: [MetricResult!]!
+}
+
+"An experiment's result for the sessions of assignment that are in a segment."
+type SegmentResult {
+  "The segment, as it is now."
+  segment: Segment!
+  "The result for it."
+  result: ExperimentResult!
+}
+
+"""
+Whether visitors were split between the variants as the weights ask for (Pearson's chi-squared test). Where they were not,
+something is broken (a redirect that fails, bots, a variant that loses its messages), and the variants cannot be compared.
+"""
+type SampleRatioCheck {
+  "How probable a split at least this far off is, were visitors assigned by the weights."
+  pValue: Float!
+  "Whether pValue is below 0.001. Never under 100 visitors, or where fewer than 5 are expected in a variant."
+  mismatch: Boolean!
+}
+
+"What came of one of an experiment's metrics."
+type MetricResult {
+  "The metric."
+  goal: Goal!
+  "Whether it is the goal that decides."
+  primary: Boolean!
+  "Each variant, in the experiment's order."
+  variants: [VariantResult!]!
+  """
+  The variant that won. Where none has, the one that would be the best choice now: that of the highest conversion rate among
+  those with visitors. Null where two share that place, and where the decision is INVALID.
+  """
+  leader: Variant
+  "What to do, by this metric's conversion rates."
+  decision: Decision!
+}
+
+"""
+What to do with an experiment, by one of its metrics. The first that holds, in the order INVALID, COLLECTING, WINNER,
+BASELINE_WINS, NO_DIFFERENCE, is the decision; where none does, it is COLLECTING.
+
+What is called hardly anything to lose is an expected loss below 1 % of the baseline's conversion rate. The expected loss is
+measured against all variants: of a variant that beats the baseline but not another variant, it is high.
+
+A decision is made for one look at the end. Who looks every day and stops at the first WINNER is wrong more often than 1 time in
+20; the variants' ` + "`" + `bayesFactor` + "`" + ` stays valid however often one looks.
+"""
+enum Decision {
+  """
+  It is too early, or still open: let it run. It is too early until every variant has 100 visitors and 7 days have passed, so
+  that each weekday was seen (the server's options --min-visitors and --min-days). It is still open when no variant is clearly
+  better and a wrong choice could cost more than hardly anything.
+  """
+  COLLECTING
+  "Whichever variant is chosen, the baseline too, there is hardly anything to lose by it. Choose what is simplest."
+  NO_DIFFERENCE
+  """
+  A variant, the leader, is better than the baseline with a probability of 95 % or more, and there is hardly anything to lose by
+  choosing it rather than any other. Of several such variants, it is the one with the least to lose.
+  """
+  WINNER
+  "The baseline is better than each other variant with a probability of 95 % or more, and there is hardly anything to lose by keeping it."
+  BASELINE_WINS
+  """
+  Visitors were not split as the weights ask for (` + "`" + `sampleRatio` + "`" + `), so something is broken, and no figure can be trusted until it is
+  repaired. It does not wait for the visitors and the days that the other decisions wait for.
+  """
+  INVALID
+}
+
+"What the visitors of a variant did by one of an experiment's metrics."
+type VariantResult {
+  "The variant."
+  variant: Variant!
+  "How many distinct visitors are assigned to it."
+  visitors: Int!
+  "How many of them converted, each once."
+  conversions: Int!
+  "The share of its visitors that convert: what is known of it after (1 + conversions) / (2 + visitors), from 0 to 1."
+  conversionRate: Estimate!
+  """
+  The conversion rate relative to the baseline's: 0.1 is 10 % more. Null on the baseline. Where the baseline has no conversion
+  the mean is infinite, and its place takes the median.
+  """
+  uplift: Estimate
+  "How probable it is that its conversion rate is the highest of all variants'. Those of all variants add up to 1."
+  probabilityToBeBest: Float!
+  "How probable it is that its conversion rate is higher than the baseline's. Null on the baseline."
+  probabilityToBeatBaseline: Float
+  "By how much the best variant's conversion rate is higher on average: what it would cost to choose this one, in conversions per visitor."
+  expectedLoss: Float!
+  """
+  How many times more probable the counts are if its conversion rate and the baseline's are unequal than if they are equal; valid however
+  often one looks. From 3 on it is positive evidence, from 20 on strong, from 150 on very strong; below 1 it is evidence that they
+  are equal, by its reciprocal (Kass and Raftery 1995). Null on the baseline.
+  """
+  bayesFactor: Float
+  "The values of the goal's valueEvent. Null where the goal carries no value."
+  value: ValueResult
+  "How the result came about: at each point it is as it would have been seen then, at the end of the interval, so it never falls."
+  series(
+    "How long each point is, by the site's timezone. At most 10,000 points."
+    interval: Interval! = DAY
+  ): [VariantPoint!]!
+}
+
+"What the values of a metric come to for a variant, in the values' own unit."
+type ValueResult {
+  "The sum of all values in the sessions that count."
+  total: Float!
+  "The value per visitor that is assigned; those without a value count as 0. Null under two visitors, of which nothing is known of how values vary."
+  perVisitor: Estimate
+  "The total over the visitors that converted; null without any."
+  perConverter: Float
+  """
+  The value per visitor relative to the baseline's: 0.1 is 10 % more; its mean is the median. Null on the baseline, under two
+  visitors, and where the baseline's value per visitor is not surely above 0.
+  """
+  uplift: Estimate
+  "How probable it is that its value per visitor is the highest of all variants'. Those of all variants add up to 1."
+  probabilityToBeBest: Float!
+  "How probable it is that its value per visitor is higher than the baseline's. Null on the baseline."
+  probabilityToBeatBaseline: Float
+}
+
+"What is known of a quantity: where it lies on average, and within which it lies with a probability of 95 %."
+type Estimate {
+  "The posterior mean."
+  mean: Float!
+  "The low end of the central 95 % credible interval: the quantity is lower with a probability of 2.5 %."
+  low: Float!
+  "The high end: the quantity is higher with a probability of 2.5 %."
+  high: Float!
+}
+
+"A variant's result as it would have been seen at the end of an interval."
+type VariantPoint {
+  "When the interval begins."
+  at: Time!
+  "How many distinct visitors were assigned from the beginning to the interval's end."
+  visitors: Int!
+  "How many of them had converted by the interval's end."
+  conversions: Int!
+  "Conversions / visitors; null where visitors is 0."
+  conversionRate: Float
+  "How probable it was then that its conversion rate is the highest of all variants'."
+  probabilityToBeBest: Float!
+}
+
+"A page of experiments."
+type ExperimentConnection {
+  "The page's elements with their cursors."
+  edges: [ExperimentEdge!]!
+  "The page's elements."
+  nodes: [Experiment!]!
+  "Where the page stands among the others."
+  pageInfo: PageInfo!
+  "How many elements all pages have together."
+  totalCount: Int!
+}
+
+"An element of an ExperimentConnection."
+type ExperimentEdge {
+  "What to give as ` + "`" + `after` + "`" + ` for the page behind this element."
+  cursor: String!
+  "The element."
+  node: Experiment!
+}
+
+"A variant of an experiment."
+input VariantInput {
+  "Unique in the experiment; what messages call the variant; 1 to 200 characters."
+  key: String!
+  "For people, 1 to 200 characters; by default the key."
+  name: String
+  "In proportion to the share of visitors that it is meant to be assigned; more than 0, at most 1,000,000."
+  weight: Float = 1
+}
+
+"What a new experiment is. Only a start needs a primary metric and two variants."
+input CreateExperimentInput {
+  "The site's id."
+  siteId: ID!
+  "Unique on the site; what messages call the experiment; 1 to 200 characters."
+  key: String!
+  "For people; 1 to 200 characters."
+  name: String!
+  "For people; up to 5,000 characters."
+  description: String = ""
+  "What is compared; at most 20."
+  variants: [VariantInput!] = []
+  "The key of the variant that the others are compared with; by default the first one's."
+  baseline: String
+  "The id of the goal that decides: any of the site, an archived one too."
+  primaryMetric: ID
+  "The ids of further goals to look at, at most 50. Each counts once, and the primary one is none of them."
+  secondaryMetrics: [ID!] = []
+  "Who takes part: an assignment counts where its session matches all of these; at most 100. None are everyone."
+  audience: [FilterInput!] = []
+  "Which sessions of a visitor can reach the goals."
+  attribution: Attribution = SESSION
+}
+
+"""
+What to change of an experiment; what is left out stays, and so does what is null, but for primaryMetric. Name,
+description and metrics change until it is archived, all else only while it is a draft.
+"""
+input UpdateExperimentInput {
+  "The experiment's id."
+  id: ID!
+  "For people; 1 to 200 characters."
+  name: String
+  "For people; up to 5,000 characters."
+  description: String
+  "What is compared; at most 20. They replace those that the experiment has; the baseline stays where its key does, else it is the first."
+  variants: [VariantInput!]
+  "The key of the variant that the others are compared with."
+  baseline: String
+  "The id of the goal that decides. Null takes it off a draft."
+  primaryMetric: ID
+  "The ids of further goals, at most 50. They replace those that the experiment has."
+  secondaryMetrics: [ID!]
+  "Who takes part; at most 100. They replace those that the experiment has."
+  audience: [FilterInput!]
+  "Which sessions of a visitor can reach the goals."
+  attribution: Attribution
+}
+`, BuiltIn: false},
 	{Name: "../schema/filter.graphqls", Input: `# The served schema has this as an input object with a field for each loaded filter type; see graph/schema.go.
 scalar FilterInput
 
@@ -1621,11 +2767,37 @@ type FilterType {
   inputType: String!
   "The plugin that offers it."
   plugin: Plugin!
+  """
+  Whether the plugin looks at sessions one by one, with their hits. What it says is kept. Until it has said so of all
+  sessions of a range, counts over it are UNAVAILABLE; ` + "`" + `Site.computedFilters` + "`" + ` tells how far it is.
+  """
+  computed: Boolean!
+}
+
+"""
+A filter whose plugin looks at a site's sessions one by one. It begins when the filter is first asked for, goes on as
+sessions come and change, and ends when the filter was not asked for in 30 days.
+"""
+type ComputedFilter {
+  "The name of the filter type."
+  filterType: String!
+  "The filter's arguments, as the input of the filter type takes them."
+  args: JSON!
+  "The plugin with its version, such as journey@1.0.0: another version begins anew."
+  plugin: String!
+  "The sessions of the site."
+  sessions: Int!
+  "How many of them the plugin has looked at, or need not."
+  computedSessions: Int!
+  "Whether those are all, so that any range can be counted."
+  complete: Boolean!
+  "When the filter was first asked for."
+  createdAt: Time!
 }
 
 "A process that offers filter types."
 type Plugin {
-  "The name that it gives itself."
+  "The name that it gives itself; its file's where it did not come to say it. Where segments or goals filter by a type that no plugin offers, that type's."
   name: String!
   "The version that it gives itself."
   version: String!
@@ -1633,7 +2805,7 @@ type Plugin {
   builtin: Boolean!
   "Whether it answers."
   status: PluginStatus!
-  "Why it does not answer; null where it does."
+  "Why it does not answer, or why its file as it is now does not take the place of what runs; null where neither is so."
   reason: String
   "The filter types that it offers, ordered by name."
   filterTypes: [FilterType!]!
@@ -1696,6 +2868,8 @@ type Goal implements Node {
   valueEvent: String
   "Whether it is taken off the site's goals and goal cards."
   archived: Boolean!
+  "The experiments that have it as their primary or a secondary metric, the oldest first. It stays while there are any."
+  experiments: [Experiment!]!
   "The goal's card: a cell for each segment."
   card(
     "The segments; by default the site's active ones. At most 100."
@@ -1859,6 +3033,7 @@ input UpdateGoalInput {
 	{Name: "../schema/root.graphqls", Input: `schema {
   query: Query
   mutation: Mutation
+  subscription: Subscription
 }
 
 """
@@ -1950,7 +3125,7 @@ type Mutation {
     "Which site, and what to change."
     input: UpdateSiteInput!
   ): Site!
-  "Erases a site with its segments, goals, sessions and events, for good. Answers its id."
+  "Erases a site with its segments, goals, experiments, sessions and events, for good. Answers its id."
   deleteSite(
     "The site's id."
     id: ID!
@@ -1979,7 +3154,7 @@ type Mutation {
   """
   The reverse: takes a goal away and puts a segment of its filters in its place. A goal that was a segment before
   becomes that segment again, with its id, name and whether it is active; any other becomes a new active segment of
-  the goal's name.
+  the goal's name. FAILED_PRECONDITION while an experiment uses the goal.
   """
   convertGoalToSegment(
     "The goal's id."
@@ -2006,11 +3181,80 @@ type Mutation {
     "The goal's id."
     id: ID!
   ): Goal!
-  "Erases a goal. Answers its id. The events that it counted stay."
+  "Erases a goal. Answers its id. The events that it counted stay. FAILED_PRECONDITION while an experiment uses the goal."
   deleteGoal(
     "The goal's id."
     id: ID!
   ): ID!
+
+  "Makes an experiment, a draft. CONFLICT where the site has an experiment of the key."
+  createExperiment(
+    "What the experiment is."
+    input: CreateExperimentInput!
+  ): Experiment!
+  """
+  Changes what is given of an experiment, and leaves the rest. Its key stays. FAILED_PRECONDITION where it would
+  change what is fixed: variants, audience and attribution once it has started, everything once it is archived.
+  """
+  updateExperiment(
+    "Which experiment, and what to change."
+    input: UpdateExperimentInput!
+  ): Experiment!
+  """
+  Starts a draft. It needs a primary metric and at least two variants. FAILED_PRECONDITION where it has not got them,
+  or is no draft.
+  """
+  startExperiment(
+    "The experiment's id."
+    id: ID!
+    """
+    When the run begins, now or in the past; by default now. What was tracked before counts from then on, so an
+    experiment that is started at a past moment has results at once.
+    """
+    at: Time
+  ): Experiment!
+  "Stops a running experiment; its results remain. FAILED_PRECONDITION where it is not running."
+  stopExperiment(
+    "The experiment's id."
+    id: ID!
+    "The key of the variant that is chosen; none by default."
+    winner: String
+    "When the run ends, from its start to now; by default now. What happened from then on does not count."
+    at: Time
+  ): Experiment!
+  "Puts a draft or a stopped experiment away, for good; its results remain. FAILED_PRECONDITION where it is running or archived."
+  archiveExperiment(
+    "The experiment's id."
+    id: ID!
+  ): Experiment!
+  """
+  Erases an experiment that is not running. Answers its id. The assignments that messages told of stay: an experiment
+  of the same key, started at the same moment, would count them again. FAILED_PRECONDITION while it is running.
+  """
+  deleteExperiment(
+    "The experiment's id."
+    id: ID!
+  ): ID!
+}
+
+"""
+What is told as it changes, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). The first
+message is the whole. Another one follows, the whole again, whenever something in it has changed, ` + "`" + `computedAt` + "`" + ` aside:
+within a second, and at most one a second. A client that reads slowly gets the newest state, not those between. A
+subscription ends with an error when it can no longer be answered: its site was deleted, say, or a segment that it names.
+"""
+type Subscription {
+  "The site's goal cards, as ` + "`" + `Site.goalCards` + "`" + ` answers them. Segments and goals that are changed, made or deleted change them too."
+  goalCards(
+    "The site's id."
+    siteId: ID!
+    "The segments of each card's cells; by default the site's active ones, whichever they are at the time. At most 100."
+    segments: [ID!]
+    "The goals; by default all of the site that are not archived, whichever they are at the time. At most 500."
+    goals: [ID!]
+    "When the sessions started."
+    range: TimeRange!
+  ): [GoalCard!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/segment.graphqls", Input: `"A named list of filters over a site's sessions. All filters must hold; no filters match every session."
@@ -2156,6 +3400,8 @@ type Site implements Node {
   domains: [String!]!
   "IANA name; days, weeks and months of a series are this zone's."
   timezone: String!
+  "How much of a visitor's IP address is kept of what comes from now on. The country is found before."
+  addresses: AddressPrivacy!
   "The site's segments, the oldest first."
   segments(
     "Keeps those whose name contains this, without regard to case."
@@ -2183,6 +3429,22 @@ type Site implements Node {
     "The goal's key, with regard to case."
     key: String!
   ): Goal
+  "The site's experiments, the oldest first."
+  experiments(
+    "Keeps those whose name, key or description contains this, without regard to case."
+    search: String
+    "Keeps those that stand at one of these; by default all."
+    status: [ExperimentStatus!]
+    "How many at the most: 0 to 500."
+    first: Int = 50
+    "The cursor that the page begins behind."
+    after: String
+  ): ExperimentConnection!
+  "The experiment of a key; null where the site has none."
+  experiment(
+    "The experiment's key, with regard to case."
+    key: String!
+  ): Experiment
   "Every event name that has arrived, ordered by name: each is selectable as a goal or a metric."
   events(
     "Keeps those whose name contains this, without regard to case."
@@ -2244,6 +3506,8 @@ type Site implements Node {
     "The goal's filters."
     goal: [FilterInput!]!
   ): MergedSegment!
+  "The filters that plugins compute session by session, the one that was asked for first before the others."
+  computedFilters: [ComputedFilter!]!
 }
 
 "A value and how many sessions have it."
@@ -2296,6 +3560,18 @@ input CreateSiteInput {
   domains: [String!] = []
   "IANA name of the zone of the site's days, such as Europe/Bucharest."
   timezone: String = "UTC"
+  "How much of a visitor's IP address is kept."
+  addresses: AddressPrivacy = WHOLE
+}
+
+"How much of a visitor's IP address a site keeps."
+enum AddressPrivacy {
+  "All of it."
+  WHOLE
+  "The network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one."
+  TRUNCATED
+  "None."
+  NONE
 }
 
 "What to change of a site; what is left out, or null, stays."
@@ -2308,6 +3584,8 @@ input UpdateSiteInput {
   domains: [String!]
   "IANA name of the zone of the site's days, such as Europe/Bucharest."
   timezone: String
+  "How much of a visitor's IP address is kept of what comes from now on."
+  addresses: AddressPrivacy
 }
 `, BuiltIn: false},
 }
@@ -2316,6 +3594,38 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_ComputedFilter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "filterType":
+		return ec.fieldContext_ComputedFilter_filterType(ctx, field)
+	case "args":
+		return ec.fieldContext_ComputedFilter_args(ctx, field)
+	case "plugin":
+		return ec.fieldContext_ComputedFilter_plugin(ctx, field)
+	case "sessions":
+		return ec.fieldContext_ComputedFilter_sessions(ctx, field)
+	case "computedSessions":
+		return ec.fieldContext_ComputedFilter_computedSessions(ctx, field)
+	case "complete":
+		return ec.fieldContext_ComputedFilter_complete(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ComputedFilter_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ComputedFilter", field.Name)
+}
+
+func (ec *executionContext) childFields_Estimate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mean":
+		return ec.fieldContext_Estimate_mean(ctx, field)
+	case "low":
+		return ec.fieldContext_Estimate_low(ctx, field)
+	case "high":
+		return ec.fieldContext_Estimate_high(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Estimate", field.Name)
+}
 
 func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -2357,6 +3667,92 @@ func (ec *executionContext) childFields_EventEdge(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type EventEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Experiment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Experiment_id(ctx, field)
+	case "site":
+		return ec.fieldContext_Experiment_site(ctx, field)
+	case "key":
+		return ec.fieldContext_Experiment_key(ctx, field)
+	case "name":
+		return ec.fieldContext_Experiment_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Experiment_description(ctx, field)
+	case "status":
+		return ec.fieldContext_Experiment_status(ctx, field)
+	case "variants":
+		return ec.fieldContext_Experiment_variants(ctx, field)
+	case "primaryMetric":
+		return ec.fieldContext_Experiment_primaryMetric(ctx, field)
+	case "secondaryMetrics":
+		return ec.fieldContext_Experiment_secondaryMetrics(ctx, field)
+	case "audience":
+		return ec.fieldContext_Experiment_audience(ctx, field)
+	case "attribution":
+		return ec.fieldContext_Experiment_attribution(ctx, field)
+	case "winner":
+		return ec.fieldContext_Experiment_winner(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_Experiment_startedAt(ctx, field)
+	case "stoppedAt":
+		return ec.fieldContext_Experiment_stoppedAt(ctx, field)
+	case "results":
+		return ec.fieldContext_Experiment_results(ctx, field)
+	case "breakdown":
+		return ec.fieldContext_Experiment_breakdown(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Experiment_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Experiment_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Experiment", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ExperimentConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ExperimentConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ExperimentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ExperimentConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ExperimentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ExperimentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_ExperimentResult_experiment(ctx, field)
+	case "computedAt":
+		return ec.fieldContext_ExperimentResult_computedAt(ctx, field)
+	case "visitors":
+		return ec.fieldContext_ExperimentResult_visitors(ctx, field)
+	case "contaminated":
+		return ec.fieldContext_ExperimentResult_contaminated(ctx, field)
+	case "unknownVariants":
+		return ec.fieldContext_ExperimentResult_unknownVariants(ctx, field)
+	case "sampleRatio":
+		return ec.fieldContext_ExperimentResult_sampleRatio(ctx, field)
+	case "metrics":
+		return ec.fieldContext_ExperimentResult_metrics(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentResult", field.Name)
+}
+
 func (ec *executionContext) childFields_Filter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "type":
@@ -2383,6 +3779,8 @@ func (ec *executionContext) childFields_FilterType(ctx context.Context, field gr
 		return ec.fieldContext_FilterType_inputType(ctx, field)
 	case "plugin":
 		return ec.fieldContext_FilterType_plugin(ctx, field)
+	case "computed":
+		return ec.fieldContext_FilterType_computed(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FilterType", field.Name)
 }
@@ -2441,6 +3839,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_valueEvent(ctx, field)
 	case "archived":
 		return ec.fieldContext_Goal_archived(ctx, field)
+	case "experiments":
+		return ec.fieldContext_Goal_experiments(ctx, field)
 	case "card":
 		return ec.fieldContext_Goal_card(ctx, field)
 	case "createdAt":
@@ -2555,6 +3955,22 @@ func (ec *executionContext) childFields_MergedSegment(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type MergedSegment", field.Name)
 }
 
+func (ec *executionContext) childFields_MetricResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_MetricResult_goal(ctx, field)
+	case "primary":
+		return ec.fieldContext_MetricResult_primary(ctx, field)
+	case "variants":
+		return ec.fieldContext_MetricResult_variants(ctx, field)
+	case "leader":
+		return ec.fieldContext_MetricResult_leader(ctx, field)
+	case "decision":
+		return ec.fieldContext_MetricResult_decision(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MetricResult", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -2587,6 +4003,16 @@ func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphq
 		return ec.fieldContext_Plugin_restarts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Plugin", field.Name)
+}
+
+func (ec *executionContext) childFields_SampleRatioCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pValue":
+		return ec.fieldContext_SampleRatioCheck_pValue(ctx, field)
+	case "mismatch":
+		return ec.fieldContext_SampleRatioCheck_mismatch(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SampleRatioCheck", field.Name)
 }
 
 func (ec *executionContext) childFields_Segment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2633,6 +4059,16 @@ func (ec *executionContext) childFields_SegmentEdge(ctx context.Context, field g
 		return ec.fieldContext_SegmentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SegmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentResult_segment(ctx, field)
+	case "result":
+		return ec.fieldContext_SegmentResult_result(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentResult", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2703,12 +4139,18 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_domains(ctx, field)
 	case "timezone":
 		return ec.fieldContext_Site_timezone(ctx, field)
+	case "addresses":
+		return ec.fieldContext_Site_addresses(ctx, field)
 	case "segments":
 		return ec.fieldContext_Site_segments(ctx, field)
 	case "goals":
 		return ec.fieldContext_Site_goals(ctx, field)
 	case "goal":
 		return ec.fieldContext_Site_goal(ctx, field)
+	case "experiments":
+		return ec.fieldContext_Site_experiments(ctx, field)
+	case "experiment":
+		return ec.fieldContext_Site_experiment(ctx, field)
 	case "events":
 		return ec.fieldContext_Site_events(ctx, field)
 	case "values":
@@ -2723,6 +4165,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_funnel(ctx, field)
 	case "merge":
 		return ec.fieldContext_Site_merge(ctx, field)
+	case "computedFilters":
+		return ec.fieldContext_Site_computedFilters(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Site", field.Name)
 }
@@ -2745,6 +4189,82 @@ func (ec *executionContext) childFields_ValueCount(ctx context.Context, field gr
 		return ec.fieldContext_ValueCount_sessions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ValueCount", field.Name)
+}
+
+func (ec *executionContext) childFields_ValueResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_ValueResult_total(ctx, field)
+	case "perVisitor":
+		return ec.fieldContext_ValueResult_perVisitor(ctx, field)
+	case "perConverter":
+		return ec.fieldContext_ValueResult_perConverter(ctx, field)
+	case "uplift":
+		return ec.fieldContext_ValueResult_uplift(ctx, field)
+	case "probabilityToBeBest":
+		return ec.fieldContext_ValueResult_probabilityToBeBest(ctx, field)
+	case "probabilityToBeatBaseline":
+		return ec.fieldContext_ValueResult_probabilityToBeatBaseline(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ValueResult", field.Name)
+}
+
+func (ec *executionContext) childFields_Variant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_Variant_key(ctx, field)
+	case "name":
+		return ec.fieldContext_Variant_name(ctx, field)
+	case "weight":
+		return ec.fieldContext_Variant_weight(ctx, field)
+	case "baseline":
+		return ec.fieldContext_Variant_baseline(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Variant", field.Name)
+}
+
+func (ec *executionContext) childFields_VariantPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_VariantPoint_at(ctx, field)
+	case "visitors":
+		return ec.fieldContext_VariantPoint_visitors(ctx, field)
+	case "conversions":
+		return ec.fieldContext_VariantPoint_conversions(ctx, field)
+	case "conversionRate":
+		return ec.fieldContext_VariantPoint_conversionRate(ctx, field)
+	case "probabilityToBeBest":
+		return ec.fieldContext_VariantPoint_probabilityToBeBest(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VariantPoint", field.Name)
+}
+
+func (ec *executionContext) childFields_VariantResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "variant":
+		return ec.fieldContext_VariantResult_variant(ctx, field)
+	case "visitors":
+		return ec.fieldContext_VariantResult_visitors(ctx, field)
+	case "conversions":
+		return ec.fieldContext_VariantResult_conversions(ctx, field)
+	case "conversionRate":
+		return ec.fieldContext_VariantResult_conversionRate(ctx, field)
+	case "uplift":
+		return ec.fieldContext_VariantResult_uplift(ctx, field)
+	case "probabilityToBeBest":
+		return ec.fieldContext_VariantResult_probabilityToBeBest(ctx, field)
+	case "probabilityToBeatBaseline":
+		return ec.fieldContext_VariantResult_probabilityToBeatBaseline(ctx, field)
+	case "expectedLoss":
+		return ec.fieldContext_VariantResult_expectedLoss(ctx, field)
+	case "bayesFactor":
+		return ec.fieldContext_VariantResult_bayesFactor(ctx, field)
+	case "value":
+		return ec.fieldContext_VariantResult_value(ctx, field)
+	case "series":
+		return ec.fieldContext_VariantResult_series(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VariantResult", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2863,6 +4383,50 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (*TimeRange, error) {
+			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Experiment_results_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (*TimeRange, error) {
+			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_GoalCell_series_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2896,6 +4460,20 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 		return nil, err
 	}
 	args["range"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -2933,6 +4511,20 @@ func (ec *executionContext) field_Mutation_convertSegmentToGoal_args(ctx context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ConvertSegmentInput, error) {
 			return ec.unmarshalNConvertSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐConvertSegmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (CreateExperimentInput, error) {
+			return ec.unmarshalNCreateExperimentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateExperimentInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2983,6 +4575,20 @@ func (ec *executionContext) field_Mutation_createSite_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deleteExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteGoal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3025,6 +4631,58 @@ func (ec *executionContext) field_Mutation_deleteSite_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_startExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_stopExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "winner",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["winner"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_unarchiveGoal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3036,6 +4694,20 @@ func (ec *executionContext) field_Mutation_unarchiveGoal_args(ctx context.Contex
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (UpdateExperimentInput, error) {
+			return ec.unmarshalNUpdateExperimentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐUpdateExperimentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -3186,6 +4858,58 @@ func (ec *executionContext) field_Site_events_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Site_experiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "key",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["key"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Site_experiments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) ([]model.ExperimentStatus, error) {
+			return ec.unmarshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatusᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
 	return args, nil
 }
 
@@ -3451,6 +5175,58 @@ func (ec *executionContext) field_Site_values_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
+func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goals"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_VariantResult_series_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "interval",
+		func(ctx context.Context, v any) (model.Interval, error) {
+			return ec.unmarshalNInterval2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐInterval(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["interval"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field___Directive_args_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3510,6 +5286,236 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _ComputedFilter_filterType(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_filterType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FilterType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_filterType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ComputedFilter_args(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_args(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Args, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_args(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _ComputedFilter_plugin(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_plugin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Plugin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_plugin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ComputedFilter_sessions(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ComputedFilter_computedSessions(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_computedSessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComputedSessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_computedSessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ComputedFilter_complete(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_complete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_complete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ComputedFilter_createdAt(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComputedFilter_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComputedFilter_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Estimate_mean(ctx context.Context, field graphql.CollectedField, obj *stats.Estimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Estimate_mean(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mean, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Estimate_mean(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Estimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Estimate_low(ctx context.Context, field graphql.CollectedField, obj *stats.Estimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Estimate_low(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Low, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Estimate_low(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Estimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Estimate_high(ctx context.Context, field graphql.CollectedField, obj *stats.Estimate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Estimate_high(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.High, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Estimate_high(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Estimate", field, false, false, errors.New("field of type Float does not have child fields"))
+}
 
 func (ec *executionContext) _Event_name(ctx context.Context, field graphql.CollectedField, obj *view.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -3800,6 +5806,878 @@ func (ec *executionContext) fieldContext_EventEdge_node(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Experiment_id(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_site(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Site(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_key(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_name(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_description(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_status(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ExperimentStatus) graphql.Marshaler {
+			return ec.marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type ExperimentStatus does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_variants(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_variants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variants, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_variants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_primaryMetric(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_primaryMetric(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().PrimaryMetric(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalOGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_primaryMetric(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_secondaryMetrics(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_secondaryMetrics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().SecondaryMetrics(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoalᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_secondaryMetrics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_audience(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_audience(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Audience, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+			return ec.marshalNFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_audience(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_attribution(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_attribution(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attribution, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Attribution) graphql.Marshaler {
+			return ec.marshalNAttribution2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_attribution(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Attribution does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_winner(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_winner(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Winner(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_winner(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_startedAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_startedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().StartedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_stoppedAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_stoppedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().StoppedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_stoppedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_results(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_results(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*TimeRange))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
+			return ec.marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_results(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentResult(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Experiment_results_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_breakdown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(*TimeRange))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
+			return ec.marshalNSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_breakdown(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SegmentResult(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Experiment_breakdown_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.ExperimentEdge) graphql.Marshaler {
+			return ec.marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentEdge_node(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentResult_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentResult_computedAt(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_computedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComputedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_computedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentResult_visitors(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentResult_contaminated(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_contaminated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contaminated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_contaminated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentResult_unknownVariants(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_unknownVariants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnknownVariants, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_unknownVariants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentResult_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_sampleRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SampleRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
+			return ec.marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_sampleRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SampleRatioCheck(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentResult_metrics(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_metrics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Metrics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.MetricResult) graphql.Marshaler {
+			return ec.marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_metrics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MetricResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Filter_type(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4023,6 +6901,29 @@ func (ec *executionContext) fieldContext_FilterType_plugin(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _FilterType_computed(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterType_computed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Computed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterType_computed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterType", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _Funnel_segments(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
@@ -4486,6 +7387,38 @@ func (ec *executionContext) _Goal_archived(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Goal_archived(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Goal", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Goal_experiments(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_experiments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Goal().Experiments(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_experiments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Goal",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Goal_card(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
@@ -5429,6 +8362,148 @@ func (ec *executionContext) fieldContext_MergedSegment_label(_ context.Context, 
 	return graphql.NewScalarFieldContext("MergedSegment", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _MetricResult_goal(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MetricResult_primary(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_primary(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Primary, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_primary(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _MetricResult_variants(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_variants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MetricResult().Variants(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.VariantResult) graphql.Marshaler {
+			return ec.marshalNVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_variants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VariantResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MetricResult_leader(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_leader(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MetricResult().Leader(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_leader(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MetricResult_decision(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_decision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MetricResult().Decision(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Decision) graphql.Marshaler {
+			return ec.marshalNDecision2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_decision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, true, true, errors.New("field of type Decision does not have child fields"))
+}
+
 func (ec *executionContext) _Mutation_createSite(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6001,6 +9076,270 @@ func (ec *executionContext) fieldContext_Mutation_deleteGoal(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateExperiment(ctx, fc.Args["input"].(CreateExperimentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateExperiment(ctx, fc.Args["input"].(UpdateExperimentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_startExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_startExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_startExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_startExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_stopExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_stopExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().StopExperiment(ctx, fc.Args["id"].(string), fc.Args["winner"].(*string), fc.Args["at"].(*time.Time))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_stopExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_stopExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_archiveExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveExperiment(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteExperiment(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type ID does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *view.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6567,6 +9906,52 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _SampleRatioCheck_pValue(ctx context.Context, field graphql.CollectedField, obj *stats.SampleRatio) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioCheck_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioCheck_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SampleRatioCheck_mismatch(ctx context.Context, field graphql.CollectedField, obj *stats.SampleRatio) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioCheck_mismatch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mismatch, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioCheck_mismatch(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Segment_id(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6959,6 +10344,70 @@ func (ec *executionContext) fieldContext_SegmentEdge_node(_ context.Context, fie
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SegmentResult_segment(ctx context.Context, field graphql.CollectedField, obj *view.SegmentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SegmentResult_segment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Segment) graphql.Marshaler {
+			return ec.marshalNSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SegmentResult_segment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SegmentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SegmentResult_result(ctx context.Context, field graphql.CollectedField, obj *view.SegmentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SegmentResult_result(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SegmentResult().Result(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
+			return ec.marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SegmentResult_result(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SegmentResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentResult(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7552,6 +11001,29 @@ func (ec *executionContext) fieldContext_Site_timezone(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Site_addresses(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_addresses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Addresses, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AddressPrivacy) graphql.Marshaler {
+			return ec.marshalNAddressPrivacy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_addresses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type AddressPrivacy does not have child fields"))
+}
+
 func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7678,6 +11150,94 @@ func (ec *executionContext) fieldContext_Site_goal(ctx context.Context, field gr
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Site_goal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Site_experiments(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_experiments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().Experiments(ctx, obj, fc.Args["search"].(*string), fc.Args["status"].([]model.ExperimentStatus), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
+			return ec.marshalNExperimentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_experiments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_experiments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Site_experiment(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().Experiment(ctx, obj, fc.Args["key"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalOExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_experiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_experiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7992,6 +11552,82 @@ func (ec *executionContext) fieldContext_Site_merge(ctx context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Site_computedFilters(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_computedFilters(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Site().ComputedFilters(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
+			return ec.marshalNComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_computedFilters(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ComputedFilter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_goalCards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(TimeRange))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
+			return ec.marshalNGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCardᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_goalCards(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GoalCard(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_goalCards_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _TimeRangeValue_from(ctx context.Context, field graphql.CollectedField, obj *view.TimeRangeValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8082,6 +11718,679 @@ func (ec *executionContext) _ValueCount_sessions(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_ValueCount_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ValueCount", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_total(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_perVisitor(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_perVisitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerVisitor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_perVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ValueResult_perConverter(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_perConverter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerConverter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_perConverter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_uplift(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ValueResult_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_probabilityToBeBest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProbabilityToBeBest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_probabilityToBeBest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_probabilityToBeatBaseline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProbabilityToBeatBaseline, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_probabilityToBeatBaseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Variant_key(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Variant_name(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Variant_weight(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_weight(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weight, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_weight(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Variant_baseline(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_baseline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Baseline, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_baseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_at(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_visitors(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_conversions(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_conversions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conversions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_conversionRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConversionRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_probabilityToBeBest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProbabilityToBeBest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeBest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_variant(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantResult_visitors(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_conversions(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_conversions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conversions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_conversionRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConversionRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantResult_uplift(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantResult_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_probabilityToBeBest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProbabilityToBeBest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_probabilityToBeBest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_probabilityToBeatBaseline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProbabilityToBeatBaseline, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_probabilityToBeatBaseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_expectedLoss(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_expectedLoss(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedLoss, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_expectedLoss(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_bayesFactor(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_bayesFactor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BayesFactor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_bayesFactor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_value(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().Value(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Value) graphql.Marshaler {
+			return ec.marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ValueResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantResult_series(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_series(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.VariantResult().Series(ctx, obj, fc.Args["interval"].(model.Interval))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.VariantPoint) graphql.Marshaler {
+			return ec.marshalNVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_series(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VariantPoint(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_VariantResult_series_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -9205,6 +13514,115 @@ func (ec *executionContext) unmarshalInputConvertSegmentInput(ctx context.Contex
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Context, obj any) (CreateExperimentInput, error) {
+	var it CreateExperimentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["description"]; !present {
+		asMap["description"] = ""
+	}
+	if _, present := asMap["variants"]; !present {
+		asMap["variants"] = []any{}
+	}
+	if _, present := asMap["secondaryMetrics"]; !present {
+		asMap["secondaryMetrics"] = []any{}
+	}
+	if _, present := asMap["audience"]; !present {
+		asMap["audience"] = []any{}
+	}
+	if _, present := asMap["attribution"]; !present {
+		asMap["attribution"] = "SESSION"
+	}
+
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "siteId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("siteId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SiteID = data
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = graphql.OmittableOf(data)
+		case "variants":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("variants"))
+			data, err := ec.unmarshalOVariantInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐVariantInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Variants = graphql.OmittableOf(data)
+		case "baseline":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("baseline"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Baseline = graphql.OmittableOf(data)
+		case "primaryMetric":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("primaryMetric"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PrimaryMetric = graphql.OmittableOf(data)
+		case "secondaryMetrics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("secondaryMetrics"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SecondaryMetrics = graphql.OmittableOf(data)
+		case "audience":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("audience"))
+			data, err := ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Audience = graphql.OmittableOf(data)
+		case "attribution":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attribution"))
+			data, err := ec.unmarshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Attribution = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateGoalInput(ctx context.Context, obj any) (CreateGoalInput, error) {
 	var it CreateGoalInput
 	if obj == nil {
@@ -9346,8 +13764,11 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 	if _, present := asMap["timezone"]; !present {
 		asMap["timezone"] = "UTC"
 	}
+	if _, present := asMap["addresses"]; !present {
+		asMap["addresses"] = "WHOLE"
+	}
 
-	fieldsInOrder := [...]string{"name", "domains", "timezone"}
+	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -9375,6 +13796,13 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Timezone = graphql.OmittableOf(data)
+		case "addresses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addresses"))
+			data, err := ec.unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Addresses = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -9412,6 +13840,92 @@ func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any
 				return it, err
 			}
 			it.To = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Context, obj any) (UpdateExperimentInput, error) {
+	var it UpdateExperimentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = graphql.OmittableOf(data)
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = graphql.OmittableOf(data)
+		case "variants":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("variants"))
+			data, err := ec.unmarshalOVariantInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐVariantInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Variants = graphql.OmittableOf(data)
+		case "baseline":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("baseline"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Baseline = graphql.OmittableOf(data)
+		case "primaryMetric":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("primaryMetric"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PrimaryMetric = graphql.OmittableOf(data)
+		case "secondaryMetrics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("secondaryMetrics"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SecondaryMetrics = graphql.OmittableOf(data)
+		case "audience":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("audience"))
+			data, err := ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Audience = graphql.OmittableOf(data)
+		case "attribution":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attribution"))
+			data, err := ec.unmarshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Attribution = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -9537,7 +14051,7 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "domains", "timezone"}
+	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -9572,6 +14086,61 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Timezone = graphql.OmittableOf(data)
+		case "addresses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addresses"))
+			data, err := ec.unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Addresses = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputVariantInput(ctx context.Context, obj any) (VariantInput, error) {
+	var it VariantInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["weight"]; !present {
+		asMap["weight"] = 1
+	}
+
+	fieldsInOrder := [...]string{"key", "name", "weight"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = graphql.OmittableOf(data)
+		case "weight":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weight"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weight = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -9613,6 +14182,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Goal(ctx, sel, obj)
+	case model.Experiment:
+		return ec._Experiment(ctx, sel, &obj)
+	case *model.Experiment:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Experiment(ctx, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -9625,6 +14201,122 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var computedFilterImplementors = []string{"ComputedFilter"}
+
+func (ec *executionContext) _ComputedFilter(ctx context.Context, sel ast.SelectionSet, obj *view.ComputedFilter) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, computedFilterImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ComputedFilter")
+		case "filterType":
+			out.Values[i] = ec._ComputedFilter_filterType(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "args":
+			out.Values[i] = ec._ComputedFilter_args(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "plugin":
+			out.Values[i] = ec._ComputedFilter_plugin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sessions":
+			out.Values[i] = ec._ComputedFilter_sessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "computedSessions":
+			out.Values[i] = ec._ComputedFilter_computedSessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = ec._ComputedFilter_complete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._ComputedFilter_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var estimateImplementors = []string{"Estimate"}
+
+func (ec *executionContext) _Estimate(ctx context.Context, sel ast.SelectionSet, obj *stats.Estimate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, estimateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Estimate")
+		case "mean":
+			out.Values[i] = ec._Estimate_mean(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "low":
+			out.Values[i] = ec._Estimate_low(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "high":
+			out.Values[i] = ec._Estimate_high(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
 
 var eventImplementors = []string{"Event"}
 
@@ -9789,6 +14481,623 @@ func (ec *executionContext) _EventEdge(ctx context.Context, sel ast.SelectionSet
 			}
 		case "node":
 			out.Values[i] = ec._EventEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentImplementors = []string{"Experiment", "Node"}
+
+func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSet, obj *model.Experiment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Experiment")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "key":
+			out.Values[i] = ec._Experiment_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._Experiment_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._Experiment_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._Experiment_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "variants":
+			out.Values[i] = ec._Experiment_variants(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "primaryMetric":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_primaryMetric(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "secondaryMetrics":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_secondaryMetrics(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "audience":
+			out.Values[i] = ec._Experiment_audience(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "attribution":
+			out.Values[i] = ec._Experiment_attribution(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "winner":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_winner(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "startedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_startedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stoppedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_stoppedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "results":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_results(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "breakdown":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_breakdown(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "createdAt":
+			out.Values[i] = ec._Experiment_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Experiment_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentConnectionImplementors = []string{"ExperimentConnection"}
+
+func (ec *executionContext) _ExperimentConnection(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentConnection")
+		case "edges":
+			out.Values[i] = ec._ExperimentConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._ExperimentConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ExperimentConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentEdgeImplementors = []string{"ExperimentEdge"}
+
+func (ec *executionContext) _ExperimentEdge(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentEdge")
+		case "cursor":
+			out.Values[i] = ec._ExperimentEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ExperimentEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentResultImplementors = []string{"ExperimentResult"}
+
+func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentResult")
+		case "experiment":
+			out.Values[i] = ec._ExperimentResult_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "computedAt":
+			out.Values[i] = ec._ExperimentResult_computedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._ExperimentResult_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contaminated":
+			out.Values[i] = ec._ExperimentResult_contaminated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unknownVariants":
+			out.Values[i] = ec._ExperimentResult_unknownVariants(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sampleRatio":
+			out.Values[i] = ec._ExperimentResult_sampleRatio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "metrics":
+			out.Values[i] = ec._ExperimentResult_metrics(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -10068,6 +15377,11 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "computed":
+			out.Values[i] = ec._FilterType_computed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -10516,6 +15830,44 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "experiments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Goal_experiments(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "card":
 			field := field
 
@@ -11301,6 +16653,163 @@ func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var metricResultImplementors = []string{"MetricResult"}
+
+func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.SelectionSet, obj *view.MetricResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, metricResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MetricResult")
+		case "goal":
+			out.Values[i] = ec._MetricResult_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "primary":
+			out.Values[i] = ec._MetricResult_primary(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "variants":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_variants(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "leader":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_leader(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "decision":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_decision(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var mutationImplementors = []string{"Mutation"}
 
 func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -11408,6 +16917,48 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "deleteGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteGoal(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createExperiment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createExperiment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateExperiment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateExperiment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startExperiment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_startExperiment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stopExperiment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_stopExperiment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "archiveExperiment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveExperiment(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteExperiment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteExperiment(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -11807,6 +17358,49 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 	return out
 }
 
+var sampleRatioCheckImplementors = []string{"SampleRatioCheck"}
+
+func (ec *executionContext) _SampleRatioCheck(ctx context.Context, sel ast.SelectionSet, obj *stats.SampleRatio) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sampleRatioCheckImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SampleRatioCheck")
+		case "pValue":
+			out.Values[i] = ec._SampleRatioCheck_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mismatch":
+			out.Values[i] = ec._SampleRatioCheck_mismatch(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var segmentImplementors = []string{"Segment", "Node"}
 
 func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, obj *model.Segment) graphql.Marshaler {
@@ -12087,6 +17681,82 @@ func (ec *executionContext) _SegmentEdge(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var segmentResultImplementors = []string{"SegmentResult"}
+
+func (ec *executionContext) _SegmentResult(ctx context.Context, sel ast.SelectionSet, obj *view.SegmentResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, segmentResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SegmentResult")
+		case "segment":
+			out.Values[i] = ec._SegmentResult_segment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "result":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SegmentResult_result(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12405,6 +18075,11 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "addresses":
+			out.Values[i] = ec._Site_addresses(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "segments":
 			field := field
 
@@ -12491,6 +18166,82 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_goal(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "experiments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_experiments(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "experiment":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_experiment(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -12785,6 +18536,44 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "computedFilters":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_computedFilters(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12804,6 +18593,26 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 	})
 
 	return out
+}
+
+var subscriptionImplementors = []string{"Subscription"}
+
+func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "goalCards":
+		return ec._Subscription_goalCards(ctx, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
 }
 
 var timeRangeValueImplementors = []string{"TimeRangeValue"}
@@ -12871,6 +18680,334 @@ func (ec *executionContext) _ValueCount(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var valueResultImplementors = []string{"ValueResult"}
+
+func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionSet, obj *stats.Value) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, valueResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ValueResult")
+		case "total":
+			out.Values[i] = ec._ValueResult_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "perVisitor":
+			out.Values[i] = ec._ValueResult_perVisitor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "perConverter":
+			out.Values[i] = ec._ValueResult_perConverter(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._ValueResult_uplift(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "probabilityToBeBest":
+			out.Values[i] = ec._ValueResult_probabilityToBeBest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "probabilityToBeatBaseline":
+			out.Values[i] = ec._ValueResult_probabilityToBeatBaseline(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var variantImplementors = []string{"Variant"}
+
+func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, obj *model.Variant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, variantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Variant")
+		case "key":
+			out.Values[i] = ec._Variant_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Variant_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "weight":
+			out.Values[i] = ec._Variant_weight(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "baseline":
+			out.Values[i] = ec._Variant_baseline(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var variantPointImplementors = []string{"VariantPoint"}
+
+func (ec *executionContext) _VariantPoint(ctx context.Context, sel ast.SelectionSet, obj *view.VariantPoint) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, variantPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VariantPoint")
+		case "at":
+			out.Values[i] = ec._VariantPoint_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._VariantPoint_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "conversions":
+			out.Values[i] = ec._VariantPoint_conversions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "conversionRate":
+			out.Values[i] = ec._VariantPoint_conversionRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "probabilityToBeBest":
+			out.Values[i] = ec._VariantPoint_probabilityToBeBest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var variantResultImplementors = []string{"VariantResult"}
+
+func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.SelectionSet, obj *view.VariantResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, variantResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VariantResult")
+		case "variant":
+			out.Values[i] = ec._VariantResult_variant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visitors":
+			out.Values[i] = ec._VariantResult_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "conversions":
+			out.Values[i] = ec._VariantResult_conversions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "conversionRate":
+			out.Values[i] = ec._VariantResult_conversionRate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "uplift":
+			out.Values[i] = ec._VariantResult_uplift(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "probabilityToBeBest":
+			out.Values[i] = ec._VariantResult_probabilityToBeBest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "probabilityToBeatBaseline":
+			out.Values[i] = ec._VariantResult_probabilityToBeatBaseline(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expectedLoss":
+			out.Values[i] = ec._VariantResult_expectedLoss(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "bayesFactor":
+			out.Values[i] = ec._VariantResult_bayesFactor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "value":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_value(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "series":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_series(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -13284,6 +19421,40 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAddressPrivacy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (model.AddressPrivacy, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AddressPrivacy(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddressPrivacy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, sel ast.SelectionSet, v model.AddressPrivacy) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNAttribution2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, v any) (model.Attribution, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Attribution(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAttribution2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, sel ast.SelectionSet, v model.Attribution) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13300,8 +19471,33 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx context.Context, sel ast.SelectionSet, v view.ComputedFilter) graphql.Marshaler {
+	return ec._ComputedFilter(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNConvertSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐConvertSegmentInput(ctx context.Context, v any) (ConvertSegmentInput, error) {
 	res, err := ec.unmarshalInputConvertSegmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCreateExperimentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateExperimentInput(ctx context.Context, v any) (CreateExperimentInput, error) {
+	res, err := ec.unmarshalInputCreateExperimentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -13318,6 +19514,27 @@ func (ec *executionContext) unmarshalNCreateSegmentInput2githubᚗcomᚋgoalgrap
 func (ec *executionContext) unmarshalNCreateSiteInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateSiteInput(ctx context.Context, v any) (CreateSiteInput, error) {
 	res, err := ec.unmarshalInputCreateSiteInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDecision2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, v any) (stats.Decision, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := stats.Decision(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecision2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, sel ast.SelectionSet, v stats.Decision) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx context.Context, sel ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+	return ec._Estimate(ctx, sel, &v)
 }
 
 func (ec *executionContext) marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEvent(ctx context.Context, sel ast.SelectionSet, v view.Event) graphql.Marshaler {
@@ -13372,6 +19589,101 @@ func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx context.Context, sel ast.SelectionSet, v model.Experiment) graphql.Marshaler {
+	return ec._Experiment(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperiment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Experiment) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx context.Context, sel ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Experiment(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExperimentConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx context.Context, sel ast.SelectionSet, v view.ExperimentConnection) graphql.Marshaler {
+	return ec._ExperimentConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ExperimentConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdge(ctx context.Context, sel ast.SelectionSet, v view.ExperimentEdge) graphql.Marshaler {
+	return ec._ExperimentEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ExperimentEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExperimentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v view.ExperimentResult) graphql.Marshaler {
+	return ec._ExperimentResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ExperimentResult(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx context.Context, v any) (model.ExperimentStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.ExperimentStatus(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx context.Context, sel ast.SelectionSet, v model.ExperimentStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx context.Context, sel ast.SelectionSet, v model.FilterSpec) graphql.Marshaler {
@@ -13461,6 +19773,22 @@ func (ec *executionContext) marshalNFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoa
 		return graphql.Null
 	}
 	return ec._FilterType(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.SelectionSet, v float64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalFloatContext(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return graphql.WrapContextMarshaler(ctx, res)
 }
 
 func (ec *executionContext) marshalNFunnel2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v view.Funnel) graphql.Marshaler {
@@ -13712,6 +20040,22 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 	return res
 }
 
+func (ec *executionContext) unmarshalNInt2int64(ctx context.Context, v any) (int64, error) {
+	res, err := graphql.UnmarshalInt64(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.SelectionSet, v int64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalInt64(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNInterval2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐInterval(ctx context.Context, v any) (model.Interval, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.Interval(tmp)
@@ -13795,6 +20139,26 @@ func (ec *executionContext) marshalNMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋ
 	return ec._MergedSegment(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResult(ctx context.Context, sel ast.SelectionSet, v view.MetricResult) graphql.Marshaler {
+	return ec._MetricResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.MetricResult) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v []scalar.Node) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -13856,6 +20220,10 @@ func (ec *executionContext) marshalNPluginStatus2githubᚗcomᚋgoalgraphᚋgoal
 	return res
 }
 
+func (ec *executionContext) marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx context.Context, sel ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
+	return ec._SampleRatioCheck(ctx, sel, &v)
+}
+
 func (ec *executionContext) marshalNSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx context.Context, sel ast.SelectionSet, v model.Segment) graphql.Marshaler {
 	return ec._Segment(ctx, sel, &v)
 }
@@ -13909,6 +20277,26 @@ func (ec *executionContext) marshalNSegmentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegmentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx context.Context, sel ast.SelectionSet, v view.SegmentResult) graphql.Marshaler {
+	return ec._SegmentResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -14074,6 +20462,11 @@ func (ec *executionContext) marshalNTimeRangeValue2githubᚗcomᚋgoalgraphᚋgo
 	return ec._TimeRangeValue(ctx, sel, &v)
 }
 
+func (ec *executionContext) unmarshalNUpdateExperimentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐUpdateExperimentInput(ctx context.Context, v any) (UpdateExperimentInput, error) {
+	res, err := ec.unmarshalInputUpdateExperimentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNUpdateGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐUpdateGoalInput(ctx context.Context, v any) (UpdateGoalInput, error) {
 	res, err := ec.unmarshalInputUpdateGoalInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -14098,6 +20491,71 @@ func (ec *executionContext) marshalNValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v model.Variant) graphql.Marshaler {
+	return ec._Variant(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Variant) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNVariantInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐVariantInput(ctx context.Context, v any) (VariantInput, error) {
+	res, err := ec.unmarshalInputVariantInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx context.Context, sel ast.SelectionSet, v view.VariantPoint) graphql.Marshaler {
+	return ec._VariantPoint(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantPoint) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx context.Context, sel ast.SelectionSet, v view.VariantResult) graphql.Marshaler {
+	return ec._VariantResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantResult) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -14249,6 +20707,44 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (*model.AddressPrivacy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AddressPrivacy(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, sel ast.SelectionSet, v *model.AddressPrivacy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, v any) (*model.Attribution, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Attribution(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, sel ast.SelectionSet, v *model.Attribution) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -14277,6 +20773,56 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx context.Context, sel ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Estimate(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx context.Context, sel ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Experiment(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatusᚄ(ctx context.Context, v any) ([]model.ExperimentStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.ExperimentStatus, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []model.ExperimentStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOFilter2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx context.Context, sel ast.SelectionSet, v *model.FilterSpec) graphql.Marshaler {
@@ -14499,6 +21045,45 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	_ = ctx
 	res := scalar.MarshalTime(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx context.Context, v any) (*TimeRange, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputTimeRange(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx context.Context, sel ast.SelectionSet, v *stats.Value) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ValueResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v *model.Variant) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Variant(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOVariantInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐVariantInputᚄ(ctx context.Context, v any) ([]VariantInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]VariantInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNVariantInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐVariantInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // Which segment becomes a goal, and what the goal is to be called.
@@ -25,6 +26,30 @@ type ConvertSegmentInput struct {
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// The event whose value is summed.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+}
+
+// What a new experiment is. Only a start needs a primary metric and two variants.
+type CreateExperimentInput struct {
+	// The site's id.
+	SiteID string `json:"siteId"`
+	// Unique on the site; what messages call the experiment; 1 to 200 characters.
+	Key string `json:"key"`
+	// For people; 1 to 200 characters.
+	Name string `json:"name"`
+	// For people; up to 5,000 characters.
+	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	// What is compared; at most 20.
+	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
+	// The key of the variant that the others are compared with; by default the first one's.
+	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
+	// The id of the goal that decides: any of the site, an archived one too.
+	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
+	// The ids of further goals to look at, at most 50. Each counts once, and the primary one is none of them.
+	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
+	// Who takes part: an assignment counts where its session matches all of these; at most 100. None are everyone.
+	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
+	// Which sessions of a visitor can reach the goals.
+	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
 }
 
 // What a new goal is.
@@ -64,6 +89,8 @@ type CreateSiteInput struct {
 	Domains graphql.Omittable[[]string] `json:"domains,omitempty"`
 	// IANA name of the zone of the site's days, such as Europe/Bucharest.
 	Timezone graphql.Omittable[*string] `json:"timezone,omitempty"`
+	// How much of a visitor's IP address is kept.
+	Addresses graphql.Omittable[*model.AddressPrivacy] `json:"addresses,omitempty"`
 }
 
 // Everything that can be changed. A refused mutation changes nothing and answers an
@@ -77,12 +104,42 @@ type Mutation struct {
 type Query struct {
 }
 
+// What is told as it changes, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). The first
+// message is the whole. Another one follows, the whole again, whenever something in it has changed, `computedAt` aside:
+// within a second, and at most one a second. A client that reads slowly gets the newest state, not those between. A
+// subscription ends with an error when it can no longer be answered: its site was deleted, say, or a segment that it names.
+type Subscription struct {
+}
+
 // A range of time, half open: from <= t < to. A session belongs where it started.
 type TimeRange struct {
 	// The first instant.
 	From time.Time `json:"from"`
 	// The instant behind the last one. Without it the range is open: new sessions count as they come.
 	To graphql.Omittable[*time.Time] `json:"to,omitempty"`
+}
+
+// What to change of an experiment; what is left out stays, and so does what is null, but for primaryMetric. Name,
+// description and metrics change until it is archived, all else only while it is a draft.
+type UpdateExperimentInput struct {
+	// The experiment's id.
+	ID string `json:"id"`
+	// For people; 1 to 200 characters.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// For people; up to 5,000 characters.
+	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	// What is compared; at most 20. They replace those that the experiment has; the baseline stays where its key does, else it is the first.
+	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
+	// The key of the variant that the others are compared with.
+	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
+	// The id of the goal that decides. Null takes it off a draft.
+	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
+	// The ids of further goals, at most 50. They replace those that the experiment has.
+	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
+	// Who takes part; at most 100. They replace those that the experiment has.
+	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
+	// Which sessions of a visitor can reach the goals.
+	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
 }
 
 // What to change of a goal; what is left out stays, and so does what is null, but for valueEvent.
@@ -121,6 +178,18 @@ type UpdateSiteInput struct {
 	Domains graphql.Omittable[[]string] `json:"domains,omitempty"`
 	// IANA name of the zone of the site's days, such as Europe/Bucharest.
 	Timezone graphql.Omittable[*string] `json:"timezone,omitempty"`
+	// How much of a visitor's IP address is kept of what comes from now on.
+	Addresses graphql.Omittable[*model.AddressPrivacy] `json:"addresses,omitempty"`
+}
+
+// A variant of an experiment.
+type VariantInput struct {
+	// Unique in the experiment; what messages call the variant; 1 to 200 characters.
+	Key string `json:"key"`
+	// For people, 1 to 200 characters; by default the key.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// In proportion to the share of visitors that it is meant to be assigned; more than 0, at most 1,000,000.
+	Weight graphql.Omittable[*float64] `json:"weight,omitempty"`
 }
 
 // How a goal's filter and an active segment's filter of one type become one.

@@ -25,9 +25,12 @@ type Node any
 
 // MarshalTime writes an instant in RFC 3339, UTC, cut to the millisecond.
 func MarshalTime(t time.Time) graphql.Marshaler {
-	return graphql.WriterFunc(func(w io.Writer) {
-		io.WriteString(w, strconv.Quote(t.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)))
-	})
+	return graphql.WriterFunc(func(w io.Writer) { io.WriteString(w, TimeText(t)) })
+}
+
+// TimeText returns an instant as answers have it, quotes and all.
+func TimeText(t time.Time) string {
+	return strconv.Quote(t.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano))
 }
 
 // UnmarshalTime reads an instant in RFC 3339.

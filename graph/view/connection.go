@@ -50,6 +50,19 @@ type GoalEdge struct {
 	Node   model.Goal
 }
 
+// ExperimentConnection is a page of experiments.
+type ExperimentConnection struct {
+	Page
+	Edges []ExperimentEdge
+	Nodes []model.Experiment
+}
+
+// ExperimentEdge is an element of an ExperimentConnection.
+type ExperimentEdge struct {
+	Cursor string
+	Node   model.Experiment
+}
+
 // EventConnection is a page of event names.
 type EventConnection struct {
 	Page

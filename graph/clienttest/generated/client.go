@@ -11,6 +11,24 @@ import (
 	"github.com/Khan/genqlient/graphql"
 )
 
+// How much of a visitor's IP address a site keeps.
+type AddressPrivacy string
+
+const (
+	// All of it.
+	AddressPrivacyWhole AddressPrivacy = "WHOLE"
+	// The network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one.
+	AddressPrivacyTruncated AddressPrivacy = "TRUNCATED"
+	// None.
+	AddressPrivacyNone AddressPrivacy = "NONE"
+)
+
+var AllAddressPrivacy = []AddressPrivacy{
+	AddressPrivacyWhole,
+	AddressPrivacyTruncated,
+	AddressPrivacyNone,
+}
+
 // Sessions by the name of the browser, without its version. At least one of is and isNot is given. Merge rule INTERSECTION.
 type BrowserFilter struct {
 	// Names as sessions show them (Chrome, Firefox): one of them.
@@ -217,6 +235,8 @@ type CreateSiteInput struct {
 	Domains []string `json:"domains"`
 	// IANA name of the zone of the site's days, such as Europe/Bucharest.
 	Timezone *string `json:"timezone"`
+	// How much of a visitor's IP address is kept.
+	Addresses *AddressPrivacy `json:"addresses"`
 }
 
 // GetName returns CreateSiteInput.Name, and is useful for accessing the field via an interface.
@@ -227,6 +247,9 @@ func (v *CreateSiteInput) GetDomains() []string { return v.Domains }
 
 // GetTimezone returns CreateSiteInput.Timezone, and is useful for accessing the field via an interface.
 func (v *CreateSiteInput) GetTimezone() *string { return v.Timezone }
+
+// GetAddresses returns CreateSiteInput.Addresses, and is useful for accessing the field via an interface.
+func (v *CreateSiteInput) GetAddresses() *AddressPrivacy { return v.Addresses }
 
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {
@@ -365,6 +388,8 @@ type FilterInput struct {
 	Tags *TagsFilter `json:"tags,omitempty"`
 	// Sessions by the campaign parameters of the link that led to them. All given parameters must hold. Merged, only what both allow is left, parameter by parameter. Merge rule INTERSECTION.
 	Utm *UtmFilter `json:"utm,omitempty"`
+	// Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on: the session in which it happened, and all that started later. Merged, only the variants that both allow are left; filters on two experiments must both hold. Merge rule INTERSECTION.
+	Variant *VariantFilter `json:"variant,omitempty"`
 	// Sessions by their visitor. Both is and kind must hold where both are given. Merged, only what both allow is left. Merge rule INTERSECTION.
 	Visitor *VisitorFilter `json:"visitor,omitempty"`
 }
@@ -419,6 +444,9 @@ func (v *FilterInput) GetTags() *TagsFilter { return v.Tags }
 
 // GetUtm returns FilterInput.Utm, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetUtm() *UtmFilter { return v.Utm }
+
+// GetVariant returns FilterInput.Variant, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetVariant() *VariantFilter { return v.Variant }
 
 // GetVisitor returns FilterInput.Visitor, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetVisitor() *VisitorFilter { return v.Visitor }
@@ -684,6 +712,7 @@ var AllMergeRule = []MergeRule{
 // NodeNode includes the requested fields of the GraphQL interface Node.
 //
 // NodeNode is implemented by the following types:
+// NodeNodeExperiment
 // NodeNodeGoal
 // NodeNodeSegment
 // NodeNodeSession
@@ -702,10 +731,11 @@ type NodeNode interface {
 	GetId() string
 }
 
-func (v *NodeNodeGoal) implementsGraphQLInterfaceNodeNode()    {}
-func (v *NodeNodeSegment) implementsGraphQLInterfaceNodeNode() {}
-func (v *NodeNodeSession) implementsGraphQLInterfaceNodeNode() {}
-func (v *NodeNodeSite) implementsGraphQLInterfaceNodeNode()    {}
+func (v *NodeNodeExperiment) implementsGraphQLInterfaceNodeNode() {}
+func (v *NodeNodeGoal) implementsGraphQLInterfaceNodeNode()       {}
+func (v *NodeNodeSegment) implementsGraphQLInterfaceNodeNode()    {}
+func (v *NodeNodeSession) implementsGraphQLInterfaceNodeNode()    {}
+func (v *NodeNodeSite) implementsGraphQLInterfaceNodeNode()       {}
 
 func __unmarshalNodeNode(b []byte, v *NodeNode) error {
 	if string(b) == "null" {
@@ -721,6 +751,9 @@ func __unmarshalNodeNode(b []byte, v *NodeNode) error {
 	}
 
 	switch tn.TypeName {
+	case "Experiment":
+		*v = new(NodeNodeExperiment)
+		return json.Unmarshal(b, *v)
 	case "Goal":
 		*v = new(NodeNodeGoal)
 		return json.Unmarshal(b, *v)
@@ -746,6 +779,14 @@ func __marshalNodeNode(v *NodeNode) ([]byte, error) {
 
 	var typename string
 	switch v := (*v).(type) {
+	case *NodeNodeExperiment:
+		typename = "Experiment"
+
+		result := struct {
+			TypeName string `json:"__typename"`
+			*NodeNodeExperiment
+		}{typename, v}
+		return json.Marshal(result)
 	case *NodeNodeGoal:
 		typename = "Goal"
 
@@ -785,6 +826,24 @@ func __marshalNodeNode(v *NodeNode) ([]byte, error) {
 			`unexpected concrete type for NodeNode: "%T"`, v)
 	}
 }
+
+// NodeNodeExperiment includes the requested fields of the GraphQL type Experiment.
+// The GraphQL type's documentation follows.
+//
+// A comparison of variants by the goals that the visitors assigned to them reach. A visitor is assigned by a message
+// `Experiment Viewed` that names the experiment and the variant by their keys; every one is kept, also before the
+// experiment is defined, and a visitor's first within the run stands.
+type NodeNodeExperiment struct {
+	Typename *string `json:"__typename"`
+	// Opaque, and stable for as long as the object exists.
+	Id string `json:"id"`
+}
+
+// GetTypename returns NodeNodeExperiment.Typename, and is useful for accessing the field via an interface.
+func (v *NodeNodeExperiment) GetTypename() *string { return v.Typename }
+
+// GetId returns NodeNodeExperiment.Id, and is useful for accessing the field via an interface.
+func (v *NodeNodeExperiment) GetId() string { return v.Id }
 
 // NodeNodeGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
@@ -1070,6 +1129,20 @@ func (v *UtmFilter) GetTerm() []string { return v.Term }
 
 // GetContent returns UtmFilter.Content, and is useful for accessing the field via an interface.
 func (v *UtmFilter) GetContent() []string { return v.Content }
+
+// Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on. Merge rule INTERSECTION.
+type VariantFilter struct {
+	// Key of the experiment (headline).
+	Experiment string `json:"experiment"`
+	// Keys of variants (a, b, c): the visitor is assigned to one of them.
+	Is []string `json:"is"`
+}
+
+// GetExperiment returns VariantFilter.Experiment, and is useful for accessing the field via an interface.
+func (v *VariantFilter) GetExperiment() string { return v.Experiment }
+
+// GetIs returns VariantFilter.Is, and is useful for accessing the field via an interface.
+func (v *VariantFilter) GetIs() []string { return v.Is }
 
 // Sessions by their visitor. At least one of is and kind is given, and all that are must hold. Merge rule INTERSECTION.
 type VisitorFilter struct {

@@ -1,0 +1,227 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
+)
+
+type experimentResolver struct{ *Resolver }
+
+func (r *experimentResolver) ID(_ context.Context, e *model.Experiment) (string, error) {
+	return encodeID(experimentNoun, e.ID), nil
+}
+
+func (r *experimentResolver) Site(ctx context.Context, e *model.Experiment) (*model.Site, error) {
+	return r.siteOf(ctx, e.SiteID)
+}
+
+func (r *experimentResolver) PrimaryMetric(ctx context.Context, e *model.Experiment) (*model.Goal, error) {
+	if e.Primary == 0 {
+		return nil, nil
+	}
+	return loadingOf(ctx).goals.Load(ctx, e.Primary)()
+}
+
+func (r *experimentResolver) SecondaryMetrics(ctx context.Context, e *model.Experiment) ([]model.Goal, error) {
+	return r.goalsOf(ctx, e.Secondary)
+}
+
+// goalsOf returns the goals that an experiment refers to, which exist while it does.
+func (r *Resolver) goalsOf(ctx context.Context, ids []int64) ([]model.Goal, error) {
+	loaded, errs := loadingOf(ctx).goals.LoadMany(ctx, ids)()
+	goals := make([]model.Goal, len(ids))
+	for i := range ids {
+		if errs != nil && errs[i] != nil {
+			return nil, errs[i]
+		}
+		goals[i] = *loaded[i]
+	}
+	return goals, nil
+}
+
+func (r *experimentResolver) Winner(_ context.Context, e *model.Experiment) (*model.Variant, error) {
+	for i := range e.Variants {
+		if e.Variants[i].Key == e.Winner {
+			return &e.Variants[i], nil
+		}
+	}
+	return nil, nil
+}
+
+func (r *experimentResolver) StartedAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
+	return instant(e.StartedAt), nil
+}
+
+func (r *experimentResolver) StoppedAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
+	return instant(e.StoppedAt), nil
+}
+
+// instant returns nil for 0, which stands for none.
+func instant(m model.Millis) *time.Time {
+	if m == 0 {
+		return nil
+	}
+	t := m.Time()
+	return &t
+}
+
+func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated.CreateExperimentInput) (*model.Experiment, error) {
+	site, err := decodeID(siteNoun, input.SiteID, "input.siteId")
+	if err != nil {
+		return nil, err
+	}
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Audience)
+	if err != nil {
+		return nil, underInput(err)
+	}
+	e := &model.Experiment{SiteID: site, Key: input.Key, Name: input.Name}
+	set(&e.Description, input.Description)
+	set(&e.Attribution, input.Attribution)
+	if err := given.apply(e); err != nil {
+		return nil, underInput(err)
+	}
+	return e, underInput(aboutID("siteId", r.store.CreateExperiment(ctx, e)))
+}
+
+func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated.UpdateExperimentInput) (*model.Experiment, error) {
+	id, err := decodeID(experimentNoun, input.ID, "input.id")
+	if err != nil {
+		return nil, err
+	}
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Audience)
+	if err != nil {
+		return nil, underInput(err)
+	}
+	e, err := r.store.UpdateExperiment(ctx, id, func(e *model.Experiment) error {
+		set(&e.Name, input.Name)
+		set(&e.Description, input.Description)
+		set(&e.Attribution, input.Attribution)
+		return given.apply(e)
+	})
+	return e, underInput(aboutID("id", err))
+}
+
+// experimentGiven is what a client gives of an experiment in other terms than the
+// model's. What is nil was not given.
+type experimentGiven struct {
+	variants []model.Variant
+	baseline *string
+	// setPrimary tells that primary was given; 0 is none.
+	setPrimary bool
+	primary    int64
+	secondary  []int64
+	audience   []model.FilterSpec
+}
+
+// experimentGiven reads what is given; errors are about fields of the input.
+func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittable[[]generated.VariantInput], baseline, primary graphql.Omittable[*string],
+	secondary graphql.Omittable[[]string], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
+	given.baseline, given.setPrimary = baseline.Value(), primary.IsSet()
+	if list := variants.Value(); list != nil {
+		given.variants = make([]model.Variant, len(list))
+		for i, input := range list {
+			v := &given.variants[i]
+			*v = model.Variant{Key: strings.TrimSpace(input.Key), Weight: 1}
+			set(&v.Weight, input.Weight)
+			if err := setOrRefuse(&v.Name, input.Name, fmt.Sprintf("variants[%d].name", i)); err != nil {
+				return given, err
+			}
+		}
+	}
+	if id := primary.Value(); id != nil {
+		if given.primary, err = decodeID(goalNoun, *id, "primaryMetric"); err != nil {
+			return given, err
+		}
+	}
+	if ids := secondary.Value(); ids != nil {
+		if given.secondary, err = decodeIDs(goalNoun, ids, "secondaryMetrics"); err != nil {
+			return given, err
+		}
+	}
+	if filters := audience.Value(); filters != nil {
+		given.audience, err = r.specs(ctx, filters, "audience")
+	}
+	return given, err
+}
+
+// apply puts what was given into the experiment.
+func (given experimentGiven) apply(e *model.Experiment) error {
+	if given.setPrimary {
+		e.Primary = given.primary
+	}
+	if given.secondary != nil {
+		e.Secondary = given.secondary
+	}
+	if given.audience != nil {
+		e.Audience = given.audience
+	}
+	baseline := given.baseline
+	if given.variants != nil {
+		for _, v := range e.Variants {
+			stays := slices.ContainsFunc(given.variants, func(other model.Variant) bool { return other.Key == v.Key })
+			if v.Baseline && baseline == nil && stays {
+				baseline = &v.Key
+			}
+		}
+		e.Variants = slices.Clone(given.variants)
+	}
+	if baseline == nil {
+		return nil
+	}
+	return e.SetBaseline(*baseline)
+}
+
+func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at *time.Time) (*model.Experiment, error) {
+	return r.changeExperiment(ctx, id, func(e *model.Experiment) error {
+		now := model.MillisOf(r.now())
+		return e.Start(orNow(at, now), now)
+	})
+}
+
+func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner *string, at *time.Time) (*model.Experiment, error) {
+	if winner != nil && *winner == "" {
+		return nil, model.Invalid("winner", "is empty; leave it out to choose none")
+	}
+	return r.changeExperiment(ctx, id, func(e *model.Experiment) error {
+		// The clock of the server that started it may be ahead of this one's.
+		now := max(model.MillisOf(r.now()), e.StartedAt)
+		return e.Stop(text(winner), orNow(at, now), now)
+	})
+}
+
+func orNow(at *time.Time, now model.Millis) model.Millis {
+	if at == nil {
+		return now
+	}
+	return model.MillisOf(*at)
+}
+
+func (r *mutationResolver) ArchiveExperiment(ctx context.Context, id string) (*model.Experiment, error) {
+	return r.changeExperiment(ctx, id, (*model.Experiment).Archive)
+}
+
+func (r *mutationResolver) changeExperiment(ctx context.Context, id string, change func(*model.Experiment) error) (*model.Experiment, error) {
+	n, err := decodeID(experimentNoun, id, "id")
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.store.UpdateExperiment(ctx, n, change)
+	return e, aboutID("id", err)
+}
+
+func (r *mutationResolver) DeleteExperiment(ctx context.Context, id string) (string, error) {
+	n, err := decodeID(experimentNoun, id, "id")
+	if err != nil {
+		return "", err
+	}
+	return id, aboutID("id", r.store.DeleteExperiment(ctx, n))
+}

@@ -1,0 +1,39 @@
+// Package nodetest gives tests Node.js, and what they need of npm, at the versions
+// of a lock file. The folder holds those of the tests of package graph.
+package nodetest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Install installs what the folder's lock file names, where it is missing or of
+// other versions. It fails the test where there is no Node.js. Tests that run at
+// the same time install in folders of their own, or once.
+func Install(tb testing.TB, folder string) {
+	tb.Helper()
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			tb.Fatalf("install Node.js 20 or later with npm, or run make test, which does: %v", err)
+		}
+	}
+	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	stamp := filepath.Join(folder, "node_modules", ".installed")
+	if done, err := os.ReadFile(stamp); err == nil && bytes.Equal(done, lock) {
+		return
+	}
+	command := exec.Command("npm", "ci")
+	command.Dir = folder
+	if output, err := command.CombinedOutput(); err != nil {
+		tb.Fatalf("npm ci: %v\n%s", err, output)
+	}
+	if err := os.WriteFile(stamp, lock, 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}

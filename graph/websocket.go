@@ -1,0 +1,369 @@
+package graph
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// subprotocol is GraphQL over WebSocket as the graphql-ws library defines it:
+// https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+const subprotocol = "graphql-transport-ws"
+
+// Codes of the protocol by which a connection is closed.
+const (
+	closeBadRequest       websocket.StatusCode = 4400
+	closeUnauthorized     websocket.StatusCode = 4401
+	closeNotAcceptable    websocket.StatusCode = 4406
+	closeInitTimeout      websocket.StatusCode = 4408
+	closeSubscriberExists websocket.StatusCode = 4409
+	closeTooManyInits     websocket.StatusCode = 4429
+)
+
+// maxID is how long an operation's id may be, in bytes.
+const maxID = 255
+
+// socket is a WebSocket. One goroutine reads it, and one writes what is to be sent: of
+// each operation the newest answer at the most, so that a client that does not read
+// takes no more memory than one that does.
+type socket struct {
+	graph *Graph
+	*subscriptions
+	conn *websocket.Conn
+	// ctx is that of its operations.
+	ctx    context.Context
+	cancel context.CancelFunc
+	// ended says who or what ended it first.
+	ended sync.Once
+	// work is the writer and the operations that are no subscriptions.
+	work sync.WaitGroup
+
+	mu           sync.Mutex
+	acknowledged bool
+	operations   map[string]*running
+	// replies go before the operations in ready, which have something to send.
+	ack   bool
+	pong  json.RawMessage
+	ready []*running
+	wake  chan struct{}
+}
+
+// clientMessage is what a client sends.
+type clientMessage struct {
+	ID      *string         `json:"id"`
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// serveWebSocket takes in a connection and serves it until it ends.
+func (g *Graph) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}})
+	if err != nil {
+		return // the client has been told
+	}
+	defer conn.CloseNow()
+	dismiss, ok := g.subscriptions.admit()
+	if !ok {
+		g.subscriptions.metrics.closed.WithLabelValues("limit").Inc()
+		conn.Close(websocket.StatusTryAgainLater, tooManyConnections)
+		return
+	}
+	defer dismiss()
+	conn.SetReadLimit(maxBody)
+	s := &socket{graph: g, subscriptions: g.subscriptions, conn: conn, operations: map[string]*running{}, wake: make(chan struct{}, 1)}
+	s.ctx, s.cancel = context.WithCancel(WithRequestID(g.subscriptions.ctx, requestID(r.Context())))
+	s.serve()
+}
+
+func (s *socket) serve() {
+	s.work.Go(s.write)
+	defer s.work.Wait()
+	defer s.leaveAll()
+	defer s.cancel()
+	if s.conn.Subprotocol() != subprotocol {
+		s.close("protocol", closeNotAcceptable, "Subprotocol not acceptable: use "+subprotocol)
+		return
+	}
+	late := time.AfterFunc(s.limits.Init, func() {
+		s.mu.Lock()
+		acknowledged := s.acknowledged
+		s.mu.Unlock()
+		if !acknowledged {
+			s.close("protocol", closeInitTimeout, "Connection initialisation timeout")
+		}
+	})
+	defer late.Stop()
+	stopPinging := s.keepPinging()
+	defer stopPinging()
+	for {
+		kind, text, err := s.conn.Read(s.ctx)
+		switch {
+		case websocket.CloseStatus(err) == websocket.StatusMessageTooBig || errors.Is(err, websocket.ErrMessageTooBig):
+			s.closed("protocol")
+			return
+		case err != nil:
+			s.closed("client")
+			return
+		case kind != websocket.MessageText:
+			s.close("protocol", closeBadRequest, "Messages are text")
+			return
+		}
+		if code, reason := s.receive(text); code != 0 {
+			s.close("protocol", code, reason)
+			return
+		}
+	}
+}
+
+// closed counts the end of the connection, the first time that it is called.
+func (s *socket) closed(reason string) {
+	s.ended.Do(func() { s.metrics.closed.WithLabelValues(reason).Inc() })
+}
+
+// close closes the connection, and waits a while for the client to do the same.
+func (s *socket) close(reason string, code websocket.StatusCode, text string) {
+	const most = 123 // bytes, says the WebSocket protocol
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "")
+	}
+	s.closed(reason)
+	s.leaveAll()
+	// What fails here is the client's connection.
+	_ = s.conn.Close(code, text)
+}
+
+// keepPinging pings the client now and then, and ends the connection when no answer
+// comes.
+func (s *socket) keepPinging() (stop func()) {
+	var timer *time.Timer
+	timer = time.AfterFunc(s.limits.Ping, func() {
+		defer s.endIn(s.limits.Write, "silent")()
+		// What fails here has ended the connection, or waits for a message that is being
+		// sent, which has a limit of its own.
+		_ = s.conn.Ping(s.ctx)
+		if s.ctx.Err() == nil {
+			timer.Reset(s.limits.Ping)
+		}
+	})
+	return func() { timer.Stop() }
+}
+
+// receive does what a message says. A code other than 0 closes the connection.
+func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string) {
+	var m clientMessage
+	if err := json.Unmarshal(text, &m); err != nil {
+		return closeBadRequest, "Invalid message: " + err.Error()
+	}
+	switch m.Type {
+	case "connection_init":
+		return s.initialise(m.Payload)
+	case "ping":
+		if !isObject(m.Payload) {
+			return closeBadRequest, "Invalid message: the payload of a ping is an object"
+		}
+		s.mu.Lock()
+		s.pong = json.RawMessage(cmp.Or(string(m.Payload), "null"))
+		s.mu.Unlock()
+		s.wakeUp()
+		return 0, ""
+	case "pong":
+		return 0, ""
+	case "subscribe", "complete":
+		if m.ID == nil || *m.ID == "" || len(*m.ID) > maxID {
+			return closeBadRequest, fmt.Sprintf("Invalid message: %s needs an id of 1 to %d bytes", m.Type, maxID)
+		}
+		if m.Type == "complete" {
+			s.complete(*m.ID)
+			return 0, ""
+		}
+		return s.start(*m.ID, m.Payload)
+	default:
+		return closeBadRequest, fmt.Sprintf("Invalid message: there is no type %.40q", m.Type)
+	}
+}
+
+// isObject tells whether a payload that may be left out is an object.
+func isObject(payload json.RawMessage) bool {
+	payload = bytes.TrimSpace(payload)
+	return len(payload) == 0 || payload[0] == '{' || string(payload) == "null"
+}
+
+func (s *socket) initialise(payload json.RawMessage) (websocket.StatusCode, string) {
+	if !isObject(payload) {
+		return closeBadRequest, "Invalid message: the payload of connection_init is an object"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.acknowledged {
+		return closeTooManyInits, "Too many initialisation requests"
+	}
+	s.acknowledged, s.ack = true, true
+	s.wakeUp()
+	return 0, ""
+}
+
+// start begins an operation.
+func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode, string) {
+	s.mu.Lock()
+	_, exists := s.operations[id]
+	acknowledged, n := s.acknowledged, len(s.operations)
+	s.mu.Unlock()
+	switch {
+	case !acknowledged:
+		return closeUnauthorized, "Unauthorized: send connection_init first"
+	case exists:
+		return closeSubscriberExists, fmt.Sprintf("Subscriber for %s already exists", id)
+	case n >= 2*s.limits.Operations:
+		// It goes on asking, and does not take in that it is refused.
+		return websocket.StatusPolicyViolation, fmt.Sprintf("Too many operations: one connection may run %d", s.limits.Operations)
+	}
+	params, err := readParams(payload)
+	if err != nil {
+		return closeBadRequest, "Invalid message: the payload of subscribe: " + err.Error()
+	}
+	o := &running{id: id, metrics: &s.metrics, notify: s.isReady}
+	s.mu.Lock()
+	s.operations[id] = o // only this goroutine adds any
+	s.mu.Unlock()
+	if n >= s.limits.Operations {
+		o.end(s.graph.present(s.ctx, tooManyOperations(s.limits.Operations)))
+		return 0, ""
+	}
+	s.graph.run(s.ctx, params, o)
+	return 0, ""
+}
+
+// complete ends an operation that the client does not want any longer.
+func (s *socket) complete(id string) {
+	s.mu.Lock()
+	o := s.operations[id]
+	delete(s.operations, id)
+	s.ready = slices.DeleteFunc(s.ready, func(ready *running) bool { return ready == o })
+	s.mu.Unlock()
+	if o != nil {
+		o.abandon()
+	}
+}
+
+func (s *socket) leaveAll() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.operations))
+	clear(s.operations)
+	s.mu.Unlock()
+	for _, o := range all {
+		o.abandon()
+	}
+}
+
+// isReady puts an operation among those that have something to send.
+func (s *socket) isReady(o *running) {
+	s.mu.Lock()
+	s.ready = append(s.ready, o)
+	s.mu.Unlock()
+	s.wakeUp()
+}
+
+func (s *socket) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write sends what is to be sent until the connection ends.
+func (s *socket) write() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.stopping:
+			s.close("stopping", websocket.StatusServiceRestart, "The server is stopping; connect again")
+			return
+		case <-s.wake:
+		}
+		for message := s.take(); message != nil; message = s.take() {
+			if s.send(message) != nil {
+				s.conn.CloseNow()
+				return
+			}
+		}
+	}
+}
+
+func (s *socket) send(message []byte) error {
+	defer s.endIn(s.limits.Write, "stalled")()
+	return s.conn.Write(s.ctx, websocket.MessageText, message)
+}
+
+// endIn ends the connection after a while, unless it is called off. A time-out of the
+// library's would end it before anybody knew why.
+func (s *socket) endIn(while time.Duration, reason string) (callOff func() bool) {
+	return time.AfterFunc(while, func() {
+		s.closed(reason)
+		s.conn.CloseNow()
+	}).Stop
+}
+
+// take returns the next message to send, nil where there is none.
+func (s *socket) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ack:
+		s.ack = false
+		return []byte(`{"type":"connection_ack"}`)
+	case s.pong != nil:
+		payload := s.pong
+		s.pong = nil
+		return fmt.Appendf(nil, `{"type":"pong","payload":%s}`, payload)
+	}
+	for len(s.ready) > 0 {
+		o := s.ready[0]
+		if message := s.takeOf(o); message != nil {
+			// Its turn comes again behind the others.
+			s.ready = append(s.ready[1:], o)
+			return message
+		}
+		s.ready = s.ready[1:]
+	}
+	return nil
+}
+
+// takeOf returns the next message of an operation, nil where it has none.
+func (s *socket) takeOf(o *running) []byte {
+	kind, payload, err := o.take()
+	if err != nil {
+		s.log.ErrorContext(s.ctx, "a message cannot be encoded", "error", err)
+	}
+	id, _ := json.Marshal(o.id) // a string always can
+	switch kind {
+	case sendNext:
+		s.metrics.sent.Inc()
+		return fmt.Appendf(make([]byte, 0, len(payload)+len(id)+64), `{"id":%s,"type":"next","payload":%s}`, id, payload)
+	case sendError:
+		s.forget(o)
+		return fmt.Appendf(nil, `{"id":%s,"type":"error","payload":%s}`, id, payload)
+	case sendComplete:
+		s.forget(o)
+		return fmt.Appendf(nil, `{"id":%s,"type":"complete"}`, id)
+	}
+	return nil
+}
+
+// forget makes room for another operation with the id.
+func (s *socket) forget(ended *running) {
+	if s.operations[ended.id] == ended {
+		delete(s.operations, ended.id)
+	}
+}
