@@ -21,7 +21,7 @@ BENCHFLAGS ?=
 # Of make soak, both databases together.
 SOAK_QUESTIONS ?= 10000
 
-.PHONY: help run build test check check-generated generate bench bench-go bench-import soak fmt lint fuzz
+.PHONY: help run build test check check-generated generate bench bench-go bench-experiment bench-import bench-track test-landing-page soak soak-plugins soak-track fmt lint fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ build: ## write bin/goalgraph
 test: bin/with-test-servers ## get PostgreSQL, Redis and Chromium where they are missing, and run all tests
 	scripts/install-test-servers.sh
 	bin/with-test-servers go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
+
+test-landing-page: bin/with-test-servers ## import all 325,337 messages of a published A/B test into each database, and ask for its results
+	scripts/install-test-servers.sh
+	GOALGRAPH_LANDING_PAGE=all bin/with-test-servers go test -v -run '^TestLandingPage$$' -count 1 -timeout 30m ./server
 
 check: test lint check-generated ## test, lint and check-generated: all that CI asks for
 
@@ -55,6 +59,22 @@ bench-go: bin/with-test-servers ## run the benchmarks of Go: make bench-go PACKA
 bench-import: bin/with-test-servers ## import logs of 1 and 2 million lines: lines/s, peak memory, and how much longer than writing the bare rows
 	scripts/install-test-servers.sh
 	GOALGRAPH_BENCH_LINES="1000000 2000000" bin/with-test-servers go test -run '^$$' -bench '^BenchmarkImport$$' -benchtime 1x -timeout 60m ./server
+
+bench-experiment: bin/with-test-servers ## results of an experiment with a million visitors, beside SQL in the same PostgreSQL: milliseconds and ratios
+	scripts/install-test-servers.sh
+	GOALGRAPH_BENCH_VISITORS=1000000 bin/with-test-servers go test -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/count
+
+bench-track: bin/with-test-servers ## send batches of messages over HTTP: messages/s beside the bare rows, time to acknowledge, memory
+	scripts/install-test-servers.sh
+	GOALGRAPH_BENCH_SECONDS=15 bin/with-test-servers go test -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
+
+soak-track: bin/with-test-servers ## the same for ten minutes and ten kills: is memory bounded, does every message count once
+	scripts/install-test-servers.sh
+	GOALGRAPH_KILLS=10 bin/with-test-servers go test -run '^TestTrack(Database)?Killed$$' -count 1 -timeout 60m ./server
+	GOALGRAPH_BENCH_SECONDS=300 bin/with-test-servers go test -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
+
+soak-plugins: bin/with-test-servers ## reload a plugin 100 times while requests are answered, kill one amid them, and have one hang
+	GOALGRAPH_RELOADS=100 bin/with-test-servers go test -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server
 
 soak: bin/with-test-servers ## ask random questions while everything happens at once: make soak SOAK_QUESTIONS=10000
 	scripts/install-test-servers.sh

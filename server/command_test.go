@@ -41,7 +41,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: "import - -", says: "once only"},
 		{args: "migrate", says: `"up", "down", "status"`},
 		{args: "migrate sideways", says: "sideways"},
-		{args: "plugin", says: `"list", "check"`},
+		{args: "plugin", says: `"list", "lock", "check"`},
 		{args: "plugin check", says: "<file>"},
 		{args: "schema extra", says: "extra"},
 		{args: "--auth", says: "--auth"},
@@ -53,6 +53,9 @@ func TestWrongUsage(t *testing.T) {
 		{args: "--auth none --listen [::]:0", says: "loopback"},
 		{args: "--auth none --listen example.org:0", says: "loopback"},
 		{args: "--auth none --listen 8080", says: "--listen"},
+		{args: "serve --min-visitors 0 --auth none", says: "--min-visitors is 0"},
+		{args: "serve --min-days 1000000 --auth none", says: "--min-days is 1000000"},
+		{args: "serve --min-days -1 --auth none", says: "--min-days"},
 		{args: "--auth none --redis http://user:secret@host", says: "--redis"},
 		{args: "--database bogus migrate status", says: "sqlite:FILE or postgres://"},
 		{args: "--database= migrate status", says: "sqlite:FILE or postgres://"},
@@ -84,10 +87,12 @@ func TestWrongUsage(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for args, says := range map[string][]string{
-		"--help": {"serve ", "import ", "migrate up", "migrate down", "migrate status", "plugin list", "plugin check", "schema ",
+		"--help": {"serve ", "import ", "migrate up", "migrate down", "migrate status", "plugin list", "plugin lock", "plugin check", "schema ",
 			"--database=URL", "sqlite:data/goalgraph.db", "$DATABASE_URL", "--redis=URL", "$REDIS_URL", "--listen=HOST:PORT", "127.0.0.1:8080",
 			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
-		"import --help":       {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
+		"import --help": {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
+		"serve --help": {"--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
+			"--min-visitors=N", "$GOALGRAPH_MIN_VISITORS", "By default 100", "--min-days=N", "$GOALGRAPH_MIN_DAYS", "By default 7"},
 		"migrate down --help": {"goalgraph migrate down"},
 		"plugin check --help": {"goalgraph plugin check <file>"},
 		"--version":           {"goalgraph ", "go1."},
@@ -198,6 +203,13 @@ func TestPluginCommands(t *testing.T) {
 	if out := list.stdout.String(); !strings.Contains(out, "broken") || !strings.Contains(out, "FAILED") || !strings.Contains(out, "this is no plugin") {
 		t.Errorf("plugin list: %s", out)
 	}
+	lock := program(t, "plugin", "lock", "--plugins", filepath.Dir(script)).mustRun(t, done)
+	if out := lock.stdout.String(); !strings.Contains(out, "broken") {
+		t.Errorf("plugin lock: %s", out)
+	}
+	if text, err := os.ReadFile(filepath.Join(filepath.Dir(script), "plugins.lock")); err != nil || !strings.Contains(string(text), "  broken\n") {
+		t.Errorf("plugins.lock: %s, %v", text, err)
+	}
 	for file, says := range map[string]string{
 		script:                           "this is no plugin",
 		filepath.Join(t.TempDir(), "no"): "no such file",
@@ -205,8 +217,8 @@ func TestPluginCommands(t *testing.T) {
 		mustAbs(t, "main.go"):            "no executable",
 		binary:                           "plugin",
 	} {
-		if p := program(t, "plugin", "check", file).mustRun(t, failed); !strings.Contains(p.stderr.String(), says) {
-			t.Errorf("plugin check %s says %s", file, &p.stderr)
+		if p := program(t, "plugin", "check", file).mustRun(t, failed); !strings.Contains(p.stdout.String()+p.stderr.String(), says) {
+			t.Errorf("plugin check %s says %s%s", file, &p.stdout, &p.stderr)
 		}
 	}
 	program(t, "plugin", "list", "--plugins", script).mustRun(t, failed)

@@ -5,22 +5,124 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"text/tabwriter"
+	"time"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app"
 )
 
-type serveCommand struct{}
+type serveCommand struct {
+	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A MaxMind-format file of countries (.mmdb) to find senders' countries in; it is read again when it changes."`
+	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Addresses or networks (10.0.0.0/8) of proxies, separated by commas, whose X-Forwarded-For is believed. By default none is."`
+	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"How many WebSockets and event streams, which subscriptions come by, may be open at once. By default ${default}."`
+	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"How many visitors each variant of an experiment has before it is decided; 1 at least. By default ${default}."`
+	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"How many days an experiment has run before it is decided. By default ${default}, so that each weekday is seen."`
+}
 
 // Run serves until the process is told to end.
-func (serveCommand) Run(ctx context.Context, o app.Options) error {
+func (c serveCommand) Run(ctx context.Context, o app.Options) error {
+	if c.MaxConnections < 1 {
+		return model.Invalid("--max-connections", "is %d; it is 1 or more", c.MaxConnections)
+	}
+	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
+	for _, text := range c.TrustedProxies {
+		network, err := networkOf(text)
+		if err != nil {
+			return err
+		}
+		o.TrustedProxies = append(o.TrustedProxies, network)
+	}
 	a, err := app.New(ctx, o)
 	if err != nil {
 		return err
 	}
 	return a.Run(ctx)
+}
+
+// networkOf reads a network, or an address as the network of it alone.
+func networkOf(text string) (netip.Prefix, error) {
+	text = strings.TrimSpace(text)
+	if address, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		return network, model.Invalid("--trusted-proxies", "%q is neither an address nor a network like 10.0.0.0/8", text)
+	}
+	return network.Masked(), nil
+}
+
+type keyCommand struct {
+	Create keyCreate `cmd:"" help:"Make a key, and print its secret, which is shown this once."`
+	List   keyList   `cmd:"" help:"List the keys."`
+	Revoke keyRevoke `cmd:"" help:"End a key."`
+}
+
+type keyCreate struct {
+	Scope string `enum:"write,read,admin" required:"" placeholder:"SCOPE" help:"What the key is for. write: to send events of one site; it may stand in a web page. read: to query. admin: for all. This version asks for write keys alone."`
+	Site  string `placeholder:"DOMAIN" help:"The site that the key is of, by one of its domains; it is made where it is missing. A write key needs one, unless there is only one site."`
+	Name  string `arg:"" help:"What the key is for, for people."`
+}
+
+// Run makes a key and prints its secret.
+func (c keyCreate) Run(ctx context.Context, s streams, o app.Options) error {
+	secret, err := app.CreateKey(ctx, o, c.Name, model.KeyScope(strings.ToUpper(c.Scope)), c.Site)
+	if err == nil {
+		_, err = fmt.Fprintln(s.out, secret)
+	}
+	return err
+}
+
+type keyList struct{}
+
+// Run lists the keys as a table.
+func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
+	return app.WithStore(ctx, o, func(st *store.Store) error {
+		keys, err := st.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		sites, err := st.Sites(ctx)
+		if err != nil {
+			return err
+		}
+		names := map[int64]string{0: "all"}
+		for _, site := range sites {
+			names[site.ID] = site.Name
+		}
+		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tNAME\tSCOPE\tSITE\tSECRET\tCREATED\tREVOKED")
+		for _, key := range keys {
+			revoked := ""
+			if key.RevokedAt != 0 {
+				revoked = key.RevokedAt.Time().Format(time.DateTime)
+			}
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s…\t%s\t%s\n", key.ID, key.Name, strings.ToLower(string(key.Scope)), names[key.SiteID], key.Prefix,
+				key.CreatedAt.Time().Format(time.DateTime), revoked)
+		}
+		return table.Flush()
+	})
+}
+
+type keyRevoke struct {
+	ID int64 `arg:"" help:"The key's id, as key list shows it."`
+}
+
+// Run ends a key.
+func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
+	return app.WithStore(ctx, o, func(st *store.Store) error {
+		key, err := st.RevokeKey(ctx, c.ID)
+		if err == nil {
+			fmt.Fprintf(s.out, "revoked %s\n", key.Name)
+		}
+		return err
+	})
 }
 
 type importCommand struct {
@@ -117,7 +219,8 @@ func (migrateStatus) Run(ctx context.Context, s streams, o app.Options) error {
 
 type pluginCommand struct {
 	List  pluginList  `cmd:"" help:"List the plugins and the filter types that they offer."`
-	Check pluginCheck `cmd:"" help:"Start one plugin, and check what it says of itself."`
+	Lock  pluginLock  `cmd:"" help:"Pin the plugins that are in the folder now: a server then runs no other."`
+	Check pluginCheck `cmd:"" help:"Start one plugin, and hold it against the rules that every plugin must keep."`
 }
 
 type pluginList struct{}
@@ -139,18 +242,47 @@ func (pluginList) Run(ctx context.Context, s streams, o app.Options) error {
 	return table.Flush()
 }
 
-type pluginCheck struct {
-	File string `arg:"" help:"The plugin's executable."`
-}
+type pluginLock struct{}
 
-// Run checks one plugin.
-func (c pluginCheck) Run(ctx context.Context, s streams, o app.Options) error {
-	plugin, err := app.CheckPlugin(ctx, o, c.File)
+// Run writes the lock file and prints what it pins.
+func (pluginLock) Run(s streams, o app.Options) error {
+	names, err := host.Lock(o.Plugins)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s %s: ok, offers %s\n", plugin.Name, plugin.Version, app.TypeNames(plugin))
-	return err
+	for _, name := range names {
+		fmt.Fprintln(s.out, name)
+	}
+	return nil
+}
+
+type pluginCheck struct {
+	JSON bool   `name:"json" help:"Write the report as one JSON object."`
+	File string `arg:"" help:"The plugin's executable."`
+}
+
+// Run checks one plugin and prints the report. What is found is an error.
+func (c pluginCheck) Run(ctx context.Context, s streams) error {
+	report, err := app.CheckPlugin(ctx, c.File)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(s.out).Encode(report)
+	} else {
+		err = report.Write(s.out)
+	}
+	switch n := report.Findings(); {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return errors.New("the check was interrupted")
+	case n == 1:
+		return fmt.Errorf("%s breaks a rule; the report says what to do", c.File)
+	case n > 1:
+		return fmt.Errorf("%s breaks rules, in %d cases; the report says what to do", c.File, n)
+	}
+	return nil
 }
 
 type schemaCommand struct{}

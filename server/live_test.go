@@ -161,7 +161,7 @@ func (s *server) ask(query string, variables map[string]any, data any) error {
 }
 
 // newLiveSite makes a site with random segments and goals, some on each server.
-func newLiveSite(t *testing.T, r *rand.Rand, st *store.Store, plugins *host.Host, servers []*server, zone string, days int) *liveSite {
+func newLiveSite(t *testing.T, r *rand.Rand, st *store.Store, plugins *host.Set, servers []*server, zone string, days int) *liveSite {
 	t.Helper()
 	location, err := time.LoadLocation(zone)
 	if err != nil {
@@ -314,7 +314,7 @@ func (c *cell) check(sessions []model.Session, active, merged filter.Expr, in mo
 
 // question asks a server for cards with random segments, goals, range and
 // interval, and checks the cells. conclusive is how many of them no write met.
-func (s *liveSite) question(ctx context.Context, r *rand.Rand, st *store.Store, plugins *host.Host, server *server) (conclusive int, err error) {
+func (s *liveSite) question(ctx context.Context, r *rand.Rand, st *store.Store, plugins *host.Set, server *server) (conclusive int, err error) {
 	pick := func(from []definition) (some []definition, ids []string) {
 		some = slices.Clone(from)
 		r.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
@@ -401,7 +401,7 @@ func TestLiveServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	plugins := hosttest.Start(t, host.Options{Taken: graph.HasType, CallTimeout: limit})
+	plugins := hosttest.Start(t, host.Options{Taken: graph.HasType, CallTimeout: limit}).Acquire()
 	// filtertest.Day is 2024-10-04; clocks change on 2024-10-06, -27, and 2024-11-03.
 	sites := []*liveSite{
 		newLiveSite(t, r, st, plugins, servers, "UTC", 0),

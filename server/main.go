@@ -12,12 +12,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
 	"github.com/goalgraph/goalgraph/server/app"
 )
@@ -45,18 +48,20 @@ const (
 // cli is the command line. Flags that are not a command's own may stand before or
 // behind the command.
 type cli struct {
-	Database string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"Where the data is: sqlite:FILE, or postgres://USER:PASSWORD@HOST/NAME. By default ${default}."`
-	Redis    string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis, redis://HOST:PORT, which may only make answers faster. By default there is none."`
-	Listen   string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to serve HTTP; port 0 takes a free one. By default ${default}."`
-	Plugins  string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"Every executable in this folder is a filter plugin. By default ${default}."`
-	Auth     string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients say who they are: keys, or none, which is refused unless it listens on a loopback address. By default ${default}."`
-	Sample   bool             `group:"common" help:"Load the bundled sample when the database is empty."`
-	Verbose  bool             `group:"common" short:"v" help:"Log more."`
-	Version  kong.VersionFlag `group:"common" help:"Print the version and end."`
+	Database  string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"Where the data is: sqlite:FILE, or postgres://USER:PASSWORD@HOST/NAME. By default ${default}."`
+	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis, redis://HOST:PORT, which may only make answers faster and live ones fresher. By default there is none."`
+	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to serve HTTP; port 0 takes a free one. By default ${default}."`
+	Plugins   string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"Every executable in this folder is a filter plugin. By default ${default}."`
+	Auth      string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients say who they are: keys, or none, which is refused unless it listens on a loopback address. By default ${default}."`
+	MaxValues uint             `group:"common" env:"GOALGRAPH_MAX_VALUES" default:"100000" placeholder:"N" help:"How many distinct values a dimension of a site takes, such as pages, tags or event names. Later ones count as (other). By default ${default}."`
+	Sample    bool             `group:"common" help:"Load the bundled sample when the database is empty."`
+	Verbose   bool             `group:"common" short:"v" help:"Log more."`
+	Version   kong.VersionFlag `group:"common" help:"Print the version and end."`
 
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve the API. The default. Migrates the database first."`
 	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
 	Migrate migrateCommand `cmd:"" help:"Change or show the database's schema."`
+	Key     keyCommand     `cmd:"" help:"Make, list or revoke keys."`
 	Plugin  pluginCommand  `cmd:"" help:"List or check filter plugins."`
 	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema with the loaded plugins, for code generators."`
 }
@@ -74,7 +79,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("goalgraph"),
 		kong.Description("Counts the sessions of merged segments, and serves segments, goals and results as one GraphQL API."),
-		kong.Vars{"version": version()},
+		kong.Vars{
+			"version": version(), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
+			"minDays": strconv.Itoa(int(stats.DefaultMinDuration / (24 * time.Hour))),
+		},
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command; a flag wins over its variable:"}}),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
@@ -130,7 +138,7 @@ func (c *cli) options(stderr io.Writer) app.Options {
 		level = slog.LevelDebug
 	}
 	return app.Options{
-		Database: c.Database, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample,
+		Database: c.Database, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample, MaxValues: int(c.MaxValues),
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
 }

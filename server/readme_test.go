@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -10,10 +11,12 @@ import (
 	"testing"
 )
 
-// readmeBlock is a fenced block of the README.
+// readmeBlock is a fenced block of a README.
 type readmeBlock struct {
 	line           int
 	language, text string
+	// file is what the text is, behind the language; empty for no file.
+	file string
 	// notRun is why it is not run, where a comment before it says so.
 	notRun string
 }
@@ -34,7 +37,8 @@ func readmeBlocks(t *testing.T, file string) (blocks []readmeBlock) {
 		fence, isFence := strings.CutPrefix(line, "```")
 		switch {
 		case isFence && block == nil:
-			block = &readmeBlock{line: number, language: fence, notRun: reason}
+			language, file, _ := strings.Cut(fence, " ")
+			block = &readmeBlock{line: number, language: language, file: file, notRun: reason}
 			reason = ""
 		case isFence:
 			blocks = append(blocks, *block)
@@ -58,90 +62,140 @@ func readmeBlocks(t *testing.T, file string) (blocks []readmeBlock) {
 // empty folder, and its queries, with the very answers that stand behind them. A
 // free port takes the place of 8080.
 func TestReadme(t *testing.T) {
-	blocks := readmeBlocks(t, "../README.md")
-	if len(blocks) == 0 {
-		t.Fatal("the README has no blocks")
-	}
-	p := program(t, "serve", "--auth", "none", "--sample", "--listen", "127.0.0.1:0")
-	folder := p.Dir
-	if err := os.Symlink(binary, filepath.Join(folder, "goalgraph")); err != nil {
+	newGuide(t, "../README.md", "make run").follow(t)
+}
+
+// The guide to plugins works too, in an empty folder beside a clone.
+func TestPluginGuide(t *testing.T) {
+	t.Parallel()
+	g := newGuide(t, "../plugins/README.md", "../goalgraph/bin/goalgraph serve --auth none --sample")
+	g.server.Dir = filepath.Join(g.server.Dir, "reader")
+	if err := os.Mkdir(g.server.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	var s *server
-	shell := func(block readmeBlock) string {
-		var commands []string
-		for line := range strings.Lines(strings.TrimPrefix(block.text, "$ ")) {
-			switch strings.TrimSpace(line) {
-			case "make run":
-				if s == nil {
-					s = p.mustServe(t)
-				}
-			case "make build":
-			default:
-				commands = append(commands, strings.ReplaceAll(line, "bin/goalgraph", "goalgraph"))
-			}
-		}
-		script := strings.Join(commands, "")
-		if s != nil {
-			address := strings.TrimPrefix(s.url, "http://")
-			script = strings.NewReplacer("localhost:8080", address, "127.0.0.1:8080", address).Replace(script)
-		}
-		run := program(t)
-		run.Dir = folder
-		run.Path, run.Args = "/bin/sh", []string{"sh", "-euc", script}
-		run.Env = append(run.Env, "PATH="+folder+":"+os.Getenv("PATH"))
-		if code := run.mustStart(t).result(t); code != done {
-			t.Fatalf("README.md:%d: exit code %d\n%s%s%s", block.line, code, script, &run.stdout, &run.stderr)
-		}
-		return run.stdout.String()
+	if err := os.Symlink(mustAbs(t, ".."), filepath.Join(g.server.Dir, "..", "goalgraph")); err != nil {
+		t.Fatal(err)
 	}
+	// The home of a test is empty; what Go has downloaded need not come again.
+	out, err := exec.Command("go", "env", "GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := strings.Split(string(out), "\n")
+	for i, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN"} {
+		g.env = append(g.env, name+"="+values[i])
+	}
+	g.follow(t)
+}
+
+// guide is a README that is followed.
+type guide struct {
+	file string
+	// serves is the line that starts the server, which is prepared already.
+	serves  string
+	server  *process
+	running *server
+	// path holds the program under its name.
+	path string
+	env  []string
+}
+
+func newGuide(t *testing.T, file, serves string) *guide {
+	t.Helper()
+	g := &guide{file: file, serves: serves, path: t.TempDir()}
+	g.server = program(t, "serve", "--auth", "none", "--sample", "--listen", "127.0.0.1:0")
+	if err := os.Symlink(binary, filepath.Join(g.path, "goalgraph")); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// shell runs a block of commands and returns what they write to standard output.
+func (g *guide) shell(t *testing.T, block readmeBlock) string {
+	t.Helper()
+	var commands []string
+	for line := range strings.Lines(strings.TrimPrefix(block.text, "$ ")) {
+		switch strings.TrimSpace(line) {
+		case g.serves:
+			if g.running == nil {
+				g.running = g.server.mustServe(t)
+			}
+		case "make build":
+		default:
+			line = strings.ReplaceAll(line, "../goalgraph/bin/goalgraph", "goalgraph")
+			commands = append(commands, strings.ReplaceAll(line, "bin/goalgraph", "goalgraph"))
+		}
+	}
+	script := strings.Join(commands, "")
+	if g.running != nil {
+		address := strings.TrimPrefix(g.running.url, "http://")
+		script = strings.NewReplacer("localhost:8080", address, "127.0.0.1:8080", address).Replace(script)
+	}
+	run := program(t)
+	run.Dir = g.server.Dir
+	run.Path, run.Args = "/bin/sh", []string{"sh", "-euc", script}
+	run.Env = append(append(run.Env, g.env...), "PATH="+g.path+":"+os.Getenv("PATH"))
+	if code := run.mustStart(t).result(t); code != done {
+		t.Fatalf("%s:%d: exit code %d\n%s%s%s", g.file, block.line, code, script, &run.stdout, &run.stderr)
+	}
+	return run.stdout.String()
+}
+
+// follow does what the guide says, and holds the answers against the guide's.
+func (g *guide) follow(t *testing.T) {
+	t.Helper()
 	ran := 0
 	var given string
-	for _, block := range blocks {
+	for _, block := range readmeBlocks(t, g.file) {
 		if block.notRun != "" {
-			t.Logf("README.md:%d is not run: %s", block.line, block.notRun)
+			t.Logf("%s:%d is not run: %s", g.file, block.line, block.notRun)
 			given = ""
 			continue
 		}
 		switch block.language {
 		case "sh", "console":
-			given = shell(block)
+			given = g.shell(t, block)
 			ran++
 		case "graphql":
-			if s == nil {
-				t.Fatalf("README.md:%d: a query, and no server was started", block.line)
+			if g.running == nil {
+				t.Fatalf("%s:%d: a query, and no server was started", g.file, block.line)
 			}
-			a, err := do(graphQLRequest(s.url, block.text))
+			a, err := do(graphQLRequest(g.running.url, block.text))
 			if err != nil || a.status != 200 {
-				t.Fatalf("README.md:%d: status %d; %v\n%s", block.line, a.status, err, a.body)
+				t.Fatalf("%s:%d: status %d; %v\n%s", g.file, block.line, a.status, err, a.body)
 			}
 			given = a.body
 			ran++
 		case "json":
 			var got, want any
 			if err := json.Unmarshal([]byte(block.text), &want); err != nil {
-				t.Fatalf("README.md:%d: %v", block.line, err)
+				t.Fatalf("%s:%d: %v", g.file, block.line, err)
 			}
 			if err := json.Unmarshal([]byte(given), &got); err != nil || !reflect.DeepEqual(got, want) {
-				t.Errorf("README.md:%d: the answer is\n%s\nwant\n%s", block.line, given, block.text)
+				t.Errorf("%s:%d: the answer is\n%s\nwant\n%s", g.file, block.line, given, block.text)
 			}
 			given = ""
 			continue
-		case "text", "go", "proto":
-			continue
+		case "text", "go", "js", "proto":
+			if block.file == "" {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(g.server.Dir, block.file), []byte(block.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		default:
-			t.Errorf("README.md:%d: what to do with a block of %q?", block.line, block.language)
+			t.Errorf("%s:%d: what to do with a block of %q?", g.file, block.line, block.language)
 		}
 		if strings.Contains(given, `"errors"`) {
-			t.Logf("README.md:%d answers with errors", block.line)
+			t.Logf("%s:%d answers with errors", g.file, block.line)
 		}
 	}
 	t.Logf("%d blocks ran", ran)
 	if ran < 5 {
 		t.Errorf("%d blocks ran, want at least 5", ran)
 	}
-	if s == nil {
-		t.Fatal("the README starts no server")
+	if g.running == nil {
+		t.Fatalf("%s starts no server", g.file)
 	}
-	s.mustStop(t)
+	g.running.mustStop(t)
 }

@@ -364,7 +364,7 @@ func TestServeIsReadyAgainAfterAPluginDied(t *testing.T) {
 		status, checks := s.ready(t)
 		return status == http.StatusOK && checks["plugin builtin"] == "RUNNING"
 	})
-	if a := s.get(t, "/metrics"); !strings.Contains(a.body, `goalgraph_plugin_restarts_total{plugin="builtin"} 1`) {
+	if a := s.get(t, "/metrics"); !strings.Contains(a.body, `goalgraph_plugin_restarts_total{file="",plugin="builtin"} 1`) {
 		t.Error("/metrics does not count the restart")
 	}
 	s.mustStop(t)
@@ -433,7 +433,14 @@ func TestServeWithRedis(t *testing.T) {
 	if status, checks := s.ready(t); status != http.StatusOK || checks["redis"] != "unreachable" {
 		t.Errorf("%d %v", status, checks)
 	}
-	s.mustAsk(t, "{ __typename }")
+	s.mustAsk(t, `mutation { createSite(input: { name: "Shop", domains: ["shop.example"] }) { id } }`)
+	s.mustTrack(t, "shop.example", "/v1/page", page("a", "/"))
+	if data := s.mustAsk(t, `{ site(domain: "shop.example") { sessionCount(range: { from: "2000-01-01T00:00:00Z" }) } }`); !strings.Contains(data, ":1}") {
+		t.Errorf("%s", data)
+	}
+	if metrics := s.get(t, "/metrics").body; !regexp.MustCompile(`(?m)^goalgraph_count_redis_failures_total [1-9]`).MatchString(metrics) {
+		t.Error("the metrics do not tell that Redis did not answer")
+	}
 	s.mustStop(t)
 
 	without := program(t, "serve", "--auth", "none", "--listen", "127.0.0.1:0")

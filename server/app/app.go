@@ -16,19 +16,27 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model/live"
+	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/sample"
+	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
 // App is a running Goalgraph.
 type App struct {
-	options  Options
-	store    *store.Store
-	redis    *redis.Client // nil without --redis
-	host     *host.Host
-	listener net.Listener
-	server   *http.Server
+	options Options
+	store   *store.Store
+	redis   *redis.Client // nil without --redis
+	host    *host.Host
+	bus     live.Bus
+	// countries is nil without a file of them.
+	countries *ingest.Countries
+	pipeline  *ingest.Pipeline
+	unknown   *unknownVariants
+	listener  net.Listener
+	server    *http.Server
 
 	cleanups []cleanup
 	stop     sync.Once
@@ -54,6 +62,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}()
 
+	if o.GeoIP != "" {
+		if a.countries, err = ingest.OpenCountries(o.GeoIP); err != nil {
+			return nil, err
+		}
+	}
 	if o.Redis != "" {
 		if a.redis, err = openRedis(o.Redis); err != nil {
 			return nil, err
@@ -66,10 +79,15 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}
 
-	if a.store, err = OpenStore(ctx, o); err != nil {
+	// It is told of by the store, which comes first because a shared bus goes by its name.
+	defined := func(site int64) { a.bus.Publish(live.Change{Site: site}) }
+	if a.store, err = openStore(ctx, o, defined); err != nil {
 		return nil, err
 	}
 	a.onStop("database", func(context.Context) error { return a.store.Close() })
+	if a.bus, err = a.newBus(ctx); err != nil {
+		return nil, err
+	}
 
 	if a.host, err = StartPlugins(ctx, o); err != nil {
 		return nil, err
@@ -82,11 +100,20 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 	}
 
-	engine, err := a.newEngine(ctx)
+	registry := newRegistry()
+	engine, err := a.newEngine(ctx, registry)
 	if err != nil {
 		return nil, err
 	}
-	g, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Log: o.Log})
+	a.followWrites(engine)
+	tracker, err := a.newTracker(registry)
+	if err != nil {
+		return nil, err
+	}
+	rules := stats.Rules{MinVisitors: int64(o.MinVisitors), MinDuration: time.Duration(o.MinDays) * 24 * time.Hour}
+	g, err := graph.New(graph.Options{
+		Store: a.store, Engine: engine, Host: a.host, Rules: rules, Bus: a.bus, Live: graph.LiveLimits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -102,30 +129,47 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	background, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { a.storeColumns(background, engine) })
-	a.onStop("storing of columns", func(context.Context) error {
+	running.Go(func() { engine.KeepComputed(background) })
+	running.Go(func() { every(background, prunePass, a.pruneMessages) })
+	running.Go(func() { every(background, runningPass, a.unknown.reload) })
+	if a.countries != nil {
+		running.Go(func() { every(background, reloadPass, a.reloadCountries()) })
+	}
+	a.onStop("background work", func(context.Context) error {
 		end()
 		running.Wait()
 		return nil
 	})
 	a.server = &http.Server{
-		Handler:           a.handler(g, engine),
+		Handler:           a.handler(registry, g, engine, tracker),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
 	a.onStop("HTTP server", func(ctx context.Context) error {
-		if err := a.server.Shutdown(ctx); err != nil {
-			return errors.Join(err, a.server.Close()) // cuts off the requests that still run
+		// No more connections come first: clients whose subscriptions end connect elsewhere.
+		subscriptions := make(chan struct{})
+		a.server.RegisterOnShutdown(func() {
+			g.Close(ctx)
+			close(subscriptions)
+		})
+		err := a.server.Shutdown(ctx)
+		if err != nil {
+			err = errors.Join(err, a.server.Close()) // cuts off the requests that still run
 		}
-		return nil
+		<-subscriptions
+		return err
 	})
 	return a, nil
 }
 
 // OpenStore opens the database of the options and migrates it.
-func OpenStore(ctx context.Context, o Options) (*store.Store, error) {
-	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log})
+func OpenStore(ctx context.Context, o Options) (*store.Store, error) { return openStore(ctx, o, nil) }
+
+// openStore has defined called with the sites whose definitions change.
+func openStore(ctx context.Context, o Options, defined func(site int64)) (*store.Store, error) {
+	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log, MaxValues: o.MaxValues, Defined: defined})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -15,6 +16,9 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/plugins"
+	"github.com/goalgraph/goalgraph/plugins/builtin"
+	"github.com/goalgraph/goalgraph/plugins/check"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
@@ -40,14 +44,13 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 		if countries, err = ingest.OpenCountries(i.GeoIP); err != nil {
 			return summary, err
 		}
-		defer countries.Close()
 	}
 	st, err := OpenStore(ctx, o)
 	if err != nil {
 		return summary, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	site, err := siteToImport(ctx, st, i.Site)
+	site, err := namedSite(ctx, st, i.Site)
 	if err != nil {
 		return summary, err
 	}
@@ -94,13 +97,51 @@ func storeColumns(ctx context.Context, st *store.Store, site int64, o Options) e
 	if err != nil {
 		return err
 	}
-	_, err = engine.StoreBehind(ctx, site, model.Open)
+	if _, err = engine.StoreBehind(ctx, site, model.Open); err != nil {
+		return err
+	}
+	_, err = engine.StoreExposed(ctx, site, model.Open)
 	return err
 }
 
-// siteToImport returns the site of a domain, one without an id where it is still
+// CreateKey makes a key and returns its secret. domain names the site that the key
+// is of, which is made where it is missing; empty is the only site there is, or for
+// keys that write nothing, all sites.
+func CreateKey(ctx context.Context, o Options, name string, scope model.KeyScope, domain string) (secret string, err error) {
+	err = WithStore(ctx, o, func(st *store.Store) error {
+		if _, err := st.Migrate(ctx); err != nil {
+			return err
+		}
+		var site *model.Site
+		if domain != "" || scope == model.WriteScope {
+			if site, err = namedSite(ctx, st, domain); err != nil {
+				return err
+			}
+			if site.ID == 0 && domain == "" {
+				return model.Invalid("--site", "is needed, because there is no site yet; give its domain, such as shop.example")
+			}
+		}
+		key, made, err := model.NewKey(name, scope)
+		if err != nil {
+			return err
+		}
+		if site != nil && site.ID == 0 {
+			if site, err = createSite(ctx, st, site); err != nil {
+				return err
+			}
+		}
+		if site != nil {
+			key.SiteID = site.ID
+		}
+		secret = made
+		return st.CreateKey(ctx, &key)
+	})
+	return secret, err
+}
+
+// namedSite returns the site of a domain, one without an id where it is still
 // to be made. Without a domain it is the only site.
-func siteToImport(ctx context.Context, st *store.Store, domain string) (*model.Site, error) {
+func namedSite(ctx context.Context, st *store.Store, domain string) (*model.Site, error) {
 	if domain == "" {
 		sites, err := st.Sites(ctx)
 		switch {
@@ -147,7 +188,7 @@ func WithStore(ctx context.Context, o Options, do func(*store.Store) error) (err
 }
 
 // Plugins starts the plugins, and returns how they are.
-func Plugins(ctx context.Context, o Options) (plugins []host.Plugin, err error) {
+func Plugins(ctx context.Context, o Options) (list []host.Plugin, err error) {
 	h, err := StartPlugins(ctx, o)
 	if err != nil {
 		return nil, err
@@ -156,42 +197,24 @@ func Plugins(ctx context.Context, o Options) (plugins []host.Plugin, err error) 
 	return h.Plugins(), nil
 }
 
-// CheckPlugin starts one plugin, and returns it where it keeps to the protocol.
-func CheckPlugin(ctx context.Context, o Options, file string) (host.Plugin, error) {
+// CheckPlugin checks the plugin that the file is against the rules of the package
+// check, beside the built-in plugin. The error says that the file cannot be run.
+func CheckPlugin(ctx context.Context, file string) (*check.Report, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
-		return host.Plugin{}, err
+		return nil, err
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return host.Plugin{}, fmt.Errorf("%s cannot be read: %w", file, errors.Unwrap(err))
+		return nil, fmt.Errorf("%s cannot be read: %w", file, errors.Unwrap(err))
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return host.Plugin{}, fmt.Errorf("%s is no executable file", file)
+		return nil, fmt.Errorf("%s is no executable file", file)
 	}
-	folder, err := os.MkdirTemp("", "goalgraph-check-")
-	if err != nil {
-		return host.Plugin{}, err
+	taken := func(name string) bool {
+		return slices.ContainsFunc(builtin.Types(), func(t plugins.Type) bool { return t.Name() == name })
 	}
-	defer os.RemoveAll(folder)
-	if err := os.Symlink(path, filepath.Join(folder, filepath.Base(path))); err != nil {
-		return host.Plugin{}, err
-	}
-	o.Plugins = folder
-	plugins, err := Plugins(ctx, o)
-	if err != nil {
-		return host.Plugin{}, err
-	}
-	for _, plugin := range plugins {
-		if plugin.Builtin {
-			continue
-		}
-		if plugin.Status != host.Running {
-			return plugin, fmt.Errorf("%s: %s", file, plugin.Reason)
-		}
-		return plugin, nil
-	}
-	return host.Plugin{}, fmt.Errorf("%s was not started", file)
+	return check.Plugin(ctx, check.Executable(path), check.Options{TakenType: taken, TakenName: graph.HasType}), nil
 }
 
 // TypeNames lists the filter types that a plugin offers.
@@ -211,5 +234,7 @@ func Schema(ctx context.Context, o Options) (sdl string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	return graph.SDL(h.Types())
+	set := h.Acquire()
+	defer set.Release()
+	return graph.SDL(set.Types())
 }

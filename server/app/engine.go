@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -22,7 +24,7 @@ const (
 
 // newEngine returns the engine over the store, with a cache in the process and,
 // where there is one, in Redis.
-func (a *App) newEngine(ctx context.Context) (*count.Columns, error) {
+func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*count.Columns, error) {
 	memory, err := count.NewMemory(countCacheBytes)
 	if err != nil {
 		return nil, err
@@ -33,9 +35,15 @@ func (a *App) newEngine(ctx context.Context) (*count.Columns, error) {
 		if err != nil {
 			return nil, err
 		}
-		caches = append(caches, count.NewRedis(a.redis, instance))
+		redis := count.NewRedis(a.redis, instance)
+		promauto.With(registry).NewCounterFunc(prometheus.CounterOpts{
+			Name: "goalgraph_count_redis_failures_total", Help: "How often Redis did not answer, or not in time; it is left alone for a second then.",
+		}, func() float64 { return float64(redis.Failures()) })
+		caches = append(caches, redis)
 	}
-	return count.NewColumns(a.store, count.ColumnsOptions{Caches: caches, Log: a.options.Log})
+	return count.NewColumns(a.store, count.ColumnsOptions{
+		Caches: caches, Computer: a.host, Definitions: graph.NewDefinitions(a.store, a.host), Log: a.options.Log,
+	})
 }
 
 // storeColumns stores the columns of buckets that fall quiet, until the context is
@@ -44,7 +52,11 @@ func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
 	ticks := time.NewTicker(pass)
 	defer ticks.Stop()
 	for {
-		stored, err := engine.StoreBehind(ctx, count.AllSites, model.MillisOf(time.Now().Add(-quiet)))
+		before := model.MillisOf(time.Now().Add(-quiet))
+		stored, err := engine.StoreBehind(ctx, count.AllSites, before)
+		if err == nil {
+			_, err = engine.StoreExposed(ctx, count.AllSites, before)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -79,17 +91,25 @@ type engineMetrics struct {
 var (
 	layerHits = prometheus.NewDesc("goalgraph_count_hits_total",
 		"What a layer of counting had: counts in memory or redis, sets of leaves, columns stored, made or brought forward.", []string{"layer"}, nil)
-	layerMisses   = prometheus.NewDesc("goalgraph_count_misses_total", "What a layer of counting was asked for and did not have.", []string{"layer"}, nil)
-	layerSeconds  = prometheus.NewDesc("goalgraph_count_seconds_total", "Time that a layer of counting took.", []string{"layer"}, nil)
-	columnBytes   = prometheus.NewDesc("goalgraph_columns_bytes", "Memory that columns take, about.", nil, nil)
-	columnBuckets = prometheus.NewDesc("goalgraph_columns_buckets", "Buckets that have columns in memory.", nil, nil)
-	behindBuckets = prometheus.NewDesc("goalgraph_columns_behind_buckets", "Buckets whose columns are not stored as they are.", nil, nil)
-	behindCount   = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions of buckets whose columns are not stored as they are.", nil, nil)
+	layerMisses      = prometheus.NewDesc("goalgraph_count_misses_total", "What a layer of counting was asked for and did not have.", []string{"layer"}, nil)
+	layerSeconds     = prometheus.NewDesc("goalgraph_count_seconds_total", "Time that a layer of counting took.", []string{"layer"}, nil)
+	columnBytes      = prometheus.NewDesc("goalgraph_columns_bytes", "Memory that columns take with sets of leaves, about.", nil, nil)
+	columnBuckets    = prometheus.NewDesc("goalgraph_columns_buckets", "Buckets that have columns in memory.", nil, nil)
+	behindBuckets    = prometheus.NewDesc("goalgraph_columns_behind_buckets", "Buckets whose columns are not stored as they are.", nil, nil)
+	experimentBytes  = prometheus.NewDesc("goalgraph_experiment_bytes", "Memory that takes what is kept of experiments, about.", nil, nil)
+	computedSessions = prometheus.NewDesc("goalgraph_computed_sessions_total", "Sessions that plugins computed filters for.", nil, nil)
+	computedBatches  = prometheus.NewDesc("goalgraph_computed_batches_total", "Batches of sessions that plugins were asked about.", nil, nil)
+	computedFailed   = prometheus.NewDesc("goalgraph_computed_failures_total", "Batches of sessions that plugins did not answer.", nil, nil)
+	computedSeconds  = prometheus.NewDesc("goalgraph_computed_seconds_total", "Time that plugins took for computed filters.", nil, nil)
+	computedFilling  = prometheus.NewDesc("goalgraph_computed_filling", "Computed filters that are being brought up to date.", nil, nil)
+	computedBytes    = prometheus.NewDesc("goalgraph_computed_bytes", "Memory that computed filters take, about.", nil, nil)
+	behindCount      = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions of buckets whose columns are not stored as they are.", nil, nil)
 )
 
 // Describe says which metrics there are.
 func (m engineMetrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnBuckets, behindBuckets, behindCount} {
+	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnBuckets, behindBuckets, behindCount,
+		computedSessions, computedBatches, computedFailed, computedSeconds, computedFilling, computedBytes, experimentBytes} {
 		descriptions <- description
 	}
 }
@@ -107,6 +127,13 @@ func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
 	}
 	send(columnBytes, prometheus.GaugeValue, float64(stats.ColumnBytes))
 	send(columnBuckets, prometheus.GaugeValue, float64(stats.Buckets))
+	send(computedSessions, prometheus.CounterValue, float64(stats.Computed.Sessions))
+	send(computedBatches, prometheus.CounterValue, float64(stats.Computed.Batches))
+	send(computedFailed, prometheus.CounterValue, float64(stats.Computed.Failed))
+	send(computedSeconds, prometheus.CounterValue, stats.Computed.Time.Seconds())
+	send(computedFilling, prometheus.GaugeValue, float64(stats.Computed.Filling))
+	send(computedBytes, prometheus.GaugeValue, float64(stats.Computed.Bytes))
+	send(experimentBytes, prometheus.GaugeValue, float64(stats.ExperimentBytes))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	behind, err := m.app.store.CountBehind(ctx, column.Format)

@@ -17,18 +17,32 @@ import (
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
+	"github.com/goalgraph/goalgraph/server/app/liveexample"
+	"github.com/goalgraph/goalgraph/server/ingest"
+	"github.com/goalgraph/goalgraph/server/sdk"
 )
 
 // handler routes requests. Every one gets an id, which the answer carries and by
 // which the log has what went wrong.
-func (a *App) handler(g *graph.Graph, engine *count.Columns) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pluginMetrics{a.host}, engineMetrics{a, engine})
+func (a *App) handler(registry *prometheus.Registry, g *graph.Graph, engine *count.Columns, tracker *ingest.Tracker) http.Handler {
+	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", timed(registry, g))
+	timed := timed(registry, g)
+	mux.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
+		if graph.IsStream(r) {
+			g.ServeHTTP(w, r) // how long that takes is the client's affair
+			return
+		}
+		timed.ServeHTTP(w, r)
+	})
+	tracker.Register(mux)
+	mux.Handle("GET /sdk.js", sdk.Handler())
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
 	mux.Handle("GET /graphiql", http.RedirectHandler("/graphiql/", http.StatusMovedPermanently))
+	if a.options.Sample {
+		liveexample.Register(mux)
+	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql/", http.StatusFound))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -36,6 +50,13 @@ func (a *App) handler(g *graph.Graph, engine *count.Columns) http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return withRequestID(onlyLoopback(mux))
+}
+
+// newRegistry returns a registry of metrics that has those of the process.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
 }
 
 func withRequestID(next http.Handler) http.Handler {
@@ -115,13 +136,15 @@ func timed(registry prometheus.Registerer, next http.Handler) http.Handler {
 type pluginMetrics struct{ host *host.Host }
 
 var (
-	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers.", []string{"plugin"}, nil)
-	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "How often a filter plugin was started again.", []string{"plugin"}, nil)
+	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers.", []string{"plugin", "file"}, nil)
+	pluginCalls    = prometheus.NewDesc("goalgraph_plugin_calls_total", "How often a filter plugin was asked; what is known is not asked.", []string{"plugin", "file"}, nil)
+	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "How often a filter plugin was started again.", []string{"plugin", "file"}, nil)
 )
 
 // Describe says which metrics there are.
 func (m pluginMetrics) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- pluginUp
+	descriptions <- pluginCalls
 	descriptions <- pluginRestarts
 }
 
@@ -132,7 +155,8 @@ func (m pluginMetrics) Collect(metrics chan<- prometheus.Metric) {
 		if plugin.Status == host.Running {
 			up = 1
 		}
-		metrics <- prometheus.MustNewConstMetric(pluginUp, prometheus.GaugeValue, up, plugin.Name)
-		metrics <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(plugin.Restarts), plugin.Name)
+		metrics <- prometheus.MustNewConstMetric(pluginUp, prometheus.GaugeValue, up, plugin.Name, plugin.File)
+		metrics <- prometheus.MustNewConstMetric(pluginCalls, prometheus.CounterValue, float64(plugin.Calls), plugin.Name, plugin.File)
+		metrics <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(plugin.Restarts), plugin.Name, plugin.File)
 	}
 }

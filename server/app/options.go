@@ -23,6 +23,19 @@ type Options struct {
 	Plugins string
 	// Auth is AuthNone or AuthKeys.
 	Auth string
+	// GeoIP is a file of countries, or empty.
+	GeoIP string
+	// MaxValues is how many distinct values a dimension of a site takes; 0 for the
+	// store's default.
+	MaxValues int
+	// MaxConnections is how many WebSockets and event streams may be open at once; 0 for
+	// the graph's default.
+	MaxConnections int
+	// MinVisitors and MinDays are how many visitors each variant of an experiment has,
+	// and how many days have passed, before it may be decided. At least one visitor.
+	MinVisitors, MinDays int
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 	// Sample loads the bundled sample into an empty database.
 	Sample bool
 	Log    *slog.Logger
@@ -30,6 +43,9 @@ type Options struct {
 	// 10 s by default.
 	StopTimeout time.Duration
 }
+
+// mostMinDays keeps MinDays far from what a duration can hold.
+const mostMinDays = 3650
 
 // Ways in which clients say who they are.
 const (
@@ -48,6 +64,12 @@ func (o *Options) validate() error {
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
 		return model.Invalid("--listen", "%q is no address; write it like 127.0.0.1:8080", o.Listen)
+	}
+	if o.MinVisitors < 1 {
+		return model.Invalid("--min-visitors", "is %d; give 1 at least, for nothing is known of a variant without visitors", o.MinVisitors)
+	}
+	if o.MinDays < 0 || o.MinDays > mostMinDays {
+		return model.Invalid("--min-days", "is %d; give 0 to %d", o.MinDays, mostMinDays)
 	}
 	switch o.Auth {
 	case AuthNone:

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/live"
 )
 
 // redisLimit is all the time that Redis gets: it may only make things faster.
@@ -34,4 +35,22 @@ func pingRedis(ctx context.Context, client *redis.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	return client.Ping(ctx).Err()
+}
+
+// newBus returns the bus that tells of changes: within the process, or through Redis
+// where there is one.
+func (a *App) newBus(ctx context.Context) (live.Bus, error) {
+	if a.redis == nil {
+		return live.NewMemory(), nil
+	}
+	instance, err := a.store.Instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bus := live.NewRedis(a.redis, instance, a.options.Log)
+	a.onStop("bus", func(context.Context) error {
+		bus.Close()
+		return nil
+	})
+	return bus, nil
 }

@@ -17,7 +17,6 @@ func newTestDecoder(tb testing.TB) *Decoder {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { countries.Close() })
 	decoder, err := NewDecoder(countries)
 	if err != nil {
 		tb.Fatal(err)

@@ -13,7 +13,7 @@ func TestCountries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer countries.Close()
+
 	for address, want := range map[string]string{
 		"81.2.69.142":        "GB",
 		"2001:218::1":        "JP",
@@ -33,7 +33,7 @@ func TestCountries(t *testing.T) {
 		t.Errorf("no address: %q", got)
 	}
 	var none *Countries
-	if got := none.Country(netip.MustParseAddr("81.2.69.142")); got != "" || none.Close() != nil {
+	if got := none.Country(netip.MustParseAddr("81.2.69.142")); got != "" {
 		t.Errorf("no database: %q", got)
 	}
 }

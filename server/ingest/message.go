@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ type Envelope struct {
 	SentAt model.Millis
 	// Type is the type of a message that has none; the path of a request names it.
 	Type string
-	// IP is the address of a message that names none.
+	// IP is the address of a message that names none, and is not a server's.
 	IP string
 }
 
@@ -43,16 +44,28 @@ type wire struct {
 	event, name                          value
 	path, url, propertyReferrer          value
 	value, revenue                       value
+	experiment, variant                  experimentWire
 	propertyName, propertyTags           value
 	traits                               value
 	context                              wireContext
 }
 
+// experimentWire holds the names that SDKs give an experiment or a variant, the
+// one that counts most first.
+type experimentWire struct{ id, key, name value }
+
+func (e *experimentWire) text() string {
+	return firstOf(clean(e.id.scalar()), clean(e.key.scalar()), clean(e.name.scalar()))
+}
+
+// experimentViewed is the event that assigns a visitor to a variant.
+const experimentViewed = "Experiment Viewed"
+
 // wireContext holds those of its member context.
 type wireContext struct {
 	userAgent, locale, ip, sessionID, tags, traits   value
 	pagePath, pageURL, pageReferrer                  value
-	country                                          value
+	country, library                                 value
 	source, medium, campaignName, campaign, term, ad value
 }
 
@@ -62,12 +75,17 @@ type wireContext struct {
 //
 // An error is a *model.Error whose text may be shown to the sender.
 func (d *Decoder) Message(raw []byte, envelope Envelope) (message model.Message, kept bool, err error) {
-	if len(raw) > MaxMessageBytes {
-		return message, false, model.Errorf(model.BadInput, "the message is over %d KiB", MaxMessageBytes>>10)
-	}
 	root, err := parseValue(raw)
 	if err != nil {
 		return message, false, model.Errorf(model.BadInput, "not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return d.message(root, envelope)
+}
+
+// message reads a message whose JSON has been checked.
+func (d *Decoder) message(root value, envelope Envelope) (message model.Message, kept bool, err error) {
+	if len(root) > MaxMessageBytes {
+		return message, false, model.Errorf(model.BadInput, "the message is over %d KiB", MaxMessageBytes>>10)
 	}
 	if !root.isObject() {
 		return message, false, model.Errorf(model.BadInput, "not a JSON object")
@@ -147,6 +165,18 @@ func (w *wire) readProperty(name []byte, v value) {
 		w.propertyName = v
 	case "tags":
 		w.propertyTags = v
+	case "experiment_id":
+		w.experiment.id = v
+	case "experimentKey":
+		w.experiment.key = v
+	case "experiment_name":
+		w.experiment.name = v
+	case "variation_id":
+		w.variant.id = v
+	case "variantKey":
+		w.variant.key = v
+	case "variation_name":
+		w.variant.name = v
 	}
 }
 
@@ -172,6 +202,12 @@ func (c *wireContext) read(name []byte, v value) {
 		v.members(func(name []byte, v value) {
 			if string(name) == "country" {
 				c.country = v
+			}
+		})
+	case "library":
+		v.members(func(name []byte, v value) {
+			if string(name) == "name" {
+				c.library = v
 			}
 		})
 	}
@@ -228,6 +264,11 @@ func (w *wire) readKind(hit *model.Hit) error {
 		for _, v := range []value{w.value, w.revenue} {
 			if hit.Value, hit.HasValue = numberOf(v); hit.HasValue {
 				break
+			}
+		}
+		if hit.Name == experimentViewed {
+			if experiment, variant := w.experiment.text(), w.variant.text(); experiment != "" && variant != "" {
+				hit.Experiment, hit.Variant = experiment, variant
 			}
 		}
 	case "identify":
@@ -455,13 +496,23 @@ func (d *Decoder) readOrigin(w *wire, hit *model.Hit, envelope Envelope) {
 			hit.Origin.EntryPage = clean(path)
 		}
 	}
-	for _, text := range []string{c.ip.text(), envelope.IP} {
+	addresses := []string{c.ip.text(), envelope.IP}
+	if isServerLibrary(c.library.text()) {
+		addresses = addresses[:1]
+	}
+	for _, text := range addresses {
 		if address, ok := parseAddress(text); ok {
 			d.locate(&hit.Origin, address)
 			break
 		}
 	}
 }
+
+// serverLibrary is what names of libraries that run on servers have in them: their
+// requests come from the sender's own machine, and not from the visitor.
+var serverLibrary = regexp.MustCompile(`(?i)(node|python|ruby|php|dotnet|\.net|rust|elixir)|java($|[^s])|[-.]go($|[^a-z])`)
+
+func isServerLibrary(name string) bool { return len(name) < 200 && serverLibrary.MatchString(name) }
 
 // languageOf returns a language tag in lower case ("en-us" for "en_US"), and the
 // empty string for what is none.

@@ -100,7 +100,10 @@ func TestMessage(t *testing.T) {
 		{"names have a case", `{"type":"track","event":"E","properties":{"Value":1}}`, hit(model.Event, "E", nil)},
 		{"no value", `{"type":"track","event":"E","properties":{"value":"1","revenue":true}}`, hit(model.Event, "E", nil)},
 		{"value out of range", `{"type":"track","event":"E","properties":{"value":1e999,"revenue":-1e16}}`, hit(model.Event, "E", nil)},
-		{"experiment", `{"type":"track","event":"Experiment Viewed","properties":{"experiment_id":"x"}}`, hit(model.Event, "Experiment Viewed", nil)},
+		{"experiment", `{"type":"track","event":"Experiment Viewed","properties":{"experiment_id":"x","variation_name":"b"}}`, hit(model.Event, "Experiment Viewed", func(h *model.Hit) { h.Experiment, h.Variant = "x", "b" })},
+		{"experiment's other names", `{"type":"track","event":"Experiment Viewed","properties":{"experimentKey":"x","experiment_name":"Long","variantKey":1}}`, hit(model.Event, "Experiment Viewed", func(h *model.Hit) { h.Experiment, h.Variant = "x", "1" })},
+		{"experiment without a variant", `{"type":"track","event":"Experiment Viewed","properties":{"experiment_id":"x"}}`, hit(model.Event, "Experiment Viewed", nil)},
+		{"experiment of another event", `{"type":"track","event":"E","properties":{"experiment_id":"x","variation_id":"b"}}`, hit(model.Event, "E", nil)},
 		{
 			"identify", `{"type":"identify","userId":7,"traits":{"plan":"pro","age":30,"ok":true,"none":null,"list":[1],"o":{"a":1}},"context":{"traits":{"plan":"free","city":"Cluj"}}}`,
 			func() model.Message {

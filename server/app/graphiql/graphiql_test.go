@@ -2,9 +2,7 @@ package graphiql
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,12 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/goalgraph/goalgraph/server/browsertest"
 )
 
 func newTestServer(t *testing.T, graphql http.HandlerFunc) *httptest.Server {
@@ -149,7 +148,7 @@ func TestInABrowser(t *testing.T) {
 		_, _ = io.WriteString(w, answer) // a page that has gone
 	})
 
-	ctx := newTestBrowser(t)
+	ctx := browsertest.New(t)
 	var mu sync.Mutex
 	var requests, complaints []string
 	chromedp.ListenTarget(ctx, func(event any) {
@@ -206,37 +205,4 @@ func TestInABrowser(t *testing.T) {
 	for _, c := range complaints {
 		t.Errorf("the browser complains: %s", c)
 	}
-}
-
-func newTestBrowser(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-	t.Cleanup(cancel)
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.DisableGPU,
-		chromedp.WSURLReadTimeout(time.Minute),
-		// The browser's own calls home; the page's would fail on the test's condition in any case.
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-	)
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		// Waits until the browser has ended and its profile's folder is gone.
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Error(err)
-		}
-		cancel()
-	})
-	if err := chromedp.Run(ctx); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			t.Fatal(err)
-		}
-		t.Fatalf("start Chromium, which scripts/install-test-servers.sh installs: %v", err)
-	}
-	return ctx
 }

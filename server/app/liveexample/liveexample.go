@@ -1,0 +1,46 @@
+// Package liveexample serves a page that shows a site's goal cards as they change: what a dashboard does, in less than
+// a hundred lines. Its one library is the client of graphql-ws, as its authors bundle it, from the binary.
+package liveexample
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+//go:generate npm --prefix ui ci --no-audit --no-fund
+//go:generate npm --prefix ui run --silent build
+
+//go:embed page.html
+var page []byte
+
+//go:embed generated/graphql-ws.js
+var library []byte
+
+// Path is where the page wants to be served. The tracking API and the graph are beside it.
+const Path = "/live-example"
+
+// Register serves the page and its library.
+func Register(mux *http.ServeMux) {
+	_, script, _ := bytes.Cut(page, []byte(`<script type="module">`))
+	script, _, _ = bytes.Cut(script, []byte("</script>"))
+	sum := sha256.Sum256(script)
+	policy := fmt.Sprintf("default-src 'none'; script-src 'self' 'sha256-%s'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		base64.StdEncoding.EncodeToString(sum[:]))
+	serve := func(path, contentType string, content []byte) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			header := w.Header()
+			header.Set("Content-Type", contentType+"; charset=utf-8")
+			header.Set("X-Content-Type-Options", "nosniff")
+			header.Set("Content-Security-Policy", policy)
+			header.Set("Cache-Control", "no-cache")
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+		})
+	}
+	serve(Path, "text/html", page)
+	serve(Path+"/graphql-ws.js", "text/javascript", library)
+}

@@ -1,0 +1,182 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/live"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/server/ingest"
+)
+
+const (
+	// keyKept is how long a key that was looked up is believed: so long may one that is
+	// revoked still send.
+	keyKept = time.Second
+	maxKeys = 10_000
+	// A message's id is known for messagesKept days at least.
+	messagesKept = 8
+	prunePass    = time.Hour
+	pruneSome    = 20_000
+	// reloadPass is how often the file of countries is looked at.
+	reloadPass = 2 * time.Second
+)
+
+// newTracker returns the part that takes in messages over HTTP.
+func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error) {
+	decoder, err := ingest.NewDecoder(a.countries)
+	if err != nil {
+		return nil, err
+	}
+	a.unknown = a.newUnknownVariants(registry)
+	metrics := promauto.With(registry)
+	duplicates := metrics.NewCounter(prometheus.CounterOpts{
+		Name: "goalgraph_tracking_duplicates_total", Help: "Messages kept that were known already, and changed nothing.",
+	})
+	overflows := metrics.NewCounterVec(prometheus.CounterOpts{
+		Name: "goalgraph_tracking_overflow_values_total",
+		Help: "Values kept as (other), by dimension, because the site had as many distinct ones as it may (--max-values).",
+	}, []string{"dimension"})
+	seconds := metrics.NewHistogram(prometheus.HistogramOpts{
+		Name:    "goalgraph_tracking_commit_seconds",
+		Help:    "Time of a transaction that writes messages.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	})
+	a.pipeline = ingest.NewPipeline(ingest.PipelineOptions{
+		Transactions: a.store.Writers(), SiteTransactions: min(2, a.store.Writers()),
+		Write: func(ctx context.Context, site int64, batch []model.Message) error {
+			begin := time.Now()
+			written, err := a.store.Write(ctx, site, batch)
+			if err != nil {
+				return err
+			}
+			seconds.Observe(time.Since(begin).Seconds())
+			duplicates.Add(float64(written.Duplicates))
+			for dimension, n := range written.Overflows {
+				overflows.WithLabelValues(dimension).Add(float64(n))
+			}
+			a.unknown.watch(site, batch)
+			a.bus.Publish(changeOf(site, written.Buckets))
+			return nil
+		},
+	})
+	a.onStop("writing of messages", a.pipeline.Close)
+	keys, err := otter.New(&otter.Options[string, int64]{
+		MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[string, int64](keyKept),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ingest.NewTracker(ingest.TrackerOptions{
+		Decoder: decoder, Pipeline: a.pipeline, TrustedProxies: a.options.TrustedProxies, Metrics: registry, Log: a.options.Log,
+		Site: func(ctx context.Context, key string) (int64, error) {
+			if site, known := keys.GetIfPresent(key); known {
+				return site, nil
+			}
+			site, err := a.siteOfKey(ctx, key)
+			if err == nil {
+				keys.Set(key, site)
+			}
+			return site, err
+		},
+	}), nil
+}
+
+// siteOfKey returns the site that a write key is of. Without authentication, which
+// listens on loopback only, a site's domain is a write key of it too.
+func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
+	if secret == "" {
+		return 0, model.Errorf(model.Unauthenticated, "the request has no write key: give it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
+	}
+	key, err := a.store.KeyByHash(ctx, model.HashOf(secret))
+	switch {
+	case model.CodeOf(err) == model.NotFound && a.options.Auth == AuthNone:
+		site, err := a.store.SiteByDomain(ctx, secret)
+		if model.CodeOf(err) == model.NotFound {
+			return 0, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication it may also be a site's domain")
+		}
+		if err != nil {
+			return 0, err
+		}
+		return site.ID, nil
+	case model.CodeOf(err) == model.NotFound:
+		return 0, model.Errorf(model.Unauthenticated, "the write key is unknown")
+	case err != nil:
+		return 0, err
+	case key.RevokedAt != 0:
+		return 0, model.Errorf(model.Unauthenticated, "the write key was revoked")
+	case key.Scope != model.WriteScope:
+		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; messages are sent with a write key", key.Scope)
+	}
+	return key.SiteID, nil
+}
+
+func changeOf(site int64, buckets []store.Bucket) live.Change {
+	change := live.Change{Site: site, Buckets: make([]live.Bucket, len(buckets))}
+	for i, bucket := range buckets {
+		change.Buckets[i] = live.Bucket{ID: bucket.ID, Revision: bucket.Revision}
+	}
+	return change
+}
+
+// followWrites has the engine read what is written while nobody asks yet.
+func (a *App) followWrites(engine *count.Columns) {
+	ctx, end := context.WithCancel(context.Background())
+	cancel := a.bus.Subscribe(func(change live.Change) { engine.Follow(ctx, change.Site) })
+	a.onStop("following of writes", func(context.Context) error {
+		cancel()
+		end()
+		return nil
+	})
+}
+
+// every calls do now and then until the context is done.
+func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
+	ticks := time.NewTicker(pause)
+	defer ticks.Stop()
+	for {
+		do(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+// pruneMessages forgets the ids of messages that no sender sends again.
+func (a *App) pruneMessages(ctx context.Context) {
+	before := model.MillisOf(time.Now()).Day() - messagesKept
+	for {
+		pruned, err := a.store.PruneMessages(ctx, before, pruneSome)
+		if err != nil && ctx.Err() == nil {
+			a.options.Log.WarnContext(ctx, "ids of old messages could not be forgotten; it is tried again", "error", err)
+		}
+		if err != nil || pruned < pruneSome {
+			return
+		}
+	}
+}
+
+// reloadCountries takes the file of countries anew where it has changed.
+func (a *App) reloadCountries() func(context.Context) {
+	said := ""
+	return func(ctx context.Context) {
+		changed, err := a.countries.Reload()
+		switch {
+		case err != nil && err.Error() != said:
+			said = err.Error()
+			a.options.Log.WarnContext(ctx, "countries are found in the file as it was", "error", err)
+		case err == nil:
+			if said = ""; changed {
+				a.options.Log.InfoContext(ctx, "the file of countries has changed and was read", "file", a.options.GeoIP)
+			}
+		}
+	}
+}

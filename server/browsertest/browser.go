@@ -1,0 +1,90 @@
+// Package browsertest gives tests a real browser.
+package browsertest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// New starts Chromium and returns the context of an empty page, for chromedp. Both
+// end with the test.
+func New(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	tb.Cleanup(cancel)
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.DisableGPU,
+		chromedp.WSURLReadTimeout(time.Minute),
+		// The browser's own calls home; the page's would fail on the test's condition in any case.
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	tb.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	tb.Cleanup(func() {
+		// Waits until the browser has ended and its profile's folder is gone.
+		if err := chromedp.Cancel(ctx); err != nil {
+			tb.Error(err)
+		}
+		cancel()
+	})
+	if err := chromedp.Run(ctx); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			tb.Fatal(err)
+		}
+		tb.Fatalf("start Chromium, which scripts/install-test-servers.sh installs: %v", err)
+	}
+	return ctx
+}
+
+// Page is a page in a browser of its own.
+type Page struct {
+	tb  testing.TB
+	ctx context.Context
+}
+
+// Open opens a page.
+func Open(tb testing.TB, url string) *Page {
+	tb.Helper()
+	p := &Page{tb, New(tb)}
+	p.Run(chromedp.Navigate(url))
+	return p
+}
+
+// Run does something with the page.
+func (p *Page) Run(actions ...chromedp.Action) {
+	p.tb.Helper()
+	if err := chromedp.Run(p.ctx, actions...); err != nil {
+		p.tb.Fatal(err)
+	}
+}
+
+// Do runs a script, and waits for the promise that it may be.
+func (p *Page) Do(script string) {
+	p.tb.Helper()
+	var none any
+	p.Run(chromedp.Evaluate("(async () => { "+script+" })().then(() => null)", &none, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+}
+
+// Text returns what an expression of text comes to.
+func (p *Page) Text(expression string) (text string) {
+	p.tb.Helper()
+	p.Run(chromedp.Evaluate("String("+expression+")", &text))
+	return text
+}
+
+// Await waits until an expression is true.
+func (p *Page) Await(expression string) {
+	p.tb.Helper()
+	p.Run(chromedp.Poll(expression, nil))
+}

@@ -1,0 +1,197 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// newTestTracker returns a tracker of one site whose messages write takes, as a server.
+func newTestTracker(t *testing.T, roomBytes int64, write func(context.Context, int64, []model.Message) error) (*Tracker, *httptest.Server) {
+	t.Helper()
+	tracker := NewTracker(TrackerOptions{
+		Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{Write: write}), RoomBytes: roomBytes,
+		Site:    func(context.Context, string) (int64, error) { return 1, nil },
+		Metrics: prometheus.NewRegistry(),
+	})
+	mux := http.NewServeMux()
+	tracker.Register(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return tracker, server
+}
+
+func mustPost(t *testing.T, url string, body io.Reader) (status int, said string, header http.Header) {
+	t.Helper()
+	response, err := http.Post(url, "application/json", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text), response.Header
+}
+
+// Where requests hold as much as they may, the next is to come again, and all of the
+// room is free when they are answered.
+func TestRoom(t *testing.T) {
+	written := 0
+	tracker, server := newTestTracker(t, 100<<10, func(_ context.Context, _ int64, batch []model.Message) error {
+		written += len(batch)
+		return nil
+	})
+	one := `{"anonymousId":"a","type":"page","name":"p"}`
+	batch := func(n int) string { return `{"batch":[` + strings.Repeat(one+",", n-1) + one + `]}` }
+	status, said, header := mustPost(t, server.URL+"/v1/batch", strings.NewReader(batch(200)))
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || written != 0 {
+		t.Errorf("messages beyond the room: %d %s, %d written", status, said, written)
+	}
+	long := `{"batch":[],"x":"` + strings.Repeat("x", 150<<10) + `"}`
+	if status, said, _ = mustPost(t, server.URL+"/v1/batch", strings.NewReader(long)); status != http.StatusServiceUnavailable {
+		t.Errorf("a body beyond the room: %d %s", status, said)
+	}
+	if status, said, _ = mustPost(t, server.URL+"/v1/batch", strings.NewReader(batch(20))); status != http.StatusOK || written != 20 {
+		t.Errorf("within the room: %d %s, %d written", status, said, written)
+	}
+	if left := tracker.room.taken.Load(); left != 0 {
+		t.Errorf("%d bytes are still taken", left)
+	}
+}
+
+// A body of very many things that are no messages is refused as a whole, with a short
+// answer.
+func TestTooManyMessages(t *testing.T) {
+	_, server := newTestTracker(t, 0, func(context.Context, int64, []model.Message) error { return nil })
+	status, said, _ := mustPost(t, server.URL+"/v1/batch", strings.NewReader(`{"batch":[`+strings.Repeat("0,", 200_000)+`0]}`))
+	if status != http.StatusRequestEntityTooLarge || !strings.Contains(said, "200001") || len(said) > 200 {
+		t.Errorf("%d %.300s", status, said)
+	}
+}
+
+// Whatever a body unpacks to, or how its JSON is built, it takes little memory in all.
+func TestHostileBodies(t *testing.T) {
+	tracker, _ := newTestTracker(t, 0, func(context.Context, int64, []model.Message) error { return nil })
+	mux := http.NewServeMux()
+	tracker.Register(mux)
+	var mebibyte bytes.Buffer
+	w := gzip.NewWriter(&mebibyte)
+	if _, err := w.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	in := func(x string) string {
+		return `{"batch":[{"type":"track","event":"E","userId":"u","properties":` + x + `}]}`
+	}
+	const deep = 100_000
+	for name, test := range map[string]struct {
+		body, encoding string
+		status         int
+	}{
+		"bomb":               {strings.Repeat(mebibyte.String(), 400), "gzip", 413},
+		"deep lists":         {in(strings.Repeat("[", deep) + strings.Repeat("]", deep)), "", 400},
+		"deep objects":       {in(strings.Repeat(`{"":`, deep) + "0" + strings.Repeat("}", deep)), "", 400},
+		"never closed":       {in(strings.Repeat(`{"a":[`, 80_000)), "", 400},
+		"long number":        {in(`{"value":` + strings.Repeat("9", 400_000) + `}`), "", 200},
+		"long exponent":      {in(`{"value":1e` + strings.Repeat("9", 20_000) + `}`), "", 200},
+		"many names":         {in(`{` + strings.Repeat(`"a":0,`, 80_000) + `"a":0}`), "", 200},
+		"NUL":                {in("{\"a\":\"" + strings.Repeat("\x00", 400_000) + "\"}"), "", 400},
+		"NUL, escaped":       {in(`{"tags":"` + strings.Repeat(`\u0000`, 5_000) + `"}`), "", 200},
+		"invalid UTF-8":      {in(`{"tags":"` + strings.Repeat("\xff", 30_000) + `"}`), "", 200},
+		"lone surrogates":    {in(`{"tags":"` + strings.Repeat(`\udc00`, 5_000) + `"}`), "", 200},
+		"things of no kind":  {`{"batch":[` + strings.Repeat("0,", MaxBatchMessages-1) + `0]}`, "", 200},
+		"batches in batches": {strings.Repeat(`{"batch":[`, 9_000) + strings.Repeat("]}", 9_000), "", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodPost, "/v1/batch", strings.NewReader(test.body))
+			request.Header.Set("Content-Encoding", test.encoding)
+			response := httptest.NewRecorder()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			mux.ServeHTTP(response, request)
+			runtime.ReadMemStats(&after)
+			const most = 24 << 20
+			if taken := after.TotalAlloc - before.TotalAlloc; response.Code != test.status || taken > most {
+				t.Errorf("status %d, want %d; %d KiB were taken: %.200s", response.Code, test.status, taken>>10, response.Body)
+			} else {
+				t.Logf("%d KiB were taken", taken>>10)
+			}
+		})
+	}
+}
+
+// A request whose messages cannot be written does not take those along that were to be
+// written with them.
+func TestPipelineSparesOthers(t *testing.T) {
+	begun, release := make(chan int, 10), make(chan struct{})
+	p := NewPipeline(PipelineOptions{Write: func(_ context.Context, _ int64, batch []model.Message) error {
+		begun <- len(batch)
+		<-release
+		for _, message := range batch {
+			if message.UserID == "poison" {
+				return errors.New("it cannot be written")
+			}
+		}
+		return nil
+	}})
+	answers := map[string]chan error{}
+	submit := func(user string) {
+		answers[user] = make(chan error, 1)
+		go func() { answers[user] <- p.Submit(t.Context(), 1, []model.Message{{UserID: user}}, 10) }()
+	}
+	submit("first")
+	<-begun
+	for i, user := range []string{"ann", "poison", "bob"} {
+		submit(user)
+		for p.Queued() < int64(10*(i+2)) {
+			runtime.Gosched()
+		}
+	}
+	close(release)
+	for _, want := range []int{3, 1, 1, 1} {
+		if n := <-begun; n != want {
+			t.Errorf("%d messages in a transaction, want %d", n, want)
+		}
+	}
+	for user, answer := range answers {
+		if err := <-answer; (err != nil) != (user == "poison") {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+	if p.Queued() != 0 {
+		t.Errorf("%d bytes wait", p.Queued())
+	}
+}
+
+// A transaction that hangs ends, and gives its turn back.
+func TestPipelineWriteLimit(t *testing.T) {
+	p := NewPipeline(PipelineOptions{Transactions: 1, WriteLimit: 10 * time.Millisecond, Write: func(ctx context.Context, site int64, _ []model.Message) error {
+		if site == 1 {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}})
+	if err := p.Submit(t.Context(), 1, messages(1), 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if err := p.Submit(t.Context(), 2, messages(1), 1); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,490 @@
+package ingest
+
+import (
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+const (
+	// MaxBatchBytes is the longest body of a request, when it is unpacked.
+	MaxBatchBytes = 500 << 10
+	// MaxBatchMessages is how many messages it may have: more than there is room for,
+	// if each says who did what.
+	MaxBatchMessages = 20_000
+	// bodyLimit is how long a body may take to arrive.
+	bodyLimit = 20 * time.Second
+)
+
+// Tracker takes in messages over HTTP, as the SDKs of the Segment tracking spec and
+// compatible ones send them.
+type Tracker struct {
+	options TrackerOptions
+	room    *room
+
+	messages *prometheus.CounterVec
+	requests *prometheus.CounterVec
+	seconds  prometheus.Histogram
+}
+
+// TrackerOptions are the parts of a Tracker. Decoder, Pipeline and Site must be given.
+type TrackerOptions struct {
+	Decoder  *Decoder
+	Pipeline *Pipeline
+	// Site returns the site that a write key is of; an Unauthenticated error where
+	// there is no such key.
+	Site func(ctx context.Context, key string) (int64, error)
+	// RoomBytes bounds what requests hold that are not answered: bodies, unpacked, and
+	// their messages. 64 MiB by default, which is more than the Pipeline's queue, so that
+	// a site whose messages wait leaves room for others.
+	RoomBytes int64
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Metrics takes figures; none by default.
+	Metrics prometheus.Registerer
+	// Log takes what senders are not told; none by default.
+	Log *slog.Logger
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// NewTracker returns a Tracker.
+func NewTracker(o TrackerOptions) *Tracker {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.RoomBytes == 0 {
+		o.RoomBytes = 64 << 20
+	}
+	metrics := promauto.With(o.Metrics)
+	t := &Tracker{
+		options: o,
+		room:    &room{bytes: o.RoomBytes},
+		messages: metrics.NewCounterVec(prometheus.CounterOpts{
+			Name: "goalgraph_tracking_messages_total",
+			Help: "Messages that came by HTTP: kept, ignored because they tell nothing that is counted, or rejected.",
+		}, []string{"result"}),
+		requests: metrics.NewCounterVec(prometheus.CounterOpts{
+			Name: "goalgraph_tracking_requests_total", Help: "Requests with messages, by the status of their answer.",
+		}, []string{"code"}),
+		seconds: metrics.NewHistogram(prometheus.HistogramOpts{
+			Name:    "goalgraph_tracking_seconds",
+			Help:    "Time from a request with messages to its acknowledgement.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+	}
+	metrics.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "goalgraph_tracking_queue_bytes", Help: "What messages take that wait to be written, in bytes.",
+	}, func() float64 { return float64(o.Pipeline.Queued()) })
+	metrics.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "goalgraph_tracking_room_bytes", Help: "What requests hold that are not answered yet, in bytes.",
+	}, func() float64 { return float64(t.room.taken.Load()) })
+	return t
+}
+
+// types are the paths below /v1/ that take messages, with the short forms of
+// browsers' SDKs, and the type of a message that names none.
+var types = map[string]string{
+	"track": "track", "t": "track", "page": "page", "p": "page", "screen": "screen", "s": "screen",
+	"identify": "identify", "i": "identify", "group": "group", "g": "group", "alias": "alias", "a": "alias",
+	"batch": "", "b": "",
+}
+
+// Register adds the routes to a mux.
+func (t *Tracker) Register(mux *http.ServeMux) {
+	for path, kind := range types {
+		mux.Handle("/v1/"+path, crossOrigin(http.MethodPost, t.take(kind)))
+	}
+	mux.Handle("/v1/projects/{key}/settings", crossOrigin(http.MethodGet, http.HandlerFunc(t.settings)))
+	mux.Handle("/sourceConfig/{$}", crossOrigin(http.MethodGet, http.HandlerFunc(t.sourceConfig)))
+}
+
+// crossOrigin lets pages of any origin send requests: what they may do is the key's.
+func crossOrigin(method string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Access-Control-Allow-Origin", "*")
+		switch r.Method {
+		case http.MethodOptions:
+			header.Set("Access-Control-Allow-Methods", method+", OPTIONS")
+			// Each SDK has headers of its own.
+			header.Set("Access-Control-Allow-Headers", cmp.Or(r.Header.Get("Access-Control-Request-Headers"), "Authorization, Content-Type"))
+			header.Set("Access-Control-Max-Age", "86400")
+			header.Add("Vary", "Access-Control-Request-Headers")
+			w.WriteHeader(http.StatusNoContent)
+		case method:
+			next.ServeHTTP(w, r)
+		default:
+			header.Set("Allow", method+", OPTIONS")
+			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not understood here; send %s", r.Method, method))
+		}
+	})
+}
+
+// answer is what a sender is told.
+type answer struct {
+	Success  bool        `json:"success"`
+	Error    string      `json:"error,omitempty"`
+	Rejected []rejection `json:"rejected,omitempty"`
+}
+
+// rejection names a message of a batch that was not kept.
+type rejection struct {
+	Index  int    `json:"index"`
+	Reason string `json:"reason"`
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// What fails here is the sender's connection.
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func refuse(w http.ResponseWriter, status int, reason string) {
+	reply(w, status, answer{Error: reason})
+}
+
+// refusal is a request that is not taken, with the status of its answer.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (r *refusal) Error() string { return r.reason }
+
+func refusef(status int, format string, args ...any) error {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// take answers requests with messages whose type, where they name none, is kind.
+func (t *Tracker) take(kind string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		deadline := http.NewResponseController(w)
+		// What fails here is a connection without deadlines.
+		_ = deadline.SetReadDeadline(begin.Add(bodyLimit))
+		claim := claim{room: t.room}
+		defer claim.release()
+		raw, err := readBody(r, &claim)
+		_ = deadline.SetReadDeadline(time.Time{})
+		var body answer
+		if err == nil {
+			body, err = t.accept(r, kind, raw, &claim)
+		}
+		status := http.StatusOK
+		var refused *refusal
+		switch {
+		case err == nil:
+		case errors.As(err, &refused):
+			status, body = refused.status, answer{Error: refused.reason}
+		case r.Context().Err() != nil:
+			return // nobody waits for the answer
+		default:
+			t.options.Log.ErrorContext(r.Context(), "messages could not be written", "error", err)
+			status, body = http.StatusServiceUnavailable, answer{Error: "the messages could not be written: send them again; what was kept all the same counts once"}
+		}
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "1")
+		}
+		t.requests.WithLabelValues(strconv.Itoa(status)).Inc()
+		t.seconds.Observe(time.Since(begin).Seconds())
+		reply(w, status, body)
+	})
+}
+
+// accept keeps the messages of a request's body.
+func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim) (answer, error) {
+	received := model.MillisOf(t.options.Now())
+	root, err := parseValue(raw)
+	if err != nil {
+		return answer{}, refusef(http.StatusBadRequest, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if !root.isObject() {
+		return answer{}, refusef(http.StatusBadRequest, "the body is not a JSON object: send one message, or {\"batch\": [...]}")
+	}
+	request := readRequest(root)
+	site, err := t.site(r, request.writeKey.text())
+	if err != nil {
+		return answer{}, err
+	}
+	envelope := Envelope{Received: received, Type: kind, IP: t.sender(r)}
+	batched := request.batch != nil
+	if kind == "" && !batched {
+		return answer{}, refusef(http.StatusBadRequest, "the body has no batch, which is a list of messages")
+	}
+	if !batched {
+		return t.acceptOne(r.Context(), site, root, envelope, claim)
+	}
+	if request.batch[0] != '[' {
+		return answer{}, refusef(http.StatusBadRequest, "batch is not a list of messages")
+	}
+	for _, sent := range []value{request.sentAt, jsonString(r.Header.Get("SentAt"))} {
+		if at, err := timeOf("sentAt", sent); err == nil && at != 0 && envelope.SentAt == 0 {
+			envelope.SentAt = at
+		}
+	}
+	count := 0
+	request.batch.elements(func(value) { count++ })
+	if count > MaxBatchMessages {
+		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the batch has %d messages; the most is %d", count, MaxBatchMessages)
+	}
+	if err := claim.grow(count * messageBytes); err != nil {
+		return answer{}, err
+	}
+	messages := make([]model.Message, 0, count)
+	result := answer{Success: true}
+	index := 0
+	request.batch.elements(func(element value) {
+		message, kept, err := t.options.Decoder.message(element, envelope)
+		switch {
+		case err != nil:
+			t.messages.WithLabelValues("rejected").Inc()
+			result.Rejected = append(result.Rejected, rejection{index, err.Error()})
+		case kept:
+			messages = append(messages, message)
+		default:
+			t.messages.WithLabelValues("ignored").Inc()
+		}
+		index++
+	})
+	return result, t.submit(r.Context(), site, messages, claim)
+}
+
+func (t *Tracker) acceptOne(ctx context.Context, site int64, raw value, envelope Envelope, claim *claim) (answer, error) {
+	if len(raw) > MaxMessageBytes {
+		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the message is over %d KiB", MaxMessageBytes>>10)
+	}
+	message, kept, err := t.options.Decoder.message(raw, envelope)
+	if err != nil {
+		t.messages.WithLabelValues("rejected").Inc()
+		return answer{}, refusef(http.StatusBadRequest, "%v", err)
+	}
+	if !kept {
+		t.messages.WithLabelValues("ignored").Inc()
+		return answer{Success: true}, nil
+	}
+	if err := claim.grow(messageBytes); err != nil {
+		return answer{}, err
+	}
+	return answer{Success: true}, t.submit(ctx, site, []model.Message{message}, claim)
+}
+
+func (t *Tracker) submit(ctx context.Context, site int64, messages []model.Message, claim *claim) error {
+	err := t.options.Pipeline.Submit(ctx, site, messages, claim.bytes)
+	switch {
+	case err == nil:
+		t.messages.WithLabelValues("kept").Add(float64(len(messages)))
+		return nil
+	case errors.Is(err, ErrBusy), errors.Is(err, ErrClosed):
+		return refusef(http.StatusServiceUnavailable, "%v; nothing was kept: send it again", err)
+	case model.CodeOf(err) == model.NotFound:
+		return refusef(http.StatusUnauthorized, "the site of this key was deleted")
+	}
+	return err
+}
+
+// requestWire holds the members of a request's body that are not a message's.
+type requestWire struct{ batch, writeKey, sentAt value }
+
+func readRequest(root value) (r requestWire) {
+	root.members(func(name []byte, v value) {
+		switch string(name) {
+		case "batch":
+			r.batch = v
+		case "writeKey":
+			r.writeKey = v
+		case "sentAt":
+			r.sentAt = v
+		}
+	})
+	return r
+}
+
+// jsonString returns a header's text as a JSON string.
+func jsonString(text string) value {
+	if text == "" {
+		return nil
+	}
+	v, err := json.Marshal(text)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+// readBody returns the body, unpacked, whatever the content type says of it.
+func readBody(r *http.Request, claim *claim) ([]byte, error) {
+	tooLong := refusef(http.StatusRequestEntityTooLarge, "the body is over %d KiB: send smaller batches", MaxBatchBytes>>10)
+	if r.ContentLength > MaxBatchBytes {
+		return nil, tooLong
+	}
+	reader := io.LimitReader(r.Body, MaxBatchBytes+1)
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		unpacked, err := gzip.NewReader(reader)
+		if err != nil {
+			return nil, refusef(http.StatusBadRequest, "the body is not gzip, which its Content-Encoding names: %v", err)
+		}
+		defer unpacked.Close()
+		reader = io.LimitReader(unpacked, MaxBatchBytes+1)
+	default:
+		return nil, refusef(http.StatusUnsupportedMediaType, "the Content-Encoding %q is not understood; send gzip or none", clip(encoding))
+	}
+	raw, err := claim.readAll(reader)
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		return nil, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refusef(http.StatusRequestTimeout, "the body did not arrive within %v", bodyLimit)
+	case err != nil:
+		return nil, refusef(http.StatusBadRequest, "the body ends early: %v", err)
+	case len(raw) > MaxBatchBytes:
+		return nil, tooLong
+	}
+	return raw, nil
+}
+
+// site returns the site of the request's key: the user of Basic authentication, a
+// Bearer token, or the writeKey of the body or of the query.
+func (t *Tracker) site(r *http.Request, inBody string) (int64, error) {
+	key, _, ok := r.BasicAuth()
+	if !ok {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			key = strings.TrimSpace(token)
+		}
+	}
+	if key == "" {
+		key = inBody
+	}
+	if key == "" {
+		key = r.URL.Query().Get("writeKey")
+	}
+	return t.siteOf(r.Context(), key)
+}
+
+func (t *Tracker) siteOf(ctx context.Context, key string) (int64, error) {
+	site, err := t.options.Site(ctx, key)
+	if model.CodeOf(err) == model.Unauthenticated {
+		return 0, refusef(http.StatusUnauthorized, "%v", err)
+	}
+	return site, err
+}
+
+// settings answers what Segment's browser SDK asks first: where to send. The host
+// is the one that it asked.
+func (t *Tracker) settings(w http.ResponseWriter, r *http.Request) {
+	key := r.PathValue("key")
+	if !t.knows(w, r, key) {
+		return
+	}
+	scheme := "http"
+	if r.TLS != nil || t.trusts(r) && r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	reply(w, http.StatusOK, map[string]any{
+		"integrations": map[string]any{
+			"Segment.io": map[string]any{"apiKey": key, "apiHost": r.Host + "/v1", "protocol": scheme, "bundlingStatus": "bundled", "type": "browser"},
+		},
+		"plan":                      map[string]any{"track": map[string]any{"__default": map[string]any{"enabled": true}}},
+		"enabledMiddleware":         map[string]any{},
+		"remotePlugins":             []any{},
+		"analyticsNextEnabled":      true,
+		"middlewareSettings":        map[string]any{},
+		"metrics":                   map[string]any{"sampleRate": 0},
+		"legacyVideoPluginsEnabled": false,
+	})
+}
+
+// sourceConfig answers what RudderStack's browser SDK asks first: that it may send,
+// and has no other destinations.
+func (t *Tracker) sourceConfig(w http.ResponseWriter, r *http.Request) {
+	key := r.URL.Query().Get("writeKey")
+	if user, _, ok := r.BasicAuth(); ok {
+		key = user
+	}
+	if !t.knows(w, r, key) {
+		return
+	}
+	reply(w, http.StatusOK, map[string]any{
+		"source": map[string]any{
+			"id": "goalgraph", "name": "Goalgraph", "writeKey": key, "enabled": true, "workspaceId": "goalgraph",
+			"updatedAt": "2026-01-01T00:00:00.000Z", "dataplanes": map[string]any{}, "destinations": []any{}, "connections": []any{},
+			"config": map[string]any{"statsCollection": map[string]any{
+				"errors": map[string]any{"enabled": false}, "metrics": map[string]any{"enabled": false},
+			}},
+		},
+	})
+}
+
+// knows tells whether there is such a key, and answers where there is none.
+func (t *Tracker) knows(w http.ResponseWriter, r *http.Request, key string) bool {
+	_, err := t.siteOf(r.Context(), key)
+	var refused *refusal
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &refused):
+		refuse(w, refused.status, refused.reason)
+	default:
+		t.options.Log.ErrorContext(r.Context(), "a key could not be looked up", "error", err)
+		refuse(w, http.StatusServiceUnavailable, "the key could not be looked up; ask again")
+	}
+	return false
+}
+
+// trusts tells whether the request comes from a proxy that is believed.
+func (t *Tracker) trusts(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && t.isProxy(from.Addr())
+}
+
+func (t *Tracker) isProxy(address netip.Addr) bool {
+	for _, network := range t.options.TrustedProxies {
+		if network.Contains(address.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// sender returns the address that the request comes from: that of the connection,
+// or where this is a trusted proxy, the last one in X-Forwarded-For that is none.
+func (t *Tracker) sender(r *http.Request) string {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	address := from.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && t.isProxy(address); i-- {
+		hop, ok := parseAddress(strings.TrimSpace(hops[i]))
+		if !ok {
+			break
+		}
+		address = hop
+	}
+	return address.String()
+}

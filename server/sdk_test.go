@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/graph/nodetest"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
+	"github.com/goalgraph/goalgraph/server/browsertest"
+)
+
+// purchases is what the goal card of the segment All shows of purchases.
+type purchases struct {
+	Sessions, Conversions, Visitors int
+	ValueTotal, ValuePerVisitor     float64
+}
+
+func (s *server) purchases(tb testing.TB) purchases {
+	tb.Helper()
+	var data struct {
+		Site struct {
+			GoalCards []struct{ Cells []purchases }
+		}
+	}
+	answer := s.mustAsk(tb, `{ site(domain: "shop.example") { goalCards(range: { from: "2020-01-01T00:00:00Z" }) { cells { sessions conversions visitors valueTotal valuePerVisitor } } } }`)
+	if err := json.Unmarshal([]byte(answer), &data); err != nil || len(data.Site.GoalCards) != 1 {
+		tb.Fatalf("%v: %s", err, answer)
+	}
+	return data.Site.GoalCards[0].Cells[0]
+}
+
+// What real SDKs send with the settings of the README is on the goal card, once.
+func TestSDKs(t *testing.T) {
+	t.Parallel()
+	nodetest.Install(t, "sdktest")
+	bundle := filepath.Join(t.TempDir(), "bundle.js")
+	build := exec.Command("npx", "--offline", "esbuild", "browser.js", "--bundle", "--format=iife", "--outfile="+bundle, "--log-level=error")
+	build.Dir = "sdktest"
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build, err, output)
+	}
+	storetest.Databases(t, func(t *testing.T, database string) {
+		key := mustKey(t, database)
+		s := mustServe(t, "--database", database)
+		s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "purchase_completed", name: "Bought" }) { id } }`, s.siteID(t)))
+
+		t.Run("servers", func(t *testing.T) {
+			node := exec.CommandContext(t.Context(), "node", "node.mjs", s.url, key)
+			node.Dir = "sdktest"
+			if output, err := node.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			want := purchases{Sessions: 2, Conversions: 2, Visitors: 2, ValueTotal: 32.5, ValuePerVisitor: 16.25}
+			await(t, "the server's purchases are on the card", func() bool { return s.purchases(t) == want })
+		})
+		t.Run("browsers", func(t *testing.T) {
+			// The shop's page is of another origin than the server.
+			shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/bundle.js":
+					http.ServeFile(w, r, bundle)
+				default:
+					fmt.Fprint(w, `<!doctype html><title>shop</title><script src="/bundle.js"></script>`)
+				}
+			}))
+			defer shop.Close()
+			page := browsertest.Open(t, shop.URL+"/?url="+s.url+"&key="+key)
+			page.Await("document.title != 'shop'")
+			if title := page.Text("document.title"); title != "sent" {
+				t.Fatal(title)
+			}
+			want := purchases{Sessions: 4, Conversions: 4, Visitors: 4, ValueTotal: 152.75, ValuePerVisitor: 38.1875}
+			await(t, "the page's purchases are on the card", func() bool { return s.purchases(t) == want })
+		})
+	})
+}
