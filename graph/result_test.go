@@ -275,7 +275,7 @@ func TestExperimentResult(t *testing.T) {
 				var value any
 				if goal == "buy" {
 					v := values[i]
-					value = map[string]any{"total": v.Sum, "perVisitor": estimateOf(v.PerVisitor), "perConverter": v.PerConverter, "uplift": estimateOf(v.Uplift),
+					value = map[string]any{"total": v.Sum, "perVisitor": estimateOf(&v.PerVisitor), "perConverter": v.PerConverter, "uplift": estimateOf(v.Uplift),
 						"probabilityToBeBest": v.ProbabilityToBeBest, "probabilityToBeatBaseline": v.ProbabilityToBeatBaseline}
 				}
 				variants[i] = map[string]any{"variant": map[string]any{"key": string(rune('a' + i))}, "visitors": rate.Visitors, "conversions": rate.Conversions,
@@ -307,18 +307,18 @@ func TestExperimentResultOfFew(t *testing.T) {
 	results := func(want string) {
 		t.Helper()
 		g.want(`query($e: ID!) { node(id: $e) { ... on Experiment { results { visitors sampleRatio { pValue mismatch } metrics { decision leader { key } variants {
-			visitors value { total perVisitor { mean } perConverter uplift { mean } probabilityToBeBest probabilityToBeatBaseline } series { visitors } } } } } } }`, vars{"e": e},
+			visitors value { total perVisitor { mean low high } perConverter uplift { mean } probabilityToBeBest probabilityToBeatBaseline } series { visitors } } } } } } }`, vars{"e": e},
 			`{"node": {"results": `+want+`}}`)
 	}
 	nothing := func(beat string) string {
-		return `"value": {"total": 0, "perVisitor": null, "perConverter": null, "uplift": null, "probabilityToBeBest": 0.5, "probabilityToBeatBaseline": ` + beat + `}`
+		return `"value": {"total": 0, "perVisitor": {"mean": 0, "low": -1.7976931348623157e308, "high": 1.7976931348623157e308}, "perConverter": null, "uplift": null, "probabilityToBeBest": 0.5, "probabilityToBeatBaseline": ` + beat + `}`
 	}
 	results(`{"visitors": 0, "sampleRatio": {"pValue": 1, "mismatch": false}, "metrics": [{"decision": "COLLECTING", "leader": null, "variants": [
 		{"visitors": 0, ` + nothing("null") + `, "series": []}, {"visitors": 0, ` + nothing("0.5") + `, "series": []}]}]}`)
 	g.start(e, "2026-05-01T00:00:00Z")
 	g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-02T00:00:00Z") { id } }`, vars{"e": e})
 	results(`{"visitors": 1, "sampleRatio": {"pValue": 0.31731050786291115, "mismatch": false}, "metrics": [{"decision": "COLLECTING", "leader": {"key": "a"}, "variants": [
-		{"visitors": 1, ` + strings.NewReplacer(`"total": 0`, `"total": 5`, `"perConverter": null`, `"perConverter": 5`).Replace(nothing("null")) + `, "series": [{"visitors": 1}]},
+		{"visitors": 1, ` + strings.NewReplacer(`"total": 0`, `"total": 5`, `"mean": 0`, `"mean": 5`, `"perConverter": null`, `"perConverter": 5`).Replace(nothing("null")) + `, "series": [{"visitors": 1}]},
 		{"visitors": 0, ` + nothing("0.5") + `, "series": [{"visitors": 0}]}]}]}`)
 
 	for variants, want := range map[string]string{`[]`: `[]`, `[{"key": "a"}]`: `[{"visitors": 0, "uplift": null, "value": {"probabilityToBeBest": 1}}]`} {

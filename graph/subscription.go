@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -25,6 +26,27 @@ func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, seg
 		return nil, aboutID("siteId", err)
 	}
 	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given))
+}
+
+func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error) {
+	id, err := decodeID(experimentNoun, experimentID, "experimentId")
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.store.Experiment(ctx, id)
+	if err != nil {
+		return nil, aboutID("experimentId", err)
+	}
+	if !follows(ctx, e.SiteID) {
+		if err := r.follow(ctx, e.SiteID); err != nil {
+			return nil, aboutID("experimentId", err)
+		}
+		// It may have changed before the state was looked at that it follows from.
+		if e, err = r.store.Experiment(ctx, id); err != nil {
+			return nil, aboutID("experimentId", err)
+		}
+	}
+	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil))
 }
 
 // once returns a stream of one answer.
@@ -66,12 +88,17 @@ func withComputation(ctx context.Context, c *computation) context.Context {
 // follow says that the answer follows from a site, which is NotFound where there is
 // none, or none any longer.
 func (r *Resolver) follow(ctx context.Context, site int64) (err error) {
-	c := ctx.Value(computationKey{}).(*computation)
-	if c.site != site {
+	if !follows(ctx, site) {
+		c := ctx.Value(computationKey{}).(*computation)
 		c.site = site
 		c.state, err = r.stateOf(ctx, site)
 	}
 	return err
+}
+
+// follows tells whether it was said that the answer follows from the site.
+func follows(ctx context.Context, site int64) bool {
+	return ctx.Value(computationKey{}).(*computation).site == site
 }
 
 // computedAt returns the time for the answer's computedAt: in a subscription one that

@@ -376,7 +376,8 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		GoalCards func(childComplexity int, siteID string, segments []string, goals []string, rangeArg TimeRange) int
+		ExperimentResults func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
+		GoalCards         func(childComplexity int, siteID string, segments []string, goals []string, rangeArg TimeRange) int
 	}
 
 	TimeRangeValue struct {
@@ -549,6 +550,7 @@ type SiteResolver interface {
 }
 type SubscriptionResolver interface {
 	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg TimeRange) (<-chan []view.GoalCard, error)
+	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
 }
 type VariantResultResolver interface {
 	Value(ctx context.Context, obj *view.VariantResult) (*stats.Value, error)
@@ -2071,6 +2073,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Site.Values(childComplexity, args["filterType"].(string), args["search"].(*string), args["first"].(*int)), true
 
+	case "Subscription.experimentResults":
+		if e.ComplexityRoot.Subscription.ExperimentResults == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_experimentResults_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput)), true
 	case "Subscription.goalCards":
 		if e.ComplexityRoot.Subscription.GoalCards == nil {
 			break
@@ -2610,8 +2623,8 @@ type VariantResult {
 type ValueResult {
   "The sum of all values in the sessions that count."
   total: Float!
-  "The value per visitor that is assigned; those without a value count as 0. Null under two visitors, of which nothing is known of how values vary."
-  perVisitor: Estimate
+  "The value per visitor that is assigned; those without a value count as 0. Under two visitors nothing is known of how values vary, and the interval is all numbers (±1.8e308)."
+  perVisitor: Estimate!
   "The total over the visitors that converted; null without any."
   perConverter: Float
   """
@@ -3255,6 +3268,13 @@ type Subscription {
     "When the sessions started."
     range: TimeRange!
   ): [GoalCard!]!
+  "An experiment's result, as ` + "`" + `Experiment.results` + "`" + ` answers it for the whole run. A change of the experiment or of its metrics changes it too."
+  experimentResults(
+    "The experiment's id."
+    experimentId: ID!
+    "As those of ` + "`" + `Experiment.results` + "`" + `: for everyone, or for any segment."
+    filters: [FilterInput!] = []
+  ): ExperimentResult!
 }
 `, BuiltIn: false},
 	{Name: "../schema/segment.graphqls", Input: `"A named list of filters over a site's sessions. All filters must hold; no filters match every session."
@@ -5172,6 +5192,28 @@ func (ec *executionContext) field_Site_values_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["first"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_experimentResults_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "experimentId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["experimentId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg1
 	return args, nil
 }
 
@@ -11628,6 +11670,50 @@ func (ec *executionContext) fieldContext_Subscription_goalCards(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_experimentResults(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_experimentResults(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
+			return ec.marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_experimentResults(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentResult(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_experimentResults_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _TimeRangeValue_from(ctx context.Context, field graphql.CollectedField, obj *view.TimeRangeValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11755,11 +11841,11 @@ func (ec *executionContext) _ValueResult_perVisitor(ctx context.Context, field g
 			return obj.PerVisitor, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
-			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
 		},
 		true,
-		false,
+		true,
 	)
 }
 func (ec *executionContext) fieldContext_ValueResult_perVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -18610,6 +18696,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "goalCards":
 		return ec._Subscription_goalCards(ctx, fields[0])
+	case "experimentResults":
+		return ec._Subscription_experimentResults(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
@@ -18720,7 +18808,7 @@ func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionS
 			}
 		case "perVisitor":
 			out.Values[i] = ec._ValueResult_perVisitor(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "perConverter":

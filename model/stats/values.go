@@ -17,16 +17,16 @@ type Amount struct {
 // Value is what is known of a variant's mean value per visitor.
 type Value struct {
 	Amount
-	// PerVisitor is nil under two visitors, which tell nothing of how values vary. Where all visitors have the same value, it
-	// is that value alone.
-	PerVisitor *Estimate
+	// PerVisitor has an interval of all numbers under two visitors, which tell nothing of how values vary. Where all visitors have the
+	// same value, it is that value alone.
+	PerVisitor Estimate
 	// PerConverter is the sum over the visitors that converted; nil without any.
 	PerConverter *float64
 	// Uplift is the mean value relative to the baseline's, less 1. Its Mean is the ratio of the two means, less 1, which is the median; a
-	// ratio with a t distribution below has no mean. It is nil on the baseline, and where one of both has no PerVisitor or the baseline's
+	// ratio with a t distribution below has no mean. It is nil on the baseline, under two visitors, and where the baseline's PerVisitor
 	// is not wholly above 0: a share of what may be nothing says nothing.
 	Uplift *Estimate
-	// ProbabilityToBeBest is that of a mean above those of all other variants. A variant without PerVisitor is as probably above as below
+	// ProbabilityToBeBest is that of a mean above those of all other variants. One of under two visitors is as probably above as below
 	// any other; equal ones without variation share theirs.
 	ProbabilityToBeBest float64
 	// ProbabilityToBeatBaseline is that of a mean above the baseline's; nil on the baseline.
@@ -62,7 +62,7 @@ func Values(amounts []Amount, baseline int) ([]Value, error) {
 		if i != baseline {
 			above := means[baseline].below(means[i])
 			values[i].ProbabilityToBeatBaseline = &above
-			if from := values[baseline].PerVisitor; from != nil && from.Low > 0 {
+			if values[baseline].PerVisitor.Low > 0 {
 				values[i].Uplift = means[i].uplift(means[baseline])
 			}
 		}
@@ -70,7 +70,7 @@ func Values(amounts []Amount, baseline int) ([]Value, error) {
 	return values, nil
 }
 
-// mean is the posterior of a mean value. Without freedom nothing is known, and where its width is 0 it is its location for certain.
+// mean is the posterior of a mean value. Without freedom nothing but its location is known, and where its width is 0 it is its location for certain.
 type mean struct{ student }
 
 func (m mean) unknown() bool { return m.freedom == 0 }
@@ -89,7 +89,7 @@ func meanOf(a Amount) (mean, error) {
 	case a.Visitors == 0 && (a.Sum != 0 || a.SumSquares != 0):
 		return mean{}, errors.New("there are values without visitors")
 	case a.Visitors < 2:
-		return mean{}, nil
+		return mean{student{location: a.Sum}}, nil
 	}
 	m := mean{student{location: a.Sum / n, freedom: n - 1}}
 	squares := a.SumSquares - m.location*a.Sum // Σ (x − mean)²
@@ -102,17 +102,17 @@ func meanOf(a Amount) (mean, error) {
 	return m, nil
 }
 
-// estimate returns the mean and its interval, or nil where it is unknown.
-func (m mean) estimate() *Estimate {
+// estimate returns the mean and its interval.
+func (m mean) estimate() Estimate {
 	switch {
 	case m.unknown():
-		return nil
+		return Estimate{Mean: m.location, Low: -math.MaxFloat64, High: math.MaxFloat64}
 	case m.certain():
-		return &Estimate{Mean: m.location, Low: m.location, High: m.location}
+		return Estimate{Mean: m.location, Low: m.location, High: m.location}
 	}
 	standard := newGrid([]posterior{student{width: 1, freedom: m.freedom}}, math.Inf(1))
 	reach := m.width * standard.quantile(0, highEnd)
-	return &Estimate{Mean: m.location, Low: m.location - reach, High: m.location + reach}
+	return Estimate{Mean: m.location, Low: m.location - reach, High: m.location + reach}
 }
 
 // below returns the probability that m is below other, with half of that that they are equal.

@@ -151,7 +151,8 @@ func TestValuesUnknownAndCertain(t *testing.T) {
 				} else if value.ProbabilityToBeatBaseline != nil || value.Uplift != nil {
 					t.Error("the baseline is compared with itself")
 				}
-				if known := test.amounts[i].Visitors > 1; (value.PerVisitor != nil) != known {
+				amount, all := test.amounts[i], Estimate{Low: -math.MaxFloat64, High: math.MaxFloat64}
+				if all.Mean = amount.Sum; amount.Visitors < 2 && value.PerVisitor != all {
 					t.Errorf("%v per visitor", value.PerVisitor)
 				}
 				if (value.PerConverter != nil) != (test.amounts[i].Conversions > 0) {
@@ -210,8 +211,8 @@ func TestValuesProperties(t *testing.T) {
 			sum += value.ProbabilityToBeBest
 			share(t, what+" best", value.ProbabilityToBeBest)
 			near(t, what+" best in euros", other.ProbabilityToBeBest, value.ProbabilityToBeBest, 1e-12)
-			if value.PerVisitor != nil {
-				interval(t, what+" per visitor", *value.PerVisitor)
+			interval(t, what+" per visitor", value.PerVisitor)
+			if amounts[i].Visitors > 1 {
 				near(t, what+" in euros", other.PerVisitor.Low*8, value.PerVisitor.Low, 1e-12)
 			}
 			if i == 0 {
@@ -240,7 +241,7 @@ func TestValuesOfAnySize(t *testing.T) {
 		for i, value := range mustValues(t, amounts, baseline) {
 			what := fmt.Sprintf("%v[%d]", amounts, i)
 			sum += value.ProbabilityToBeBest
-			interval(t, what+" per visitor", *value.PerVisitor)
+			interval(t, what+" per visitor", value.PerVisitor)
 			if i != baseline {
 				share(t, what+" beats baseline", *value.ProbabilityToBeatBaseline)
 				if value.Uplift != nil {
