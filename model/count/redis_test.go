@@ -212,11 +212,16 @@ func TestRedisThatHangs(t *testing.T) {
 				}
 				return
 			}
-			connections.Add(1)
 			kept = append(kept, conn)
 		}
 	}()
-	client := mustRedisClient(t, "redis://"+listener.Addr().String())
+	o := *mustRedisClient(t, "redis://"+listener.Addr().String()).Options()
+	o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		connections.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	client := redis.NewClient(&o)
+	defer client.Close()
 	cache := NewRedis(client, "a")
 	now := time.Unix(1_000_000, 0)
 	cache.now = func() time.Time { return now }
