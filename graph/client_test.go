@@ -16,6 +16,7 @@ import (
 
 // A generated client knows the filters as types of their own.
 func TestGeneratedClient(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		ctx, c := t.Context(), graphql.NewClient(g.url, http.DefaultClient)
 		site, err := client.CreateSite(ctx, c, &client.CreateSiteInput{Name: "A", Domains: []string{"a.example"}})
@@ -71,6 +72,7 @@ func TestGeneratedClient(t *testing.T) {
 
 // The client's schema is the one that is served.
 func TestClientSchemaIsServed(t *testing.T) {
+	t.Parallel()
 	served, err := graph.SDL(hosttest.New(t).Acquire().Types())
 	if err != nil {
 		t.Fatal(err)

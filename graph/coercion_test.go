@@ -37,6 +37,7 @@ var badFilters = []struct{ name, variable, literal, field, literalField string }
 var stars = strings.Repeat("*", 10_000)
 
 func TestBadFiltersChangeNothing(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
 	const filters = `{ site(domain: "a.example") { segments { totalCount } goals { totalCount } } }`
@@ -59,6 +60,7 @@ func TestBadFiltersChangeNothing(t *testing.T) {
 }
 
 func TestVariablesOfAllKinds(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
 	const in = `range: {from: "2026-01-01T00:00:00Z"}`

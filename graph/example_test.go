@@ -15,6 +15,7 @@ const may2026 = `{"from": "2026-05-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}`
 
 // A segment becomes a goal and a segment again.
 func TestSegmentThatIsConverted(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		g.write("a.example", page("1", "2026-05-01T10:00:00Z", "/pricing", from("t.co")), page("2", "2026-05-01T10:00:00Z", "/", from("t.co")),
@@ -42,6 +43,7 @@ func TestSegmentThatIsConverted(t *testing.T) {
 
 // Variants of a test may be looked at by the tags that sessions carry.
 func TestVariantsByTags(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("shop.example", "UTC")
 		for i := range 10 {
@@ -66,6 +68,7 @@ func TestVariantsByTags(t *testing.T) {
 }
 
 func TestGoalOfOnlyAKey(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		const create = `mutation($s: ID!, $k: String!) { createGoal(input: {siteId: $s, key: $k, name: $k}) { id valueEvent filters { type { name } args } } }`
@@ -101,6 +104,7 @@ func TestGoalOfOnlyAKey(t *testing.T) {
 
 // The counts of an operation are asked together: however many cells and fields, a few calls.
 func TestCountsAreAskedTogether(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
 	for i := range 5 {
@@ -123,6 +127,7 @@ func TestCountsAreAskedTogether(t *testing.T) {
 
 // Under the rule LAST a step replaces an earlier one's filter, and still holds no session that did not come through all steps.
 func TestFunnelNeverGrows(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		for i, ip := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.2"} {

@@ -42,6 +42,7 @@ func mutationOf(mutation string, ids vars) (query string, used vars) {
 }
 
 func TestExperimentLifeCycle(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		buy, look := g.goal(site, "buy"), g.goal(site, "look")
@@ -128,6 +129,7 @@ func TestExperimentLifeCycle(t *testing.T) {
 }
 
 func TestExperimentStartsAndStopsNow(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
 	e := g.experiment(site, "headline", g.goal(site, "buy"))
@@ -142,6 +144,7 @@ func TestExperimentStartsAndStopsNow(t *testing.T) {
 }
 
 func TestRefusedExperimentsChangeNothing(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site, other := g.site("a.example", "UTC"), g.site("b.example", "UTC")
 		goal, elsewhere := g.goal(site, "buy"), g.goal(other, "buy")
@@ -203,6 +206,7 @@ func TestRefusedExperimentsChangeNothing(t *testing.T) {
 }
 
 func TestGoalOfAnExperimentStays(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		buy, look := g.goal(site, "buy"), g.goal(site, "look")
@@ -230,6 +234,7 @@ func TestGoalOfAnExperimentStays(t *testing.T) {
 }
 
 func TestExperimentLists(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site, other := g.site("a.example", "UTC"), g.site("b.example", "UTC")
 		goal := g.goal(site, "buy")
@@ -283,6 +288,7 @@ func TestExperimentLists(t *testing.T) {
 
 // Of starts and stops at the same time one wins.
 func TestExperimentTransitionsRace(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		e := g.experiment(site, "headline", g.goal(site, "buy"))

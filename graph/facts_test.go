@@ -42,6 +42,7 @@ func (g *testGraph) importSample() string {
 
 // The figures were counted by other programs from the same log.
 func TestFactsOfTheSample(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.importSample()
 		all := g.segmentNamed(site, "All")

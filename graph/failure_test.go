@@ -13,6 +13,7 @@ import (
 )
 
 func TestInternalErrorsAreHidden(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.site("a.example", "UTC")
 		if err := g.store.Close(); err != nil {
@@ -41,6 +42,7 @@ func TestInternalErrorsAreHidden(t *testing.T) {
 
 // Without its plugin a filter type is unavailable, and all else goes on.
 func TestPluginThatIsGone(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
 	g.segment(site, "RO", raw(`{"country": {"is": "RO"}}`))
@@ -61,6 +63,7 @@ func TestPluginThatIsGone(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	g.site("a.example", "UTC")
 	a := g.post(`{"query": "{ sites { id } }", "variables": {"x": "`+strings.Repeat("x", 1<<20)+`"}}`, "application/json")
@@ -87,6 +90,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	g.site("a.example", "UTC")
 	get := func(method, query string, body string, contentType string) (answer, http.Header) {
@@ -126,6 +130,7 @@ func TestMethods(t *testing.T) {
 }
 
 func TestIntrospection(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	var data struct {
 		Type struct {

@@ -28,6 +28,7 @@ var merges = []struct{ name, active, goal, merged, rule, label string }{
 }
 
 func TestMergeTable(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.site("a.example", "UTC")
 		for i, session := range []struct {
@@ -139,6 +140,7 @@ func (g *testGraph) cell(site string, active, goal []any) cell {
 
 // For the rules UNION and INTERSECTION the merged segment is what the segment and the goal have in common, exactly.
 func TestMergedCountsAreThoseOfBoth(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		r := rand.New(rand.NewPCG(1, 2))
@@ -266,6 +268,7 @@ func randomFilter(r *rand.Rand) map[string]any {
 }
 
 func TestRandomFiltersAreOfAllTypes(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
 	seen := map[string]bool{}
 	for range 1000 {

@@ -15,6 +15,7 @@ const everything = `{ sites { id name domains timezone
 	goals(archived: null) { nodes { id key name description valueEvent archived filters { type { name } args } createdAt updatedAt } } } }`
 
 func TestRefusedMutationsChangeNothing(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site, other := g.site("a.example", "UTC"), g.site("b.example", "UTC")
 		segment := g.segment(site, "Romania", raw(`{"country": {"is": "RO"}}`))
@@ -102,6 +103,7 @@ func TestRefusedMutationsChangeNothing(t *testing.T) {
 }
 
 func TestMutations(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.want(`mutation { createSite(input: {name: " Shop ", domains: ["Shop.Example", "shop.example.", "m.shop.example"]}) { name domains timezone segments { nodes { name active filters { label } } } } }`, nil,
 			`{"createSite": {"name": "Shop", "domains": ["shop.example", "m.shop.example"], "timezone": "UTC", "segments": {"nodes": [{"name": "All", "active": true, "filters": []}]}}}`)
@@ -140,6 +142,7 @@ func TestMutations(t *testing.T) {
 }
 
 func TestQueriesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site, other := g.site("a.example", "UTC"), g.site("b.example", "UTC")
 		goal, segment := g.goal(other, "buy"), g.segmentNamed(other, "All")

@@ -36,6 +36,7 @@ func node(t *testing.T, stdin string, arguments ...string) (output string, failu
 
 // The audits are those of the GraphQL over HTTP specification.
 func TestGraphQLOverHTTP(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	output, err := node(t, "", "audit.js", g.url)
 	if err != nil {
@@ -61,6 +62,7 @@ func TestGraphQLOverHTTP(t *testing.T) {
 }
 
 func TestSchemaIsLinted(t *testing.T) {
+	t.Parallel()
 	sdl, err := graph.SDL(hosttest.New(t).Acquire().Types())
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ func (g *testGraph) segmentPage(site string, first int, after *string) connectio
 }
 
 func TestPagesAreStable(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		want := []string{g.segmentNamed(site, "All")}
@@ -65,6 +66,7 @@ func TestPagesAreStable(t *testing.T) {
 }
 
 func TestSessionsNewestFirstWhileNewOnesArrive(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		for i := range 25 { // some start at one instant, and over three days
@@ -111,6 +113,7 @@ func TestSessionsNewestFirstWhileNewOnesArrive(t *testing.T) {
 }
 
 func TestNodes(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
 		g.write("a.example", page("v", "2026-05-01T10:00:00Z", "/"))
@@ -147,6 +150,7 @@ func TestNodes(t *testing.T) {
 func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 func TestValues(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.site("a.example", "UTC")
 		for i, referrer := range []string{"t.co", "t.co", "www.Google.com", "", "", ""} {

@@ -245,6 +245,7 @@ const resultFields = `{ experiment { key } visitors contaminated unknownVariants
 
 // What is derived from counts is what package stats says.
 func TestExperimentResult(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.columns()
 		site := g.site("a.example", "UTC")
@@ -300,6 +301,7 @@ func estimateOf(e *stats.Estimate) any {
 
 // A result is there from the first draft on, of nobody, and of few.
 func TestExperimentResultOfFew(t *testing.T) {
+	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t)).columns()
 	site := g.site("a.example", "UTC")
 	g.write("a.example", assignment("ann", "2026-05-01T10:00:00Z", "headline", "a"), event("ann", "2026-05-01T10:01:00Z", "buy", 5))
@@ -338,6 +340,7 @@ func TestExperimentResultOfFew(t *testing.T) {
 
 // Each point of a series is what a result was at the end of its day, in the site's zone.
 func TestExperimentSeries(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.columns()
 		site := g.site("a.example", "Europe/Bucharest") // three hours ahead in May
@@ -461,6 +464,7 @@ func TestExperimentDecisions(t *testing.T) {
 
 // The results for all segments are counted together, and are those that filters give.
 func TestExperimentBreakdown(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.columns()
 		site := g.site("a.example", "UTC")
@@ -524,6 +528,7 @@ func TestExperimentBreakdown(t *testing.T) {
 
 // Variants break down goal cards and funnels like any other filter.
 func TestVariantsAsSegments(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		g.columns()
 		site := g.site("a.example", "UTC")

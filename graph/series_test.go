@@ -42,6 +42,7 @@ func (g *testGraph) series(goal, interval, from, to string) string {
 }
 
 func TestSeriesInZones(t *testing.T) {
+	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		for _, test := range []struct{ name, zone, interval, from, to, hits, want string }{
 			{"a day of 23 hours", "Europe/Bucharest", "DAY", "2026-03-28T22:00:00Z", "2026-03-30T21:00:00Z",
@@ -77,6 +78,7 @@ func TestSeriesInZones(t *testing.T) {
 
 // A range without an end ends now.
 func TestSeriesOfAnOpenRange(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)
 	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) { o.Now = func() time.Time { return now } })
 	goal := g.goal(g.site("a.example", "UTC"), "all", raw(`{"pages": {"all": "*"}}`))
