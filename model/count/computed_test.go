@@ -145,6 +145,7 @@ var always = model.Range{From: -model.Open, To: model.Open}
 
 // A session is asked about once, and again when it is written; a new process asks about none that the one before has stored.
 func TestComputedOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx, r := t.Context(), rand.New(rand.NewPCG(1, 80))
 		w := newWorld(t, url, r, 300)
@@ -205,6 +206,7 @@ func TestComputedOnce(t *testing.T) {
 
 // While a Computer cannot answer, only the questions that need it have errors, and those about what has not changed are answered.
 func TestComputedUnavailable(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx, r := t.Context(), rand.New(rand.NewPCG(2, 80))
 		w := newWorld(t, url, r, 200)
@@ -255,6 +257,7 @@ func TestComputedUnavailable(t *testing.T) {
 
 // What hangs is left to the background after a while, other questions do not wait for it, and it is taken up again.
 func TestComputedHangs(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx, r := t.Context(), rand.New(rand.NewPCG(3, 80))
 		w := newWorld(t, url, r, 100)
@@ -298,6 +301,7 @@ func TestComputedHangs(t *testing.T) {
 // A past of more sessions than are computed while a question waits is filled in the background. Until then there is an error that
 // says how far it is, and never a number.
 func TestComputedPast(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx := t.Context()
 		st, err := store.Open(ctx, url, store.Options{})
@@ -370,6 +374,7 @@ func TestComputedPast(t *testing.T) {
 
 // Computations that nobody needs any more are forgotten: those not asked for in 30 days, and of a site's very many the oldest.
 func TestComputedIsForgotten(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx, r := t.Context(), rand.New(rand.NewPCG(4, 80))
 		w := newWorld(t, url, r, 5)

@@ -226,6 +226,7 @@ func (w *world) compare(t *testing.T, engine count.Engine, questions []count.Que
 }
 
 func TestCount(t *testing.T) {
+	t.Parallel()
 	onEach(t, 1, 300, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		matched := 0
 		for range 40 {
@@ -245,6 +246,7 @@ func TestCount(t *testing.T) {
 
 // Pages of a list join to the whole of it, each session once, the newest first.
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	onEach(t, 3, 200, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		for range 20 {
 			q := w.question(r)
@@ -291,6 +293,7 @@ func TestSessions(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
+	t.Parallel()
 	onEach(t, 5, 200, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields) {
 			for _, search := range []string{"", "A", "É"} {
@@ -327,6 +330,7 @@ func TestValues(t *testing.T) {
 
 // A predicate that nothing can match is answered without asking the database.
 func TestEmptyWithoutQuery(t *testing.T) {
+	t.Parallel()
 	st, err := store.Open(t.Context(), storetest.SQLite(t), store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -347,6 +351,7 @@ func TestEmptyWithoutQuery(t *testing.T) {
 }
 
 func TestCancelledCount(t *testing.T) {
+	t.Parallel()
 	onEach(t, 7, 20, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -361,6 +366,7 @@ func TestCancelledCount(t *testing.T) {
 // answer: new sessions, ones that change, join or move to another day, and ones
 // that are given up. Some questions are asked again and again.
 func TestCountFollowsWrites(t *testing.T) {
+	t.Parallel()
 	onEach(t, 9, 0, func(t *testing.T, r *rand.Rand, w *world, engine count.Engine) {
 		site := &model.Site{Name: "Other", Domains: []string{fmt.Sprintf("s%d.example", r.Uint64())}, Timezone: "UTC"}
 		if err := w.store.CreateSite(t.Context(), site); err != nil {
@@ -402,6 +408,7 @@ func TestCountFollowsWrites(t *testing.T) {
 
 // What Follow has read, the next question does not read again.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		r := rand.New(rand.NewPCG(1, 17))
 		w := newWorld(t, url, r, 20)

@@ -83,6 +83,7 @@ func (l *log) Write(p []byte) (int, error) {
 // Stored columns may be damaged in whatever way: counts are right, a line of the
 // log says so, and they are stored anew.
 func TestDamagedColumns(t *testing.T) {
+	t.Parallel()
 	change := func(how func(r *rand.Rand, data []byte) []byte) func(*testing.T, *rand.Rand, *sql.DB, []stored) {
 		return func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			for _, s := range all {
@@ -238,6 +239,7 @@ func (w *world) checkAll(t *testing.T, engine count.Engine) {
 
 // Columns may be stored by several processes at once, while messages come in.
 func TestStoreColumnsAtOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, address string) {
 		r := rand.New(rand.NewPCG(23, 23))
 		w := newWorld(t, address, r, 60)
@@ -283,6 +285,7 @@ func TestStoreColumnsAtOnce(t *testing.T) {
 
 // Whatever is asked, the columns in memory stay within their bound, about.
 func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, address string) {
 		r := rand.New(rand.NewPCG(24, 24))
 		w := newWorld(t, address, r, 0)

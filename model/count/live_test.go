@@ -255,7 +255,7 @@ type live struct {
 	scan     *count.Scan
 	instance string
 
-	conclusive, inconclusive, matched, chosen, assigned, writes, readBack, stored, renewed atomic.Int64
+	conclusive, inconclusive, matched, chosen, assigned, writes, readBack, stored, renewed, hits atomic.Int64
 }
 
 // liveDefinitions are of experiments that run for two of the ten days, and for all of
@@ -311,13 +311,23 @@ func (l *live) renew(i int, bytes uint64) {
 		l.Error(err)
 		return
 	}
-	l.engines[i].Store(engine)
+	if before := l.engines[i].Swap(engine); before != nil {
+		l.hits.Add(hitsOf(before))
+	}
 	if l.ends[i] != nil {
 		l.ends[i]()
 	}
 	ctx, end := context.WithCancel(l.Context())
 	l.ends[i] = end
 	go engine.KeepComputed(ctx)
+}
+
+// hitsOf returns how often an engine's layers had what they were asked for.
+func hitsOf(engine *count.Columns) (hits int64) {
+	for _, layer := range engine.Stats().Layers {
+		hits += layer.Hits
+	}
+	return hits
 }
 
 // repeat calls do, with a random source of its own and some time between, until
@@ -557,7 +567,7 @@ func (l *live) round(seed uint64, questions int64) {
 // processes write messages, count, and store columns of one database, they start
 // again, and the Redis that they share is killed, flushed, spoilt and slow.
 func TestLive(t *testing.T) {
-	questions, part := int64(800), int64(200)
+	questions, part := int64(400), int64(200)
 	if text := os.Getenv(soakVariable); text != "" {
 		var err error
 		if questions, err = strconv.ParseInt(text, 10, 64); err != nil {
@@ -575,15 +585,12 @@ func TestLive(t *testing.T) {
 			seed += 1000
 			l.round(seed, max(50, min(part, (questions+1)/2-l.conclusive.Load())))
 		}
-		var hits int64
 		for i := range l.engines {
-			for _, layer := range l.engines[i].Load().Stats().Layers {
-				hits += layer.Hits
-			}
+			l.hits.Add(hitsOf(l.engines[i].Load()))
 		}
 		t.Logf("%d conclusive questions (%d more saw a write), %d answers of some sessions, %d of what is computed, %d visitors of experiments; %d writes of visits, %d writes read back; %d times columns stored, %d times an engine started again",
 			l.conclusive.Load(), l.inconclusive.Load(), l.matched.Load()/2, l.chosen.Load()/2, l.assigned.Load()/2, l.writes.Load(), l.readBack.Load(), l.stored.Load(), l.renewed.Load())
-		if l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() == 0 || hits == 0 {
+		if l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() == 0 || l.hits.Load() == 0 {
 			t.Error("something never happened: this says little")
 		}
 		asked += l.conclusive.Load()

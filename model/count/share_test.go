@@ -23,6 +23,7 @@ func newTestShare() *share {
 // Who asks what another one is counting waits for it, until it is cancelled
 // itself; and counts where the other one is cancelled.
 func TestEqualQuestionsAreCancelledEachByItself(t *testing.T) {
+	t.Parallel()
 	began, goOn := make(chan bool, 10), make(chan bool)
 	g := &gathering{count: func(ctx context.Context, _ store.Bucket, parts []*part) error {
 		began <- true

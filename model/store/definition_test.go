@@ -60,6 +60,7 @@ func mustEqual(t *testing.T, what string, got, want any) {
 }
 
 func TestSites(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := &model.Site{Name: " Shop ", Domains: []string{"Shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest"}
@@ -136,6 +137,7 @@ func TestSites(t *testing.T) {
 }
 
 func TestSegments(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")
@@ -185,6 +187,7 @@ func TestSegments(t *testing.T) {
 }
 
 func TestGoals(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "shop.example"), mustCreateSite(t, st, "other.example")
@@ -240,6 +243,7 @@ func TestGoals(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "shop.example"), mustCreateSite(t, st, "other.example")
@@ -281,6 +285,7 @@ func TestSearch(t *testing.T) {
 }
 
 func TestPagesAreStableUnderInserts(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")
@@ -313,6 +318,7 @@ func TestPagesAreStableUnderInserts(t *testing.T) {
 }
 
 func TestConvert(t *testing.T) {
+	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx := t.Context()
 		mustOpen(t, url)
@@ -423,6 +429,7 @@ func tables(tb testing.TB, st *store.Store) string {
 }
 
 func TestDeleteSiteErasesEverything(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		fill := func(site *model.Site) {
@@ -472,6 +479,7 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 // A batch that is being written while its site is deleted is erased with it, or
 // is refused: nothing of it stays.
 func TestDeleteSiteWhileItIsWritten(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for round := range uint64(8) {
 			site := mustCreateSite(t, st, "shop.example")
@@ -516,6 +524,7 @@ func TestDeleteSiteWhileItIsWritten(t *testing.T) {
 }
 
 func TestConcurrentChangesLoseNothing(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := context.Background()
 		site := mustCreateSite(t, st, "shop.example")
@@ -548,6 +557,7 @@ func TestConcurrentChangesLoseNothing(t *testing.T) {
 }
 
 func TestConcurrentCreations(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := context.Background()
 		site := mustCreateSite(t, st, "shop.example")
@@ -588,6 +598,7 @@ func TestConcurrentCreations(t *testing.T) {
 }
 
 func TestTypesInUse(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "uses.example")
 		mustCreateSegment(t, st, site.ID, "One", true)
