@@ -44,8 +44,9 @@ func (l *logged) String() string {
 // others serve.
 func TestBadStarts(t *testing.T) {
 	began := time.Now()
-	h := newHost(t, Options{Folder: folder(t, "odd", "slow", "mute", "future", "babbler"), StartTimeout: 2 * time.Second, LastPause: time.Hour, FirstPause: time.Hour})
-	if took := time.Since(began); took > 10*time.Second {
+	const limit = 5 * time.Second // in which those that are right start on a loaded machine, too
+	h := newHost(t, Options{Folder: folder(t, "odd", "slow", "mute", "future", "babbler"), StartTimeout: limit, LastPause: time.Hour, FirstPause: time.Hour})
+	if took := time.Since(began); took > 4*limit {
 		t.Errorf("the host took %s to start", took)
 	}
 	for name, reason := range map[string]string{
@@ -138,7 +139,7 @@ func TestMutualTLS(t *testing.T) {
 
 // A plugin that is stopped answers nothing, not even that it is to end.
 func TestPluginThatIsStopped(t *testing.T) {
-	h := newHost(t, Options{Folder: folder(t, "odd"), CallTimeout: 20 * time.Millisecond, FirstPause: time.Millisecond})
+	h := newHost(t, Options{Folder: folder(t, "odd"), CallTimeout: 200 * time.Millisecond, FirstPause: time.Millisecond})
 	mustStop(t, pidOf(t, h.serving("odd")))
 	n := 0
 	eventually(t, "it answers again", func() bool {
@@ -242,14 +243,15 @@ func TestPluginThatTakesTooMuchMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells what a process takes")
 	}
-	h := newHost(t, Options{Folder: folder(t, "odd"), PluginBytes: 200 << 20, FirstPause: 300 * time.Millisecond})
+	log := new(logged)
+	h := newHost(t, Options{
+		Folder: folder(t, "odd"), PluginBytes: 200 << 20, FirstPause: time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	if _, err := h.Compile(t.Context(), spec("odd", `{"do":"grow"}`)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is ended, with the reason", func() bool {
-		p := h.plugin("odd")
-		return p.Status == Restarting && strings.Contains(p.Reason, "MiB of memory, of at most 200")
-	})
+	eventually(t, "it is ended, with the reason", func() bool { return strings.Contains(log.String(), "MiB of memory, of at most 200") })
 	eventually(t, "it is started again", func() bool { return h.plugin("odd").Status == Running && h.plugin("odd").Restarts == 1 })
 }
 

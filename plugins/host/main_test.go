@@ -42,6 +42,10 @@ func TestMain(m *testing.M) {
 		plugins.Serve("thief", "1.0.0", plugins.Of(named{name: "country", input: "CountryFilter"}))
 	case "unprefixed":
 		plugins.Serve("unprefixed", "1.0.0", plugins.Of(named{name: "mine", input: "FilterOfMine"}))
+	case "unparsed":
+		plugins.Serve("unparsed", "1.0.0", plugins.Of(named{name: "mine", input: "MineFilter {"}))
+	case "schema":
+		plugins.Serve("schema", "1.0.0", plugins.Of(named{name: "site", input: "Site"}))
 	case "slow":
 		select {}
 	case "mute":

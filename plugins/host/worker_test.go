@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,7 +53,7 @@ func pidOf(t *testing.T, w *worker) int {
 }
 
 func TestPluginsThatFailAreListedAndNothingElseFails(t *testing.T) {
-	dir := folder(t, "odd", "odd-again", "thief", "unprefixed", "quitter")
+	dir := folder(t, "odd", "odd-again", "thief", "unprefixed", "unparsed", "schema", "quitter")
 	for name, file := range map[string]struct {
 		text string
 		mode os.FileMode
@@ -66,7 +67,10 @@ func TestPluginsThatFailAreListedAndNothingElseFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h := newHost(t, Options{Folder: dir})
+	log := new(logged)
+	h := newHost(t, Options{
+		Folder: dir, Logger: slog.New(slog.NewTextHandler(log, nil)), Taken: func(name string) bool { return name == "Site" },
+	})
 	got := map[string]string{}
 	for i, p := range h.Plugins() {
 		if (i == 0) != p.Builtin || (p.Status == Running) == (len(p.Types) == 0) {
@@ -77,14 +81,18 @@ func TestPluginsThatFailAreListedAndNothingElseFails(t *testing.T) {
 	for name, want := range map[string]string{
 		"builtin": "RUNNING ", "odd": "RUNNING ", "odd-again": "there is a plugin odd already",
 		"thief":      "filter type country is the plugin builtin's already",
-		"unprefixed": "its name must begin with Mine", "quitter": "the licence has run out", "script": "not today",
+		"unprefixed": "its name must begin with Mine", "unparsed": "SDL", "schema": "the name Site in its SDL is taken by the schema",
+		"quitter": "the licence has run out", "script": "not today",
 		"noplugin": "FAILED the plugin did not start", "binary": "FAILED the plugin did not start",
 	} {
 		if !strings.Contains(got[name], want) {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}
+		if reason := strings.TrimPrefix(strings.TrimPrefix(want, "RUNNING "), "FAILED "); !strings.Contains(log.String(), reason) {
+			t.Errorf("%s: the log does not say %q:\n%s", name, reason, log)
+		}
 	}
-	if len(got) != 9 {
+	if len(got) != 11 {
 		t.Errorf("plugins %v", got)
 	}
 	if _, err := h.Compile(t.Context(), spec("odd", `{"do":"nothing"}`)); err != nil {
@@ -100,7 +108,7 @@ func TestMissingFolder(t *testing.T) {
 }
 
 func TestBadAnswersHarmNobodyElse(t *testing.T) {
-	h := newHost(t, Options{Folder: folder(t, "odd"), CallTimeout: 200 * time.Millisecond})
+	h := newHost(t, Options{Folder: folder(t, "odd")})
 	for _, do := range []string{"hang", "panic", "fail", "nonsense"} {
 		_, err := h.Compile(t.Context(), spec("odd", `{"do":"`+do+`"}`))
 		if model.CodeOf(err) != model.Unavailable || !strings.Contains(err.Error(), "odd") {
@@ -142,7 +150,8 @@ func TestNoEnvironmentIsInherited(t *testing.T) {
 }
 
 func TestKilledPluginIsUnavailableAndComesBack(t *testing.T) {
-	h := newHost(t, Options{FirstPause: 300 * time.Millisecond})
+	// Long enough to be seen by a test that has to wait for its turn.
+	h := newHost(t, Options{FirstPause: 2 * time.Second})
 	w := h.builtin
 	known := spec("tags", `{"all":["known"]}`)
 	if _, err := h.Compile(t.Context(), known); err != nil {
