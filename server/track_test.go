@@ -480,8 +480,19 @@ func TestTrackAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the damaged file is told of", func() bool { return strings.Contains(s.stderr.String(), "countries are found in the file as it was") })
-	copyFile(t, "ingest/testdata/GeoLite2-Country-Test.mmdb", countries)
+	data, err := os.ReadFile("ingest/testdata/GeoLite2-Country-Test.mmdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The code of a country is a text of two bytes, as the byte before it says.
+	if err := os.WriteFile(countries, bytes.ReplaceAll(data, []byte("\x42GB"), []byte("\x42FR")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "the file is read again", func() bool { return strings.Contains(s.stderr.String(), "the file of countries has changed") })
+	s.mustTrack(t, key, "/v1/page", []byte(`{"anonymousId":"later","properties":{"path":"/"},"context":{"ip":"81.2.69.142"}}`))
+	if got := originOf("later"); got != " FR" {
+		t.Errorf("with the new file: %q", got)
+	}
 }
 
 func copyFile(tb testing.TB, from, to string) {

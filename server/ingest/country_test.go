@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,6 +37,44 @@ func TestCountries(t *testing.T) {
 	if got := none.Country(netip.MustParseAddr("81.2.69.142")); got != "" {
 		t.Errorf("no database: %q", got)
 	}
+}
+
+// A file that changes is read again; while it is damaged, what was read before stays.
+func TestCountriesReload(t *testing.T) {
+	data, err := os.ReadFile("testdata/GeoLite2-Country-Test.mmdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "countries.mmdb")
+	mustWrite := func(data []byte) {
+		t.Helper()
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustWrite(data)
+	countries, err := OpenCountries(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBe := func(want string, wantChanged, wantError bool) {
+		t.Helper()
+		changed, err := countries.Reload()
+		if got := countries.Country(netip.MustParseAddr("81.2.69.142")); got != want || changed != wantChanged || (err != nil) != wantError {
+			t.Errorf("%q, changed %t, %v; want %q", got, changed, err, want)
+		}
+	}
+	mustBe("GB", false, false)
+	mustWrite([]byte("no database"))
+	mustBe("GB", false, true)
+	// The code of a country is a text of two bytes, as the byte before it says.
+	mustWrite(bytes.ReplaceAll(data, []byte("\x42GB"), []byte("\x42FR")))
+	mustBe("FR", true, false)
+	mustBe("FR", false, false)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	mustBe("FR", false, true)
 }
 
 func TestOpenCountriesRefuses(t *testing.T) {
