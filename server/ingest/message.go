@@ -244,17 +244,11 @@ func (c *wireContext) readCampaign(name []byte, v value) {
 // readKind fills in what the visitor did.
 func (w *wire) readKind(hit *model.Hit) error {
 	switch w.kind {
-	case "page":
+	case "page", "screen":
 		hit.Kind = model.PageView
 		hit.Name = firstOf(clean(w.path.text()), w.urlPath(), w.pageName())
 		if hit.Name == "" {
-			return model.Invalid("properties.path", "a page needs a path, a url or a name")
-		}
-	case "screen":
-		hit.Kind = model.PageView
-		hit.Name = firstOf(w.pageName(), clean(w.path.text()), w.urlPath())
-		if hit.Name == "" {
-			return model.Invalid("name", "a screen needs a name")
+			return model.Invalid("properties.path", "a %s needs a path, a url or a name", w.kind)
 		}
 	case "track":
 		hit.Kind = model.Event
