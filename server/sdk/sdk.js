@@ -72,7 +72,7 @@
     if (status === 413 && sent.length > 1) {
       batch = sent.length >> 1
       flush()
-    } else if (status >= 200 && status < 300 || status >= 400 && status < 500 && status !== 429) {
+    } else if (status >= 200 && status < 300 || status >= 400 && status < 500 && status !== 408 && status !== 429) {
       queue = queue.filter((message) => !sent.includes(message)) // kept, or never to be
       keep()
       pause = 1000
