@@ -19,7 +19,7 @@ import (
 
 type serveCommand struct {
 	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A MaxMind-format file of countries (.mmdb) to find senders' countries in; it is read again when it changes."`
-	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Addresses or networks (10.0.0.0/8) of proxies, separated by commas, whose X-Forwarded-For is believed. By default none is."`
+	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Addresses or networks (10.0.0.0/8) of proxies, separated by commas, whose X-Forwarded-For, -Proto and -Host are believed. By default none is."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"How many WebSockets and event streams, which subscriptions come by, may be open at once. By default ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"How many visitors each variant of an experiment has before it is decided; 1 at least. By default ${default}."`
 	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"How many days an experiment has run before it is decided. By default ${default}, so that each weekday is seen."`

@@ -34,7 +34,7 @@ type Options struct {
 	// MinVisitors and MinDays are how many visitors each variant of an experiment has,
 	// and how many days have passed, before it may be decided. At least one visitor.
 	MinVisitors, MinDays int
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
 	TrustedProxies []netip.Prefix
 	// Sample loads the bundled sample into an empty database.
 	Sample bool

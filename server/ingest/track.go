@@ -54,7 +54,7 @@ type TrackerOptions struct {
 	// their messages. 64 MiB by default, which is more than the Pipeline's queue, so that
 	// a site whose messages wait leaves room for others.
 	RoomBytes int64
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
 	TrustedProxies []netip.Prefix
 	// Metrics takes figures; none by default.
 	Metrics prometheus.Registerer
@@ -198,7 +198,9 @@ func (t *Tracker) take(kind string) http.Handler {
 		case errors.As(err, &refused):
 			status, body = refused.status, answer{Error: refused.reason}
 		case r.Context().Err() != nil:
-			return // nobody waits for the answer
+			// The sender is gone, or sends no more and may still listen. To return would
+			// be to answer 200, which means that the messages are kept.
+			panic(http.ErrAbortHandler)
 		default:
 			t.options.Log.ErrorContext(r.Context(), "messages could not be written", "error", err)
 			status, body = http.StatusServiceUnavailable, answer{Error: "the messages could not be written: send them again; what was kept all the same counts once"}
@@ -400,13 +402,17 @@ func (t *Tracker) settings(w http.ResponseWriter, r *http.Request) {
 	if !t.knows(w, r, key) {
 		return
 	}
-	scheme := "http"
-	if r.TLS != nil || t.trusts(r) && r.Header.Get("X-Forwarded-Proto") == "https" {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
 		scheme = "https"
+	}
+	if t.trusts(r) {
+		scheme = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme)
+		host = cmp.Or(r.Header.Get("X-Forwarded-Host"), host)
 	}
 	reply(w, http.StatusOK, map[string]any{
 		"integrations": map[string]any{
-			"Segment.io": map[string]any{"apiKey": key, "apiHost": r.Host + "/v1", "protocol": scheme, "bundlingStatus": "bundled", "type": "browser"},
+			"Segment.io": map[string]any{"apiKey": key, "apiHost": host + "/v1", "protocol": scheme, "bundlingStatus": "bundled", "type": "browser"},
 		},
 		"plan":                      map[string]any{"track": map[string]any{"__default": map[string]any{"enabled": true}}},
 		"enabledMiddleware":         map[string]any{},
