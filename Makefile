@@ -74,6 +74,7 @@ soak-track: bin/with-test-servers ## the same for ten minutes and ten kills: is 
 	GOALGRAPH_BENCH_SECONDS=300 bin/with-test-servers go test -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
 
 soak-plugins: bin/with-test-servers ## reload a plugin 100 times while requests are answered, kill one amid them, and have one hang
+	scripts/install-test-servers.sh
 	GOALGRAPH_RELOADS=100 bin/with-test-servers go test -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server
 
 soak: bin/with-test-servers ## ask random questions while everything happens at once: make soak SOAK_QUESTIONS=10000
@@ -90,6 +91,7 @@ lint: ## gofmt, go vet and staticcheck
 	go tool staticcheck ./...
 
 fuzz: bin/with-test-servers ## run each fuzz target for a short time: make fuzz FUZZTIME=1m
+	scripts/install-test-servers.sh
 	bin/with-test-servers scripts/fuzz.sh $(FUZZTIME)
 
 # Phony, because go build knows best whether it is up to date.
