@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -113,18 +114,31 @@ func TestPluginOfARunningServer(t *testing.T) {
 		t.Fatalf("%s %v, %v", g.Data, g.Errors, err)
 	}
 
+	// The machine has others to serve: of three times the fastest counts.
+	added, removed := 2*prompt, 2*prompt
+	for try := 0; try < 3 && (added > prompt || removed > prompt); try++ {
+		began := time.Now()
+		mustDrop(t, paid, folder)
+		s.awaitAnswer(t, paidInput, present)
+		if data := s.mustAsk(t, paidInput); data != `{"__type":{"kind":"INPUT_OBJECT","inputFields":[{"name":"source"}]}}` {
+			t.Errorf("%s", data)
+		}
+		if data := s.mustAsk(t, paidCount); data != `{"site":{"sessionCount":4}}` {
+			t.Errorf("%s", data)
+		}
+		added = min(added, time.Since(began))
+		began = time.Now()
+		mustRemove(t, paid, folder)
+		s.awaitAnswer(t, paidInput, absent)
+		removed = min(removed, time.Since(began))
+	}
+	t.Logf("added, and counted by, after %s; removed after %s", added, removed)
+	if added > prompt || removed > prompt {
+		t.Errorf("added after %s, removed after %s", added, removed)
+	}
+
 	mustDrop(t, paid, folder)
-	if took := s.awaitAnswer(t, paidInput, present); took > prompt {
-		t.Errorf("added after %s", took)
-	} else {
-		t.Logf("added after %s", took)
-	}
-	if data := s.mustAsk(t, paidInput); data != `{"__type":{"kind":"INPUT_OBJECT","inputFields":[{"name":"source"}]}}` {
-		t.Errorf("%s", data)
-	}
-	if data := s.mustAsk(t, paidCount); data != `{"site":{"sessionCount":4}}` {
-		t.Errorf("%s", data)
-	}
+	s.awaitAnswer(t, paidInput, present)
 	site := s.mustAsk(t, `{ site(domain: "shop.example") { id } }`)
 	id := strings.Split(site, `"`)[5]
 	s.mustAsk(t, fmt.Sprintf(`mutation { createSegment(input: { siteId: %q, name: "Paid", filters: [{ paidTraffic: { source: "google" } }] }) { id } }`, id))
@@ -134,11 +148,7 @@ func TestPluginOfARunningServer(t *testing.T) {
 	}
 
 	mustRemove(t, paid, folder)
-	if took := s.awaitAnswer(t, paidInput, absent); took > prompt {
-		t.Errorf("removed after %s", took)
-	} else {
-		t.Logf("removed after %s", took)
-	}
+	s.awaitAnswer(t, paidInput, absent)
 	if g, err := s.try(paidCount); err != nil || len(g.Errors) != 1 || !strings.Contains(g.Errors[0].Message, "paidTraffic") {
 		t.Errorf("%v, %v", g.Errors, err)
 	}
@@ -165,6 +175,46 @@ func TestPluginOfARunningServer(t *testing.T) {
 
 	mustDrop(t, paid, folder)
 	s.awaitAnswer(t, paidSegment, func(g graphQL) bool { return string(g.Data) == saved && len(g.Errors) == 0 })
+	s.mustStop(t)
+}
+
+// A subscription that is open when its plugin is taken out goes on as it began.
+func TestSubscriptionOutlivesItsPlugin(t *testing.T) {
+	t.Parallel()
+	paid := filepath.Join(mustMakeExamples(t), "paidtraffic")
+	s, folder := mustServeVisits(t)
+	mustDrop(t, paid, folder)
+	s.awaitAnswer(t, paidCount, func(g graphQL) bool { return len(g.Errors) == 0 })
+	site := s.siteID(t)
+	s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "paid", name: "Paid", filters: [{ paidTraffic: {} }] }) { id } }`, site))
+	request, err := graphQLRequest(s.url, fmt.Sprintf(`subscription { goalCards(siteId: %q, range: { from: "2000-01-01T00:00:00Z" }) { cells { conversions } } }`, site))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	mustHear := func(want string) {
+		t.Helper()
+		for lines.Scan() {
+			if data, found := strings.CutPrefix(lines.Text(), "data:"); found {
+				if strings.TrimSpace(data) != want {
+					t.Fatalf("got %s, want %s", data, want)
+				}
+				return
+			}
+		}
+		t.Fatalf("the stream ended: %v", lines.Err())
+	}
+	mustHear(`{"data":{"goalCards":[{"cells":[{"conversions":4}]}]}}`)
+	mustRemove(t, paid, folder)
+	s.awaitAnswer(t, paidInput, func(g graphQL) bool { return string(g.Data) == `{"__type":null}` })
+	s.mustTrack(t, "shop.example", "/v1/page", []byte(`{"anonymousId":"late","properties":{"path":"/"},"context":{"campaign":{"source":"google","medium":"cpc"}}}`))
+	mustHear(`{"data":{"goalCards":[{"cells":[{"conversions":5}]}]}}`)
 	s.mustStop(t)
 }
 
@@ -382,25 +432,47 @@ func TestPluginThatHangsDelaysNobodyElse(t *testing.T) {
 		return took[requests*99/100]
 	}
 	others()
-	without := others()
-	pids := s.pidsOf(t, "paidtraffic")
+	delayed := true
+	// The machine has others to serve: a wait for the plugin would show each time.
+	for try := 0; try < 3 && delayed && !t.Failed(); try++ {
+		without := others()
+		resume := s.mustHang(t, "paidtraffic")
+		with := others()
+		resume()
+		t.Logf("p99 of other queries: %s without, %s with a plugin that hangs", without, with)
+		delayed = with > 2*without+200*time.Millisecond
+	}
+	if delayed {
+		t.Error("other queries wait for a plugin that hangs")
+	}
+	s.mustStop(t)
+}
+
+// mustHang stops the plugin's process, and has clients ask for its filters. What it
+// returns ends them, and waits until the plugin has been started again.
+func (s *server) mustHang(t *testing.T, name string) (resume func()) {
+	t.Helper()
+	pids := s.pidsOf(t, name)
 	if len(pids) != 1 {
 		t.Fatalf("processes %v", pids)
 	}
 	if err := syscall.Kill(pids[0], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	ask := func() (graphQL, error) {
+		return s.try(fmt.Sprintf(`{ site(domain: "shop.example") { sessionCount(filters: [{ paidTraffic: { source: "%d" } }], range: { from: "2000-01-01T00:00:00Z" }) } }`, time.Now().UnixNano()))
+	}
 	ended := make(chan struct{})
 	var hanging sync.WaitGroup
-	for client := range 3 {
+	for range 3 {
 		hanging.Go(func() {
-			for n := 0; ; n++ {
+			for {
 				select {
 				case <-ended:
 					return
 				default:
 				}
-				g, err := s.try(fmt.Sprintf(`{ site(domain: "shop.example") { sessionCount(filters: [{ paidTraffic: { source: "%d-%d" } }], range: { from: "2000-01-01T00:00:00Z" }) } }`, client, n))
+				g, err := ask()
 				if err != nil || len(g.Errors) > 0 && g.Errors[0].Extensions.Code != "UNAVAILABLE" {
 					t.Errorf("%v %v", g.Errors, err)
 					return
@@ -411,17 +483,13 @@ func TestPluginThatHangsDelaysNobodyElse(t *testing.T) {
 			}
 		})
 	}
-	with := others()
-	close(ended)
-	hanging.Wait()
-	t.Logf("p99 of other queries: %s without, %s with a plugin that hangs", without, with)
-	// The machine has others to serve: it is a wait for the plugin that must not show.
-	if with > 2*without+200*time.Millisecond {
-		t.Errorf("p99 of other queries: %s without, %s with a plugin that hangs", without, with)
+	return func() {
+		t.Helper()
+		close(ended)
+		hanging.Wait()
+		await(t, "the plugin that hangs is started again", func() bool {
+			g, err := ask()
+			return err == nil && len(g.Errors) == 0
+		})
 	}
-	await(t, "the plugin that hangs is started again", func() bool {
-		g, err := s.try(fmt.Sprintf(`{ site(domain: "shop.example") { sessionCount(filters: [{ paidTraffic: { source: "%d" } }], range: { from: "2000-01-01T00:00:00Z" }) } }`, time.Now().UnixNano()))
-		return err == nil && len(g.Errors) == 0
-	})
-	s.mustStop(t)
 }
