@@ -186,13 +186,16 @@ func TestTrackSlowSite(t *testing.T) {
 	var sending sync.WaitGroup
 	// Each request takes more than 5 MB of memory. Of one site's no more than 24 MiB may wait.
 	const requests, waiting = 20, 4
+	send := func(request int) (answer, error) {
+		var batch []string
+		for i := range 5000 {
+			batch = append(batch, fmt.Sprintf(`{"type":"page","anonymousId":"v%d-%d","name":"p",%s}`, request, i, moment))
+		}
+		return s.track(key, "/v1/batch", packed([]byte(`{"batch":[`+strings.Join(batch, ",")+`]}`)), "Content-Encoding", "gzip")
+	}
 	for request := range requests {
 		sending.Go(func() {
-			var batch []string
-			for i := range 5000 {
-				batch = append(batch, fmt.Sprintf(`{"type":"page","anonymousId":"v%d-%d","name":"p",%s}`, request, i, moment))
-			}
-			a, err := s.track(key, "/v1/batch", packed([]byte(`{"batch":[`+strings.Join(batch, ",")+`]}`)), "Content-Encoding", "gzip")
+			a, err := send(request)
 			switch {
 			case err == nil && a.status == 200:
 				kept.Add(5000)
@@ -209,7 +212,8 @@ func TestTrackSlowSite(t *testing.T) {
 		if a := s.mustTrack(t, other, "/v1/page", page(fmt.Sprint(n), "/")); a.status != 200 {
 			t.Fatalf("the other site: %+v", a)
 		}
-		if took := time.Since(begin); took > 5*time.Second {
+		// A transaction that waits for the lock is given 20 s.
+		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("the other site waited %v", took)
 		}
 	}
@@ -220,7 +224,12 @@ func TestTrackSlowSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	sending.Wait()
-	if got := s.sessions(t); int64(got) != kept.Load()+1 || kept.Load() == 0 {
+	// On a loaded machine all that waited may have been refused by now. What is sent again is taken.
+	if a, err := send(requests); err != nil || a.status != 200 {
+		t.Fatalf("after the lock: %v %+v", err, a)
+	}
+	kept.Add(5000)
+	if got := s.sessions(t); int64(got) != kept.Load()+1 {
 		t.Errorf("%d sessions of %d acknowledged visitors", got, kept.Load()+1)
 	}
 }
