@@ -14,24 +14,45 @@ import (
 	"github.com/goalgraph/goalgraph/server/browsertest"
 )
 
-// purchases is what the goal card of the segment All shows of purchases.
+// purchases is what the goal card of the segment All shows.
 type purchases struct {
 	Sessions, Conversions, Visitors int
 	ValueTotal, ValuePerVisitor     float64
 }
 
-func (s *server) purchases(tb testing.TB) purchases {
+// cards returns the goal cards by their goals' keys.
+func (s *server) cards(tb testing.TB) map[string]purchases {
 	tb.Helper()
 	var data struct {
 		Site struct {
-			GoalCards []struct{ Cells []purchases }
+			GoalCards []struct {
+				Goal  struct{ Key string }
+				Cells []purchases
+			}
 		}
 	}
-	answer := s.mustAsk(tb, `{ site(domain: "shop.example") { goalCards(range: { from: "2020-01-01T00:00:00Z" }) { cells { sessions conversions visitors valueTotal valuePerVisitor } } } }`)
-	if err := json.Unmarshal([]byte(answer), &data); err != nil || len(data.Site.GoalCards) != 1 {
+	answer := s.mustAsk(tb, `{ site(domain: "shop.example") { goalCards(range: { from: "2020-01-01T00:00:00Z" }) { goal { key } cells { sessions conversions visitors valueTotal valuePerVisitor } } } }`)
+	if err := json.Unmarshal([]byte(answer), &data); err != nil {
 		tb.Fatalf("%v: %s", err, answer)
 	}
-	return data.Site.GoalCards[0].Cells[0]
+	cards := map[string]purchases{}
+	for _, card := range data.Site.GoalCards {
+		cards[card.Goal.Key] = card.Cells[0]
+	}
+	return cards
+}
+
+func (s *server) purchases(tb testing.TB) purchases {
+	tb.Helper()
+	return s.cards(tb)["purchase_completed"]
+}
+
+// awaitCounts waits until so many sessions match each filter.
+func (s *server) awaitCounts(tb testing.TB, want map[string]int) {
+	tb.Helper()
+	for filter, n := range want {
+		await(tb, fmt.Sprintf("%d sessions match %s", n, filter), func() bool { return s.count(tb, filter) == n })
+	}
 }
 
 // What real SDKs send with the settings of the README is on the goal card, once.
@@ -57,6 +78,7 @@ func TestSDKs(t *testing.T) {
 			}
 			want := purchases{Sessions: 2, Conversions: 2, Visitors: 2, ValueTotal: 32.5, ValuePerVisitor: 16.25}
 			await(t, "the server's purchases are on the card", func() bool { return s.purchases(t) == want })
+			s.awaitCounts(t, map[string]int{`{ pages: { all: ["/node"] } }`: 2, `{ property: { key: "plan", is: "pro" } }`: 2})
 		})
 		t.Run("browsers", func(t *testing.T) {
 			// The shop's page is of another origin than the server.
@@ -76,6 +98,7 @@ func TestSDKs(t *testing.T) {
 			}
 			want := purchases{Sessions: 4, Conversions: 4, Visitors: 4, ValueTotal: 152.75, ValuePerVisitor: 38.1875}
 			await(t, "the page's purchases are on the card", func() bool { return s.purchases(t) == want })
+			s.awaitCounts(t, map[string]int{`{ pages: { all: ["/browser"] } }`: 2, `{ property: { key: "plan", is: "free" } }`: 2})
 		})
 	})
 }
