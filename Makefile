@@ -75,7 +75,7 @@ soak-track: bin/with-test-servers ## the same for ten minutes and ten kills: is 
 
 soak-plugins: bin/with-test-servers ## reload a plugin 100 times while requests are answered, kill one amid them, and have one hang
 	scripts/install-test-servers.sh
-	GOALGRAPH_RELOADS=100 bin/with-test-servers go test -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server
+	GOALGRAPH_RELOADS=100 GOALGRAPH_CLIENTS=1000 bin/with-test-servers go test -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server
 
 soak: bin/with-test-servers ## ask random questions while everything happens at once: make soak SOAK_QUESTIONS=10000
 	scripts/install-test-servers.sh

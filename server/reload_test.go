@@ -320,7 +320,8 @@ func (s *server) pidsOf(t *testing.T, name string) (pids []int) {
 }
 
 // A plugin that is killed in the midst of a thousand requests costs the fields that
-// needed it, and no other; and soon not even those.
+// needed it, and no other; and soon not even those. GOALGRAPH_CLIENTS=1000 sends all of
+// them at once.
 func TestPluginKilledAmidRequests(t *testing.T) {
 	t.Parallel()
 	paid := filepath.Join(mustMakeExamples(t), "paidtraffic")
@@ -333,7 +334,8 @@ func TestPluginKilledAmidRequests(t *testing.T) {
 			paid: site(domain: "shop.example") { sessionCount(filters: [{ paidTraffic: { source: ["google", "%d"] } }], range: { from: "2000-01-01T00:00:00Z" }) } }`, n)
 	}
 	var failures, last atomic.Int64
-	const requests, at, clients = 1000, 300, 50
+	const requests, at = 1000, 300
+	clients := mustInt(t, "GOALGRAPH_CLIENTS", 50)
 	var killed atomic.Int64 // the time
 	var asked atomic.Int64
 	var asking sync.WaitGroup
