@@ -109,12 +109,26 @@ func (o operations) CreateOperationContext(ctx context.Context, params *graphql.
 	}()
 	operation, problems := generation.executor.CreateOperationContext(scalar.WithSchema(ctx, generation.schema), params)
 	operation.Stats.SetExtension(begunKey, b)
-	if problems == nil && isSubscription(operation) && !o.streams {
-		problems = gqlerror.List{gqlerror.Wrap(model.Errorf(model.BadInput,
-			"a subscription has many answers: open a WebSocket (%s), or accept text/event-stream", subprotocol))}
+	if problems == nil && isSubscription(operation) {
+		problems = o.checkSubscription(operation)
 	}
 	checked = problems == nil
 	return operation, problems
+}
+
+// checkSubscription returns what is wrong with a subscription that the schema allows. Of
+// one name the library's own check allows several fields, and one that is skipped.
+func (o operations) checkSubscription(operation *graphql.OperationContext) gqlerror.List {
+	var problem error
+	if !o.streams {
+		problem = model.Errorf(model.BadInput, "a subscription has many answers: open a WebSocket (%s), or accept text/event-stream", subprotocol)
+	} else if n := len(graphql.CollectFields(operation, operation.Operation.SelectionSet, []string{"Subscription"})); n != 1 {
+		problem = model.Errorf(model.BadInput, "a subscription asks for one field, and this one for %d; send one for each", n)
+	}
+	if problem == nil {
+		return nil
+	}
+	return gqlerror.List{gqlerror.Wrap(problem)}
 }
 
 // DispatchOperation carries out an operation.

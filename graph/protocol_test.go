@@ -31,7 +31,8 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 	operation := func(id, query string) string {
 		return mustJSON(map[string]any{"id": id, "type": "subscribe", "payload": map[string]any{"query": query}})
 	}
-	live := fmt.Sprintf(`subscription { goalCards(siteId: %q, range: { from: "2026-05-17T00:00:00Z" }) { goal { name } } }`, site)
+	field := fmt.Sprintf(`goalCards(siteId: %q, range: { from: "2026-05-17T00:00:00Z" }) { goal { name } }`, site)
+	live := "subscription { " + field + " }"
 	whole := func(id string) string {
 		return fmt.Sprintf(`{"id":%q,"type":"next","payload":{"data":{"goalCards":[]}}}`, id)
 	}
@@ -104,6 +105,8 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 			`subscription { goalCards(siteId: "` + encode("Site:999") + `", range: { from: "2026-05-17T00:00:00Z" }) { goal { name } } }`:               "NOT_FOUND",
 			`subscription { goalCards(siteId: "` + site + `", range: { from: "2026-05-17T00:00:00Z", to: "2025-05-17T00:00:00Z" }) { goal { name } } }`: "BAD_USER_INPUT",
 			`subscription { a: goalCards(siteId: "` + site + `", range: { from: "2026-05-17T00:00:00Z" }) { goal { name } } b: __typename }`:            "BAD_USER_INPUT",
+			"subscription { a: " + field + " b: " + field + " }":                                                                                        "BAD_USER_INPUT",
+			"subscription { a: " + strings.Replace(field, "{ goal", "@skip(if: true) { goal", 1) + " }":                                                 "BAD_USER_INPUT",
 		} {
 			w.subscribe("1", query, nil)
 			w.wantError("1", code)
