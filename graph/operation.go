@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -174,12 +176,25 @@ func readParams(text []byte) (*graphql.RawParams, error) {
 		Extensions    map[string]any `json:"extensions"`
 	}
 	if err := decoder.Decode(&given); err != nil {
-		return nil, err
+		return nil, whatIsWrong(err)
 	}
 	if given.Query == nil {
 		return nil, errors.New("query is missing")
 	}
 	return &graphql.RawParams{Query: *given.Query, OperationName: given.OperationName, Variables: given.Variables, Extensions: given.Extensions}, nil
+}
+
+// whatIsWrong says of JSON that has another shape what a client can make of it.
+func whatIsWrong(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	kind, _, _ := strings.Cut(wrong.Value, " ") // behind it may be the value
+	if wrong.Field == "" {
+		return fmt.Errorf("it is to be an object, not a value of type %s", kind)
+	}
+	return fmt.Errorf("%s cannot be a value of type %s", wrong.Field, kind)
 }
 
 const tooManyConnections = "this server has as many connections as it takes, or is stopping; try again later"

@@ -42,32 +42,36 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 		steps        []string
 		code         websocket.StatusCode
 	}{
-		"another subprotocol":              {[]string{"graphql-ws"}, nil, 4406},
-		"no subprotocol":                   {[]string{}, nil, 4406},
-		"no init in time":                  {nil, nil, 4408},
-		"no init in time, but pings":       {nil, []string{`{"type":"ping"}`, `<{"type":"pong","payload":null}`}, 4408},
-		"two inits":                        {nil, []string{hello, "<" + ack, hello}, 4429},
-		"subscribe before init":            {nil, []string{operation("1", live)}, 4401},
-		"init with a payload":              {nil, []string{`{"type":"connection_init","payload":{"authorization":"Bearer KEY","x":1}}`, "<" + ack}, 0},
-		"init with null":                   {nil, []string{`{"type":"connection_init","payload":null}`, "<" + ack}, 0},
-		"init with a text":                 {nil, []string{`{"type":"connection_init","payload":"KEY"}`}, 4400},
-		"no JSON":                          {nil, []string{"hello"}, 4400},
-		"no object":                        {nil, []string{`["connection_init"]`}, 4400},
-		"no type":                          {nil, []string{hello, "<" + ack, `{"id":"1"}`}, 4400},
-		"a type that is none":              {nil, []string{hello, "<" + ack, `{"type":"start","id":"1"}`}, 4400},
-		"a server's type":                  {nil, []string{hello, "<" + ack, `{"type":"connection_ack"}`}, 4400},
-		"subscribe without id":             {nil, []string{hello, "<" + ack, `{"type":"subscribe","payload":{"query":"{ sites { id } }"}}`}, 4400},
-		"subscribe with an empty id":       {nil, []string{hello, "<" + ack, operation("", live)}, 4400},
-		"subscribe with a long id":         {nil, []string{hello, "<" + ack, operation(strings.Repeat("x", 256), live)}, 4400},
-		"subscribe with a number for id":   {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":1,"payload":{"query":"{ sites { id } }"}}`}, 4400},
-		"subscribe without payload":        {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1"}`}, 4400},
-		"subscribe without query":          {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1","payload":{}}`}, 4400},
-		"subscribe with a list of queries": {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1","payload":[]}`}, 4400},
-		"an id twice":                      {nil, []string{hello, "<" + ack, operation("1", live), "<" + whole("1"), operation("1", live)}, 4409},
-		"two ids":                          {nil, []string{hello, "<" + ack, operation("1", live), "<" + whole("1"), operation("2", live), "<" + whole("2")}, 0},
-		"an id again, after its end":       {nil, []string{hello, "<" + ack, operation("1", live), "<" + whole("1"), `{"id":"1","type":"complete"}`, operation("1", live), "<" + whole("1")}, 0},
-		"the end of an unknown id":         {nil, []string{hello, "<" + ack, `{"id":"1","type":"complete"}`, operation("1", live), "<" + whole("1")}, 0},
-		"ping and pong":                    {nil, []string{hello, "<" + ack, `{"type":"ping","payload":{"n":1}}`, `<{"type":"pong","payload":{"n":1}}`, `{"type":"pong"}`, `{"type":"ping"}`, `<{"type":"pong","payload":null}`}, 0},
+		"another subprotocol":                 {[]string{"graphql-ws"}, nil, 4406},
+		"no subprotocol":                      {[]string{}, nil, 4406},
+		"no init in time":                     {nil, nil, 4408},
+		"no init in time, but pings":          {nil, []string{`{"type":"ping"}`, `<{"type":"pong","payload":null}`}, 4408},
+		"two inits":                           {nil, []string{hello, "<" + ack, hello}, 4429},
+		"subscribe before init":               {nil, []string{operation("1", live)}, 4401},
+		"init with a payload":                 {nil, []string{`{"type":"connection_init","payload":{"authorization":"Bearer KEY","x":1}}`, "<" + ack}, 0},
+		"init with null":                      {nil, []string{`{"type":"connection_init","payload":null}`, "<" + ack}, 0},
+		"init with a text":                    {nil, []string{`{"type":"connection_init","payload":"KEY"}`}, 4400},
+		"no JSON":                             {nil, []string{"hello"}, 4400},
+		"no object":                           {nil, []string{`["connection_init"]`}, 4400},
+		"no type":                             {nil, []string{hello, "<" + ack, `{"id":"1"}`}, 4400},
+		"a type that is none":                 {nil, []string{hello, "<" + ack, `{"type":"start","id":"1"}`}, 4400},
+		"a server's type":                     {nil, []string{hello, "<" + ack, `{"type":"connection_ack"}`}, 4400},
+		"subscribe without id":                {nil, []string{hello, "<" + ack, `{"type":"subscribe","payload":{"query":"{ sites { id } }"}}`}, 4400},
+		"subscribe with an empty id":          {nil, []string{hello, "<" + ack, operation("", live)}, 4400},
+		"subscribe with a long id":            {nil, []string{hello, "<" + ack, operation(strings.Repeat("x", 256), live)}, 4400},
+		"subscribe with a number for id":      {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":1,"payload":{"query":"{ sites { id } }"}}`}, 4400},
+		"subscribe without payload":           {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1"}`}, 4400},
+		"subscribe without query":             {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1","payload":{}}`}, 4400},
+		"subscribe with a list of queries":    {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1","payload":[]}`}, 4400},
+		"subscribe with a list for variables": {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1","payload":{"query":"{ sites { id } }","variables":[1]}}`}, 4400},
+		"subscribe with a number for a name":  {nil, []string{hello, "<" + ack, `{"type":"subscribe","id":"1","payload":{"query":"{ sites { id } }","operationName":1}}`}, 4400},
+		"an id twice":                         {nil, []string{hello, "<" + ack, operation("1", live), "<" + whole("1"), operation("1", live)}, 4409},
+		"two ids":                             {nil, []string{hello, "<" + ack, operation("1", live), "<" + whole("1"), operation("2", live), "<" + whole("2")}, 0},
+		"an id again, after its end":          {nil, []string{hello, "<" + ack, operation("1", live), "<" + whole("1"), `{"id":"1","type":"complete"}`, operation("1", live), "<" + whole("1")}, 0},
+		"the end of an unknown id":            {nil, []string{hello, "<" + ack, `{"id":"1","type":"complete"}`, operation("1", live), "<" + whole("1")}, 0},
+		"ping and pong":                       {nil, []string{hello, "<" + ack, `{"type":"ping","payload":{"n":1}}`, `<{"type":"pong","payload":{"n":1}}`, `{"type":"pong"}`, `{"type":"ping"}`, `<{"type":"pong","payload":null}`}, 0},
+		"pings at once": {nil, []string{`{"type":"ping","payload":{"n":1}}`, `{"type":"ping","payload":{"n":2}}`, `{"type":"ping","payload":{"n":3}}`,
+			`<{"type":"pong","payload":{"n":1}}`, `<{"type":"pong","payload":{"n":2}}`, `<{"type":"pong","payload":{"n":3}}`}, 0},
 		"a query": {nil, []string{hello, "<" + ack, operation("q", "{ sites { name } }"),
 			`<{"id":"q","type":"next","payload":{"data":{"sites":[{"name":"shop.example"}]}}}`, `<{"id":"q","type":"complete"}`, operation("q", "{ __typename }"),
 			`<{"id":"q","type":"next","payload":{"data":{"__typename":"Query"}}}`, `<{"id":"q","type":"complete"}`}, 0},
@@ -113,6 +117,37 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 		}
 		w.subscribe("1", live, nil)
 		w.wantData("1", `{"goalCards":[]}`)
+	})
+	t.Run("what is wrong is said", func(t *testing.T) {
+		t.Parallel()
+		for payload, says := range map[string]string{
+			`{"query":"{ sites { id } }","variables":[1]}`: "variables cannot be a value of type array",
+			`{"query":1}`: "query cannot be a value of type number",
+			`[]`:          "it is to be an object, not a value of type array",
+		} {
+			w := g.in(t).connect()
+			w.send(`{"type":"subscribe","id":"1","payload":` + payload + `}`)
+			if reason := w.wantClosed(4400); !strings.Contains(reason, says) {
+				t.Errorf("%s: %q", payload, reason)
+			}
+		}
+	})
+	// Who asks on and on and does not read is closed, and held up no more than by one answer.
+	t.Run("pings without reading", func(t *testing.T) {
+		t.Parallel()
+		g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Write: 200 * time.Millisecond}), measured)
+		conn := g.stalled("{ __typename }", nil)
+		ping := []byte(`{"type":"ping","payload":{"x":"` + strings.Repeat("x", 1<<16) + `"}}`)
+		ctx, stop := context.WithCancel(t.Context())
+		pinging := make(chan struct{})
+		go func() {
+			defer close(pinging)
+			for conn.Write(ctx, websocket.MessageText, ping) == nil {
+			}
+		}()
+		await(t, "it is closed", func() bool { return g.figure(`closed_total{reason="stalled"}`) == 1 && g.figure("connections") == 0 })
+		stop()
+		<-pinging
 	})
 	t.Run("binary", func(t *testing.T) {
 		t.Parallel()

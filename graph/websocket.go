@@ -54,9 +54,10 @@ type socket struct {
 	operations   map[string]*running
 	// replies go before the operations in ready, which have something to send.
 	ack   bool
-	pong  json.RawMessage
 	ready []*running
 	wake  chan struct{}
+	// pongs has room for one payload: who pings on and does not read is not read either.
+	pongs chan json.RawMessage
 }
 
 // clientMessage is what a client sends.
@@ -81,7 +82,7 @@ func (g *Graph) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	defer dismiss()
 	conn.SetReadLimit(maxBody)
-	s := &socket{graph: g, subscriptions: g.subscriptions, conn: conn, operations: map[string]*running{}, wake: make(chan struct{}, 1)}
+	s := &socket{graph: g, subscriptions: g.subscriptions, conn: conn, operations: map[string]*running{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1)}
 	s.ctx, s.cancel = context.WithCancel(WithRequestID(g.subscriptions.ctx, requestID(r.Context())))
 	s.serve()
 }
@@ -163,7 +164,7 @@ func (s *socket) keepPinging() (stop func()) {
 func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string) {
 	var m clientMessage
 	if err := json.Unmarshal(text, &m); err != nil {
-		return closeBadRequest, "Invalid message: " + err.Error()
+		return closeBadRequest, "Invalid message: " + whatIsWrong(err).Error()
 	}
 	switch m.Type {
 	case "connection_init":
@@ -172,10 +173,11 @@ func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string)
 		if !isObject(m.Payload) {
 			return closeBadRequest, "Invalid message: the payload of a ping is an object"
 		}
-		s.mu.Lock()
-		s.pong = json.RawMessage(cmp.Or(string(m.Payload), "null"))
-		s.mu.Unlock()
-		s.wakeUp()
+		select {
+		case s.pongs <- json.RawMessage(cmp.Or(string(m.Payload), "null")):
+			s.wakeUp()
+		case <-s.ctx.Done():
+		}
 		return 0, ""
 	case "pong":
 		return 0, ""
@@ -281,8 +283,9 @@ func (s *socket) wakeUp() {
 	}
 }
 
-// write sends what is to be sent until the connection ends.
+// write sends what is to be sent until the connection ends, and ends what waits for that.
 func (s *socket) write() {
+	defer s.cancel()
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -319,14 +322,14 @@ func (s *socket) endIn(while time.Duration, reason string) (callOff func() bool)
 func (s *socket) take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.ack:
+	if s.ack {
 		s.ack = false
 		return []byte(`{"type":"connection_ack"}`)
-	case s.pong != nil:
-		payload := s.pong
-		s.pong = nil
+	}
+	select {
+	case payload := <-s.pongs:
 		return fmt.Appendf(nil, `{"type":"pong","payload":%s}`, payload)
+	default:
 	}
 	for len(s.ready) > 0 {
 		o := s.ready[0]
