@@ -2,19 +2,29 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// acceptsEvents tells whether a request asks for server-sent events.
+// acceptsEvents tells whether a request asks for server-sent events. One by GET does
+// where it takes nothing else, as browsers' EventSource: others list it beside JSON, which
+// can be cached.
 func acceptsEvents(r *http.Request) bool {
+	if r.Method == http.MethodGet {
+		return r.Header.Get("Accept") == "text/event-stream"
+	}
 	for accepted := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		if mediaType, _, err := mime.ParseMediaType(accepted); err == nil && mediaType == "text/event-stream" {
 			return r.Method == http.MethodPost
@@ -31,18 +41,9 @@ func (g *Graph) serveEvents(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, status, problem)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	params, status, err := readEventRequest(w, r)
 	if err != nil {
-		status := http.StatusBadRequest
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
-		writeProblem(w, status, "the request cannot be read: "+err.Error())
-		return
-	}
-	params, err := readParams(body)
-	if err != nil {
-		writeProblem(w, http.StatusBadRequest, "the request is no JSON of GraphQL over HTTP: "+err.Error())
+		writeProblem(w, status, err.Error())
 		return
 	}
 	s := g.subscriptions
@@ -72,8 +73,48 @@ func (g *Graph) serveEvents(w http.ResponseWriter, r *http.Request) {
 	wake := make(chan struct{}, 1)
 	o := &running{metrics: &s.metrics, notify: func(*running) { wake <- struct{}{} }}
 	defer o.abandon()
-	g.run(ctx, params, o)
+	g.run(ctx, operations{graph: g, streams: true, safe: r.Method == http.MethodGet}, params, o)
 	s.metrics.closed.WithLabelValues(stream.send(ctx, o, wake, s.stopping)).Inc()
+}
+
+// readEventRequest reads what a request asks. The status is that of an error.
+func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.RawParams, status int, err error) {
+	var body []byte
+	if r.Method == http.MethodGet {
+		body, err = urlParams(r.URL.Query())
+	} else {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
+	if err != nil {
+		status = http.StatusBadRequest
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		return nil, status, fmt.Errorf("the request cannot be read: %w", err)
+	}
+	if params, err = readParams(body); err != nil {
+		return nil, http.StatusBadRequest, fmt.Errorf("the request is no JSON of GraphQL over HTTP: %w", err)
+	}
+	return params, 0, nil
+}
+
+// urlParams returns the parameters of a URL as the body that says the same.
+func urlParams(given url.Values) ([]byte, error) {
+	params := map[string]any{}
+	for _, name := range []string{"query", "operationName"} {
+		if given.Has(name) {
+			params[name] = given.Get(name)
+		}
+	}
+	for _, name := range []string{"variables", "extensions"} {
+		if text := given.Get(name); text != "" {
+			if !json.Valid([]byte(text)) {
+				return nil, fmt.Errorf("%s is no JSON", name)
+			}
+			params[name] = json.RawMessage(text)
+		}
+	}
+	return json.Marshal(params)
 }
 
 // eventStream is the answer to a request.

@@ -75,6 +75,8 @@ type operations struct {
 	graph *Graph
 	// streams tells that more than one answer can be sent.
 	streams bool
+	// safe tells that nothing may change, for a page of another site may have asked.
+	safe bool
 }
 
 var _ graphql.GraphExecutor = operations{}
@@ -111,6 +113,9 @@ func (o operations) CreateOperationContext(ctx context.Context, params *graphql.
 	operation.Stats.SetExtension(begunKey, b)
 	if problems == nil && isSubscription(operation) {
 		problems = o.checkSubscription(operation)
+	}
+	if problems == nil && o.safe && operation.Operation.Operation == ast.Mutation {
+		problems = gqlerror.List{gqlerror.Wrap(model.Errorf(model.BadInput, "a mutation is sent by POST"))}
 	}
 	checked = problems == nil
 	return operation, problems

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -388,6 +389,40 @@ func TestServerSentEvents(t *testing.T) {
 		t.Error(data)
 	}
 	want(lines, "complete", "")
+
+	// By GET, as browsers' EventSource asks.
+	get := func(accept string, params url.Values) *http.Response {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"?"+params.Encode(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Accept", accept)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { response.Body.Close() })
+		return response
+	}
+	other := g.site("other.example", "UTC")
+	asked := url.Values{"query": {strings.Replace(cards, "subscription", "query Other { __typename } subscription Cards", 1)}, "operationName": {"Cards"}, "variables": {mustJSON(vars{"site": other})}}
+	lines = bufio.NewReader(get("text/event-stream", asked).Body)
+	want(lines, "next", `{"data":{"goalCards":[]}}`)
+	g.goal(other, "look")
+	want(lines, "next", `{"data":{"goalCards":[{"goal":{"name":"look"},"cells":[{"segment":{"name":"All"},"sessions":0,"conversions":0}]}]}}`)
+	if data := mustEvent(t, bufio.NewReader(get("text/event-stream", url.Values{"query": {`mutation { deleteSite(id: "` + other + `") }`}}).Body), "next"); !strings.Contains(data, "by POST") {
+		t.Errorf("a mutation by GET: %s", data)
+	}
+	g.want(`query($s: ID!) { site(id: $s) { name } }`, vars{"s": other}, `{"site": {"name": "other.example"}}`)
+	for variables, status := range map[string]int{"{": 400, "[]": 400} {
+		if response := get("text/event-stream", url.Values{"query": {cards}, "variables": {variables}}); response.StatusCode != status {
+			t.Errorf("variables %s: %d", variables, response.StatusCode)
+		}
+	}
+	if kind := get("application/json, text/event-stream", url.Values{"query": {"{ __typename }"}}).Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
+		t.Errorf("who takes JSON too gets %s", kind)
+	}
 
 	for body, status := range map[string]int{"{": 400, `{"variables":{}}`: 400, `[]`: 400, strings.Repeat(" ", 1<<20+1): 413} {
 		request, err := http.NewRequest(http.MethodPost, g.url, strings.NewReader(body))

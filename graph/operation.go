@@ -114,9 +114,8 @@ func (o *running) abandon() {
 }
 
 // run has an operation run whose answers o takes. What the operation does ends with ctx.
-func (g *Graph) run(ctx context.Context, params *graphql.RawParams, o *running) {
+func (g *Graph) run(ctx context.Context, executor operations, params *graphql.RawParams, o *running) {
 	ctx = graphql.StartOperationTrace(ctx)
-	executor := operations{graph: g, streams: true}
 	operation, problems := executor.CreateOperationContext(ctx, params)
 	if problems != nil {
 		o.end(executor.DispatchError(graphql.WithOperationContext(ctx, operation), problems).Errors)

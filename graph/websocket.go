@@ -242,7 +242,7 @@ func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode
 		o.end(s.graph.present(s.ctx, tooManyOperations(s.limits.Operations)))
 		return 0, ""
 	}
-	s.graph.run(s.ctx, params, o)
+	s.graph.run(s.ctx, operations{graph: s.graph, streams: true}, params, o)
 	return 0, ""
 }
 
