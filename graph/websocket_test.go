@@ -155,6 +155,13 @@ func TestGoalCardsSubscription(t *testing.T) {
 		if e := w.wantError("2", "NOT_FOUND"); e.Extensions.Field != "segments[0]" {
 			t.Errorf("%v", e)
 		}
+		// What it has by default comes and goes.
+		more := g.segment(site, "More", raw(`{"pages":{"all":["/"]}}`))
+		w.wantData("1", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1},{"segment":{"name":"More"},"sessions":1,"conversions":0}]}]}`)
+		g.must(`mutation($id: ID!) { deleteSegment(id: $id) }`, vars{"id": more})
+		w.wantData("1", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1}]}]}`)
+		g.must(`mutation($id: ID!) { deleteGoal(id: $id) }`, vars{"id": goal})
+		w.wantData("1", `{"goalCards":[]}`)
 		g.must(`mutation($id: ID!) { deleteSite(id: $id) }`, vars{"id": site})
 		if e := w.wantError("1", "NOT_FOUND"); e.Extensions.Field != "siteId" || !strings.Contains(e.Message, "site") {
 			t.Errorf("%v", e)
