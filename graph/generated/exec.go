@@ -2654,7 +2654,7 @@ type VariantPoint {
   at: Time!
   "How many distinct visitors were assigned from the beginning to the interval's end."
   visitors: Int!
-  "How many of them had converted by the interval's end."
+  "How many of them had converted by the interval's end. A conversion counts from the beginning of its session on, or from the assignment in it."
   conversions: Int!
   "Conversions / visitors; null where visitors is 0."
   conversionRate: Float
