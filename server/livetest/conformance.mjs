@@ -160,6 +160,12 @@ const cases = {
   },
 
   'ws: another subprotocol is not taken': async () => assert.rejects(open('graphql-ws'), /no subprotocol/),
+  'ws: the subprotocol is chosen among others': async () => {
+    const wire = await open(['graphql-ws', GRAPHQL_TRANSPORT_WS_PROTOCOL])
+    wire.send({ type: MessageType.ConnectionInit })
+    assert.deepEqual(await wire.next(), { type: MessageType.ConnectionAck })
+    wire.end()
+  },
   'ws: no subprotocol is not acceptable': async () => mustClose(await open([]), CloseCode.SubprotocolNotAcceptable, /^Subprotocol not acceptable/),
   'ws: init that does not come in time': async () => mustClose(await open(), CloseCode.ConnectionInitialisationTimeout, /^Connection initialisation timeout$/),
   'ws: a second init': async () => {
@@ -182,6 +188,12 @@ const cases = {
     const wire = await open()
     wire.send({ type: MessageType.Ping, payload: { n: 1 } })
     assert.deepEqual(await wire.next(), { type: MessageType.Pong, payload: { n: 1 } })
+    wire.end()
+  },
+  'ws: each ping is answered': async () => {
+    const wire = await ready()
+    for (let n = 0; n < 10; n++) wire.send({ type: MessageType.Ping, payload: { n } })
+    for (let n = 0; n < 10; n++) assert.deepEqual(await wire.next(), { type: MessageType.Pong, payload: { n } })
     wire.end()
   },
   'ws: a pong that nobody asked for is nothing': async () => {
@@ -233,6 +245,14 @@ const cases = {
     wire.end()
     other.end()
   },
+  'ws: a subscription asks for one field': async () => {
+    const wire = await ready()
+    const field = live.query.slice(live.query.indexOf('goalCards'), -1)
+    wire.subscribe('1', { ...live, query: `subscription ($site: ID!) { a: ${field} b: ${field} }` })
+    const { type, payload } = await wire.next()
+    assert.deepEqual([type, payload[0].extensions.code], [MessageType.Error, 'BAD_USER_INPUT'])
+    wire.end()
+  },
   'ws: a message that is too large': async () => {
     const wire = await ready()
     wire.subscribe('1', { query: '#'.repeat(1 << 20) })
@@ -242,6 +262,10 @@ const cases = {
     'no JSON': 'hello', 'no object': '[]', 'no type': '{}', 'an unknown type': '{"type":"start","id":"1"}', 'a type of servers': '{"type":"connection_ack"}',
     'subscribe without an id': '{"type":"subscribe","payload":{"query":"{ __typename }"}}', 'subscribe without a payload': '{"type":"subscribe","id":"1"}',
     'subscribe without a query': '{"type":"subscribe","id":"1","payload":{}}', 'an id that is no text': '{"type":"complete","id":1}',
+    'a list for variables': '{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","variables":[]}}',
+    'a list for extensions': '{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","extensions":[]}}',
+    'a number for an operation name': '{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","operationName":1}}',
+    'a text for the payload of init': '{"type":"connection_init","payload":"KEY"}', 'a text for the payload of a ping': '{"type":"ping","payload":"n"}',
   }).map(([name, text]) => [`ws: ${name} is a bad request`, async () => {
     const wire = await ready()
     wire.send(text)
@@ -257,6 +281,15 @@ const cases = {
     assert.match(response.headers.get('content-type'), /^text\/event-stream/)
     assert.match(response.headers.get('cache-control'), /no-cache/)
     aborted.abort()
+  },
+  'sse: a browser asks by GET': async () => {
+    const get = (params) => fetch(graphql + '?' + new URLSearchParams(params), { headers: { accept: 'text/event-stream' } })
+    const query = await get({ query: '{ __typename }' })
+    assert.match(await query.text(), /event: next\ndata: {"data":{"__typename":"Query"}}\n\nevent: complete\ndata:\n\n$/)
+    assert.match(await (await get({ query: 'mutation { __typename }' })).text(), /BAD_USER_INPUT/)
+    const events = (await get({ query: live.query, variables: JSON.stringify(live.variables) })).body.pipeThrough(new TextDecoderStream()).getReader()
+    for (let text = ''; !changed.test(text); text += (await events.read()).value);
+    await events.cancel()
   },
   'sse: a request that cannot be read is refused as one': async () => {
     for (const [body, contentType, status] of [['{', 'application/json', 400], ['{}', 'application/json', 400], ['{"query":"{ __typename }"}', 'text/plain', 415], [' '.repeat(1 << 21), 'application/json', 413]]) {
