@@ -204,6 +204,9 @@ func ranIn(e *model.Experiment, in model.Range, now model.Millis) time.Duration 
 
 type metricResultResolver struct{ *Resolver }
 
+// What is derived from counts takes a while where there are many variants: each field
+// looks first whether anybody still waits.
+
 func (r *metricResultResolver) Variants(ctx context.Context, m *view.MetricResult) ([]view.VariantResult, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -216,21 +219,27 @@ func (r *metricResultResolver) Variants(ctx context.Context, m *view.MetricResul
 	return results, err
 }
 
-func (r *metricResultResolver) Leader(_ context.Context, m *view.MetricResult) (*model.Variant, error) {
+func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*model.Variant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	_, leader, err := m.Decision()
 	return leader, err
 }
 
-func (r *metricResultResolver) Decision(_ context.Context, m *view.MetricResult) (stats.Decision, error) {
+func (r *metricResultResolver) Decision(ctx context.Context, m *view.MetricResult) (stats.Decision, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	decision, _, err := m.Decision()
 	return decision, err
 }
 
 type variantResultResolver struct{ *Resolver }
 
-func (r *variantResultResolver) Value(_ context.Context, v *view.VariantResult) (*stats.Value, error) {
-	if v.Metric.Values == nil {
-		return nil, nil
+func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult) (*stats.Value, error) {
+	if v.Metric.Values == nil || ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	values, err := v.Metric.Values()
 	if err != nil {

@@ -462,6 +462,35 @@ func TestExperimentDecisions(t *testing.T) {
 	}
 }
 
+// What takes too long is stopped amid the statistics too.
+func TestExperimentResultsTakeTooLong(t *testing.T) {
+	t.Parallel()
+	url := storetest.SQLite(t)
+	g := newGraph(t, url).columns()
+	site := g.site("a.example", "UTC")
+	var variants []string
+	for n := range 20 {
+		variants = append(variants, fmt.Sprintf(`{"key": "v%d"}`, n))
+		g.write("a.example", crowd(fmt.Sprint("v", n), "buy", 20, n, "2026-05-01T10:00:00Z")...)
+	}
+	var metrics []string
+	for n := range 50 {
+		metrics = append(metrics, g.goal(site, fmt.Sprint("goal ", n), raw(`{"events": {"all": "buy"}}`)))
+	}
+	for n := range 4 {
+		g.segment(site, fmt.Sprint("Segment ", n), raw(`{"events": {"all": "buy"}}`))
+	}
+	var data struct{ CreateExperiment struct{ ID string } }
+	g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { id } }`, vars{"i": map[string]any{
+		"siteId": site, "key": "headline", "name": "x", "variants": raw("[" + strings.Join(variants, ",") + "]"), "primaryMetric": metrics[0], "secondaryMetrics": metrics[1:]}})
+	e := data.CreateExperiment.ID
+	g.start(e, "2026-05-01T00:00:00Z")
+	hasty := newGraph(t, url, func(o *graph.Options) { o.Timeout = 50 * time.Millisecond }).columns()
+	for _, field := range []string{"decision", "leader { key }", "variants { visitors }"} {
+		hasty.refused(`query($e: ID!) { node(id: $e) { ... on Experiment { breakdown { result { metrics { `+field+` } } } } } }`, vars{"e": e}, model.ResourceExhausted, "")
+	}
+}
+
 // The results for all segments are counted together, and are those that filters give.
 func TestExperimentBreakdown(t *testing.T) {
 	t.Parallel()
