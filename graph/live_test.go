@@ -187,10 +187,20 @@ func TestNothingIsHeard(t *testing.T) {
 	}
 }
 
-// flaky is an engine that fails as long as it is told to.
+// flaky is an engine that fails, or hangs, as long as it is told to.
 type flaky struct {
 	count.Engine
-	fails atomic.Bool
+	fails, hangs atomic.Bool
+	hung         atomic.Int64
+}
+
+func (f *flaky) Results(ctx context.Context, questions []count.ExperimentQuestion) ([]count.ExperimentAnswer, error) {
+	if f.hangs.Load() {
+		<-ctx.Done()
+		f.hung.Add(1)
+		return nil, ctx.Err()
+	}
+	return f.Engine.Results(ctx, questions)
 }
 
 func (f *flaky) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
@@ -222,6 +232,27 @@ func TestPassingFailure(t *testing.T) {
 	}
 	engine.fails.Store(false)
 	w.wantData("1", fmt.Sprintf(whole, 1, 1))
+}
+
+// A subscription whose answers take too long for a while keeps what it has, and goes on.
+func TestAnswersTakeTooLong(t *testing.T) {
+	t.Parallel()
+	engine := new(flaky)
+	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) {
+		engine.Engine = o.Engine
+		o.Engine, o.Timeout = engine, 2*time.Second
+	})
+	site := g.site("a.example", "UTC")
+	e := g.experiment(site, "headline", g.tracked(site, "buy"))
+	g.start(e, "2026-05-01T00:00:00Z")
+	w := g.connect()
+	w.subscribe("1", `subscription($e: ID!) { experimentResults(experimentId: $e) { visitors } }`, vars{"e": e})
+	w.wantData("1", `{"experimentResults":{"visitors":0}}`)
+	engine.hangs.Store(true)
+	g.write("a.example", assignment("ann", "2026-05-01T10:00:00Z", "headline", "a"))
+	await(t, "answers have taken too long", func() bool { return engine.hung.Load() >= 2 })
+	engine.hangs.Store(false)
+	w.wantData("1", `{"experimentResults":{"visitors":1}}`)
 }
 
 // wide is a subscription with large answers.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -83,7 +84,7 @@ func (q *question) carryOut(ctx context.Context) (response *graphql.Response) {
 	responses, ctx := q.executor.DispatchOperation(scalar.WithSchema(ctx, q.schema), q.operation)
 	response = responses(ctx)
 	if response == nil { // the context is done
-		response = &graphql.Response{Errors: gqlerror.List{gqlerror.Wrap(ctx.Err())}}
+		response = q.executor.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(ctx.Err())})
 	}
 	if nullRoot.Match(response.Data) {
 		response.Data = []byte("null")
@@ -107,13 +108,15 @@ func (q *question) take(response *graphql.Response, now time.Time) (isNew bool, 
 }
 
 // isPassing tells whether errors are of a kind that is gone after a while: what a
-// subscription then has is kept, and tried again.
+// subscription then has is kept, and tried again. What took too long is one.
 func isPassing(problems gqlerror.List) bool {
 	for _, problem := range problems {
 		switch problem.Extensions["code"] {
 		case string(model.Unavailable), string(model.Internal):
 		default:
-			return false
+			if !errors.Is(problem, context.DeadlineExceeded) {
+				return false
+			}
 		}
 	}
 	return true
