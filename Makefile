@@ -21,7 +21,7 @@ BENCHFLAGS ?=
 # Of make soak, both databases together.
 SOAK_QUESTIONS ?= 10000
 
-.PHONY: help run build test check check-generated generate bench bench-go bench-experiment bench-import bench-track test-landing-page soak soak-plugins soak-track fmt lint fuzz
+.PHONY: help run build test check check-generated generate bench bench-go bench-experiment bench-import bench-track test-landing-page soak soak-live soak-plugins soak-track fmt lint fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ soak-track: bin/with-test-servers ## the same for ten minutes and ten kills: is 
 	scripts/install-test-servers.sh
 	GOALGRAPH_KILLS=10 bin/with-test-servers go test -run '^TestTrack(Database)?Killed$$' -count 1 -timeout 60m ./server
 	GOALGRAPH_BENCH_SECONDS=300 bin/with-test-servers go test -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
+
+soak-live: bin/with-test-servers ## 5,000 subscribers of a site of a million sessions while 2,000 messages a second come in, on one node and two
+	scripts/install-test-servers.sh
+	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 bin/with-test-servers go test -v -run '^TestAudience$$' -count 1 -timeout 30m ./server
 
 soak-plugins: bin/with-test-servers ## reload a plugin 100 times while requests are answered, kill one amid them, and have one hang
 	scripts/install-test-servers.sh

@@ -124,7 +124,7 @@ func BenchmarkJourney(b *testing.B) {
 
 // mustFillDays returns a store with a site that has so many sessions on each of some days: those of the first day are written, and
 // copied to the others by the database.
-func mustFillDays(b *testing.B, database string, perDay, days int) (*store.Store, int64) {
+func mustFillDays(b testing.TB, database string, perDay, days int) (*store.Store, int64) {
 	ctx := b.Context()
 	st, err := store.Open(ctx, database, store.Options{})
 	if err != nil {
@@ -193,8 +193,8 @@ func mustFillDays(b *testing.B, database string, perDay, days int) (*store.Store
 	}
 	copyTo("sessions", "bucket_id = 1", columnsOf("sessions")...)
 	copyTo("hits", "bucket_id = 1", columnsOf("hits")...)
-	for _, table := range []string{"sessions", "hits"} {
-		if _, err := db.ExecContext(ctx, "ANALYZE "+table); err != nil {
+	for _, statement := range []string{"ANALYZE sessions", "ANALYZE hits", "SELECT setval(pg_get_serial_sequence('buckets', 'id'), max(id)) FROM buckets"} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
 			b.Fatal(err)
 		}
 	}
