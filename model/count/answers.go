@@ -2,9 +2,11 @@ package count
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"strconv"
 
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -14,17 +16,33 @@ import (
 // answers keeps whole answers in the process: that of a question is known while
 // all buckets of its range are as they were.
 type answers struct {
-	known *otter.Cache[answerKey, Answer]
+	known *otter.Cache[answerKey, knownAnswer]
 	layer layer
+}
+
+// knownAnswer is an answer, and of one over all buckets but the newest the visitors, where
+// they are asked for.
+type knownAnswer struct {
+	Answer
+	visitors *roaring64.Bitmap
+}
+
+// weight is about how many bytes it takes.
+func (k knownAnswer) weight() uint32 {
+	n := 200 + 8*uint64(len(k.Steps))
+	if k.visitors != nil {
+		n += k.visitors.GetSizeInBytes()
+	}
+	return uint32(min(n, math.MaxUint32))
 }
 
 // answerKey names content: the buckets with their revisions, and the question.
 type answerKey struct{ buckets, asked [16]byte }
 
 func newAnswers(bytes uint64) (*answers, error) {
-	known, err := otter.New(&otter.Options[answerKey, Answer]{
+	known, err := otter.New(&otter.Options[answerKey, knownAnswer]{
 		MaximumWeight: bytes,
-		Weigher:       func(_ answerKey, answer Answer) uint32 { return uint32(200 + 8*len(answer.Steps)) },
+		Weigher:       func(_ answerKey, answer knownAnswer) uint32 { return answer.weight() },
 	})
 	return &answers{known: known, layer: layer{name: "answers"}}, err
 }
@@ -42,7 +60,11 @@ func (a *answers) name(buckets []store.Bucket, tallies []*tally) {
 			states[in] = known
 		}
 		asked := t.askedWhole()
-		t.wholeKey, t.olderKey = answerKey{known.all, asked}, answerKey{known.older, asked}
+		older := asked
+		if t.question.Visitors { // which are kept instead of their number
+			older = askedOf(string(asked[:]), "visitors")
+		}
+		t.wholeKey, t.olderKey = answerKey{known.all, asked}, answerKey{known.older, older}
 	}
 }
 
@@ -69,22 +91,26 @@ func (t *tally) askedWhole() [16]byte {
 	return askedOf(t.text, q.Value, number(q.Site), number(int64(q.In.From)), number(int64(q.In.To)), strconv.FormatBool(q.Visitors), string(steps))
 }
 
-// get fills in the answer where it is known.
-func (a *answers) get(key answerKey, to *Answer) bool {
+// get fills in the answer where it is known, and its visitors where these are kept: they
+// are others' too.
+func (a *answers) get(key answerKey, to *Answer, visitors **roaring64.Bitmap) bool {
 	answer, found := a.known.GetIfPresent(key)
 	if !found {
 		a.layer.misses.Add(1)
 		return false
 	}
 	a.layer.hits.Add(1)
-	answer.Steps = slices.Clone(answer.Steps) // the caller's own
-	*to = answer
+	*to = answer.Answer
+	to.Steps = slices.Clone(answer.Steps) // the caller's own
+	if visitors != nil {
+		*visitors = answer.visitors
+	}
 	return true
 }
 
-// set keeps an answer.
-func (a *answers) set(key answerKey, answer *Answer) {
-	kept := *answer
+// set keeps an answer, and its visitors where there are any, which do not change any more.
+func (a *answers) set(key answerKey, answer *Answer, visitors *roaring64.Bitmap) {
+	kept := knownAnswer{*answer, visitors}
 	kept.Steps = slices.Clone(answer.Steps)
 	a.known.Set(key, kept)
 }

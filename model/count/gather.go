@@ -76,7 +76,9 @@ type tally struct {
 	newest     int // place of the newest bucket
 	// wholeKey and olderKey name answer and older.
 	wholeKey, olderKey answerKey
-	visitors           *roaring64.Bitmap
+	// visitors are those of the newest bucket, and olderVisitors those of the others,
+	// which are not changed once they are known: the numbers of both do not add up.
+	visitors, olderVisitors *roaring64.Bitmap
 	// values are the sums of the buckets, which are added in the end: the order of
 	// floating-point additions must not depend on which bucket came first.
 	values []float64
@@ -119,11 +121,10 @@ func (g *gathering) site(ctx context.Context, site int64, tallies []*tally) erro
 	var unknown []*tally
 	g.answers.name(buckets, tallies)
 	for _, t := range tallies {
-		if t.assigned == nil && g.answers.get(t.wholeKey, t.answer) {
+		if t.assigned == nil && g.answers.get(t.wholeKey, t.answer, nil) {
 			continue
 		}
-		// The visitors of buckets do not add up.
-		t.olderKnown = t.assigned == nil && !t.question.Visitors && g.answers.get(t.olderKey, &t.older)
+		t.olderKnown = t.assigned == nil && g.answers.get(t.olderKey, &t.older, &t.olderVisitors)
 		t.newest = len(buckets) - 1
 		unknown = append(unknown, t)
 	}
@@ -138,9 +139,9 @@ func (g *gathering) site(ctx context.Context, site int64, tallies []*tally) erro
 		if t.err != nil || t.assigned != nil {
 			continue
 		}
-		g.answers.set(t.wholeKey, t.answer)
-		if !t.olderKnown && !t.question.Visitors {
-			g.answers.set(t.olderKey, &t.older)
+		g.answers.set(t.wholeKey, t.answer, nil)
+		if !t.olderKnown {
+			g.answers.set(t.olderKey, &t.older, t.olderVisitors)
 		}
 	}
 	return nil
@@ -229,8 +230,15 @@ func (g *gathering) add(ctx context.Context, buckets []store.Bucket, tallies []*
 		t.values = make([]float64, len(buckets))
 		t.asked = askedOf(t.text, t.question.Value)
 		t.newest = len(buckets) - 1
-		if !t.olderKnown {
-			t.older.Steps = make([]int, len(t.answer.Steps))
+		if t.question.Visitors {
+			t.visitors = roaring64.New()
+		}
+		if t.olderKnown {
+			continue
+		}
+		t.older.Steps = make([]int, len(t.answer.Steps))
+		if t.question.Visitors {
+			t.olderVisitors = roaring64.New()
 		}
 	}
 	shares := g.recall(ctx, buckets, tallies)
@@ -270,7 +278,7 @@ func (g *gathering) add(ctx context.Context, buckets []store.Bucket, tallies []*
 // finish adds up the answer.
 func (t *tally) finish() {
 	if t.visitors != nil {
-		t.answer.Visitors = int(t.visitors.GetCardinality())
+		t.answer.Visitors = int(t.visitors.OrCardinality(t.olderVisitors))
 	}
 	for at, value := range t.values {
 		if at < t.newest {
@@ -335,10 +343,11 @@ func (t *tally) add(at int, p *part) {
 		sum.Steps[i] += n
 	}
 	if p.visitors != nil {
-		if t.visitors == nil {
-			t.visitors = roaring64.New()
+		visitors := t.visitors
+		if at < t.newest {
+			visitors = t.olderVisitors
 		}
-		t.visitors.Or(p.visitors)
+		visitors.Or(p.visitors)
 	}
 }
 
