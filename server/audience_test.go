@@ -325,7 +325,7 @@ func TestAudience(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.run("Redis is stopped", here, ticks/4+1, 2500*time.Millisecond)
-		redis = storetest.RedisAgain(t, redis)
+		storetest.RedisAgain(t, redis)
 		arrives(2)
 		a.run("Redis is back", here, ticks/4+1, time.Second)
 		a.mustBeRight("two nodes", here, 1)
