@@ -276,7 +276,7 @@ func wideFields() string {
 // while. Nobody waits for it.
 func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Write: 4 * time.Second}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Write: 10 * time.Second}), measured)
 	site := g.site("shop.example", "UTC")
 	g.describedGoal(site)
 	g.stalled(wide, vars{"site": site})
