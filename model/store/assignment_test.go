@@ -103,7 +103,6 @@ func (f *follower) seen(t *testing.T) (list []seen) {
 // Every assignment is kept with its session, in whatever order messages arrive, and
 // whoever reads by revision has the same as who reads all.
 func TestAssignments(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for seed := range uint64(15) {
 			r := rand.New(rand.NewPCG(seed, 5))
@@ -130,7 +129,6 @@ func TestAssignments(t *testing.T) {
 
 // What the store has forgotten the ids of changes nothing when it comes again.
 func TestWriteAfterPrune(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		messages := randomMessages(rand.New(rand.NewPCG(3, 3)), 400)
 		site := mustCreateSite(t, st, "shop.example")
@@ -173,7 +171,6 @@ func TestWriteAfterPrune(t *testing.T) {
 
 // A site keeps as much of an address as it says, whichever way messages come.
 func TestWriteKeepsAddresses(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
 		for i, test := range []struct {

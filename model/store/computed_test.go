@@ -11,7 +11,6 @@ import (
 )
 
 func TestComputations(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "a.example"), mustCreateSite(t, st, "b.example")
@@ -122,7 +121,6 @@ func TestComputations(t *testing.T) {
 
 // The visits at ordinals are the sessions that count, as they are when all hits are folded.
 func TestVisitsAt(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "a.example")

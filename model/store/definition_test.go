@@ -60,7 +60,6 @@ func mustEqual(t *testing.T, what string, got, want any) {
 }
 
 func TestSites(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := &model.Site{Name: " Shop ", Domains: []string{"Shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest"}
@@ -137,7 +136,6 @@ func TestSites(t *testing.T) {
 }
 
 func TestSegments(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")
@@ -187,7 +185,6 @@ func TestSegments(t *testing.T) {
 }
 
 func TestGoals(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "shop.example"), mustCreateSite(t, st, "other.example")
@@ -243,7 +240,6 @@ func TestGoals(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "shop.example"), mustCreateSite(t, st, "other.example")
@@ -285,7 +281,6 @@ func TestSearch(t *testing.T) {
 }
 
 func TestPagesAreStableUnderInserts(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")
@@ -318,7 +313,6 @@ func TestPagesAreStableUnderInserts(t *testing.T) {
 }
 
 func TestConvert(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx := t.Context()
 		mustOpen(t, url)
@@ -429,7 +423,6 @@ func tables(tb testing.TB, st *store.Store) string {
 }
 
 func TestDeleteSiteErasesEverything(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		fill := func(site *model.Site) {
@@ -479,7 +472,6 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 // A batch that is being written while its site is deleted is erased with it, or
 // is refused: nothing of it stays.
 func TestDeleteSiteWhileItIsWritten(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for round := range uint64(8) {
 			site := mustCreateSite(t, st, "shop.example")
@@ -524,7 +516,6 @@ func TestDeleteSiteWhileItIsWritten(t *testing.T) {
 }
 
 func TestConcurrentChangesLoseNothing(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := context.Background()
 		site := mustCreateSite(t, st, "shop.example")
@@ -557,7 +548,6 @@ func TestConcurrentChangesLoseNothing(t *testing.T) {
 }
 
 func TestConcurrentCreations(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := context.Background()
 		site := mustCreateSite(t, st, "shop.example")
@@ -598,7 +588,6 @@ func TestConcurrentCreations(t *testing.T) {
 }
 
 func TestTypesInUse(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "uses.example")
 		mustCreateSegment(t, st, site.ID, "One", true)

@@ -31,7 +31,6 @@ func start(e *model.Experiment) error { return e.Start(1, 1) }
 func stop(e *model.Experiment) error  { return e.Stop("", 1, 1) }
 
 func TestExperiments(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "shop.example"), mustCreateSite(t, st, "other.example")
@@ -134,7 +133,6 @@ func TestExperiments(t *testing.T) {
 }
 
 func TestExperimentLists(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site, other := mustCreateSite(t, st, "shop.example"), mustCreateSite(t, st, "other.example")
@@ -207,7 +205,6 @@ func TestExperimentLists(t *testing.T) {
 }
 
 func TestGoalInUseStays(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")
@@ -235,7 +232,6 @@ func TestGoalInUseStays(t *testing.T) {
 
 // Of changes at the same time one wins, and the others see what it left.
 func TestExperimentTransitionsRace(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")
@@ -265,7 +261,6 @@ func TestExperimentTransitionsRace(t *testing.T) {
 
 // A goal is deleted or becomes a metric, and never both.
 func TestGoalIsDeletedOrUsed(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
 		site := mustCreateSite(t, st, "shop.example")

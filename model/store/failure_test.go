@@ -87,7 +87,6 @@ func refusesTLS(t *testing.T) string {
 }
 
 func TestPostgreSQLUnavailable(t *testing.T) {
-	t.Parallel()
 	good := storetest.PostgreSQL(t)
 	st := mustOpen(t, good)
 	site := mustCreateSite(t, st, "shop.example")
@@ -145,7 +144,6 @@ func TestPostgreSQLUnavailable(t *testing.T) {
 }
 
 func TestSQLiteUnavailable(t *testing.T) {
-	t.Parallel()
 	folder := t.TempDir()
 	noDatabase := filepath.Join(folder, "text.db")
 	content := []byte(strings.Repeat("this is no database\n", 1000))
@@ -171,7 +169,6 @@ func TestSQLiteUnavailable(t *testing.T) {
 }
 
 func TestOpenUnknownAddress(t *testing.T) {
-	t.Parallel()
 	for _, address := range []string{
 		"", "sqlite:", "sqlite::memory:", "mysql://user:s3cret@host/db", "host=localhost password=s3cret", "postgres://user:s3cret@host:port/db",
 		"postgres://user:s3cret@host/db?sslmode=maybe", "postgres://host/db?password=s3cret&sslmode=maybe", "postgres://%zz:s3cret@host", ":s3cret@host",
@@ -195,7 +192,6 @@ func TestOpenUnknownAddress(t *testing.T) {
 
 // Rights stop only those who are not root, so another process looks at the file.
 func TestSQLiteReadOnly(t *testing.T) {
-	t.Parallel()
 	folder := filepath.Dir(t.TempDir())
 	file := filepath.Join(folder, "read-only.db")
 	st, err := store.Open(t.Context(), "sqlite:"+file, store.Options{})
@@ -255,7 +251,6 @@ func copyFile(to, from string) error {
 
 // A database that may not grow is what SQLite makes of a full disk.
 func TestSQLiteFull(t *testing.T) {
-	t.Parallel()
 	st := mustOpen(t, storetest.SQLite(t))
 	site := mustCreateSite(t, st, "shop.example")
 	messages := randomMessages(newRand(1), 5000)
@@ -280,7 +275,6 @@ func TestSQLiteFull(t *testing.T) {
 }
 
 func TestSQLiteLocked(t *testing.T) {
-	t.Parallel()
 	address := storetest.SQLite(t)
 	st := mustOpen(t, address)
 	other := mustOpenUnmigrated(t, address)
@@ -295,7 +289,6 @@ func TestSQLiteLocked(t *testing.T) {
 }
 
 func TestSortError(t *testing.T) {
-	t.Parallel()
 	for code, want := range map[string]struct {
 		code model.Code
 		says string
@@ -332,7 +325,6 @@ func TestSortError(t *testing.T) {
 
 // However far a write has come when its context ends, it leaves nothing.
 func TestWriteCanceled(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, address string) {
 		st := mustOpen(t, address)
 		site := mustCreateSite(t, st, "shop.example")

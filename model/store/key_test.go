@@ -9,7 +9,6 @@ import (
 )
 
 func TestKeys(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
 		secrets := map[string]string{}

@@ -25,7 +25,6 @@ func mustOpenLimited(t *testing.T, url string, limit int) *store.Store {
 // A dimension takes so many values and no more, whoever writes, at once or later; those
 // that it has stay, and the batch of the caller is not touched.
 func TestMaxValues(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		const limit = 20
 		st := mustOpen(t, url)

@@ -117,7 +117,6 @@ func schema(tb testing.TB, st *store.Store) string {
 }
 
 func TestMigrateUpDownUp(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		ctx := t.Context()
 		st := mustOpenUnmigrated(t, url)
@@ -182,7 +181,6 @@ func TestMigrateUpDownUp(t *testing.T) {
 }
 
 func TestMigrateInProcessesAtOnce(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		binary, err := os.Executable()
 		if err != nil {
@@ -260,7 +258,6 @@ func cancelAtEachStatement(t *testing.T, url string, state func(st *store.Store)
 }
 
 func TestMigrateCanceled(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		cancelAtEachStatement(t, url, func(st *store.Store) string { return schema(t, st) }, func(ctx context.Context, st *store.Store) error {
 			_, err := st.Migrate(ctx)
@@ -270,7 +267,6 @@ func TestMigrateCanceled(t *testing.T) {
 }
 
 func TestMigrateNewerDatabase(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		if _, err := st.DB().Exec("INSERT INTO schema_migrations (version, name, applied_at) VALUES (999, 'future', 0)"); err != nil {
 			t.Fatal(err)

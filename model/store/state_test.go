@@ -14,7 +14,6 @@ import (
 // Whatever changes an answer moves the state of its site, and of no other; what
 // changes definitions is told besides. What is refused does neither.
 func TestState(t *testing.T) {
-	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		var mu sync.Mutex
 		var told []int64

@@ -128,7 +128,6 @@ func equalSessions(t *testing.T, got, want []model.Session) {
 // Whatever the order and the batches in which messages arrive, and however often
 // they do, the sessions are those of the set.
 func TestWriteFoldsTheSet(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for seed := range uint64(25) {
 			r := rand.New(rand.NewPCG(seed, 1))
@@ -158,7 +157,6 @@ func TestWriteFoldsTheSet(t *testing.T) {
 
 // Writers of one site wait for each other, and lose nothing.
 func TestWriteConcurrently(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
 		messages := randomMessages(rand.New(rand.NewPCG(7, 7)), 600)
@@ -187,7 +185,6 @@ func TestWriteConcurrently(t *testing.T) {
 // Each session row carries the revision of the write that changed it last, and
 // the bucket that of its newest write.
 func TestWriteRevisions(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
 		page := func(id string, at model.Millis) []model.Message {
@@ -216,7 +213,6 @@ func TestWriteRevisions(t *testing.T) {
 // A message with a user id alone is the anonymous visitor's whom the user was
 // linked to last.
 func TestWriteLinksUsers(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
 		n := 0
@@ -248,7 +244,6 @@ func TestWriteLinksUsers(t *testing.T) {
 }
 
 func TestWriteToDeletedSite(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		_, err := st.Write(t.Context(), 12345, randomMessages(rand.New(rand.NewPCG(1, 1)), 3))
 		if model.CodeOf(err) != model.NotFound {
@@ -258,7 +253,6 @@ func TestWriteToDeletedSite(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
 		for i, value := range []float64{0, 5, 7} {
@@ -286,7 +280,6 @@ func TestEvents(t *testing.T) {
 // Texts come back as they went in, by INSERT, by COPY, and when sessions are
 // folded again from the hits that are stored.
 func TestWriteKeepsTexts(t *testing.T) {
-	t.Parallel()
 	odd := []string{`'`, `"`, `\`, `\N`, `\.`, "\t", "\n", "a,b", "?", "$1", "{}", "null", "%s", "é", "日本", "😀", "\u2028", "\x7f", " ", "'; DROP TABLE hits; --", strings.Repeat("x", model.MaxTextBytes)}
 	messages := func(n int) (list []model.Message) {
 		for i := range n {
