@@ -34,7 +34,7 @@ build: ## write bin/goalgraph
 
 test: bin/with-test-servers ## get PostgreSQL, Redis and Chromium where they are missing, and run all tests
 	scripts/install-test-servers.sh
-	bin/with-test-servers go test -race -timeout 10m -parallel 4 $(TESTFLAGS) $(PACKAGES)
+	bin/with-test-servers go test -race -timeout 10m -parallel 3 $(TESTFLAGS) $(PACKAGES)
 
 test-landing-page: bin/with-test-servers ## import all 325,337 messages of a published A/B test into each database, and ask for its results
 	scripts/install-test-servers.sh
