@@ -134,9 +134,15 @@ func keep(t *testing.T, engine *count.Columns) (stop func()) {
 
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for begin := time.Now(); !is(); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > 30*time.Second {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-ctx.Done():
 			t.Fatalf("%s: it never happens", what)
+		case <-tick.C:
 		}
 	}
 }
