@@ -93,9 +93,10 @@ func TestEqualSubscriptionsAreOne(t *testing.T) {
 
 	await(t, "the site is quiet", func() bool { return g.figure("looks_total") >= 2 })
 	looks, computations, begin := g.figure("looks_total"), g.figure("computations_total"), time.Now()
-	await(t, "the site was looked at twice", func() bool { return g.figure("looks_total") == looks+2 })
-	if took := time.Since(begin); took < time.Second {
-		t.Errorf("a quiet site was looked at twice in %v", took)
+	await(t, "the site was looked at four times", func() bool { return g.figure("looks_total") >= looks+4 })
+	n := g.figure("looks_total") - looks
+	if took := time.Since(begin); n > 2+took.Seconds() { // one at each end
+		t.Errorf("a quiet site was looked at %v times in %v", n, took)
 	}
 	if n := g.figure("computations_total") - computations; n != 0 {
 		t.Errorf("%v computations where nothing has changed", n)
@@ -121,6 +122,7 @@ func TestPace(t *testing.T) {
 	site := g.site("shop.example", "UTC")
 	g.goal(site, "buy", raw(`{"events":{"all":["buy"]}}`))
 	w := g.connect()
+	begin := time.Now()
 	w.subscribe("1", `subscription($site: ID!) { goalCards(siteId: $site, range: { from: "2026-05-17T00:00:00Z" }) { at: computedAt cells { sessions } } }`, vars{"site": site})
 	var written atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
@@ -149,14 +151,12 @@ func TestPace(t *testing.T) {
 		}
 		return a
 	}
-	read()
-	var last time.Time
-	for n := range 3 {
+	const answers = 5
+	for range answers {
 		read()
-		if now := time.Now(); n > 0 && now.Sub(last) < 900*time.Millisecond {
-			t.Errorf("two answers within %v", now.Sub(last))
-		}
-		last = time.Now()
+	}
+	if took := time.Since(begin); took < (answers-1)*time.Second {
+		t.Errorf("%d answers within %v", answers, took)
 	}
 	stop()
 	<-writing

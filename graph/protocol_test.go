@@ -25,7 +25,8 @@ func limited(limits graph.LiveLimits) func(*graph.Options) {
 // which the connection is closed, where it is.
 func TestGraphQLOverWebSocket(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Init: 300 * time.Millisecond}))
+	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Init: limit}))
+	hasty := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Init: time.Second}))
 	site := g.site("shop.example", "UTC")
 	const hello, ack = `{"type":"connection_init"}`, `{"type":"connection_ack"}`
 	operation := func(id, query string) string {
@@ -83,7 +84,11 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 			if subprotocols == nil {
 				subprotocols = []string{"graphql-transport-ws"}
 			}
-			w := g.in(t).dial(subprotocols...)
+			asked := g
+			if test.code == 4408 {
+				asked = hasty
+			}
+			w := asked.in(t).dial(subprotocols...)
 			for _, step := range test.steps {
 				want, isAnswer := strings.CutPrefix(step, "<")
 				if !isAnswer {
@@ -250,7 +255,7 @@ func TestLiveLimits(t *testing.T) {
 // A client that is gone without a word is found out by a ping.
 func TestSilentClient(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Ping: 50 * time.Millisecond, Write: 200 * time.Millisecond}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Ping: 50 * time.Millisecond, Write: 2 * time.Second}), measured)
 	w := g.connect() // answers pings only while it reads
 	idle := g.connect()
 	go func() {
