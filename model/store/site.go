@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -18,6 +17,8 @@ type siteRow struct {
 	Name      string
 	Timezone  string
 	Addresses model.AddressPrivacy
+	// Domain is one of its domains where the row was joined with it; "" where there is none.
+	Domain string `bun:",scanonly"`
 }
 
 type domainRow struct {
@@ -123,17 +124,18 @@ func (s *Store) Site(ctx context.Context, id int64) (site *model.Site, err error
 }
 
 func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*model.Site, error) {
-	query := db.NewSelect().Model((*siteRow)(nil)).Where("id = ?", id)
 	if lock != "" {
-		query = query.For(lock)
+		// First, since a query that waits for a lock reads joined rows as they were before.
+		if _, err := db.NewSelect().Table("sites").Column("id").Where("id = ?", id).For(lock).Exec(ctx); err != nil {
+			return nil, err
+		}
 	}
-	var row siteRow
-	if err := query.Scan(ctx, &row); err != nil {
-		return nil, notFound(err, "site")
-	}
-	sites, err := withDomains(ctx, db, []siteRow{row})
+	sites, err := sitesWhere(ctx, db, "sites.id = ?", id)
 	if err != nil {
 		return nil, err
+	}
+	if len(sites) == 0 {
+		return nil, notFound(sql.ErrNoRows, "site")
 	}
 	return &sites[0], nil
 }
@@ -141,57 +143,48 @@ func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 // SiteByDomain returns the site that a domain belongs to, or NotFound.
 func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Site, err error) {
 	defer wrap(&err, "site of domain %q", domain)
-	err = sql.ErrNoRows
-	var row domainRow
+	var sites []model.Site
 	if isKeepable(domain) {
-		err = s.db.NewSelect().Model(&row).Where("domain = ?", model.DomainOf(domain)).Scan(ctx)
-	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, model.Errorf(model.NotFound, "no site has the domain %q", domain)
+		sites, err = sitesWhere(ctx, s.db, "sites.id = (SELECT site_id FROM site_domains WHERE domain = ?)", model.DomainOf(domain))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.site(ctx, s.db, row.SiteID, "")
+	if len(sites) == 0 {
+		return nil, model.Errorf(model.NotFound, "no site has the domain %q", domain)
+	}
+	return &sites[0], nil
 }
 
 // Sites returns all sites, the oldest first.
 func (s *Store) Sites(ctx context.Context) (sites []model.Site, err error) {
 	defer wrap(&err, "sites")
-	var rows []siteRow
-	if err := s.db.NewSelect().Model(&rows).Order("id").Scan(ctx); err != nil {
-		return nil, err
-	}
-	return withDomains(ctx, s.db, rows)
+	return sitesWhere(ctx, s.db, "TRUE")
 }
 
 // SitesByID returns those of the sites that exist, in no order.
 func (s *Store) SitesByID(ctx context.Context, ids []int64) (sites []model.Site, err error) {
 	defer wrap(&err, "%d sites by id", len(ids))
-	var rows []siteRow
-	if err := s.db.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
-		return nil, err
-	}
-	return withDomains(ctx, s.db, rows)
+	return sitesWhere(ctx, s.db, "sites.id IN (?)", bun.List(ids))
 }
 
-func withDomains(ctx context.Context, db bun.IDB, rows []siteRow) ([]model.Site, error) {
-	sites := make([]model.Site, len(rows))
-	ids := make([]int64, len(rows))
-	for i, row := range rows {
-		sites[i] = model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Addresses: row.Addresses, Domains: []string{}}
-		ids[i] = row.ID
-	}
-	if len(ids) == 0 {
-		return sites, nil
-	}
-	var domains []domainRow
-	if err := db.NewSelect().Model(&domains).Where("site_id IN (?)", bun.List(ids)).Order("site_id", "position").Scan(ctx); err != nil {
+// sitesWhere returns sites with their domains, the oldest first.
+func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) ([]model.Site, error) {
+	var rows []siteRow
+	err := db.NewSelect().Model(&rows).ColumnExpr("?TableColumns, COALESCE(site_domains.domain, '') AS domain").
+		Join("LEFT JOIN site_domains ON site_domains.site_id = sites.id").
+		Where(condition, args...).Order("sites.id", "site_domains.position").Scan(ctx)
+	if err != nil {
 		return nil, err
 	}
-	for _, domain := range domains {
-		at := slices.Index(ids, domain.SiteID)
-		sites[at].Domains = append(sites[at].Domains, domain.Domain)
+	sites := []model.Site{}
+	for _, row := range rows {
+		if len(sites) == 0 || sites[len(sites)-1].ID != row.ID {
+			sites = append(sites, model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Addresses: row.Addresses, Domains: []string{}})
+		}
+		if site := &sites[len(sites)-1]; row.Domain != "" {
+			site.Domains = append(site.Domains, row.Domain)
+		}
 	}
 	return sites, nil
 }
