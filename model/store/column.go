@@ -65,7 +65,7 @@ func (s *Store) SaveColumns(ctx context.Context, bucket, revision int64, format 
 // of the revision: they proved to be damaged.
 func (s *Store) ForgetColumns(ctx context.Context, bucket, revision int64) (err error) {
 	defer wrap(&err, "forget columns of bucket %d", bucket)
-	_, err = s.db.NewUpdate().Table("buckets").Set("columns_revision = 0").Where("id = ? AND columns_revision = ?", bucket, revision).Exec(ctx)
+	_, err = s.execute(ctx, s.writing.NewUpdate().Table("buckets").Set("columns_revision = 0").Where("id = ? AND columns_revision = ?", bucket, revision))
 	return err
 }
 

@@ -33,7 +33,7 @@ func (s *Store) Computation(ctx context.Context, site int64, key string) (c Comp
 	defer wrap(&err, "computation of site %d", site)
 	hash, now := sha256.Sum256([]byte(key)), model.MillisOf(s.now())
 	c = Computation{SiteID: site, Hash: hex.EncodeToString(hash[:]), Key: key, CreatedAt: now, AskedAt: now}
-	_, err = s.db.NewInsert().Model(&c).On("CONFLICT (site_id, hash) DO UPDATE").Set("asked_at = EXCLUDED.asked_at").Returning("*").Exec(ctx)
+	_, err = s.execute(ctx, s.writing.NewInsert().Model(&c).On("CONFLICT (site_id, hash) DO UPDATE").Set("asked_at = EXCLUDED.asked_at").Returning("*"))
 	return c, err
 }
 
@@ -58,7 +58,7 @@ func (s *Store) Computations(ctx context.Context, q ComputationQuery) (list []Co
 // ForgetComputations erases computations with all that was computed.
 func (s *Store) ForgetComputations(ctx context.Context, ids []int64) (err error) {
 	defer wrap(&err, "forget %d computations", len(ids))
-	_, err = s.db.NewDelete().Table("computations").Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("computations").Where("id IN (?)", bun.List(ids)))
 	return err
 }
 
@@ -91,8 +91,8 @@ func (s *Store) ComputedSets(ctx context.Context, computation int64, buckets []i
 // stored.
 func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
 	defer wrap(&err, "save what computation %d computed for bucket %d", set.ComputationID, set.BucketID)
-	_, err = s.db.NewInsert().Model(&set).On("CONFLICT (bucket_id, computation_id) DO UPDATE").
-		Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("computed.revision < EXCLUDED.revision").Exec(ctx)
+	_, err = s.execute(ctx, s.writing.NewInsert().Model(&set).On("CONFLICT (bucket_id, computation_id) DO UPDATE").
+		Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("computed.revision < EXCLUDED.revision"))
 	if errors.Is(sortError(err), errForeign) {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
 // damaged.
 func (s *Store) ForgetComputed(ctx context.Context, computation, bucket, revision int64) (err error) {
 	defer wrap(&err, "forget what computation %d computed for bucket %d", computation, bucket)
-	_, err = s.db.NewDelete().Table("computed").Where("computation_id = ? AND bucket_id = ? AND revision = ?", computation, bucket, revision).Exec(ctx)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("computation_id = ? AND bucket_id = ? AND revision = ?", computation, bucket, revision))
 	return err
 }
 

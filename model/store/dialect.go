@@ -128,17 +128,18 @@ func arrayPairs(ids []model.MessageID) schema.QueryAppender {
 // on small machines, and far from PostgreSQL's default limit of 100.
 const connections = 16
 
-func connect(database string) (*bun.DB, dialect, error) {
+// connect returns the database, to read and to write; these are one for PostgreSQL.
+func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 	scheme, path, _ := strings.Cut(database, ":")
 	switch scheme {
 	case "sqlite":
-		db, err := openSQLite(path)
-		return db, sqliteDialect, err
+		db, writing, err := openSQLite(path)
+		return db, writing, sqliteDialect, err
 	case "postgres", "postgresql":
 		config, err := pgx.ParseConfig(database)
 		if err != nil {
 			// The driver's own error quotes the address, password and all.
-			return nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is no PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
+			return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is no PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
 		}
 		// bun writes values into the query text. The default mode would prepare a
 		// statement for each one.
@@ -146,22 +147,37 @@ func connect(database string) (*bun.DB, dialect, error) {
 		if config.RuntimeParams["application_name"] == "" {
 			config.RuntimeParams["application_name"] = "goalgraph"
 		}
-		return open(stdlib.OpenDB(*config), pgdialect.New()), postgresqlDialect, nil
+		db := open(stdlib.OpenDB(*config), pgdialect.New(), connections)
+		return db, db, postgresqlDialect, nil
 	}
-	return nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is not understood; write sqlite:FILE or postgres://…", Redacted(database))
+	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is not understood; write sqlite:FILE or postgres://…", Redacted(database))
 }
 
-// busyTimeout is how long a lock on a SQLite file is waited for.
-const busyTimeout = 10 * time.Second
+// lockPatience is how long the lock on a SQLite file is waited for.
+const lockPatience = 10 * time.Second
 
-func openSQLite(path string) (*bun.DB, error) {
+func openSQLite(path string) (db, writing *bun.DB, err error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
-		return nil, model.Errorf(model.BadInput, "sqlite: names no file; write sqlite:data/goalgraph.db")
+		return nil, nil, model.Errorf(model.BadInput, "sqlite: names no file; write sqlite:data/goalgraph.db")
 	}
 	path = strings.TrimPrefix(path, "//")
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, model.Errorf(model.Unavailable, "the folder of the database cannot be made: %v", err)
+		return nil, nil, model.Errorf(model.Unavailable, "the folder of the database cannot be made: %v", err)
 	}
+	if db, err = openSQLiteFile(path, lockPatience, connections); err != nil {
+		return nil, nil, err
+	}
+	// The writers of this process queue for one connection, in the order in which they
+	// come. SQLite has no queue: who waits for the file's lock looks for it now and then, and
+	// the longer it has waited, the more seldom. So the one whose turn it is looks by itself.
+	if writing, err = openSQLiteFile(path, 0, 1); err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return db, writing, nil
+}
+
+func openSQLiteFile(path string, busyTimeout time.Duration, connections int) (*bun.DB, error) {
 	query := url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-32000)"},
@@ -171,10 +187,10 @@ func openSQLite(path string) (*bun.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(sqldb, sqlitedialect.New()), nil
+	return open(sqldb, sqlitedialect.New(), connections), nil
 }
 
-func open(sqldb *sql.DB, dialect schema.Dialect) *bun.DB {
+func open(sqldb *sql.DB, dialect schema.Dialect, connections int) *bun.DB {
 	sqldb.SetMaxOpenConns(connections)
 	sqldb.SetMaxIdleConns(connections)
 	return bun.NewDB(sqldb, dialect)

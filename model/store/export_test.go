@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"github.com/uptrace/bun"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -9,12 +11,22 @@ import (
 // DB lets tests look at the tables and break the database.
 func (s *Store) DB() *bun.DB { return s.db }
 
+// Writing is what all that writes goes through.
+func (s *Store) Writing() *bun.DB { return s.writing }
+
+// WithLockPatience returns the store with another patience.
+func (s *Store) WithLockPatience(patience time.Duration) *Store {
+	hasty := *s
+	hasty.lockPatience = patience
+	return &hasty
+}
+
 var SortError = sortError
 
 // WithHook returns the store with a hook on its statements.
 func (s *Store) WithHook(hook bun.QueryHook) *Store {
 	hooked := *s
-	hooked.db = s.db.WithQueryHook(hook)
+	hooked.db, hooked.writing = s.db.WithQueryHook(hook), s.writing.WithQueryHook(hook)
 	return &hooked
 }
 

@@ -112,7 +112,7 @@ func (s *Store) SaveExperimentColumns(ctx context.Context, bucket int64, experim
 // revision: it proved to be damaged.
 func (s *Store) ForgetExperimentColumns(ctx context.Context, bucket int64, experiment string, revision int64) (err error) {
 	defer wrap(&err, "forget columns of experiment %q in bucket %d", experiment, bucket)
-	_, err = s.db.NewDelete().Table("experiment_columns").Where("bucket_id = ? AND experiment = ? AND revision = ?", bucket, experiment, revision).Exec(ctx)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("experiment_columns").Where("bucket_id = ? AND experiment = ? AND revision = ?", bucket, experiment, revision))
 	return err
 }
 

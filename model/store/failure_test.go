@@ -12,8 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -258,8 +261,11 @@ func TestSQLiteFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := tables(t, st)
-	st.DB().SetMaxOpenConns(1) // the limit is a connection's
-	limit := func(pages int) { query(t, st, fmt.Sprint("PRAGMA max_page_count = ", pages)) }
+	limit := func(pages int) { // of the connection that writes
+		if _, err := st.Writing().ExecContext(t.Context(), fmt.Sprint("PRAGMA max_page_count = ", pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	limit(1) // as many as there are
 	_, err := st.Write(t.Context(), site.ID, messages)
 	mustBeUnavailable(t, err, "disk is full")
@@ -283,9 +289,49 @@ func TestSQLiteLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	st.DB().SetMaxOpenConns(1)
-	query(t, st, "PRAGMA busy_timeout = 1")
-	mustBeUnavailable(t, st.CreateSite(t.Context(), &model.Site{Name: "a", Timezone: "UTC"}), "locked")
+	hasty := st.WithLockPatience(10 * time.Millisecond)
+	mustBeUnavailable(t, hasty.CreateSite(t.Context(), &model.Site{Name: "a", Timezone: "UTC"}), "locked")
+}
+
+// Who writes to a SQLite file has its turn while others do so all the time: those of the
+// same process in their order, and those of another one soon enough.
+func TestSQLiteTurns(t *testing.T) {
+	address := storetest.SQLite(t)
+	busy, other := mustOpen(t, address), mustOpen(t, address)
+	site := mustCreateSite(t, busy, "shop.example")
+	const writers = 4
+	var written atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for n := range writers {
+		running.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprint(n, " ", i)
+				hit := model.Hit{ID: model.MessageIDOf(id), Visitor: id, Kind: model.PageView, Name: "/"}
+				if _, err := busy.Write(ctx, site.ID, []model.Message{{AnonymousID: id, Hit: hit}}); err != nil && ctx.Err() == nil {
+					t.Error(err)
+					return
+				}
+				written.Add(1)
+			}
+		})
+	}
+	turns := func(st *store.Store) (most int64) {
+		for n := range 30 {
+			before := written.Load()
+			if err := st.CreateSegment(ctx, &model.Segment{SiteID: site.ID, Name: fmt.Sprint(n)}); err != nil {
+				t.Error(err)
+			}
+			most = max(most, written.Load()-before)
+		}
+		return most
+	}
+	if most := turns(busy); most > 3*writers {
+		t.Errorf("%d transactions of %d others went before one that waited", most, writers)
+	}
+	t.Logf("at most %d transactions went before one of another process", turns(other))
+	stop()
+	running.Wait()
 }
 
 func TestSortError(t *testing.T) {

@@ -20,7 +20,7 @@ type loadingTx struct {
 // inLoadingTransaction is inTransaction on a connection that can be reached for COPY.
 func (s *Store) inLoadingTransaction(ctx context.Context, do func(tx loadingTx) error) error {
 	return s.retry(ctx, func() error {
-		conn, err := s.db.Conn(ctx)
+		conn, err := s.writing.Conn(ctx)
 		if err != nil {
 			return err
 		}

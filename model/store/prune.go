@@ -13,7 +13,7 @@ import (
 func (s *Store) PruneMessages(ctx context.Context, before model.Day, some int) (pruned int, err error) {
 	defer wrap(&err, "prune messages of before %v", before)
 	part := s.db.NewSelect().Table("messages").Column("site_id", "id_high", "id_low").Where("day < ?", before).Limit(int64(some))
-	result, err := s.db.NewDelete().Table("messages").Where("(site_id, id_high, id_low) IN (?)", part).Exec(ctx)
+	result, err := s.execute(ctx, s.writing.NewDelete().Table("messages").Where("(site_id, id_high, id_low) IN (?)", part))
 	if err != nil {
 		return 0, err
 	}

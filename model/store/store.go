@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,10 +26,15 @@ import (
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db      *bun.DB
+	db *bun.DB
+	// writing is what all that writes goes through.
+	writing *bun.DB
 	dialect dialect
 	now     func() time.Time
 	log     *slog.Logger
+	// lockPatience is how long the lock on a SQLite file is waited for that another
+	// process holds.
+	lockPatience time.Duration
 
 	values    *knownValues
 	maxValues int
@@ -59,47 +65,36 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	db, dialect, err := connect(url)
+	db, writing, dialect, err := connect(url)
 	if err != nil {
 		return nil, err
 	}
-	if err := reach(ctx, db); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open %s: %w", Redacted(url), sortError(err))
+	s := &Store{
+		db: db, writing: writing, dialect: dialect, now: options.Now, log: options.Log, values: newKnownValues(), maxValues: cmp.Or(options.MaxValues, DefaultMaxValues),
+		defined: options.Defined, lockPatience: lockPatience,
 	}
-	return &Store{
-		db: db, dialect: dialect, now: options.Now, log: options.Log, values: newKnownValues(), maxValues: cmp.Or(options.MaxValues, DefaultMaxValues),
-		defined: options.Defined,
-	}, nil
-}
-
-// reach connects to the database. Processes that make a SQLite file at once are
-// refused while one of them switches its journal, without the wait that all other
-// locks have.
-func reach(ctx context.Context, db *bun.DB) error {
-	patience, cancel := context.WithTimeout(ctx, busyTimeout)
-	defer cancel()
-	for {
-		err := db.PingContext(ctx)
-		if err == nil || !isBusy(err) {
-			return err
-		}
-		select {
-		case <-patience.Done():
-			return err
-		case <-time.After(10 * time.Millisecond):
-		}
+	// Processes that make a SQLite file at once are refused while one of them switches its
+	// journal, without the wait that all other locks have.
+	if err := s.retry(ctx, func() error { return db.PingContext(ctx) }); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open %s: %w", Redacted(url), err)
 	}
+	return s, nil
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	if s.writing == s.db {
+		return s.db.Close()
+	}
+	return errors.Join(s.writing.Close(), s.db.Close())
+}
 
 // Instance returns the id of the database, which tells it from all others. It is
 // made when it is first asked for.
 func (s *Store) Instance(ctx context.Context) (id string, err error) {
 	defer wrap(&err, "instance")
-	if _, err := s.db.ExecContext(ctx, "INSERT INTO instance (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING", rand.Text()); err != nil {
+	if _, err := s.execute(ctx, s.writing.NewRaw("INSERT INTO instance (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING", rand.Text())); err != nil {
 		return "", err
 	}
 	return id, s.db.NewSelect().Table("instance").Column("id").Scan(ctx, &id)
@@ -116,15 +111,38 @@ func (s *Store) Ping(ctx context.Context) error { return sortError(s.db.PingCont
 // that: do must not leave traces elsewhere.
 func (s *Store) inTransaction(ctx context.Context, do func(tx bun.Tx) error) error {
 	return s.retry(ctx, func() error {
-		return s.db.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return do(tx) })
+		return s.writing.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return do(tx) })
 	})
 }
 
-// retry runs a transaction, and again after a deadlock or a serialization failure.
+// execute runs a statement that writes.
+func (s *Store) execute(ctx context.Context, statement interface {
+	Exec(ctx context.Context, dest ...any) (sql.Result, error)
+}) (result sql.Result, err error) {
+	err = s.retry(ctx, func() error {
+		result, err = statement.Exec(ctx)
+		return err
+	})
+	return result, err
+}
+
+// lockPause is how often who writes looks for the lock on a SQLite file.
+const lockPause = 2 * time.Millisecond
+
+// retry runs a transaction, and again after a deadlock or a serialization failure, or
+// while another process keeps a SQLite file locked.
 func (s *Store) retry(ctx context.Context, transaction func() error) error {
 	const tries = 5
+	begin := time.Now()
 	for try := 1; ; try++ {
 		err := transaction()
+		for isBusy(err) && time.Since(begin) < s.lockPatience && ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(lockPause):
+				err = transaction()
+			}
+		}
 		if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 			// What the drivers say of a context that ends midway is manifold.
 			err = fmt.Errorf("%w: %w", ctx.Err(), err)
