@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"math/bits"
 	"runtime"
 	"slices"
@@ -17,20 +18,36 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// assigned are the visitors that an experiment has, in the order of their numbers, each
-// with the standing assignment.
+// assigned are the visitors that an experiment has, each with the standing assignment.
+// They have places: those of all buckets but the newest come first, since they mostly
+// stay as they are, and behind them those that the newest bucket adds.
 type assigned struct {
 	// buckets are those that have assignments, the oldest first, as they were.
-	buckets []store.Bucket
-	// list does not change.
+	buckets    []store.Bucket
+	older, own *visitors
+	// changed are those of older of which the newest bucket says something else, in the
+	// order of their places.
+	changed []changedAssignee
+	// above are, of each of own, how many of older have smaller numbers.
+	above []int32
+
+	roster *roster
+}
+
+type changedAssignee struct {
+	place int
+	assignee
+}
+
+// visitors are some with their standing assignments, in the order of their numbers. They
+// do not change.
+type visitors struct {
 	list []assignee
 	// starts and shift find a visitor: the one of number n lies at starts[(n-base)>>shift]
 	// or behind it, before starts[that+1].
 	starts []int32
 	base   int64
 	shift  int
-
-	roster *roster
 }
 
 // assignee is a visitor with the standing assignment.
@@ -51,57 +68,152 @@ func (a *assignee) compare(b *assignee) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.high, b.high), cmp.Compare(a.low, b.low))
 }
 
-const assigneeBytes = 64
+// count returns how many there are.
+func (a *assigned) count() int { return len(a.older.list) + len(a.own.list) }
 
-func (a *assigned) bytes() uint64 {
-	return uint64(1000 + assigneeBytes*len(a.list) + 4*len(a.starts) + 100*len(a.buckets))
+// at returns the one at a place.
+func (a *assigned) at(place int) *assignee {
+	if behind := place - len(a.older.list); behind >= 0 {
+		return &a.own.list[behind]
+	}
+	if i, found := slices.BinarySearchFunc(a.changed, place, func(c changedAssignee, place int) int { return c.place - place }); found {
+		return &a.changed[i].assignee
+	}
+	return &a.older.list[place]
+}
+
+// all are all of them, by their places.
+func (a *assigned) all() iter.Seq2[int, *assignee] {
+	return func(yield func(int, *assignee) bool) {
+		changed := a.changed
+		for place := range a.older.list {
+			one := &a.older.list[place]
+			if len(changed) > 0 && changed[0].place == place {
+				one, changed = &changed[0].assignee, changed[1:]
+			}
+			if !yield(place, one) {
+				return
+			}
+		}
+		for i := range a.own.list {
+			if !yield(len(a.older.list)+i, &a.own.list[i]) {
+				return
+			}
+		}
+	}
+}
+
+// inOrder are the places in the order of the visitors' numbers. What is added up in it does
+// not depend on which bucket is the newest.
+func (a *assigned) inOrder() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		place := 0
+		for i, above := range a.above {
+			for ; place < int(above); place++ {
+				if !yield(place) {
+					return
+				}
+			}
+			if !yield(len(a.older.list) + i) {
+				return
+			}
+		}
+		for ; place < len(a.older.list); place++ {
+			if !yield(place) {
+				return
+			}
+		}
+	}
+}
+
+// fresh are those whose assignments are no longer, or never were, what older says.
+func (a *assigned) fresh() iter.Seq2[int, *assignee] {
+	return func(yield func(int, *assignee) bool) {
+		for i := range a.changed {
+			c := &a.changed[i]
+			if int(c.bucket) == len(a.buckets)-1 && !yield(c.place, &c.assignee) {
+				return
+			}
+		}
+		for i := range a.own.list {
+			if !yield(len(a.older.list)+i, &a.own.list[i]) {
+				return
+			}
+		}
+	}
 }
 
 // find returns the place of a visitor, -1 where there is none.
 func (a *assigned) find(visitor int64) int {
-	if visitor < a.base {
-		return -1
+	if place := a.older.find(visitor); place >= 0 {
+		return place
 	}
-	slot := uint64(visitor-a.base) >> a.shift
-	if slot >= uint64(len(a.starts)-1) {
-		return -1
-	}
-	low, high := int(a.starts[slot]), int(a.starts[slot+1])
-	for high-low > 8 {
-		if middle := (low + high) / 2; a.list[middle].visitor < visitor {
-			low = middle + 1
-		} else {
-			high = middle + 1
-		}
-	}
-	for ; low < high; low++ {
-		if a.list[low].visitor == visitor {
-			return low
-		}
+	if place := a.own.find(visitor); place >= 0 {
+		return len(a.older.list) + place
 	}
 	return -1
 }
 
-// index makes what find needs.
-func (a *assigned) index() {
-	a.starts = []int32{0}
-	if len(a.list) == 0 {
-		return
+func (a *assigned) bytes() uint64 {
+	return a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.buckets))
+}
+
+const assigneeBytes = 64
+
+func (v *visitors) bytes() uint64 { return uint64(1000 + assigneeBytes*len(v.list) + 4*len(v.starts)) }
+
+// find returns the place of a visitor, -1 where there is none.
+func (v *visitors) find(visitor int64) int {
+	if i := v.above(visitor); i < len(v.list) && v.list[i].visitor == visitor {
+		return i
 	}
-	a.base = a.list[0].visitor
-	span := uint64(a.list[len(a.list)-1].visitor-a.base) + 1
-	a.shift = max(0, bits.Len64(span)-bits.Len(uint(len(a.list))))
-	a.starts = make([]int32, (span-1)>>a.shift+2)
-	slot := 0
-	for i := range a.list {
-		for s := int(uint64(a.list[i].visitor-a.base) >> a.shift); slot < s; {
-			slot++
-			a.starts[slot] = int32(i)
+	return -1
+}
+
+// above returns how many have smaller numbers.
+func (v *visitors) above(visitor int64) int {
+	if visitor < v.base {
+		return 0
+	}
+	slot := uint64(visitor-v.base) >> v.shift
+	if slot >= uint64(len(v.starts)-1) {
+		return len(v.list)
+	}
+	low, high := int(v.starts[slot]), int(v.starts[slot+1])
+	for high-low > 8 {
+		if middle := (low + high) / 2; v.list[middle].visitor < visitor {
+			low = middle + 1
+		} else {
+			high = middle
 		}
 	}
-	for slot++; slot < len(a.starts); slot++ {
-		a.starts[slot] = int32(len(a.list))
+	for low < high && v.list[low].visitor < visitor {
+		low++
 	}
+	return low
+}
+
+// newVisitors makes visitors of a list that is ordered.
+func newVisitors(list []assignee) *visitors {
+	v := &visitors{list: list, starts: []int32{0}}
+	if len(v.list) == 0 {
+		return v
+	}
+	v.base = v.list[0].visitor
+	span := uint64(v.list[len(v.list)-1].visitor-v.base) + 1
+	v.shift = max(0, bits.Len64(span)-bits.Len(uint(len(v.list))))
+	v.starts = make([]int32, (span-1)>>v.shift+2)
+	slot := 0
+	for i := range v.list {
+		for s := int(uint64(v.list[i].visitor-v.base) >> v.shift); slot < s; {
+			slot++
+			v.starts[slot] = int32(i)
+		}
+	}
+	for slot++; slot < len(v.starts); slot++ {
+		v.starts[slot] = int32(len(v.list))
+	}
+	return v
 }
 
 // of is a roster's.
@@ -110,7 +222,7 @@ func (a *assigned) of(visitor int64, session model.SessionID, start model.Millis
 	if i < 0 {
 		return -1
 	}
-	found := &a.list[i]
+	found := a.at(i)
 	if found.at < start || found.ordinal == session.Ordinal && a.buckets[found.bucket].ID == session.Bucket {
 		return int(found.variant)
 	}
@@ -134,7 +246,7 @@ func (e *Columns) assign(ctx context.Context, x *Experiment, above []string) (*r
 // can say.
 func (e *Columns) assignees(ctx context.Context, x *Experiment, above []string) (*assigned, error) {
 	if x.Run.From >= x.Run.To {
-		return newAssigned(x, nil, nil), nil
+		return newAssigned(x, nil, newVisitors(nil), nil), nil
 	}
 	others, err := rostersFor(ctx, x.Site, []filter.Expr{x.Audience}, append(slices.Clip(above), x.Key), e.assign, e.scan.definitions)
 	if err != nil {
@@ -154,7 +266,7 @@ func (e *Columns) assignees(ctx context.Context, x *Experiment, above []string) 
 		return e.gatherAssignees(ctx, x, buckets, others)
 	}
 	key := askedOf(x.text(), revisionsOf(buckets))
-	if a, found := e.results.assigned.GetIfPresent(key); found {
+	if a, found := kept[*assigned](e.results, key); found {
 		e.results.assignedLayer.hits.Add(1)
 		return a, nil
 	}
@@ -162,7 +274,7 @@ func (e *Columns) assignees(ctx context.Context, x *Experiment, above []string) 
 	return once(ctx, &e.results.same, "assigned "+string(key[:]), func() (*assigned, error) {
 		a, err := e.gatherAssignees(ctx, x, buckets, nil)
 		if err == nil {
-			e.results.assigned.Set(key, a)
+			e.results.kept.Set(key, a)
 		}
 		return a, err
 	})
@@ -187,10 +299,10 @@ func revisionsOf(buckets []store.Bucket) string {
 func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, buckets []store.Bucket, others rosters) (*assigned, error) {
 	newest := len(buckets) - 1
 	if newest < 0 {
-		return newAssigned(x, nil, nil), nil
+		return newAssigned(x, nil, newVisitors(nil), nil), nil
 	}
 	key := askedOf(x.text(), "older", revisionsOf(buckets[:newest]))
-	older, found := e.results.assigned.GetIfPresent(key)
+	older, found := kept[*visitors](e.results, key)
 	if !found || others != nil {
 		lists := make([][]assignee, newest)
 		group, within := errgroup.WithContext(ctx)
@@ -204,21 +316,31 @@ func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, buckets []
 		if err := group.Wait(); err != nil {
 			return nil, err
 		}
-		older = &assigned{list: standingOf(lists)}
+		older = newVisitors(standingOf(lists))
 		if others == nil {
-			e.results.assigned.Set(key, older)
+			e.results.kept.Set(key, older)
 		}
 	}
 	list, err := e.assigneesIn(ctx, x, buckets[newest], int32(newest), others)
 	if err != nil {
 		return nil, err
 	}
-	return newAssigned(x, buckets, merge(older.list, list)), ctx.Err()
+	return newAssigned(x, buckets, older, list), ctx.Err()
 }
 
-func newAssigned(x *Experiment, buckets []store.Bucket, list []assignee) *assigned {
-	a := &assigned{buckets: buckets, list: list}
-	a.index()
+// newAssigned adds what the newest bucket says to what the others do.
+func newAssigned(x *Experiment, buckets []store.Bucket, older *visitors, newest []assignee) *assigned {
+	a := &assigned{buckets: buckets, older: older}
+	own := make([]assignee, 0, len(newest))
+	for i := range newest {
+		place := older.find(newest[i].visitor)
+		if place < 0 {
+			own, a.above = append(own, newest[i]), append(a.above, int32(older.above(newest[i].visitor)))
+		} else if standing := earlier(older.list[place], newest[i]); standing != older.list[place] {
+			a.changed = append(a.changed, changedAssignee{place, standing})
+		}
+	}
+	a.own = newVisitors(own)
 	a.roster = &roster{variants: x.Variants, of: a.of}
 	return a
 }

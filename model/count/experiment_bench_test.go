@@ -198,11 +198,14 @@ func BenchmarkResults(b *testing.B) {
 				for n := range batches {
 					write()
 					timed(min(3+n, 4), func() { got = ask(engine, q) })
+					if 0 < n && n < batches-1 {
+						continue
+					}
+					if want, err = bySQL(b.Context(), db, q); err != nil {
+						b.Fatal(err)
+					}
+					mustAgree(b, got, want)
 				}
-				if want, err = bySQL(b.Context(), db, q); err != nil {
-					b.Fatal(err)
-				}
-				mustAgree(b, got, want)
 			}
 			medians := [5]float64{}
 			for i, name := range []string{"sql", "cold", "warm", "first-batch", "batch"} {

@@ -499,3 +499,95 @@ func TestCancelledResults(t *testing.T) {
 		}
 	}
 }
+
+// The same questions are answered rightly again and again while writes go to the newest
+// day mostly, and to earlier ones at times: of what visitors did before it is kept what
+// still holds.
+func TestResultsAfterWrites(t *testing.T) {
+	t.Parallel()
+	storetest.Databases(t, func(t *testing.T, url string) {
+		t.Parallel()
+		r := rand.New(rand.NewPCG(7, 92))
+		st := mustStore(t, url)
+		site := &model.Site{Name: "Shop", Domains: []string{"shop.example"}, Timezone: "UTC"}
+		if err := st.CreateSite(t.Context(), site); err != nil {
+			t.Fatal(err)
+		}
+		x := count.Experiment{Site: site.ID, Key: experimentKeys[0], Run: always, Variants: variantKeys[:3], Audience: filter.Bool(true)}
+		ended := x
+		ended.Run.To = (filtertest.Day + 3).Start() - 5*60*60*1000
+		var questions []count.ExperimentQuestion
+		for n := range 8 {
+			q := count.ExperimentQuestion{Experiment: x, Later: n%2 == 0, In: always, Where: filter.Bool(true)}
+			if n >= 4 {
+				q.Experiment, q.Where = ended, filter.Simplify(filtertest.RandomExpr(r))
+			}
+			for len(q.Metrics) < 2 {
+				if where := filter.Simplify(filtertest.RandomExpr(r)); where != filter.Expr(filter.Bool(false)) {
+					q.Metrics = append(q.Metrics, count.Metric{Where: where, Value: []string{"", "purchase"}[n/2%2]})
+				}
+			}
+			if n < 4 {
+				q.Metrics[0].Where = filter.In{Field: filter.Events, Values: []string{"purchase"}}
+			}
+			questions = append(questions, q)
+		}
+		engine, scan := mustColumns(t, st, count.ColumnsOptions{}), count.NewScan(st, nil, nil)
+		conversions := 0
+		for round := range 80 {
+			const day = 24 * 60 * 60 * 1000
+			batch := exposedVisits(r, 2, 1)
+			for i := range batch {
+				hit := &batch[i].Hit
+				hit.At += day * model.Millis(2+round/40*2)
+				if round%10 >= 8 {
+					hit.At -= 2 * day
+				}
+				if round%5 == 4 { // to a day between on which nobody is assigned
+					hit.At -= day
+					hit.Experiment, hit.Variant = "", ""
+				}
+			}
+			// One session is from the day before, and another one assigns its visitor earlier.
+			midnight := (filtertest.Day + 4).Start()
+			did := func(key string, minute model.Millis, kind model.HitKind, name, variant string) {
+				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(key, minute)), Visitor: "owl", SessionKey: key, At: midnight + minute*60*1000, Kind: kind, Name: name, Value: 3, HasValue: name == "purchase"}
+				if variant != "" {
+					hit.Experiment, hit.Variant = experimentKeys[0], variant
+				}
+				batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
+			}
+			switch round {
+			case 50:
+				did("k", -10, model.PageView, "/", "")
+				did("k", 10, model.Event, "Experiment Viewed", "b")
+				did("k", 12, model.Event, "purchase", "")
+			case 60:
+				did("l", 2, model.PageView, "/", "")
+				did("l", 5, model.Event, "Experiment Viewed", "a")
+			}
+			if _, err := st.Write(t.Context(), site.ID, batch); err != nil {
+				t.Fatal(err)
+			}
+			want, err := scan.Results(t.Context(), questions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := engine.Results(t.Context(), questions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range got {
+				if !reflect.DeepEqual(got[n], want[n]) {
+					t.Fatalf("round %d: %+v\nis   %+v\nwant %+v", round, questions[n], got[n], want[n])
+				}
+				for _, v := range got[n].Variants {
+					conversions += v.Metrics[0].Conversions
+				}
+			}
+		}
+		if kept := layerOf(t, engine, "measured"); kept.Hits < 100 || kept.Misses < 50 || conversions < 500 {
+			t.Errorf("%d conversions; what is kept was found %d times, and %d times not: it says little", conversions, kept.Hits, kept.Misses)
+		}
+	})
+}

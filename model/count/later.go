@@ -2,6 +2,7 @@ package count
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"slices"
 
@@ -24,31 +25,29 @@ type exception struct {
 func (m *measuring) isException(a *assignee) bool { return !a.first || a.end >= m.end }
 
 // except measures the exceptions.
-func (m *measuring) except(ctx context.Context) error {
-	byBucket := map[int32][]int{}
-	for i := range m.assigned.list {
-		if a := &m.assigned.list[i]; a.at < m.end && m.isException(a) {
-			byBucket[a.bucket] = append(byBucket[a.bucket], i)
+func (c *cohort) except(ctx context.Context) error {
+	byBucket := map[int32]map[int32]int{} // places by ordinals
+	for place, a := range c.assigned.fresh() {
+		if a.at < c.end && c.isException(a) {
+			if byBucket[a.bucket] == nil {
+				byBucket[a.bucket] = map[int32]int{}
+			}
+			byBucket[a.bucket][a.ordinal] = place
 		}
 	}
-	for at, stored := range m.assigned.buckets {
-		places := make(map[int32]int, len(byBucket[int32(at)]))
-		var ordinals []int32
-		for _, i := range byBucket[int32(at)] {
-			ordinal := m.assigned.list[i].ordinal
-			places[ordinal], ordinals = i, append(ordinals, ordinal)
-		}
-		err := m.foldAgain(ctx, stored, ordinals, func(visit *model.Visit) (model.Session, bool) {
-			a := &m.assigned.list[places[visit.Session.ID.Ordinal]]
-			return visit.Part(model.Hit{At: a.at, ID: store.MessageID(int64(a.high), int64(a.low))}, m.end)
+	for at, stored := range c.assigned.buckets {
+		places := byBucket[int32(at)]
+		err := c.foldAgain(ctx, stored, slices.Collect(maps.Keys(places)), func(visit *model.Visit) (model.Session, bool) {
+			a := c.assigned.at(places[visit.Session.ID.Ordinal])
+			return visit.Part(model.Hit{At: a.at, ID: store.MessageID(int64(a.high), int64(a.low))}, c.end)
 		}, func(session *model.Session) {
-			x := exception{places[session.ID.Ordinal], make([]bool, len(m.metrics)), make([]float64, len(m.metrics))}
-			for i, metric := range m.metrics {
+			x := exception{places[session.ID.Ordinal], make([]bool, len(c.metrics)), make([]float64, len(c.metrics))}
+			for i, metric := range c.metrics {
 				x.matches[i] = metric.Where.Match(session)
 				event, _ := session.Event(metric.Value)
 				x.sums[i] = event.Sum
 			}
-			m.exception = append(m.exception, x)
+			c.exception = append(c.exception, x)
 		})
 		if err != nil {
 			return err
@@ -92,22 +91,14 @@ type laterSession struct {
 
 // measureLater adds the sessions beside those of assignment. They are found in several
 // buckets at a time, and added in the order of buckets and of ordinals.
-func (m *measuring) measureLater(ctx context.Context, place int, result *measured) error {
-	if len(m.assigned.list) == 0 {
-		return nil
-	}
-	from := m.assigned.buckets[0].Day.Start() // no visitor's assignment is earlier
-	buckets, err := m.engine.store.Buckets(ctx, m.x.Site, model.Range{From: from, To: m.end})
-	if err != nil {
-		return err
-	}
-	for some := range slices.Chunk(buckets, 2*runtime.GOMAXPROCS(0)) {
+func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
+	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
 		found := make([][]laterSession, len(some))
 		group, within := errgroup.WithContext(ctx)
 		group.SetLimit(runtime.GOMAXPROCS(0))
 		for i, stored := range some {
 			group.Go(func() (err error) {
-				found[i], err = m.laterIn(within, stored, place)
+				found[i], err = c.laterIn(within, stored, place)
 				return err
 			})
 		}
@@ -120,7 +111,7 @@ func (m *measuring) measureLater(ctx context.Context, place int, result *measure
 			}
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // laterIn finds those of a bucket, in the order of ordinals.
@@ -188,7 +179,7 @@ func (m *measuring) laterOf(b *bucket, of column.Set) (found []laterSession) {
 		if place < 0 {
 			return
 		}
-		a := &m.assigned.list[place]
+		a := m.assigned.at(place)
 		if start < a.at || a.ordinal == ordinal && m.assigned.buckets[a.bucket].ID == b.id {
 			return
 		}

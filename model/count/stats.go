@@ -85,13 +85,13 @@ func (l *layer) stats() LayerStats {
 // Stats returns the engine's figures so far.
 func (e *Columns) Stats() Stats {
 	stats := Stats{ColumnBytes: e.buckets.WeightedSize(), Buckets: e.buckets.EstimatedSize(), Computed: e.computing.figures(),
-		ExperimentBytes: e.exposures.known.WeightedSize() + e.results.assigned.WeightedSize() + e.results.answers.WeightedSize()}
+		ExperimentBytes: e.exposures.known.WeightedSize() + e.results.kept.WeightedSize() + e.results.answers.WeightedSize()}
 	stats.Layers = append(stats.Layers, e.gathering.answers.layer.stats())
 	for _, l := range e.gathering.layers {
 		stats.Layers = append(stats.Layers, l.stats())
 	}
 	for _, l := range []*layer{&e.leafLayer, &e.loaded, &e.made, &e.forwarded,
-		&e.results.answerLayer, &e.results.assignedLayer, &e.exposures.loaded, &e.exposures.made, &e.exposures.forwarded} {
+		&e.results.answerLayer, &e.results.assignedLayer, &e.results.measuredLayer, &e.exposures.loaded, &e.exposures.made, &e.exposures.forwarded} {
 		stats.Layers = append(stats.Layers, l.stats())
 	}
 	return stats
