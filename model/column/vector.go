@@ -1,6 +1,8 @@
 package column
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math"
 
 	"github.com/bits-and-blooms/bitset"
@@ -146,11 +148,17 @@ func marked[N unsigned](list []N, n int, marks []uint8) []uint64 {
 
 // marked8 is marked for numbers of one byte, whose marks fit a small table.
 func marked8(list []uint8, n int, marks []uint8) []uint64 {
+	words := make([]uint64, (n+63)/64)
+	if numbers := numbersOf(marks); len(numbers) <= mostCompared {
+		for _, number := range numbers {
+			addEqual8(words, list, number)
+		}
+		return words
+	}
 	var table [256]uint64
 	for number, mark := range marks {
 		table[number] = uint64(mark)
 	}
-	words := make([]uint64, (n+63)/64)
 	for w := range len(list) / 64 {
 		part := (*[64]uint8)(list[w*64:])
 		var word uint64
@@ -163,6 +171,50 @@ func marked8(list []uint8, n int, marks []uint8) []uint64 {
 		words[i/64] |= table[list[i]] << (i & 63)
 	}
 	return words
+}
+
+// mostCompared is how many numbers are compared with each element faster than its mark is
+// looked up.
+const mostCompared = 2
+
+// numbersOf returns the numbers that have marks, but no more than is to be compared and
+// one.
+func numbersOf(marks []uint8) (numbers []uint8) {
+	for number := 0; len(numbers) <= mostCompared; number++ {
+		next := bytes.IndexByte(marks[number:], 1)
+		if next < 0 {
+			break
+		}
+		number += next
+		numbers = append(numbers, uint8(number))
+	}
+	return numbers
+}
+
+// addEqual8 adds the places of the elements that are a number. Eight elements are lanes of
+// a word: a lane that does not differ carries nothing into its highest bit, from which all
+// other bits are kept away, and a multiplication brings these bits next to each other.
+func addEqual8(words []uint64, list []uint8, number uint8) {
+	const (
+		ones = 0x0101010101010101
+		rest = 0x7f * ones
+	)
+	lanes := ones * uint64(number)
+	for w := range len(list) / 64 {
+		part := (*[64]uint8)(list[w*64:])
+		var word uint64
+		for i := 0; i < 64; i += 8 {
+			x := binary.LittleEndian.Uint64(part[i:i+8]) ^ lanes
+			differ := x&rest + rest | x | rest
+			word |= (^differ >> 7) * 0x0102040810204080 >> 56 << (i & 63)
+		}
+		words[w] |= word
+	}
+	for i := len(list) &^ 63; i < len(list); i++ {
+		if list[i] == number {
+			words[i/64] |= 1 << (i & 63)
+		}
+	}
 }
 
 // between returns the places below n whose element lies between the ends.

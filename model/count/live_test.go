@@ -510,7 +510,12 @@ func (l *live) readYourWrites(ctx context.Context, site int64, n *int) func(*mat
 	}
 }
 
-// round lets everything happen at once to a new site, until enough was asked.
+// maxWrites is how much is written to a site: counting one by one takes the longer the
+// more there is, and the longer it takes, the more often it sees a write.
+const maxWrites = 300
+
+// round lets everything happen at once to a new site, until enough was asked or it is
+// large.
 func (l *live) round(seed uint64, questions int64) {
 	site := &model.Site{Name: "Shop", Domains: []string{fmt.Sprintf("s%d.example", seed)}, Timezone: "UTC"}
 	if err := l.stores[0].CreateSite(l.Context(), site); err != nil {
@@ -525,7 +530,7 @@ func (l *live) round(seed uint64, questions int64) {
 	ctx, cancel := context.WithCancel(l.Context())
 	defer cancel()
 	var running sync.WaitGroup
-	target := l.conclusive.Load() + questions
+	target, mostWrites := l.conclusive.Load()+questions, l.writes.Load()+maxWrites
 	for i := range l.stores {
 		l.repeat(ctx, &running, seed+uint64(i), 0, 60*time.Millisecond, func(r *mathrand.Rand) error {
 			l.writes.Add(1)
@@ -533,7 +538,7 @@ func (l *live) round(seed uint64, questions int64) {
 			return err
 		})
 		l.repeat(ctx, &running, seed+10+uint64(i), 0, 0, func(r *mathrand.Rand) error {
-			if l.conclusive.Load() >= target {
+			if l.conclusive.Load() >= target || l.writes.Load() >= mostWrites {
 				cancel()
 				return nil
 			}
