@@ -31,8 +31,8 @@ type weighed interface{ bytes() uint64 }
 
 // kept returns what is kept by a key.
 func kept[T weighed](r *results, key [16]byte) (value T, found bool) {
-	if any, ok := r.kept.GetIfPresent(key); ok {
-		value, found = any.(T)
+	if w, ok := r.kept.GetIfPresent(key); ok {
+		value, found = w.(T)
 	}
 	return value, found
 }
