@@ -1,9 +1,8 @@
 package column
 
 import (
-	"bytes"
-	"encoding/binary"
 	"math"
+	"sync"
 
 	"github.com/bits-and-blooms/bitset"
 )
@@ -108,13 +107,13 @@ func (v *vector) marked(n int, marks []uint8) *bitset.BitSet {
 	var words []uint64
 	switch {
 	case v.w8 != nil:
-		words = marked8(v.w8, n, marks)
+		words = marked(v.w8, n, marks)
 	case v.w16 != nil:
 		words = marked(v.w16, n, marks)
 	case v.w32 != nil:
-		words = marked(v.w32, n, marks)
+		words = markedWide(v.w32, n, marks)
 	default:
-		words = marked(v.w64, n, marks)
+		words = markedWide(v.w64, n, marks)
 	}
 	bits := bitset.FromWithLength(uint(n), words)
 	if marks[0] == 1 {
@@ -126,95 +125,42 @@ func (v *vector) marked(n int, marks []uint8) *bitset.BitSet {
 }
 
 // The loops below take 64 elements to a word at a time, as an array: what the
-// compiler knows to be within bounds it does not check. Most of a count's time is
-// spent here.
+// compiler knows to be within bounds it does not check. Of eight elements the bits are
+// shifted by what it knows, too. Most of a count's time is spent here.
 
-func marked[N unsigned](list []N, n int, marks []uint8) []uint64 {
+// tables are for marked, all zero.
+var tables = sync.Pool{New: func() any { return new([1 << 16]uint8) }}
+
+// marked returns the places below n whose element has a mark. No element is outside a
+// table of the marks.
+func marked[N uint8 | uint16](list []N, n int, marks []uint8) []uint64 {
+	table := tables.Get().(*[1 << 16]uint8)
+	copy(table[:], marks)
 	words := make([]uint64, (n+63)/64)
 	for w := range len(list) / 64 {
 		part := (*[64]N)(list[w*64:])
 		var word uint64
-		for i := 0; i < 64; i += 4 {
-			word |= uint64(marks[part[i]])<<(i&63) | uint64(marks[part[i+1]])<<((i+1)&63) |
-				uint64(marks[part[i+2]])<<((i+2)&63) | uint64(marks[part[i+3]])<<((i+3)&63)
-		}
-		words[w] = word
-	}
-	for i := len(list) &^ 63; i < len(list); i++ {
-		words[i/64] |= uint64(marks[list[i]]) << (i & 63)
-	}
-	return words
-}
-
-// marked8 is marked for numbers of one byte, whose marks fit a small table.
-func marked8(list []uint8, n int, marks []uint8) []uint64 {
-	words := make([]uint64, (n+63)/64)
-	if numbers := numbersOf(marks); len(numbers) <= mostCompared {
-		for _, number := range numbers {
-			addEqual8(words, list, number)
-		}
-		return words
-	}
-	var table [256]uint64
-	for number, mark := range marks {
-		table[number] = uint64(mark)
-	}
-	for w := range len(list) / 64 {
-		part := (*[64]uint8)(list[w*64:])
-		var word uint64
-		for i := 0; i < 64; i += 4 {
-			word |= table[part[i]]<<(i&63) | table[part[i+1]]<<((i+1)&63) | table[part[i+2]]<<((i+2)&63) | table[part[i+3]]<<((i+3)&63)
-		}
-		words[w] = word
-	}
-	for i := len(list) &^ 63; i < len(list); i++ {
-		words[i/64] |= table[list[i]] << (i & 63)
-	}
-	return words
-}
-
-// mostCompared is how many numbers are compared with each element faster than its mark is
-// looked up.
-const mostCompared = 2
-
-// numbersOf returns the numbers that have marks, but no more than is to be compared and
-// one.
-func numbersOf(marks []uint8) (numbers []uint8) {
-	for number := 0; len(numbers) <= mostCompared; number++ {
-		next := bytes.IndexByte(marks[number:], 1)
-		if next < 0 {
-			break
-		}
-		number += next
-		numbers = append(numbers, uint8(number))
-	}
-	return numbers
-}
-
-// addEqual8 adds the places of the elements that are a number. Eight elements are lanes of
-// a word: a lane that does not differ carries nothing into its highest bit, from which all
-// other bits are kept away, and a multiplication brings these bits next to each other.
-func addEqual8(words []uint64, list []uint8, number uint8) {
-	const (
-		ones = 0x0101010101010101
-		rest = 0x7f * ones
-	)
-	lanes := ones * uint64(number)
-	for w := range len(list) / 64 {
-		part := (*[64]uint8)(list[w*64:])
-		var word uint64
 		for i := 0; i < 64; i += 8 {
-			x := binary.LittleEndian.Uint64(part[i:i+8]) ^ lanes
-			differ := x&rest + rest | x | rest
-			word |= (^differ >> 7) * 0x0102040810204080 >> 56 << (i & 63)
+			word |= (uint64(table[part[i]]) | uint64(table[part[i+1]])<<1 | uint64(table[part[i+2]])<<2 | uint64(table[part[i+3]])<<3 |
+				uint64(table[part[i+4]])<<4 | uint64(table[part[i+5]])<<5 | uint64(table[part[i+6]])<<6 | uint64(table[part[i+7]])<<7) << (i & 63)
 		}
-		words[w] |= word
+		words[w] = word
 	}
 	for i := len(list) &^ 63; i < len(list); i++ {
-		if list[i] == number {
-			words[i/64] |= 1 << (i & 63)
-		}
+		words[i/64] |= uint64(table[list[i]]) << (i & 63)
 	}
+	clear(table[:len(marks)])
+	tables.Put(table)
+	return words
+}
+
+// markedWide is marked for numbers of which a table would be too large.
+func markedWide[N uint32 | uint64](list []N, n int, marks []uint8) []uint64 {
+	words := make([]uint64, (n+63)/64)
+	for i, number := range list {
+		words[i/64] |= uint64(marks[number]) << (i & 63)
+	}
+	return words
 }
 
 // between returns the places below n whose element lies between the ends.
@@ -228,34 +174,45 @@ func (v *vector) between(n int, low, high uint64) *bitset.BitSet {
 	case v.w32 != nil:
 		words = between(v.w32, n, low, high)
 	default:
-		words = between(v.w64, n, low, high)
+		words = betweenWide(v.w64, n, low, high)
 	}
 	return bitset.FromWithLength(uint(n), words)
 }
 
-func between[N unsigned](list []N, n int, low, high uint64) []uint64 {
+// between does not ask where an element lies, which could not be foreseen: what is
+// subtracted from an element that lies between carries into the highest bit of a wider
+// number.
+func between[N uint8 | uint16 | uint32](list []N, n int, low, high uint64) []uint64 {
 	words := make([]uint64, (n+63)/64)
 	most := uint64(^N(0))
 	if low > high || low > most {
 		return words
 	}
-	from, span := N(low), N(min(high, most)-low)
-	in := func(number N) (bit uint64) { // without a branch, which could not be foreseen
-		if number-from <= span {
-			bit = 1
-		}
-		return bit
-	}
+	from, behind := N(low), min(high, most)-low+1
 	for w := range len(list) / 64 {
 		part := (*[64]N)(list[w*64:])
 		var word uint64
-		for i := 0; i < 64; i += 4 {
-			word |= in(part[i])<<(i&63) | in(part[i+1])<<((i+1)&63) | in(part[i+2])<<((i+2)&63) | in(part[i+3])<<((i+3)&63)
+		for i := 0; i < 64; i += 8 {
+			word |= ((uint64(part[i]-from)-behind)>>63 | (uint64(part[i+1]-from)-behind)>>63<<1 |
+				(uint64(part[i+2]-from)-behind)>>63<<2 | (uint64(part[i+3]-from)-behind)>>63<<3 |
+				(uint64(part[i+4]-from)-behind)>>63<<4 | (uint64(part[i+5]-from)-behind)>>63<<5 |
+				(uint64(part[i+6]-from)-behind)>>63<<6 | (uint64(part[i+7]-from)-behind)>>63<<7) << (i & 63)
 		}
 		words[w] = word
 	}
 	for i := len(list) &^ 63; i < len(list); i++ {
-		words[i/64] |= in(list[i]) << (i & 63)
+		words[i/64] |= (uint64(list[i]-from) - behind) >> 63 << (i & 63)
+	}
+	return words
+}
+
+// betweenWide is between for numbers that have no wider ones.
+func betweenWide(list []uint64, n int, low, high uint64) []uint64 {
+	words := make([]uint64, (n+63)/64)
+	for i, number := range list {
+		if low <= number && number <= high {
+			words[i/64] |= 1 << (i & 63)
+		}
 	}
 	return words
 }
