@@ -167,9 +167,9 @@ func openSQLite(path string) (db, writing *bun.DB, err error) {
 	if db, err = openSQLiteFile(path, lockPatience, connections); err != nil {
 		return nil, nil, err
 	}
-	// The writers of this process queue for one connection, in the order in which they
-	// come. SQLite has no queue: who waits for the file's lock looks for it now and then, and
-	// the longer it has waited, the more seldom. So the one whose turn it is looks by itself.
+	// The writers of this process take turns (Store.retry). SQLite has no queue: who waits
+	// for the file's lock looks for it now and then, and the longer it has waited, the more
+	// seldom. So that is left to the one whose turn it is.
 	if writing, err = openSQLiteFile(path, 0, 1); err != nil {
 		db.Close()
 		return nil, nil, err

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+	"golang.org/x/sync/semaphore"
 )
 
 // Store is an open database. It is safe for concurrent use.
@@ -32,6 +33,9 @@ type Store struct {
 	dialect dialect
 	now     func() time.Time
 	log     *slog.Logger
+	// turns are those of the writers to a SQLite file, in the order in which they come; nil
+	// where writers do not exclude each other.
+	turns *semaphore.Weighted
 	// lockPatience is how long the lock on a SQLite file is waited for that another
 	// process holds.
 	lockPatience time.Duration
@@ -72,6 +76,9 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	s := &Store{
 		db: db, writing: writing, dialect: dialect, now: options.Now, log: options.Log, values: newKnownValues(), maxValues: cmp.Or(options.MaxValues, DefaultMaxValues),
 		defined: options.Defined, lockPatience: lockPatience,
+	}
+	if writing != db {
+		s.turns = semaphore.NewWeighted(1)
 	}
 	// Processes that make a SQLite file at once are refused while one of them switches its
 	// journal, without the wait that all other locks have.
@@ -132,6 +139,12 @@ const lockPause = 2 * time.Millisecond
 // retry runs a transaction, and again after a deadlock or a serialization failure, or
 // while another process keeps a SQLite file locked.
 func (s *Store) retry(ctx context.Context, transaction func() error) error {
+	if s.turns != nil {
+		if err := s.turns.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer s.turns.Release(1)
+	}
 	const tries = 5
 	begin := time.Now()
 	for try := 1; ; try++ {
