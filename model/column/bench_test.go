@@ -101,7 +101,7 @@ func BenchmarkMatch(b *testing.B) {
 		filter.Range{Field: filter.Length, Min: 5000, Max: 60_000},
 	})
 	for b.Loop() {
-		if _, err := columns.Match(where, Memo{}); err != nil {
+		if _, err := columns.Match(Prepare(where), Memo{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -31,7 +31,11 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 		if member := column.members[field.Key]; member != nil {
 			return member.match(s.n, want), nil
 		}
-		return s.evaluate(filter.Bool(want("")), nil)
+		none := bitset.New(uint(s.n))
+		if want("") {
+			return none.Complement(), nil
+		}
+		return none, nil
 	}
 	return nil, fmt.Errorf("columns: %s is not loaded", field)
 }

@@ -42,7 +42,7 @@ func random(r *rand.Rand, n int) (*Sessions, map[int]model.Session) {
 
 func check(t *testing.T, columns *Sessions, sessions map[int]model.Session, where filter.Expr) {
 	t.Helper()
-	matched, err := columns.Match(where, Memo{})
+	matched, err := columns.Match(Prepare(where), Memo{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func check(t *testing.T, columns *Sessions, sessions map[int]model.Session, wher
 func predicate(r *rand.Rand) filter.Expr {
 	for {
 		where := filtertest.RandomExpr(r)
-		if _, ok := DimensionsOf(where); ok {
+		if _, ok := Prepare(where).Dimensions(); ok {
 			return where
 		}
 	}
@@ -88,7 +88,7 @@ func TestForward(t *testing.T) {
 		leaves := map[string]filter.Expr{}
 		before := Memo{}
 		for range 20 {
-			if _, err := columns.Match(predicate(r), collector{before, leaves}); err != nil {
+			if _, err := columns.Match(Prepare(predicate(r)), collector{before, leaves}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -110,7 +110,7 @@ func TestForward(t *testing.T) {
 				continue
 			}
 			forwarded++
-			anew, err := columns.evaluate(leaf, Memo{})
+			anew, err := columns.evaluate(Prepare(leaf), Memo{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +193,7 @@ func TestDimensionsOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		where := predicate(r)
-		dimensions, _ := DimensionsOf(where)
+		dimensions, _ := Prepare(where).Dimensions()
 		again := Stored()
 		for _, dimension := range append([]Dimension{Counting}, dimensions...) {
 			if err := again.Load(dimension, stored[dimension]); err != nil {
@@ -270,7 +270,7 @@ func FuzzRead(f *testing.F) {
 			filter.In{Field: field, Values: []string{"", "a"}}, filter.Glob{Field: field, Pattern: "*a*"}, filter.Range{Field: field, Min: 0, Max: 9},
 		}
 		for _, leaf := range leaves {
-			if set, err := loaded.Match(leaf, Memo{}); err == nil && set.Count() > 100 {
+			if set, err := loaded.Match(Prepare(leaf), Memo{}); err == nil && set.Count() > 100 {
 				t.Errorf("%v matches %d of 100", leaf, set.Count())
 			}
 		}

@@ -59,12 +59,11 @@ func (a *answers) name(buckets []store.Bucket, tallies []*tally) {
 			known = state{stateOf(buckets, t), stateOf(buckets[:len(buckets)-1], t)}
 			states[in] = known
 		}
-		asked := t.askedWhole()
-		older := asked
+		older := t.whole
 		if t.question.Visitors { // which are kept instead of their number
-			older = askedOf(string(asked[:]), "visitors")
+			older = askedOf(string(t.whole[:]), "visitors")
 		}
-		t.wholeKey, t.olderKey = answerKey{known.all, asked}, answerKey{known.older, older}
+		t.wholeKey, t.olderKey = answerKey{known.all, t.whole}, answerKey{known.older, older}
 	}
 }
 
@@ -80,15 +79,14 @@ func stateOf(buckets []store.Bucket, t *tally) [16]byte {
 	return askedOf(string(state))
 }
 
-// askedWhole is the hash of all that the question says.
-func (t *tally) askedWhole() [16]byte {
-	q := t.question
+// hash is of all that the question says; text is its predicate's.
+func (q *Question) hash(text string) [16]byte {
 	var steps []byte
 	for _, step := range q.Steps {
 		steps = binary.LittleEndian.AppendUint64(steps, uint64(step))
 	}
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return askedOf(t.text, q.Value, number(q.Site), number(int64(q.In.From)), number(int64(q.In.To)), strconv.FormatBool(q.Visitors), string(steps))
+	return askedOf(text, q.Value, number(q.Site), number(int64(q.In.From)), number(int64(q.In.To)), strconv.FormatBool(q.Visitors), string(steps))
 }
 
 // get fills in the answer where it is known, and its visitors where these are kept: they

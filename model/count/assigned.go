@@ -232,7 +232,7 @@ func (a *assigned) of(visitor int64, session model.SessionID, start model.Millis
 // assign returns the roster of an experiment; above are the keys of those whose
 // audiences need it.
 func (e *Columns) assign(ctx context.Context, x *Experiment, above []string) (*roster, error) {
-	if _, ok := column.DimensionsOf(x.Audience); !ok {
+	if _, ok := column.Prepare(x.Audience).Dimensions(); !ok {
 		return e.scan.assignOneByOne(ctx, x, above)
 	}
 	a, err := e.assignees(ctx, x, above)
@@ -458,9 +458,10 @@ func merge(a, b []assignee) []assignee {
 
 // wholeSet returns the sessions of a bucket that match a predicate that columns can say.
 func (e *Columns) wholeSet(ctx context.Context, stored store.Bucket, where filter.Expr, assigned rosters) (set column.Set, err error) {
-	dimensions, _ := column.DimensionsOf(where)
+	prepared := column.Prepare(where)
+	dimensions, _ := prepared.Dimensions()
 	err = e.readComputed(ctx, stored, filter.Computations(where), assigned, dimensions, func(b *bucket, known column.Known) error {
-		set, err = b.sessions.Match(where, known)
+		set, err = b.sessions.Match(prepared, known)
 		return err
 	})
 	return set, err

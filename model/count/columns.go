@@ -465,7 +465,7 @@ func (e *Columns) countColumns(ctx context.Context, stored store.Bucket, parts [
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			where := within(p.Where, p.In, stored.Day)
+			where := p.within(stored.Day)
 			if p.visitors == nil && p.Value == "" && len(p.steps) == 0 { // no need for the set itself
 				var err error
 				if p.sessions, err = b.sessions.Count(where, known); err != nil {
@@ -486,7 +486,7 @@ func (e *Columns) countColumns(ctx context.Context, stored store.Bucket, parts [
 // dimensions returns what the part's question needs on a day. ok is false where it
 // looks at something that is no column.
 func (p *part) dimensions(day model.Day) (dimensions []column.Dimension, ok bool) {
-	dimensions, ok = column.DimensionsOf(within(p.Where, p.In, day))
+	dimensions, ok = p.within(day).Dimensions()
 	if p.visitors != nil {
 		dimensions = append(dimensions, column.Visitors)
 	}
@@ -497,6 +497,14 @@ func (p *part) dimensions(day model.Day) (dimensions []column.Dimension, ok bool
 		dimensions = append(dimensions, column.Dimension(filter.Start.Name))
 	}
 	return dimensions, ok
+}
+
+// within returns the predicate for the sessions of the day that are asked about.
+func (p *part) within(day model.Day) *column.Predicate {
+	if p.In.Covers(day) {
+		return p.where
+	}
+	return column.Prepare(within(p.Where, p.In, day))
 }
 
 // within returns the predicate for the sessions of the day that started in the
@@ -534,7 +542,7 @@ func (p *part) count(sessions *column.Sessions, matched column.Set, day model.Da
 // Sessions takes the newest of the matching sessions from the columns, and reads
 // them alone.
 func (e *Columns) Sessions(ctx context.Context, q SessionQuery) ([]model.Session, error) {
-	dimensions, ok := column.DimensionsOf(q.Where)
+	dimensions, ok := column.Prepare(q.Where).Dimensions()
 	if !ok {
 		return e.scan.Sessions(ctx, q)
 	}
@@ -552,7 +560,7 @@ func (e *Columns) Sessions(ctx context.Context, q SessionQuery) ([]model.Session
 			}
 		}
 		err := e.readComputed(ctx, stored, computations, assigned, dimensions, func(b *bucket, known column.Known) error {
-			matched, err := b.sessions.Match(within(q.Where, in, stored.Day), known)
+			matched, err := b.sessions.Match(column.Prepare(within(q.Where, in, stored.Day)), known)
 			if err != nil {
 				return err
 			}

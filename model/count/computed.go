@@ -279,7 +279,7 @@ func (c *computing) condition(ctx context.Context, key string) (filter.Expr, err
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := column.DimensionsOf(condition); !ok {
+	if _, ok := column.Prepare(condition).Dimensions(); !ok {
 		return filter.Bool(true), nil
 	}
 	return condition, nil
@@ -288,9 +288,10 @@ func (c *computing) condition(ctx context.Context, key string) (filter.Expr, err
 // candidates returns the bucket's sessions that a Computer is to be asked about, as
 // they are at a revision.
 func (c *computing) candidates(ctx context.Context, stored store.Bucket, condition filter.Expr) (ordinals []int32, revision int64, err error) {
-	dimensions, _ := column.DimensionsOf(condition)
+	where := column.Prepare(condition)
+	dimensions, _ := where.Dimensions()
 	err = c.columns.read(ctx, stored, dimensions, func(b *bucket) error {
-		matched, err := b.sessions.Match(condition, c.columns.known(b))
+		matched, err := b.sessions.Match(where, c.columns.known(b))
 		if err != nil {
 			return err
 		}

@@ -419,7 +419,8 @@ func unsealExposed(c *store.ExperimentColumn) ([]byte, error) {
 // match returns the sessions whose parts match, from sets that are known. whole are the
 // rosters' sets for the whole sessions.
 func (x *exposed) match(where filter.Expr, whole func(e filter.Assigned, ordinals int) column.Set) (column.Set, error) {
-	text := where.String()
+	prepared := column.Prepare(where)
+	text := prepared.String()
 	keeps := len(filter.Experiments(where)) == 0 && len(text) <= maxText
 	if keeps {
 		x.setsMu.Lock()
@@ -429,7 +430,7 @@ func (x *exposed) match(where filter.Expr, whole func(e filter.Assigned, ordinal
 			return set, nil
 		}
 	}
-	set, err := x.sessions.Match(where, exposedSets{column.Memo{}, whole, x.sessions.Ordinals()})
+	set, err := x.sessions.Match(prepared, exposedSets{column.Memo{}, whole, x.sessions.Ordinals()})
 	if err == nil && keeps {
 		x.setsMu.Lock()
 		defer x.setsMu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -41,7 +42,8 @@ type gathering struct {
 // part is what one question gathers in one bucket.
 type part struct {
 	*Question
-	text string // of the predicate
+	text  string // of the predicate
+	where *column.Predicate
 	// computations are the keys of those that the predicate needs.
 	computations []string
 	assigned     rosters
@@ -59,12 +61,17 @@ type bucketCounter func(ctx context.Context, bucket store.Bucket, parts []*part)
 // tally adds up the parts of one question.
 type tally struct {
 	question     *Question
-	text         string
+	text         string            // of the predicate
+	where        *column.Predicate // made when a part is
 	computations []string
 	// assigned are the rosters that the predicate needs. What depends on them is of more
 	// than the buckets that are asked, and is in no cache.
 	assigned rosters
 	answer   *Answer
+	// whole is the hash of all that the question says, and equal are the answers to those
+	// that say the same.
+	whole [16]byte
+	equal []*Answer
 	// err says why there is no answer.
 	err error
 	// asked is the hash of what is asked of a bucket whose day is in the range.
@@ -84,20 +91,37 @@ type tally struct {
 	values []float64
 }
 
-// answer answers questions.
+// answer answers questions. Equal ones are counted once.
 func (g *gathering) answer(ctx context.Context, questions []Question) ([]Answer, error) {
 	answers := make([]Answer, len(questions))
 	bySite := map[int64][]*tally{}
+	tallies := map[[16]byte]*tally{} // by what is asked
 	for i := range questions {
 		q := &questions[i]
 		answers[i].Steps = make([]int, max(0, len(q.Steps)-1))
-		if q.Where != filter.Expr(filter.Bool(false)) && q.In.From < q.In.To {
-			bySite[q.Site] = append(bySite[q.Site], &tally{question: q, text: q.Where.String(), computations: filter.Computations(q.Where), answer: &answers[i]})
+		if q.Where == filter.Expr(filter.Bool(false)) || q.In.From >= q.In.To {
+			continue
+		}
+		text := q.Where.String()
+		asked := q.hash(text)
+		t := tallies[asked]
+		if t == nil {
+			t = &tally{question: q, whole: asked, text: text, computations: filter.Computations(q.Where), answer: &answers[i]}
+			tallies[asked] = t
+			bySite[q.Site] = append(bySite[q.Site], t)
+		} else {
+			t.equal = append(t.equal, &answers[i])
 		}
 	}
 	for site, tallies := range bySite {
 		if err := g.site(ctx, site, tallies); err != nil {
 			return nil, err
+		}
+	}
+	for _, t := range tallies {
+		for _, answer := range t.equal {
+			*answer = *t.answer
+			answer.Steps = slices.Clone(t.answer.Steps)
 		}
 	}
 	return answers, nil
@@ -323,7 +347,10 @@ func (t *tally) take(entry Entry, at int, day model.Day) {
 
 // part returns what is to be counted in a bucket.
 func (t *tally) part() *part {
-	p := &part{Question: t.question, text: t.text, computations: t.computations, assigned: t.assigned, steps: make([]int, len(t.answer.Steps))}
+	if t.where == nil {
+		t.where = column.Prepare(t.question.Where)
+	}
+	p := &part{Question: t.question, text: t.text, where: t.where, computations: t.computations, assigned: t.assigned, steps: make([]int, len(t.answer.Steps))}
 	if t.question.Visitors {
 		p.visitors = roaring64.New()
 	}

@@ -117,7 +117,8 @@ func (c *cohort) measureLater(ctx context.Context, place int, result *measured) 
 // laterIn finds those of a bucket, in the order of ordinals.
 func (m *measuring) laterIn(ctx context.Context, stored store.Bucket, place int) (found []laterSession, err error) {
 	metric := m.metrics[place]
-	dimensions, _ := column.DimensionsOf(metric.Where)
+	where := column.Prepare(metric.Where)
+	dimensions, _ := where.Dimensions()
 	dimensions = append(dimensions, rosterDimensions...)
 	if metric.Value != "" {
 		dimensions = append(dimensions, column.Values)
@@ -127,7 +128,7 @@ func (m *measuring) laterIn(ctx context.Context, stored store.Bucket, place int)
 	}
 	var across []laterSession
 	err = m.engine.readComputed(ctx, stored, nil, m.rosters, dimensions, func(b *bucket, known column.Known) error {
-		matched, err := b.sessions.Match(metric.Where, known)
+		matched, err := b.sessions.Match(where, known)
 		if err != nil {
 			return err
 		}

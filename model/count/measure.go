@@ -314,7 +314,7 @@ func (m *measuring) extend(ctx context.Context, older []measured, from int, late
 func (c *cohort) expose(ctx context.Context, from int) error {
 	var dimensions []column.Dimension
 	for _, metric := range c.metrics {
-		needed, _ := column.DimensionsOf(metric.Where)
+		needed, _ := column.Prepare(metric.Where).Dimensions()
 		dimensions = append(dimensions, needed...)
 		if metric.Value != "" {
 			dimensions = append(dimensions, column.Values)

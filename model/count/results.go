@@ -148,7 +148,7 @@ func (q *ExperimentQuestion) predicates() []filter.Expr {
 // they cannot.
 func (q *ExperimentQuestion) inColumns() bool {
 	for _, where := range q.predicates() {
-		if _, ok := column.DimensionsOf(where); !ok {
+		if _, ok := column.Prepare(where).Dimensions(); !ok {
 			return false
 		}
 	}

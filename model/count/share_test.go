@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -15,7 +16,7 @@ func newTestShare() *share {
 	question := &Question{In: model.Range{From: 0, To: model.Open}, Where: where}
 	return &share{
 		bucket: store.Bucket{ID: 1, Revision: 1},
-		parts:  []*part{{Question: question, text: where.String()}},
+		parts:  []*part{{Question: question, text: where.String(), where: column.Prepare(where)}},
 		keys:   []Key{{Bucket: 1, Revision: 1}},
 	}
 }

@@ -1,0 +1,313 @@
+package column
+
+import (
+	mathbits "math/bits"
+	"slices"
+
+	"github.com/bits-and-blooms/bitset"
+
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Predicate is a predicate that is asked of many buckets: what is the same in each is
+// found once. It does not change.
+type Predicate struct {
+	expr  filter.Expr
+	text  string
+	parts []*Predicate // of an And, an Or and a Not
+	// dimensions are those that the whole predicate needs; incomplete tells that it looks
+	// at something that is no column, too.
+	dimensions []Dimension
+	incomplete bool
+}
+
+// Prepare makes a predicate ready to be asked.
+func Prepare(where filter.Expr) *Predicate {
+	p := prepare(where)
+	for _, field := range filter.Fields(where) {
+		p.incomplete = p.incomplete || field == filter.Visitor
+		p.dimensions = append(p.dimensions, Dimension(field.Name))
+	}
+	return p
+}
+
+func prepare(e filter.Expr) *Predicate {
+	p := &Predicate{expr: e, text: e.String()}
+	switch e := e.(type) {
+	case filter.And:
+		p.parts = prepareAll(e)
+	case filter.Or:
+		p.parts = prepareAll(e)
+	case filter.Not:
+		p.parts = prepareAll([]filter.Expr{e.Expr})
+	}
+	return p
+}
+
+func prepareAll(list []filter.Expr) []*Predicate {
+	prepared := make([]*Predicate, len(list))
+	for i, e := range list {
+		prepared[i] = prepare(e)
+	}
+	return prepared
+}
+
+// String returns the text form of the predicate.
+func (p *Predicate) String() string { return p.text }
+
+// Dimensions returns the dimensions that evaluating the predicate needs, beside the sets
+// of its filter.Computed and filter.Assigned, which are to be known. ok is false where it
+// looks at something that is no column.
+func (p *Predicate) Dimensions() (dimensions []Dimension, ok bool) {
+	return slices.Clip(p.dimensions), !p.incomplete
+}
+
+// conjuncts returns the parts of which a session must match each.
+func (p *Predicate) conjuncts() []*Predicate {
+	switch e := p.expr.(type) {
+	case filter.And:
+		return p.parts
+	case filter.Bool:
+		if e {
+			return nil
+		}
+	}
+	return []*Predicate{p}
+}
+
+// bare returns the predicate without a Not around it, and whether there was one.
+func (p *Predicate) bare() (bare *Predicate, not bool) {
+	if _, not = p.expr.(filter.Not); not {
+		return p.parts[0], true
+	}
+	return p, false
+}
+
+// Known keeps the sets of predicates, by their text, for one state of the columns.
+// They may hold ordinals that count nowhere, too, and are not to be changed.
+type Known interface {
+	Get(e filter.Expr, text string) (Set, bool)
+	Put(e filter.Expr, text string, set Set)
+}
+
+// Memo is a Known that keeps all.
+type Memo map[string]Set
+
+// Get returns the set of a text.
+func (m Memo) Get(_ filter.Expr, text string) (Set, bool) {
+	set, found := m[text]
+	return set, found
+}
+
+// Put keeps the set of a text.
+func (m Memo) Put(_ filter.Expr, text string, set Set) { m[text] = set }
+
+// Match returns the sessions that match the predicate, ordinals that count
+// nowhere not among them. known has the sets of parts of it that have been made,
+// and is given those that are.
+func (s *Sessions) Match(where *Predicate, known Known) (Set, error) {
+	c, err := s.conjunction(where.conjuncts(), known)
+	if err != nil {
+		return nil, err
+	}
+	return c.set(), nil
+}
+
+// Count returns how many sessions Match would return. No set of them is made.
+func (s *Sessions) Count(where *Predicate, known Known) (int, error) {
+	c, err := s.conjunction(where.conjuncts(), known)
+	if err != nil {
+		return 0, err
+	}
+	return c.count(), nil
+}
+
+// set returns the set of a predicate.
+func (s *Sessions) set(p *Predicate, known Known) (Set, error) {
+	if set, found := known.Get(p.expr, p.text); found {
+		return set, nil
+	}
+	return s.evaluate(p, known)
+}
+
+// evaluate makes the set of a predicate, which is not known, and has it known.
+func (s *Sessions) evaluate(p *Predicate, known Known) (set Set, err error) {
+	switch e := p.expr.(type) {
+	case filter.Bool:
+		if set = bitset.New(uint(s.n)); e {
+			set = set.Complement()
+		}
+	case filter.And:
+		var c *conjunction
+		if c, err = s.conjunction(p.parts, known); err == nil {
+			set = c.set()
+		}
+	case filter.Or:
+		set, err = s.union(p.parts, known)
+	case filter.Not:
+		if set, err = s.set(p.parts[0], known); err == nil {
+			set = set.Complement()
+		}
+	default:
+		set, err = s.leaf(e)
+	}
+	if err == nil {
+		known.Put(p.expr, p.text, set)
+	}
+	return set, err
+}
+
+func (s *Sessions) union(parts []*Predicate, known Known) (Set, error) {
+	union := bitset.New(uint(s.n))
+	for _, part := range parts {
+		set, err := s.set(part, known)
+		if err != nil {
+			return nil, err
+		}
+		union.InPlaceUnion(set)
+	}
+	return union, nil
+}
+
+// conjunction is the sessions that count and are in all terms and pass all tests.
+type conjunction struct {
+	counting []uint64
+	n        int // ordinals
+	terms    []term
+	tests    []func(ordinal int) bool
+}
+
+// term is a set: the words' bits, or with a flip of all ones those that are not set.
+type term struct {
+	words []uint64
+	flip  uint64
+}
+
+// few is how many times less of the ordinals must be left for it to be faster to
+// look at each of them than to evaluate a leaf for all: the set of a leaf that is
+// evaluated for all serves other predicates too.
+const few = 256
+
+// conjunction returns what all parts have in common. What is known comes first, and
+// what is made of lists of ordinals before what is made by a look at all.
+func (s *Sessions) conjunction(parts []*Predicate, known Known) (*conjunction, error) {
+	c := &conjunction{counting: s.counting().Words(), n: s.n, terms: make([]term, 0, len(parts))}
+	var listed, others []*Predicate
+	for _, part := range parts {
+		bare, not := part.bare()
+		switch set, found := known.Get(bare.expr, bare.text); {
+		case found:
+			c.add(set, not)
+		case s.isListed(bare.expr):
+			listed = append(listed, part)
+		default:
+			others = append(others, part)
+		}
+	}
+	left := s.n
+	for _, part := range append(listed, others...) {
+		if len(c.terms) > 0 && left > s.n/few {
+			left = c.count()
+		}
+		if left == 0 {
+			break
+		}
+		if left <= s.n/few {
+			if tests, ok := s.tester(part.expr); ok {
+				c.tests = append(c.tests, tests)
+				continue
+			}
+		}
+		bare, not := part.bare()
+		set, err := s.evaluate(bare, known)
+		if err != nil {
+			return nil, err
+		}
+		c.add(set, not)
+	}
+	return c, nil
+}
+
+// isListed tells whether a leaf is made from lists of ordinals.
+func (s *Sessions) isListed(e filter.Expr) bool {
+	field, _, ok := wanted(e)
+	_, many := s.columns[Dimension(field.Name)].(*many)
+	return ok && many
+}
+
+func (c *conjunction) add(set Set, not bool) {
+	t := term{words: set.Words()}
+	if len(t.words) < len(c.counting) {
+		t.words = append(slices.Clone(t.words), make([]uint64, len(c.counting)-len(t.words))...)
+	}
+	if not {
+		t.flip = ^uint64(0)
+	}
+	c.terms = append(c.terms, t)
+}
+
+// set returns the sessions.
+func (c *conjunction) set() Set {
+	all := make([]uint64, len(c.counting))
+	c.eachBlock(func(at int, words []uint64) { copy(all[at:], words) })
+	return bitset.FromWithLength(uint(c.n), all)
+}
+
+// count returns how many there are.
+func (c *conjunction) count() (n int) {
+	c.eachBlock(func(_ int, words []uint64) {
+		in := 0
+		for _, word := range words {
+			in += mathbits.OnesCount64(word)
+		}
+		n += in
+	})
+	return n
+}
+
+// eachBlock calls do with words of the sessions' set, as many at a time as stay in the
+// processor's nearest cache, and the place of the first. They are not to be changed.
+func (c *conjunction) eachBlock(do func(at int, words []uint64)) {
+	var block [512]uint64
+	for at := 0; at < len(c.counting); at += len(block) {
+		words := block[:min(len(block), len(c.counting)-at)]
+		from, terms := c.counting[at:], c.terms
+		for ; len(terms) > 1; terms = terms[2:] { // two at a time: each time, words are fetched and stored
+			a, b := terms[0].words[at:][:len(words)], terms[1].words[at:][:len(words)]
+			flipA, flipB := terms[0].flip, terms[1].flip
+			from = from[:len(words)]
+			for i := range words {
+				words[i] = from[i] & (a[i] ^ flipA) & (b[i] ^ flipB)
+			}
+			from = words
+		}
+		if len(terms) == 1 {
+			a, flip := terms[0].words[at:][:len(words)], terms[0].flip
+			from = from[:len(words)]
+			for i := range words {
+				words[i] = from[i] & (a[i] ^ flip)
+			}
+			from = words
+		}
+		from = from[:len(words)]
+		if len(c.tests) > 0 {
+			copy(words, from)
+			c.test(at, words)
+			from = words
+		}
+		do(at, from)
+	}
+}
+
+// test clears the bits of ordinals that do not pass all tests.
+func (c *conjunction) test(at int, words []uint64) {
+	for i := range words {
+		for left := words[i]; left != 0; left &= left - 1 {
+			bit := mathbits.TrailingZeros64(left)
+			fails := func(passes func(ordinal int) bool) bool { return !passes((at+i)*64 + bit) }
+			if slices.ContainsFunc(c.tests, fails) {
+				words[i] &^= 1 << bit
+			}
+		}
+	}
+}
