@@ -245,11 +245,22 @@ func callWithin[Q, A any](ctx context.Context, w *worker, limit time.Duration, m
 	if ctx.Err() != nil {
 		return none, ctx.Err()
 	}
-	w.note(status.Code(err) == codes.DeadlineExceeded)
+	late := status.Code(err) == codes.DeadlineExceeded
+	if late && isOf(limited, ctx) {
+		return none, context.DeadlineExceeded // which the plugin noticed first
+	}
+	w.note(late)
 	if err != nil {
 		return none, w.unavailable(err)
 	}
 	return answer, nil
+}
+
+// isOf tells whether the deadline of a context is that of the one it was made of.
+func isOf(limited, ctx context.Context) bool {
+	own, _ := limited.Deadline()
+	callers, ok := ctx.Deadline()
+	return ok && !own.Before(callers)
 }
 
 func (w *worker) note(late bool) {

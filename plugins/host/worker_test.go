@@ -3,6 +3,7 @@ package host
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -135,6 +136,22 @@ func TestPluginThatHangsIsStartedAgain(t *testing.T) {
 		h.Compile(t.Context(), spec("odd", `{"do":"hang"}`))
 		return h.Plugins()[1].Restarts > 0
 	})
+}
+
+// Of a caller that does not wait as long as a plugin may take, the plugin is not to blame,
+// whoever notices the deadline first.
+func TestCallersDeadline(t *testing.T) {
+	h := newHost(t, Options{Folder: folder(t, "odd"), CallTimeout: 20 * time.Second, FirstPause: time.Millisecond})
+	for n := range 100 {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Millisecond)
+		if _, err := h.Compile(ctx, spec("odd", fmt.Sprintf(`{"do":"hang","n":%d}`, n))); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("call %d: %v", n, err)
+		}
+		cancel()
+	}
+	if p := h.Plugins()[1]; p.Status != Running || p.Restarts != 0 {
+		t.Errorf("%+v", p)
+	}
 }
 
 func TestNoEnvironmentIsInherited(t *testing.T) {
