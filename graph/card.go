@@ -16,13 +16,11 @@ import (
 
 func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
 	go r.engine.Follow(ctx, site.ID)
-	goals, segments, err := both(
-		func() ([]model.Goal, error) { return r.goals(ctx, site.ID, goalIDs, "goals") },
-		func() ([]model.Segment, error) { return r.segments(ctx, site.ID, segmentIDs) })
+	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
 	if err != nil {
 		return nil, err
 	}
-	return r.cards(ctx, goals, segments, given)
+	return r.cards(ctx, m.goals, m.segments, given)
 }
 
 // maxCells is how many cells the cards of one field have at most.

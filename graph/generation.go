@@ -25,12 +25,12 @@ type generation struct {
 	executor *executor.Executor
 }
 
-func newGeneration(o Options, set *host.Set) (*generation, error) {
+func newGeneration(o Options, matrices *matrices, set *host.Set) (*generation, error) {
 	schema, err := buildSchema(set.Types())
 	if err != nil {
 		return nil, err
 	}
-	resolver := &Resolver{store: o.Store, engine: o.Engine, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log}
+	resolver := &Resolver{store: o.Store, engine: o.Engine, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, matrices: matrices}
 	x := executor.New(generated.NewExecutableSchema(generated.Config{Schema: schema, Resolvers: resolver, Complexity: complexity()}))
 	x.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
 	x.SetParserTokenLimit(maxTokens)
@@ -55,7 +55,7 @@ func (g *Graph) acquire() (*generation, error) {
 	if g.current != nil && g.current.set == set {
 		return g.current, nil
 	}
-	made, err := newGeneration(g.options, set)
+	made, err := newGeneration(g.options, g.matrices, set)
 	if err != nil {
 		set.Release()
 		return nil, err

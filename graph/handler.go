@@ -64,6 +64,7 @@ type Graph struct {
 	// outside presents errors of requests that hold no operation.
 	outside       *executor.Executor
 	subscriptions *subscriptions
+	matrices      *matrices
 
 	mu      sync.Mutex
 	current *generation // of the newest set
@@ -87,6 +88,10 @@ func New(o Options) (*Graph, error) {
 	g := &Graph{options: o, transports: []graphql.Transport{transport.Options{}, transport.GET{}, transport.POST{}}}
 	g.outside = executor.New(nil)
 	g.outside.SetErrorPresenter(presentError(o.Log, strictVariables{}))
+	var err error
+	if g.matrices, err = newMatrices(); err != nil {
+		return nil, err
+	}
 	first, err := g.acquire()
 	if err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ type Resolver struct {
 	rules stats.Rules
 	now   func() time.Time
 	log   *slog.Logger
+	// matrices are what all generations keep.
+	matrices *matrices
 }
 
 var _ generated.ResolverRoot = (*Resolver)(nil)

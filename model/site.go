@@ -28,6 +28,10 @@ type Site struct {
 	Timezone string
 	// Addresses is how much of a visitor's address is kept.
 	Addresses AddressPrivacy
+	// Revision moves with every change of the site and of its segments, goals and
+	// experiments: what is read after the site is at least as new. It is 0 where it is not
+	// known.
+	Revision int64
 }
 
 // AddressPrivacy is how much of an IP address is kept. The country is found before.

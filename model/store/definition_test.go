@@ -103,7 +103,11 @@ func TestSites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress})
+		if read.Revision <= site.Revision || updated.Revision != 0 {
+			t.Errorf("revisions %d after %d, and of what the update returns %d", read.Revision, site.Revision, updated.Revision)
+		}
+		updated.Revision = read.Revision
+		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress, Revision: read.Revision})
 		mustEqual(t, "what the update returns", updated, read)
 		refused := fmt.Errorf("no")
 		if _, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Name = "x"; return refused }); model.CodeOf(err) != model.Internal || !strings.Contains(err.Error(), "no") {

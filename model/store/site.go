@@ -17,6 +17,7 @@ type siteRow struct {
 	Name      string
 	Timezone  string
 	Addresses model.AddressPrivacy
+	Revision  int64 `bun:",scanonly"`
 	// Domain is one of its domains where the row was joined with it; "" where there is none.
 	Domain string `bun:",scanonly"`
 }
@@ -81,6 +82,7 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Sit
 		if err := site.Validate(); err != nil {
 			return 0, err
 		}
+		site.Revision = 0 // it moves
 		row := siteRow{ID: id, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses}
 		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
 			return 0, err
@@ -171,7 +173,7 @@ func (s *Store) SitesByID(ctx context.Context, ids []int64) (sites []model.Site,
 // sitesWhere returns sites with their domains, the oldest first.
 func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) ([]model.Site, error) {
 	var rows []siteRow
-	err := db.NewSelect().Model(&rows).ColumnExpr("?TableColumns, COALESCE(site_domains.domain, '') AS domain").
+	err := db.NewSelect().Model(&rows).ColumnExpr("?TableColumns, sites.revision, COALESCE(site_domains.domain, '') AS domain").
 		Join("LEFT JOIN site_domains ON site_domains.site_id = sites.id").
 		Where(condition, args...).Order("sites.id", "site_domains.position").Scan(ctx)
 	if err != nil {
@@ -180,7 +182,7 @@ func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) 
 	sites := []model.Site{}
 	for _, row := range rows {
 		if len(sites) == 0 || sites[len(sites)-1].ID != row.ID {
-			sites = append(sites, model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Addresses: row.Addresses, Domains: []string{}})
+			sites = append(sites, model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Addresses: row.Addresses, Domains: []string{}, Revision: row.Revision})
 		}
 		if site := &sites[len(sites)-1]; row.Domain != "" {
 			site.Domains = append(site.Domains, row.Domain)

@@ -32,8 +32,9 @@ func (s *Store) State(ctx context.Context, site int64) (state State, err error) 
 }
 
 // define runs a transaction that changes a site's definitions: the site itself, its
-// segments, goals or experiments. do returns the site. Its revision moves, and those who were
-// asked to be told are told.
+// segments, goals or experiments. do returns the site. Its revision moves, to the time or
+// beyond: a database that is restored does not come to the same ones again by other
+// changes. Those who were asked to be told are told.
 func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (site int64, err error)) error {
 	var defined int64
 	err := s.inTransaction(ctx, func(tx bun.Tx) error {
@@ -42,7 +43,9 @@ func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (site int64, err 
 			return err
 		}
 		defined = site
-		_, err = tx.NewUpdate().Table("sites").Set("revision = revision + 1").Where("id = ?", site).Exec(ctx)
+		now := model.MillisOf(s.now())
+		_, err = tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
+			Where("id = ?", site).Exec(ctx)
 		return err
 	})
 	if err == nil && s.defined != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -48,11 +49,17 @@ func TestState(t *testing.T) {
 		changed := func(what string, defines bool, change func(ctx context.Context) error) {
 			before := state(site.ID)
 			told = nil
+			begin := model.MillisOf(time.Now())
 			if err := change(t.Context()); err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
-			if after := state(site.ID); after == before {
+			after := state(site.ID)
+			if after == before {
 				t.Errorf("%s: the state is still %+v", what, after)
+			}
+			// Else a database that is restored could come to it by another change.
+			if defines && after.Revision < int64(begin) {
+				t.Errorf("%s: revision %d is of before it", what, after.Revision)
 			}
 			want := []int64{site.ID}
 			if !defines {
