@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/goalgraph/goalgraph/graph"
@@ -17,13 +16,11 @@ import (
 // nodeFolder holds the tools that come from npm, at the versions of its lock file.
 const nodeFolder = "nodetest"
 
-var install sync.Once
-
 // node runs a program of the folder with Node.js and returns what it wrote to
 // standard output, and to standard error too where it failed.
 func node(t *testing.T, stdin string, arguments ...string) (output string, failure error) {
 	t.Helper()
-	install.Do(func() { nodetest.Install(t, nodeFolder) })
+	nodetest.Install(t, nodeFolder)
 	command := exec.CommandContext(t.Context(), "node", arguments...)
 	command.Dir, command.Stdin = nodeFolder, strings.NewReader(stdin)
 	var out, problems bytes.Buffer

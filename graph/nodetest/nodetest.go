@@ -7,12 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
+// installing has one npm at a time: two in a folder delete each other's files.
+var installing sync.Mutex
+
 // Install installs what the folder's lock file names, where it is missing or of
-// other versions. It fails the test where there is no Node.js. Tests that run at
-// the same time install in folders of their own, or once.
+// other versions. It fails the test where there is no Node.js. A folder belongs to
+// the tests of one package, which may ask for it at the same time.
 func Install(tb testing.TB, folder string) {
 	tb.Helper()
 	for _, program := range []string{"node", "npm"} {
@@ -20,6 +24,8 @@ func Install(tb testing.TB, folder string) {
 			tb.Fatalf("install Node.js 20 or later with npm, or run make test, which does: %v", err)
 		}
 	}
+	installing.Lock()
+	defer installing.Unlock()
 	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
 	if err != nil {
 		tb.Fatal(err)
