@@ -29,6 +29,9 @@ func TestVector(t *testing.T) {
 			for range r.IntN(5) {
 				marks[edge()] = 1
 			}
+			for range r.IntN(2) * 20 {
+				marks[r.Uint64N(most+1)] = 1
+			}
 			marked := v.marked(n, marks)
 			for i := range n {
 				if is := marked.Test(uint(i)); is != (marks[v.at(i)] == 1) {
@@ -71,6 +74,10 @@ func BenchmarkVector(b *testing.B) {
 			marks := make([]uint8, most+1)
 			marks[7], marks[99] = 1, 1
 			measure("marked", func() { v.marked(len(numbers), marks) })
+			for i := uint64(0); i < most; i += 10 {
+				marks[i] = 1
+			}
+			measure("many-marked", func() { v.marked(len(numbers), marks) })
 		}
 	}
 }
