@@ -18,6 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
+	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
 func TestGeneratorIsDeterminedByItsSeed(t *testing.T) {
@@ -141,11 +142,11 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 
 	// Traffic: the sessions that the store makes of the messages are those that the others are given.
 	live := traffic{generator: g, r: rand.New(rand.NewPCG(1, 1))}
-	messages, sessions := live.visits(2, 300)
-	if len(messages) != 300 {
-		t.Errorf("%d messages, want 300", len(messages))
+	messages, sessions := live.visits(2, hitsOfRefresh)
+	if len(messages) != hitsOfRefresh {
+		t.Errorf("%d messages, want %d", len(messages), hitsOfRefresh)
 	}
-	if _, err := s.Write(ctx, 1, messages); err != nil {
+	if _, err := s.Write(ctx, 1, mustTake(t, messages)); err != nil {
 		t.Fatal(err)
 	}
 	written := map[string]int{}
@@ -166,6 +167,36 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 			t.Errorf("%+d of %s", n, shape)
 		}
 	}
+}
+
+// mustTake returns what a server reads in the requests that track the messages.
+func mustTake(t *testing.T, messages []model.Message) (taken []model.Message) {
+	t.Helper()
+	decoder, err := ingest.NewDecoder(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies, err := bodies(messages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range bodies {
+		if len(body) > ingest.MaxBatchBytes {
+			t.Errorf("a request of %d bytes", len(body))
+		}
+		var batch struct{ Batch []json.RawMessage }
+		if err := json.Unmarshal(body, &batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range batch.Batch {
+			message, kept, err := decoder.Message(raw, ingest.Envelope{})
+			if err != nil || !kept {
+				t.Fatalf("%s: kept is %t, %v", raw, kept, err)
+			}
+			taken = append(taken, message)
+		}
+	}
+	return taken
 }
 
 // shape is a session without what numbers it.

@@ -35,6 +35,9 @@ func (o *options) filled() bool {
 	return err == nil && string(stamp) == o.stamp() && !o.refill
 }
 
+// domain is the measured site's, and without authentication its write key.
+const domain = "bench.example"
+
 // fill writes the data into the database, which is empty, and DuckDB's into a folder of files.
 func fill(ctx context.Context, g *generator, database, files string, report io.Writer) error {
 	s, err := store.Open(ctx, database, store.Options{})
@@ -45,7 +48,7 @@ func fill(ctx context.Context, g *generator, database, files string, report io.W
 	if _, err := s.Migrate(ctx); err != nil {
 		return err
 	}
-	site := model.Site{Name: "Bench", Domains: []string{"bench.example"}, Timezone: "UTC"}
+	site := model.Site{Name: "Bench", Domains: []string{domain}, Timezone: "UTC"}
 	if err := s.CreateSite(ctx, &site); err != nil {
 		return err
 	}

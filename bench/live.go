@@ -29,6 +29,10 @@ func (t *traffic) visits(day, n int) (messages []model.Message, sessions []drawn
 	for len(messages) < n {
 		var s drawn
 		t.draw(t.r, &s)
+		s.visitor = int64(t.newBefore[len(t.newBefore)-1]+t.newOn[len(t.newOn)-1]+t.made) + 1
+		agent := agents[t.r.IntN(len(agents))]
+		s.browser, s.system = slices.Index(t.browsers, agent.browser), slices.Index(t.systems, agent.system)
+		s.device = slices.Index(devices, string(agent.device))
 		if left := n - len(messages); len(s.pages)+len(s.events) > left {
 			s.pages, s.events, s.values = s.pages[:min(left, len(s.pages))], nil, nil
 		}

@@ -301,7 +301,7 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 	if err := b.warmUp(ctx, asker, warmUps); err != nil {
 		return nil, err
 	}
-	var one, cold, warm, refresh times
+	var one, cold, warm, refresh, elsewhere times
 	for n, q := range questions {
 		if err := b.askOne(ctx, q, &one); err != nil {
 			return nil, fmt.Errorf("question %d: %w", n, err)
@@ -311,7 +311,7 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 			return nil, err
 		}
 		matrices = append(matrices, body)
-		if err := b.askMatrix(ctx, q, body, &cold, &warm, &refresh); err != nil {
+		if err := b.askMatrix(ctx, q, body, &cold, &warm, &refresh, &elsewhere); err != nil {
 			return nil, fmt.Errorf("question %d: %w", n, err)
 		}
 		b.progress("question %2d: %8.1f %8.1f %8.1f %8.1f ms; PostgreSQL %8.0f %8.0f %19.0f; DuckDB %8.0f %8.0f %17.0f", n+1,
@@ -319,7 +319,8 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 			one.postgres[n], cold.postgres[n], refresh.postgres[n], one.duckdb[n], cold.duckdb[n], refresh.duckdb[n])
 	}
 	b.result.ColdOne, b.result.ColdMatrix = one.figure(), cold.figure()
-	b.result.WarmMatrix, b.result.Refresh = warm.figure(), refresh.figure()
+	b.result.WarmMatrix = warm.figure()
+	b.result.Refresh, b.result.RefreshElsewhere = refresh.figure(), elsewhere.figure()
 	return matrices, nil
 }
 
@@ -344,7 +345,7 @@ func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definiti
 		return err
 	}
 	var none times
-	return b.askMatrix(ctx, q, body, &none, &none, &none)
+	return b.askMatrix(ctx, q, body, &none, &none, &none, &none)
 }
 
 func (b *bench) askOne(ctx context.Context, q question, one *times) error {
@@ -370,7 +371,7 @@ func (b *bench) askOne(ctx context.Context, q question, one *times) error {
 // hitsOfRefresh come into the newest day before a matrix is asked for again.
 const hitsOfRefresh = 1000
 
-func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, warm, refresh *times) error {
+func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, warm, refresh, elsewhere *times) error {
 	first, took, err := b.server.matrix(ctx, body)
 	if err != nil {
 		return err
@@ -410,18 +411,40 @@ func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, wa
 	// The others keep no answers: they ask all again.
 	warm.add(again[1], baselines[0], baselines[1])
 
-	messages, sessions := b.traffic.visits(newest, hitsOfRefresh)
-	if _, err := b.store.Write(ctx, b.site, messages); err != nil {
+	if err := b.askAfterHits(ctx, q, body, sealed, refresh, func(messages []model.Message) (func() error, error) {
+		bodies, err := bodies(messages)
+		return func() error { return b.server.track(ctx, bodies) }, err
+	}); err != nil {
 		return err
 	}
-	acknowledged := time.Now()
-	third, _, err := b.server.matrix(ctx, body)
+	return b.askAfterHits(ctx, q, body, sealed, elsewhere, func(messages []model.Message) (func() error, error) {
+		return func() error {
+			_, err := b.store.Write(ctx, b.site, messages)
+			return err
+		}, nil
+	})
+}
+
+// askAfterHits asks for a matrix once hits into the newest day are acknowledged. prepare returns what sends them. sealed
+// is what the baselines know of all other days.
+func (b *bench) askAfterHits(ctx context.Context, q question, body []byte, sealed []answer, t *times, prepare func([]model.Message) (send func() error, err error)) error {
+	newest := b.days - 1
+	messages, sessions := b.traffic.visits(newest, hitsOfRefresh)
+	send, err := prepare(messages)
 	if err != nil {
 		return err
 	}
-	took = time.Since(acknowledged)
+	if err := send(); err != nil {
+		return err
+	}
+	acknowledged := time.Now()
+	fresh, _, err := b.server.matrix(ctx, body)
+	if err != nil {
+		return err
+	}
+	took := time.Since(acknowledged)
 	ordinal := b.perDay[newest] + b.traffic.made
-	baselines = nil
+	var baselines []time.Duration
 	for i, system := range []sqlSystem{b.postgres, b.duckdb} {
 		if err := system.insert(ctx, newest, ordinal, sessions); err != nil {
 			return err
@@ -430,12 +453,12 @@ func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, wa
 		if err != nil {
 			return err
 		}
-		if err := b.compare(q, third, system, sealed[i].plus(day, 1)); err != nil {
+		if err := b.compare(q, fresh, system, sealed[i].plus(day, 1)); err != nil {
 			return fmt.Errorf("after more hits: %w", err)
 		}
 		baselines = append(baselines, took)
 	}
-	refresh.add(took, baselines[0], baselines[1])
+	t.add(took, baselines[0], baselines[1])
 	return nil
 }
 
