@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/99designs/gqlgen/graphql"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
@@ -43,26 +44,80 @@ func (r *Resolver) cards(ctx context.Context, goals []model.Goal, segments []mod
 			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, In: in}
 		}
 	}
-	r.mergeAhead(ctx, cards)
+	r.countAhead(ctx, cards)
 	return cards, nil
 }
 
-// mergeAhead has the cells' merges remembered, so that the fields that count do
-// not wait for plugins one by one, and are counted together. What fails is told by
-// the fields that need it.
-func (r *Resolver) mergeAhead(ctx context.Context, cards []view.GoalCard) {
+// countAhead merges the cells' segments with their goals, so that the fields that count
+// do not wait for plugins one by one, and asks for the counts that the client selects,
+// all at once. What fails is told by the fields that need it.
+func (r *Resolver) countAhead(ctx context.Context, cards []view.GoalCard) {
+	if len(cards) == 0 {
+		return
+	}
 	const atOnce = 16
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for _, card := range cards {
-		for _, cell := range card.Cells {
-			group.Go(func() error {
-				_, err := r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
-				return err
-			})
+	merge := func(to **host.Merged, cell *view.GoalCell, goal []model.FilterSpec) {
+		group.Go(func() (err error) {
+			*to, err = r.filters.Merge(ctx, cell.Segment.Filters, goal)
+			return err
+		})
+	}
+	active, merged := make([]*host.Merged, len(cards[0].Cells)), make([]*host.Merged, len(cards)*len(cards[0].Cells))
+	for n := range active {
+		merge(&active[n], &cards[0].Cells[n], nil)
+		for i := range cards {
+			merge(&merged[i*len(active)+n], &cards[i].Cells[n], cards[i].Goal.Filters)
 		}
 	}
 	_ = group.Wait()
+
+	sessions, conversions := selectsCounts(ctx)
+	var questions []count.Question
+	var wait func() ([]count.Answer, error)
+	ask := func(cell *view.GoalCell, of *host.Merged) (answer func() (int, error)) {
+		place := len(questions)
+		questions = append(questions, count.Question{Site: cell.Segment.SiteID, In: cell.In, Where: of.Predicate})
+		return func() (int, error) {
+			answers, err := wait()
+			if err != nil {
+				return 0, err
+			}
+			return answers[place].Sessions, answers[place].Err
+		}
+	}
+	for n := range active {
+		var ofSegment func() (int, error)
+		if sessions && active[n] != nil {
+			ofSegment = ask(&cards[0].Cells[n], active[n])
+		}
+		for i := range cards {
+			cell := &cards[i].Cells[n]
+			cell.CountActive = ofSegment
+			if of := merged[i*len(active)+n]; conversions && of != nil {
+				cell.CountMerged = ask(cell, of)
+			}
+		}
+	}
+	if len(questions) > 0 {
+		wait = begin(func() ([]count.Answer, error) { return loadingOf(ctx).counts.ask(ctx, questions) })
+	}
+}
+
+// selectsCounts tells what the client selects of the cells of a field of cards.
+func selectsCounts(ctx context.Context) (sessions, conversions bool) {
+	operation := graphql.GetOperationContext(ctx)
+	for _, ofCard := range graphql.CollectFieldsCtx(ctx, []string{"GoalCard"}) {
+		if ofCard.Name != "cells" {
+			continue
+		}
+		for _, ofCell := range graphql.CollectFields(operation, ofCard.Selections, []string{"GoalCell"}) {
+			sessions = sessions || ofCell.Name == "sessions" || ofCell.Name == "conversionRate"
+			conversions = conversions || ofCell.Name == "conversions" || ofCell.Name == "conversionRate"
+		}
+	}
+	return sessions, conversions
 }
 
 type goalCellResolver struct{ *Resolver }
@@ -90,11 +145,17 @@ func (r *goalCellResolver) ask(ctx context.Context, cell *view.GoalCell, goal []
 }
 
 func (r *goalCellResolver) Sessions(ctx context.Context, cell *view.GoalCell) (int, error) {
+	if cell.CountActive != nil {
+		return cell.CountActive()
+	}
 	answer, err := r.active(ctx, cell, count.Question{})
 	return answer.Sessions, err
 }
 
 func (r *goalCellResolver) Conversions(ctx context.Context, cell *view.GoalCell) (int, error) {
+	if cell.CountMerged != nil {
+		return cell.CountMerged()
+	}
 	answer, err := r.converted(ctx, cell, count.Question{})
 	return answer.Sessions, err
 }
@@ -163,25 +224,31 @@ func (r *goalCellResolver) Series(ctx context.Context, cell *view.GoalCell, inte
 
 // both asks two questions at the same time, so that they are answered together.
 func both[A, B any](first func() (A, error), second func() (B, error)) (A, B, error) {
-	type result struct {
-		value B
-		err   error
+	wait := begin(second)
+	a, err := first()
+	b, failure := wait()
+	if err == nil {
+		err = failure
 	}
-	other := make(chan result, 1)
+	return a, b, err
+}
+
+// begin does something in a goroutine, and returns what waits for what came of it.
+func begin[T any](do func() (T, error)) (wait func() (T, error)) {
+	var value T
+	var err error
+	done := make(chan struct{})
 	go func() {
-		var r result
+		defer close(done)
 		defer func() {
 			if panicked := recover(); panicked != nil {
-				r.err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+				err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 			}
-			other <- r
 		}()
-		r.value, r.err = second()
+		value, err = do()
 	}()
-	a, err := first()
-	b := <-other
-	if err == nil {
-		err = b.err
+	return func() (T, error) {
+		<-done
+		return value, err
 	}
-	return a, b.value, err
 }

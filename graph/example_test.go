@@ -123,6 +123,21 @@ func TestCountsAreAskedTogether(t *testing.T) {
 	if calls > 12 || questions < 36*2 {
 		t.Errorf("%d calls with %d questions", calls, questions)
 	}
+
+	// What cells show most is asked in one call, before they are resolved: 6 segments, and each with 6 goals.
+	for selected, want := range map[string]int{
+		"sessions": 6, "n: conversions": 36, "...Cell": 42, "... on GoalCell { sessions } m: conversions sessions": 42, "segment { name } merged { label }": 0,
+	} {
+		query := `query { site(domain: "a.example") { goalCards(range: {from: "2026-05-01T00:00:00Z", to: "2026-05-03T00:00:00Z"}) { ...Card } } }
+			fragment Card on GoalCard { cells { ` + selected + ` } }`
+		if selected == "...Cell" {
+			query += ` fragment Cell on GoalCell { conversionRate }`
+		}
+		g.must(query, nil)
+		if calls, questions := g.engine.taken(); calls != min(want, 1) || questions != want {
+			t.Errorf("%s: %d calls with %d questions, want %d questions in one call", selected, calls, questions, want)
+		}
+	}
 }
 
 // Under the rule LAST a step replaces an earlier one's filter, and still holds no session that did not come through all steps.

@@ -35,6 +35,9 @@ type GoalCell struct {
 	Goal    model.Goal
 	Segment model.Segment
 	In      model.Range
+	// CountActive and CountMerged wait for how many sessions there are in the segment and
+	// in the merged one; nil where that was not asked before the cell is resolved.
+	CountActive, CountMerged func() (int, error)
 }
 
 // GoalPoint is a point of a cell's series.
