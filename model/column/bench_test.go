@@ -86,6 +86,29 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(float64(len(sessions)*b.N)/b.Elapsed().Seconds(), "sessions/s")
 }
 
+// BenchmarkLoad loads columns as they are stored, and reports how many sessions a second.
+func BenchmarkLoad(b *testing.B) {
+	sessions := realistic(100_000)
+	columns := New()
+	for i := range sessions {
+		columns.Put(&sessions[i])
+	}
+	stored, err := columns.Encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		loaded := Stored()
+		for _, dimension := range Dimensions() {
+			if err := loaded.Load(dimension, stored[dimension]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(len(sessions)*b.N)/b.Elapsed().Seconds(), "sessions/s")
+}
+
 // BenchmarkMatch evaluates a merged segment on the columns, and reports the ratio
 // to evaluating it session by session.
 func BenchmarkMatch(b *testing.B) {

@@ -5,7 +5,7 @@ import "encoding/binary"
 // dictionary numbers the values of a column from 0.
 type dictionary struct {
 	values []string
-	length int // of all values
+	length int // of all values, about
 	// codes is made when a value is first looked up: columns that are only read
 	// need it not.
 	codes map[string]uint32
@@ -62,12 +62,24 @@ func (d *dictionary) append(b []byte) []byte {
 	return b
 }
 
+// readDictionary keeps the values as parts of one text: they are looked at one after the
+// other.
 func readDictionary(r *reader) dictionary {
-	var d dictionary
-	for n := r.length(); n > 0 && r.err == nil; n-- {
-		value := string(r.take(r.length()))
-		d.values = append(d.values, value)
-		d.length += len(value)
+	n := r.length()
+	begin := r.at
+	for range n {
+		r.take(r.length())
+	}
+	if r.err != nil {
+		return dictionary{}
+	}
+	d := dictionary{values: make([]string, n), length: r.at - begin}
+	text := string(r.data[begin:r.at])
+	r.at = begin
+	for i := range d.values {
+		length := r.length()
+		d.values[i] = text[r.at-begin:][:length]
+		r.take(length)
 	}
 	return d
 }

@@ -135,22 +135,26 @@ func readMany(r *reader) *many {
 	m := &many{dictionary: readDictionary(r)}
 	m.n = r.count()
 	m.ordinals = make([][]uint32, 0, len(m.values))
+	var room []uint32 // most lists are short: some hundred of them are parts of one
 	for range m.values {
 		n := r.length()
 		if r.err != nil {
 			break
 		}
-		ordinals := make([]uint32, 0, n)
+		if n > cap(room)-len(room) {
+			room = make([]uint32, 0, max(n, 4096))
+		}
+		begin := len(room)
 		ordinal := uint64(0)
 		for range n {
 			if ordinal += r.number(); ordinal >= uint64(m.n) {
 				r.fail("an ordinal beyond the bucket")
 				return m
 			}
-			ordinals = append(ordinals, uint32(ordinal))
+			room = append(room, uint32(ordinal))
 		}
-		m.ordinals = append(m.ordinals, ordinals)
-		m.entries += len(ordinals)
+		m.ordinals = append(m.ordinals, room[begin:len(room):len(room)])
+		m.entries += n
 	}
 	return m
 }
