@@ -272,22 +272,10 @@ func (c *conjunction) eachBlock(do func(at int, words []uint64)) {
 	for at := 0; at < len(c.counting); at += len(block) {
 		words := block[:min(len(block), len(c.counting)-at)]
 		from, terms := c.counting[at:], c.terms
-		for ; len(terms) > 1; terms = terms[2:] { // two at a time: each time, words are fetched and stored
-			a, b := terms[0].words[at:][:len(words)], terms[1].words[at:][:len(words)]
-			flipA, flipB := terms[0].flip, terms[1].flip
-			from = from[:len(words)]
-			for i := range words {
-				words[i] = from[i] & (a[i] ^ flipA) & (b[i] ^ flipB)
-			}
-			from = words
-		}
-		if len(terms) == 1 {
-			a, flip := terms[0].words[at:][:len(words)], terms[0].flip
-			from = from[:len(words)]
-			for i := range words {
-				words[i] = from[i] & (a[i] ^ flip)
-			}
-			from = words
+		for len(terms) > 0 { // two at a time: each time, words are fetched and stored
+			a, b := terms[0], terms[min(1, len(terms)-1)]
+			meet(words, from, a.words[at:], b.words[at:], a.flip, b.flip)
+			from, terms = words, terms[min(2, len(terms)):]
 		}
 		from = from[:len(words)]
 		if len(c.tests) > 0 {
@@ -296,6 +284,19 @@ func (c *conjunction) eachBlock(do func(at int, words []uint64)) {
 			from = words
 		}
 		do(at, from)
+	}
+}
+
+// meet sets words to what from has in common with two terms.
+func meet(words, from, a, b []uint64, flipA, flipB uint64) {
+	from, a, b = from[:len(words)], a[:len(words)], b[:len(words)]
+	done := 0
+	if fours := len(words) / 4; vectorized && fours > 0 {
+		meet4(&words[0], &from[0], &a[0], &b[0], fours, flipA, flipB)
+		done = 4 * fours
+	}
+	for i := done; i < len(words); i++ {
+		words[i] = from[i] & (a[i] ^ flipA) & (b[i] ^ flipB)
 	}
 }
 

@@ -20,3 +20,9 @@ func scan16(words *uint64, list *uint16, n int, low, span uint16)
 //
 //go:noescape
 func scan32(words *uint64, list *uint32, n int, low, span uint32)
+
+// meet4 sets the first 4×n words to what from has in common with a and b, each with its
+// bits turned where its flip has ones. n is at least 1.
+//
+//go:noescape
+func meet4(words, from, a, b *uint64, n int, flipA, flipB uint64)

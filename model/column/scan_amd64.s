@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// Each loop compares 64 elements: of low wrapped around to 0, those up to span are the
+// Each loop of a scan compares 64 elements: of low wrapped around to 0, those up to span are the
 // smaller one of themselves and span. What is found is packed to a byte an element, and
 // of each byte the highest bit is taken. Packing works in each half of a register by
 // itself, so that the parts must be put in order after it.
@@ -140,6 +140,28 @@ loop:
 	ORQ AX, (DI)
 	ADDQ $256, SI
 	ADDQ $8, DI
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func meet4(words, from, a, b *uint64, n int, flipA, flipB uint64)
+TEXT ·meet4(SB), NOSPLIT, $0-56
+	MOVQ words+0(FP), DI
+	MOVQ from+8(FP), SI
+	MOVQ a+16(FP), R8
+	MOVQ b+24(FP), R9
+	MOVQ n+32(FP), CX
+	VPBROADCASTQ flipA+40(FP), Y14
+	VPBROADCASTQ flipB+48(FP), Y15
+	XORQ AX, AX
+loop:
+	VPXOR (R8)(AX*1), Y14, Y0
+	VPXOR (R9)(AX*1), Y15, Y1
+	VPAND (SI)(AX*1), Y0, Y0
+	VPAND Y1, Y0, Y0
+	VMOVDQU Y0, (DI)(AX*1)
+	ADDQ $32, AX
 	DECQ CX
 	JNZ loop
 	VZEROUPPER

@@ -52,6 +52,27 @@ func TestVector(t *testing.T) {
 	}
 }
 
+// What words have in common with two terms is what each bit of them says.
+func TestMeet(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 300 {
+		lists := make([][]uint64, 3)
+		for i := range lists {
+			lists[i] = make([]uint64, 70)
+			for n := range lists[i] {
+				lists[i][n] = r.Uint64()
+			}
+		}
+		words, flips := make([]uint64, r.IntN(70)), [2]uint64{-r.Uint64N(2), -r.Uint64N(2)}
+		meet(words, lists[0], lists[1], lists[2], flips[0], flips[1])
+		for n, word := range words {
+			if want := lists[0][n] & (lists[1][n] ^ flips[0]) & (lists[2][n] ^ flips[1]); word != want {
+				t.Fatalf("word %d of %d is %x, want %x", n, len(words), word, want)
+			}
+		}
+	}
+}
+
 func BenchmarkVector(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, most := range []uint64{200, 5000, 2_000_000} {
