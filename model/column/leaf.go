@@ -14,7 +14,7 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 	if e, ok := e.(filter.Range); ok {
 		return s.between(e)
 	}
-	field, want, ok := wanted(e)
+	field, want, ok := wantedBy(e)
 	if !ok {
 		return nil, fmt.Errorf("columns: a predicate of type %T", e)
 	}
@@ -23,7 +23,7 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 		return column.match(s.n, want), nil
 	case *many:
 		set := column.match(s.n, want)
-		if want("") {
+		if want.test("") {
 			set.InPlaceUnion(column.without(s.n))
 		}
 		return set, nil
@@ -32,7 +32,7 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 			return member.match(s.n, want), nil
 		}
 		none := bitset.New(uint(s.n))
-		if want("") {
+		if want.test("") {
 			return none.Complement(), nil
 		}
 		return none, nil
@@ -40,19 +40,19 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 	return nil, fmt.Errorf("columns: %s is not loaded", field)
 }
 
-// wanted returns the text field of a leaf, and which values of it match: the empty
-// one stands for none. ok is false where the leaf is not one about text.
-func wanted(e filter.Expr) (field filter.Field, want func(value string) bool, ok bool) {
+// wantedBy returns the text field of a leaf, and what the leaf wants of it. ok is false
+// where the leaf is not one about text.
+func wantedBy(e filter.Expr) (field filter.Field, want wanting, ok bool) {
 	switch e := e.(type) {
 	case filter.In:
-		return e.Field, among(e.Values), true
+		return e.Field, wanting{e.Values, among(e.Values)}, true
 	case filter.Glob:
 		matches := filter.Matcher(e.Pattern)
-		return e.Field, func(value string) bool { return value != "" && matches(value) }, true
+		return e.Field, wanting{test: func(value string) bool { return value != "" && matches(value) }}, true
 	case filter.Within:
-		return e.Field, e.Contains, true
+		return e.Field, wanting{test: e.Contains}, true
 	}
-	return filter.Field{}, nil, false
+	return filter.Field{}, wanting{}, false
 }
 
 func among(values []string) func(value string) bool {
@@ -100,7 +100,7 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 		}
 		return nil, false
 	}
-	field, want, ok := wanted(e)
+	field, want, ok := wantedBy(e)
 	if !ok {
 		return nil, false
 	}
@@ -113,7 +113,7 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 		if member := column.members[field.Key]; member != nil {
 			return member.tester(want), true
 		}
-		without := want("")
+		without := want.test("")
 		return func(int) bool { return without }, true
 	}
 	return nil, false

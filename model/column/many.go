@@ -68,12 +68,9 @@ func (m *many) index() {
 }
 
 // match returns the ordinals below n that have one of the wanted values.
-func (m *many) match(n int, want func(value string) bool) *bitset.BitSet {
+func (m *many) match(n int, w wanting) *bitset.BitSet {
 	words := make([]uint64, (n+63)/64)
-	for code, value := range m.values {
-		if !want(value) {
-			continue
-		}
+	for _, code := range m.wanted(w) {
 		for _, ordinal := range m.ordinals[code] {
 			words[ordinal/64] |= 1 << (ordinal % 64)
 		}
@@ -84,22 +81,22 @@ func (m *many) match(n int, want func(value string) bool) *bitset.BitSet {
 // tester returns what tells whether an ordinal has a wanted value, or has none and
 // the empty one is wanted. ok is false where the values of an ordinal are not at
 // hand.
-func (m *many) tester(want func(value string) bool) (tests func(ordinal int) bool, ok bool) {
+func (m *many) tester(w wanting) (tests func(ordinal int) bool, ok bool) {
 	if m.codesOf == nil {
 		return nil, false
 	}
 	return func(ordinal int) bool {
 		codes := at(m.codesOf, ordinal)
 		if len(codes) == 0 {
-			return want("")
+			return w.test("")
 		}
-		return slices.ContainsFunc(codes, func(code uint32) bool { return want(m.values[code]) })
+		return slices.ContainsFunc(codes, func(code uint32) bool { return w.test(m.values[code]) })
 	}, true
 }
 
 // without returns the ordinals below n that have no value.
 func (m *many) without(n int) *bitset.BitSet {
-	return m.match(n, func(string) bool { return true }).Complement()
+	return m.match(n, wanting{test: func(string) bool { return true }}).Complement()
 }
 
 func (m *many) bytes() int {

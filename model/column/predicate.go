@@ -230,7 +230,7 @@ func (s *Sessions) conjunction(parts []*Predicate, known Known) (*conjunction, e
 
 // isListed tells whether a leaf is made from lists of ordinals.
 func (s *Sessions) isListed(e filter.Expr) bool {
-	field, _, ok := wanted(e)
+	field, _, ok := wantedBy(e)
 	_, many := s.columns[Dimension(field.Name)].(*many)
 	return ok && many
 }

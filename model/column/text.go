@@ -25,32 +25,19 @@ func (t *text) set(ordinal int, value string) {
 	t.codes.set(ordinal, uint64(code))
 }
 
-// match returns the ordinals below n whose value is wanted. want is asked once for
-// each value of the dictionary.
-func (t *text) match(n int, want func(value string) bool) *bitset.BitSet {
-	wanted := make([]uint8, len(t.values)) // 0 or 1, by code
-	found := false
-	for code, value := range t.values {
-		if want(value) {
-			wanted[code], found = 1, true
-		}
-	}
-	if !found {
-		return bitset.New(uint(n))
-	}
-	return t.codes.marked(n, wanted)
-}
+// match returns the ordinals below n whose value is wanted.
+func (t *text) match(n int, w wanting) *bitset.BitSet { return t.codes.oneOf(n, t.wanted(w)) }
 
-// tester returns what tells whether an ordinal's value is wanted. want is asked
-// once for each value that occurs.
-func (t *text) tester(want func(value string) bool) func(ordinal int) bool {
+// tester returns what tells whether an ordinal's value is wanted. Each value that
+// occurs is tested once.
+func (t *text) tester(w wanting) func(ordinal int) bool {
 	const yes, no = 1, 2
 	known := make([]uint8, len(t.values)) // by code
 	return func(ordinal int) bool {
 		code := t.codes.at(ordinal)
 		if known[code] == 0 {
 			known[code] = no
-			if want(t.values[code]) {
+			if w.test(t.values[code]) {
 				known[code] = yes
 			}
 		}

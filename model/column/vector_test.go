@@ -2,13 +2,15 @@ package column
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
-// Vectors of every width say where their elements are marked, and where they lie between
-// two ends, as a look at each element does.
+// Vectors of every width say where their elements are some numbers, and where they lie
+// between two ends, as a look at each element does.
 func TestVector(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 3000 {
@@ -25,17 +27,17 @@ func TestVector(t *testing.T) {
 		v := vectorOf(append(numbers, most))
 		n := v.len() + r.IntN(100)
 		if most <= 65536 {
-			marks := make([]uint8, most+1)
+			numbers := map[uint32]bool{}
 			for range r.IntN(5) {
-				marks[edge()] = 1
+				numbers[uint32(edge())] = true
 			}
 			for range r.IntN(2) * 20 {
-				marks[r.Uint64N(most+1)] = 1
+				numbers[uint32(r.Uint64N(most+1))] = true
 			}
-			marked := v.marked(n, marks)
+			oneOf := v.oneOf(n, slices.Sorted(maps.Keys(numbers)))
 			for i := range n {
-				if is := marked.Test(uint(i)); is != (marks[v.at(i)] == 1) {
-					t.Fatalf("element %d of %d up to %d, %d: marked is %t", i, n, most, v.at(i), is)
+				if is := oneOf.Test(uint(i)); is != numbers[uint32(v.at(i))] {
+					t.Fatalf("element %d of %d up to %d, %d: that it is one of %v is %t", i, n, most, v.at(i), numbers, is)
 				}
 			}
 		}
@@ -92,13 +94,12 @@ func BenchmarkVector(b *testing.B) {
 		}
 		measure("between", func() { v.between(len(numbers), most/4, most/2) })
 		if most <= 65536 {
-			marks := make([]uint8, most+1)
-			marks[7], marks[99] = 1, 1
-			measure("marked", func() { v.marked(len(numbers), marks) })
-			for i := uint64(0); i < most; i += 10 {
-				marks[i] = 1
+			measure("one-of-2", func() { v.oneOf(len(numbers), []uint32{7, 99}) })
+			var tenth []uint32
+			for i := uint32(0); i < uint32(most); i += 10 {
+				tenth = append(tenth, i)
 			}
-			measure("many-marked", func() { v.marked(len(numbers), marks) })
+			measure("one-of-many", func() { v.oneOf(len(numbers), tenth) })
 		}
 	}
 }
