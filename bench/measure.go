@@ -348,7 +348,11 @@ func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definiti
 	return b.askMatrix(ctx, q, body, &none, &none, &none, &none)
 }
 
+// settle waits until what the other systems do after they answered is most likely over: they give gigabytes of memory back.
+func settle() { time.Sleep(300 * time.Millisecond) }
+
 func (b *bench) askOne(ctx context.Context, q question, one *times) error {
+	settle()
 	count, took, err := b.server.one(ctx, q.one)
 	if err != nil {
 		return err
@@ -372,6 +376,7 @@ func (b *bench) askOne(ctx context.Context, q question, one *times) error {
 const hitsOfRefresh = 1000
 
 func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, warm, refresh, elsewhere *times) error {
+	settle()
 	first, took, err := b.server.matrix(ctx, body)
 	if err != nil {
 		return err
@@ -396,6 +401,7 @@ func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, wa
 	}
 	cold.add(took, baselines[0], baselines[1])
 
+	settle()
 	var again []time.Duration
 	for range 3 {
 		second, took, err := b.server.matrix(ctx, body)
@@ -434,6 +440,7 @@ func (b *bench) askAfterHits(ctx context.Context, q question, body []byte, seale
 	if err != nil {
 		return err
 	}
+	settle()
 	if err := send(); err != nil {
 		return err
 	}
