@@ -324,7 +324,7 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 	return matrices, nil
 }
 
-// warmUp has every system load all its columns, with leaves that no question has.
+// warmUp has every system load all its columns, with leaves that no question has, and Goalgraph's process grow to its size.
 func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definition) error {
 	for _, d := range definitions {
 		var none times
@@ -338,6 +338,11 @@ func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definiti
 			return err
 		}
 	}
+	for round := range 6 {
+		if err := b.server.fillMemory(ctx, round); err != nil {
+			return err
+		}
+	}
 	var q question
 	asker.matrix(&q)
 	body, err := b.server.define(ctx, q, "warm-up")
@@ -348,11 +353,7 @@ func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definiti
 	return b.askMatrix(ctx, q, body, &none, &none, &none, &none)
 }
 
-// settle waits until what the other systems do after they answered is most likely over: they give gigabytes of memory back.
-func settle() { time.Sleep(300 * time.Millisecond) }
-
 func (b *bench) askOne(ctx context.Context, q question, one *times) error {
-	settle()
 	count, took, err := b.server.one(ctx, q.one)
 	if err != nil {
 		return err
@@ -376,7 +377,6 @@ func (b *bench) askOne(ctx context.Context, q question, one *times) error {
 const hitsOfRefresh = 1000
 
 func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, warm, refresh, elsewhere *times) error {
-	settle()
 	first, took, err := b.server.matrix(ctx, body)
 	if err != nil {
 		return err
@@ -401,7 +401,6 @@ func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, wa
 	}
 	cold.add(took, baselines[0], baselines[1])
 
-	settle()
 	var again []time.Duration
 	for range 3 {
 		second, took, err := b.server.matrix(ctx, body)
@@ -440,7 +439,6 @@ func (b *bench) askAfterHits(ctx context.Context, q question, body []byte, seale
 	if err != nil {
 		return err
 	}
-	settle()
 	if err := send(); err != nil {
 		return err
 	}

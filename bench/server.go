@@ -203,6 +203,17 @@ func (s *server) one(ctx context.Context, d definition) (count int, took time.Du
 	return data.Site.SessionCount, time.Since(start), err
 }
 
+// fillMemory asks for counts of 50 leaves that no question has: lengths beyond those that are asked for. A process that has
+// served for a while has no memory left that it never used, which takes the system several times as long to hand out.
+func (s *server) fillMemory(ctx context.Context, round int) error {
+	query := "query($site: ID!, $range: TimeRange!) { site(id: $site) { "
+	for n := range 50 {
+		query += fmt.Sprintf("n%d: sessionCount(filters: [{sessionLength: {min: %d}}], range: $range) ", n, 2000+round*50+n)
+	}
+	var data struct{ Site map[string]int }
+	return s.ask(ctx, query+"} }", map[string]any{"site": s.site, "range": rangeOf(s.days)}, &data)
+}
+
 // define makes the segments and goals of a question, and returns the request for its matrix.
 func (s *server) define(ctx context.Context, q question, key string) (body []byte, err error) {
 	variables := map[string]any{"site": s.site, "range": rangeOf(s.days)}
