@@ -6,7 +6,8 @@
 // every answer: a difference ends the run. Goalgraph is asked over HTTP, the others by their fastest way: where
 // there are several plans, each is timed and the best one counts.
 //
-// Last come hits that are counted while they are written (live.go). The figures (measure.go) are medians over the questions. The last line is one JSON object (report.go).
+// A matrix is asked again after hits of the newest day: such as the server took in itself (track.go), and such as another process
+// wrote. Last come hits that are counted while they are written (live.go). The figures (measure.go) are medians over the questions. The last line is one JSON object (report.go).
 package main
 
 import (
