@@ -1,9 +1,9 @@
 #include "textflag.h"
 
-// Each loop of a scan compares 64 elements: of low wrapped around to 0, those up to span are the
-// smaller one of themselves and span. What is found is packed to a byte an element, and
-// of each byte the highest bit is taken. Packing works in each half of a register by
-// itself, so that the parts must be put in order after it.
+// Each loop of a scan compares 64 elements, or 32: of low wrapped around to 0, those up to
+// span are the smaller one of themselves and span. What is found is packed to a byte an
+// element, and of each byte the highest bit is taken. Packing works in each half of a
+// register by itself, so that the parts must be put in order after it.
 
 // order puts the fours of 32 bytes that were packed twice in order.
 DATA order<>+0(SB)/8, $0x0000000400000000
@@ -92,6 +92,7 @@ TEXT ·scan32(SB), NOSPLIT, $0-32
 	VPBROADCASTD X14, Y14
 	VPBROADCASTD X15, Y15
 	VMOVDQU order<>(SB), Y13
+	SHLQ $1, CX // 32 elements at a time
 loop:
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y1
@@ -114,32 +115,9 @@ loop:
 	VPACKSSWB Y2, Y0, Y0
 	VPERMD Y0, Y13, Y0
 	VPMOVMSKB Y0, AX
-	VMOVDQU 128(SI), Y0
-	VMOVDQU 160(SI), Y1
-	VMOVDQU 192(SI), Y2
-	VMOVDQU 224(SI), Y3
-	VPSUBD Y14, Y0, Y0
-	VPSUBD Y14, Y1, Y1
-	VPSUBD Y14, Y2, Y2
-	VPSUBD Y14, Y3, Y3
-	VPMINUD Y15, Y0, Y4
-	VPMINUD Y15, Y1, Y5
-	VPMINUD Y15, Y2, Y6
-	VPMINUD Y15, Y3, Y7
-	VPCMPEQD Y4, Y0, Y0
-	VPCMPEQD Y5, Y1, Y1
-	VPCMPEQD Y6, Y2, Y2
-	VPCMPEQD Y7, Y3, Y3
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD Y0, Y13, Y0
-	VPMOVMSKB Y0, BX
-	SHLQ $32, BX
-	ORQ BX, AX
-	ORQ AX, (DI)
-	ADDQ $256, SI
-	ADDQ $8, DI
+	ORL AX, (DI)
+	ADDQ $128, SI
+	ADDQ $4, DI
 	DECQ CX
 	JNZ loop
 	VZEROUPPER
