@@ -113,24 +113,24 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	buckets, err := s.Buckets(ctx, 1, model.Range{From: firstDay.Start(), To: model.Open})
-	if err != nil || len(buckets) != 3 {
-		t.Fatalf("%d buckets, %v", len(buckets), err)
+	partitions, err := s.Partitions(ctx, 1, model.Range{From: firstDay.Start(), To: model.Open})
+	if err != nil || len(partitions) != 3 {
+		t.Fatalf("%d partitions, %v", len(partitions), err)
 	}
-	for day, bucket := range buckets {
+	for day, partition := range partitions {
 		drawn := g.day(day)
-		if int(bucket.Sessions) != len(drawn) || bucket.ID != bucketID(day) {
-			t.Errorf("bucket %+v, want %d sessions", bucket, len(drawn))
+		if int(partition.Sessions) != len(drawn) || partition.ID != partitionID(day) {
+			t.Errorf("partition %+v, want %d sessions", partition, len(drawn))
 		}
 		var got []*model.Session
-		if err := s.EachSession(ctx, bucket.ID, false, func(session *model.Session) error {
+		if err := s.EachSession(ctx, partition.ID, false, func(session *model.Session) error {
 			got = append(got, session)
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 		for ordinal := range drawn {
-			want := g.session(&drawn[ordinal], model.SessionID{Bucket: bucket.ID, Ordinal: int32(ordinal)})
+			want := g.session(&drawn[ordinal], model.SessionID{Partition: partition.ID, Ordinal: int32(ordinal)})
 			if !reflect.DeepEqual(want, got[ordinal]) {
 				t.Fatalf("got  %+v\nwant %+v", got[ordinal], want)
 			}
@@ -153,7 +153,7 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 	for i := range sessions {
 		written[shape(g.session(&sessions[i], model.SessionID{}))]++
 	}
-	err = s.EachSession(ctx, buckets[2].ID, false, func(session *model.Session) error {
+	err = s.EachSession(ctx, partitions[2].ID, false, func(session *model.Session) error {
 		if int(session.ID.Ordinal) >= g.perDay[2] {
 			written[shape(session)]--
 		}

@@ -26,7 +26,7 @@ type eventSeen struct {
 }
 
 // sessionColumns are those of the product's table, in the order in which product writes them.
-const sessionColumns = "bucket_id, ordinal, revision, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
+const sessionColumns = "partition_id, ordinal, revision, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
 	"ip, country, referrer, entry_page, exit_page, browser, os, device, language, " +
 	"utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties"
 
@@ -42,7 +42,7 @@ func (e *encoder) chunk(day int) chunk {
 	firsts := make([]model.Millis, e.newOn[day])
 	for ordinal := range drawn {
 		s := &drawn[ordinal]
-		c.sessions = e.product(c.sessions, s, model.SessionID{Bucket: bucketID(day), Ordinal: int32(ordinal)})
+		c.sessions = e.product(c.sessions, s, model.SessionID{Partition: partitionID(day), Ordinal: int32(ordinal)})
 		c.plain = e.plain(c.plain, s, day, ordinal)
 		c.duckdb = e.duckdb(c.duckdb, s, day)
 		if s.first {
@@ -68,12 +68,12 @@ func (e *encoder) chunk(day int) chunk {
 	return c
 }
 
-// bucketID is the id of a day's bucket.
-func bucketID(day int) int64 { return int64(day) + 1 }
+// partitionID is the id of a day's partition.
+func partitionID(day int) int64 { return int64(day) + 1 }
 
 // product writes a row of the product's table of sessions. A test holds it against what the product itself writes.
 func (e *encoder) product(b []byte, s *drawn, id model.SessionID) []byte {
-	b = integer(b, id.Bucket)
+	b = integer(b, id.Partition)
 	b = integer(append(b, '\t'), id.Ordinal)
 	b = append(b, "\t1\t"...)
 	b = integer(b, s.visitor)

@@ -215,8 +215,8 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 	visitors := 0
 	for day, n := range g.perDay {
 		visitors += g.newOn[day]
-		_, err := conn.Exec(ctx, "INSERT INTO buckets (id, site_id, day, sessions, revision) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1)",
-			bucketID(day), site, int32(firstDay)+int32(day), n)
+		_, err := conn.Exec(ctx, "INSERT INTO partitions (id, site_id, day, sessions, revision) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1)",
+			partitionID(day), site, int32(firstDay)+int32(day), n)
 		if err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 			site, name, seen.count, int64(seen.first), int64(seen.last), g.valued[event])
 		errs = append(errs, err)
 	}
-	for table, next := range map[string]int{"buckets": len(g.perDay) + 1, "visitors": visitors + 1} {
+	for table, next := range map[string]int{"partitions": len(g.perDay) + 1, "visitors": visitors + 1} {
 		_, err := conn.Exec(ctx, "SELECT setval(pg_get_serial_sequence($1, 'id'), $2, false)", table, next)
 		errs = append(errs, err)
 	}
@@ -249,7 +249,7 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 // restore takes out what earlier runs wrote after the fill, so that a run begins as the first one did. No server is running.
 func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) error {
 	days := len(g.perDay)
-	last, lastID := int32(firstDay)+int32(days)-1, bucketID(days-1)
+	last, lastID := int32(firstDay)+int32(days)-1, partitionID(days-1)
 	visitors := g.newBefore[days-1] + g.newOn[days-1]
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -260,17 +260,17 @@ func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) er
 		sql  string
 		args []any
 	}{
-		{"DELETE FROM sessions WHERE bucket_id > $1 OR bucket_id = $1 AND ordinal >= $2", []any{lastID, g.perDay[days-1]}},
+		{"DELETE FROM sessions WHERE partition_id > $1 OR partition_id = $1 AND ordinal >= $2", []any{lastID, g.perDay[days-1]}},
 		{"DELETE FROM plain.sessions WHERE day = $1 AND ordinal >= $2", []any{days - 1, g.perDay[days-1]}},
 		{"DELETE FROM visitors WHERE id > $1", []any{visitors}},
 		{"DELETE FROM hits", nil},
 		{"DELETE FROM messages", nil},
 		{"DELETE FROM segments", nil},
 		{"DELETE FROM goals", nil},
-		{"DELETE FROM columns WHERE bucket_id >= $1 OR $2", []any{lastID, reindex}},
-		{"DELETE FROM buckets WHERE day > $1", []any{last}},
-		{"UPDATE buckets SET sessions = $2, revision = 1, written_at = 0, columns_revision = 0 WHERE day = $1", []any{last, g.perDay[days-1]}},
-		{"UPDATE buckets SET columns_revision = 0 WHERE $1", []any{reindex}},
+		{"DELETE FROM columns WHERE partition_id >= $1 OR $2", []any{lastID, reindex}},
+		{"DELETE FROM partitions WHERE day > $1", []any{last}},
+		{"UPDATE partitions SET sessions = $2, revision = 1, written_at = 0, columns_revision = 0 WHERE day = $1", []any{last, g.perDay[days-1]}},
+		{"UPDATE partitions SET columns_revision = 0 WHERE $1", []any{reindex}},
 	} {
 		if _, err := tx.Exec(ctx, statement.sql, statement.args...); err != nil {
 			return fmt.Errorf("%s: %w", statement.sql, err)

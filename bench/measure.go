@@ -209,7 +209,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 
 // behind is the number of sessions whose columns are not stored as they are.
 func (b *bench) behind(ctx context.Context) (sessions int, err error) {
-	err = b.conn.QueryRow(ctx, "SELECT coalesce(sum(sessions), 0) FROM buckets WHERE columns_revision < revision").Scan(&sessions)
+	err = b.conn.QueryRow(ctx, "SELECT coalesce(sum(sessions), 0) FROM partitions WHERE columns_revision < revision").Scan(&sessions)
 	return sessions, err
 }
 
@@ -249,7 +249,7 @@ func (b *bench) start(ctx context.Context) error {
 
 // measureColumns measures what columns take: stored, and to be made by one core.
 func (b *bench) measureColumns(ctx context.Context) error {
-	err := b.conn.QueryRow(ctx, "SELECT coalesce((SELECT sum(octet_length(data)) FROM columns)::float8 / (SELECT sum(sessions) FROM buckets WHERE id IN (SELECT bucket_id FROM columns)), 0)").
+	err := b.conn.QueryRow(ctx, "SELECT coalesce((SELECT sum(octet_length(data)) FROM columns)::float8 / (SELECT sum(sessions) FROM partitions WHERE id IN (SELECT partition_id FROM columns)), 0)").
 		Scan(&b.result.IndexBytes)
 	if err != nil {
 		return err
@@ -259,7 +259,7 @@ func (b *bench) measureColumns(ctx context.Context) error {
 	made, took := 0, time.Duration(0)
 	for day := 0; day < b.days && made < 300_000; day++ {
 		var sessions []*model.Session
-		err := b.store.EachSession(ctx, bucketID(day), false, func(s *model.Session) error {
+		err := b.store.EachSession(ctx, partitionID(day), false, func(s *model.Session) error {
 			sessions = append(sessions, s)
 			return nil
 		})

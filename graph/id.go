@@ -28,7 +28,7 @@ func encodeID(noun noun, id int64) string {
 }
 
 func encodeSessionID(id model.SessionID) string {
-	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%d/%d", sessionNoun, id.Bucket, id.Ordinal))
+	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%d/%d", sessionNoun, id.Partition, id.Ordinal))
 }
 
 // splitID returns what an id names; ok is false where it is no id of ours.
@@ -67,11 +67,11 @@ func decodeIDs(want noun, ids []string, field string) ([]int64, error) {
 
 // decodeSessionID is decodeID for sessions, whose ids are two numbers.
 func decodeSessionID(rest string) (id model.SessionID, ok bool) {
-	bucket, ordinal, _ := strings.Cut(rest, "/")
-	b, err := strconv.ParseInt(bucket, 10, 64)
+	partition, ordinal, _ := strings.Cut(rest, "/")
+	b, err := strconv.ParseInt(partition, 10, 64)
 	if err != nil {
 		return id, false
 	}
 	n, err := strconv.ParseInt(ordinal, 10, 32)
-	return model.SessionID{Bucket: b, Ordinal: int32(n)}, err == nil
+	return model.SessionID{Partition: b, Ordinal: int32(n)}, err == nil
 }

@@ -64,7 +64,7 @@ func decodeIDCursor(after *string) (int64, error) {
 
 // sessionCursor is the cursor of a list of sessions in the order of their start.
 func sessionCursor(s *model.Session) string {
-	return encodeCursor(fmt.Sprintf("%d/%d/%d", s.Start, s.ID.Bucket, s.ID.Ordinal))
+	return encodeCursor(fmt.Sprintf("%d/%d/%d", s.Start, s.ID.Partition, s.ID.Ordinal))
 }
 
 func decodeSessionCursor(after *string) (*count.Position, error) {

@@ -10,7 +10,7 @@ DROP TABLE visitor_links;
 --split
 DROP TABLE visitors;
 --split
-DROP TABLE buckets;
+DROP TABLE partitions;
 --split
 DROP TABLE segments;
 --split

@@ -47,15 +47,15 @@ CREATE INDEX segments_by_site ON segments (site_id, id);
 --split
 CREATE INDEX segments_by_goal ON segments (goal_id);
 --split
--- A bucket is the sessions of one site that started on one UTC day. sessions is how many ordinals
+-- A partition is the sessions of one site that started on one UTC day. sessions is how many ordinals
 -- were handed out; every session row of it that a write changes carries the revision of that write.
-CREATE TABLE buckets (
+CREATE TABLE partitions (
     id {{.Identity}},
     site_id BIGINT NOT NULL REFERENCES sites (id) ON DELETE CASCADE,
     day INTEGER NOT NULL,
     sessions INTEGER NOT NULL,
     revision BIGINT NOT NULL,
-    CONSTRAINT buckets_day UNIQUE (site_id, day)
+    CONSTRAINT partitions_day UNIQUE (site_id, day)
 );
 --split
 -- first_at is when the visitor's earliest page view or event happened; the largest number without any.
@@ -85,7 +85,7 @@ CREATE TABLE messages (
 --split
 -- visitor_id is 0 where the ordinal was given up: the session counts nowhere.
 CREATE TABLE sessions (
-    bucket_id BIGINT NOT NULL,
+    partition_id BIGINT NOT NULL,
     ordinal INTEGER NOT NULL,
     revision BIGINT NOT NULL,
     visitor_id BIGINT NOT NULL,
@@ -112,16 +112,16 @@ CREATE TABLE sessions (
     tags TEXT NOT NULL,
     events TEXT NOT NULL,
     properties TEXT NOT NULL,
-    PRIMARY KEY (bucket_id, ordinal)
+    PRIMARY KEY (partition_id, ordinal)
 );
 --split
 CREATE INDEX sessions_by_visitor ON sessions (visitor_id, ended_at);
 --split
-CREATE INDEX sessions_by_revision ON sessions (bucket_id, revision);
+CREATE INDEX sessions_by_revision ON sessions (partition_id, revision);
 --split
 -- A hit stands with its session. origin is kept where the hit begins it.
 CREATE TABLE hits (
-    bucket_id BIGINT NOT NULL,
+    partition_id BIGINT NOT NULL,
     ordinal INTEGER NOT NULL,
     at BIGINT NOT NULL,
     id_high BIGINT NOT NULL,
@@ -132,7 +132,7 @@ CREATE TABLE hits (
     tags TEXT NOT NULL,
     properties TEXT NOT NULL,
     origin TEXT NOT NULL,
-    PRIMARY KEY (bucket_id, ordinal, at, id_high, id_low)
+    PRIMARY KEY (partition_id, ordinal, at, id_high, id_low)
 );
 --split
 CREATE TABLE events (

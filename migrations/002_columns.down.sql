@@ -2,8 +2,8 @@ DROP TABLE columns;
 --split
 DROP TABLE instance;
 --split
-ALTER TABLE buckets DROP COLUMN columns_format;
+ALTER TABLE partitions DROP COLUMN columns_format;
 --split
-ALTER TABLE buckets DROP COLUMN columns_revision;
+ALTER TABLE partitions DROP COLUMN columns_revision;
 --split
-ALTER TABLE buckets DROP COLUMN written_at;
+ALTER TABLE partitions DROP COLUMN written_at;

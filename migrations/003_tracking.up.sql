@@ -2,8 +2,8 @@
 -- characters, for people. A write key is of one site. revoked_at is 0 while it holds.
 -- addresses says how much of a visitor's address a site keeps: WHOLE, TRUNCATED or NONE.
 -- An assignment tells that a visitor saw a variant of an experiment, both by their keys; it stands with
--- the hit's session. A row that went with its session to another bucket stays as one of visitor 0, so
--- that who follows a bucket by revision learns of it.
+-- the hit's session. A row that went with its session to another partition stays as one of visitor 0, so
+-- that who follows a partition by revision learns of it.
 -- site_values has the hashes of the distinct values that a dimension of a site has taken, and
 -- site_dimensions how many they are.
 
@@ -26,7 +26,7 @@ ALTER TABLE sites ADD COLUMN addresses TEXT NOT NULL DEFAULT 'WHOLE';
 CREATE TABLE assignments (
     site_id BIGINT NOT NULL,
     experiment TEXT NOT NULL,
-    bucket_id BIGINT NOT NULL,
+    partition_id BIGINT NOT NULL,
     ordinal INTEGER NOT NULL,
     at BIGINT NOT NULL,
     id_high BIGINT NOT NULL,
@@ -34,12 +34,12 @@ CREATE TABLE assignments (
     revision BIGINT NOT NULL,
     visitor_id BIGINT NOT NULL,
     variant TEXT NOT NULL,
-    PRIMARY KEY (site_id, experiment, bucket_id, ordinal, at, id_high, id_low)
+    PRIMARY KEY (site_id, experiment, partition_id, ordinal, at, id_high, id_low)
 );
 --split
-CREATE INDEX assignments_by_revision ON assignments (site_id, experiment, bucket_id, revision);
+CREATE INDEX assignments_by_revision ON assignments (site_id, experiment, partition_id, revision);
 --split
-CREATE INDEX assignments_by_session ON assignments (bucket_id, ordinal);
+CREATE INDEX assignments_by_session ON assignments (partition_id, ordinal);
 --split
 CREATE TABLE site_dimensions (
     site_id BIGINT NOT NULL,

@@ -1,5 +1,5 @@
 -- What plugins computed of sessions, one by one. A computation is a filter's type, plugin, version and arguments (key, known
--- by a hash of it); computed holds, for each bucket that it was computed for, the set of the sessions that it chose among
+-- by a hash of it); computed holds, for each partition that it was computed for, the set of the sessions that it chose among
 -- those of the revision.
 
 CREATE TABLE computations (
@@ -13,11 +13,11 @@ CREATE TABLE computations (
 );
 --split
 CREATE TABLE computed (
-    bucket_id BIGINT NOT NULL,
+    partition_id BIGINT NOT NULL,
     computation_id BIGINT NOT NULL REFERENCES computations (id) ON DELETE CASCADE,
     revision BIGINT NOT NULL,
     data {{.Bytes}} NOT NULL,
-    PRIMARY KEY (bucket_id, computation_id)
+    PRIMARY KEY (partition_id, computation_id)
 );
 --split
 CREATE INDEX computed_by_computation ON computed (computation_id);

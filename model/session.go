@@ -9,10 +9,10 @@ import (
 // exactly still join.
 const SessionGap Millis = 30 * 60 * 1000
 
-// SessionID names a session: its bucket and its ordinal there.
+// SessionID names a session: its partition and its ordinal there.
 type SessionID struct {
-	Bucket  int64
-	Ordinal int32
+	Partition int64
+	Ordinal   int32
 }
 
 // Session is a visit: what one visitor did without a pause longer than

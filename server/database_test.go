@@ -44,9 +44,9 @@ func contents(tb testing.TB, database string) []string {
 		`SELECT 'visitor', visitor, first_at FROM visitors`,
 		`SELECT 'session', visitor, day, session_key, first_visit, started_at, ended_at, page_views, ip, country, referrer, entry_page, exit_page, browser, os, device,
 			language, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties
-			FROM sessions JOIN visitors ON visitors.id = visitor_id JOIN buckets ON buckets.id = bucket_id`,
+			FROM sessions JOIN visitors ON visitors.id = visitor_id JOIN partitions ON partitions.id = partition_id`,
 		`SELECT 'hit', visitor, started_at, at, id_high, id_low, kind, name, value, hits.tags, hits.properties
-			FROM hits JOIN sessions ON sessions.bucket_id = hits.bucket_id AND sessions.ordinal = hits.ordinal JOIN visitors ON visitors.id = visitor_id`,
+			FROM hits JOIN sessions ON sessions.partition_id = hits.partition_id AND sessions.ordinal = hits.ordinal JOIN visitors ON visitors.id = visitor_id`,
 		`SELECT 'message', id_high, id_low FROM messages`,
 		`SELECT 'hits', count(*) FROM hits`,
 	} {

@@ -169,13 +169,13 @@ func mustFillDays(b testing.TB, database string, perDay, days int) (*store.Store
 		for day := 1; day < days; day++ {
 			list := strings.Join(columns, ", ")
 			if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %[1]s (%[2]s) SELECT %[3]s FROM %[1]s WHERE %[4]s", table, list,
-				strings.NewReplacer("bucket_id", fmt.Sprintf("bucket_id + %d", day), "started_at", fmt.Sprintf("started_at + %d", int64(day)*86_400_000), "ended_at", fmt.Sprintf("ended_at + %d", int64(day)*86_400_000)).Replace(list), later)); err != nil {
+				strings.NewReplacer("partition_id", fmt.Sprintf("partition_id + %d", day), "started_at", fmt.Sprintf("started_at + %d", int64(day)*86_400_000), "ended_at", fmt.Sprintf("ended_at + %d", int64(day)*86_400_000)).Replace(list), later)); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
 	for day := 1; day < days; day++ {
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO buckets (id, site_id, day, sessions, revision, written_at) SELECT id + %[1]d, site_id, day + %[1]d, sessions, revision, written_at FROM buckets WHERE id = 1", day)); err != nil {
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO partitions (id, site_id, day, sessions, revision, written_at) SELECT id + %[1]d, site_id, day + %[1]d, sessions, revision, written_at FROM partitions WHERE id = 1", day)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -191,9 +191,9 @@ func mustFillDays(b testing.TB, database string, perDay, days int) (*store.Store
 		}
 		return columns
 	}
-	copyTo("sessions", "bucket_id = 1", columnsOf("sessions")...)
-	copyTo("hits", "bucket_id = 1", columnsOf("hits")...)
-	for _, statement := range []string{"ANALYZE sessions", "ANALYZE hits", "SELECT setval(pg_get_serial_sequence('buckets', 'id'), max(id)) FROM buckets"} {
+	copyTo("sessions", "partition_id = 1", columnsOf("sessions")...)
+	copyTo("hits", "partition_id = 1", columnsOf("hits")...)
+	for _, statement := range []string{"ANALYZE sessions", "ANALYZE hits", "SELECT setval(pg_get_serial_sequence('partitions', 'id'), max(id)) FROM partitions"} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			b.Fatal(err)
 		}

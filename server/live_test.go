@@ -226,18 +226,18 @@ func (s *liveSite) visits(r *rand.Rand) (batch []model.Message) {
 	return batch
 }
 
-// state is the revisions of the site's buckets, and their sessions if asked.
+// state is the revisions of the site's partitions, and their sessions if asked.
 func (s *liveSite) state(ctx context.Context, st *store.Store, withSessions bool) (revisions []byte, sessions []model.Session, err error) {
-	buckets, err := st.Buckets(ctx, s.number, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := st.Partitions(ctx, s.number, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, bucket := range buckets {
-		revisions = fmt.Appendf(revisions, "%d at %d, ", bucket.ID, bucket.Revision)
+	for _, partition := range partitions {
+		revisions = fmt.Appendf(revisions, "%d at %d, ", partition.ID, partition.Revision)
 		if !withSessions {
 			continue
 		}
-		err := st.EachSession(ctx, bucket.ID, true, func(session *model.Session) error {
+		err := st.EachSession(ctx, partition.ID, true, func(session *model.Session) error {
 			sessions = append(sessions, *session)
 			return nil
 		})

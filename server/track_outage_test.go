@@ -168,7 +168,7 @@ func TestTrackSlowSite(t *testing.T) {
 	key := mustKey(t, database)
 	other := strings.TrimSpace(program(t, "--database", database, "key", "create", "--scope", "write", "--site", "other.example", "Other").mustRun(t, done).stdout.String())
 	s := mustServe(t, "--database", database)
-	// All of it is of one day, whose bucket is locked.
+	// All of it is of one day, whose partition is locked.
 	const moment = `"timestamp":"2026-01-01T00:00:00Z"`
 	if a := s.mustTrack(t, key, "/v1/page", []byte(`{"anonymousId":"first","name":"p",`+moment+`}`)); a.status != 200 {
 		t.Fatalf("%+v", a)
@@ -179,7 +179,7 @@ func TestTrackSlowSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(t.Context(), "SELECT * FROM buckets FOR UPDATE"); err != nil {
+	if _, err := tx.ExecContext(t.Context(), "SELECT * FROM partitions FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
 	var kept, refused atomic.Int64
@@ -218,7 +218,7 @@ func TestTrackSlowSite(t *testing.T) {
 		}
 	}
 	if kept.Load() != 0 {
-		t.Errorf("%d messages were acknowledged while their bucket was locked", kept.Load())
+		t.Errorf("%d messages were acknowledged while their partition was locked", kept.Load())
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)

@@ -427,12 +427,12 @@ func TestTrackAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		buckets, err := st.Buckets(t.Context(), site.ID, model.Range{From: 0, To: model.Open})
+		partitions, err := st.Partitions(t.Context(), site.ID, model.Range{From: 0, To: model.Open})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, bucket := range buckets {
-			if err := st.EachSession(t.Context(), bucket.ID, true, func(session *model.Session) error {
+		for _, partition := range partitions {
+			if err := st.EachSession(t.Context(), partition.ID, true, func(session *model.Session) error {
 				if session.VisitorKey == visitor {
 					found = session.IP + " " + session.Country
 				}

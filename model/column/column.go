@@ -1,4 +1,4 @@
-// Package column holds the sessions of a bucket as columns, in which a predicate
+// Package column holds the sessions of a partition as columns, in which a predicate
 // is evaluated for all of them at once.
 //
 // There is a column for each dimension: for a text field the code of each
@@ -72,7 +72,7 @@ func Dimensions() []Dimension {
 	return all
 }
 
-// Sessions are the sessions of one bucket.
+// Sessions are the sessions of one partition.
 type Sessions struct {
 	n       int // ordinals
 	columns map[Dimension]column
@@ -211,7 +211,7 @@ func (s *Sessions) Bytes() uint64 {
 	return uint64(bytes)
 }
 
-// Set is a set of a bucket's sessions.
+// Set is a set of a partition's sessions.
 type Set = *bitset.BitSet
 
 // Fit returns a copy of a set that has as many ordinals as the columns: those that

@@ -145,7 +145,7 @@ func readMany(r *reader) *many {
 		ordinal := uint64(0)
 		for range n {
 			if ordinal += r.number(); ordinal >= uint64(m.n) {
-				r.fail("an ordinal beyond the bucket")
+				r.fail("an ordinal beyond the partition")
 				return m
 			}
 			room = append(room, uint32(ordinal))

@@ -9,7 +9,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Predicate is a predicate that is asked of many buckets: what is the same in each is
+// Predicate is a predicate that is asked of many partitions: what is the same in each is
 // found once. It does not change.
 type Predicate struct {
 	expr  filter.Expr

@@ -63,7 +63,7 @@ func (r *reader) length() int {
 func (r *reader) count() int {
 	n := r.number()
 	if n > math.MaxInt32 {
-		r.fail("more ordinals than a bucket has")
+		r.fail("more ordinals than a partition has")
 		return 0
 	}
 	return int(n)

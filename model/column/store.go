@@ -97,7 +97,7 @@ func (s *Sessions) Missing(dimensions []Dimension) []Dimension {
 }
 
 // Load takes in a dimension as Encode wrote it. An error says that the data is
-// damaged, or is not of this bucket: it changes nothing.
+// damaged, or is not of this partition: it changes nothing.
 func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 	codec, err := shared()
 	if err != nil {
@@ -125,13 +125,13 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 	case r.left() > 0:
 		return fmt.Errorf("stored column %s: %d bytes are left", dimension, r.left())
 	case !covers(s.n):
-		return fmt.Errorf("stored column %s: it is of a bucket with another number of sessions", dimension)
+		return fmt.Errorf("stored column %s: it is of a partition with another number of sessions", dimension)
 	}
 	s.columns[dimension] = c
 	return nil
 }
 
-// read reads a column. covers tells whether it can be one of a bucket with n
+// read reads a column. covers tells whether it can be one of a partition with n
 // ordinals.
 func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 	switch dimension {

@@ -53,7 +53,7 @@ func check(t *testing.T, columns *Sessions, sessions map[int]model.Session, wher
 		}
 	}
 	if int(matched.Count()) > len(sessions) {
-		t.Fatalf("%v matches ordinals beyond the bucket", where)
+		t.Fatalf("%v matches ordinals beyond the partition", where)
 	}
 }
 

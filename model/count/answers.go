@@ -14,13 +14,13 @@ import (
 )
 
 // answers keeps whole answers in the process: that of a question is known while
-// all buckets of its range are as they were.
+// all partitions of its range are as they were.
 type answers struct {
 	known *otter.Cache[answerKey, knownAnswer]
 	layer layer
 }
 
-// knownAnswer is an answer, and of one over all buckets but the newest the visitors, where
+// knownAnswer is an answer, and of one over all partitions but the newest the visitors, where
 // they are asked for.
 type knownAnswer struct {
 	Answer
@@ -36,8 +36,8 @@ func (k knownAnswer) weight() uint32 {
 	return uint32(min(n, math.MaxUint32))
 }
 
-// answerKey names content: the buckets with their revisions, and the question.
-type answerKey struct{ buckets, asked [16]byte }
+// answerKey names content: the partitions with their revisions, and the question.
+type answerKey struct{ partitions, asked [16]byte }
 
 func newAnswers(bytes uint64) (*answers, error) {
 	known, err := otter.New(&otter.Options[answerKey, knownAnswer]{
@@ -47,16 +47,16 @@ func newAnswers(bytes uint64) (*answers, error) {
 	return &answers{known: known, layer: layer{name: "answers"}}, err
 }
 
-// name gives the tallies the keys of their answers over buckets that hold all of
+// name gives the tallies the keys of their answers over partitions that hold all of
 // their ranges, and over all of these but the newest.
-func (a *answers) name(buckets []store.Bucket, tallies []*tally) {
+func (a *answers) name(partitions []store.Partition, tallies []*tally) {
 	type state struct{ all, older [16]byte }
 	states := map[model.Range]state{} // most questions are about one range
 	for _, t := range tallies {
 		in := t.question.In
 		known, found := states[in]
 		if !found {
-			known = state{stateOf(buckets, t), stateOf(buckets[:len(buckets)-1], t)}
+			known = state{stateOf(partitions, t), stateOf(partitions[:len(partitions)-1], t)}
 			states[in] = known
 		}
 		older := t.whole
@@ -67,13 +67,13 @@ func (a *answers) name(buckets []store.Bucket, tallies []*tally) {
 	}
 }
 
-// stateOf is the hash of the buckets that the question's range touches.
-func stateOf(buckets []store.Bucket, t *tally) [16]byte {
+// stateOf is the hash of the partitions that the question's range touches.
+func stateOf(partitions []store.Partition, t *tally) [16]byte {
 	var state []byte
-	for i := range buckets {
-		if t.touches(buckets[i].Day) {
-			state = binary.LittleEndian.AppendUint64(state, uint64(buckets[i].ID))
-			state = binary.LittleEndian.AppendUint64(state, uint64(buckets[i].Revision))
+	for i := range partitions {
+		if t.touches(partitions[i].Day) {
+			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].ID))
+			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].Revision))
 		}
 	}
 	return askedOf(string(state))

@@ -19,13 +19,13 @@ import (
 )
 
 // assigned are the visitors that an experiment has, each with the standing assignment.
-// They have places: those of all buckets but the newest come first, since they mostly
-// stay as they are, and behind them those that the newest bucket adds.
+// They have places: those of all partitions but the newest come first, since they mostly
+// stay as they are, and behind them those that the newest partition adds.
 type assigned struct {
-	// buckets are those that have assignments, the oldest first, as they were.
-	buckets    []store.Bucket
+	// partitions are those that have assignments, the oldest first, as they were.
+	partitions []store.Partition
 	older, own *visitors
-	// changed are those of older of which the newest bucket says something else, in the
+	// changed are those of older of which the newest partition says something else, in the
 	// order of their places.
 	changed []changedAssignee
 	// above are, of each of own, how many of older have smaller numbers.
@@ -58,7 +58,7 @@ type assignee struct {
 	at, other, end model.Millis
 	high, low      uint64 // of the message's id
 	ordinal        int32
-	bucket         int32 // place of the session's bucket
+	partition      int32 // place of the session's partition
 	variant        int16 // place in the experiment's list
 	// first tells that no assignment in the session is earlier.
 	first bool
@@ -104,7 +104,7 @@ func (a *assigned) all() iter.Seq2[int, *assignee] {
 }
 
 // inOrder are the places in the order of the visitors' numbers. What is added up in it does
-// not depend on which bucket is the newest.
+// not depend on which partition is the newest.
 func (a *assigned) inOrder() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		place := 0
@@ -131,7 +131,7 @@ func (a *assigned) fresh() iter.Seq2[int, *assignee] {
 	return func(yield func(int, *assignee) bool) {
 		for i := range a.changed {
 			c := &a.changed[i]
-			if int(c.bucket) == len(a.buckets)-1 && !yield(c.place, &c.assignee) {
+			if int(c.partition) == len(a.partitions)-1 && !yield(c.place, &c.assignee) {
 				return
 			}
 		}
@@ -155,7 +155,7 @@ func (a *assigned) find(visitor int64) int {
 }
 
 func (a *assigned) bytes() uint64 {
-	return a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.buckets))
+	return a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.partitions))
 }
 
 const assigneeBytes = 64
@@ -223,7 +223,7 @@ func (a *assigned) of(visitor int64, session model.SessionID, start model.Millis
 		return -1
 	}
 	found := a.at(i)
-	if found.at < start || found.ordinal == session.Ordinal && a.buckets[found.bucket].ID == session.Bucket {
+	if found.at < start || found.ordinal == session.Ordinal && a.partitions[found.partition].ID == session.Partition {
 		return int(found.variant)
 	}
 	return -1
@@ -253,26 +253,26 @@ func (e *Columns) assignees(ctx context.Context, x *Experiment, above []string) 
 		return nil, err
 	}
 	_, last := x.Run.Days()
-	buckets, err := e.store.BucketsAssigned(ctx, x.Site, x.Key, last)
+	partitions, err := e.store.PartitionsAssigned(ctx, x.Site, x.Key, last)
 	if err != nil {
 		return nil, err
 	}
 	for _, key := range filter.Computations(x.Audience) {
-		if err := e.computing.ready(ctx, key, buckets); err != nil {
+		if err := e.computing.ready(ctx, key, partitions); err != nil {
 			return nil, err
 		}
 	}
-	if len(others) > 0 { // it depends on more than these buckets
-		return e.gatherAssignees(ctx, x, buckets, others)
+	if len(others) > 0 { // it depends on more than these partitions
+		return e.gatherAssignees(ctx, x, partitions, others)
 	}
-	key := askedOf(x.text(), revisionsOf(buckets))
+	key := askedOf(x.text(), revisionsOf(partitions))
 	if a, found := kept[*assigned](e.results, key); found {
 		e.results.assignedLayer.hits.Add(1)
 		return a, nil
 	}
 	e.results.assignedLayer.misses.Add(1)
 	return once(ctx, &e.results.same, "assigned "+string(key[:]), func() (*assigned, error) {
-		a, err := e.gatherAssignees(ctx, x, buckets, nil)
+		a, err := e.gatherAssignees(ctx, x, partitions, nil)
 		if err == nil {
 			e.results.kept.Set(key, a)
 		}
@@ -285,23 +285,23 @@ func (x *Experiment) text() string {
 	return fmt.Sprintf("%d %q %d %d %q %s", x.Site, x.Key, x.Run.From, x.Run.To, x.Variants, x.Audience)
 }
 
-// revisionsOf tells the buckets as they are from what they were and will be.
-func revisionsOf(buckets []store.Bucket) string {
+// revisionsOf tells the partitions as they are from what they were and will be.
+func revisionsOf(partitions []store.Partition) string {
 	var text strings.Builder
-	for i := range buckets {
-		fmt.Fprintf(&text, "%d %d %d ", buckets[i].ID, buckets[i].Revision, buckets[i].WrittenAt)
+	for i := range partitions {
+		fmt.Fprintf(&text, "%d %d %d ", partitions[i].ID, partitions[i].Revision, partitions[i].WrittenAt)
 	}
 	return text.String()
 }
 
-// gatherAssignees gathers all assignments that qualify. Those of all buckets but the
+// gatherAssignees gathers all assignments that qualify. Those of all partitions but the
 // newest are kept: mostly it is the newest alone that changes.
-func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, buckets []store.Bucket, others rosters) (*assigned, error) {
-	newest := len(buckets) - 1
+func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, partitions []store.Partition, others rosters) (*assigned, error) {
+	newest := len(partitions) - 1
 	if newest < 0 {
 		return newAssigned(x, nil, newVisitors(nil), nil), nil
 	}
-	key := askedOf(x.text(), "older", revisionsOf(buckets[:newest]))
+	key := askedOf(x.text(), "older", revisionsOf(partitions[:newest]))
 	older, found := kept[*visitors](e.results, key)
 	if !found || others != nil {
 		lists := make([][]assignee, newest)
@@ -309,7 +309,7 @@ func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, buckets []
 		group.SetLimit(runtime.GOMAXPROCS(0))
 		for place := range lists {
 			group.Go(func() (err error) {
-				lists[place], err = e.assigneesIn(within, x, buckets[place], int32(place), others)
+				lists[place], err = e.assigneesIn(within, x, partitions[place], int32(place), others)
 				return err
 			})
 		}
@@ -321,16 +321,16 @@ func (e *Columns) gatherAssignees(ctx context.Context, x *Experiment, buckets []
 			e.results.kept.Set(key, older)
 		}
 	}
-	list, err := e.assigneesIn(ctx, x, buckets[newest], int32(newest), others)
+	list, err := e.assigneesIn(ctx, x, partitions[newest], int32(newest), others)
 	if err != nil {
 		return nil, err
 	}
-	return newAssigned(x, buckets, older, list), ctx.Err()
+	return newAssigned(x, partitions, older, list), ctx.Err()
 }
 
-// newAssigned adds what the newest bucket says to what the others do.
-func newAssigned(x *Experiment, buckets []store.Bucket, older *visitors, newest []assignee) *assigned {
-	a := &assigned{buckets: buckets, older: older}
+// newAssigned adds what the newest partition says to what the others do.
+func newAssigned(x *Experiment, partitions []store.Partition, older *visitors, newest []assignee) *assigned {
+	a := &assigned{partitions: partitions, older: older}
 	own := make([]assignee, 0, len(newest))
 	for i := range newest {
 		place := older.find(newest[i].visitor)
@@ -345,18 +345,18 @@ func newAssigned(x *Experiment, buckets []store.Bucket, older *visitors, newest 
 	return a
 }
 
-// assigneesIn returns the assignments that qualify in a bucket, of each visitor the one
-// that would stand if there were no other buckets, in the order of the visitors.
-func (e *Columns) assigneesIn(ctx context.Context, x *Experiment, bucket store.Bucket, place int32, others rosters) ([]assignee, error) {
+// assigneesIn returns the assignments that qualify in a partition, of each visitor the one
+// that would stand if there were no other partitions, in the order of the visitors.
+func (e *Columns) assigneesIn(ctx context.Context, x *Experiment, partition store.Partition, place int32, others rosters) ([]assignee, error) {
 	audience := column.Set(nil)
 	if x.Audience != filter.Expr(filter.Bool(true)) {
 		var err error
-		if audience, err = e.wholeSet(ctx, bucket, x.Audience, others); err != nil {
+		if audience, err = e.wholeSet(ctx, partition, x.Audience, others); err != nil {
 			return nil, err
 		}
 	}
 	var list []assignee
-	err := e.exposures.read(ctx, bucket, x.Key, nil, func(exposed *exposed) error {
+	err := e.exposures.read(ctx, partition, x.Key, nil, func(exposed *exposed) error {
 		variants := placesOf(exposed.variants, x.Variants)
 		list = make([]assignee, 0, len(exposed.rows))
 		for i := range exposed.rows {
@@ -367,7 +367,7 @@ func (e *Columns) assigneesIn(ctx context.Context, x *Experiment, bucket store.B
 			}
 			list = append(list, assignee{
 				visitor: row.Visitor, at: row.At, other: model.Open, end: row.End, high: uint64(row.IDHigh), low: uint64(row.IDLow),
-				ordinal: row.Ordinal, bucket: place, variant: variant, first: row.First,
+				ordinal: row.Ordinal, partition: place, variant: variant, first: row.First,
 			})
 		}
 		return nil
@@ -456,11 +456,11 @@ func merge(a, b []assignee) []assignee {
 	return append(append(merged, a...), b...)
 }
 
-// wholeSet returns the sessions of a bucket that match a predicate that columns can say.
-func (e *Columns) wholeSet(ctx context.Context, stored store.Bucket, where filter.Expr, assigned rosters) (set column.Set, err error) {
+// wholeSet returns the sessions of a partition that match a predicate that columns can say.
+func (e *Columns) wholeSet(ctx context.Context, stored store.Partition, where filter.Expr, assigned rosters) (set column.Set, err error) {
 	prepared := column.Prepare(where)
 	dimensions, _ := prepared.Dimensions()
-	err = e.readComputed(ctx, stored, filter.Computations(where), assigned, dimensions, func(b *bucket, known column.Known) error {
+	err = e.readComputed(ctx, stored, filter.Computations(where), assigned, dimensions, func(b *partition, known column.Known) error {
 		set, err = b.sessions.Match(prepared, known)
 		return err
 	})

@@ -15,20 +15,20 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Key names what a question gathers in a bucket: the bucket, its revision and what
+// Key names what a question gathers in a partition: the partition, its revision and what
 // is asked. It names content, so an entry is never out of date, and nothing needs
 // to be invalidated.
 type Key struct {
-	Bucket, Revision int64
-	// WrittenAt is when the bucket came to the revision: a database that was restored
+	Partition, Revision int64
+	// WrittenAt is when the partition came to the revision: a database that was restored
 	// from a backup comes to revisions again, with other sessions.
 	WrittenAt model.Millis
-	// Asked is 128 bits of a hash of the predicate, of the part of the bucket's day
+	// Asked is 128 bits of a hash of the predicate, of the part of the partition's day
 	// that the range leaves, and of what is summed.
 	Asked [16]byte
 }
 
-// Entry is what a question gathers in a bucket.
+// Entry is what a question gathers in a partition.
 type Entry struct {
 	Sessions int64
 	Value    float64
@@ -79,7 +79,7 @@ func (m *Memory) Set(_ context.Context, entries map[Key]Entry) {
 	}
 }
 
-// askedOf is the hash of what is asked of a bucket whose whole day is in the range.
+// askedOf is the hash of what is asked of a partition whose whole day is in the range.
 func askedOf(parts ...string) (asked [16]byte) {
 	hash := sha256.New()
 	for _, part := range parts {
@@ -92,16 +92,16 @@ func askedOf(parts ...string) (asked [16]byte) {
 	return asked
 }
 
-// key returns the key of what the question gathers in a bucket. ok is false where
+// key returns the key of what the question gathers in a partition. ok is false where
 // that is more than an entry says, distinct visitors or several steps of one day, or
-// depends on more than the bucket.
-func (t *tally) key(bucket *store.Bucket) (key Key, ok bool) {
-	if t.question.Visitors || t.question.splits(bucket.Day) || t.assigned != nil {
+// depends on more than the partition.
+func (t *tally) key(partition *store.Partition) (key Key, ok bool) {
+	if t.question.Visitors || t.question.splits(partition.Day) || t.assigned != nil {
 		return Key{}, false
 	}
-	key = Key{Bucket: bucket.ID, Revision: bucket.Revision, WrittenAt: bucket.WrittenAt, Asked: t.asked}
-	if in := t.question.In; !in.Covers(bucket.Day) {
-		from, to := max(in.From, bucket.Day.Start()), min(in.To, (bucket.Day+1).Start())
+	key = Key{Partition: partition.ID, Revision: partition.Revision, WrittenAt: partition.WrittenAt, Asked: t.asked}
+	if in := t.question.In; !in.Covers(partition.Day) {
+		from, to := max(in.From, partition.Day.Start()), min(in.To, (partition.Day+1).Start())
 		key.Asked = askedOf(t.text, t.question.Value, strconv.FormatInt(int64(from), 10), strconv.FormatInt(int64(to), 10))
 	}
 	return key, true

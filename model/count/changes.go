@@ -1,6 +1,6 @@
 package count
 
-// changes are the ordinals of a bucket that were written lately, by which the sets
+// changes are the ordinals of a partition that were written lately, by which the sets
 // of leaves are brought forward instead of being made anew.
 type changes struct {
 	// since is the revision from which on they are known.
@@ -9,7 +9,7 @@ type changes struct {
 	written int // of all steps
 }
 
-// step is what took a bucket to a revision from the one of the step before it.
+// step is what took a partition to a revision from the one of the step before it.
 type step struct {
 	revision int64
 	written  []uint32
@@ -19,7 +19,7 @@ type step struct {
 // evaluate a leaf for all.
 const maxWritten = 8192
 
-// add adds what took the bucket from one revision to another.
+// add adds what took the partition from one revision to another.
 func (c *changes) add(from, to int64, written []uint32) {
 	if from == 0 || len(written) > maxWritten {
 		*c = changes{since: to}

@@ -24,22 +24,22 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Columns is the Engine that counts from columns in memory. Those of a bucket come
+// Columns is the Engine that counts from columns in memory. Those of a partition come
 // from the database, where they are stored a dimension a row, and only the
-// dimensions that are asked about are loaded; or they are made from the bucket's
-// sessions. What was written to a bucket since is read, by revision, before each
+// dimensions that are asked about are loaded; or they are made from the partition's
+// sessions. What was written to a partition since is read, by revision, before each
 // answer. So the answers include every write that was committed before the
 // question, on whatever node.
 //
 // What columns cannot say, which is the key of a visitor, it leaves to Scan.
 type Columns struct {
-	store   *store.Store
-	scan    *Scan
-	log     *slog.Logger
-	buckets *otter.Cache[int64, *bucket]
+	store      *store.Store
+	scan       *Scan
+	log        *slog.Logger
+	partitions *otter.Cache[int64, *partition]
 
-	// live is the bucket of each site that was last brought forward.
-	live *lru.Cache[int64, liveBucket]
+	// live is the partition of each site that was last brought forward.
+	live *lru.Cache[int64, livePartition]
 
 	gathering gathering
 	computing *computing
@@ -49,12 +49,12 @@ type Columns struct {
 	loaded, made, forwarded, leafLayer layer
 }
 
-// bucket is a bucket in memory.
-type bucket struct {
+// partition is a partition in memory.
+type partition struct {
 	id       int64
 	mu       sync.RWMutex
 	sessions *column.Sessions
-	// revision is that of the bucket which the columns are of; 0 while there are none.
+	// revision is that of the partition which the columns are of; 0 while there are none.
 	revision int64
 	// complete tells that all dimensions are loaded: the columns can be brought
 	// forward. Otherwise they are as stored.
@@ -64,24 +64,24 @@ type bucket struct {
 	// leaves are sets of leaves, by their text.
 	leaves *lru.Cache[string, leafSet]
 	// weight is about how many bytes all that takes. It is kept, so that who weighs
-	// buckets does not wait for one that is being read.
+	// partitions does not wait for one that is being read.
 	weight atomic.Uint32
 }
 
-func newBucket(id int64) *bucket {
-	b := &bucket{id: id, sessions: column.Stored(), leaves: newLeaves()}
+func newPartition(id int64) *partition {
+	b := &partition{id: id, sessions: column.Stored(), leaves: newLeaves()}
 	b.weigh()
 	return b
 }
 
-func (b *bucket) weigh() {
+func (b *partition) weigh() {
 	b.weight.Store(uint32(min(b.sessions.Bytes()+leafBytes(b.sessions.Ordinals()), 1<<32-1)))
 }
 
 // ColumnsOptions are the parts of a Columns that may be left out.
 type ColumnsOptions struct {
 	// Bytes bounds the columns in memory with the sets of leaves, about; 608 MiB by
-	// default. The buckets that are asked about least are let go, and loaded again when
+	// default. The partitions that are asked about least are let go, and loaded again when
 	// they are needed.
 	Bytes uint64
 	// AnswerBytes bounds the answers in memory, about; 16 MiB by default.
@@ -124,18 +124,18 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 	if err != nil {
 		return nil, err
 	}
-	buckets, err := otter.New(&otter.Options[int64, *bucket]{
+	partitions, err := otter.New(&otter.Options[int64, *partition]{
 		MaximumWeight: o.Bytes,
-		Weigher:       func(_ int64, b *bucket) uint32 { return b.weight.Load() },
+		Weigher:       func(_ int64, b *partition) uint32 { return b.weight.Load() },
 	})
 	if err != nil {
 		return nil, err
 	}
-	live, err := lru.New[int64, liveBucket](maxLive)
+	live, err := lru.New[int64, livePartition](maxLive)
 	if err != nil {
 		return nil, err
 	}
-	e := &Columns{store: st, scan: NewScan(st, o.Computer, o.Definitions), log: o.Log, buckets: buckets, live: live}
+	e := &Columns{store: st, scan: NewScan(st, o.Computer, o.Definitions), log: o.Log, partitions: partitions, live: live}
 	if e.computing, err = newComputing(e, o.Computer, o.ComputedBytes); err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 		return nil, err
 	}
 	e.scan.choose, e.scan.assign = e.computing.choice, e.assign
-	e.gathering = gathering{store: st, count: e.countBucket, answers: answers, caches: o.Caches, ready: e.computing.ready, assigned: e.scan.rosters}
+	e.gathering = gathering{store: st, count: e.countPartition, answers: answers, caches: o.Caches, ready: e.computing.ready, assigned: e.scan.rosters}
 	for _, cache := range o.Caches {
 		e.gathering.layers = append(e.gathering.layers, &layer{name: cache.Name()})
 	}
@@ -156,12 +156,12 @@ func NewColumns(st *store.Store, o ColumnsOptions) (*Columns, error) {
 
 var _ Engine = (*Columns)(nil)
 
-// read calls do with the bucket's columns as they are at its revision, or newer,
+// read calls do with the partition's columns as they are at its revision, or newer,
 // with the dimensions. They do not change meanwhile.
-func (e *Columns) read(ctx context.Context, stored store.Bucket, dimensions []column.Dimension, do func(*bucket) error) error {
+func (e *Columns) read(ctx context.Context, stored store.Partition, dimensions []column.Dimension, do func(*partition) error) error {
 	dimensions = append(dimensions, column.Counting)
-	b, _ := e.buckets.ComputeIfAbsent(stored.ID, func() (*bucket, bool) {
-		return newBucket(stored.ID), false
+	b, _ := e.partitions.ComputeIfAbsent(stored.ID, func() (*partition, bool) {
+		return newPartition(stored.ID), false
 	})
 	for {
 		b.mu.RLock()
@@ -178,16 +178,16 @@ func (e *Columns) read(ctx context.Context, stored store.Bucket, dimensions []co
 		if err != nil {
 			return err
 		}
-		e.buckets.Set(stored.ID, b) // it has another weight now
+		e.partitions.Set(stored.ID, b) // it has another weight now
 	}
 }
 
-func (b *bucket) has(revision int64, dimensions []column.Dimension) bool {
+func (b *partition) has(revision int64, dimensions []column.Dimension) bool {
 	return b.revision >= revision && len(b.sessions.Missing(dimensions)) == 0
 }
 
-// prepare brings a locked bucket to its revision, and loads the dimensions.
-func (e *Columns) prepare(ctx context.Context, b *bucket, stored store.Bucket, dimensions []column.Dimension) error {
+// prepare brings a locked partition to its revision, and loads the dimensions.
+func (e *Columns) prepare(ctx context.Context, b *partition, stored store.Partition, dimensions []column.Dimension) error {
 	if b.has(stored.Revision, dimensions) {
 		return nil // another one was faster
 	}
@@ -213,10 +213,10 @@ func (e *Columns) prepare(ctx context.Context, b *bucket, stored store.Bucket, d
 	return e.forward(ctx, b, stored)
 }
 
-// load loads the dimensions that are missing, as they are stored at the bucket's
+// load loads the dimensions that are missing, as they are stored at the partition's
 // revision. loaded is false where they are not, or not readably: then the columns
 // are to be made from the sessions.
-func (e *Columns) load(ctx context.Context, b *bucket, stored store.Bucket, dimensions []column.Dimension) (loaded bool, err error) {
+func (e *Columns) load(ctx context.Context, b *partition, stored store.Partition, dimensions []column.Dimension) (loaded bool, err error) {
 	var names []string
 	for _, dimension := range b.sessions.Missing(dimensions) {
 		names = append(names, string(dimension))
@@ -238,8 +238,8 @@ func (e *Columns) load(ctx context.Context, b *bucket, stored store.Bucket, dime
 		sealed, found := data[name]
 		if !found {
 			// Most likely other columns have taken their place.
-			now, err := e.store.Buckets(ctx, stored.SiteID, model.Range{From: stored.Day.Start(), To: stored.Day.Start() + 1})
-			if err != nil || !slices.ContainsFunc(now, func(s store.Bucket) bool { return s.ID == stored.ID && s.ColumnsRevision == b.revision }) {
+			now, err := e.store.Partitions(ctx, stored.SiteID, model.Range{From: stored.Day.Start(), To: stored.Day.Start() + 1})
+			if err != nil || !slices.ContainsFunc(now, func(s store.Partition) bool { return s.ID == stored.ID && s.ColumnsRevision == b.revision }) {
 				return false, err
 			}
 			return false, e.forget(ctx, stored.ID, b.revision, fmt.Errorf("stored column %s is missing", name))
@@ -255,29 +255,29 @@ func (e *Columns) load(ctx context.Context, b *bucket, stored store.Bucket, dime
 	return true, nil
 }
 
-// forget has the columns of a bucket stored anew.
+// forget has the columns of a partition stored anew.
 func (e *Columns) forget(ctx context.Context, id, revision int64, reason error) error {
-	e.log.WarnContext(ctx, "stored columns are damaged, and are made anew", "bucket", id, "revision", revision, "error", reason)
+	e.log.WarnContext(ctx, "stored columns are damaged, and are made anew", "partition", id, "revision", revision, "error", reason)
 	if err := e.store.ForgetColumns(ctx, id, revision); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
 		// Such as a database that is read-only. Counting goes on without them.
-		e.log.WarnContext(ctx, "stored columns that are damaged stay", "bucket", id, "error", err)
+		e.log.WarnContext(ctx, "stored columns that are damaged stay", "partition", id, "error", err)
 	}
 	return nil
 }
 
 // sealOf returns what stands before a stored column. It says what it is a column of,
 // since one that strayed to another place is whole and wrong.
-func sealOf(bucket, revision int64, dimension string) []byte {
+func sealOf(partition, revision int64, dimension string) []byte {
 	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%d %d %d %s", column.Format, bucket, revision, dimension)
+	fmt.Fprintf(hash, "%d %d %d %s", column.Format, partition, revision, dimension)
 	return hash.Sum(nil)
 }
 
-func unseal(sealed []byte, bucket, revision int64, dimension string) ([]byte, error) {
-	if plain, found := bytes.CutPrefix(sealed, sealOf(bucket, revision, dimension)); found {
+func unseal(sealed []byte, partition, revision int64, dimension string) ([]byte, error) {
+	if plain, found := bytes.CutPrefix(sealed, sealOf(partition, revision, dimension)); found {
 		return plain, nil
 	}
 	return nil, fmt.Errorf("stored column %s: it is one of another place", dimension)
@@ -291,8 +291,8 @@ func rank(name string) int {
 	return 1
 }
 
-// forward reads what was written to the bucket since its revision.
-func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) error {
+// forward reads what was written to the partition since its revision.
+func (e *Columns) forward(ctx context.Context, b *partition, stored store.Partition) error {
 	layer := &e.forwarded
 	if b.revision == 0 {
 		layer = &e.made
@@ -335,7 +335,7 @@ func (e *Columns) forward(ctx context.Context, b *bucket, stored store.Bucket) e
 	b.changes.add(before, b.revision, written)
 	layer.add(1, 0, begin)
 	if before > 0 && len(written) > 0 {
-		e.live.Add(stored.SiteID, liveBucket{stored.ID, b})
+		e.live.Add(stored.SiteID, livePartition{stored.ID, b})
 	}
 	return nil
 }
@@ -349,18 +349,18 @@ type change struct {
 // AllSites stands for every site where one is asked for.
 const AllSites = 0
 
-// StoreBehind stores the columns of a site's buckets, or those of AllSites, that
+// StoreBehind stores the columns of a site's partitions, or those of AllSites, that
 // were last written to before an instant and whose columns are not stored as they
 // are. It returns how many.
 func (e *Columns) StoreBehind(ctx context.Context, site int64, before model.Millis) (stored int, err error) {
 	const some = 50
 	for {
-		buckets, err := e.store.BucketsBehind(ctx, site, column.Format, before, some)
-		if err != nil || len(buckets) == 0 {
+		partitions, err := e.store.PartitionsBehind(ctx, site, column.Format, before, some)
+		if err != nil || len(partitions) == 0 {
 			return stored, err
 		}
-		for _, bucket := range buckets {
-			if err := e.storeColumns(ctx, bucket); err != nil {
+		for _, partition := range partitions {
+			if err := e.storeColumns(ctx, partition); err != nil {
 				return stored, err
 			}
 			stored++
@@ -368,10 +368,10 @@ func (e *Columns) StoreBehind(ctx context.Context, site int64, before model.Mill
 	}
 }
 
-func (e *Columns) storeColumns(ctx context.Context, stored store.Bucket) error {
+func (e *Columns) storeColumns(ctx context.Context, stored store.Partition) error {
 	data := map[string][]byte{}
 	var revision int64
-	err := e.read(ctx, stored, column.Dimensions(), func(b *bucket) error {
+	err := e.read(ctx, stored, column.Dimensions(), func(b *partition) error {
 		columns, err := b.sessions.Encode()
 		revision = b.revision
 		for dimension, column := range columns {
@@ -386,41 +386,41 @@ func (e *Columns) storeColumns(ctx context.Context, stored store.Bucket) error {
 	return err
 }
 
-// maxLive is how many sites' live buckets are known.
+// maxLive is how many sites' live partitions are known.
 const maxLive = 1000
 
-type liveBucket struct {
-	id     int64
-	bucket *bucket
+type livePartition struct {
+	id        int64
+	partition *partition
 }
 
-// Follow brings the site's live bucket forward. A failure is left to the question
+// Follow brings the site's live partition forward. A failure is left to the question
 // that meets it.
 func (e *Columns) Follow(ctx context.Context, site int64) {
 	live, found := e.live.Get(site)
-	if kept, ok := e.buckets.GetIfPresent(live.id); !found || !ok || kept != live.bucket {
+	if kept, ok := e.partitions.GetIfPresent(live.id); !found || !ok || kept != live.partition {
 		return
 	}
-	b := live.bucket
+	b := live.partition
 	if !b.mu.TryLock() {
 		return // somebody is at it
 	}
 	defer b.mu.Unlock()
 	if b.complete {
-		_ = e.forward(ctx, b, store.Bucket{ID: live.id, SiteID: site, Revision: b.revision})
+		_ = e.forward(ctx, b, store.Partition{ID: live.id, SiteID: site, Revision: b.revision})
 		b.weigh()
 	}
 }
 
-// Count answers questions together: in each bucket every part of their predicates
+// Count answers questions together: in each partition every part of their predicates
 // is evaluated once.
 func (e *Columns) Count(ctx context.Context, questions []Question) ([]Answer, error) {
 	return e.gathering.answer(ctx, questions)
 }
 
-// countBucket counts the parts: those that columns can say together, where they need
+// countPartition counts the parts: those that columns can say together, where they need
 // the same computations.
-func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []*part) error {
+func (e *Columns) countPartition(ctx context.Context, stored store.Partition, parts []*part) error {
 	var others []*part
 	inColumns := map[string][]*part{}
 	for _, p := range parts {
@@ -432,7 +432,7 @@ func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []
 		inColumns[needed] = append(inColumns[needed], p)
 	}
 	if len(others) > 0 {
-		if err := e.scan.countBucket(ctx, stored, others); err != nil {
+		if err := e.scan.countPartition(ctx, stored, others); err != nil {
 			return err
 		}
 	}
@@ -452,7 +452,7 @@ func (e *Columns) countBucket(ctx context.Context, stored store.Bucket, parts []
 }
 
 // countColumns counts parts that need the same computations.
-func (e *Columns) countColumns(ctx context.Context, stored store.Bucket, parts []*part) error {
+func (e *Columns) countColumns(ctx context.Context, stored store.Partition, parts []*part) error {
 	var dimensions []column.Dimension
 	assigned := rosters{}
 	for _, p := range parts {
@@ -460,7 +460,7 @@ func (e *Columns) countColumns(ctx context.Context, stored store.Bucket, parts [
 		dimensions = append(dimensions, needed...)
 		maps.Copy(assigned, p.assigned)
 	}
-	return e.readComputed(ctx, stored, parts[0].computations, assigned, dimensions, func(b *bucket, known column.Known) error {
+	return e.readComputed(ctx, stored, parts[0].computations, assigned, dimensions, func(b *partition, known column.Known) error {
 		for _, p := range parts {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -552,20 +552,20 @@ func (e *Columns) Sessions(ctx context.Context, q SessionQuery) ([]model.Session
 	if err != nil {
 		return nil, err
 	}
-	return listSessions(ctx, e.store, q, func(stored store.Bucket, in model.Range, limit int) ([]model.Session, error) {
+	return listSessions(ctx, e.store, q, func(stored store.Partition, in model.Range, limit int) ([]model.Session, error) {
 		var found []Position
 		for _, key := range computations {
-			if err := e.computing.ready(ctx, key, []store.Bucket{stored}); err != nil {
+			if err := e.computing.ready(ctx, key, []store.Partition{stored}); err != nil {
 				return nil, err
 			}
 		}
-		err := e.readComputed(ctx, stored, computations, assigned, dimensions, func(b *bucket, known column.Known) error {
+		err := e.readComputed(ctx, stored, computations, assigned, dimensions, func(b *partition, known column.Known) error {
 			matched, err := b.sessions.Match(column.Prepare(within(q.Where, in, stored.Day)), known)
 			if err != nil {
 				return err
 			}
 			b.sessions.EachStart(matched, func(ordinal int32, start model.Millis) {
-				position := Position{Start: start, ID: model.SessionID{Bucket: stored.ID, Ordinal: ordinal}}
+				position := Position{Start: start, ID: model.SessionID{Partition: stored.ID, Ordinal: ordinal}}
 				if q.After == nil || newestFirst(position, *q.After) > 0 {
 					found = append(found, position)
 				}
@@ -589,8 +589,8 @@ func (e *Columns) Values(ctx context.Context, q ValueQuery) ([]Value, error) {
 	if q.Field == filter.Visitor {
 		return e.scan.Values(ctx, q)
 	}
-	return listValues(ctx, e.store, q, func(ctx context.Context, stored store.Bucket, add func(text string, sessions int)) error {
-		return e.read(ctx, stored, []column.Dimension{column.Dimension(q.Field.Name)}, func(b *bucket) error {
+	return listValues(ctx, e.store, q, func(ctx context.Context, stored store.Partition, add func(text string, sessions int)) error {
+		return e.read(ctx, stored, []column.Dimension{column.Dimension(q.Field.Name)}, func(b *partition) error {
 			b.sessions.EachValue(q.Field, add)
 			return nil
 		})

@@ -40,7 +40,7 @@ type Computer interface {
 
 const (
 	// computeBatch is how many sessions a Computer is asked about together, and
-	// batchesInFlight how many times at once for one bucket.
+	// batchesInFlight how many times at once for one partition.
 	computeBatch    = 1000
 	batchesInFlight = 2
 	// atOnce is how many sessions are computed while a question waits, and patience for
@@ -53,11 +53,11 @@ const (
 )
 
 // computing keeps the sets of sessions that a Computer chose. There is one for each
-// bucket and computation, in memory and in the database, with the revision of the
-// bucket that it is of. It is brought forward, as columns are, by what was written
+// partition and computation, in memory and in the database, with the revision of the
+// partition that it is of. It is brought forward, as columns are, by what was written
 // since; so a Computer is asked once for each session and revision.
 //
-// No lock of a bucket is held while a Computer is asked. Who needs the same set waits,
+// No lock of a partition is held while a Computer is asked. Who needs the same set waits,
 // and nobody else.
 type computing struct {
 	store    *store.Store
@@ -72,7 +72,7 @@ type computing struct {
 }
 
 type (
-	setKey         struct{ bucket, computation int64 }
+	setKey         struct{ partition, computation int64 }
 	computationKey struct {
 		site int64
 		key  string
@@ -84,7 +84,7 @@ type (
 	}
 )
 
-// computedSet is what was computed for a bucket.
+// computedSet is what was computed for a partition.
 type computedSet struct {
 	// turn is held by who brings the set forward.
 	turn chan struct{}
@@ -159,18 +159,18 @@ func (c *computing) note(ctx context.Context, site int64, key string) (store.Com
 	return computation, nil
 }
 
-// ready makes sure that the computation of a key is known for some buckets of a site,
+// ready makes sure that the computation of a key is known for some partitions of a site,
 // although not of their newest revisions. The error is Unavailable, and says how far
 // it is, where that takes longer than a question waits.
-func (c *computing) ready(ctx context.Context, key string, buckets []store.Bucket) error {
-	if len(buckets) == 0 {
+func (c *computing) ready(ctx context.Context, key string, partitions []store.Partition) error {
+	if len(partitions) == 0 {
 		return nil
 	}
-	computation, err := c.computation(ctx, buckets[0].SiteID, key)
+	computation, err := c.computation(ctx, partitions[0].SiteID, key)
 	if err != nil {
 		return err
 	}
-	missing, err := c.recall(ctx, computation, buckets)
+	missing, err := c.recall(ctx, computation, partitions)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -183,10 +183,10 @@ func (c *computing) ready(ctx context.Context, key string, buckets []store.Bucke
 	}
 	return c.patiently(ctx, computation, func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(fillBuckets)
-		for _, bucket := range slices.Backward(missing) {
+		group.SetLimit(fillPartitions)
+		for _, partition := range slices.Backward(missing) {
 			group.Go(func() error {
-				_, err := c.forward(ctx, computation, bucket, atOnce)
+				_, err := c.forward(ctx, computation, partition, atOnce)
 				return err
 			})
 		}
@@ -194,13 +194,13 @@ func (c *computing) ready(ctx context.Context, key string, buckets []store.Bucke
 	})
 }
 
-// recall loads what is stored for the buckets for which nothing is in memory, and
+// recall loads what is stored for the partitions for which nothing is in memory, and
 // returns those for which nothing is stored either.
-func (c *computing) recall(ctx context.Context, computation store.Computation, buckets []store.Bucket) (missing []store.Bucket, err error) {
+func (c *computing) recall(ctx context.Context, computation store.Computation, partitions []store.Partition) (missing []store.Partition, err error) {
 	var ids []int64
-	for _, bucket := range buckets {
-		if s, found := c.sets.GetIfPresent(setKey{bucket.ID, computation.ID}); !found || s.now.Load() == nil {
-			missing, ids = append(missing, bucket), append(ids, bucket.ID)
+	for _, partition := range partitions {
+		if s, found := c.sets.GetIfPresent(setKey{partition.ID, computation.ID}); !found || s.now.Load() == nil {
+			missing, ids = append(missing, partition), append(ids, partition.ID)
 		}
 	}
 	stored, err := c.store.ComputedSets(ctx, computation.ID, ids)
@@ -209,7 +209,7 @@ func (c *computing) recall(ctx context.Context, computation store.Computation, b
 	}
 	for _, set := range stored {
 		if c.take(ctx, set) {
-			missing = slices.DeleteFunc(missing, func(b store.Bucket) bool { return b.ID == set.BucketID })
+			missing = slices.DeleteFunc(missing, func(b store.Partition) bool { return b.ID == set.PartitionID })
 		}
 	}
 	return missing, nil
@@ -219,13 +219,13 @@ func (c *computing) recall(ctx context.Context, computation store.Computation, b
 func (c *computing) take(ctx context.Context, stored store.ComputedSet) (ok bool) {
 	chosen, err := unsealSet(stored)
 	if err != nil {
-		c.columns.log.WarnContext(ctx, "a stored set is damaged, and is computed anew", "bucket", stored.BucketID, "computation", stored.ComputationID, "error", err)
-		if err := c.store.ForgetComputed(ctx, stored.ComputationID, stored.BucketID, stored.Revision); err != nil {
-			c.columns.log.WarnContext(ctx, "a stored set that is damaged stays", "bucket", stored.BucketID, "error", err)
+		c.columns.log.WarnContext(ctx, "a stored set is damaged, and is computed anew", "partition", stored.PartitionID, "computation", stored.ComputationID, "error", err)
+		if err := c.store.ForgetComputed(ctx, stored.ComputationID, stored.PartitionID, stored.Revision); err != nil {
+			c.columns.log.WarnContext(ctx, "a stored set that is damaged stays", "partition", stored.PartitionID, "error", err)
 		}
 		return false
 	}
-	key := setKey{stored.BucketID, stored.ComputationID}
+	key := setKey{stored.PartitionID, stored.ComputationID}
 	s := c.set(key)
 	if s.now.CompareAndSwap(nil, &revisedSet{stored.Revision, chosen}) {
 		s.stored.Store(stored.Revision)
@@ -242,12 +242,12 @@ func (c *computing) set(key setKey) *computedSet {
 	return s
 }
 
-// isFew tells whether the buckets' sessions that are to be asked about are few enough
+// isFew tells whether the partitions' sessions that are to be asked about are few enough
 // to do so at once.
-func (c *computing) isFew(ctx context.Context, computation store.Computation, buckets []store.Bucket) (bool, error) {
+func (c *computing) isFew(ctx context.Context, computation store.Computation, partitions []store.Partition) (bool, error) {
 	all := 0
-	for _, bucket := range buckets {
-		all += int(bucket.Sessions)
+	for _, partition := range partitions {
+		all += int(partition.Sessions)
 	}
 	if all <= atOnce || c.isFilling(computation.ID) {
 		return all <= atOnce, nil
@@ -258,13 +258,13 @@ func (c *computing) isFew(ctx context.Context, computation store.Computation, bu
 	}
 	var asked atomic.Int64
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(fillBuckets)
-	for _, bucket := range buckets {
+	group.SetLimit(fillPartitions)
+	for _, partition := range partitions {
 		group.Go(func() error {
 			if asked.Load() > atOnce {
 				return nil
 			}
-			ordinals, _, err := c.candidates(within, bucket, condition)
+			ordinals, _, err := c.candidates(within, partition, condition)
 			asked.Add(int64(len(ordinals)))
 			return err
 		})
@@ -285,12 +285,12 @@ func (c *computing) condition(ctx context.Context, key string) (filter.Expr, err
 	return condition, nil
 }
 
-// candidates returns the bucket's sessions that a Computer is to be asked about, as
+// candidates returns the partition's sessions that a Computer is to be asked about, as
 // they are at a revision.
-func (c *computing) candidates(ctx context.Context, stored store.Bucket, condition filter.Expr) (ordinals []int32, revision int64, err error) {
+func (c *computing) candidates(ctx context.Context, stored store.Partition, condition filter.Expr) (ordinals []int32, revision int64, err error) {
 	where := column.Prepare(condition)
 	dimensions, _ := where.Dimensions()
-	err = c.columns.read(ctx, stored, dimensions, func(b *bucket) error {
+	err = c.columns.read(ctx, stored, dimensions, func(b *partition) error {
 		matched, err := b.sessions.Match(where, c.columns.known(b))
 		if err != nil {
 			return err
@@ -307,32 +307,32 @@ func (c *computing) candidates(ctx context.Context, stored store.Bucket, conditi
 // errTooMany says that more sessions are to be asked about than the caller wants to.
 var errTooMany = errors.New("too many sessions to compute at once")
 
-// now returns the set of a bucket as it is at the bucket's revision, or newer, where
+// now returns the set of a partition as it is at the partition's revision, or newer, where
 // that does not take longer than a question waits.
-func (c *computing) now(ctx context.Context, key string, bucket store.Bucket) (*revisedSet, error) {
-	computation, err := c.computation(ctx, bucket.SiteID, key)
+func (c *computing) now(ctx context.Context, key string, partition store.Partition) (*revisedSet, error) {
+	computation, err := c.computation(ctx, partition.SiteID, key)
 	if err != nil {
 		return nil, err
 	}
-	if s, found := c.sets.GetIfPresent(setKey{bucket.ID, computation.ID}); found {
-		if now := s.now.Load(); now != nil && now.revision >= bucket.Revision {
+	if s, found := c.sets.GetIfPresent(setKey{partition.ID, computation.ID}); found {
+		if now := s.now.Load(); now != nil && now.revision >= partition.Revision {
 			return now, nil
 		}
 	}
 	var set *revisedSet
 	err = c.patiently(ctx, computation, func(ctx context.Context) (err error) {
-		set, err = c.forward(ctx, computation, bucket, atOnce)
+		set, err = c.forward(ctx, computation, partition, atOnce)
 		return err
 	})
 	return set, err
 }
 
-// choice returns what computations choose of a bucket, as it is at the bucket's
+// choice returns what computations choose of a partition, as it is at the partition's
 // revision or newer.
-func (c *computing) choice(ctx context.Context, bucket store.Bucket, keys []string) (*choice, error) {
+func (c *computing) choice(ctx context.Context, partition store.Partition, keys []string) (*choice, error) {
 	found := newChoice()
 	for _, key := range keys {
-		set, err := c.now(ctx, key, bucket)
+		set, err := c.now(ctx, key, partition)
 		if err != nil {
 			found.errs[key] = err
 		} else {
@@ -354,10 +354,10 @@ func (c *computing) patiently(ctx context.Context, computation store.Computation
 	return err
 }
 
-// forward returns the set of a bucket as it is at the bucket's revision, or newer. At
+// forward returns the set of a partition as it is at the partition's revision, or newer. At
 // most some sessions are asked about, or the error is errTooMany.
-func (c *computing) forward(ctx context.Context, computation store.Computation, bucket store.Bucket, most int) (*revisedSet, error) {
-	key := setKey{bucket.ID, computation.ID}
+func (c *computing) forward(ctx context.Context, computation store.Computation, partition store.Partition, most int) (*revisedSet, error) {
+	key := setKey{partition.ID, computation.ID}
 	s := c.set(key)
 	select {
 	case s.turn <- struct{}{}:
@@ -366,7 +366,7 @@ func (c *computing) forward(ctx context.Context, computation store.Computation, 
 		return nil, ctx.Err()
 	}
 	if s.now.Load() == nil {
-		stored, err := c.store.ComputedSets(ctx, computation.ID, []int64{bucket.ID})
+		stored, err := c.store.ComputedSets(ctx, computation.ID, []int64{partition.ID})
 		if err != nil {
 			return nil, err
 		}
@@ -375,7 +375,7 @@ func (c *computing) forward(ctx context.Context, computation store.Computation, 
 		}
 	}
 	set := s.now.Load()
-	if set != nil && set.revision >= bucket.Revision {
+	if set != nil && set.revision >= partition.Revision {
 		return set, nil
 	}
 	condition, err := c.condition(ctx, computation.Key)
@@ -383,11 +383,11 @@ func (c *computing) forward(ctx context.Context, computation store.Computation, 
 		return nil, err
 	}
 	if set == nil {
-		if set, err = c.begin(ctx, computation.Key, bucket, condition, most); err != nil {
+		if set, err = c.begin(ctx, computation.Key, partition, condition, most); err != nil {
 			return nil, err
 		}
 	}
-	if set, err = c.follow(ctx, computation.Key, bucket, condition, set, most); err != nil {
+	if set, err = c.follow(ctx, computation.Key, partition, condition, set, most); err != nil {
 		return nil, err
 	}
 	s.now.Store(set)
@@ -395,26 +395,26 @@ func (c *computing) forward(ctx context.Context, computation store.Computation, 
 	return set, nil
 }
 
-// begin computes the set for all sessions of a bucket. Sessions that are written
+// begin computes the set for all sessions of a partition. Sessions that are written
 // meanwhile may be taken in as they were later: follow puts that right.
-func (c *computing) begin(ctx context.Context, key string, bucket store.Bucket, condition filter.Expr, most int) (*revisedSet, error) {
-	ordinals, revision, err := c.candidates(ctx, bucket, condition)
+func (c *computing) begin(ctx context.Context, key string, partition store.Partition, condition filter.Expr, most int) (*revisedSet, error) {
+	ordinals, revision, err := c.candidates(ctx, partition, condition)
 	if err != nil {
 		return nil, err
 	}
 	if len(ordinals) > most {
 		return nil, errTooMany
 	}
-	set := &revisedSet{revision, bitset.New(uint(bucket.Sessions))}
-	return set, c.choose(ctx, key, bucket.ID, ordinals, set.chosen)
+	set := &revisedSet{revision, bitset.New(uint(partition.Sessions))}
+	return set, c.choose(ctx, key, partition.ID, ordinals, set.chosen)
 }
 
 // follow computes the set for what was written since its revision, until nothing more
 // was: hits are read after the sessions, and may be newer than they.
-func (c *computing) follow(ctx context.Context, key string, bucket store.Bucket, condition filter.Expr, set *revisedSet, most int) (*revisedSet, error) {
+func (c *computing) follow(ctx context.Context, key string, partition store.Partition, condition filter.Expr, set *revisedSet, most int) (*revisedSet, error) {
 	for {
 		var changed, asked []int32
-		newest, err := c.store.EachChange(ctx, bucket.ID, set.revision, func(ordinal int32, session *model.Session) error {
+		newest, err := c.store.EachChange(ctx, partition.ID, set.revision, func(ordinal int32, session *model.Session) error {
 			changed = append(changed, ordinal)
 			if session != nil && condition.Match(session) {
 				asked = append(asked, ordinal)
@@ -428,13 +428,13 @@ func (c *computing) follow(ctx context.Context, key string, bucket store.Bucket,
 			return nil, err
 		}
 		if len(changed) == 0 {
-			return &revisedSet{max(set.revision, bucket.Revision), set.chosen}, nil
+			return &revisedSet{max(set.revision, partition.Revision), set.chosen}, nil
 		}
 		next := &revisedSet{newest, set.chosen.Clone()}
 		for _, ordinal := range changed {
 			next.chosen.Clear(uint(ordinal))
 		}
-		if err := c.choose(ctx, key, bucket.ID, asked, next.chosen); err != nil {
+		if err := c.choose(ctx, key, partition.ID, asked, next.chosen); err != nil {
 			return nil, err
 		}
 		set = next
@@ -442,7 +442,7 @@ func (c *computing) follow(ctx context.Context, key string, bucket store.Bucket,
 }
 
 // choose asks about the sessions at the ordinals, and adds those that are chosen.
-func (c *computing) choose(ctx context.Context, key string, bucket int64, ordinals []int32, chosen column.Set) error {
+func (c *computing) choose(ctx context.Context, key string, partition int64, ordinals []int32, chosen column.Set) error {
 	var mu sync.Mutex
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(batchesInFlight)
@@ -451,7 +451,7 @@ func (c *computing) choose(ctx context.Context, key string, bucket int64, ordina
 			break
 		}
 		group.Go(func() error {
-			visits, err := c.store.VisitsAt(within, bucket, batch)
+			visits, err := c.store.VisitsAt(within, partition, batch)
 			if err != nil || len(visits) == 0 {
 				return err
 			}
@@ -484,8 +484,8 @@ func (c *computing) ask(ctx context.Context, key string, visits []model.Visit) (
 }
 
 // sealSet returns a set as it is stored: behind what says that it is this one's.
-func sealSet(computation, bucket int64, set *revisedSet) (store.ComputedSet, error) {
-	stored := store.ComputedSet{BucketID: bucket, ComputationID: computation, Revision: set.revision}
+func sealSet(computation, partition int64, set *revisedSet) (store.ComputedSet, error) {
+	stored := store.ComputedSet{PartitionID: partition, ComputationID: computation, Revision: set.revision}
 	data, err := column.EncodeSet(set.chosen)
 	stored.Data = append(sealOfSet(stored), data...)
 	return stored, err
@@ -501,13 +501,13 @@ func unsealSet(stored store.ComputedSet) (column.Set, error) {
 
 func sealOfSet(stored store.ComputedSet) []byte {
 	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%d %d %d %d", column.Format, stored.BucketID, stored.ComputationID, stored.Revision)
+	fmt.Fprintf(hash, "%d %d %d %d", column.Format, stored.PartitionID, stored.ComputationID, stored.Revision)
 	return hash.Sum(nil)
 }
 
 // readComputed is read for predicates that need computations, or rosters, too: known
 // has their sets, which are of the columns' revision.
-func (e *Columns) readComputed(ctx context.Context, stored store.Bucket, keys []string, assigned rosters, dimensions []column.Dimension, do func(*bucket, column.Known) error) error {
+func (e *Columns) readComputed(ctx context.Context, stored store.Partition, keys []string, assigned rosters, dimensions []column.Dimension, do func(*partition, column.Known) error) error {
 	if len(assigned) > 0 {
 		dimensions = append(slices.Clip(dimensions), rosterDimensions...)
 	}
@@ -524,7 +524,7 @@ func (e *Columns) readComputed(ctx context.Context, stored store.Bucket, keys []
 			stored.Revision = max(stored.Revision, set.revision)
 		}
 		done := false
-		err := e.read(ctx, stored, slices.Clone(dimensions), func(b *bucket) error {
+		err := e.read(ctx, stored, slices.Clone(dimensions), func(b *partition) error {
 			for _, set := range sets {
 				if set.revision != b.revision && round < maxRounds {
 					stored.Revision = b.revision

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// fillBuckets is how many buckets are computed at once for one computation. maxFills
+	// fillPartitions is how many partitions are computed at once for one computation. maxFills
 	// is how many computations are filled at once that questions wait for, and how many
 	// others.
-	fillBuckets = 2
-	maxFills    = 4
+	fillPartitions = 2
+	maxFills       = 4
 	// fillEvery is how often it is looked for what is behind.
 	fillEvery = 10 * time.Second
-	// fillQuiet is how long a bucket was not written to that is brought forward ahead of
+	// fillQuiet is how long a partition was not written to that is brought forward ahead of
 	// the questions.
 	fillQuiet = 30 * time.Second
 	// Computations that were needed within keepReady are brought forward ahead of the
@@ -115,8 +115,8 @@ func thousands(n int) string {
 }
 
 // KeepComputed computes, until the context is done, what questions do not wait for:
-// new computations for the past, the newest bucket first, and those that were asked
-// for lately where buckets have fallen quiet. It stores what it computes, and takes up
+// new computations for the past, the newest partition first, and those that were asked
+// for lately where partitions have fallen quiet. It stores what it computes, and takes up
 // again what a process that ended has left. Several processes may do so at once.
 func (e *Columns) KeepComputed(ctx context.Context) {
 	c := e.computing
@@ -239,24 +239,24 @@ func (c *computing) fillIn(ctx context.Context, place chan struct{}, computation
 
 // fill computes and stores what is not stored of a computation.
 func (c *computing) fill(ctx context.Context, computation store.Computation, before model.Millis) error {
-	buckets, err := c.store.BucketsToCompute(ctx, computation, before)
-	if err != nil || len(buckets) == 0 {
+	partitions, err := c.store.PartitionsToCompute(ctx, computation, before)
+	if err != nil || len(partitions) == 0 {
 		return err
 	}
 	begin, sessions := time.Now(), 0
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(fillBuckets)
-	for _, bucket := range buckets {
+	group.SetLimit(fillPartitions)
+	for _, partition := range partitions {
 		if within.Err() != nil {
 			break
 		}
-		sessions += int(bucket.Sessions)
+		sessions += int(partition.Sessions)
 		group.Go(func() error {
-			set, err := c.forward(within, computation, bucket, math.MaxInt)
+			set, err := c.forward(within, computation, partition, math.MaxInt)
 			if err != nil {
 				return err
 			}
-			return c.save(within, computation, bucket.ID, set)
+			return c.save(within, computation, partition.ID, set)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -264,17 +264,17 @@ func (c *computing) fill(ctx context.Context, computation store.Computation, bef
 	}
 	took := time.Since(begin)
 	c.columns.log.InfoContext(ctx, "a computed filter was filled", "filter", nameOf(computation.Key), "computation", computation.ID,
-		"buckets", len(buckets), "sessions", sessions, "took", took, "sessions a second", int(float64(sessions)/took.Seconds()))
+		"partitions", len(partitions), "sessions", sessions, "took", took, "sessions a second", int(float64(sessions)/took.Seconds()))
 	return nil
 }
 
-// save stores the set of a bucket.
-func (c *computing) save(ctx context.Context, computation store.Computation, bucket int64, set *revisedSet) error {
-	s := c.set(setKey{bucket, computation.ID})
+// save stores the set of a partition.
+func (c *computing) save(ctx context.Context, computation store.Computation, partition int64, set *revisedSet) error {
+	s := c.set(setKey{partition, computation.ID})
 	if s.stored.Load() >= set.revision {
 		return nil
 	}
-	sealed, err := sealSet(computation.ID, bucket, set)
+	sealed, err := sealSet(computation.ID, partition, set)
 	if err != nil {
 		return err
 	}

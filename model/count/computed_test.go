@@ -185,7 +185,7 @@ func TestComputedOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			left, err := w.store.BucketsToCompute(ctx, computation, model.Open)
+			left, err := w.store.PartitionsToCompute(ctx, computation, model.Open)
 			return err == nil && len(left) == 0
 		})
 		stop()

@@ -3,7 +3,7 @@
 //
 // A predicate comes merged and compiled; nothing here knows of segments, goals
 // or filter types. Engine is the one way in. Scan is the plain way to count:
-// every session of the buckets in question is read and evaluated.
+// every session of the partitions in question is read and evaluated.
 package count
 
 import (
@@ -53,7 +53,7 @@ type Question struct {
 type Answer struct {
 	Sessions int
 	Visitors int
-	// Value is the sum over the sessions, added in the order of buckets and of
+	// Value is the sum over the sessions, added in the order of partitions and of
 	// ordinals, so that the same data gives the same digits.
 	Value float64
 	// Steps has one number less than the question's.

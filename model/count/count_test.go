@@ -134,7 +134,7 @@ func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *ra
 			}
 			return count.NewColumns(st, count.ColumnsOptions{Computer: order{}, Caches: []count.Cache{memory, count.NewRedis(client, instance)}})
 		},
-		// Hardly a bucket stays in memory.
+		// Hardly a partition stays in memory.
 		"small columns": func(st *store.Store) (count.Engine, error) {
 			return count.NewColumns(st, count.ColumnsOptions{Bytes: 100_000, ComputedBytes: 2000, Computer: order{}})
 		},
@@ -439,7 +439,7 @@ func TestFollow(t *testing.T) {
 		}
 		write("first")
 		before := sessions()
-		write("second") // makes the bucket live
+		write("second") // makes the partition live
 		if got := sessions(); got != before+1 || reads() != 1 {
 			t.Fatalf("%d sessions and %d reads, want %d and 1", got, reads(), before+1)
 		}

@@ -36,21 +36,21 @@ func mustOpenSQL(t *testing.T, address string) *sql.DB {
 
 // stored is a row of the stored columns.
 type stored struct {
-	bucket, revision int64
-	dimension        string
-	data             []byte
+	partition, revision int64
+	dimension           string
+	data                []byte
 }
 
 func storedColumns(t *testing.T, db *sql.DB) (all []stored) {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT bucket_id, revision, dimension, data FROM columns ORDER BY bucket_id, dimension")
+	rows, err := db.QueryContext(t.Context(), "SELECT partition_id, revision, dimension, data FROM columns ORDER BY partition_id, dimension")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var s stored
-		if err := rows.Scan(&s.bucket, &s.revision, &s.dimension, &s.data); err != nil {
+		if err := rows.Scan(&s.partition, &s.revision, &s.dimension, &s.data); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, s)
@@ -88,7 +88,7 @@ func TestDamagedColumns(t *testing.T) {
 		return func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			for _, s := range all {
 				if s.dimension == string(column.Counting) || r.IntN(2) == 0 {
-					mustExec(t, db, "UPDATE columns SET data = $1 WHERE bucket_id = $2 AND dimension = $3", how(r, s.data), s.bucket, s.dimension)
+					mustExec(t, db, "UPDATE columns SET data = $1 WHERE partition_id = $2 AND dimension = $3", how(r, s.data), s.partition, s.dimension)
 				}
 			}
 		}
@@ -111,11 +111,11 @@ func TestDamagedColumns(t *testing.T) {
 		})},
 		{"something follows", false, change(func(r *rand.Rand, data []byte) []byte { return append(data, 0) })},
 		{"nothing is left", false, change(func(*rand.Rand, []byte) []byte { return []byte{} })},
-		{"columns of another bucket", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
+		{"columns of another partition", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			next := map[string]stored{}
 			for _, s := range append(all, all...) {
 				if other, found := next[s.dimension]; found {
-					mustExec(t, db, "UPDATE columns SET data = $1 WHERE bucket_id = $2 AND dimension = $3", other.data, s.bucket, s.dimension)
+					mustExec(t, db, "UPDATE columns SET data = $1 WHERE partition_id = $2 AND dimension = $3", other.data, s.partition, s.dimension)
 				}
 				next[s.dimension] = s
 			}
@@ -123,15 +123,15 @@ func TestDamagedColumns(t *testing.T) {
 		{"columns of another dimension", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			for _, s := range all {
 				for _, other := range all {
-					if s.bucket == other.bucket && (s.dimension == "country" && other.dimension == "browser" || s.dimension == "browser" && other.dimension == "country") {
-						mustExec(t, db, "UPDATE columns SET data = $1 WHERE bucket_id = $2 AND dimension = $3", other.data, s.bucket, s.dimension)
+					if s.partition == other.partition && (s.dimension == "country" && other.dimension == "browser" || s.dimension == "browser" && other.dimension == "country") {
+						mustExec(t, db, "UPDATE columns SET data = $1 WHERE partition_id = $2 AND dimension = $3", other.data, s.partition, s.dimension)
 					}
 				}
 			}
 		}},
 		{"an older column", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			mustExec(t, db, "UPDATE columns SET revision = revision + 3")
-			mustExec(t, db, "UPDATE buckets SET columns_revision = columns_revision + 3, revision = revision + 3")
+			mustExec(t, db, "UPDATE partitions SET columns_revision = columns_revision + 3, revision = revision + 3")
 		}},
 		{"some are gone", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			mustExec(t, db, "DELETE FROM columns WHERE dimension IN ('country', 'pages', 'counting')")
@@ -140,15 +140,15 @@ func TestDamagedColumns(t *testing.T) {
 		{"a row is of another revision", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			mustExec(t, db, "UPDATE columns SET revision = revision + 1 WHERE dimension IN ('country', 'pages', 'counting')")
 		}},
-		{"the bucket says another revision", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
-			mustExec(t, db, "UPDATE buckets SET columns_revision = columns_revision + 1")
+		{"the partition says another revision", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
+			mustExec(t, db, "UPDATE partitions SET columns_revision = columns_revision + 1")
 		}},
-		{"the bucket says an older revision", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
+		{"the partition says an older revision", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			// 0 would say that nothing is stored.
-			mustExec(t, db, "UPDATE buckets SET columns_revision = CASE WHEN columns_revision > 1 THEN columns_revision - 1 ELSE 2 END")
+			mustExec(t, db, "UPDATE partitions SET columns_revision = CASE WHEN columns_revision > 1 THEN columns_revision - 1 ELSE 2 END")
 		}},
 		{"another format", true, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
-			mustExec(t, db, "UPDATE buckets SET columns_format = 99")
+			mustExec(t, db, "UPDATE partitions SET columns_format = 99")
 			mustExec(t, db, "UPDATE columns SET data = $1", []byte("something new"))
 		}},
 	} {
@@ -187,7 +187,7 @@ func TestDamagedColumns(t *testing.T) {
 				if lines.text.Len() > 0 {
 					t.Errorf("still damaged: %s", lines.text.String())
 				}
-				if behind, err := w.store.CountBehind(t.Context(), column.Format); err != nil || behind.Buckets != 0 {
+				if behind, err := w.store.CountBehind(t.Context(), column.Format); err != nil || behind.Partitions != 0 {
 					t.Errorf("%+v are behind; %v", behind, err)
 				}
 				if after := storedColumns(t, db); len(after) != len(before) {
@@ -301,8 +301,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		all := mustColumns(t, w.store, count.ColumnsOptions{})
 		w.checkAll(t, all)
 		need := all.Stats()
-		if need.Buckets < 4 {
-			t.Fatalf("%d buckets say little", need.Buckets)
+		if need.Partitions < 4 {
+			t.Fatalf("%d partitions say little", need.Partitions)
 		}
 		for _, share := range []uint64{2, 3} {
 			bound := need.ColumnBytes / share
@@ -321,7 +321,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			if most > 2*bound {
 				t.Errorf("%d bytes of %d", most, bound)
 			}
-			t.Logf("bound %d: at most %d bytes, of %d that all buckets take", bound, most, need.ColumnBytes)
+			t.Logf("bound %d: at most %d bytes, of %d that all partitions take", bound, most, need.ColumnBytes)
 		}
 	})
 }

@@ -61,8 +61,8 @@ type Metric struct {
 // the whole session in all cases.
 //
 // The visitor's value is the sum of the event's values over all sessions that match so:
-// first that of the assignment, then those of each bucket by their ordinals, the
-// oldest bucket first.
+// first that of the assignment, then those of each partition by their ordinals, the
+// oldest partition first.
 type ExperimentQuestion struct {
 	Experiment Experiment
 	// Later tells that sessions after that of the assignment count too: attribution by

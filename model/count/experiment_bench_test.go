@@ -42,18 +42,18 @@ var fillExperiment = []string{
 			UNION ALL SELECT v, TRUE, (v + 1 + v %% 5) %% %[2]d, (%[3]d + (v + 1 + v %% 5) %% %[2]d) * 86400000::bigint + (hashint8(v + 8) & 65535) * 1000 FROM generate_series(1, %[1]d::bigint, 3) v) AS s`,
 	`INSERT INTO visitors (id, site_id, visitor, first_at) SELECT v, %[4]d, 'visitor ' || v, 0 FROM generate_series(1, %[1]d::bigint) v`,
 	`SELECT setval(pg_get_serial_sequence('visitors', 'id'), %[1]d)`,
-	`INSERT INTO buckets (site_id, day, sessions, revision, written_at) SELECT %[4]d, %[3]d + day, count(*), 1, 1 FROM drawn GROUP BY day`,
-	`CREATE TABLE drawn_hits AS SELECT b.id AS bucket_id, d.ordinal, d.at + h.after AS at, h.n, h.kind, h.name, CASE WHEN h.n = 6 THEN (e %% 10000) / 100.0::double precision END AS value, visitor_id, second
-		FROM drawn d JOIN buckets b ON b.site_id = %[4]d AND b.day = %[3]d + d.day
+	`INSERT INTO partitions (site_id, day, sessions, revision, written_at) SELECT %[4]d, %[3]d + day, count(*), 1, 1 FROM drawn GROUP BY day`,
+	`CREATE TABLE drawn_hits AS SELECT b.id AS partition_id, d.ordinal, d.at + h.after AS at, h.n, h.kind, h.name, CASE WHEN h.n = 6 THEN (e %% 10000) / 100.0::double precision END AS value, visitor_id, second
+		FROM drawn d JOIN partitions b ON b.site_id = %[4]d AND b.day = %[3]d + d.day
 		JOIN (VALUES (1, 0, 1, '/'), (2, 5000, 2, 'Experiment Viewed'), (3, 1000, 2, 'sign up'), (4, 60000, 1, '/pricing'), (5, 90000, 2, 'sign up'), (6, 120000, 2, 'purchase')) AS h (n, after, kind, name)
 		ON h.n = 1 OR h.n = 2 AND NOT second OR h.n = 3 AND e %% 17 = 0 OR h.n = 4 AND a %% 3 = 0 OR h.n = 5 AND a %% 7 = 0 OR h.n = 6 AND e %% 11 = 0`,
-	`INSERT INTO hits SELECT bucket_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
-	`INSERT INTO sessions SELECT bucket_id, ordinal, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
+	`INSERT INTO hits SELECT partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
+	`INSERT INTO sessions SELECT partition_id, ordinal, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
 		(ARRAY['RO', 'US', 'DE', 'FR'])[1 + min(visitor_id) %% 4], '', '/', CASE WHEN bool_or(n = 4) THEN '/pricing' ELSE '/' END, 'Firefox', 'Linux', 'DESKTOP', 'en', '', '', '', '', '',
 		CASE WHEN bool_or(n = 4) THEN '["/","/pricing"]' ELSE '["/"]' END, '',
 		COALESCE('[' || string_agg(CASE WHEN n = 6 THEN '{"name":"purchase","count":1,"values":1,"sum":' || value || '}' ELSE '{"name":"' || name || '","count":1}' END, ',')
-			FILTER (WHERE n IN (2, 3, 6) OR n = 5) || ']', ''), '' FROM drawn_hits GROUP BY bucket_id, ordinal`,
-	`INSERT INTO assignments SELECT %[4]d, 'headline', bucket_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, 1, visitor_id, (ARRAY['a', 'b'])[1 + (hashint8(visitor_id + 13) & 1)]
+			FILTER (WHERE n IN (2, 3, 6) OR n = 5) || ']', ''), '' FROM drawn_hits GROUP BY partition_id, ordinal`,
+	`INSERT INTO assignments SELECT %[4]d, 'headline', partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, 1, visitor_id, (ARRAY['a', 'b'])[1 + (hashint8(visitor_id + 13) & 1)]
 		FROM drawn_hits WHERE n = 2`,
 	`DROP TABLE drawn, drawn_hits`,
 	`VACUUM ANALYZE`,
@@ -63,7 +63,7 @@ var fillExperiment = []string{
 // with what comes at or behind it. %s is what it is joined by: the session, or the
 // visitor's sessions from then on.
 const resultsSQL = `WITH standing AS (
-		SELECT DISTINCT ON (visitor_id) visitor_id, variant, at, bucket_id, ordinal FROM assignments
+		SELECT DISTINCT ON (visitor_id) visitor_id, variant, at, partition_id, ordinal FROM assignments
 		WHERE site_id = $1 AND experiment = 'headline' AND visitor_id <> 0 AND variant IN ('a', 'b') AND at >= $2 AND at < $3 ORDER BY visitor_id, at, id_high, id_low
 	), did AS (
 		SELECT s.visitor_id, s.variant, COALESCE(bool_or(h.kind = 2 AND h.name = 'purchase'), FALSE) AS purchased, COALESCE(bool_or(h.kind = 2 AND h.name = 'sign up'), FALSE) AS signed_up,
@@ -73,9 +73,9 @@ const resultsSQL = `WITH standing AS (
 	SELECT variant, count(*), count(*) FILTER (WHERE purchased), count(*) FILTER (WHERE signed_up), count(*) FILTER (WHERE priced), sum(value), sum(value * value) FROM did GROUP BY variant ORDER BY variant`
 
 var joinsSQL = map[bool]string{
-	false: `hits h ON h.bucket_id = s.bucket_id AND h.ordinal = s.ordinal AND h.at >= s.at AND h.at < $3`,
-	true: `(sessions n JOIN hits h ON h.bucket_id = n.bucket_id AND h.ordinal = n.ordinal) ON n.visitor_id = s.visitor_id AND h.at < $3
-		AND (n.bucket_id = s.bucket_id AND n.ordinal = s.ordinal AND h.at >= s.at OR n.started_at >= s.at AND n.started_at < $3)`,
+	false: `hits h ON h.partition_id = s.partition_id AND h.ordinal = s.ordinal AND h.at >= s.at AND h.at < $3`,
+	true: `(sessions n JOIN hits h ON h.partition_id = n.partition_id AND h.ordinal = n.ordinal) ON n.visitor_id = s.visitor_id AND h.at < $3
+		AND (n.partition_id = s.partition_id AND n.ordinal = s.ordinal AND h.at >= s.at OR n.started_at >= s.at AND n.started_at < $3)`,
 }
 
 // bySQL answers the benchmark's question.

@@ -21,8 +21,8 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// exposures keep, for buckets and experiments, what is exposed. It is stored as the
-// columns of buckets are, and brought forward by what was written since.
+// exposures keep, for partitions and experiments, what is exposed. It is stored as the
+// columns of partitions are, and brought forward by what was written since.
 type exposures struct {
 	store *store.Store
 	log   *slog.Logger
@@ -32,18 +32,18 @@ type exposures struct {
 }
 
 type exposedKey struct {
-	bucket     int64
+	partition  int64
 	experiment string
 }
 
-// exposed is, of a bucket's sessions with assignments to an experiment, the assignments,
+// exposed is, of a partition's sessions with assignments to an experiment, the assignments,
 // and the columns of what the sessions are from their first one on. Whichever
 // assignment stands, it mostly is that one, so goals are evaluated on them.
 type exposed struct {
 	// turn is held by who changes it. mu is held while it changes, and while it is read.
 	turn chan struct{}
 	mu   sync.RWMutex
-	// revision is the bucket's, 0 while nothing is known; complete tells that all
+	// revision is the partition's, 0 while nothing is known; complete tells that all
 	// dimensions are there.
 	revision int64
 	complete bool
@@ -92,27 +92,27 @@ func (x *exposed) has(revision int64, dimensions []column.Dimension) bool {
 	return x.revision >= revision && len(x.sessions.Missing(dimensions)) == 0
 }
 
-// read calls do with what is exposed in a bucket at its revision, or newer, with the
+// read calls do with what is exposed in a partition at its revision, or newer, with the
 // dimensions. It does not change meanwhile.
-func (e *exposures) read(ctx context.Context, bucket store.Bucket, experiment string, dimensions []column.Dimension, do func(*exposed) error) error {
+func (e *exposures) read(ctx context.Context, partition store.Partition, experiment string, dimensions []column.Dimension, do func(*exposed) error) error {
 	dimensions = append(slices.Clip(dimensions), column.Counting)
-	key := exposedKey{bucket.ID, experiment}
+	key := exposedKey{partition.ID, experiment}
 	x, _ := e.known.ComputeIfAbsent(key, func() (*exposed, bool) { return newExposed(), false })
 	for {
 		x.mu.RLock()
-		if x.has(bucket.Revision, dimensions) {
+		if x.has(partition.Revision, dimensions) {
 			defer x.mu.RUnlock()
 			return do(x)
 		}
 		x.mu.RUnlock()
-		if err := e.prepareInTurn(ctx, x, bucket, experiment, dimensions); err != nil {
+		if err := e.prepareInTurn(ctx, x, partition, experiment, dimensions); err != nil {
 			return err
 		}
 		e.known.Set(key, x) // it has another weight now
 	}
 }
 
-func (e *exposures) prepareInTurn(ctx context.Context, x *exposed, bucket store.Bucket, experiment string, dimensions []column.Dimension) error {
+func (e *exposures) prepareInTurn(ctx context.Context, x *exposed, partition store.Partition, experiment string, dimensions []column.Dimension) error {
 	select {
 	case x.turn <- struct{}{}:
 		defer func() { <-x.turn }()
@@ -120,30 +120,30 @@ func (e *exposures) prepareInTurn(ctx context.Context, x *exposed, bucket store.
 		return ctx.Err()
 	}
 	defer x.weigh()
-	if x.has(bucket.Revision, dimensions) {
+	if x.has(partition.Revision, dimensions) {
 		return nil // another one was faster
 	}
 	if !x.complete {
-		loaded, err := e.load(ctx, x, bucket, experiment, dimensions)
+		loaded, err := e.load(ctx, x, partition, experiment, dimensions)
 		if err != nil {
 			return err
 		}
 		if !loaded {
-			return e.make(ctx, x, bucket, experiment)
+			return e.make(ctx, x, partition, experiment)
 		}
 	}
-	if x.revision >= bucket.Revision {
+	if x.revision >= partition.Revision {
 		return nil
 	}
-	return e.forward(ctx, x, bucket, experiment)
+	return e.forward(ctx, x, partition, experiment)
 }
 
 // load loads what is stored and missing; all dimensions where it is to be brought
 // forward. loaded is false where that is not stored, or not readably.
-func (e *exposures) load(ctx context.Context, x *exposed, bucket store.Bucket, experiment string, dimensions []column.Dimension) (loaded bool, err error) {
+func (e *exposures) load(ctx context.Context, x *exposed, partition store.Partition, experiment string, dimensions []column.Dimension) (loaded bool, err error) {
 	begin := time.Now()
 	rows, variants, sessions, revision := x.rows, x.variants, x.sessions.Copy(), x.revision
-	if revision < bucket.Revision {
+	if revision < partition.Revision {
 		sessions, revision = column.Stored(), 0
 	}
 	// What is stored may be of a newer revision each time that it is read.
@@ -152,7 +152,7 @@ func (e *exposures) load(ctx context.Context, x *exposed, bucket store.Bucket, e
 		for _, dimension := range sessions.Missing(dimensions) {
 			names = append(names, string(dimension))
 		}
-		stored, err := e.store.ExperimentColumns(ctx, bucket.ID, experiment, names)
+		stored, err := e.store.ExperimentColumns(ctx, partition.ID, experiment, names)
 		if err != nil {
 			return false, err
 		}
@@ -181,9 +181,9 @@ func (e *exposures) load(ctx context.Context, x *exposed, bucket store.Bucket, e
 			}
 		}
 		if err != nil {
-			return false, e.forget(ctx, bucket.ID, experiment, revision, err)
+			return false, e.forget(ctx, partition.ID, experiment, revision, err)
 		}
-		if revision < bucket.Revision {
+		if revision < partition.Revision {
 			dimensions = append(column.Dimensions(), column.Counting)
 		}
 		if len(sessions.Missing(dimensions)) == 0 {
@@ -196,13 +196,13 @@ func (e *exposures) load(ctx context.Context, x *exposed, bucket store.Bucket, e
 }
 
 // forget has what is stored made anew.
-func (e *exposures) forget(ctx context.Context, bucket int64, experiment string, revision int64, reason error) error {
-	e.log.WarnContext(ctx, "stored columns of an experiment are damaged, and are made anew", "bucket", bucket, "experiment", experiment, "revision", revision, "error", reason)
-	if err := e.store.ForgetExperimentColumns(ctx, bucket, experiment, revision); err != nil {
+func (e *exposures) forget(ctx context.Context, partition int64, experiment string, revision int64, reason error) error {
+	e.log.WarnContext(ctx, "stored columns of an experiment are damaged, and are made anew", "partition", partition, "experiment", experiment, "revision", revision, "error", reason)
+	if err := e.store.ForgetExperimentColumns(ctx, partition, experiment, revision); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		e.log.WarnContext(ctx, "stored columns of an experiment that are damaged stay", "bucket", bucket, "experiment", experiment, "error", err)
+		e.log.WarnContext(ctx, "stored columns of an experiment that are damaged stay", "partition", partition, "experiment", experiment, "error", err)
 	}
 	return nil
 }
@@ -220,16 +220,16 @@ func (x *exposed) set(rows []column.Assignment, variants []string, sessions *col
 }
 
 // make makes it from all hits, and stores it: that is not to be done twice.
-func (e *exposures) make(ctx context.Context, x *exposed, bucket store.Bucket, experiment string) error {
+func (e *exposures) make(ctx context.Context, x *exposed, partition store.Partition, experiment string) error {
 	begin := time.Now()
-	assignments, err := e.store.Assignments(ctx, bucket.SiteID, experiment, bucket.ID, 0)
+	assignments, err := e.store.Assignments(ctx, partition.SiteID, experiment, partition.ID, 0)
 	if err != nil {
 		return err
 	}
 	var variants []string
 	var rows []column.Assignment
 	sessions := column.New()
-	err = e.eachExposed(ctx, bucket.ID, assignments, func(visit *model.Visit, own []store.Assignment) {
+	err = e.eachExposed(ctx, partition.ID, assignments, func(visit *model.Visit, own []store.Assignment) {
 		rows = appendExposed(rows, &variants, visit, own)
 		if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
 			sessions.Put(&part)
@@ -240,29 +240,29 @@ func (e *exposures) make(ctx context.Context, x *exposed, bucket store.Bucket, e
 	}
 	sortExposed(rows)
 	e.made.add(1, 0, begin)
-	x.change(rows, variants, sessions, bucket.Revision, true)
-	data, err := x.encode(bucket.ID, experiment)
+	x.change(rows, variants, sessions, partition.Revision, true)
+	data, err := x.encode(partition.ID, experiment)
 	if err != nil {
 		return err
 	}
-	if err := e.store.SaveExperimentColumns(ctx, bucket.ID, experiment, x.revision, data); err != nil && ctx.Err() == nil {
+	if err := e.store.SaveExperimentColumns(ctx, partition.ID, experiment, x.revision, data); err != nil && ctx.Err() == nil {
 		// Such as a database that is read-only. It is no reason not to answer.
-		e.log.WarnContext(ctx, "columns of an experiment could not be stored", "bucket", bucket.ID, "experiment", experiment, "error", err)
+		e.log.WarnContext(ctx, "columns of an experiment could not be stored", "partition", partition.ID, "experiment", experiment, "error", err)
 	}
 	return ctx.Err()
 }
 
 // forward reads what was written since.
-func (e *exposures) forward(ctx context.Context, x *exposed, bucket store.Bucket, experiment string) error {
+func (e *exposures) forward(ctx context.Context, x *exposed, partition store.Partition, experiment string) error {
 	begin := time.Now()
-	changed, newest, err := e.store.ChangedOrdinals(ctx, bucket.ID, x.revision)
+	changed, newest, err := e.store.ChangedOrdinals(ctx, partition.ID, x.revision)
 	if err != nil {
 		return err
 	}
 	if len(changed) > maxForward {
-		return e.make(ctx, x, bucket, experiment)
+		return e.make(ctx, x, partition, experiment)
 	}
-	assignments, err := e.store.AssignmentsAt(ctx, bucket.SiteID, experiment, bucket.ID, changed)
+	assignments, err := e.store.AssignmentsAt(ctx, partition.SiteID, experiment, partition.ID, changed)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (e *exposures) forward(ctx context.Context, x *exposed, bucket store.Bucket
 	}
 	var parts []model.Session
 	variants, some := slices.Clone(x.variants), []column.Assignment(nil)
-	err = e.eachExposed(ctx, bucket.ID, assignments, func(visit *model.Visit, own []store.Assignment) {
+	err = e.eachExposed(ctx, partition.ID, assignments, func(visit *model.Visit, own []store.Assignment) {
 		some = appendExposed(some, &variants, visit, own)
 		if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
 			parts = append(parts, part)
@@ -300,14 +300,14 @@ func (e *exposures) forward(ctx context.Context, x *exposed, bucket store.Bucket
 	for i := range parts {
 		x.sessions.Put(&parts[i])
 	}
-	x.set(rows, variants, x.sessions, max(newest, bucket.Revision), true)
+	x.set(rows, variants, x.sessions, max(newest, partition.Revision), true)
 	e.forwarded.add(1, 0, begin)
 	return nil
 }
 
 // eachExposed calls do with the visits of the assignments, and the assignments of each,
 // of which there is one at least.
-func (e *exposures) eachExposed(ctx context.Context, bucket int64, assignments []store.Assignment, do func(visit *model.Visit, own []store.Assignment)) error {
+func (e *exposures) eachExposed(ctx context.Context, partition int64, assignments []store.Assignment, do func(visit *model.Visit, own []store.Assignment)) error {
 	var ordinals []int32
 	own := map[int32][]store.Assignment{}
 	for from := 0; from < len(assignments); {
@@ -323,7 +323,7 @@ func (e *exposures) eachExposed(ctx context.Context, bucket int64, assignments [
 		from = to
 	}
 	for batch := range slices.Chunk(ordinals, computeBatch) {
-		visits, err := e.store.WholeVisitsAt(ctx, bucket, batch, false)
+		visits, err := e.store.WholeVisitsAt(ctx, partition, batch, false)
 		if err != nil {
 			return err
 		}
@@ -355,7 +355,7 @@ func sortExposed(rows []column.Assignment) {
 }
 
 // encode returns what is exposed as it is stored, by dimension. All of it must be there.
-func (x *exposed) encode(bucket int64, experiment string) (map[string][]byte, error) {
+func (x *exposed) encode(partition int64, experiment string) (map[string][]byte, error) {
 	columns, err := x.sessions.Encode()
 	if err != nil {
 		return nil, err
@@ -365,12 +365,12 @@ func (x *exposed) encode(bucket int64, experiment string) (map[string][]byte, er
 	}
 	data := make(map[string][]byte, len(columns))
 	for dimension, column := range columns {
-		data[string(dimension)] = append(sealOfExposed(bucket, experiment, x.revision, string(dimension)), column...)
+		data[string(dimension)] = append(sealOfExposed(partition, experiment, x.revision, string(dimension)), column...)
 	}
 	return data, nil
 }
 
-// StoreExposed stores what is exposed in a site's buckets, or those of AllSites, that
+// StoreExposed stores what is exposed in a site's partitions, or those of AllSites, that
 // were last written to before an instant, where it is not stored as it is. It returns
 // how many times.
 func (e *Columns) StoreExposed(ctx context.Context, site int64, before model.Millis) (stored int, err error) {
@@ -389,10 +389,10 @@ func (e *Columns) StoreExposed(ctx context.Context, site int64, before model.Mil
 	}
 }
 
-// keep stores what is exposed in a bucket as it is.
+// keep stores what is exposed in a partition as it is.
 func (e *exposures) keep(ctx context.Context, exposure store.Exposure) error {
 	data, revision := map[string][]byte(nil), int64(0)
-	err := e.read(ctx, exposure.Bucket, exposure.Experiment, column.Dimensions(), func(x *exposed) (err error) {
+	err := e.read(ctx, exposure.Partition, exposure.Experiment, column.Dimensions(), func(x *exposed) (err error) {
 		revision = x.revision
 		data, err = x.encode(exposure.ID, exposure.Experiment)
 		return err
@@ -403,14 +403,14 @@ func (e *exposures) keep(ctx context.Context, exposure store.Exposure) error {
 	return e.store.SaveExperimentColumns(ctx, exposure.ID, exposure.Experiment, revision, data)
 }
 
-func sealOfExposed(bucket int64, experiment string, revision int64, dimension string) []byte {
+func sealOfExposed(partition int64, experiment string, revision int64, dimension string) []byte {
 	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%d %d %d %q %s", column.Format, bucket, revision, experiment, dimension)
+	fmt.Fprintf(hash, "%d %d %d %q %s", column.Format, partition, revision, experiment, dimension)
 	return hash.Sum(nil)
 }
 
 func unsealExposed(c *store.ExperimentColumn) ([]byte, error) {
-	if plain, found := bytes.CutPrefix(c.Data, sealOfExposed(c.BucketID, c.Experiment, c.Revision, c.Dimension)); found {
+	if plain, found := bytes.CutPrefix(c.Data, sealOfExposed(c.PartitionID, c.Experiment, c.Revision, c.Dimension)); found {
 		return plain, nil
 	}
 	return nil, errors.New("it is one of another place")

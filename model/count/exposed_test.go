@@ -60,7 +60,7 @@ func layerOf(t *testing.T, engine *count.Columns, name string) count.LayerStats 
 }
 
 // What is exposed is made from hits once, and stored. Another process loads it, brings
-// it forward, and stores it when the bucket is quiet; what is damaged is made anew.
+// it forward, and stores it when the partition is quiet; what is damaged is made anew.
 func TestExposedIsStored(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
@@ -121,7 +121,7 @@ func TestExposedIsStored(t *testing.T) {
 		db := mustOpenSQL(t, url)
 		for _, damage := range []string{
 			"UPDATE experiment_columns SET data = (SELECT data FROM columns LIMIT 1) WHERE dimension IN ('assignments', 'counting')",
-			"UPDATE experiment_columns SET data = other.data FROM experiment_columns AS other WHERE other.bucket_id <> experiment_columns.bucket_id AND other.dimension = experiment_columns.dimension",
+			"UPDATE experiment_columns SET data = other.data FROM experiment_columns AS other WHERE other.partition_id <> experiment_columns.partition_id AND other.dimension = experiment_columns.dimension",
 			"UPDATE experiment_columns SET data = substr(data, 1, 20) WHERE dimension = 'events'",
 			"DELETE FROM experiment_columns WHERE dimension = 'events'",
 		} {
@@ -149,7 +149,7 @@ func TestExposedIsMadeOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		buckets, err := st.BucketsAssigned(t.Context(), q.Experiment.Site, q.Experiment.Key, 1<<30)
+		partitions, err := st.PartitionsAssigned(t.Context(), q.Experiment.Site, q.Experiment.Key, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,8 +164,8 @@ func TestExposedIsMadeOnce(t *testing.T) {
 			})
 		}
 		asking.Wait()
-		if made := layerOf(t, engine, "exposed made").Hits; made != int64(len(buckets)) {
-			t.Errorf("made %d times, for %d buckets", made, len(buckets))
+		if made := layerOf(t, engine, "exposed made").Hits; made != int64(len(partitions)) {
+			t.Errorf("made %d times, for %d partitions", made, len(partitions))
 		}
 	})
 }

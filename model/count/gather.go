@@ -18,28 +18,28 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// gathering is a way to answer questions from their parts in the buckets. A
-// question whose buckets are all as they were is answered from memory, and one of
-// which only the newest bucket has changed from what all others came to. Of the
-// rest, the parts of buckets that are as they were come from the caches, and what
-// then is unknown is counted, some buckets at a time.
+// gathering is a way to answer questions from their parts in the partitions. A
+// question whose partitions are all as they were is answered from memory, and one of
+// which only the newest partition has changed from what all others came to. Of the
+// rest, the parts of partitions that are as they were come from the caches, and what
+// then is unknown is counted, some partitions at a time.
 type gathering struct {
 	store *store.Store
-	count bucketCounter
+	count partitionCounter
 	// answers, and caches of parts, the nearest first. There may be none.
 	answers *answers
 	caches  []Cache
 	layers  []*layer // of the caches
-	// same makes equal questions about a bucket that are asked at once one.
+	// same makes equal questions about a partition that are asked at once one.
 	same singleflight.Group
-	// ready returns an error where a computation is not known for buckets. It is set
+	// ready returns an error where a computation is not known for partitions. It is set
 	// where answers are.
-	ready func(ctx context.Context, key string, buckets []store.Bucket) error
+	ready func(ctx context.Context, key string, partitions []store.Partition) error
 	// assigned returns the rosters that a predicate needs.
 	assigned func(ctx context.Context, site int64, where filter.Expr) (rosters, error)
 }
 
-// part is what one question gathers in one bucket.
+// part is what one question gathers in one partition.
 type part struct {
 	*Question
 	text  string // of the predicate
@@ -55,8 +55,8 @@ type part struct {
 	err error
 }
 
-// bucketCounter counts the parts of a bucket.
-type bucketCounter func(ctx context.Context, bucket store.Bucket, parts []*part) error
+// partitionCounter counts the parts of a partition.
+type partitionCounter func(ctx context.Context, partition store.Partition, parts []*part) error
 
 // tally adds up the parts of one question.
 type tally struct {
@@ -65,7 +65,7 @@ type tally struct {
 	where        *column.Predicate // made when a part is
 	computations []string
 	// assigned are the rosters that the predicate needs. What depends on them is of more
-	// than the buckets that are asked, and is in no cache.
+	// than the partitions that are asked, and is in no cache.
 	assigned rosters
 	answer   *Answer
 	// whole is the hash of all that the question says, and equal are the answers to those
@@ -74,20 +74,20 @@ type tally struct {
 	equal []*Answer
 	// err says why there is no answer.
 	err error
-	// asked is the hash of what is asked of a bucket whose day is in the range.
+	// asked is the hash of what is asked of a partition whose day is in the range.
 	asked [16]byte
-	// older is the answer over all buckets but the newest, which are asked only where
+	// older is the answer over all partitions but the newest, which are asked only where
 	// it is not known.
 	older      Answer
 	olderKnown bool
-	newest     int // place of the newest bucket
+	newest     int // place of the newest partition
 	// wholeKey and olderKey name answer and older.
 	wholeKey, olderKey answerKey
-	// visitors are those of the newest bucket, and olderVisitors those of the others,
+	// visitors are those of the newest partition, and olderVisitors those of the others,
 	// which are not changed once they are known: the numbers of both do not add up.
 	visitors, olderVisitors *roaring64.Bitmap
-	// values are the sums of the buckets, which are added in the end: the order of
-	// floating-point additions must not depend on which bucket came first.
+	// values are the sums of the partitions, which are added in the end: the order of
+	// floating-point additions must not depend on which partition came first.
 	values []float64
 }
 
@@ -132,31 +132,31 @@ func (g *gathering) site(ctx context.Context, site int64, tallies []*tally) erro
 	for _, t := range tallies {
 		all.From, all.To = min(all.From, t.question.In.From), max(all.To, t.question.In.To)
 	}
-	buckets, err := g.store.Buckets(ctx, site, all)
+	partitions, err := g.store.Partitions(ctx, site, all)
 	if err != nil {
 		return err
 	}
 	if tallies, err = g.assign(ctx, site, tallies); err != nil {
 		return err
 	}
-	if g.answers == nil || len(buckets) == 0 {
-		return g.add(ctx, buckets, tallies)
+	if g.answers == nil || len(partitions) == 0 {
+		return g.add(ctx, partitions, tallies)
 	}
 	var unknown []*tally
-	g.answers.name(buckets, tallies)
+	g.answers.name(partitions, tallies)
 	for _, t := range tallies {
 		if t.assigned == nil && g.answers.get(t.wholeKey, t.answer, nil) {
 			continue
 		}
 		t.olderKnown = t.assigned == nil && g.answers.get(t.olderKey, &t.older, &t.olderVisitors)
-		t.newest = len(buckets) - 1
+		t.newest = len(partitions) - 1
 		unknown = append(unknown, t)
 	}
-	unknown, err = g.whole(ctx, buckets, unknown)
+	unknown, err = g.whole(ctx, partitions, unknown)
 	if err != nil {
 		return err
 	}
-	if err := g.add(ctx, buckets, unknown); err != nil {
+	if err := g.add(ctx, partitions, unknown); err != nil {
 		return err
 	}
 	for _, t := range unknown {
@@ -204,9 +204,9 @@ func (g *gathering) assign(ctx context.Context, site int64, tallies []*tally) (a
 	return able, nil
 }
 
-// whole returns the tallies whose computations are known for all their buckets. The
+// whole returns the tallies whose computations are known for all their partitions. The
 // others have their errors.
-func (g *gathering) whole(ctx context.Context, buckets []store.Bucket, tallies []*tally) (whole []*tally, err error) {
+func (g *gathering) whole(ctx context.Context, partitions []store.Partition, tallies []*tally) (whole []*tally, err error) {
 	type need struct {
 		key   string
 		in    model.Range
@@ -218,10 +218,10 @@ func (g *gathering) whole(ctx context.Context, buckets []store.Bucket, tallies [
 			n := need{key, t.question.In, !t.olderKnown}
 			err, found := errs[n]
 			if !found {
-				var asked []store.Bucket
-				for at := range buckets {
-					if t.asks(at, buckets[at].Day) {
-						asked = append(asked, buckets[at])
+				var asked []store.Partition
+				for at := range partitions {
+					if t.asks(at, partitions[at].Day) {
+						asked = append(asked, partitions[at])
 					}
 				}
 				err = g.ready(ctx, key, asked)
@@ -248,12 +248,12 @@ func (t *tally) fail(err error) {
 	*t.answer = Answer{Steps: make([]int, max(0, len(t.question.Steps)-1)), Err: err}
 }
 
-// add adds up what the tallies' questions gather in the buckets.
-func (g *gathering) add(ctx context.Context, buckets []store.Bucket, tallies []*tally) error {
+// add adds up what the tallies' questions gather in the partitions.
+func (g *gathering) add(ctx context.Context, partitions []store.Partition, tallies []*tally) error {
 	for _, t := range tallies {
-		t.values = make([]float64, len(buckets))
+		t.values = make([]float64, len(partitions))
 		t.asked = askedOf(t.text, t.question.Value)
-		t.newest = len(buckets) - 1
+		t.newest = len(partitions) - 1
 		if t.question.Visitors {
 			t.visitors = roaring64.New()
 		}
@@ -265,7 +265,7 @@ func (g *gathering) add(ctx context.Context, buckets []store.Bucket, tallies []*
 			t.olderVisitors = roaring64.New()
 		}
 	}
-	shares := g.recall(ctx, buckets, tallies)
+	shares := g.recall(ctx, partitions, tallies)
 	counted := map[Key]Entry{}
 	var mu sync.Mutex
 	group, within := errgroup.WithContext(ctx)
@@ -322,12 +322,12 @@ func (t *tally) touches(day model.Day) bool {
 	return day.Start() < t.question.In.To && t.question.In.From < (day+1).Start()
 }
 
-// asks tells whether the bucket at a place is to be asked.
+// asks tells whether the partition at a place is to be asked.
 func (t *tally) asks(at int, day model.Day) bool {
 	return t.touches(day) && !(t.olderKnown && at < t.newest)
 }
 
-// sum is what the bucket at a place is added to.
+// sum is what the partition at a place is added to.
 func (t *tally) sum(at int) *Answer {
 	if at < t.newest {
 		return &t.older
@@ -335,7 +335,7 @@ func (t *tally) sum(at int) *Answer {
 	return t.answer
 }
 
-// take takes what is known of the bucket at a place.
+// take takes what is known of the partition at a place.
 func (t *tally) take(entry Entry, at int, day model.Day) {
 	sum := t.sum(at)
 	sum.Sessions += int(entry.Sessions)
@@ -345,7 +345,7 @@ func (t *tally) take(entry Entry, at int, day model.Day) {
 	}
 }
 
-// part returns what is to be counted in a bucket.
+// part returns what is to be counted in a partition.
 func (t *tally) part() *part {
 	if t.where == nil {
 		t.where = column.Prepare(t.question.Where)
@@ -357,7 +357,7 @@ func (t *tally) part() *part {
 	return p
 }
 
-// add adds what was counted in the bucket at a place.
+// add adds what was counted in the partition at a place.
 func (t *tally) add(at int, p *part) {
 	if p.err != nil {
 		t.err = p.err

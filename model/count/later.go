@@ -26,17 +26,17 @@ func (m *measuring) isException(a *assignee) bool { return !a.first || a.end >= 
 
 // except measures the exceptions.
 func (c *cohort) except(ctx context.Context) error {
-	byBucket := map[int32]map[int32]int{} // places by ordinals
+	byPartition := map[int32]map[int32]int{} // places by ordinals
 	for place, a := range c.assigned.fresh() {
 		if a.at < c.end && c.isException(a) {
-			if byBucket[a.bucket] == nil {
-				byBucket[a.bucket] = map[int32]int{}
+			if byPartition[a.partition] == nil {
+				byPartition[a.partition] = map[int32]int{}
 			}
-			byBucket[a.bucket][a.ordinal] = place
+			byPartition[a.partition][a.ordinal] = place
 		}
 	}
-	for at, stored := range c.assigned.buckets {
-		places := byBucket[int32(at)]
+	for at, stored := range c.assigned.partitions {
+		places := byPartition[int32(at)]
 		err := c.foldAgain(ctx, stored, slices.Collect(maps.Keys(places)), func(visit *model.Visit) (model.Session, bool) {
 			a := c.assigned.at(places[visit.Session.ID.Ordinal])
 			return visit.Part(model.Hit{At: a.at, ID: store.MessageID(int64(a.high), int64(a.low))}, c.end)
@@ -56,9 +56,9 @@ func (c *cohort) except(ctx context.Context) error {
 	return nil
 }
 
-// foldAgain calls do with parts of the sessions at the ordinals of a bucket, those that
+// foldAgain calls do with parts of the sessions at the ordinals of a partition, those that
 // count, with their variants filled in.
-func (m *measuring) foldAgain(ctx context.Context, stored store.Bucket, ordinals []int32,
+func (m *measuring) foldAgain(ctx context.Context, stored store.Partition, ordinals []int32,
 	part func(visit *model.Visit) (model.Session, bool), do func(session *model.Session)) error {
 	slices.Sort(ordinals)
 	for batch := range slices.Chunk(ordinals, computeBatch) {
@@ -90,7 +90,7 @@ type laterSession struct {
 }
 
 // measureLater adds the sessions beside those of assignment. They are found in several
-// buckets at a time, and added in the order of buckets and of ordinals.
+// partitions at a time, and added in the order of partitions and of ordinals.
 func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
 	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
 		found := make([][]laterSession, len(some))
@@ -114,8 +114,8 @@ func (c *cohort) measureLater(ctx context.Context, place int, result *measured) 
 	return ctx.Err()
 }
 
-// laterIn finds those of a bucket, in the order of ordinals.
-func (m *measuring) laterIn(ctx context.Context, stored store.Bucket, place int) (found []laterSession, err error) {
+// laterIn finds those of a partition, in the order of ordinals.
+func (m *measuring) laterIn(ctx context.Context, stored store.Partition, place int) (found []laterSession, err error) {
 	metric := m.metrics[place]
 	where := column.Prepare(metric.Where)
 	dimensions, _ := where.Dimensions()
@@ -127,7 +127,7 @@ func (m *measuring) laterIn(ctx context.Context, stored store.Bucket, place int)
 		dimensions = append(dimensions, column.Dimension(filter.Length.Name))
 	}
 	var across []laterSession
-	err = m.engine.readComputed(ctx, stored, nil, m.rosters, dimensions, func(b *bucket, known column.Known) error {
+	err = m.engine.readComputed(ctx, stored, nil, m.rosters, dimensions, func(b *partition, known column.Known) error {
 		matched, err := b.sessions.Match(where, known)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (m *measuring) laterIn(ctx context.Context, stored store.Bucket, place int)
 
 // laterOf returns those of the sessions that started at or after their visitors'
 // assignments and before the end, but the sessions of assignment.
-func (m *measuring) laterOf(b *bucket, of column.Set) (found []laterSession) {
+func (m *measuring) laterOf(b *partition, of column.Set) (found []laterSession) {
 	b.sessions.EachVisitor(of, func(ordinal int32, visitor int64, start model.Millis) {
 		if start >= m.end {
 			return
@@ -181,7 +181,7 @@ func (m *measuring) laterOf(b *bucket, of column.Set) (found []laterSession) {
 			return
 		}
 		a := m.assigned.at(place)
-		if start < a.at || a.ordinal == ordinal && m.assigned.buckets[a.bucket].ID == b.id {
+		if start < a.at || a.ordinal == ordinal && m.assigned.partitions[a.partition].ID == b.id {
 			return
 		}
 		found = append(found, laterSession{place: place, ordinal: ordinal, start: start})

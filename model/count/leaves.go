@@ -9,21 +9,21 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// leafSet is the set of a leaf, as it was at a revision of its bucket.
+// leafSet is the set of a leaf, as it was at a revision of its partition.
 type leafSet struct {
 	revision int64
 	set      column.Set
 }
 
-// maxLeaves is how many sets of leaves a bucket keeps, those that were asked for
-// last: the sets of live buckets are wanted again after each write, however many
+// maxLeaves is how many sets of leaves a partition keeps, those that were asked for
+// last: the sets of live partitions are wanted again after each write, however many
 // leaves are asked of all others.
 const maxLeaves = 40
 
 // maxText bounds the text of a leaf whose set is kept.
 const maxText = 1024
 
-// newLeaves returns the sets of leaves of a bucket, by the leaf's text.
+// newLeaves returns the sets of leaves of a partition, by the leaf's text.
 func newLeaves() *lru.Cache[string, leafSet] {
 	leaves, err := lru.New[string, leafSet](maxLeaves)
 	if err != nil {
@@ -32,23 +32,23 @@ func newLeaves() *lru.Cache[string, leafSet] {
 	return leaves
 }
 
-// leafBytes is about how many bytes the leaves of a bucket with so many ordinals
+// leafBytes is about how many bytes the leaves of a partition with so many ordinals
 // take at most.
 func leafBytes(ordinals int) uint64 { return maxLeaves * uint64(ordinals/8+maxText) }
 
-// knownSets keeps all sets while a bucket is asked, and those of leaves for longer:
+// knownSets keeps all sets while a partition is asked, and those of leaves for longer:
 // they are what predicates have in common.
 type knownSets struct {
 	column.Memo
-	engine *Columns
-	bucket *bucket
+	engine    *Columns
+	partition *partition
 	// assigned are the rosters that predicates need.
 	assigned rosters
 }
 
-// known returns the sets that are known of a bucket, which is locked.
-func (e *Columns) known(b *bucket) *knownSets {
-	return &knownSets{Memo: column.Memo{}, engine: e, bucket: b}
+// known returns the sets that are known of a partition, which is locked.
+func (e *Columns) known(b *partition) *knownSets {
+	return &knownSets{Memo: column.Memo{}, engine: e, partition: b}
 }
 
 // Get returns the set of a predicate.
@@ -58,7 +58,7 @@ func (k *knownSets) Get(e filter.Expr, text string) (column.Set, bool) {
 	}
 	if assigned, ok := e.(filter.Assigned); ok {
 		roster := k.assigned[assigned.Experiment]
-		set := roster.choose(roster.setsOf(k.bucket), assigned.Variants, k.bucket.sessions.Ordinals())
+		set := roster.choose(roster.setsOf(k.partition), assigned.Variants, k.partition.sessions.Ordinals())
 		k.Memo[text] = set
 		return set, true
 	}
@@ -66,9 +66,9 @@ func (k *knownSets) Get(e filter.Expr, text string) (column.Set, bool) {
 		return nil, false
 	}
 	begin := time.Now()
-	leaf, found := k.bucket.leaves.Get(text)
+	leaf, found := k.partition.leaves.Get(text)
 	set := leaf.set
-	if found && leaf.revision != k.bucket.revision {
+	if found && leaf.revision != k.partition.revision {
 		if set, found = k.forward(e, leaf); found {
 			k.Put(e, text, set)
 		}
@@ -82,23 +82,23 @@ func (k *knownSets) Get(e filter.Expr, text string) (column.Set, bool) {
 	return set, found
 }
 
-// forward returns the set of a leaf as it is at the bucket's revision.
+// forward returns the set of a leaf as it is at the partition's revision.
 func (k *knownSets) forward(e filter.Expr, leaf leafSet) (column.Set, bool) {
-	if leaf.revision > k.bucket.revision { // it was made for a question that looked later
+	if leaf.revision > k.partition.revision { // it was made for a question that looked later
 		return nil, false
 	}
-	written, ok := k.bucket.changes.after(leaf.revision)
+	written, ok := k.partition.changes.after(leaf.revision)
 	if !ok {
 		return nil, false
 	}
-	return k.bucket.sessions.Forward(e, leaf.set, written)
+	return k.partition.sessions.Forward(e, leaf.set, written)
 }
 
 // Put keeps the set of a predicate.
 func (k *knownSets) Put(e filter.Expr, text string, set column.Set) {
 	k.Memo[text] = set
 	if isLeaf(e) && len(text) <= maxText {
-		k.bucket.leaves.Add(text, leafSet{k.bucket.revision, set})
+		k.partition.leaves.Add(text, leafSet{k.partition.revision, set})
 	}
 }
 

@@ -20,7 +20,7 @@ func PositionOf(s *model.Session) Position { return Position{Start: s.Start, ID:
 
 // newestFirst orders sessions as Sessions lists them.
 func newestFirst(a, b Position) int {
-	return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(b.ID.Bucket, a.ID.Bucket), cmp.Compare(b.ID.Ordinal, a.ID.Ordinal))
+	return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(b.ID.Partition, a.ID.Partition), cmp.Compare(b.ID.Ordinal, a.ID.Ordinal))
 }
 
 // newest returns the newest of the sessions, in their order. It reorders them.
@@ -29,10 +29,10 @@ func newest(sessions []model.Session, limit int) []model.Session {
 	return sessions[:min(len(sessions), limit)]
 }
 
-// listSessions fills a page from the newest bucket on. find returns at least the
-// newest limit of a bucket's sessions that match and come after q.After.
+// listSessions fills a page from the newest partition on. find returns at least the
+// newest limit of a partition's sessions that match and come after q.After.
 func listSessions(ctx context.Context, st *store.Store, q SessionQuery,
-	find func(bucket store.Bucket, in model.Range, limit int) ([]model.Session, error)) ([]model.Session, error) {
+	find func(partition store.Partition, in model.Range, limit int) ([]model.Session, error)) ([]model.Session, error) {
 	var page []model.Session
 	if q.Limit <= 0 || q.Where == filter.Expr(filter.Bool(false)) || q.In.From >= q.In.To {
 		return page, nil
@@ -41,12 +41,12 @@ func listSessions(ctx context.Context, st *store.Store, q SessionQuery,
 	if q.After != nil {
 		in.To = min(in.To, q.After.Start+1)
 	}
-	buckets, err := st.Buckets(ctx, q.Site, in)
+	partitions, err := st.Partitions(ctx, q.Site, in)
 	if err != nil {
 		return nil, err
 	}
-	for _, bucket := range slices.Backward(buckets) {
-		found, err := find(bucket, in, q.Limit-len(page))
+	for _, partition := range slices.Backward(partitions) {
+		found, err := find(partition, in, q.Limit-len(page))
 		if err != nil {
 			return nil, err
 		}
@@ -61,11 +61,11 @@ func listSessions(ctx context.Context, st *store.Store, q SessionQuery,
 // about with a search.
 const maxValues = 500_000
 
-// listValues adds up what each tells of the values in a bucket, the empty text
-// standing for none. Some buckets are counted at a time.
+// listValues adds up what each tells of the values in a partition, the empty text
+// standing for none. Some partitions are counted at a time.
 func listValues(ctx context.Context, st *store.Store, q ValueQuery,
-	each func(ctx context.Context, bucket store.Bucket, add func(text string, sessions int)) error) ([]Value, error) {
-	buckets, err := st.Buckets(ctx, q.Site, model.Range{From: -model.Open, To: model.Open})
+	each func(ctx context.Context, partition store.Partition, add func(text string, sessions int)) error) ([]Value, error) {
+	partitions, err := st.Partitions(ctx, q.Site, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +80,10 @@ func listValues(ctx context.Context, st *store.Store, q ValueQuery,
 	counts := map[string]int{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, bucket := range buckets {
+	for _, partition := range partitions {
 		group.Go(func() error {
 			mine := map[string]int{}
-			err := each(ctx, bucket, func(text string, sessions int) {
+			err := each(ctx, partition, func(text string, sessions int) {
 				if len(mine) <= maxValues && wanted(text) {
 					mine[text] += sessions
 				}

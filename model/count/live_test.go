@@ -152,16 +152,16 @@ func visits(r *mathrand.Rand) (batch []model.Message) {
 	return batch
 }
 
-// revisions are those of the site's buckets in a range.
+// revisions are those of the site's partitions in a range.
 func (l *live) revisions(ctx context.Context, site int64, in model.Range) (revisions []byte, err error) {
-	buckets, err := l.watching.Buckets(ctx, site, in)
-	for _, bucket := range buckets {
-		revisions = fmt.Appendf(revisions, "%d at %d, ", bucket.ID, bucket.Revision)
+	partitions, err := l.watching.Partitions(ctx, site, in)
+	for _, partition := range partitions {
+		revisions = fmt.Appendf(revisions, "%d at %d, ", partition.ID, partition.Revision)
 	}
 	return revisions, err
 }
 
-// compare asks an engine and counts one by one. Where the buckets did not change
+// compare asks an engine and counts one by one. Where the partitions did not change
 // meanwhile the answers are the same.
 func (l *live) compare(ctx context.Context, site int64, in model.Range, questions int, ask func(count.Engine) (any, error), engine count.Engine) error {
 	before, err := l.revisions(ctx, site, in)
@@ -206,7 +206,7 @@ func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, engine cou
 			}
 			return answers, err
 		}, engine)
-	case 9: // which depends on other buckets than it counts
+	case 9: // which depends on other partitions than it counts
 		q := w.question(r)
 		q.Where = filter.Simplify(filtertest.RandomExprOf(r, leafOf))
 		return l.compare(ctx, site, always, 1, func(e count.Engine) (any, error) { return e.Count(ctx, []count.Question{q}) }, engine)

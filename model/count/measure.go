@@ -32,8 +32,8 @@ type measuring struct {
 	takes [][]uint64
 }
 
-// exposedBucket is what the metrics make of what is exposed in a bucket.
-type exposedBucket struct {
+// exposedPartition is what the metrics make of what is exposed in a partition.
+type exposedPartition struct {
 	sets []column.Set // by metric
 	sums [][]column.Sum
 }
@@ -41,11 +41,11 @@ type exposedBucket struct {
 // cohort is some of the visitors on the way to what they did.
 type cohort struct {
 	*measuring
-	// exposed are what is in the buckets of their assignments, by the buckets' places.
-	exposed   []exposedBucket
+	// exposed are what is in the partitions of their assignments, by the partitions' places.
+	exposed   []exposedPartition
 	exception []exception
-	// later are the buckets where their other sessions may be.
-	later []store.Bucket
+	// later are the partitions where their other sessions may be.
+	later []store.Partition
 }
 
 // measured is what a metric comes to for each visitor, by their places. It does not
@@ -119,7 +119,7 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []ExperimentAnsw
 	m.takes = make([][]uint64, len(m.group))
 	wheres := map[string][]column.Set{}
 	for i, q := range m.group {
-		var sets []column.Set // of the buckets; nil where all sessions match
+		var sets []column.Set // of the partitions; nil where all sessions match
 		if q.Where != filter.Expr(filter.Bool(true)) {
 			text := q.Where.String()
 			if wheres[text] == nil {
@@ -132,7 +132,7 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []ExperimentAnsw
 		}
 		takes, answer := make([]uint64, (m.assigned.count()+63)/64), &answers[i]
 		for place, a := range m.assigned.all() {
-			if !q.In.Contains(a.at) || sets != nil && !sets[a.bucket].Test(uint(a.ordinal)) {
+			if !q.In.Contains(a.at) || sets != nil && !sets[a.partition].Test(uint(a.ordinal)) {
 				continue
 			}
 			takes[place/64] |= 1 << (place % 64)
@@ -171,32 +171,32 @@ func cumulate(answer *ExperimentAnswer, of func(*VariantAnswer) []int) {
 	}
 }
 
-// eachBucket calls do with the places of the buckets of assignments from one on, some at
+// eachPartition calls do with the places of the partitions of assignments from one on, some at
 // a time.
-func (m *measuring) eachBucket(ctx context.Context, from int, do func(ctx context.Context, place int, bucket store.Bucket) error) error {
+func (m *measuring) eachPartition(ctx context.Context, from int, do func(ctx context.Context, place int, partition store.Partition) error) error {
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for place := from; place < len(m.assigned.buckets); place++ {
-		if bucket := m.assigned.buckets[place]; bucket.Day.Start() < m.end {
-			group.Go(func() error { return do(within, place, bucket) })
+	for place := from; place < len(m.assigned.partitions); place++ {
+		if partition := m.assigned.partitions[place]; partition.Day.Start() < m.end {
+			group.Go(func() error { return do(within, place, partition) })
 		}
 	}
 	return group.Wait()
 }
 
-// wholeSets returns the sessions of assignment that match, by the places of buckets.
+// wholeSets returns the sessions of assignment that match, by the places of partitions.
 func (m *measuring) wholeSets(ctx context.Context, where filter.Expr) ([]column.Set, error) {
 	for _, key := range filter.Computations(where) {
-		if err := m.engine.computing.ready(ctx, key, m.assigned.buckets); err != nil {
+		if err := m.engine.computing.ready(ctx, key, m.assigned.partitions); err != nil {
 			return nil, err
 		}
 	}
-	sets := make([]column.Set, len(m.assigned.buckets))
+	sets := make([]column.Set, len(m.assigned.partitions))
 	for i := range sets {
 		sets[i] = bitset.New(0)
 	}
-	return sets, m.eachBucket(ctx, 0, func(ctx context.Context, place int, bucket store.Bucket) (err error) {
-		sets[place], err = m.engine.wholeSet(ctx, bucket, where, m.rosters)
+	return sets, m.eachPartition(ctx, 0, func(ctx context.Context, place int, partition store.Partition) (err error) {
+		sets[place], err = m.engine.wholeSet(ctx, partition, where, m.rosters)
 		return err
 	})
 }
@@ -204,8 +204,8 @@ func (m *measuring) wholeSets(ctx context.Context, where filter.Expr) ([]column.
 // countUnknown counts assignments to variants that there are not.
 func (m *measuring) countUnknown(ctx context.Context, answers []ExperimentAnswer) error {
 	var mu sync.Mutex
-	return m.eachBucket(ctx, 0, func(ctx context.Context, _ int, bucket store.Bucket) error {
-		return m.engine.exposures.read(ctx, bucket, m.x.Key, nil, func(x *exposed) error {
+	return m.eachPartition(ctx, 0, func(ctx context.Context, _ int, partition store.Partition) error {
+		return m.engine.exposures.read(ctx, partition, m.x.Key, nil, func(x *exposed) error {
 			variants := placesOf(x.variants, m.x.Variants)
 			if !slices.Contains(variants, -1) {
 				return nil
@@ -226,23 +226,23 @@ func (m *measuring) countUnknown(ctx context.Context, answers []ExperimentAnswer
 	})
 }
 
-// measureAll says what the metrics come to for each visitor. What those of all buckets
-// but the newest did until then is kept: mostly it is in the newest bucket alone that
+// measureAll says what the metrics come to for each visitor. What those of all partitions
+// but the newest did until then is kept: mostly it is in the newest partition alone that
 // something happens.
 func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
-	newest := len(m.assigned.buckets) - 1
+	newest := len(m.assigned.partitions) - 1
 	if newest < 0 {
 		return make([]measured, len(m.metrics)), nil // of nobody
 	}
-	var earlier, later []store.Bucket // than the newest one
+	var earlier, later []store.Partition // than the newest one
 	if m.later {
-		from, day := m.assigned.buckets[0].Day.Start(), m.assigned.buckets[newest].Day // no visitor's assignment is earlier
-		buckets, err := m.engine.store.Buckets(ctx, m.x.Site, model.Range{From: from, To: m.end})
+		from, day := m.assigned.partitions[0].Day.Start(), m.assigned.partitions[newest].Day // no visitor's assignment is earlier
+		partitions, err := m.engine.store.Partitions(ctx, m.x.Site, model.Range{From: from, To: m.end})
 		if err != nil {
 			return nil, err
 		}
-		i, _ := slices.BinarySearchFunc(buckets, day, func(b store.Bucket, day model.Day) int { return cmp.Compare(b.Day, day) })
-		earlier, later = buckets[:i], buckets[i:]
+		i, _ := slices.BinarySearchFunc(partitions, day, func(b store.Partition, day model.Day) int { return cmp.Compare(b.Day, day) })
+		earlier, later = partitions[:i], partitions[i:]
 	}
 	older, err := m.measureOlder(ctx, earlier)
 	if err != nil {
@@ -251,17 +251,17 @@ func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
 	return m.extend(ctx, older, newest, later)
 }
 
-// measureOlder says what the metrics come to for the visitors of all buckets but the
-// newest, with their sessions in the earlier buckets.
-func (m *measuring) measureOlder(ctx context.Context, earlier []store.Bucket) ([]measured, error) {
-	buckets := m.assigned.buckets[:len(m.assigned.buckets)-1]
+// measureOlder says what the metrics come to for the visitors of all partitions but the
+// newest, with their sessions in the earlier partitions.
+func (m *measuring) measureOlder(ctx context.Context, earlier []store.Partition) ([]measured, error) {
+	partitions := m.assigned.partitions[:len(m.assigned.partitions)-1]
 	results, keys := make([]measured, len(m.metrics)), make([][16]byte, len(m.metrics))
 	keeps := m.group[0].keeps // as it does for all: they need the same
 	older := *m
-	older.assigned, older.metrics = &assigned{buckets: buckets, older: newVisitors(nil), own: m.assigned.older}, nil
+	older.assigned, older.metrics = &assigned{partitions: partitions, older: newVisitors(nil), own: m.assigned.older}, nil
 	var unknown []int
 	for place, metric := range m.metrics {
-		keys[place] = askedOf(m.x.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.Where.String(), revisionsOf(buckets), revisionsOf(earlier))
+		keys[place] = askedOf(m.x.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.Where.String(), revisionsOf(partitions), revisionsOf(earlier))
 		if known, found := kept[*measured](m.engine.results, keys[place]); found && keeps {
 			m.engine.results.measuredLayer.hits.Add(1)
 			results[place] = *known
@@ -288,9 +288,9 @@ func (m *measuring) measureOlder(ctx context.Context, earlier []store.Bucket) ([
 }
 
 // extend returns what the metrics come to for each visitor, where older says it of the
-// first ones: it adds those that are fresh, whose assignments are in the buckets from a
-// place on, and what all of them did in some buckets later.
-func (m *measuring) extend(ctx context.Context, older []measured, from int, later []store.Bucket) ([]measured, error) {
+// first ones: it adds those that are fresh, whose assignments are in the partitions from a
+// place on, and what all of them did in some partitions later.
+func (m *measuring) extend(ctx context.Context, older []measured, from int, later []store.Partition) ([]measured, error) {
 	c := &cohort{measuring: m, later: later}
 	if err := c.expose(ctx, from); err != nil {
 		return nil, err
@@ -320,14 +320,14 @@ func (c *cohort) expose(ctx context.Context, from int) error {
 			dimensions = append(dimensions, column.Values)
 		}
 	}
-	c.exposed = make([]exposedBucket, len(c.assigned.buckets))
-	return c.eachBucket(ctx, from, func(ctx context.Context, place int, bucket store.Bucket) error {
-		whole, err := c.rosterSets(ctx, bucket)
+	c.exposed = make([]exposedPartition, len(c.assigned.partitions))
+	return c.eachPartition(ctx, from, func(ctx context.Context, place int, partition store.Partition) error {
+		whole, err := c.rosterSets(ctx, partition)
 		if err != nil {
 			return err
 		}
-		return c.engine.exposures.read(ctx, bucket, c.x.Key, dimensions, func(x *exposed) error {
-			found := exposedBucket{make([]column.Set, len(c.metrics)), make([][]column.Sum, len(c.metrics))}
+		return c.engine.exposures.read(ctx, partition, c.x.Key, dimensions, func(x *exposed) error {
+			found := exposedPartition{make([]column.Set, len(c.metrics)), make([][]column.Sum, len(c.metrics))}
 			for i, metric := range c.metrics {
 				if found.sets[i], err = x.match(metric.Where, whole); err != nil {
 					return err
@@ -342,11 +342,11 @@ func (c *cohort) expose(ctx context.Context, from int) error {
 	})
 }
 
-// rosterSets returns what the rosters choose of a bucket's whole sessions.
-func (m *measuring) rosterSets(ctx context.Context, stored store.Bucket) (func(filter.Assigned, int) column.Set, error) {
+// rosterSets returns what the rosters choose of a partition's whole sessions.
+func (m *measuring) rosterSets(ctx context.Context, stored store.Partition) (func(filter.Assigned, int) column.Set, error) {
 	sets := map[string][]column.Set{}
 	if len(m.rosters) > 0 {
-		if err := m.engine.read(ctx, stored, slices.Clone(rosterDimensions), func(b *bucket) error {
+		if err := m.engine.read(ctx, stored, slices.Clone(rosterDimensions), func(b *partition) error {
 			for key, roster := range m.rosters {
 				sets[key] = roster.setsOf(b)
 			}
@@ -370,7 +370,7 @@ func (c *cohort) measureMetric(ctx context.Context, place int, older measured) (
 		copy(result.values, older.values)
 	}
 	for i, a := range c.assigned.fresh() {
-		matches := !c.isException(a) && a.at < c.end && c.exposed[a.bucket].sets[place].Test(uint(a.ordinal))
+		matches := !c.isException(a) && a.at < c.end && c.exposed[a.partition].sets[place].Test(uint(a.ordinal))
 		result.at[i] = model.Open
 		if matches {
 			result.at[i] = a.at
@@ -378,7 +378,7 @@ func (c *cohort) measureMetric(ctx context.Context, place int, older measured) (
 		if result.values != nil {
 			result.values[i] = 0
 			if matches {
-				result.values[i] = sumOf(c.exposed[a.bucket].sums[place], uint32(a.ordinal))
+				result.values[i] = sumOf(c.exposed[a.partition].sums[place], uint32(a.ordinal))
 			}
 		}
 	}

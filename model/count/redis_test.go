@@ -48,7 +48,7 @@ func neverPaused(r *Redis) *Redis {
 }
 
 func randomKey(r *rand.Rand) (key Key) {
-	key.Bucket, key.Revision, key.WrittenAt = r.Int64N(100), r.Int64N(100), model.Millis(r.Int64N(100))
+	key.Partition, key.Revision, key.WrittenAt = r.Int64N(100), r.Int64N(100), model.Millis(r.Int64N(100))
 	for i := range key.Asked {
 		key.Asked[i] = byte(r.Uint32())
 	}
@@ -89,10 +89,10 @@ func TestCache(t *testing.T) {
 			equalEntries(t, cache.Get(ctx, unknown), map[Key]Entry{})
 
 			special := map[Key]Entry{
-				{Bucket: 1, Revision: 2}:                      {},
-				{Bucket: 2, Revision: 1}:                      {Sessions: 1, Value: -0.1},
-				{Bucket: 1, Revision: 2, Asked: [16]byte{1}}:  {Sessions: math.MaxInt64, Value: math.MaxFloat64},
-				{Bucket: math.MaxInt64, Revision: 1<<62 + 12}: {Sessions: 7, Value: math.Inf(1)},
+				{Partition: 1, Revision: 2}:                      {},
+				{Partition: 2, Revision: 1}:                      {Sessions: 1, Value: -0.1},
+				{Partition: 1, Revision: 2, Asked: [16]byte{1}}:  {Sessions: math.MaxInt64, Value: math.MaxFloat64},
+				{Partition: math.MaxInt64, Revision: 1<<62 + 12}: {Sessions: 7, Value: math.Inf(1)},
 			}
 			cache.Set(ctx, special)
 			for key, entry := range special {
@@ -142,7 +142,7 @@ func TestRedisEntries(t *testing.T) {
 	client := mustRedisClient(t, storetest.Redis(t))
 	ctx := t.Context()
 	cache, other := neverPaused(NewRedis(client, "a")), neverPaused(NewRedis(client, "b"))
-	key, entry := Key{Bucket: 1, Revision: 2, Asked: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
+	key, entry := Key{Partition: 1, Revision: 2, Asked: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
 	found := func(want bool) {
 		t.Helper()
 		got := cache.Get(ctx, []Key{key})
@@ -173,7 +173,7 @@ func TestRedisEntries(t *testing.T) {
 		}
 	}
 	// One that is of another question, and one that is no text.
-	strayed := Key{Bucket: 1, Revision: 3, Asked: key.Asked}
+	strayed := Key{Partition: 1, Revision: 3, Asked: key.Asked}
 	cache.Set(ctx, map[Key]Entry{strayed: {Sessions: 9}})
 	value, err := client.Get(ctx, cache.name(strayed)).Result()
 	if err != nil {
@@ -226,7 +226,7 @@ func TestRedisThatHangs(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	cache.now = func() time.Time { return now }
 	ctx := t.Context()
-	key := Key{Bucket: 1}
+	key := Key{Partition: 1}
 	// A loaded machine is late by itself.
 	const most = redisTimeout + 400*time.Millisecond
 	took := func(do func()) time.Duration {
@@ -277,7 +277,7 @@ func TestRedisThatComesBack(t *testing.T) {
 	cache := NewRedis(client, "a")
 	now := time.Unix(1_000_000, 0)
 	cache.now = func() time.Time { return now }
-	entries := map[Key]Entry{{Bucket: 1}: {Sessions: 4}}
+	entries := map[Key]Entry{{Partition: 1}: {Sessions: 4}}
 	down.Store(true)
 	cache.Set(t.Context(), entries)
 	if cache.Failures() != 1 {
@@ -286,24 +286,24 @@ func TestRedisThatComesBack(t *testing.T) {
 	down.Store(false)
 	cache.Set(t.Context(), entries) // it is left alone
 	now = now.Add(redisPause)
-	equalEntries(t, cache.Get(t.Context(), []Key{{Bucket: 1}}), map[Key]Entry{})
+	equalEntries(t, cache.Get(t.Context(), []Key{{Partition: 1}}), map[Key]Entry{})
 	cache.Set(t.Context(), entries)
-	equalEntries(t, cache.Get(t.Context(), []Key{{Bucket: 1}}), entries)
+	equalEntries(t, cache.Get(t.Context(), []Key{{Partition: 1}}), entries)
 }
 
 // That an asker goes away says nothing about Redis.
 func TestRedisOfACancelledQuestion(t *testing.T) {
 	cache := NewRedis(mustRedisClient(t, storetest.Redis(t)), "a")
-	entries := map[Key]Entry{{Bucket: 1}: {Sessions: 4}}
+	entries := map[Key]Entry{{Partition: 1}: {Sessions: 4}}
 	cache.Set(t.Context(), entries)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	cache.Get(ctx, []Key{{Bucket: 1}})
+	cache.Get(ctx, []Key{{Partition: 1}})
 	cache.Set(ctx, entries)
 	if cache.Failures() != 0 || cache.paused() {
 		t.Errorf("%d failures", cache.Failures())
 	}
-	equalEntries(t, cache.Get(t.Context(), []Key{{Bucket: 1}}), entries)
+	equalEntries(t, cache.Get(t.Context(), []Key{{Partition: 1}}), entries)
 }
 
 // cached is a database whose counts a Redis keeps.
@@ -430,7 +430,7 @@ func TestRedisOfBefore(t *testing.T) {
 	})
 }
 
-// A database that was restored from a backup has the name and the buckets of the one
+// A database that was restored from a backup has the name and the partitions of the one
 // that Redis knows, and comes to the same revisions with other sessions.
 func TestRedisOfARestoredDatabase(t *testing.T) {
 	client := mustRedisClient(t, storetest.Redis(t))

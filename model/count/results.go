@@ -105,14 +105,14 @@ func (e *Columns) Results(ctx context.Context, questions []ExperimentQuestion) (
 			answers[i] = answer[0]
 			continue
 		}
-		// Who is assigned depends on the run's buckets, and none behind its end says more.
+		// Who is assigned depends on the run's partitions, and none behind its end says more.
 		state := fmt.Sprint(q.Experiment.Site, q.Experiment.Run.To)
 		if _, found := states[state]; !found {
-			buckets, err := e.store.Buckets(ctx, q.Experiment.Site, model.Range{From: -model.Open, To: q.Experiment.Run.To})
+			partitions, err := e.store.Partitions(ctx, q.Experiment.Site, model.Range{From: -model.Open, To: q.Experiment.Run.To})
 			if err != nil {
 				return nil, err
 			}
-			states[state] = revisionsOf(buckets)
+			states[state] = revisionsOf(partitions)
 		}
 		// It says nothing of other experiments' definitions, nor of their sessions.
 		q.key, q.keeps = askedOf(q.text(), states[state]), len(q.needs()[0]) == 0

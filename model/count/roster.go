@@ -20,7 +20,7 @@ type roster struct {
 	// happens; -1 where there is none.
 	of func(visitor int64, session model.SessionID, start model.Millis) int
 
-	// sets are, by bucket, the sessions of each variant.
+	// sets are, by partition, the sessions of each variant.
 	mu   sync.Mutex
 	sets map[int64]rosterSets
 }
@@ -49,9 +49,9 @@ func (r rosters) fill(session *model.Session) {
 // rosterDimensions are those that rosters need of columns.
 var rosterDimensions = []column.Dimension{column.Visitors, column.Dimension(filter.Start.Name)}
 
-// setsOf returns the sessions of each variant in a bucket, which is locked and has
+// setsOf returns the sessions of each variant in a partition, which is locked and has
 // rosterDimensions.
-func (r *roster) setsOf(b *bucket) []column.Set {
+func (r *roster) setsOf(b *partition) []column.Set {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known, found := r.sets[b.id]; found && known.revision == b.revision {
@@ -62,7 +62,7 @@ func (r *roster) setsOf(b *bucket) []column.Set {
 		sets[i] = bitset.New(uint(b.sessions.Ordinals()))
 	}
 	b.sessions.EachVisitor(b.sessions.Counting(), func(ordinal int32, visitor int64, start model.Millis) {
-		if place := r.of(visitor, model.SessionID{Bucket: b.id, Ordinal: ordinal}, start); place >= 0 {
+		if place := r.of(visitor, model.SessionID{Partition: b.id, Ordinal: ordinal}, start); place >= 0 {
 			sets[place].Set(uint(ordinal))
 		}
 	})

@@ -14,8 +14,8 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Scan is the Engine that reads every session of the buckets in question and
-// evaluates it. Buckets are streamed, some at a time, so that its memory does
+// Scan is the Engine that reads every session of the partitions in question and
+// evaluates it. Partitions are streamed, some at a time, so that its memory does
 // not grow with the range: what it keeps are counters, and a compressed bitmap
 // of visitors where they are asked for.
 type Scan struct {
@@ -27,24 +27,24 @@ type Scan struct {
 	// assign returns the roster of an experiment; above are the keys of those whose
 	// audiences need it.
 	assign func(ctx context.Context, x *Experiment, above []string) (*roster, error)
-	// choose returns what computations choose of a bucket.
-	choose func(ctx context.Context, bucket store.Bucket, keys []string) (*choice, error)
+	// choose returns what computations choose of a partition.
+	choose func(ctx context.Context, partition store.Partition, keys []string) (*choice, error)
 }
 
 // NewScan returns a Scan over a store. The computer, nil for none, is asked about all
-// sessions of a bucket whenever a question needs it. The definitions, nil for none, are
+// sessions of a partition whenever a question needs it. The definitions, nil for none, are
 // those of the experiments that predicates name.
 func NewScan(st *store.Store, computer Computer, definitions Definitions) *Scan {
 	e := &Scan{store: st, computer: computer, definitions: definitions}
 	e.assign = e.assignOneByOne
-	e.gathering = gathering{store: st, count: e.countBucket, assigned: e.rosters}
-	e.choose = func(ctx context.Context, bucket store.Bucket, keys []string) (*choice, error) {
-		return chooseAll(ctx, st, computer, bucket, keys)
+	e.gathering = gathering{store: st, count: e.countPartition, assigned: e.rosters}
+	e.choose = func(ctx context.Context, partition store.Partition, keys []string) (*choice, error) {
+		return chooseAll(ctx, st, computer, partition, keys)
 	}
 	return e
 }
 
-// choice is what computations choose of a bucket: their sets, or why there are none,
+// choice is what computations choose of a partition: their sets, or why there are none,
 // by key.
 type choice struct {
 	sets map[string]column.Set
@@ -65,11 +65,11 @@ func (c *choice) err(keys []string) error {
 	return nil
 }
 
-// chooseAll asks the computer about all sessions of a bucket.
-func chooseAll(ctx context.Context, st *store.Store, computer Computer, bucket store.Bucket, keys []string) (*choice, error) {
+// chooseAll asks the computer about all sessions of a partition.
+func chooseAll(ctx context.Context, st *store.Store, computer Computer, partition store.Partition, keys []string) (*choice, error) {
 	c := newChoice()
 	for _, key := range keys {
-		c.sets[key] = bitset.New(uint(bucket.Sessions))
+		c.sets[key] = bitset.New(uint(partition.Sessions))
 		if computer == nil {
 			c.errs[key] = noComputer(key)
 		}
@@ -77,12 +77,12 @@ func chooseAll(ctx context.Context, st *store.Store, computer Computer, bucket s
 	if computer == nil || len(keys) == 0 {
 		return c, nil
 	}
-	for from := int32(0); from < bucket.Sessions; from += computeBatch {
+	for from := int32(0); from < partition.Sessions; from += computeBatch {
 		var ordinals []int32
-		for ordinal := from; ordinal < min(from+computeBatch, bucket.Sessions); ordinal++ {
+		for ordinal := from; ordinal < min(from+computeBatch, partition.Sessions); ordinal++ {
 			ordinals = append(ordinals, ordinal)
 		}
-		visits, err := st.VisitsAt(ctx, bucket.ID, ordinals)
+		visits, err := st.VisitsAt(ctx, partition.ID, ordinals)
 		if err != nil {
 			return nil, err
 		}
@@ -116,18 +116,18 @@ func (c *choice) fill(session *model.Session) {
 
 var _ Engine = (*Scan)(nil)
 
-// Count answers questions together: each bucket is read once for all of them.
+// Count answers questions together: each partition is read once for all of them.
 func (e *Scan) Count(ctx context.Context, questions []Question) ([]Answer, error) {
 	return e.gathering.answer(ctx, questions)
 }
 
-func (e *Scan) countBucket(ctx context.Context, bucket store.Bucket, parts []*part) error {
+func (e *Scan) countPartition(ctx context.Context, partition store.Partition, parts []*part) error {
 	var keys []string
 	for _, p := range parts {
 		keys = append(keys, p.computations...)
 	}
 	slices.Sort(keys)
-	chosen, err := e.choose(ctx, bucket, slices.Compact(keys))
+	chosen, err := e.choose(ctx, partition, slices.Compact(keys))
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (e *Scan) countBucket(ctx context.Context, bucket store.Bucket, parts []*pa
 	if len(shared) == 0 {
 		return nil
 	}
-	return e.store.EachSession(ctx, bucket.ID, withKeys, func(session *model.Session) error {
+	return e.store.EachSession(ctx, partition.ID, withKeys, func(session *model.Session) error {
 		chosen.fill(session)
 		assigned.fill(session)
 		for _, same := range shared {
@@ -189,23 +189,23 @@ func (e *Scan) rosters(ctx context.Context, site int64, where filter.Expr) (rost
 // Follow does nothing: sessions are read when they are asked for.
 func (*Scan) Follow(context.Context, int64) {}
 
-// Sessions reads the buckets from the newest on until the page is full.
+// Sessions reads the partitions from the newest on until the page is full.
 func (e *Scan) Sessions(ctx context.Context, q SessionQuery) ([]model.Session, error) {
 	assigned, err := e.rosters(ctx, q.Site, q.Where)
 	if err != nil {
 		return nil, err
 	}
-	return listSessions(ctx, e.store, q, func(bucket store.Bucket, in model.Range, limit int) ([]model.Session, error) {
+	return listSessions(ctx, e.store, q, func(partition store.Partition, in model.Range, limit int) ([]model.Session, error) {
 		var found []model.Session
 		computations := filter.Computations(q.Where)
-		chosen, err := e.choose(ctx, bucket, computations)
+		chosen, err := e.choose(ctx, partition, computations)
 		if err != nil {
 			return nil, err
 		}
 		if err := chosen.err(computations); err != nil {
 			return nil, err
 		}
-		err = e.store.EachSession(ctx, bucket.ID, true, func(session *model.Session) error {
+		err = e.store.EachSession(ctx, partition.ID, true, func(session *model.Session) error {
 			chosen.fill(session)
 			assigned.fill(session)
 			if !in.Contains(session.Start) || q.After != nil && newestFirst(PositionOf(session), *q.After) <= 0 || !q.Where.Match(session) {
@@ -223,8 +223,8 @@ func (e *Scan) Sessions(ctx context.Context, q SessionQuery) ([]model.Session, e
 
 // Values counts the values of all sessions.
 func (e *Scan) Values(ctx context.Context, q ValueQuery) ([]Value, error) {
-	return listValues(ctx, e.store, q, func(ctx context.Context, bucket store.Bucket, add func(text string, sessions int)) error {
-		return e.store.EachSession(ctx, bucket.ID, q.Field == filter.Visitor, func(session *model.Session) error {
+	return listValues(ctx, e.store, q, func(ctx context.Context, partition store.Partition, add func(text string, sessions int)) error {
+		return e.store.EachSession(ctx, partition.ID, q.Field == filter.Visitor, func(session *model.Session) error {
 			texts := q.Field.Texts(session)
 			for _, text := range texts {
 				add(text, 1)

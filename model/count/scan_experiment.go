@@ -57,13 +57,13 @@ func (e *Scan) results(ctx context.Context, q *ExperimentQuestion) (ExperimentAn
 	if err != nil {
 		return answer, err
 	}
-	buckets, err := e.store.Buckets(ctx, x.Site, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := e.store.Partitions(ctx, x.Site, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		return answer, err
 	}
 	taking := map[int64]*participant{}
-	for _, bucket := range buckets {
-		rows, err := e.store.Assignments(ctx, x.Site, x.Key, bucket.ID, 0)
+	for _, partition := range partitions {
+		rows, err := e.store.Assignments(ctx, x.Site, x.Key, partition.ID, 0)
 		if err != nil {
 			return answer, err
 		}
@@ -72,12 +72,12 @@ func (e *Scan) results(ctx context.Context, q *ExperimentQuestion) (ExperimentAn
 			if x.Run.Contains(row.At) && q.In.Contains(row.At) && !slices.Contains(x.Variants, row.Variant) {
 				answer.Unknown++
 			}
-			if now, found := stand[row.VisitorID]; found && now.session == (model.SessionID{Bucket: bucket.ID, Ordinal: row.Ordinal}) && q.In.Contains(now.at) {
+			if now, found := stand[row.VisitorID]; found && now.session == (model.SessionID{Partition: partition.ID, Ordinal: row.Ordinal}) && q.In.Contains(now.at) {
 				ordinals = append(ordinals, row.Ordinal)
 			}
 		}
 		slices.Sort(ordinals)
-		err = e.eachVisit(ctx, bucket, slices.Compact(ordinals), func(visits []model.Visit) error {
+		err = e.eachVisit(ctx, partition, slices.Compact(ordinals), func(visits []model.Visit) error {
 			if err := fill(ctx, visits); err != nil {
 				return err
 			}
@@ -105,8 +105,8 @@ func (e *Scan) results(ctx context.Context, q *ExperimentQuestion) (ExperimentAn
 		}
 	}
 	if q.Later {
-		for _, bucket := range buckets {
-			if err := e.later(ctx, q, bucket, taking, fill); err != nil {
+		for _, partition := range partitions {
+			if err := e.later(ctx, q, partition, taking, fill); err != nil {
 				return answer, err
 			}
 		}
@@ -115,11 +115,11 @@ func (e *Scan) results(ctx context.Context, q *ExperimentQuestion) (ExperimentAn
 	return answer, nil
 }
 
-// later measures those of a bucket's sessions that count beside the sessions of
+// later measures those of a partition's sessions that count beside the sessions of
 // assignment.
-func (e *Scan) later(ctx context.Context, q *ExperimentQuestion, bucket store.Bucket, taking map[int64]*participant, fill filler) error {
+func (e *Scan) later(ctx context.Context, q *ExperimentQuestion, partition store.Partition, taking map[int64]*participant, fill filler) error {
 	var ordinals []int32
-	if err := e.store.EachSession(ctx, bucket.ID, false, func(session *model.Session) error {
+	if err := e.store.EachSession(ctx, partition.ID, false, func(session *model.Session) error {
 		p := taking[session.Visitor]
 		if p != nil && session.ID != p.session && session.Start >= p.at && session.Start < q.end() {
 			ordinals = append(ordinals, session.ID.Ordinal)
@@ -128,7 +128,7 @@ func (e *Scan) later(ctx context.Context, q *ExperimentQuestion, bucket store.Bu
 	}); err != nil {
 		return err
 	}
-	return e.eachVisit(ctx, bucket, ordinals, func(visits []model.Visit) error {
+	return e.eachVisit(ctx, partition, ordinals, func(visits []model.Visit) error {
 		if err := fill(ctx, visits); err != nil {
 			return err
 		}
@@ -212,12 +212,12 @@ func (e *Scan) standings(ctx context.Context, x *Experiment, above []string) (st
 	if err != nil {
 		return nil, err
 	}
-	buckets, err := e.store.Buckets(ctx, x.Site, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := e.store.Partitions(ctx, x.Site, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		return nil, err
 	}
-	for _, bucket := range buckets {
-		rows, err := e.store.Assignments(ctx, x.Site, x.Key, bucket.ID, 0)
+	for _, partition := range partitions {
+		rows, err := e.store.Assignments(ctx, x.Site, x.Key, partition.ID, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -227,7 +227,7 @@ func (e *Scan) standings(ctx context.Context, x *Experiment, above []string) (st
 				byOrdinal[row.Ordinal] = append(byOrdinal[row.Ordinal], row)
 			}
 		}
-		err = e.eachVisit(ctx, bucket, slices.Sorted(maps.Keys(byOrdinal)), func(visits []model.Visit) error {
+		err = e.eachVisit(ctx, partition, slices.Sorted(maps.Keys(byOrdinal)), func(visits []model.Visit) error {
 			if err := fill(ctx, visits); err != nil {
 				return err
 			}
@@ -250,9 +250,9 @@ func (e *Scan) standings(ctx context.Context, x *Experiment, above []string) (st
 
 // eachVisit calls do with the visits at the ordinals, which ascend, some at a time and
 // in their order.
-func (e *Scan) eachVisit(ctx context.Context, bucket store.Bucket, ordinals []int32, do func([]model.Visit) error) error {
+func (e *Scan) eachVisit(ctx context.Context, partition store.Partition, ordinals []int32, do func([]model.Visit) error) error {
 	for batch := range slices.Chunk(ordinals, computeBatch) {
-		visits, err := e.store.WholeVisitsAt(ctx, bucket.ID, batch, true)
+		visits, err := e.store.WholeVisitsAt(ctx, partition.ID, batch, true)
 		if err != nil {
 			return err
 		}
@@ -264,7 +264,7 @@ func (e *Scan) eachVisit(ctx context.Context, bucket store.Bucket, ordinals []in
 	return ctx.Err()
 }
 
-// filler fills in what predicates need of visits of a bucket beside what is stored.
+// filler fills in what predicates need of visits of a partition beside what is stored.
 type filler func(ctx context.Context, visits []model.Visit) error
 
 // filler returns one for predicates. above are the keys of the experiments whose

@@ -12,41 +12,41 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// share is what is to be counted in one bucket.
+// share is what is to be counted in one partition.
 type share struct {
-	at      int // the bucket's place among the buckets
-	bucket  store.Bucket
-	tallies []*tally
-	parts   []*part // of the tallies
-	keys    []Key   // of the parts; zero where no cache could say the part
+	at        int // the partition's place among the partitions
+	partition store.Partition
+	tallies   []*tally
+	parts     []*part // of the tallies
+	keys      []Key   // of the parts; zero where no cache could say the part
 }
 
-// ask is a question about a bucket that a cache may know.
+// ask is a question about a partition that a cache may know.
 type ask struct {
-	at    int // the bucket's place among the buckets
+	at    int // the partition's place among the partitions
 	tally *tally
 	key   Key
 }
 
 // recall asks the caches for all parts at once, and returns those that are to be
 // counted. What a farther cache knows the nearer ones are told.
-func (g *gathering) recall(ctx context.Context, buckets []store.Bucket, tallies []*tally) []*share {
-	shares := make([]*share, len(buckets)) // by the bucket's place
+func (g *gathering) recall(ctx context.Context, partitions []store.Partition, tallies []*tally) []*share {
+	shares := make([]*share, len(partitions)) // by the partition's place
 	toCount := func(a ask) {
 		s := shares[a.at]
 		if s == nil {
-			s = &share{at: a.at, bucket: buckets[a.at]}
+			s = &share{at: a.at, partition: partitions[a.at]}
 			shares[a.at] = s
 		}
 		s.tallies, s.parts, s.keys = append(s.tallies, a.tally), append(s.parts, a.tally.part()), append(s.keys, a.key)
 	}
 	var asks []ask
-	for at := range buckets {
+	for at := range partitions {
 		for _, t := range tallies {
-			if !t.asks(at, buckets[at].Day) {
+			if !t.asks(at, partitions[at].Day) {
 				continue
 			}
-			if key, ok := t.key(&buckets[at]); ok && len(g.caches) > 0 {
+			if key, ok := t.key(&partitions[at]); ok && len(g.caches) > 0 {
 				asks = append(asks, ask{at, t, key})
 			} else {
 				toCount(ask{at, t, Key{}})
@@ -58,7 +58,7 @@ func (g *gathering) recall(ctx context.Context, buckets []store.Bucket, tallies 
 			break
 		}
 		begin := time.Now()
-		unknown := g.recallFrom(ctx, cache, g.caches[:n], buckets, asks)
+		unknown := g.recallFrom(ctx, cache, g.caches[:n], partitions, asks)
 		g.layers[n].add(len(asks)-len(unknown), len(unknown), begin)
 		asks = unknown
 	}
@@ -75,12 +75,12 @@ func (g *gathering) recall(ctx context.Context, buckets []store.Bucket, tallies 
 }
 
 // recallFrom asks one cache, and returns what it does not know.
-func (g *gathering) recallFrom(ctx context.Context, cache Cache, nearer []Cache, buckets []store.Bucket, asks []ask) []ask {
+func (g *gathering) recallFrom(ctx context.Context, cache Cache, nearer []Cache, partitions []store.Partition, asks []ask) []ask {
 	unknown := asks[:0]
 	if memory, ok := cache.(*Memory); ok { // the nearest, without a list and a map between
 		for _, a := range asks {
 			if entry, found := memory.entries.GetIfPresent(a.key); found {
-				a.tally.take(entry, a.at, buckets[a.at].Day)
+				a.tally.take(entry, a.at, partitions[a.at].Day)
 			} else {
 				unknown = append(unknown, a)
 			}
@@ -97,7 +97,7 @@ func (g *gathering) recallFrom(ctx context.Context, cache Cache, nearer []Cache,
 	}
 	for _, a := range asks {
 		if entry, ok := found[a.key]; ok {
-			a.tally.take(entry, a.at, buckets[a.at].Day)
+			a.tally.take(entry, a.at, partitions[a.at].Day)
 		} else {
 			unknown = append(unknown, a)
 		}
@@ -105,18 +105,18 @@ func (g *gathering) recallFrom(ctx context.Context, cache Cache, nearer []Cache,
 	return unknown
 }
 
-// countShare counts the parts. Where others ask exactly the same of the bucket at
+// countShare counts the parts. Where others ask exactly the same of the partition at
 // this moment, it is counted once.
 func (g *gathering) countShare(ctx context.Context, s *share) error {
 	var name strings.Builder
 	for _, key := range s.keys {
 		if key == (Key{}) {
-			return g.count(ctx, s.bucket, s.parts)
+			return g.count(ctx, s.partition, s.parts)
 		}
-		fmt.Fprintf(&name, "%d %d %d %x ", key.Bucket, key.Revision, key.WrittenAt, key.Asked)
+		fmt.Fprintf(&name, "%d %d %d %x ", key.Partition, key.Revision, key.WrittenAt, key.Asked)
 	}
 	counted, err := once(ctx, &g.same, name.String(), func() ([]countedPart, error) {
-		if err := g.count(ctx, s.bucket, s.parts); err != nil {
+		if err := g.count(ctx, s.partition, s.parts); err != nil {
 			return nil, err
 		}
 		counted := make([]countedPart, len(s.parts))
@@ -129,7 +129,7 @@ func (g *gathering) countShare(ctx context.Context, s *share) error {
 		return err
 	}
 	for i, known := range counted {
-		s.parts[i].take(known.entry, s.bucket.Day)
+		s.parts[i].take(known.entry, s.partition.Day)
 		s.parts[i].err = known.err
 	}
 	return nil

@@ -15,9 +15,9 @@ func newTestShare() *share {
 	where := filter.Bool(true)
 	question := &Question{In: model.Range{From: 0, To: model.Open}, Where: where}
 	return &share{
-		bucket: store.Bucket{ID: 1, Revision: 1},
-		parts:  []*part{{Question: question, text: where.String(), where: column.Prepare(where)}},
-		keys:   []Key{{Bucket: 1, Revision: 1}},
+		partition: store.Partition{ID: 1, Revision: 1},
+		parts:     []*part{{Question: question, text: where.String(), where: column.Prepare(where)}},
+		keys:      []Key{{Partition: 1, Revision: 1}},
 	}
 }
 
@@ -26,7 +26,7 @@ func newTestShare() *share {
 func TestEqualQuestionsAreCancelledEachByItself(t *testing.T) {
 	t.Parallel()
 	began, goOn := make(chan bool, 10), make(chan bool)
-	g := &gathering{count: func(ctx context.Context, _ store.Bucket, parts []*part) error {
+	g := &gathering{count: func(ctx context.Context, _ store.Partition, parts []*part) error {
 		began <- true
 		select {
 		case <-ctx.Done():

@@ -22,10 +22,10 @@ type LayerStats struct {
 // Stats are the engine's figures so far.
 type Stats struct {
 	Layers []LayerStats
-	// ColumnBytes is about how much memory the columns of Buckets take, with sets of
+	// ColumnBytes is about how much memory the columns of Partitions take, with sets of
 	// leaves.
 	ColumnBytes uint64
-	Buckets     int
+	Partitions  int
 	Computed    ComputedStats
 	// ExperimentBytes is about how much memory takes what is kept of experiments.
 	ExperimentBytes uint64
@@ -84,7 +84,7 @@ func (l *layer) stats() LayerStats {
 
 // Stats returns the engine's figures so far.
 func (e *Columns) Stats() Stats {
-	stats := Stats{ColumnBytes: e.buckets.WeightedSize(), Buckets: e.buckets.EstimatedSize(), Computed: e.computing.figures(),
+	stats := Stats{ColumnBytes: e.partitions.WeightedSize(), Partitions: e.partitions.EstimatedSize(), Computed: e.computing.figures(),
 		ExperimentBytes: e.exposures.known.WeightedSize() + e.results.kept.WeightedSize() + e.results.answers.WeightedSize()}
 	stats.Layers = append(stats.Layers, e.gathering.answers.layer.stats())
 	for _, l := range e.gathering.layers {

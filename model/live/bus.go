@@ -14,13 +14,13 @@ import (
 // Change says that something of a site was written.
 type Change struct {
 	Site int64 `json:"site"`
-	// Buckets are those whose sessions changed, with their revisions; none where the
+	// Partitions are those whose sessions changed, with their revisions; none where the
 	// definitions did.
-	Buckets []Bucket `json:"buckets,omitempty"`
+	Partitions []Partition `json:"partitions,omitempty"`
 }
 
-// Bucket is a bucket's id and the revision that it came to.
-type Bucket struct {
+// Partition is a partition's id and the revision that it came to.
+type Partition struct {
 	ID       int64 `json:"id"`
 	Revision int64 `json:"revision"`
 }
@@ -99,22 +99,22 @@ func (s *subscriber) put(change Change) {
 	}
 }
 
-// and returns both changes as one: of each bucket its newest revision.
+// and returns both changes as one: of each partition its newest revision.
 func (c Change) and(newer Change) Change {
-	if len(c.Buckets) == 0 {
+	if len(c.Partitions) == 0 {
 		return newer
 	}
-	newer.Buckets = slices.Clone(newer.Buckets) // the publisher's, and other subscribers'
-	for _, old := range c.Buckets {
+	newer.Partitions = slices.Clone(newer.Partitions) // the publisher's, and other subscribers'
+	for _, old := range c.Partitions {
 		known := false
-		for i := range newer.Buckets {
-			if newer.Buckets[i].ID == old.ID {
+		for i := range newer.Partitions {
+			if newer.Partitions[i].ID == old.ID {
 				known = true
-				newer.Buckets[i].Revision = max(newer.Buckets[i].Revision, old.Revision)
+				newer.Partitions[i].Revision = max(newer.Partitions[i].Revision, old.Revision)
 			}
 		}
 		if !known {
-			newer.Buckets = append(newer.Buckets, old)
+			newer.Partitions = append(newer.Partitions, old)
 		}
 	}
 	return newer

@@ -78,14 +78,14 @@ func TestBus(t *testing.T) {
 			}
 			told <- change
 		})
-		from.Publish(live.Change{Site: 1, Buckets: []live.Bucket{{ID: 1, Revision: 1}}})
+		from.Publish(live.Change{Site: 1, Partitions: []live.Partition{{ID: 1, Revision: 1}}})
 		<-begun
-		shared := []live.Bucket{{ID: 1, Revision: 5}, {ID: 2, Revision: 1}}
-		from.Publish(live.Change{Site: 1, Buckets: shared})
+		shared := []live.Partition{{ID: 1, Revision: 5}, {ID: 2, Revision: 1}}
+		from.Publish(live.Change{Site: 1, Partitions: shared})
 		from.Publish(live.Change{Site: 2})
 		for range 1000 {
 			// A later transaction may be told of earlier.
-			from.Publish(live.Change{Site: 1, Buckets: []live.Bucket{{ID: 1, Revision: 4}, {ID: 3, Revision: 1}}})
+			from.Publish(live.Change{Site: 1, Partitions: []live.Partition{{ID: 1, Revision: 4}, {ID: 3, Revision: 1}}})
 		}
 		from.Publish(live.Change{Site: 3})
 		close(release)
@@ -93,11 +93,11 @@ func TestBus(t *testing.T) {
 		for !seen[3] || !seen[2] || newest[1] != 5 || newest[2] != 1 || newest[3] != 1 {
 			change := <-told
 			seen[change.Site] = true
-			for _, bucket := range change.Buckets {
-				newest[bucket.ID] = max(newest[bucket.ID], bucket.Revision)
+			for _, partition := range change.Partitions {
+				newest[partition.ID] = max(newest[partition.ID], partition.Revision)
 			}
 		}
-		if shared[0] != (live.Bucket{ID: 1, Revision: 5}) || len(shared) != 2 {
+		if shared[0] != (live.Partition{ID: 1, Revision: 5}) || len(shared) != 2 {
 			t.Errorf("the publisher's list has changed: %v", shared)
 		}
 		// What is told of while the subscriber is slow becomes one.

@@ -18,15 +18,15 @@ type Assignment struct {
 	SiteID int64 `bun:",pk"`
 	// Experiment and Variant are their keys.
 	Experiment string `bun:",pk"`
-	// BucketID and Ordinal name the session that it happened in.
-	BucketID int64        `bun:",pk"`
-	Ordinal  int32        `bun:",pk"`
-	At       model.Millis `bun:",pk"`
+	// PartitionID and Ordinal name the session that it happened in.
+	PartitionID int64        `bun:",pk"`
+	Ordinal     int32        `bun:",pk"`
+	At          model.Millis `bun:",pk"`
 	// IDHigh and IDLow are the halves of the message's id, which orders assignments
 	// of the same moment.
 	IDHigh int64 `bun:",pk"`
 	IDLow  int64 `bun:",pk"`
-	// Revision is the bucket's when the row was written.
+	// Revision is the partition's when the row was written.
 	Revision int64
 	// VisitorID is the visitor's number; 0 where the assignment went with its session
 	// to another place, where it has a row of its own.
@@ -40,13 +40,13 @@ func (a *Assignment) Message() model.MessageID { return MessageID(a.IDHigh, a.ID
 // MessageID returns the id of two halves.
 func MessageID(high, low int64) model.MessageID { return joined(high, low) }
 
-// Assignments returns the assignments to an experiment that stand in a bucket and
+// Assignments returns the assignments to an experiment that stand in a partition and
 // were written after a revision of it, ordered by session, time and message. Revision
 // 0 gives all; after that, rows take the place of those that had the same session,
 // time and message, and rows of visitor 0 take them away.
-func (s *Store) Assignments(ctx context.Context, site int64, experiment string, bucket, after int64) (assignments []Assignment, err error) {
-	defer wrap(&err, "assignments to %q in bucket %d after revision %d", experiment, bucket, after)
-	query := s.db.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND bucket_id = ?", site, experiment, bucket)
+func (s *Store) Assignments(ctx context.Context, site int64, experiment string, partition, after int64) (assignments []Assignment, err error) {
+	defer wrap(&err, "assignments to %q in partition %d after revision %d", experiment, partition, after)
+	query := s.db.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND partition_id = ?", site, experiment, partition)
 	if after > 0 {
 		query = query.Where("revision > ?", after)
 	} else {
@@ -58,32 +58,32 @@ func (s *Store) Assignments(ctx context.Context, site int64, experiment string, 
 // saveAssignments keeps what the new hits assign, and has older assignments follow
 // the sessions that they belong to.
 func (w *writer) saveAssignments(ctx context.Context) error {
-	days := make(map[int64]model.Day, len(w.buckets))
-	for day, bucket := range w.buckets {
-		days[bucket.ID] = day
+	days := make(map[int64]model.Day, len(w.partitions))
+	for day, partition := range w.partitions {
+		days[partition.ID] = day
 	}
 	var rows []Assignment
 	for _, c := range w.changes {
-		bucket := w.buckets[c.bucket]
+		partition := w.partitions[c.partition]
 		for _, hit := range c.hits {
 			if hit.Experiment == "" {
 				continue
 			}
 			high, low := halves(hit.ID)
 			rows = append(rows, Assignment{
-				SiteID: w.site, Experiment: hit.Experiment, BucketID: c.session.ID.Bucket, Ordinal: c.session.ID.Ordinal, At: hit.At,
-				IDHigh: high, IDLow: low, Revision: bucket.Revision, VisitorID: c.session.Visitor, Variant: hit.Variant,
+				SiteID: w.site, Experiment: hit.Experiment, PartitionID: c.session.ID.Partition, Ordinal: c.session.ID.Ordinal, At: hit.At,
+				IDHigh: high, IDLow: low, Revision: partition.Revision, VisitorID: c.session.Visitor, Variant: hit.Variant,
 			})
 		}
 		for _, from := range c.moved {
 			var moved []Assignment
-			err := w.tx.NewUpdate().Model(&moved).Set("bucket_id = ?", c.session.ID.Bucket).Set("ordinal = ?", c.session.ID.Ordinal).Set("revision = ?", bucket.Revision).
-				Where("bucket_id = ? AND ordinal = ?", from.Bucket, from.Ordinal).Returning("*").Scan(ctx)
+			err := w.tx.NewUpdate().Model(&moved).Set("partition_id = ?", c.session.ID.Partition).Set("ordinal = ?", c.session.ID.Ordinal).Set("revision = ?", partition.Revision).
+				Where("partition_id = ? AND ordinal = ?", from.Partition, from.Ordinal).Returning("*").Scan(ctx)
 			if err != nil {
 				return err
 			}
 			for _, left := range moved {
-				left.BucketID, left.Ordinal, left.Revision, left.VisitorID = from.Bucket, from.Ordinal, w.buckets[days[from.Bucket]].Revision, 0
+				left.PartitionID, left.Ordinal, left.Revision, left.VisitorID = from.Partition, from.Ordinal, w.partitions[days[from.Partition]].Revision, 0
 				rows = append(rows, left)
 			}
 		}

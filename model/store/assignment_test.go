@@ -46,27 +46,27 @@ func expectedAssignments(messages []model.Message) (want []seen) {
 type follower struct {
 	st   *store.Store
 	site int64
-	read map[int64]int64 // the revision that a bucket was read to
+	read map[int64]int64 // the revision that a partition was read to
 	rows map[string]store.Assignment
 }
 
 func (f *follower) follow(t *testing.T) {
 	t.Helper()
-	buckets, err := f.st.Buckets(t.Context(), f.site, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := f.st.Partitions(t.Context(), f.site, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bucket := range buckets {
+	for _, partition := range partitions {
 		for _, experiment := range []string{"x", "y"} {
-			rows, err := f.st.Assignments(t.Context(), f.site, experiment, bucket.ID, f.read[bucket.ID])
+			rows, err := f.st.Assignments(t.Context(), f.site, experiment, partition.ID, f.read[partition.ID])
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, row := range rows {
-				if row.Revision <= f.read[bucket.ID] || row.Revision > bucket.Revision {
+				if row.Revision <= f.read[partition.ID] || row.Revision > partition.Revision {
 					t.Errorf("revision %d of %+v", row.Revision, row)
 				}
-				key := fmt.Sprint(experiment, row.BucketID, row.Ordinal, row.At, row.IDHigh, row.IDLow)
+				key := fmt.Sprint(experiment, row.PartitionID, row.Ordinal, row.At, row.IDHigh, row.IDLow)
 				if row.VisitorID == 0 {
 					delete(f.rows, key)
 				} else {
@@ -74,7 +74,7 @@ func (f *follower) follow(t *testing.T) {
 				}
 			}
 		}
-		f.read[bucket.ID] = bucket.Revision
+		f.read[partition.ID] = partition.Revision
 	}
 }
 
@@ -82,8 +82,8 @@ func (f *follower) follow(t *testing.T) {
 func (f *follower) seen(t *testing.T) (list []seen) {
 	t.Helper()
 	sessions := map[model.SessionID]model.Session{}
-	for bucket := range f.read {
-		if err := f.st.EachSession(t.Context(), bucket, true, func(s *model.Session) error {
+	for partition := range f.read {
+		if err := f.st.EachSession(t.Context(), partition, true, func(s *model.Session) error {
 			sessions[s.ID] = *s
 			return nil
 		}); err != nil {
@@ -91,7 +91,7 @@ func (f *follower) seen(t *testing.T) (list []seen) {
 		}
 	}
 	for _, row := range f.rows {
-		session, found := sessions[model.SessionID{Bucket: row.BucketID, Ordinal: row.Ordinal}]
+		session, found := sessions[model.SessionID{Partition: row.PartitionID, Ordinal: row.Ordinal}]
 		if !found || session.Visitor != row.VisitorID {
 			t.Fatalf("%+v stands with session %+v", row, session)
 		}

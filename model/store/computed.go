@@ -62,23 +62,23 @@ func (s *Store) ForgetComputations(ctx context.Context, ids []int64) (err error)
 	return err
 }
 
-// ComputedSet is what was computed for a bucket, as it was at a revision.
+// ComputedSet is what was computed for a partition, as it was at a revision.
 type ComputedSet struct {
 	bun.BaseModel `bun:"table:computed,alias:computed"`
 
-	BucketID      int64 `bun:",pk"`
+	PartitionID   int64 `bun:",pk"`
 	ComputationID int64 `bun:",pk"`
 	Revision      int64
 	Data          []byte
 }
 
-// ComputedSets returns what is stored of a computation for some buckets, in no
+// ComputedSets returns what is stored of a computation for some partitions, in no
 // order.
-func (s *Store) ComputedSets(ctx context.Context, computation int64, buckets []int64) (sets []ComputedSet, err error) {
-	defer wrap(&err, "what computation %d computed for %d buckets", computation, len(buckets))
-	for chunk := range slices.Chunk(buckets, insertChunk) {
+func (s *Store) ComputedSets(ctx context.Context, computation int64, partitions []int64) (sets []ComputedSet, err error) {
+	defer wrap(&err, "what computation %d computed for %d partitions", computation, len(partitions))
+	for chunk := range slices.Chunk(partitions, insertChunk) {
 		var some []ComputedSet
-		if err := s.db.NewSelect().Model(&some).Where("computation_id = ? AND bucket_id IN (?)", computation, bun.List(chunk)).Scan(ctx); err != nil {
+		if err := s.db.NewSelect().Model(&some).Where("computation_id = ? AND partition_id IN (?)", computation, bun.List(chunk)).Scan(ctx); err != nil {
 			return nil, err
 		}
 		sets = append(sets, some...)
@@ -86,12 +86,12 @@ func (s *Store) ComputedSets(ctx context.Context, computation int64, buckets []i
 	return sets, nil
 }
 
-// SaveComputed stores what was computed for a bucket, in place of what is older.
+// SaveComputed stores what was computed for a partition, in place of what is older.
 // Several processes may do so at once. Where the computation was forgotten nothing is
 // stored.
 func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
-	defer wrap(&err, "save what computation %d computed for bucket %d", set.ComputationID, set.BucketID)
-	_, err = s.execute(ctx, s.writing.NewInsert().Model(&set).On("CONFLICT (bucket_id, computation_id) DO UPDATE").
+	defer wrap(&err, "save what computation %d computed for partition %d", set.ComputationID, set.PartitionID)
+	_, err = s.execute(ctx, s.writing.NewInsert().Model(&set).On("CONFLICT (partition_id, computation_id) DO UPDATE").
 		Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("computed.revision < EXCLUDED.revision"))
 	if errors.Is(sortError(err), errForeign) {
 		return nil
@@ -99,19 +99,19 @@ func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
 	return err
 }
 
-// ForgetComputed erases what is stored for a bucket at a revision: it proved to be
+// ForgetComputed erases what is stored for a partition at a revision: it proved to be
 // damaged.
-func (s *Store) ForgetComputed(ctx context.Context, computation, bucket, revision int64) (err error) {
-	defer wrap(&err, "forget what computation %d computed for bucket %d", computation, bucket)
-	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("computation_id = ? AND bucket_id = ? AND revision = ?", computation, bucket, revision))
+func (s *Store) ForgetComputed(ctx context.Context, computation, partition, revision int64) (err error) {
+	defer wrap(&err, "forget what computation %d computed for partition %d", computation, partition)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("computation_id = ? AND partition_id = ? AND revision = ?", computation, partition, revision))
 	return err
 }
 
 // ComputedProgress is how far the computations of a site are.
 type ComputedProgress struct {
-	// Sessions are those of all the site's buckets.
+	// Sessions are those of all the site's partitions.
 	Sessions int
-	// Done are those of the buckets for which a computation is stored, by its id.
+	// Done are those of the partitions for which a computation is stored, by its id.
 	// Changes since then are not regarded.
 	Done map[int64]int
 }
@@ -119,7 +119,7 @@ type ComputedProgress struct {
 // ComputedProgress returns how far the computations of a site are.
 func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedProgress, err error) {
 	defer wrap(&err, "progress of the computations of site %d", site)
-	if err := s.db.NewSelect().Table("buckets").ColumnExpr("COALESCE(SUM(sessions), 0)").Where("site_id = ?", site).Scan(ctx, &p.Sessions); err != nil {
+	if err := s.db.NewSelect().Table("partitions").ColumnExpr("COALESCE(SUM(sessions), 0)").Where("site_id = ?", site).Scan(ctx, &p.Sessions); err != nil {
 		return p, err
 	}
 	var done []struct {
@@ -127,50 +127,50 @@ func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedPro
 		Sessions      int
 	}
 	p.Done = map[int64]int{}
-	err = s.db.NewSelect().Table("computed").Column("computation_id").ColumnExpr("SUM(buckets.sessions) AS sessions").
-		Join("JOIN buckets ON buckets.id = computed.bucket_id").Where("buckets.site_id = ?", site).Group("computation_id").Scan(ctx, &done)
+	err = s.db.NewSelect().Table("computed").Column("computation_id").ColumnExpr("SUM(partitions.sessions) AS sessions").
+		Join("JOIN partitions ON partitions.id = computed.partition_id").Where("partitions.site_id = ?", site).Group("computation_id").Scan(ctx, &done)
 	for _, row := range done {
 		p.Done[row.ComputationID] = row.Sessions
 	}
 	return p, err
 }
 
-// BucketsToCompute returns the buckets for which a computation is not stored, or not
+// PartitionsToCompute returns the partitions for which a computation is not stored, or not
 // as they are now, the newest first. Those for which it is stored are left out when
 // they were written to at a moment or later.
-func (s *Store) BucketsToCompute(ctx context.Context, c Computation, before model.Millis) (buckets []Bucket, err error) {
-	defer wrap(&err, "buckets to compute for computation %d", c.ID)
-	err = s.db.NewSelect().Model(&buckets).
-		Join("LEFT JOIN computed ON computed.bucket_id = buckets.id AND computed.computation_id = ?", c.ID).
-		Where("buckets.site_id = ? AND (computed.revision IS NULL OR computed.revision < buckets.revision AND buckets.written_at < ?)", c.SiteID, before).
-		Order("buckets.day DESC").Scan(ctx)
-	return buckets, err
+func (s *Store) PartitionsToCompute(ctx context.Context, c Computation, before model.Millis) (partitions []Partition, err error) {
+	defer wrap(&err, "partitions to compute for computation %d", c.ID)
+	err = s.db.NewSelect().Model(&partitions).
+		Join("LEFT JOIN computed ON computed.partition_id = partitions.id AND computed.computation_id = ?", c.ID).
+		Where("partitions.site_id = ? AND (computed.revision IS NULL OR computed.revision < partitions.revision AND partitions.written_at < ?)", c.SiteID, before).
+		Order("partitions.day DESC").Scan(ctx)
+	return partitions, err
 }
 
-// VisitsAt returns those of a bucket's sessions at the ordinals that count, with
+// VisitsAt returns those of a partition's sessions at the ordinals that count, with
 // their page views and events in the order of time, without tags and properties.
 // Writes while it reads may show in the one and not in the other: EachChange tells of
 // them afterwards.
-func (s *Store) VisitsAt(ctx context.Context, bucket int64, ordinals []int32) (visits []model.Visit, err error) {
-	defer wrap(&err, "%d visits of bucket %d", len(ordinals), bucket)
-	return s.visitsAt(ctx, bucket, ordinals, true, hitColumns[:8], model.PageView, model.Event)
+func (s *Store) VisitsAt(ctx context.Context, partition int64, ordinals []int32) (visits []model.Visit, err error) {
+	defer wrap(&err, "%d visits of partition %d", len(ordinals), partition)
+	return s.visitsAt(ctx, partition, ordinals, true, hitColumns[:8], model.PageView, model.Event)
 }
 
 // WholeVisitsAt returns what VisitsAt does, with all that hits have but their origins,
 // and with hits of all kinds. The visitors' keys are set where withKeys is.
-func (s *Store) WholeVisitsAt(ctx context.Context, bucket int64, ordinals []int32, withKeys bool) (visits []model.Visit, err error) {
-	defer wrap(&err, "%d whole visits of bucket %d", len(ordinals), bucket)
-	return s.visitsAt(ctx, bucket, ordinals, withKeys, hitColumns[:10], model.PageView, model.Event, model.Traits)
+func (s *Store) WholeVisitsAt(ctx context.Context, partition int64, ordinals []int32, withKeys bool) (visits []model.Visit, err error) {
+	defer wrap(&err, "%d whole visits of partition %d", len(ordinals), partition)
+	return s.visitsAt(ctx, partition, ordinals, withKeys, hitColumns[:10], model.PageView, model.Event, model.Traits)
 }
 
-func (s *Store) visitsAt(ctx context.Context, bucket int64, ordinals []int32, withKeys bool, columns []string, kinds ...model.HitKind) (visits []model.Visit, err error) {
+func (s *Store) visitsAt(ctx context.Context, partition int64, ordinals []int32, withKeys bool, columns []string, kinds ...model.HitKind) (visits []model.Visit, err error) {
 	for chunk := range slices.Chunk(ordinals, insertChunk) {
 		query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where(counted)
 		if withKeys {
 			query = s.keyedSessions()
 		}
 		at := make(map[int32]int, len(chunk))
-		err := eachSession(ctx, query.Where("bucket_id = ? AND ordinal IN (?)", bucket, bun.List(chunk)), withKeys, func(session *model.Session) error {
+		err := eachSession(ctx, query.Where("partition_id = ? AND ordinal IN (?)", partition, bun.List(chunk)), withKeys, func(session *model.Session) error {
 			at[session.ID.Ordinal] = len(visits)
 			visits = append(visits, model.Visit{Session: *session})
 			return nil
@@ -178,7 +178,7 @@ func (s *Store) visitsAt(ctx context.Context, bucket int64, ordinals []int32, wi
 		if err != nil {
 			return nil, err
 		}
-		if err := s.eachHit(ctx, bucket, chunk, columns, kinds, func(ordinal int32, hit model.Hit) {
+		if err := s.eachHit(ctx, partition, chunk, columns, kinds, func(ordinal int32, hit model.Hit) {
 			if i, found := at[ordinal]; found {
 				visits[i].Hits = append(visits[i].Hits, hit)
 			}
@@ -194,15 +194,15 @@ func (s *Store) visitsAt(ctx context.Context, bucket int64, ordinals []int32, wi
 
 // eachHit calls do with each hit of the kinds of the sessions at the ordinals. columns
 // are some of the first of hitColumns.
-func (s *Store) eachHit(ctx context.Context, bucket int64, ordinals []int32, columns []string, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
+func (s *Store) eachHit(ctx context.Context, partition int64, ordinals []int32, columns []string, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
 	rows, err := s.db.NewSelect().Table("hits").Column(columns...).
-		Where("bucket_id = ? AND ordinal IN (?) AND kind IN (?)", bucket, bun.List(ordinals), bun.List(kinds)).Rows(ctx)
+		Where("partition_id = ? AND ordinal IN (?) AND kind IN (?)", partition, bun.List(ordinals), bun.List(kinds)).Rows(ctx)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var row hitRow
-	fields := []any{&row.BucketID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:len(columns)]
+	fields := []any{&row.PartitionID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:len(columns)]
 	for rows.Next() {
 		if err := rows.Scan(fields...); err != nil {
 			return err

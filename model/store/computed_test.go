@@ -49,34 +49,34 @@ func TestComputations(t *testing.T) {
 		if _, err := st.Write(ctx, site.ID, randomMessages(newRand(6), 400)); err != nil {
 			t.Fatal(err)
 		}
-		buckets, err := st.Buckets(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
-		if err != nil || len(buckets) < 2 {
-			t.Fatal(len(buckets), err)
+		partitions, err := st.Partitions(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
+		if err != nil || len(partitions) < 2 {
+			t.Fatal(len(partitions), err)
 		}
-		last := buckets[len(buckets)-1]
+		last := partitions[len(partitions)-1]
 		toDo := func(before model.Millis) (days []model.Day) {
 			t.Helper()
-			left, err := st.BucketsToCompute(ctx, second, before)
+			left, err := st.PartitionsToCompute(ctx, second, before)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, bucket := range left {
-				days = append(days, bucket.Day)
+			for _, partition := range left {
+				days = append(days, partition.Day)
 			}
 			return days
 		}
-		if days := toDo(0); len(days) != len(buckets) || !slices.IsSortedFunc(days, func(a, b model.Day) int { return int(b - a) }) {
+		if days := toDo(0); len(days) != len(partitions) || !slices.IsSortedFunc(days, func(a, b model.Day) int { return int(b - a) }) {
 			t.Errorf("days %v are to be computed", days)
 		}
 		save := func(revision int64, data string) {
 			t.Helper()
-			if err := st.SaveComputed(ctx, store.ComputedSet{BucketID: last.ID, ComputationID: second.ID, Revision: revision, Data: []byte(data)}); err != nil {
+			if err := st.SaveComputed(ctx, store.ComputedSet{PartitionID: last.ID, ComputationID: second.ID, Revision: revision, Data: []byte(data)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		saved := func() string {
 			t.Helper()
-			sets, err := st.ComputedSets(ctx, second.ID, []int64{last.ID, buckets[0].ID})
+			sets, err := st.ComputedSets(ctx, second.ID, []int64{last.ID, partitions[0].ID})
 			if err != nil || len(sets) > 1 {
 				t.Fatal(sets, err)
 			}
@@ -86,17 +86,17 @@ func TestComputations(t *testing.T) {
 			return fmt.Sprint(sets[0].Revision, " ", string(sets[0].Data))
 		}
 		save(last.Revision-1, "old")
-		if behind := toDo(model.Open); behind[0] != last.Day || len(toDo(0)) != len(buckets)-1 {
-			t.Errorf("a bucket that is behind is not to be computed when it is quiet alone: %v", behind)
+		if behind := toDo(model.Open); behind[0] != last.Day || len(toDo(0)) != len(partitions)-1 {
+			t.Errorf("a partition that is behind is not to be computed when it is quiet alone: %v", behind)
 		}
 		save(last.Revision, "new")
 		save(last.Revision-1, "older")
-		if got, want := saved(), fmt.Sprint(last.Revision, " new"); got != want || len(toDo(model.Open)) != len(buckets)-1 {
+		if got, want := saved(), fmt.Sprint(last.Revision, " new"); got != want || len(toDo(model.Open)) != len(partitions)-1 {
 			t.Errorf("saved %s, want %s", got, want)
 		}
 		total := 0
-		for _, bucket := range buckets {
-			total += int(bucket.Sessions)
+		for _, partition := range partitions {
+			total += int(partition.Sessions)
 		}
 		if p, err := st.ComputedProgress(ctx, site.ID); err != nil || p.Sessions != total || len(p.Done) != 1 || p.Done[second.ID] != int(last.Sessions) {
 			t.Errorf("%+v, %v", p, err)
@@ -129,17 +129,17 @@ func TestVisitsAt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		buckets, err := st.Buckets(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
+		partitions, err := st.Partitions(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checked := 0
-		for _, bucket := range buckets {
+		for _, partition := range partitions {
 			var ordinals []int32
-			for ordinal := range bucket.Sessions {
+			for ordinal := range partition.Sessions {
 				ordinals = append(ordinals, ordinal)
 			}
-			visits, err := st.VisitsAt(ctx, bucket.ID, append(ordinals, 1_000_000))
+			visits, err := st.VisitsAt(ctx, partition.ID, append(ordinals, 1_000_000))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -416,7 +416,7 @@ func TestConvert(t *testing.T) {
 // tables returns what is in every table but the migrations'.
 func tables(tb testing.TB, st *store.Store) string {
 	var b strings.Builder
-	for _, table := range []string{"sites", "site_domains", "goals", "segments", "buckets", "visitors", "visitor_links", "messages", "sessions", "hits", "events"} {
+	for _, table := range []string{"sites", "site_domains", "goals", "segments", "partitions", "visitors", "visitor_links", "messages", "sessions", "hits", "events"} {
 		lines := query(tb, st, "SELECT * FROM "+table)
 		slices.Sort(lines)
 		for _, line := range lines {
@@ -445,11 +445,11 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			buckets, err := st.Buckets(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
+			partitions, err := st.Partitions(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := st.SaveComputed(ctx, store.ComputedSet{BucketID: buckets[0].ID, ComputationID: computation.ID, Revision: 1, Data: []byte("x")}); err != nil {
+			if err := st.SaveComputed(ctx, store.ComputedSet{PartitionID: partitions[0].ID, ComputationID: computation.ID, Revision: 1, Data: []byte("x")}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -10,24 +10,24 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// BucketsAssigned returns the site's buckets up to a day that have assignments to an
+// PartitionsAssigned returns the site's partitions up to a day that have assignments to an
 // experiment, the oldest first.
-func (s *Store) BucketsAssigned(ctx context.Context, site int64, experiment string, last model.Day) (buckets []Bucket, err error) {
-	defer wrap(&err, "buckets with assignments to %q", experiment)
+func (s *Store) PartitionsAssigned(ctx context.Context, site int64, experiment string, last model.Day) (partitions []Partition, err error) {
+	defer wrap(&err, "partitions with assignments to %q", experiment)
 	assigned := s.db.NewSelect().Table("assignments").ColumnExpr("1").
-		Where("assignments.site_id = ? AND assignments.experiment = ? AND assignments.bucket_id = buckets.id", site, experiment)
-	err = s.db.NewSelect().Model(&buckets).Where("site_id = ? AND day <= ?", site, last).Where("EXISTS (?)", assigned).Order("day").Scan(ctx)
-	return buckets, err
+		Where("assignments.site_id = ? AND assignments.experiment = ? AND assignments.partition_id = partitions.id", site, experiment)
+	err = s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day <= ?", site, last).Where("EXISTS (?)", assigned).Order("day").Scan(ctx)
+	return partitions, err
 }
 
-// AssignmentsAt returns the assignments to an experiment that stand in a bucket, ordered
+// AssignmentsAt returns the assignments to an experiment that stand in a partition, ordered
 // by session, time and message: those of the sessions at the ordinals alone.
-func (s *Store) AssignmentsAt(ctx context.Context, site int64, experiment string, bucket int64, ordinals []int32) (assignments []Assignment, err error) {
-	defer wrap(&err, "assignments to %q of %d sessions of bucket %d", experiment, len(ordinals), bucket)
+func (s *Store) AssignmentsAt(ctx context.Context, site int64, experiment string, partition int64, ordinals []int32) (assignments []Assignment, err error) {
+	defer wrap(&err, "assignments to %q of %d sessions of partition %d", experiment, len(ordinals), partition)
 	for chunk := range slices.Chunk(slices.Sorted(slices.Values(ordinals)), insertChunk) {
 		var some []Assignment
 		if err := s.db.NewSelect().Model(&some).
-			Where("site_id = ? AND experiment = ? AND bucket_id = ? AND ordinal IN (?) AND visitor_id <> 0", site, experiment, bucket, bun.List(chunk)).
+			Where("site_id = ? AND experiment = ? AND partition_id = ? AND ordinal IN (?) AND visitor_id <> 0", site, experiment, partition, bun.List(chunk)).
 			Order("ordinal", "at", "id_high", "id_low").Scan(ctx); err != nil {
 			return nil, err
 		}
@@ -36,16 +36,16 @@ func (s *Store) AssignmentsAt(ctx context.Context, site int64, experiment string
 	return assignments, nil
 }
 
-// ChangedOrdinals returns the ordinals of a bucket that were written after a revision,
+// ChangedOrdinals returns the ordinals of a partition that were written after a revision,
 // and the revision that it was at then.
-func (s *Store) ChangedOrdinals(ctx context.Context, bucket, after int64) (ordinals []int32, newest int64, err error) {
-	defer wrap(&err, "changed ordinals of bucket %d after %d", bucket, after)
+func (s *Store) ChangedOrdinals(ctx context.Context, partition, after int64) (ordinals []int32, newest int64, err error) {
+	defer wrap(&err, "changed ordinals of partition %d after %d", partition, after)
 	var rows []struct {
 		Ordinal  int32
 		Revision int64
 	}
 	newest = after
-	err = s.db.NewSelect().Table("sessions").Column("ordinal", "revision").Where("bucket_id = ? AND revision > ?", bucket, after).Scan(ctx, &rows)
+	err = s.db.NewSelect().Table("sessions").Column("ordinal", "revision").Where("partition_id = ? AND revision > ?", partition, after).Scan(ctx, &rows)
 	for _, row := range rows {
 		ordinals, newest = append(ordinals, row.Ordinal), max(newest, row.Revision)
 	}
@@ -55,35 +55,35 @@ func (s *Store) ChangedOrdinals(ctx context.Context, bucket, after int64) (ordin
 // AssignmentsDimension is the ExperimentColumn that has the assignments.
 const AssignmentsDimension = "assignments"
 
-// ExperimentColumn is a dimension of what is stored of a bucket and an experiment.
+// ExperimentColumn is a dimension of what is stored of a partition and an experiment.
 type ExperimentColumn struct {
 	bun.BaseModel `bun:"table:experiment_columns,alias:experiment_columns"`
 
-	BucketID   int64  `bun:",pk"`
-	Experiment string `bun:",pk"`
-	Dimension  string `bun:",pk"`
-	Revision   int64
-	Data       []byte
+	PartitionID int64  `bun:",pk"`
+	Experiment  string `bun:",pk"`
+	Dimension   string `bun:",pk"`
+	Revision    int64
+	Data        []byte
 }
 
-// ExperimentColumns returns dimensions of what is stored of a bucket and an experiment;
+// ExperimentColumns returns dimensions of what is stored of a partition and an experiment;
 // those that are not stored are left out. They are all of one revision, which may be
 // any.
-func (s *Store) ExperimentColumns(ctx context.Context, bucket int64, experiment string, dimensions []string) (columns []ExperimentColumn, err error) {
-	defer wrap(&err, "columns of experiment %q in bucket %d", experiment, bucket)
-	err = s.db.NewSelect().Model(&columns).Where("bucket_id = ? AND experiment = ? AND dimension IN (?)", bucket, experiment, bun.List(dimensions)).Scan(ctx)
+func (s *Store) ExperimentColumns(ctx context.Context, partition int64, experiment string, dimensions []string) (columns []ExperimentColumn, err error) {
+	defer wrap(&err, "columns of experiment %q in partition %d", experiment, partition)
+	err = s.db.NewSelect().Model(&columns).Where("partition_id = ? AND experiment = ? AND dimension IN (?)", partition, experiment, bun.List(dimensions)).Scan(ctx)
 	return columns, err
 }
 
-// SaveExperimentColumns stores all dimensions of a bucket and an experiment, as the
-// bucket was at a revision, AssignmentsDimension among them. What is as new stays as it
+// SaveExperimentColumns stores all dimensions of a partition and an experiment, as the
+// partition was at a revision, AssignmentsDimension among them. What is as new stays as it
 // is, so that several processes may do this at once.
-func (s *Store) SaveExperimentColumns(ctx context.Context, bucket int64, experiment string, revision int64, columns map[string][]byte) (err error) {
-	defer wrap(&err, "save columns of experiment %q in bucket %d", experiment, bucket)
+func (s *Store) SaveExperimentColumns(ctx context.Context, partition int64, experiment string, revision int64, columns map[string][]byte) (err error) {
+	defer wrap(&err, "save columns of experiment %q in partition %d", experiment, partition)
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		// The first is also a lock.
-		first := ExperimentColumn{BucketID: bucket, Experiment: experiment, Dimension: AssignmentsDimension, Revision: revision, Data: columns[AssignmentsDimension]}
-		result, err := tx.NewInsert().Model(&first).On("CONFLICT (bucket_id, experiment, dimension) DO UPDATE").
+		first := ExperimentColumn{PartitionID: partition, Experiment: experiment, Dimension: AssignmentsDimension, Revision: revision, Data: columns[AssignmentsDimension]}
+		result, err := tx.NewInsert().Model(&first).On("CONFLICT (partition_id, experiment, dimension) DO UPDATE").
 			Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("experiment_columns.revision < EXCLUDED.revision").Exec(ctx)
 		if err != nil {
 			return err
@@ -92,14 +92,14 @@ func (s *Store) SaveExperimentColumns(ctx context.Context, bucket int64, experim
 			return err
 		}
 		if _, err := tx.NewDelete().Table("experiment_columns").
-			Where("bucket_id = ? AND experiment = ? AND dimension <> ?", bucket, experiment, AssignmentsDimension).Exec(ctx); err != nil {
+			Where("partition_id = ? AND experiment = ? AND dimension <> ?", partition, experiment, AssignmentsDimension).Exec(ctx); err != nil {
 			return err
 		}
 		for _, dimension := range slices.Sorted(maps.Keys(columns)) {
 			if dimension == AssignmentsDimension {
 				continue
 			}
-			row := ExperimentColumn{BucketID: bucket, Experiment: experiment, Dimension: dimension, Revision: revision, Data: columns[dimension]}
+			row := ExperimentColumn{PartitionID: partition, Experiment: experiment, Dimension: dimension, Revision: revision, Data: columns[dimension]}
 			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 				return err
 			}
@@ -108,36 +108,36 @@ func (s *Store) SaveExperimentColumns(ctx context.Context, bucket int64, experim
 	})
 }
 
-// ForgetExperimentColumns erases what is stored of a bucket and an experiment at a
+// ForgetExperimentColumns erases what is stored of a partition and an experiment at a
 // revision: it proved to be damaged.
-func (s *Store) ForgetExperimentColumns(ctx context.Context, bucket int64, experiment string, revision int64) (err error) {
-	defer wrap(&err, "forget columns of experiment %q in bucket %d", experiment, bucket)
-	_, err = s.execute(ctx, s.writing.NewDelete().Table("experiment_columns").Where("bucket_id = ? AND experiment = ? AND revision = ?", bucket, experiment, revision))
+func (s *Store) ForgetExperimentColumns(ctx context.Context, partition int64, experiment string, revision int64) (err error) {
+	defer wrap(&err, "forget columns of experiment %q in partition %d", experiment, partition)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("experiment_columns").Where("partition_id = ? AND experiment = ? AND revision = ?", partition, experiment, revision))
 	return err
 }
 
-// Exposure is a bucket in which there are assignments to an experiment.
+// Exposure is a partition in which there are assignments to an experiment.
 type Exposure struct {
-	Bucket
+	Partition
 	Experiment string
 }
 
-// ExposuresBehind returns, of one site or with 0 of all, buckets with assignments to
+// ExposuresBehind returns, of one site or with 0 of all, partitions with assignments to
 // experiments that have started and are not archived, for which no columns are stored as
-// the buckets are now, and which were last written to before an instant.
+// the partitions are now, and which were last written to before an instant.
 func (s *Store) ExposuresBehind(ctx context.Context, site int64, before model.Millis, limit int) (exposures []Exposure, err error) {
 	defer wrap(&err, "exposures behind")
 	assigned := s.db.NewSelect().Table("assignments").ColumnExpr("1").
-		Where("assignments.site_id = buckets.site_id AND assignments.experiment = experiments.key AND assignments.bucket_id = buckets.id")
-	query := s.db.NewSelect().Model((*Bucket)(nil)).ColumnExpr("buckets.*, experiments.key AS experiment").
-		Join("JOIN experiments ON experiments.site_id = buckets.site_id").
-		Join("LEFT JOIN experiment_columns AS stored ON stored.bucket_id = buckets.id AND stored.experiment = experiments.key AND stored.dimension = ?", AssignmentsDimension).
+		Where("assignments.site_id = partitions.site_id AND assignments.experiment = experiments.key AND assignments.partition_id = partitions.id")
+	query := s.db.NewSelect().Model((*Partition)(nil)).ColumnExpr("partitions.*, experiments.key AS experiment").
+		Join("JOIN experiments ON experiments.site_id = partitions.site_id").
+		Join("LEFT JOIN experiment_columns AS stored ON stored.partition_id = partitions.id AND stored.experiment = experiments.key AND stored.dimension = ?", AssignmentsDimension).
 		Where("experiments.started_at > 0 AND experiments.status <> ?", model.Archived).
-		Where("stored.revision IS NULL OR stored.revision < buckets.revision").
-		Where("buckets.written_at < ?", before).Where("EXISTS (?)", assigned).
-		Order("buckets.id", "experiments.id").Limit(int64(limit))
+		Where("stored.revision IS NULL OR stored.revision < partitions.revision").
+		Where("partitions.written_at < ?", before).Where("EXISTS (?)", assigned).
+		Order("partitions.id", "experiments.id").Limit(int64(limit))
 	if site != 0 {
-		query = query.Where("buckets.site_id = ?", site)
+		query = query.Where("partitions.site_id = ?", site)
 	}
 	return exposures, query.Scan(ctx, &exposures)
 }

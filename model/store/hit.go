@@ -16,29 +16,29 @@ import (
 type hitRow struct {
 	bun.BaseModel `bun:"table:hits,alias:hits"`
 
-	BucketID   int64 `bun:",pk"`
-	Ordinal    int32 `bun:",pk"`
-	At         int64 `bun:",pk"`
-	IDHigh     int64 `bun:",pk"`
-	IDLow      int64 `bun:",pk"`
-	Kind       model.HitKind
-	Name       string
-	Value      sql.NullFloat64
-	Tags       string
-	Properties string
-	Origin     string
+	PartitionID int64 `bun:",pk"`
+	Ordinal     int32 `bun:",pk"`
+	At          int64 `bun:",pk"`
+	IDHigh      int64 `bun:",pk"`
+	IDLow       int64 `bun:",pk"`
+	Kind        model.HitKind
+	Name        string
+	Value       sql.NullFloat64
+	Tags        string
+	Properties  string
+	Origin      string
 }
 
-var hitColumns = []string{"bucket_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
+var hitColumns = []string{"partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
 
 func (r *hitRow) values() []any {
-	return []any{r.BucketID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}
+	return []any{r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}
 }
 
 func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, error) {
 	high, low := halves(hit.ID)
 	row := hitRow{
-		BucketID: session.Bucket, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
+		PartitionID: session.Partition, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
 		Kind: hit.Kind, Name: hit.Name, Value: sql.NullFloat64{Float64: hit.Value, Valid: hit.HasValue},
 	}
 	if err := encodeJSON(&row.Tags, len(hit.Tags), hit.Tags); err != nil {
@@ -63,7 +63,7 @@ func (r *hitRow) hit() (model.Hit, error) {
 	}
 	err := errors.Join(decodeJSON(r.Tags, &hit.Tags), decodeJSON(r.Properties, &hit.Properties), decodeJSON(r.Origin, &hit.Origin))
 	if err != nil {
-		return model.Hit{}, fmt.Errorf("hit of session %d/%d: %w", r.BucketID, r.Ordinal, err)
+		return model.Hit{}, fmt.Errorf("hit of session %d/%d: %w", r.PartitionID, r.Ordinal, err)
 	}
 	return hit, nil
 }
@@ -91,10 +91,10 @@ func hitsOf(ctx context.Context, db bun.IDB, sessions []model.Session) (map[mode
 			if i > 0 {
 				keys.WriteString(", ")
 			}
-			fmt.Fprintf(&keys, "(%d, %d)", session.ID.Bucket, session.ID.Ordinal)
+			fmt.Fprintf(&keys, "(%d, %d)", session.ID.Partition, session.ID.Ordinal)
 		}
 		var rows []hitRow
-		if err := db.NewSelect().Model(&rows).Where("(bucket_id, ordinal) IN (VALUES ?)", bun.Safe(keys.String())).Scan(ctx); err != nil {
+		if err := db.NewSelect().Model(&rows).Where("(partition_id, ordinal) IN (VALUES ?)", bun.Safe(keys.String())).Scan(ctx); err != nil {
 			return nil, err
 		}
 		for i := range rows {
@@ -102,7 +102,7 @@ func hitsOf(ctx context.Context, db bun.IDB, sessions []model.Session) (map[mode
 			if err != nil {
 				return nil, err
 			}
-			id := model.SessionID{Bucket: rows[i].BucketID, Ordinal: rows[i].Ordinal}
+			id := model.SessionID{Partition: rows[i].PartitionID, Ordinal: rows[i].Ordinal}
 			hit.Visitor, hit.SessionKey = byID[id].VisitorKey, byID[id].Key
 			hits[id] = append(hits[id], hit)
 		}

@@ -17,7 +17,7 @@ import (
 type sessionRow struct {
 	bun.BaseModel `bun:"table:sessions,alias:sessions"`
 
-	BucketID    int64 `bun:",pk"`
+	PartitionID int64 `bun:",pk"`
 	Ordinal     int32 `bun:",pk"`
 	Revision    int64
 	VisitorID   int64
@@ -48,14 +48,14 @@ type sessionRow struct {
 
 // sessionColumns are the columns in the order of scanSession and sessionRow.values.
 var sessionColumns = []string{
-	"bucket_id", "ordinal", "revision", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views",
+	"partition_id", "ordinal", "revision", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views",
 	"ip", "country", "referrer", "entry_page", "exit_page", "browser", "os", "device", "language",
 	"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "pages", "tags", "events", "properties",
 }
 
 func (r *sessionRow) fields() []any {
 	return []any{
-		&r.BucketID, &r.Ordinal, &r.Revision, &r.VisitorID, &r.SessionKey, &r.FirstVisit, &r.StartedAt, &r.EndedAt, &r.PageViews,
+		&r.PartitionID, &r.Ordinal, &r.Revision, &r.VisitorID, &r.SessionKey, &r.FirstVisit, &r.StartedAt, &r.EndedAt, &r.PageViews,
 		&r.IP, &r.Country, &r.Referrer, &r.EntryPage, &r.ExitPage, &r.Browser, &r.OS, &r.Device, &r.Language,
 		&r.UTMSource, &r.UTMMedium, &r.UTMCampaign, &r.UTMTerm, &r.UTMContent, &r.Pages, &r.Tags, &r.Events, &r.Properties,
 	}
@@ -63,7 +63,7 @@ func (r *sessionRow) fields() []any {
 
 func (r *sessionRow) values() []any {
 	return []any{
-		r.BucketID, r.Ordinal, r.Revision, r.VisitorID, r.SessionKey, r.FirstVisit, r.StartedAt, r.EndedAt, r.PageViews,
+		r.PartitionID, r.Ordinal, r.Revision, r.VisitorID, r.SessionKey, r.FirstVisit, r.StartedAt, r.EndedAt, r.PageViews,
 		r.IP, r.Country, r.Referrer, r.EntryPage, r.ExitPage, r.Browser, r.OS, r.Device, r.Language,
 		r.UTMSource, r.UTMMedium, r.UTMCampaign, r.UTMTerm, r.UTMContent, r.Pages, r.Tags, r.Events, r.Properties,
 	}
@@ -83,7 +83,7 @@ type eventJSON struct {
 
 func sessionRowOf(s *model.Session, revision int64) (sessionRow, error) {
 	row := sessionRow{
-		BucketID: s.ID.Bucket, Ordinal: s.ID.Ordinal, Revision: revision, VisitorID: s.Visitor, SessionKey: s.Key,
+		PartitionID: s.ID.Partition, Ordinal: s.ID.Ordinal, Revision: revision, VisitorID: s.Visitor, SessionKey: s.Key,
 		FirstVisit: s.First, StartedAt: int64(s.Start), EndedAt: int64(s.End), PageViews: s.PageViews,
 		IP: s.IP, Country: s.Country, Referrer: s.Referrer, EntryPage: s.EntryPage, ExitPage: s.ExitPage,
 		Browser: s.Browser, OS: s.OS, Device: string(s.Device), Language: s.Language,
@@ -112,7 +112,7 @@ func sessionRowOf(s *model.Session, revision int64) (sessionRow, error) {
 
 func (r *sessionRow) session() (*model.Session, error) {
 	s := &model.Session{
-		ID:      model.SessionID{Bucket: r.BucketID, Ordinal: r.Ordinal},
+		ID:      model.SessionID{Partition: r.PartitionID, Ordinal: r.Ordinal},
 		Visitor: r.VisitorID, Key: r.SessionKey, First: r.FirstVisit,
 		Start: model.Millis(r.StartedAt), End: model.Millis(r.EndedAt), PageViews: r.PageViews, ExitPage: r.ExitPage,
 		Origin: model.Origin{
@@ -132,7 +132,7 @@ func (r *sessionRow) session() (*model.Session, error) {
 		{"properties", r.Properties, &s.Properties},
 	} {
 		if err := decodeJSON(column.text, column.to); err != nil {
-			return nil, fmt.Errorf("session %d/%d: %s: %w", r.BucketID, r.Ordinal, column.name, err)
+			return nil, fmt.Errorf("session %d/%d: %s: %w", r.PartitionID, r.Ordinal, column.name, err)
 		}
 	}
 	for _, e := range events {
@@ -164,16 +164,16 @@ func decodeJSON(text string, to any) error {
 	return json.Unmarshal([]byte(text), to)
 }
 
-// EachChange calls do with every session of a bucket that was written after a
+// EachChange calls do with every session of a partition that was written after a
 // revision, in no order; with revision 0 that is every one. The session is nil
 // where the ordinal counts nowhere. VisitorKey is not set. What do is given is its
 // own to keep.
 //
-// newest is the revision that the bucket was at when it was read: since revisions
-// commit in order, what was read is the bucket at that revision, whole.
-func (s *Store) EachChange(ctx context.Context, bucket, revision int64, do func(ordinal int32, session *model.Session) error) (newest int64, err error) {
-	defer wrap(&err, "changes of bucket %d after %d", bucket, revision)
-	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("bucket_id = ?", bucket)
+// newest is the revision that the partition was at when it was read: since revisions
+// commit in order, what was read is the partition at that revision, whole.
+func (s *Store) EachChange(ctx context.Context, partition, revision int64, do func(ordinal int32, session *model.Session) error) (newest int64, err error) {
+	defer wrap(&err, "changes of partition %d after %d", partition, revision)
+	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("partition_id = ?", partition)
 	if revision > 0 {
 		query = query.Where("revision > ?", revision)
 	}
@@ -188,12 +188,12 @@ func (s *Store) EachChange(ctx context.Context, bucket, revision int64, do func(
 	return newest, err
 }
 
-// SessionsAt returns those of a bucket's sessions at the ordinals that count, in
+// SessionsAt returns those of a partition's sessions at the ordinals that count, in
 // no order.
-func (s *Store) SessionsAt(ctx context.Context, bucket int64, ordinals []int32) (sessions []model.Session, err error) {
-	defer wrap(&err, "%d sessions of bucket %d", len(ordinals), bucket)
+func (s *Store) SessionsAt(ctx context.Context, partition int64, ordinals []int32) (sessions []model.Session, err error) {
+	defer wrap(&err, "%d sessions of partition %d", len(ordinals), partition)
 	for chunk := range slices.Chunk(ordinals, insertChunk) {
-		err := eachSession(ctx, s.keyedSessions().Where("bucket_id = ? AND ordinal IN (?)", bucket, bun.List(chunk)), true, func(session *model.Session) error {
+		err := eachSession(ctx, s.keyedSessions().Where("partition_id = ? AND ordinal IN (?)", partition, bun.List(chunk)), true, func(session *model.Session) error {
 			sessions = append(sessions, *session)
 			return nil
 		})
@@ -213,16 +213,16 @@ func (s *Store) keyedSessions() *bun.SelectQuery {
 	return query.ColumnExpr("visitors.visitor")
 }
 
-// EachSession calls do with every session of a bucket that counts, in the order of the
+// EachSession calls do with every session of a partition that counts, in the order of the
 // ordinals, and stops at its first error. VisitorKey is set where withKeys is.
 // What do is given is its own to keep.
-func (s *Store) EachSession(ctx context.Context, bucket int64, withKeys bool, do func(*model.Session) error) (err error) {
-	defer wrap(&err, "sessions of bucket %d", bucket)
+func (s *Store) EachSession(ctx context.Context, partition int64, withKeys bool, do func(*model.Session) error) (err error) {
+	defer wrap(&err, "sessions of partition %d", partition)
 	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where(counted)
 	if withKeys {
 		query = s.keyedSessions()
 	}
-	return eachSession(ctx, query.Where("bucket_id = ?", bucket).Order("ordinal"), withKeys, do)
+	return eachSession(ctx, query.Where("partition_id = ?", partition).Order("ordinal"), withKeys, do)
 }
 
 func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
@@ -261,8 +261,8 @@ func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func
 
 // Session returns a session by its id, or NotFound.
 func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model.Session, err error) {
-	defer wrap(&err, "session %d/%d", id.Bucket, id.Ordinal)
-	err = eachSession(ctx, s.keyedSessions().Where("bucket_id = ? AND ordinal = ?", id.Bucket, id.Ordinal), true, func(found *model.Session) error {
+	defer wrap(&err, "session %d/%d", id.Partition, id.Ordinal)
+	err = eachSession(ctx, s.keyedSessions().Where("partition_id = ? AND ordinal = ?", id.Partition, id.Ordinal), true, func(found *model.Session) error {
 		session = found
 		return nil
 	})

@@ -103,9 +103,9 @@ func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
 			return 0, err
 		}
-		buckets := tx.NewSelect().Table("buckets").Column("id").Where("site_id = ?", id)
+		partitions := tx.NewSelect().Table("partitions").Column("id").Where("site_id = ?", id)
 		for _, table := range []string{"columns", "computed", "experiment_columns", "hits", "sessions"} {
-			if _, err := tx.NewDelete().Table(table).Where("bucket_id IN (?)", buckets).Exec(ctx); err != nil {
+			if _, err := tx.NewDelete().Table(table).Where("partition_id IN (?)", partitions).Exec(ctx); err != nil {
 				return 0, err
 			}
 		}

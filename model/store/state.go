@@ -13,9 +13,9 @@ import (
 type State struct {
 	// Revision is that of the site, which every change of its definitions moves.
 	Revision int64
-	// Sessions is the sum of the buckets' revisions.
+	// Sessions is the sum of the partitions' revisions.
 	Sessions int64
-	// WrittenAt is when the newest write to a bucket was. A database that was restored
+	// WrittenAt is when the newest write to a partition was. A database that was restored
 	// may come to the same revisions again, by other writes.
 	WrittenAt model.Millis
 }
@@ -23,10 +23,10 @@ type State struct {
 // State returns the state of a site, or NotFound.
 func (s *Store) State(ctx context.Context, site int64) (state State, err error) {
 	defer wrap(&err, "state of site %d", site)
-	buckets := s.db.NewSelect().Table("buckets").Where("site_id = sites.id")
+	partitions := s.db.NewSelect().Table("partitions").Where("site_id = sites.id")
 	err = s.db.NewSelect().Table("sites").Column("revision").
-		ColumnExpr("(?)", buckets.Clone().ColumnExpr("COALESCE(SUM(revision), 0)")).
-		ColumnExpr("(?)", buckets.Clone().ColumnExpr("COALESCE(MAX(written_at), 0)")).
+		ColumnExpr("(?)", partitions.Clone().ColumnExpr("COALESCE(SUM(revision), 0)")).
+		ColumnExpr("(?)", partitions.Clone().ColumnExpr("COALESCE(MAX(written_at), 0)")).
 		Where("id = ?", site).Scan(ctx, &state.Revision, &state.Sessions, &state.WrittenAt)
 	return state, notFound(err, "site")
 }

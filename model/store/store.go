@@ -7,7 +7,7 @@
 //
 // The sessions that a message changes are written in one transaction with it
 // (write.go). Such a transaction takes its locks in one order — the site,
-// the messages' ids, the dimensions, the visitors, the buckets, the events, each sorted — so that writers of
+// the messages' ids, the dimensions, the visitors, the partitions, the events, each sorted — so that writers of
 // any number of processes wait for each other instead of failing.
 package store
 

@@ -16,8 +16,8 @@ type Written struct {
 	// Duplicates is how many of them were known already, from before or from
 	// earlier in the batch, and so changed nothing.
 	Duplicates int
-	// Buckets are those that changed, as they are now.
-	Buckets []Bucket
+	// Partitions are those that changed, as they are now.
+	Partitions []Partition
 	// Overflows counts, by dimension, the values in whose place model.OtherValue was
 	// kept, because the site has as many distinct ones as it may.
 	Overflows map[string]int
@@ -45,7 +45,7 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 			w.lockVisitors,
 			w.fold,
 			w.demoteFirsts,
-			w.claimBuckets,
+			w.claimPartitions,
 			w.save,
 		} {
 			if err := step(ctx); err != nil {
@@ -56,8 +56,8 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 			}
 		}
 		written = Written{Duplicates: len(batch) - len(w.fresh) + w.found, Overflows: w.overflows}
-		for _, day := range slices.Sorted(maps.Keys(w.buckets)) {
-			written.Buckets = append(written.Buckets, *w.buckets[day])
+		for _, day := range slices.Sorted(maps.Keys(w.partitions)) {
+			written.Partitions = append(written.Partitions, *w.partitions[day])
 		}
 		return nil
 	})
@@ -81,12 +81,12 @@ type writer struct {
 	fresh []model.Message // those that were not known, in their order
 	found int             // those that were known all the same, by their hits
 	// admitted are hashes of values that the site has now, overflows is Written's.
-	admitted  []uint64
-	overflows map[string]int
-	visitors  []*writtenVisitor
-	changes   []change
-	demoted   []demotion
-	buckets   map[model.Day]*Bucket
+	admitted   []uint64
+	overflows  map[string]int
+	visitors   []*writtenVisitor
+	changes    []change
+	demoted    []demotion
+	partitions map[model.Day]*Partition
 }
 
 // writtenVisitor is a visitor of whom the batch has hits.
@@ -104,10 +104,10 @@ type writtenVisitor struct {
 // change is a session to be written.
 type change struct {
 	session model.Session
-	// bucket is the day of the bucket that the session has its ordinal in, or
+	// partition is the day of the partition that the session has its ordinal in, or
 	// where isNew, shall have.
-	bucket model.Day
-	isNew  bool
+	partition model.Day
+	isNew     bool
 	// void gives the ordinal up. moved are the sessions whose hits become this one's.
 	void  bool
 	moved []model.SessionID
@@ -118,8 +118,8 @@ type change struct {
 
 // demotion is a session that is its visitor's first no longer.
 type demotion struct {
-	bucket  model.Day
-	session model.SessionID
+	partition model.Day
+	session   model.SessionID
 }
 
 // lockSite keeps the site from being deleted while the batch is written: only so
@@ -319,7 +319,7 @@ func (w *writer) fold(ctx context.Context) error {
 			if len(visit.Hits) == 0 {
 				continue
 			}
-			c := change{session: visit.Session, hits: visit.Hits, bucket: visit.Session.Start.Day()}
+			c := change{session: visit.Session, hits: visit.Hits, partition: visit.Session.Start.Day()}
 			c.isNew = i >= len(sessions[v.id])
 			c.first = c.isNew
 			w.change(v, c)
@@ -370,7 +370,7 @@ func (w *writer) neighbours(ctx context.Context) (map[int64][]model.Session, err
 				}
 				return q
 			}).
-			Order("started_at", "bucket_id", "ordinal")
+			Order("started_at", "partition_id", "ordinal")
 		err := eachSession(ctx, query, false, func(session *model.Session) error {
 			session.VisitorKey = byID[session.Visitor].key
 			sessions[session.Visitor] = append(sessions[session.Visitor], *session)
@@ -402,7 +402,7 @@ func (w *writer) foldAgain(v *writtenVisitor, sessions []model.Session, known ma
 	})
 	w.found += n - len(v.hits)
 	for _, visit := range model.Fold(hits) {
-		c := change{session: visit.Session, bucket: visit.Session.Start.Day(), isNew: true}
+		c := change{session: visit.Session, partition: visit.Session.Start.Day(), isNew: true}
 		var parts []int
 		for i, hit := range visit.Hits {
 			part, isKnown := owner[hit.ID]
@@ -417,13 +417,13 @@ func (w *writer) foldAgain(v *writtenVisitor, sessions []model.Session, known ma
 			continue
 		}
 		for _, part := range parts {
-			if old := sessions[part]; c.isNew && old.Start.Day() == c.bucket {
+			if old := sessions[part]; c.isNew && old.Start.Day() == c.partition {
 				c.isNew = false
 				c.session.ID = old.ID
 				continue
 			}
 			c.moved = append(c.moved, sessions[part].ID)
-			w.changes = append(w.changes, change{void: true, bucket: sessions[part].Start.Day(), session: model.Session{ID: sessions[part].ID}})
+			w.changes = append(w.changes, change{void: true, partition: sessions[part].Start.Day(), session: model.Session{ID: sessions[part].ID}})
 		}
 		w.change(v, c)
 	}
@@ -452,18 +452,18 @@ func (w *writer) demoteFirsts(ctx context.Context) error {
 	}
 	for chunk := range slices.Chunk(ids, insertChunk) {
 		var found []struct {
-			BucketID  int64
-			Ordinal   int32
-			StartedAt model.Millis
+			PartitionID int64
+			Ordinal     int32
+			StartedAt   model.Millis
 		}
-		if err := w.tx.NewSelect().Table("sessions").Column("bucket_id", "ordinal", "started_at").
+		if err := w.tx.NewSelect().Table("sessions").Column("partition_id", "ordinal", "started_at").
 			Where("visitor_id IN (?) AND first_visit", bun.List(chunk)).Scan(ctx, &found); err != nil {
 			return err
 		}
 		for _, row := range found {
-			id := model.SessionID{Bucket: row.BucketID, Ordinal: row.Ordinal}
+			id := model.SessionID{Partition: row.PartitionID, Ordinal: row.Ordinal}
 			if !changed[id] {
-				w.demoted = append(w.demoted, demotion{bucket: row.StartedAt.Day(), session: id})
+				w.demoted = append(w.demoted, demotion{partition: row.StartedAt.Day(), session: id})
 			}
 		}
 	}
@@ -473,46 +473,46 @@ func (w *writer) demoteFirsts(ctx context.Context) error {
 	})
 }
 
-// claimBuckets takes the buckets that change, which serialises their writers,
+// claimPartitions takes the partitions that change, which serialises their writers,
 // and the ordinals for new sessions.
-func (w *writer) claimBuckets(ctx context.Context) error {
-	w.buckets = map[model.Day]*Bucket{}
-	touch := func(day model.Day) *Bucket {
-		if w.buckets[day] == nil {
-			w.buckets[day] = &Bucket{SiteID: w.site, Day: day, Revision: 1, WrittenAt: w.now}
+func (w *writer) claimPartitions(ctx context.Context) error {
+	w.partitions = map[model.Day]*Partition{}
+	touch := func(day model.Day) *Partition {
+		if w.partitions[day] == nil {
+			w.partitions[day] = &Partition{SiteID: w.site, Day: day, Revision: 1, WrittenAt: w.now}
 		}
-		return w.buckets[day]
+		return w.partitions[day]
 	}
 	for _, c := range w.changes {
-		bucket := touch(c.bucket)
+		partition := touch(c.partition)
 		if c.isNew {
-			bucket.Sessions++
+			partition.Sessions++
 		}
 	}
 	for _, d := range w.demoted {
-		touch(d.bucket)
+		touch(d.partition)
 	}
-	rows := make([]Bucket, 0, len(w.buckets))
-	for _, day := range slices.Sorted(maps.Keys(w.buckets)) {
-		rows = append(rows, *w.buckets[day])
+	rows := make([]Partition, 0, len(w.partitions))
+	for _, day := range slices.Sorted(maps.Keys(w.partitions)) {
+		rows = append(rows, *w.partitions[day])
 	}
 	next := map[model.Day]int32{}
 	for chunk := range slices.Chunk(rows, insertChunk) {
-		var claimed []Bucket
+		var claimed []Partition
 		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, day) DO UPDATE").
-			Set("sessions = buckets.sessions + EXCLUDED.sessions").Set("revision = buckets.revision + 1").Set("written_at = EXCLUDED.written_at").
+			Set("sessions = partitions.sessions + EXCLUDED.sessions").Set("revision = partitions.revision + 1").Set("written_at = EXCLUDED.written_at").
 			Returning("*").Scan(ctx, &claimed); err != nil {
 			return err
 		}
-		for _, bucket := range claimed {
-			next[bucket.Day] = bucket.Sessions - w.buckets[bucket.Day].Sessions
-			w.buckets[bucket.Day] = &bucket
+		for _, partition := range claimed {
+			next[partition.Day] = partition.Sessions - w.partitions[partition.Day].Sessions
+			w.partitions[partition.Day] = &partition
 		}
 	}
 	for i := range w.changes {
 		if c := &w.changes[i]; c.isNew {
-			c.session.ID = model.SessionID{Bucket: w.buckets[c.bucket].ID, Ordinal: next[c.bucket]}
-			next[c.bucket]++
+			c.session.ID = model.SessionID{Partition: w.partitions[c.partition].ID, Ordinal: next[c.partition]}
+			next[c.partition]++
 		}
 	}
 	return nil
@@ -522,7 +522,7 @@ func (w *writer) save(ctx context.Context) error {
 	var inserted, updated []sessionRow
 	var hits []hitRow
 	for _, c := range w.changes {
-		row, err := sessionRowOf(&c.session, w.buckets[c.bucket].Revision)
+		row, err := sessionRowOf(&c.session, w.partitions[c.partition].Revision)
 		if err != nil {
 			return err
 		}
@@ -541,7 +541,7 @@ func (w *writer) save(ctx context.Context) error {
 	}
 	if err := w.insert(ctx, len(updated), func(from, to int) *bun.InsertQuery {
 		part := updated[from:to]
-		query := w.tx.NewInsert().Model(&part).On("CONFLICT (bucket_id, ordinal) DO UPDATE")
+		query := w.tx.NewInsert().Model(&part).On("CONFLICT (partition_id, ordinal) DO UPDATE")
 		for _, column := range sessionColumns[2:] {
 			query = query.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
 		}
@@ -556,8 +556,8 @@ func (w *writer) save(ctx context.Context) error {
 	}
 	for _, c := range w.changes {
 		for _, from := range c.moved {
-			if _, err := w.tx.NewUpdate().Table("hits").Set("bucket_id = ?", c.session.ID.Bucket).Set("ordinal = ?", c.session.ID.Ordinal).
-				Where("bucket_id = ? AND ordinal = ?", from.Bucket, from.Ordinal).Exec(ctx); err != nil {
+			if _, err := w.tx.NewUpdate().Table("hits").Set("partition_id = ?", c.session.ID.Partition).Set("ordinal = ?", c.session.ID.Ordinal).
+				Where("partition_id = ? AND ordinal = ?", from.Partition, from.Ordinal).Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -568,8 +568,8 @@ func (w *writer) save(ctx context.Context) error {
 		return err
 	}
 	for _, d := range w.demoted {
-		if _, err := w.tx.NewUpdate().Table("sessions").Set("first_visit = ?", false).Set("revision = ?", w.buckets[d.bucket].Revision).
-			Where("bucket_id = ? AND ordinal = ?", d.session.Bucket, d.session.Ordinal).Exec(ctx); err != nil {
+		if _, err := w.tx.NewUpdate().Table("sessions").Set("first_visit = ?", false).Set("revision = ?", w.partitions[d.partition].Revision).
+			Where("partition_id = ? AND ordinal = ?", d.session.Partition, d.session.Ordinal).Exec(ctx); err != nil {
 			return err
 		}
 	}

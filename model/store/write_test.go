@@ -82,18 +82,18 @@ func earliest(hits []model.Hit) model.Millis {
 }
 
 // stored returns the site's sessions without what the database adds, and checks
-// that each lies in its day's bucket.
+// that each lies in its day's partition.
 func stored(t *testing.T, st *store.Store, site int64) []model.Session {
 	t.Helper()
-	buckets, err := st.Buckets(t.Context(), site, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := st.Partitions(t.Context(), site, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var sessions []model.Session
-	for _, bucket := range buckets {
-		err := st.EachSession(t.Context(), bucket.ID, true, func(s *model.Session) error {
-			if s.Start.Day() != bucket.Day || s.ID.Bucket != bucket.ID || s.ID.Ordinal >= bucket.Sessions {
-				t.Errorf("session %v of day %d stands in bucket %+v", s.ID, s.Start.Day(), bucket)
+	for _, partition := range partitions {
+		err := st.EachSession(t.Context(), partition.ID, true, func(s *model.Session) error {
+			if s.Start.Day() != partition.Day || s.ID.Partition != partition.ID || s.ID.Ordinal >= partition.Sessions {
+				t.Errorf("session %v of day %d stands in partition %+v", s.ID, s.Start.Day(), partition)
 			}
 			s.ID, s.Visitor = model.SessionID{}, 0
 			sessions = append(sessions, *s)
@@ -183,7 +183,7 @@ func TestWriteConcurrently(t *testing.T) {
 }
 
 // Each session row carries the revision of the write that changed it last, and
-// the bucket that of its newest write.
+// the partition that of its newest write.
 func TestWriteRevisions(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
@@ -195,13 +195,13 @@ func TestWriteRevisions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			buckets, err := st.Buckets(t.Context(), site.ID, model.Range{From: 0, To: model.Open})
+			partitions, err := st.Partitions(t.Context(), site.ID, model.Range{From: 0, To: model.Open})
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := int64(min(i+1, 3)) // a duplicate changes nothing
-			if len(buckets) != 1 || buckets[0].Revision != want || buckets[0].Sessions != int32(min(i+1, 2)) {
-				t.Errorf("after write %d: buckets %+v, want revision %d", i, buckets, want)
+			if len(partitions) != 1 || partitions[0].Revision != want || partitions[0].Sessions != int32(min(i+1, 2)) {
+				t.Errorf("after write %d: partitions %+v, want revision %d", i, partitions, want)
 			}
 			if wantDuplicates := i / 3; written.Duplicates != wantDuplicates {
 				t.Errorf("write %d: %d duplicates, want %d", i, written.Duplicates, wantDuplicates)
@@ -332,15 +332,15 @@ func TestWriteKeepsTexts(t *testing.T) {
 		if err != nil || totals.Sessions != len(want) || totals.Visitors != 3*len(odd) {
 			t.Errorf("totals %+v, %v", totals, err)
 		}
-		buckets, err := st.Buckets(t.Context(), batch.ID, model.Range{From: 0, To: model.Open})
+		partitions, err := st.Partitions(t.Context(), batch.ID, model.Range{From: 0, To: model.Open})
 		if err != nil {
 			t.Fatal(err)
 		}
-		session, err := st.Session(t.Context(), model.SessionID{Bucket: buckets[0].ID, Ordinal: 0})
-		if err != nil || session.VisitorKey == "" || session.ID.Bucket != buckets[0].ID {
+		session, err := st.Session(t.Context(), model.SessionID{Partition: partitions[0].ID, Ordinal: 0})
+		if err != nil || session.VisitorKey == "" || session.ID.Partition != partitions[0].ID {
 			t.Errorf("session %+v, %v", session, err)
 		}
-		_, err = st.Session(t.Context(), model.SessionID{Bucket: buckets[0].ID, Ordinal: buckets[0].Sessions})
+		_, err = st.Session(t.Context(), model.SessionID{Partition: partitions[0].ID, Ordinal: partitions[0].Sessions})
 		mustBe(t, err, model.NotFound, "")
 	})
 }

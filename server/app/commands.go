@@ -91,7 +91,7 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 // storeColumns stores the columns of what was imported, so that the first question
 // finds them.
 func storeColumns(ctx context.Context, st *store.Store, site int64, o Options) error {
-	// Each bucket is stored and not asked again.
+	// Each partition is stored and not asked again.
 	const bytes = 32 << 20
 	engine, err := count.NewColumns(st, count.ColumnsOptions{Bytes: bytes, Log: o.Log})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 const (
 	// countCacheBytes bounds the counts that are kept in the process.
 	countCacheBytes = 48 << 20
-	// A bucket that was not written to for quiet has its columns stored; pass is how
+	// A partition that was not written to for quiet has its columns stored; pass is how
 	// often that is looked for.
 	quiet = 30 * time.Second
 	pass  = 10 * time.Second
@@ -46,7 +46,7 @@ func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*c
 	})
 }
 
-// storeColumns stores the columns of buckets that fall quiet, until the context is
+// storeColumns stores the columns of partitions that fall quiet, until the context is
 // done. Without them counts are the same, and a new process takes longer.
 func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
 	ticks := time.NewTicker(pass)
@@ -79,7 +79,7 @@ func (a *App) logBehind(ctx context.Context, stored int) {
 		a.options.Log.WarnContext(ctx, "it could not be told how far stored columns are behind", "error", err)
 		return
 	}
-	a.options.Log.InfoContext(ctx, "columns were stored", "buckets", stored, "buckets behind", behind.Buckets, "sessions behind", behind.Sessions)
+	a.options.Log.InfoContext(ctx, "columns were stored", "partitions", stored, "partitions behind", behind.Partitions, "sessions behind", behind.Sessions)
 }
 
 // engineMetrics tells how counting does.
@@ -94,8 +94,8 @@ var (
 	layerMisses      = prometheus.NewDesc("goalgraph_count_misses_total", "What a layer of counting was asked for and did not have.", []string{"layer"}, nil)
 	layerSeconds     = prometheus.NewDesc("goalgraph_count_seconds_total", "Time that a layer of counting took.", []string{"layer"}, nil)
 	columnBytes      = prometheus.NewDesc("goalgraph_columns_bytes", "Memory that columns take with sets of leaves, about.", nil, nil)
-	columnBuckets    = prometheus.NewDesc("goalgraph_columns_buckets", "Buckets that have columns in memory.", nil, nil)
-	behindBuckets    = prometheus.NewDesc("goalgraph_columns_behind_buckets", "Buckets whose columns are not stored as they are.", nil, nil)
+	columnPartitions = prometheus.NewDesc("goalgraph_columns_partitions", "Partitions that have columns in memory.", nil, nil)
+	behindPartitions = prometheus.NewDesc("goalgraph_columns_behind_partitions", "Partitions whose columns are not stored as they are.", nil, nil)
 	experimentBytes  = prometheus.NewDesc("goalgraph_experiment_bytes", "Memory that takes what is kept of experiments, about.", nil, nil)
 	computedSessions = prometheus.NewDesc("goalgraph_computed_sessions_total", "Sessions that plugins computed filters for.", nil, nil)
 	computedBatches  = prometheus.NewDesc("goalgraph_computed_batches_total", "Batches of sessions that plugins were asked about.", nil, nil)
@@ -103,12 +103,12 @@ var (
 	computedSeconds  = prometheus.NewDesc("goalgraph_computed_seconds_total", "Time that plugins took for computed filters.", nil, nil)
 	computedFilling  = prometheus.NewDesc("goalgraph_computed_filling", "Computed filters that are being brought up to date.", nil, nil)
 	computedBytes    = prometheus.NewDesc("goalgraph_computed_bytes", "Memory that computed filters take, about.", nil, nil)
-	behindCount      = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions of buckets whose columns are not stored as they are.", nil, nil)
+	behindCount      = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions of partitions whose columns are not stored as they are.", nil, nil)
 )
 
 // Describe says which metrics there are.
 func (m engineMetrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnBuckets, behindBuckets, behindCount,
+	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnPartitions, behindPartitions, behindCount,
 		computedSessions, computedBatches, computedFailed, computedSeconds, computedFilling, computedBytes, experimentBytes} {
 		descriptions <- description
 	}
@@ -126,7 +126,7 @@ func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
 		send(layerSeconds, prometheus.CounterValue, layer.Time.Seconds(), layer.Name)
 	}
 	send(columnBytes, prometheus.GaugeValue, float64(stats.ColumnBytes))
-	send(columnBuckets, prometheus.GaugeValue, float64(stats.Buckets))
+	send(columnPartitions, prometheus.GaugeValue, float64(stats.Partitions))
 	send(computedSessions, prometheus.CounterValue, float64(stats.Computed.Sessions))
 	send(computedBatches, prometheus.CounterValue, float64(stats.Computed.Batches))
 	send(computedFailed, prometheus.CounterValue, float64(stats.Computed.Failed))
@@ -140,6 +140,6 @@ func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
 	if err != nil {
 		return // the other metrics are wanted most when the database is down
 	}
-	send(behindBuckets, prometheus.GaugeValue, float64(behind.Buckets))
+	send(behindPartitions, prometheus.GaugeValue, float64(behind.Partitions))
 	send(behindCount, prometheus.GaugeValue, float64(behind.Sessions))
 }

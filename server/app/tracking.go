@@ -62,7 +62,7 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 				overflows.WithLabelValues(dimension).Add(float64(n))
 			}
 			a.unknown.watch(site, batch)
-			a.bus.Publish(changeOf(site, written.Buckets))
+			a.bus.Publish(changeOf(site, written.Partitions))
 			return nil
 		},
 	})
@@ -117,10 +117,10 @@ func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 	return key.SiteID, nil
 }
 
-func changeOf(site int64, buckets []store.Bucket) live.Change {
-	change := live.Change{Site: site, Buckets: make([]live.Bucket, len(buckets))}
-	for i, bucket := range buckets {
-		change.Buckets[i] = live.Bucket{ID: bucket.ID, Revision: bucket.Revision}
+func changeOf(site int64, partitions []store.Partition) live.Change {
+	change := live.Change{Site: site, Partitions: make([]live.Partition, len(partitions))}
+	for i, partition := range partitions {
+		change.Partitions[i] = live.Partition{ID: partition.ID, Revision: partition.Revision}
 	}
 	return change
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Bucket is the sessions of one site that started on one UTC day.
-type Bucket struct {
-	bun.BaseModel `bun:"table:buckets,alias:buckets"`
+// Partition is the sessions of one site that started on one UTC day.
+type Partition struct {
+	bun.BaseModel `bun:"table:partitions,alias:partitions"`
 
 	ID     int64 `bun:",pk,autoincrement"`
 	SiteID int64
@@ -26,13 +26,13 @@ type Bucket struct {
 	ColumnsFormat   int
 }
 
-// Buckets returns the site's buckets that may hold sessions of the range, the
+// Partitions returns the site's partitions that may hold sessions of the range, the
 // oldest first.
-func (s *Store) Buckets(ctx context.Context, site int64, in model.Range) (buckets []Bucket, err error) {
-	defer wrap(&err, "buckets of site %d", site)
+func (s *Store) Partitions(ctx context.Context, site int64, in model.Range) (partitions []Partition, err error) {
+	defer wrap(&err, "partitions of site %d", site)
 	first, last := in.Days()
-	err = s.db.NewSelect().Model(&buckets).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Order("day").Scan(ctx)
-	return buckets, err
+	err = s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Order("day").Scan(ctx)
+	return partitions, err
 }
 
 // Totals are what a site holds altogether.
@@ -41,9 +41,9 @@ type Totals struct{ Visitors, Sessions int }
 // Totals counts the site's visitors and sessions.
 func (s *Store) Totals(ctx context.Context, site int64) (totals Totals, err error) {
 	defer wrap(&err, "totals of site %d", site)
-	buckets := s.db.NewSelect().Table("buckets").Column("id").Where("site_id = ?", site)
+	partitions := s.db.NewSelect().Table("partitions").Column("id").Where("site_id = ?", site)
 	err = s.db.NewSelect().Table("sessions").ColumnExpr("COUNT(DISTINCT visitor_id), COUNT(*)").
-		Where("bucket_id IN (?)", buckets).Where(counted).Scan(ctx, &totals.Visitors, &totals.Sessions)
+		Where("partition_id IN (?)", partitions).Where(counted).Scan(ctx, &totals.Visitors, &totals.Sessions)
 	return totals, err
 }
 
