@@ -2,11 +2,9 @@ package graph
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
@@ -16,7 +14,7 @@ import (
 )
 
 func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
-	go r.engine.Follow(ctx, site.ID)
+	r.prefetch(ctx, site.ID)
 	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
 	if err != nil {
 		return nil, err
@@ -24,100 +22,142 @@ func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentI
 	return r.cards(ctx, m.goals, m.segments, given)
 }
 
+// prefetch has the engine read what was written to a site lately while its cards are prepared. It goes on when the
+// request ends: what it has read is of use to the next one.
+func (r *Resolver) prefetch(ctx context.Context, site int64) {
+	go r.engine.Follow(context.WithoutCancel(ctx), site)
+}
+
 // maxCells is how many cells the cards of one field have at most.
 const maxCells = 2000
 
-// cards returns the goals' cards over the segments. The cells count by themselves,
-// where a client selects something of them.
+// cards returns the goals' cards over the segments. What the client selects of the cells is asked for at once; what
+// fails is told by the fields that need it.
 func (r *Resolver) cards(ctx context.Context, goals []model.Goal, segments []model.Segment, given generated.TimeRange) ([]view.GoalCard, error) {
 	in, err := rangeOf(given)
 	if err != nil {
 		return nil, err
 	}
 	if cells := len(goals) * len(segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the most is %d: name the goals and the segments", len(goals), len(segments), cells, maxCells)
+		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the goals and the segments", len(goals), len(segments), cells, maxCells)
 	}
 	cards, computedAt := make([]view.GoalCard, len(goals)), r.computedAt(ctx)
 	for i, goal := range goals {
 		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(in), ComputedAt: computedAt, Cells: make([]view.GoalCell, len(segments))}
 		for n, segment := range segments {
-			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, In: in}
+			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, Series: map[model.Interval]view.GoalSeries{}}
 		}
 	}
-	r.countAhead(ctx, cards)
+	if len(goals) > 0 && len(segments) > 0 {
+		r.fill(ctx, cards, in)
+	}
 	return cards, nil
 }
 
-// countAhead merges the cells' segments with their goals, so that the fields that count
-// do not wait for plugins one by one, and asks for the counts that the client selects,
-// all at once. What fails is told by the fields that need it.
-func (r *Resolver) countAhead(ctx context.Context, cards []view.GoalCard) {
-	if len(cards) == 0 {
-		return
-	}
-	const atOnce = 16
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	merge := func(to **host.Merged, cell *view.GoalCell, goal []model.FilterSpec) {
-		group.Go(func() (err error) {
-			*to, err = r.filters.Merge(ctx, cell.Segment.Filters, goal)
-			return err
+// fill puts into the cells of cards what gives their figures.
+func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, in model.Range) {
+	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx)
+	r.prepareCells(ctx, cards, merges, count.Question{In: in}, selected, func(cell *view.GoalCell, active, converted view.Answer) {
+		cell.Active, cell.Converted = active, converted
+	})
+	for _, interval := range selected.series {
+		steps, err := r.stepsOf(ctx, cards[0].Cells[0].Segment.SiteID, in, interval)
+		both := cellSelection{active: err == nil, converted: err == nil}
+		r.prepareCells(ctx, cards, merges, count.Question{In: in, Steps: steps}, both, func(cell *view.GoalCell, active, converted view.Answer) {
+			cell.Series[interval] = view.GoalSeries{Steps: steps, Err: err, Active: active, Converted: converted}
 		})
 	}
-	active, merged := make([]*host.Merged, len(cards[0].Cells)), make([]*host.Merged, len(cards)*len(cards[0].Cells))
-	for n := range active {
-		merge(&active[n], &cards[0].Cells[n], nil)
-		for i := range cards {
-			merge(&merged[i*len(active)+n], &cards[i].Cells[n], cards[i].Goal.Filters)
-		}
-	}
-	_ = group.Wait()
+	collectionOf(ctx).counts.begin(ctx)
+}
 
-	sessions, conversions := selectsCounts(ctx)
-	var questions []count.Question
-	var wait func() ([]count.Answer, error)
-	ask := func(cell *view.GoalCell, of *host.Merged) (answer func() (int, error)) {
-		place := len(questions)
-		questions = append(questions, count.Question{Site: cell.Segment.SiteID, In: cell.In, Where: of.Predicate})
-		return func() (int, error) {
-			answers, err := wait()
-			if err != nil {
-				return 0, err
-			}
-			return answers[place].Sessions, answers[place].Err
+// mergeCells merges each segment alone, and then each goal with each segment, in the order of the cards' cells.
+func (r *Resolver) mergeCells(ctx context.Context, cards []view.GoalCard) []outcome[*host.Merged] {
+	var all []sides
+	for _, cell := range cards[0].Cells {
+		all = append(all, sides{cell.Segment.Filters, nil})
+	}
+	for _, card := range cards {
+		for _, cell := range card.Cells {
+			all = append(all, sides{cell.Segment.Filters, card.Goal.Filters})
 		}
 	}
-	for n := range active {
-		var ofSegment func() (int, error)
-		if sessions && active[n] != nil {
-			ofSegment = ask(&cards[0].Cells[n], active[n])
-		}
+	return r.merges(ctx, all)
+}
+
+// prepareCells prepares a question about each cell's segment, and one about its merged segment; put takes what gives the
+// answers. A segment's is asked once for all cards.
+func (r *Resolver) prepareCells(ctx context.Context, cards []view.GoalCard, merges []outcome[*host.Merged], question count.Question, selected cellSelection,
+	put func(cell *view.GoalCell, active, converted view.Answer)) {
+	for n, cell := range cards[0].Cells {
+		question.Site = cell.Segment.SiteID
+		ofSegment := question
+		ofSegment.Visitors = selected.visitors
+		active := r.prepare(ctx, merges[n], ofSegment, selected.active)
 		for i := range cards {
-			cell := &cards[i].Cells[n]
-			cell.CountActive = ofSegment
-			if of := merged[i*len(active)+n]; conversions && of != nil {
-				cell.CountMerged = ask(cell, of)
+			ofCell := question
+			if selected.value {
+				ofCell.Value = cards[i].Goal.ValueEvent
 			}
+			put(&cards[i].Cells[n], active, r.prepare(ctx, merges[len(cards[0].Cells)*(i+1)+n], ofCell, selected.converted))
 		}
-	}
-	if len(questions) > 0 {
-		wait = begin(func() ([]count.Answer, error) { return loadingOf(ctx).counts.ask(ctx, questions) })
 	}
 }
 
-// selectsCounts tells what the client selects of the cells of a field of cards.
-func selectsCounts(ctx context.Context) (sessions, conversions bool) {
+// prepare returns what gives the answer to a question about what filters were merged to. It is registered now where it
+// is selected, and asked when it is needed otherwise.
+func (r *Resolver) prepare(ctx context.Context, merged outcome[*host.Merged], question count.Question, selected bool) view.Answer {
+	if merged.err != nil {
+		return func(context.Context) (count.Answer, error) { return count.Answer{}, merged.err }
+	}
+	question.Where = merged.value.Predicate
+	if !selected {
+		return func(ctx context.Context) (count.Answer, error) { return askCount(ctx, question) }
+	}
+	promised := collectionOf(ctx).counts.register(question)
+	return func(ctx context.Context) (count.Answer, error) {
+		answer, err := promised.wait(ctx)
+		if err == nil {
+			err = answer.Err
+		}
+		return answer, err
+	}
+}
+
+// cellSelection tells what a client selects of the cells of a field of cards: figures of the active segment, its
+// visitors among them, and of the merged one, its value among them; and series at which intervals.
+type cellSelection struct {
+	active, visitors, converted, value bool
+	series                             []model.Interval
+}
+
+func cellSelectionOf(ctx context.Context) (selected cellSelection) {
 	operation := graphql.GetOperationContext(ctx)
 	for _, ofCard := range graphql.CollectFieldsCtx(ctx, []string{"GoalCard"}) {
 		if ofCard.Name != "cells" {
 			continue
 		}
 		for _, ofCell := range graphql.CollectFields(operation, ofCard.Selections, []string{"GoalCell"}) {
-			sessions = sessions || ofCell.Name == "sessions" || ofCell.Name == "conversionRate"
-			conversions = conversions || ofCell.Name == "conversions" || ofCell.Name == "conversionRate"
+			switch ofCell.Name {
+			case "sessions":
+				selected.active = true
+			case "visitors":
+				selected.active, selected.visitors = true, true
+			case "conversions":
+				selected.converted = true
+			case "conversionRate":
+				selected.active, selected.converted = true, true
+			case "valueTotal":
+				selected.converted, selected.value = true, true
+			case "valuePerVisitor":
+				selected.active, selected.visitors, selected.converted, selected.value = true, true, true, true
+			case "series":
+				if interval, ok := ofCell.ArgumentMap(operation.Variables)["interval"].(string); ok && !slices.Contains(selected.series, model.Interval(interval)) {
+					selected.series = append(selected.series, model.Interval(interval))
+				}
+			}
 		}
 	}
-	return sessions, conversions
+	return selected
 }
 
 type goalCellResolver struct{ *Resolver }
@@ -126,75 +166,70 @@ func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*ho
 	return r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
 }
 
-// active counts the active segment, and converted the merged one.
-func (r *goalCellResolver) active(ctx context.Context, cell *view.GoalCell, q count.Question) (count.Answer, error) {
-	return r.ask(ctx, cell, nil, q)
-}
-
-func (r *goalCellResolver) converted(ctx context.Context, cell *view.GoalCell, q count.Question) (count.Answer, error) {
-	return r.ask(ctx, cell, cell.Goal.Filters, q)
-}
-
-func (r *goalCellResolver) ask(ctx context.Context, cell *view.GoalCell, goal []model.FilterSpec, q count.Question) (count.Answer, error) {
-	merged, err := r.filters.Merge(ctx, cell.Segment.Filters, goal)
-	if err != nil {
-		return count.Answer{}, err
-	}
-	q.Site, q.In, q.Where = cell.Segment.SiteID, cell.In, merged.Predicate
-	return askCount(ctx, q)
-}
-
 func (r *goalCellResolver) Sessions(ctx context.Context, cell *view.GoalCell) (int, error) {
-	if cell.CountActive != nil {
-		return cell.CountActive()
-	}
-	answer, err := r.active(ctx, cell, count.Question{})
-	return answer.Sessions, err
+	active, err := cell.Active(ctx)
+	return active.Sessions, err
 }
 
 func (r *goalCellResolver) Conversions(ctx context.Context, cell *view.GoalCell) (int, error) {
-	if cell.CountMerged != nil {
-		return cell.CountMerged()
-	}
-	answer, err := r.converted(ctx, cell, count.Question{})
-	return answer.Sessions, err
+	converted, err := cell.Converted(ctx)
+	return converted.Sessions, err
 }
 
 func (r *goalCellResolver) ConversionRate(ctx context.Context, cell *view.GoalCell) (*float64, error) {
-	sessions, conversions, err := both(
-		func() (int, error) { return r.Sessions(ctx, cell) },
-		func() (int, error) { return r.Conversions(ctx, cell) })
-	return view.Rate(conversions, sessions), err
+	active, converted, err := answersOf(ctx, cell.Active, cell.Converted)
+	return view.Rate(converted.Sessions, active.Sessions), err
 }
 
 func (r *goalCellResolver) ValueTotal(ctx context.Context, cell *view.GoalCell) (*float64, error) {
 	if cell.Goal.ValueEvent == "" {
 		return nil, nil
 	}
-	answer, err := r.converted(ctx, cell, count.Question{Value: cell.Goal.ValueEvent})
-	return &answer.Value, err
+	converted, err := cell.Converted(ctx)
+	return &converted.Value, err
 }
 
 func (r *goalCellResolver) Visitors(ctx context.Context, cell *view.GoalCell) (int, error) {
-	answer, err := r.active(ctx, cell, count.Question{Visitors: true})
-	return answer.Visitors, err
+	active, err := cell.Active(ctx)
+	return active.Visitors, err
 }
 
 func (r *goalCellResolver) ValuePerVisitor(ctx context.Context, cell *view.GoalCell) (*float64, error) {
 	if cell.Goal.ValueEvent == "" {
 		return nil, nil
 	}
-	visitors, value, err := both(
-		func() (int, error) { return r.Visitors(ctx, cell) },
-		func() (*float64, error) { return r.ValueTotal(ctx, cell) })
-	if err != nil {
-		return nil, err
+	active, converted, err := answersOf(ctx, cell.Active, cell.Converted)
+	return view.Rate(converted.Value, active.Visitors), err
+}
+
+// answersOf waits for two answers.
+func answersOf(ctx context.Context, first, second view.Answer) (a, b count.Answer, err error) {
+	if a, err = first(ctx); err == nil {
+		b, err = second(ctx)
 	}
-	return view.Rate(*value, visitors), nil
+	return a, b, err
 }
 
 func (r *goalCellResolver) Series(ctx context.Context, cell *view.GoalCell, interval model.Interval) ([]view.GoalPoint, error) {
-	site, err := r.siteOf(ctx, cell.Segment.SiteID)
+	series := cell.Series[interval]
+	if series.Err != nil {
+		return nil, series.Err
+	}
+	active, converted, err := answersOf(ctx, series.Active, series.Converted)
+	if err != nil {
+		return nil, err
+	}
+	points := make([]view.GoalPoint, len(active.Steps))
+	for i := range points {
+		sessions, conversions := active.Steps[i], converted.Steps[i]
+		points[i] = view.GoalPoint{At: series.Steps[i].Time(), Sessions: sessions, Conversions: conversions, ConversionRate: view.Rate(conversions, sessions)}
+	}
+	return points, nil
+}
+
+// stepsOf returns the instants between which a series counts, up to now.
+func (r *Resolver) stepsOf(ctx context.Context, siteID int64, in model.Range, interval model.Interval) ([]model.Millis, error) {
+	site, err := r.siteOf(ctx, siteID)
 	if err != nil {
 		return nil, err
 	}
@@ -202,53 +237,6 @@ func (r *goalCellResolver) Series(ctx context.Context, cell *view.GoalCell, inte
 	if err != nil {
 		return nil, err
 	}
-	until := cell.In
-	until.To = min(until.To, model.MillisOf(r.now())+1)
-	steps, err := interval.Steps(until, zone)
-	if err != nil {
-		return nil, err
-	}
-	active, converted, err := both(
-		func() (count.Answer, error) { return r.active(ctx, cell, count.Question{Steps: steps}) },
-		func() (count.Answer, error) { return r.converted(ctx, cell, count.Question{Steps: steps}) })
-	if err != nil {
-		return nil, err
-	}
-	points := make([]view.GoalPoint, len(active.Steps))
-	for i := range points {
-		sessions, conversions := active.Steps[i], converted.Steps[i]
-		points[i] = view.GoalPoint{At: steps[i].Time(), Sessions: sessions, Conversions: conversions, ConversionRate: view.Rate(conversions, sessions)}
-	}
-	return points, nil
-}
-
-// both asks two questions at the same time, so that they are answered together.
-func both[A, B any](first func() (A, error), second func() (B, error)) (A, B, error) {
-	wait := begin(second)
-	a, err := first()
-	b, failure := wait()
-	if err == nil {
-		err = failure
-	}
-	return a, b, err
-}
-
-// begin does something in a goroutine, and returns what waits for what came of it.
-func begin[T any](do func() (T, error)) (wait func() (T, error)) {
-	var value T
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			if panicked := recover(); panicked != nil {
-				err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
-			}
-		}()
-		value, err = do()
-	}()
-	return func() (T, error) {
-		<-done
-		return value, err
-	}
+	in.To = min(in.To, model.MillisOf(r.now())+1)
+	return interval.Steps(in, zone)
 }

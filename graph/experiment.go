@@ -28,7 +28,8 @@ func (r *experimentResolver) PrimaryMetric(ctx context.Context, e *model.Experim
 	if e.Primary == 0 {
 		return nil, nil
 	}
-	return loadingOf(ctx).goals.Load(ctx, e.Primary)()
+	goal, err := collectionOf(ctx).goals.load(ctx, e.Primary)
+	return &goal, err
 }
 
 func (r *experimentResolver) SecondaryMetrics(ctx context.Context, e *model.Experiment) ([]model.Goal, error) {
@@ -37,15 +38,7 @@ func (r *experimentResolver) SecondaryMetrics(ctx context.Context, e *model.Expe
 
 // goalsOf returns the goals that an experiment refers to, which exist while it does.
 func (r *Resolver) goalsOf(ctx context.Context, ids []int64) ([]model.Goal, error) {
-	loaded, errs := loadingOf(ctx).goals.LoadMany(ctx, ids)()
-	goals := make([]model.Goal, len(ids))
-	for i := range ids {
-		if errs != nil && errs[i] != nil {
-			return nil, errs[i]
-		}
-		goals[i] = *loaded[i]
-	}
-	return goals, nil
+	return collectionOf(ctx).goals.loadAll(ctx, ids)
 }
 
 func (r *experimentResolver) Winner(_ context.Context, e *model.Experiment) (*model.Variant, error) {

@@ -83,7 +83,7 @@ func (s *subscriptions) nextLook(site *followedSite, state siteState, hinted boo
 // answerAgain has the site's questions answered that have not seen the state, and may
 // be answered again already.
 func (s *subscriptions) answerAgain(site *followedSite, state siteState, gone bool, now time.Time) {
-	together := newLoading(s.resolver)
+	together := newCollection(s.resolver)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for q := range site.questions {

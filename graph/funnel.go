@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -32,64 +34,91 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 		return nil, err
 	}
 	funnel := &view.Funnel{Range: view.TimeRangeOf(in)}
-	for _, segment := range segments {
-		part := view.FunnelSegment{Segment: segment}
+	for n, reached := range r.reached(ctx, goals, segments, in) {
+		steps := make([]view.FunnelStep, len(goals))
 		for i, goal := range goals {
-			part.Steps = append(part.Steps, view.FunnelStep{Goal: goal, Segment: segment, In: in, Before: goals[:i]})
+			steps[i] = view.FunnelStep{Goal: goal, Segment: segments[n], Before: goals[:i], Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
 		}
-		funnel.Segments = append(funnel.Segments, part)
+		funnel.Segments = append(funnel.Segments, view.FunnelSegment{Segment: segments[n], Steps: steps})
 	}
 	return funnel, nil
+}
+
+// reached returns, for each segment, what gives the answers of a funnel: of the segment, and of the sessions that came
+// through the first goal, the first two, and so on. What the client selects is asked for at once.
+func (r *Resolver) reached(ctx context.Context, goals []model.Goal, segments []model.Segment, in model.Range) [][]view.Answer {
+	var all []sides
+	for _, segment := range segments {
+		for n := range len(goals) + 1 {
+			all = append(all, sides{segment.Filters, filtersOf(goals[:n])})
+		}
+	}
+	merges := r.merges(ctx, all)
+	selectsReached, selectsStart := stepSelectionOf(ctx)
+	answers := make([][]view.Answer, len(segments))
+	for i, segment := range segments {
+		question := count.Question{Site: segment.SiteID, In: in}
+		answers[i] = append(answers[i], r.prepare(ctx, merges[0], question, selectsStart))
+		// Under the rule LAST a step's filter replaces an earlier one, and its sessions could be others: a session must have
+		// come through all steps before as well.
+		var through filter.And
+		for _, merged := range merges[1 : len(goals)+1] {
+			if merged.err == nil {
+				through = append(through, merged.value.Predicate)
+				merged.value = &host.Merged{Predicate: filter.Simplify(slices.Clone(through))}
+			}
+			answers[i] = append(answers[i], r.prepare(ctx, merged, question, selectsReached))
+		}
+		merges = merges[len(goals)+1:]
+	}
+	collectionOf(ctx).counts.begin(ctx)
+	return answers
+}
+
+// stepSelectionOf tells what a client selects of a funnel's steps: how many sessions reached one, and shares of the
+// segment's.
+func stepSelectionOf(ctx context.Context) (reached, start bool) {
+	operation := graphql.GetOperationContext(ctx)
+	for _, ofFunnel := range graphql.CollectFieldsCtx(ctx, []string{"Funnel"}) {
+		for _, ofSegment := range graphql.CollectFields(operation, ofFunnel.Selections, []string{"FunnelSegment"}) {
+			for _, ofStep := range graphql.CollectFields(operation, ofSegment.Selections, []string{"FunnelStep"}) {
+				share := ofStep.Name == "fromPrevious" || ofStep.Name == "fromStart"
+				reached, start = reached || share || ofStep.Name == "sessions", start || share
+			}
+		}
+	}
+	return reached, start
+}
+
+// filtersOf returns the filters of all of the goals, in their order.
+func filtersOf(goals []model.Goal) (filters []model.FilterSpec) {
+	for _, goal := range goals {
+		filters = append(filters, goal.Filters...)
+	}
+	return filters
 }
 
 type funnelStepResolver struct{ *Resolver }
 
 func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*host.Merged, error) {
-	return r.mergeGoals(ctx, step.Segment, append(slices.Clone(step.Before), step.Goal))
+	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOf(step.Before), step.Goal.Filters...))
 }
 
 func (r *funnelStepResolver) Sessions(ctx context.Context, step *view.FunnelStep) (int, error) {
-	return r.countGoals(ctx, step, append(slices.Clone(step.Before), step.Goal))
+	reached, err := step.Reached(ctx)
+	return reached.Sessions, err
 }
 
 func (r *funnelStepResolver) FromPrevious(ctx context.Context, step *view.FunnelStep) (*float64, error) {
-	return r.share(ctx, step, step.Before)
+	return share(ctx, step.Reached, step.Previous)
 }
 
 func (r *funnelStepResolver) FromStart(ctx context.Context, step *view.FunnelStep) (*float64, error) {
-	return r.share(ctx, step, nil)
+	return share(ctx, step.Reached, step.Start)
 }
 
-// share returns the step's share of the sessions that reached the goals of whole.
-func (r *funnelStepResolver) share(ctx context.Context, step *view.FunnelStep, whole []model.Goal) (*float64, error) {
-	part, all, err := both(
-		func() (int, error) { return r.Sessions(ctx, step) },
-		func() (int, error) { return r.countGoals(ctx, step, whole) })
-	return view.Rate(part, all), err
-}
-
-func (r *funnelStepResolver) countGoals(ctx context.Context, step *view.FunnelStep, goals []model.Goal) (int, error) {
-	// Under the rule LAST a step's filter replaces an earlier one, and its sessions
-	// could be others: a session must have come through all steps before as well.
-	var through filter.And
-	for n := range len(goals) + 1 {
-		merged, err := r.mergeGoals(ctx, step.Segment, goals[:n])
-		if err != nil {
-			return 0, err
-		}
-		if n > 0 || len(goals) == 0 {
-			through = append(through, merged.Predicate)
-		}
-	}
-	answer, err := askCount(ctx, count.Question{Site: step.Segment.SiteID, In: step.In, Where: filter.Simplify(through)})
-	return answer.Sessions, err
-}
-
-// mergeGoals merges a segment with all of the goals, in their order.
-func (r *Resolver) mergeGoals(ctx context.Context, segment model.Segment, goals []model.Goal) (*host.Merged, error) {
-	var filters []model.FilterSpec
-	for _, goal := range goals {
-		filters = append(filters, goal.Filters...)
-	}
-	return r.filters.Merge(ctx, segment.Filters, filters)
+// share returns the share of the sessions of all that are those of part.
+func share(ctx context.Context, part, all view.Answer) (*float64, error) {
+	a, b, err := answersOf(ctx, part, all)
+	return view.Rate(a.Sessions, b.Sessions), err
 }

@@ -41,7 +41,7 @@ func newGeneration(o Options, matrices *matrices, set *host.Set) (*generation, e
 	x.Use(variables)
 	x.Use(extension.FixedComplexityLimit(maxComplexity))
 	x.AroundOperations(markBegun)
-	x.AroundOperations(withLoading(resolver))
+	x.AroundOperations(withCollection(resolver))
 	go resolver.logMissing(context.Background())
 	return &generation{set, schema, x}, nil
 }

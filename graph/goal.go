@@ -28,11 +28,11 @@ func (r *goalResolver) ValueEvent(_ context.Context, goal *model.Goal) (*string,
 }
 
 func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]model.Experiment, error) {
-	return loadingOf(ctx).experiments.Load(ctx, goal.ID)()
+	return collectionOf(ctx).experiments.load(ctx, goal.ID)
 }
 
 func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given generated.TimeRange) (*view.GoalCard, error) {
-	go r.engine.Follow(ctx, goal.SiteID)
+	r.prefetch(ctx, goal.SiteID)
 	segments, err := r.segments(ctx, goal.SiteID, segmentIDs)
 	if err != nil {
 		return nil, err

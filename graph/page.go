@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,10 +9,14 @@ import (
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// maxFirst is how long a page is at most.
-const maxFirst = 500
+// A page has at most maxFirst elements, and defaultFirst where a client does not say.
+const (
+	maxFirst     = 500
+	defaultFirst = 50
+)
 
 // checkFirst returns how many elements a page shall have.
 func checkFirst(first *int, otherwise int) (int, error) {
@@ -44,7 +49,7 @@ func decodeCursor(after *string) (place string, err error) {
 }
 
 func badCursor(after string) error {
-	return model.Invalid("after", "%.40q is no cursor; give an endCursor, or leave it out for the first page", after)
+	return model.Invalid("after", "%.40q is not a cursor; give an endCursor, or leave it out for the first page", after)
 }
 
 // idCursor is the cursor of a list in the order of ids.
@@ -81,18 +86,44 @@ func decodeSessionCursor(after *string) (*count.Position, error) {
 	return &count.Position{Start: model.Millis(at), ID: id}, nil
 }
 
-// cutPage takes the element off that was read beyond the page to see whether
-// there is one, and says where the page stands.
-func cutPage[T any](elements []T, first int, after *string, cursor func(*T) string, counts view.Count) ([]T, view.Page) {
-	page := view.Page{Count: counts}
-	page.PageInfo.HasPreviousPage = after != nil
-	if len(elements) > first {
-		elements = elements[:first]
-		page.PageInfo.HasNextPage = true
+// connect returns a page of elements, of which one more was read than the page has to see whether there is one. cursor
+// returns the cursor of the i-th.
+func connect[T any, E ~struct {
+	Cursor string
+	Node   T
+}](elements []T, first int, after *string, cursor func(i int) string, counts view.Count) *view.Connection[T, E] {
+	page := view.PageInfo{HasPreviousPage: after != nil, HasNextPage: len(elements) > first}
+	elements = elements[:min(len(elements), first)]
+	c := &view.Connection[T, E]{Nodes: elements, Edges: make([]E, len(elements))}
+	for i := range elements {
+		c.Edges[i] = E(view.Edge[T]{Cursor: cursor(i), Node: elements[i]})
 	}
-	if len(elements) > 0 {
-		start, end := cursor(&elements[0]), cursor(&elements[len(elements)-1])
-		page.PageInfo.StartCursor, page.PageInfo.EndCursor = &start, &end
+	if n := len(elements); n > 0 {
+		start, end := cursor(0), cursor(n-1)
+		page.StartCursor, page.EndCursor = &start, &end
 	}
-	return elements, page
+	c.Page = view.Page{PageInfo: page, Count: counts}
+	return c
+}
+
+// connectByID reads a page of a list in the order of ids: what query asks for.
+func connectByID[T any, E ~struct {
+	Cursor string
+	Node   T
+}, Q any](ctx context.Context, query Q, first *int, after *string, id func(*T) int64,
+	read func(context.Context, Q, store.Page) ([]T, error), counts func(context.Context, Q) (int, error)) (*view.Connection[T, E], error) {
+	n, err := checkFirst(first, defaultFirst)
+	if err != nil {
+		return nil, err
+	}
+	last, err := decodeIDCursor(after)
+	if err != nil {
+		return nil, err
+	}
+	elements, err := read(ctx, query, store.Page{After: last, Limit: n + 1})
+	if err != nil {
+		return nil, err
+	}
+	return connect[T, E](elements, n, after, func(i int) string { return idCursor(id(&elements[i])) },
+		func(ctx context.Context) (int, error) { return counts(ctx, query) }), nil
 }

@@ -64,11 +64,12 @@ func rangeOf(given generated.TimeRange) (model.Range, error) {
 // specs returns the filters that a client gives, after their types have read them.
 func (r *Resolver) specs(ctx context.Context, given []scalar.FilterInput, field string) ([]model.FilterSpec, error) {
 	if len(given) > model.MaxFilters {
-		return nil, model.Invalid(field, "has %d filters; the most is %d", len(given), model.MaxFilters)
+		return nil, model.Invalid(field, "has %d filters; the limit is %d", len(given), model.MaxFilters)
 	}
 	specs := make([]model.FilterSpec, len(given))
+	compiled := each(len(given), func(i int) (host.Compiled, error) { return r.filters.Compile(ctx, given[i].FilterSpec) })
 	for i, filter := range given {
-		if _, err := r.filters.Compile(ctx, filter.FilterSpec); err != nil {
+		if err := compiled[i].err; err != nil {
 			return nil, model.Under(fmt.Sprintf("%s[%d]", field, i), err)
 		}
 		specs[i] = filter.FilterSpec

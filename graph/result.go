@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
@@ -15,6 +15,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/stats"
+	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
 func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *generated.TimeRange) (*view.ExperimentResult, error) {
@@ -30,7 +31,11 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	return r.measure(ctx, e, goals, filters, in, loadingOf(ctx).results.ask)
+	m, err := r.measure(ctx, e, goals, filters, in)
+	if err != nil {
+		return nil, err
+	}
+	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 }
 
 func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, when *generated.TimeRange) ([]view.SegmentResult, error) {
@@ -45,26 +50,38 @@ func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment,
 		return nil, err
 	}
 	if cells := len(goals) * len(segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the most is %d: name the segments", len(goals), len(segments), cells, maxCells)
+		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(goals), len(segments), cells, maxCells)
 	}
+	return r.breakdown(ctx, e, goals, segments, in), nil
+}
+
+// breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once.
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []model.Goal, segments []model.Segment, in model.Range) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
-	// As in mergeAhead: the results are then asked for together.
-	var group errgroup.Group
 	for i, segment := range segments {
-		results[i] = view.SegmentResult{Experiment: *e, Goals: goals, Segment: segment, In: in}
-		group.Go(func() error {
-			_, err := r.filters.Merge(ctx, segment.Filters, nil)
-			return err
-		})
+		results[i].Segment = segment
 	}
-	_ = group.Wait()
-	return results, nil
+	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
+	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
+		return results
+	}
+	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, goals, segments[i].Filters, in) })
+	for i, m := range measured {
+		if m.err != nil {
+			results[i].Result = func(context.Context) (*view.ExperimentResult, error) { return nil, m.err }
+			continue
+		}
+		promises := collectionOf(ctx).results.registerAll(m.value.questions)
+		results[i].Result = func(ctx context.Context) (*view.ExperimentResult, error) { return r.resultOf(ctx, m.value, promises) }
+	}
+	collectionOf(ctx).results.begin(ctx)
+	return results
 }
 
 type segmentResultResolver struct{ *Resolver }
 
 func (r *segmentResultResolver) Result(ctx context.Context, s *view.SegmentResult) (*view.ExperimentResult, error) {
-	return r.measure(ctx, &s.Experiment, s.Goals, s.Segment.Filters, s.In, loadingOf(ctx).results.ask)
+	return s.Result(ctx)
 }
 
 // rangeOrAll returns the range that a client gives, or all of time.
@@ -75,12 +92,19 @@ func rangeOrAll(given *generated.TimeRange) (model.Range, error) {
 	return rangeOf(*given)
 }
 
-// measure returns an experiment's result for the sessions of assignment that match the
-// filters. The goals are the experiment's metrics, the primary one first. It needs no
-// operation: answer may be an engine's Results as well as what gathers the questions of
-// one. What is wrong with one metric is told by what is asked of it.
-func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []model.Goal, filters []model.FilterSpec, in model.Range,
-	answer func(context.Context, []count.ExperimentQuestion) ([]count.ExperimentAnswer, error)) (*view.ExperimentResult, error) {
+// measurement is what is asked of an experiment, for the sessions of assignment that match filters.
+type measurement struct {
+	experiment *model.Experiment
+	in         model.Range
+	// questions are first the one about all metrics that columns can answer, then one for each of the others.
+	questions []count.ExperimentQuestion
+	// metrics are the experiment's goals, the primary one first.
+	metrics []measured
+}
+
+// measure returns the measurement of an experiment by goals, which are its metrics. What is wrong with one of them is
+// told by what is asked of it.
+func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []model.Goal, filters []model.FilterSpec, in model.Range) (*measurement, error) {
 	defined, err := define(ctx, r.filters, e)
 	if err != nil {
 		return nil, err
@@ -90,39 +114,42 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 		return nil, err
 	}
 	all := count.ExperimentQuestion{Experiment: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
-	questions := []count.ExperimentQuestion{all}
-	metrics := make([]measured, len(goals))
+	m := &measurement{experiment: e, in: in, questions: []count.ExperimentQuestion{all}, metrics: make([]measured, len(goals))}
+	merges := each(len(goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, goals[i].Filters) })
 	for i, goal := range goals {
-		m := &metrics[i]
-		merged, err := r.filters.Merge(ctx, nil, goal.Filters)
-		if err != nil {
-			m.err = err
+		metric := &m.metrics[i]
+		metric.goal = goal
+		if metric.err = merges[i].err; metric.err != nil {
 			continue
 		}
-		m.question = all
-		m.question.Metrics = []count.Metric{{Where: merged.Predicate, Value: goal.ValueEvent}}
-		// What plugins compute session by session takes longer, and may fail: the other
-		// metrics are asked for without it.
-		if len(filter.Computations(merged.Predicate)) > 0 {
-			m.asked = len(questions)
-			questions = append(questions, m.question)
+		metric.question = all
+		metric.question.Metrics = []count.Metric{{Where: merges[i].value.Predicate, Value: goal.ValueEvent}}
+		// What plugins compute session by session takes longer, and may fail: the other metrics are asked for without it.
+		if len(filter.Computations(merges[i].value.Predicate)) > 0 {
+			metric.asked = len(m.questions)
+			m.questions = append(m.questions, metric.question)
 			continue
 		}
-		m.place = len(questions[0].Metrics)
-		questions[0].Metrics = append(questions[0].Metrics, m.question.Metrics...)
+		metric.place = len(m.questions[0].Metrics)
+		m.questions[0].Metrics = append(m.questions[0].Metrics, metric.question.Metrics...)
 	}
-	answers, err := answer(ctx, questions)
+	return m, nil
+}
+
+// resultOf returns an experiment's result when the answers to its questions are there.
+func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []promise[count.ExperimentQuestion, count.ExperimentAnswer]) (*view.ExperimentResult, error) {
+	answers, err := waitAll(ctx, promises)
+	if err == nil {
+		err = answers[0].Err
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := answers[0].Err; err != nil {
-		return nil, err
-	}
+	e := m.experiment
 	result := &view.ExperimentResult{
 		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].Contaminated, UnknownVariants: answers[0].Unknown,
-		Metrics: make([]view.MetricResult, len(goals)),
+		Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
-	ran := ranIn(e, in, model.MillisOf(r.now()))
 	visitors, weights := make([]int64, len(e.Variants)), make([]float64, len(e.Variants))
 	for i, v := range answers[0].Variants {
 		visitors[i], weights[i] = int64(v.Visitors), e.Variants[i].Weight
@@ -131,35 +158,40 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 	if result.SampleRatio, err = stats.CheckSampleRatio(visitors, weights); err != nil {
 		return nil, err
 	}
-	for i, goal := range goals {
-		m := &metrics[i]
-		if m.err == nil {
-			m.answer, m.err = answers[m.asked], answers[m.asked].Err
+	ran := ranIn(e, m.in, model.MillisOf(r.now()))
+	for i, metric := range m.metrics {
+		if metric.err == nil {
+			metric.answer, metric.err = answers[metric.asked], answers[metric.asked].Err
 		}
-		result.Metrics[i] = view.MetricResult{
-			Goal: goal, Primary: goal.ID == e.Primary, Variants: e.Variants, Question: m.question, Rates: sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) }),
-		}
-		rates := result.Metrics[i].Rates
-		if goal.ValueEvent != "" {
-			result.Metrics[i].Values = sync.OnceValues(func() ([]stats.Value, error) { return m.values(e) })
-		}
-		result.Metrics[i].Decision = func() (stats.Decision, *model.Variant, error) {
-			rates, err := rates()
-			if err != nil || len(rates) == 0 {
-				return stats.Collecting, nil, err
-			}
-			decision, leader := r.rules.Decide(rates, baselineOf(e), result.SampleRatio, ran)
-			if leader < 0 {
-				return decision, nil, nil
-			}
-			return decision, &e.Variants[leader], nil
-		}
+		result.Metrics[i] = r.metricResult(e, &metric, result.SampleRatio, ran)
 	}
 	return result, nil
 }
 
+// metricResult returns the result by one metric. Its figures are derived where they are selected.
+func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.SampleRatio, ran time.Duration) view.MetricResult {
+	rates := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) })
+	result := view.MetricResult{Goal: m.goal, Primary: m.goal.ID == e.Primary, Variants: e.Variants, Series: r.seriesOf(m.question), Rates: rates}
+	if m.goal.ValueEvent != "" {
+		result.Values = sync.OnceValues(func() ([]stats.Value, error) { return m.values(e) })
+	}
+	result.Decision = func() (stats.Decision, *model.Variant, error) {
+		rates, err := rates()
+		if err != nil || len(rates) == 0 {
+			return stats.Collecting, nil, err
+		}
+		decision, leader := r.rules.Decide(rates, baselineOf(e), ratio, ran)
+		if leader < 0 {
+			return decision, nil, nil
+		}
+		return decision, &e.Variants[leader], nil
+	}
+	return result
+}
+
 // measured is what was asked of a metric, and what came of it.
 type measured struct {
+	goal model.Goal
 	// question is of this metric alone. It was asked as part of the question at the place
 	// asked, as its metric at place.
 	question     count.ExperimentQuestion
@@ -249,53 +281,41 @@ func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult
 }
 
 func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error) {
-	s, err := loadingOf(ctx).series.Load(ctx, seriesKey{v.Metric, interval})()
+	all, err := v.Metric.Series(ctx, interval)
 	if err != nil {
 		return nil, err
 	}
-	if s.err != nil {
-		return nil, s.err
-	}
-	return s.points[v.Place], nil
+	return all[v.Place], nil
 }
 
-// seriesKey says which series of a metric is asked for.
-type seriesKey struct {
-	metric   *view.MetricResult
-	interval model.Interval
-}
-
-// series are the points of each of a metric's variants.
-type series struct {
-	points [][]view.VariantPoint
-	err    error
-}
-
-// seriesOf returns series in the order of the keys.
-func (r *Resolver) seriesOf(ctx context.Context, keys []seriesKey) ([]series, error) {
-	all := make([]series, len(keys))
-	var questions []count.ExperimentQuestion
-	starts := make([][]model.Millis, len(keys)) // of those that are asked
-	for i, key := range keys {
-		q := key.metric.Question
-		if starts[i], q.Steps, all[i].err = r.steps(ctx, &q, key.interval); all[i].err == nil {
-			questions = append(questions, q)
+// seriesOf returns what gives the points of each variant by what was asked of a metric. The variants ask for the same
+// ones: each interval's are asked for once.
+func (r *Resolver) seriesOf(question count.ExperimentQuestion) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
+	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
+		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, intervals[i]) }), nil
+	})
+	return func(ctx context.Context, interval model.Interval) ([][]view.VariantPoint, error) {
+		points, err := known.load(ctx, interval)
+		if err != nil {
+			return nil, err
 		}
+		return points.value, points.err
 	}
-	answers, err := loadingOf(ctx).results.ask(ctx, questions)
+}
+
+func (r *Resolver) series(ctx context.Context, question count.ExperimentQuestion, interval model.Interval) (all [][]view.VariantPoint, err error) {
+	var starts []model.Millis
+	if starts, question.Steps, err = r.steps(ctx, &question, interval); err != nil {
+		return nil, err
+	}
+	answer, err := collectionOf(ctx).results.ask(ctx, question)
+	if err == nil {
+		err = answer.Err
+	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if all[i].err != nil {
-			continue
-		}
-		if all[i].err = answers[0].Err; all[i].err == nil {
-			all[i].points, all[i].err = points(ctx, starts[i], &answers[0])
-		}
-		answers = answers[1:]
-	}
-	return all, nil
+	return points(ctx, starts, &answer)
 }
 
 // steps returns when the points of a series begin, and when they end, over all of the

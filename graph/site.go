@@ -21,52 +21,16 @@ func (r *siteResolver) ID(_ context.Context, site *model.Site) (string, error) {
 	return encodeID(siteNoun, site.ID), nil
 }
 
-const defaultFirst = 50
-
 func (r *siteResolver) Segments(ctx context.Context, site *model.Site, search *string, active *bool, first *int, after *string) (*view.SegmentConnection, error) {
-	n, err := checkFirst(first, defaultFirst)
-	if err != nil {
-		return nil, err
-	}
-	behind, err := decodeIDCursor(after)
-	if err != nil {
-		return nil, err
-	}
 	query := store.SegmentQuery{Site: site.ID, Search: text(search), Active: active}
-	segments, err := r.store.Segments(ctx, query, store.Page{After: behind, Limit: n + 1})
-	if err != nil {
-		return nil, err
-	}
-	var c view.SegmentConnection
-	c.Nodes, c.Page = cutPage(segments, n, after, func(s *model.Segment) string { return idCursor(s.ID) },
-		func(ctx context.Context) (int, error) { return r.store.CountSegments(ctx, query) })
-	for _, segment := range c.Nodes {
-		c.Edges = append(c.Edges, view.SegmentEdge{Cursor: idCursor(segment.ID), Node: segment})
-	}
-	return &c, nil
+	c, err := connectByID[model.Segment, view.SegmentEdge](ctx, query, first, after, func(s *model.Segment) int64 { return s.ID }, r.store.Segments, r.store.CountSegments)
+	return (*view.SegmentConnection)(c), err
 }
 
 func (r *siteResolver) Goals(ctx context.Context, site *model.Site, search *string, archived *bool, first *int, after *string) (*view.GoalConnection, error) {
-	n, err := checkFirst(first, defaultFirst)
-	if err != nil {
-		return nil, err
-	}
-	behind, err := decodeIDCursor(after)
-	if err != nil {
-		return nil, err
-	}
 	query := store.GoalQuery{Site: site.ID, Search: text(search), Archived: archived}
-	goals, err := r.store.Goals(ctx, query, store.Page{After: behind, Limit: n + 1})
-	if err != nil {
-		return nil, err
-	}
-	var c view.GoalConnection
-	c.Nodes, c.Page = cutPage(goals, n, after, func(g *model.Goal) string { return idCursor(g.ID) },
-		func(ctx context.Context) (int, error) { return r.store.CountGoals(ctx, query) })
-	for _, goal := range c.Nodes {
-		c.Edges = append(c.Edges, view.GoalEdge{Cursor: idCursor(goal.ID), Node: goal})
-	}
-	return &c, nil
+	c, err := connectByID[model.Goal, view.GoalEdge](ctx, query, first, after, func(g *model.Goal) int64 { return g.ID }, r.store.Goals, r.store.CountGoals)
+	return (*view.GoalConnection)(c), err
 }
 
 func (r *siteResolver) Goal(ctx context.Context, site *model.Site, key string) (*model.Goal, error) {
@@ -74,26 +38,9 @@ func (r *siteResolver) Goal(ctx context.Context, site *model.Site, key string) (
 }
 
 func (r *siteResolver) Experiments(ctx context.Context, site *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error) {
-	n, err := checkFirst(first, defaultFirst)
-	if err != nil {
-		return nil, err
-	}
-	behind, err := decodeIDCursor(after)
-	if err != nil {
-		return nil, err
-	}
 	query := store.ExperimentQuery{Site: site.ID, Search: text(search), Status: status}
-	experiments, err := r.store.Experiments(ctx, query, store.Page{After: behind, Limit: n + 1})
-	if err != nil {
-		return nil, err
-	}
-	var c view.ExperimentConnection
-	c.Nodes, c.Page = cutPage(experiments, n, after, func(e *model.Experiment) string { return idCursor(e.ID) },
-		func(ctx context.Context) (int, error) { return r.store.CountExperiments(ctx, query) })
-	for _, e := range c.Nodes {
-		c.Edges = append(c.Edges, view.ExperimentEdge{Cursor: idCursor(e.ID), Node: e})
-	}
-	return &c, nil
+	c, err := connectByID[model.Experiment, view.ExperimentEdge](ctx, query, first, after, func(e *model.Experiment) int64 { return e.ID }, r.store.Experiments, r.store.CountExperiments)
+	return (*view.ExperimentConnection)(c), err
 }
 
 func (r *siteResolver) Experiment(ctx context.Context, site *model.Site, key string) (*model.Experiment, error) {
@@ -105,12 +52,12 @@ func (r *siteResolver) Events(ctx context.Context, site *model.Site, search *str
 	if err != nil {
 		return nil, err
 	}
-	behind, err := decodeCursor(after)
+	last, err := decodeCursor(after)
 	if err != nil {
 		return nil, err
 	}
 	query := store.EventQuery{Site: site.ID, Search: text(search)}
-	rows, err := r.store.Events(ctx, query, behind, n+1)
+	rows, err := r.store.Events(ctx, query, last, n+1)
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +65,9 @@ func (r *siteResolver) Events(ctx context.Context, site *model.Site, search *str
 	for i, row := range rows {
 		events[i] = view.Event{Name: row.Name, Count: int(row.Count), FirstSeen: row.FirstAt.Time(), LastSeen: row.LastAt.Time(), HasValue: row.HasValue}
 	}
-	var c view.EventConnection
-	c.Nodes, c.Page = cutPage(events, n, after, func(e *view.Event) string { return encodeCursor(e.Name) },
+	c := connect[view.Event, view.EventEdge](events, n, after, func(i int) string { return encodeCursor(events[i].Name) },
 		func(ctx context.Context) (int, error) { return r.store.CountEvents(ctx, query) })
-	for _, event := range c.Nodes {
-		c.Edges = append(c.Edges, view.EventEdge{Cursor: encodeCursor(event.Name), Node: event})
-	}
-	return &c, nil
+	return (*view.EventConnection)(c), nil
 }
 
 func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType string, search *string, first *int) ([]view.ValueCount, error) {
@@ -170,7 +113,7 @@ func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return nil, err
 	}
-	behind, err := decodeSessionCursor(after)
+	last, err := decodeSessionCursor(after)
 	if err != nil {
 		return nil, err
 	}
@@ -186,20 +129,17 @@ func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.engine.Sessions(ctx, count.SessionQuery{Site: site.ID, In: in, Where: merged.Predicate, After: behind, Limit: n + 1})
+	found, err := r.engine.Sessions(ctx, count.SessionQuery{Site: site.ID, In: in, Where: merged.Predicate, After: last, Limit: n + 1})
 	if err != nil {
 		return nil, err
 	}
-	var c view.SessionConnection
-	page, about := cutPage(found, n, after, sessionCursor,
-		func(ctx context.Context) (int, error) { return r.sessionCount(ctx, site.ID, specs, in) })
-	c.Page = about
-	for i := range page {
-		session := view.SessionOf(encodeSessionID(page[i].ID), &page[i])
-		c.Nodes = append(c.Nodes, session)
-		c.Edges = append(c.Edges, view.SessionEdge{Cursor: sessionCursor(&page[i]), Node: session})
+	sessions := make([]view.Session, len(found))
+	for i := range found {
+		sessions[i] = view.SessionOf(encodeSessionID(found[i].ID), &found[i])
 	}
-	return &c, nil
+	c := connect[view.Session, view.SessionEdge](sessions, n, after, func(i int) string { return sessionCursor(&found[i]) },
+		func(ctx context.Context) (int, error) { return r.sessionCount(ctx, site.ID, specs, in) })
+	return (*view.SessionConnection)(c), nil
 }
 
 func (r *siteResolver) Merge(ctx context.Context, _ *model.Site, active, goal []scalar.FilterInput) (*host.Merged, error) {
@@ -257,7 +197,7 @@ func (r *Resolver) segments(ctx context.Context, site int64, ids []string) ([]mo
 		return r.store.Segments(ctx, store.SegmentQuery{Site: site, Active: &active}, store.Page{Limit: maxSegments})
 	}
 	if len(ids) > maxSegments {
-		return nil, model.Invalid("segments", "%d segments are given; the most is %d", len(ids), maxSegments)
+		return nil, model.Invalid("segments", "%d segments are given; the limit is %d", len(ids), maxSegments)
 	}
 	numbers, err := decodeIDs(segmentNoun, ids, "segments")
 	if err != nil || len(numbers) == 0 {
@@ -279,7 +219,7 @@ func (r *Resolver) goals(ctx context.Context, site int64, ids []string, field st
 		return r.store.Goals(ctx, store.GoalQuery{Site: site, Archived: &archived}, store.Page{Limit: maxGoals})
 	}
 	if len(ids) > maxGoals {
-		return nil, model.Invalid(field, "%d goals are given; the most is %d", len(ids), maxGoals)
+		return nil, model.Invalid(field, "%d goals are given; the limit is %d", len(ids), maxGoals)
 	}
 	numbers, err := decodeIDs(goalNoun, ids, field)
 	if err != nil || len(numbers) == 0 {

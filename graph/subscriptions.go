@@ -131,7 +131,7 @@ func (s *subscriptions) subscribe(b begun, operation *graphql.OperationContext, 
 		q = newQuestion(key, b, operation)
 		s.questions[key] = q
 		s.metrics.questions.Inc()
-		s.begin(q, new(computation), newLoading(s.resolver), time.Now())
+		s.begin(q, new(computation), newCollection(s.resolver), time.Now())
 	}
 	q.followers[f] = true
 	s.metrics.subscriptions.Inc()
@@ -170,7 +170,7 @@ func (s *subscriptions) drop(q *question) {
 }
 
 // begin has a question answered. The lock is held.
-func (s *subscriptions) begin(q *question, c *computation, together *loading, now time.Time) {
+func (s *subscriptions) begin(q *question, c *computation, together *collection, now time.Time) {
 	q.computing, q.beganAt = true, now
 	s.running.Go(func() {
 		select {
@@ -182,7 +182,7 @@ func (s *subscriptions) begin(q *question, c *computation, together *loading, no
 		ctx, cancel := context.WithTimeout(WithRequestID(s.ctx, rand.Text()[:16]), s.timeout)
 		defer cancel()
 		s.metrics.computations.Inc()
-		s.settle(q, c, q.carryOut(shareLoading(withComputation(ctx, c), together)))
+		s.settle(q, c, q.carryOut(shareCollection(withComputation(ctx, c), together)))
 	})
 }
 

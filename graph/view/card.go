@@ -1,9 +1,11 @@
 package view
 
 import (
+	"context"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
 )
 
 // TimeRangeValue is a range as it was asked for.
@@ -22,6 +24,9 @@ func TimeRangeOf(in model.Range) TimeRangeValue {
 	return value
 }
 
+// Answer waits for what was counted. The error is of this count or of all that were counted with it.
+type Answer func(context.Context) (count.Answer, error)
+
 // GoalCard is how many sessions of each segment reached a goal.
 type GoalCard struct {
 	Goal       model.Goal
@@ -34,10 +39,19 @@ type GoalCard struct {
 type GoalCell struct {
 	Goal    model.Goal
 	Segment model.Segment
-	In      model.Range
-	// CountActive and CountMerged wait for how many sessions there are in the segment and
-	// in the merged one; nil where that was not asked before the cell is resolved.
-	CountActive, CountMerged func() (int, error)
+	// Active is of the segment's sessions, with their visitors where these are selected, and Converted of the merged
+	// segment's, with their value where that is.
+	Active, Converted Answer
+	// Series are those that are selected.
+	Series map[model.Interval]GoalSeries
+}
+
+// GoalSeries gives a cell's figures in time: Active and Converted count the sessions between each two neighbours of
+// Steps. Err says why there are none.
+type GoalSeries struct {
+	Steps             []model.Millis
+	Err               error
+	Active, Converted Answer
 }
 
 // GoalPoint is a point of a cell's series.
@@ -63,9 +77,11 @@ type FunnelSegment struct {
 type FunnelStep struct {
 	Goal    model.Goal
 	Segment model.Segment
-	In      model.Range
 	// Before are the goals of the steps before this one, in their order.
 	Before []model.Goal
+	// Reached is of the sessions that came through all steps up to this one, Previous up to the one before, and Start of
+	// the segment's.
+	Reached, Previous, Start Answer
 }
 
 // Rate returns part / whole, nil where whole is 0.

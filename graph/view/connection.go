@@ -24,67 +24,30 @@ type Page struct {
 // TotalCount returns how many elements all pages have together.
 func (p Page) TotalCount(ctx context.Context) (int, error) { return p.Count(ctx) }
 
-// SegmentConnection is a page of segments.
-type SegmentConnection struct {
+// Connection is a page of nodes, and of the edges that lead to them. Those of a kind are types of their own, which the
+// schema names.
+type Connection[T, E any] struct {
 	Page
-	Edges []SegmentEdge
-	Nodes []model.Segment
+	Edges []E
+	Nodes []T
 }
 
-// SegmentEdge is an element of a SegmentConnection.
-type SegmentEdge struct {
+// Edge is an element of a Connection.
+type Edge[T any] struct {
 	Cursor string
-	Node   model.Segment
+	Node   T
 }
 
-// GoalConnection is a page of goals.
-type GoalConnection struct {
-	Page
-	Edges []GoalEdge
-	Nodes []model.Goal
-}
-
-// GoalEdge is an element of a GoalConnection.
-type GoalEdge struct {
-	Cursor string
-	Node   model.Goal
-}
-
-// ExperimentConnection is a page of experiments.
-type ExperimentConnection struct {
-	Page
-	Edges []ExperimentEdge
-	Nodes []model.Experiment
-}
-
-// ExperimentEdge is an element of an ExperimentConnection.
-type ExperimentEdge struct {
-	Cursor string
-	Node   model.Experiment
-}
-
-// EventConnection is a page of event names.
-type EventConnection struct {
-	Page
-	Edges []EventEdge
-	Nodes []Event
-}
-
-// EventEdge is an element of an EventConnection.
-type EventEdge struct {
-	Cursor string
-	Node   Event
-}
-
-// SessionConnection is a page of sessions.
-type SessionConnection struct {
-	Page
-	Edges []SessionEdge
-	Nodes []Session
-}
-
-// SessionEdge is an element of a SessionConnection.
-type SessionEdge struct {
-	Cursor string
-	Node   Session
-}
+// The connections of the schema, and their edges.
+type (
+	SegmentConnection    Connection[model.Segment, SegmentEdge]
+	SegmentEdge          Edge[model.Segment]
+	GoalConnection       Connection[model.Goal, GoalEdge]
+	GoalEdge             Edge[model.Goal]
+	ExperimentConnection Connection[model.Experiment, ExperimentEdge]
+	ExperimentEdge       Edge[model.Experiment]
+	EventConnection      Connection[Event, EventEdge]
+	EventEdge            Edge[Event]
+	SessionConnection    Connection[Session, SessionEdge]
+	SessionEdge          Edge[Session]
+)

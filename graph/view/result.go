@@ -1,10 +1,10 @@
 package view
 
 import (
+	"context"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
 
@@ -31,8 +31,8 @@ type MetricResult struct {
 	Rates    func() ([]stats.Rate, error)
 	Values   func() ([]stats.Value, error)
 	Decision func() (stats.Decision, *model.Variant, error)
-	// Question is what was asked of this metric alone.
-	Question count.ExperimentQuestion
+	// Series has the points of each variant at an interval.
+	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
 }
 
 // VariantResult is what the visitors of a variant did by a metric.
@@ -52,11 +52,9 @@ type VariantPoint struct {
 	ProbabilityToBeBest   float64
 }
 
-// SegmentResult is an experiment's result for the sessions of a segment.
+// SegmentResult is an experiment's result for the sessions of a segment. Result waits for it; it is nil where it is not
+// selected.
 type SegmentResult struct {
-	Experiment model.Experiment
-	// Goals are the experiment's metrics, the primary one first.
-	Goals   []model.Goal
 	Segment model.Segment
-	In      model.Range
+	Result  func(context.Context) (*ExperimentResult, error)
 }
