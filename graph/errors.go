@@ -73,7 +73,7 @@ func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPres
 // or the variables, in which it has codes and, for variables, words of its own.
 func explain(ctx context.Context, shown *gqlerror.Error, variables strictVariables) {
 	switch {
-	case exchangeOf(ctx).tooLarge, shown.Extensions["code"] == "COMPLEXITY_LIMIT_EXCEEDED":
+	case shown.Extensions["code"] == "COMPLEXITY_LIMIT_EXCEEDED":
 		shown.Extensions = extensions(model.ResourceExhausted, "")
 	case isOfVariable(shown.Path):
 		if problem := variables.problem(ctx); problem != nil {

@@ -6576,8 +6576,8 @@ func (ec *executionContext) _ExperimentResult_computedAt(ctx context.Context, fi
 			return obj.ComputedAt, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v scalar.Moment) graphql.Marshaler {
+			return ec.marshalNTime2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐMoment(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7661,8 +7661,8 @@ func (ec *executionContext) _GoalCard_computedAt(ctx context.Context, field grap
 			return obj.ComputedAt, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v scalar.Moment) graphql.Marshaler {
+			return ec.marshalNTime2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐMoment(ctx, selections, v)
 		},
 		true,
 		true,
@@ -20523,6 +20523,22 @@ func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNTime2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐMoment(ctx context.Context, v any) (scalar.Moment, error) {
+	res, err := scalar.UnmarshalMoment(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTime2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐMoment(ctx context.Context, sel ast.SelectionSet, v scalar.Moment) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalMoment(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {

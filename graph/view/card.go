@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 )
@@ -32,7 +33,7 @@ type GoalCard struct {
 	Goal       model.Goal
 	Range      TimeRangeValue
 	Cells      []GoalCell
-	ComputedAt time.Time
+	ComputedAt scalar.Moment
 }
 
 // GoalCell is one segment's part of a goal card.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
@@ -12,7 +13,7 @@ import (
 // variants.
 type ExperimentResult struct {
 	Experiment                              model.Experiment
-	ComputedAt                              time.Time
+	ComputedAt                              scalar.Moment
 	Visitors, Contaminated, UnknownVariants int
 	SampleRatio                             stats.SampleRatio
 	// Metrics are in the order of the experiment's, the primary one first.

@@ -6,23 +6,11 @@
 // pub/sub, which keeps nothing for those who are away, is enough.
 package live
 
-import (
-	"slices"
-	"sync"
-)
+import "sync"
 
-// Change says that something of a site was written.
+// Change says that something of a site was written: its sessions, or its definitions.
 type Change struct {
 	Site int64 `json:"site"`
-	// Partitions are those whose sessions changed, with their revisions; none where the
-	// definitions did.
-	Partitions []Partition `json:"partitions,omitempty"`
-}
-
-// Partition is a partition's id and the revision that it came to.
-type Partition struct {
-	ID       int64 `json:"id"`
-	Revision int64 `json:"revision"`
 }
 
 // Bus carries changes from those who write to those who wait. A change may be
@@ -31,8 +19,7 @@ type Bus interface {
 	// Publish tells of a change. It does not wait for anybody.
 	Publish(change Change)
 	// Subscribe calls do with the changes of all sites, one after another, until
-	// cancel is called. While do runs, newer changes take the place of older ones
-	// of the same site.
+	// cancel is called. While do runs, the changes of one site become one.
 	Subscribe(do func(Change)) (cancel func())
 }
 
@@ -69,10 +56,10 @@ func (m *Memory) Subscribe(do func(Change)) (cancel func()) {
 	}
 }
 
-// subscriber has the newest change of each site that is not told of yet.
+// subscriber has the sites that have changed and that it is not told of yet.
 type subscriber struct {
 	mu      sync.Mutex
-	waiting map[int64]Change
+	waiting map[int64]bool
 	order   []int64 // of the sites that wait
 	wake    chan struct{}
 	done    chan struct{}
@@ -82,42 +69,20 @@ type subscriber struct {
 func (s *subscriber) end() { s.ended.Do(func() { close(s.done) }) }
 
 func newSubscriber() *subscriber {
-	return &subscriber{waiting: map[int64]Change{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &subscriber{waiting: map[int64]bool{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 func (s *subscriber) put(change Change) {
 	s.mu.Lock()
-	older, waits := s.waiting[change.Site]
-	if !waits {
+	if !s.waiting[change.Site] {
+		s.waiting[change.Site] = true
 		s.order = append(s.order, change.Site)
 	}
-	s.waiting[change.Site] = older.and(change)
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// and returns both changes as one: of each partition its newest revision.
-func (c Change) and(newer Change) Change {
-	if len(c.Partitions) == 0 {
-		return newer
-	}
-	newer.Partitions = slices.Clone(newer.Partitions) // the publisher's, and other subscribers'
-	for _, old := range c.Partitions {
-		known := false
-		for i := range newer.Partitions {
-			if newer.Partitions[i].ID == old.ID {
-				known = true
-				newer.Partitions[i].Revision = max(newer.Partitions[i].Revision, old.Revision)
-			}
-		}
-		if !known {
-			newer.Partitions = append(newer.Partitions, old)
-		}
-	}
-	return newer
 }
 
 func (s *subscriber) run(do func(Change)) {
@@ -127,7 +92,7 @@ func (s *subscriber) run(do func(Change)) {
 			return
 		case <-s.wake:
 		}
-		for change, found := s.take(); found; change, found = s.take() {
+		for change, found := s.next(); found; change, found = s.next() {
 			select {
 			case <-s.done:
 				return
@@ -138,14 +103,15 @@ func (s *subscriber) run(do func(Change)) {
 	}
 }
 
-func (s *subscriber) take() (change Change, found bool) {
+// next returns the change that has waited the longest; found is false where none waits.
+func (s *subscriber) next() (change Change, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.order) == 0 {
 		return Change{}, false
 	}
-	change = s.waiting[s.order[0]]
-	delete(s.waiting, change.Site)
+	site := s.order[0]
+	delete(s.waiting, site)
 	s.order = s.order[1:]
-	return change, true
+	return Change{Site: site}, true
 }

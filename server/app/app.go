@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -111,12 +112,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	rules := stats.Rules{MinVisitors: int64(o.MinVisitors), MinDuration: time.Duration(o.MinDays) * 24 * time.Hour}
-	g, err := graph.New(graph.Options{
-		Store: a.store, Engine: engine, Host: a.host, Rules: rules, Bus: a.bus, Live: graph.LiveLimits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
-	})
+	executor, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Rules: rules, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
+	g := transport.New(executor, transport.Options{Bus: a.bus, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log})
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
 	}

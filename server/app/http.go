@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
@@ -24,13 +25,13 @@ import (
 
 // handler routes requests. Every one gets an id, which the answer carries and by
 // which the log has what went wrong.
-func (a *App) handler(registry *prometheus.Registry, g *graph.Graph, engine *count.Columns, tracker *ingest.Tracker) http.Handler {
+func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engine *count.Columns, tracker *ingest.Tracker) http.Handler {
 	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
 	timed := timed(registry, g)
 	mux.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
-		if graph.IsStream(r) {
+		if transport.IsStream(r) {
 			g.ServeHTTP(w, r) // how long that takes is the client's affair
 			return
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/live"
-	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
@@ -62,7 +61,7 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 				overflows.WithLabelValues(dimension).Add(float64(n))
 			}
 			a.unknown.watch(site, batch)
-			a.bus.Publish(changeOf(site, written.Partitions))
+			a.bus.Publish(live.Change{Site: site})
 			return nil
 		},
 	})
@@ -115,14 +114,6 @@ func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; messages are sent with a write key", key.Scope)
 	}
 	return key.SiteID, nil
-}
-
-func changeOf(site int64, partitions []store.Partition) live.Change {
-	change := live.Change{Site: site, Partitions: make([]live.Partition, len(partitions))}
-	for i, partition := range partitions {
-		change.Partitions[i] = live.Partition{ID: partition.ID, Revision: partition.Revision}
-	}
-	return change
 }
 
 // followWrites has the engine read what is written while nobody asks yet.

@@ -1,4 +1,4 @@
-package graph
+package transport
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 )
 
@@ -36,7 +37,7 @@ func acceptsEvents(r *http.Request) bool {
 // serveEvents answers an operation by server-sent events, as the graphql-sse library
 // defines it for distinct connections:
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
-func (g *Graph) serveEvents(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if status, problem := unfit(r); status != 0 {
 		writeProblem(w, status, problem)
 		return
@@ -46,13 +47,12 @@ func (g *Graph) serveEvents(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, status, err.Error())
 		return
 	}
-	s := g.subscriptions
-	dismiss, ok := s.admit()
+	dismiss, ok := h.admit()
 	if !ok {
-		s.metrics.closed.WithLabelValues("limit").Inc()
+		h.metrics.closed.WithLabelValues("limit").Inc()
 		w.Header().Set("Retry-After", "5")
 		w.Header().Set("Content-Type", "application/json")
-		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": g.present(r.Context(), model.Errorf(model.ResourceExhausted, tooManyConnections))})
+		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": h.graph.Present(r.Context(), model.Errorf(model.ResourceExhausted, tooManyConnections))})
 		return
 	}
 	defer dismiss()
@@ -61,20 +61,20 @@ func (g *Graph) serveEvents(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", "text/event-stream; charset=utf-8")
 	header.Set("Cache-Control", "no-cache")
 	header.Set("X-Accel-Buffering", "no") // of nginx, which would hold events back
-	stream := &eventStream{ResponseController: http.NewResponseController(w), w: w, limits: s.limits}
+	stream := &eventStream{ResponseController: http.NewResponseController(w), w: w, limits: h.limits}
 	// The server's own limit is on the time to send a request, and would end this one.
 	if err := stream.SetReadDeadline(time.Time{}); err != nil {
-		writeProblem(w, http.StatusInternalServerError, "this connection takes no events")
+		writeProblem(w, http.StatusInternalServerError, "this connection cannot carry events")
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	defer context.AfterFunc(h.ctx, cancel)()
 	wake := make(chan struct{}, 1)
-	o := &running{metrics: &s.metrics, notify: func(*running) { wake <- struct{}{} }}
-	defer o.abandon()
-	g.run(ctx, operations{graph: g, streams: true, safe: r.Method == http.MethodGet}, params, o)
-	s.metrics.closed.WithLabelValues(stream.send(ctx, o, wake, s.stopping)).Inc()
+	d := &delivery{metrics: &h.metrics, notify: func(*delivery) { wake <- struct{}{} }}
+	defer d.abandon()
+	h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d)
+	h.metrics.closed.WithLabelValues(stream.send(ctx, d, wake, h.stopping)).Inc()
 }
 
 // readEventRequest reads what a request asks. The status is that of an error.
@@ -93,7 +93,7 @@ func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.R
 		return nil, status, fmt.Errorf("the request cannot be read: %w", err)
 	}
 	if params, err = readParams(body); err != nil {
-		return nil, http.StatusBadRequest, fmt.Errorf("the request is no JSON of GraphQL over HTTP: %w", err)
+		return nil, http.StatusBadRequest, fmt.Errorf("the request is not the JSON of GraphQL over HTTP: %w", err)
 	}
 	return params, 0, nil
 }
@@ -109,7 +109,7 @@ func urlParams(given url.Values) ([]byte, error) {
 	for _, name := range []string{"variables", "extensions"} {
 		if text := given.Get(name); text != "" {
 			if !json.Valid([]byte(text)) {
-				return nil, fmt.Errorf("%s is no JSON", name)
+				return nil, fmt.Errorf("%s is not JSON", name)
 			}
 			params[name] = json.RawMessage(text)
 		}
@@ -121,11 +121,11 @@ func urlParams(given url.Values) ([]byte, error) {
 type eventStream struct {
 	*http.ResponseController
 	w      io.Writer
-	limits LiveLimits
+	limits Limits
 }
 
 // send sends what an operation has to send until it ends, and tells why it has.
-func (e *eventStream) send(ctx context.Context, o *running, wake, stopping <-chan struct{}) (reason string) {
+func (e *eventStream) send(ctx context.Context, d *delivery, wake, stopping <-chan struct{}) (reason string) {
 	pings := time.NewTicker(e.limits.Ping)
 	defer pings.Stop()
 	err := e.write(":\n\n") // the client learns that it is connected
@@ -139,7 +139,7 @@ func (e *eventStream) send(ctx context.Context, o *running, wake, stopping <-cha
 			err = e.write(":\n\n")
 		case <-wake:
 			var ended bool
-			if ended, err = e.sendAll(o); ended {
+			if ended, err = e.sendAll(d); ended {
 				return "complete"
 			}
 		}
@@ -151,9 +151,9 @@ func (e *eventStream) send(ctx context.Context, o *running, wake, stopping <-cha
 }
 
 // sendAll sends what there is at the moment.
-func (e *eventStream) sendAll(o *running) (ended bool, err error) {
+func (e *eventStream) sendAll(d *delivery) (ended bool, err error) {
 	for {
-		kind, payload, err := o.take()
+		kind, payload, err := d.next()
 		if kind == "" || err != nil {
 			return false, err
 		}
@@ -161,7 +161,7 @@ func (e *eventStream) sendAll(o *running) (ended bool, err error) {
 		switch kind {
 		case sendNext:
 			err = e.write("event: next\ndata: ", string(payload), "\n\n")
-			o.metrics.sent.Inc()
+			d.metrics.sent.Inc()
 		case sendError:
 			err = e.write(`event: next`+"\n"+`data: {"errors":`, string(payload), "}\n\n"+complete)
 		case sendComplete:

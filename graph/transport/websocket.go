@@ -1,4 +1,4 @@
-package graph
+package transport
 
 import (
 	"bytes"
@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // subprotocol is GraphQL over WebSocket as the graphql-ws library defines it:
@@ -38,8 +41,7 @@ const maxID = 255
 // each operation the newest answer at the most, so that a client that does not read
 // takes no more memory than one that does.
 type socket struct {
-	graph *Graph
-	*subscriptions
+	*Handler
 	conn *websocket.Conn
 	// ctx is that of its operations.
 	ctx    context.Context
@@ -51,10 +53,10 @@ type socket struct {
 
 	mu           sync.Mutex
 	acknowledged bool
-	operations   map[string]*running
-	// replies go before the operations in ready, which have something to send.
+	deliveries   map[string]*delivery
+	// ack and pongs go before the deliveries in ready, which have something to send.
 	ack   bool
-	ready []*running
+	ready []*delivery
 	wake  chan struct{}
 	// pongs has room for one payload: who pings on and does not read is not read either.
 	pongs chan json.RawMessage
@@ -68,22 +70,24 @@ type clientMessage struct {
 }
 
 // serveWebSocket takes in a connection and serves it until it ends.
-func (g *Graph) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}})
 	if err != nil {
 		return // the client has been told
 	}
 	defer conn.CloseNow()
-	dismiss, ok := g.subscriptions.admit()
+	dismiss, ok := h.admit()
 	if !ok {
-		g.subscriptions.metrics.closed.WithLabelValues("limit").Inc()
+		h.metrics.closed.WithLabelValues("limit").Inc()
 		conn.Close(websocket.StatusTryAgainLater, tooManyConnections)
 		return
 	}
 	defer dismiss()
 	conn.SetReadLimit(maxBody)
-	s := &socket{graph: g, subscriptions: g.subscriptions, conn: conn, operations: map[string]*running{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1)}
-	s.ctx, s.cancel = context.WithCancel(WithRequestID(g.subscriptions.ctx, requestID(r.Context())))
+	s := &socket{Handler: h, conn: conn, deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1)}
+	// The request says who asks, and ends when the connection is taken over.
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	defer context.AfterFunc(h.ctx, s.cancel)()
 	s.serve()
 }
 
@@ -164,7 +168,7 @@ func (s *socket) keepPinging() (stop func()) {
 func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string) {
 	var m clientMessage
 	if err := json.Unmarshal(text, &m); err != nil {
-		return closeBadRequest, "Invalid message: " + whatIsWrong(err).Error()
+		return closeBadRequest, "Invalid message: " + describe(err).Error()
 	}
 	switch m.Type {
 	case "connection_init":
@@ -218,8 +222,8 @@ func (s *socket) initialise(payload json.RawMessage) (websocket.StatusCode, stri
 // start begins an operation.
 func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode, string) {
 	s.mu.Lock()
-	_, exists := s.operations[id]
-	acknowledged, n := s.acknowledged, len(s.operations)
+	_, exists := s.deliveries[id]
+	acknowledged, n := s.acknowledged, len(s.deliveries)
 	s.mu.Unlock()
 	switch {
 	case !acknowledged:
@@ -227,51 +231,52 @@ func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode
 	case exists:
 		return closeSubscriberExists, fmt.Sprintf("Subscriber for %s already exists", id)
 	case n >= 2*s.limits.Operations:
-		// It goes on asking, and does not take in that it is refused.
+		// The client keeps subscribing without reading our refusals.
 		return websocket.StatusPolicyViolation, fmt.Sprintf("Too many operations: one connection may run %d", s.limits.Operations)
 	}
 	params, err := readParams(payload)
 	if err != nil {
 		return closeBadRequest, "Invalid message: the payload of subscribe: " + err.Error()
 	}
-	o := &running{id: id, metrics: &s.metrics, notify: s.isReady}
+	d := &delivery{id: id, metrics: &s.metrics, notify: s.isReady}
 	s.mu.Lock()
-	s.operations[id] = o // only this goroutine adds any
+	s.deliveries[id] = d // only this goroutine adds any
 	s.mu.Unlock()
 	if n >= s.limits.Operations {
-		o.end(s.graph.present(s.ctx, tooManyOperations(s.limits.Operations)))
+		d.End(s.graph.Present(s.ctx, model.Errorf(model.ResourceExhausted,
+			"this connection is at its limit of %d operations: complete some, or open another connection", s.limits.Operations)))
 		return 0, ""
 	}
-	s.graph.run(s.ctx, operations{graph: s.graph, streams: true}, params, o)
+	s.run(s.ctx, graph.Executor{Graph: s.graph, Streams: true}, params, d)
 	return 0, ""
 }
 
 // complete ends an operation that the client does not want any longer.
 func (s *socket) complete(id string) {
 	s.mu.Lock()
-	o := s.operations[id]
-	delete(s.operations, id)
-	s.ready = slices.DeleteFunc(s.ready, func(ready *running) bool { return ready == o })
+	d := s.deliveries[id]
+	delete(s.deliveries, id)
+	s.ready = slices.DeleteFunc(s.ready, func(ready *delivery) bool { return ready == d })
 	s.mu.Unlock()
-	if o != nil {
-		o.abandon()
+	if d != nil {
+		d.abandon()
 	}
 }
 
 func (s *socket) leaveAll() {
 	s.mu.Lock()
-	all := slices.Collect(maps.Values(s.operations))
-	clear(s.operations)
+	all := slices.Collect(maps.Values(s.deliveries))
+	clear(s.deliveries)
 	s.mu.Unlock()
-	for _, o := range all {
-		o.abandon()
+	for _, d := range all {
+		d.abandon()
 	}
 }
 
-// isReady puts an operation among those that have something to send.
-func (s *socket) isReady(o *running) {
+// isReady puts a delivery among those that have something to send.
+func (s *socket) isReady(d *delivery) {
 	s.mu.Lock()
-	s.ready = append(s.ready, o)
+	s.ready = append(s.ready, d)
 	s.mu.Unlock()
 	s.wakeUp()
 }
@@ -295,7 +300,7 @@ func (s *socket) write() {
 			return
 		case <-s.wake:
 		}
-		for message := s.take(); message != nil; message = s.take() {
+		for message := s.next(); message != nil; message = s.next() {
 			if s.send(message) != nil {
 				s.conn.CloseNow()
 				return
@@ -318,8 +323,8 @@ func (s *socket) endIn(while time.Duration, reason string) (callOff func() bool)
 	}).Stop
 }
 
-// take returns the next message to send, nil where there is none.
-func (s *socket) take() []byte {
+// next returns the next message to send, nil where there is none.
+func (s *socket) next() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ack {
@@ -332,10 +337,10 @@ func (s *socket) take() []byte {
 	default:
 	}
 	for len(s.ready) > 0 {
-		o := s.ready[0]
-		if message := s.takeOf(o); message != nil {
+		d := s.ready[0]
+		if message := s.nextOf(d); message != nil {
 			// Its turn comes again behind the others.
-			s.ready = append(s.ready[1:], o)
+			s.ready = append(s.ready[1:], d)
 			return message
 		}
 		s.ready = s.ready[1:]
@@ -343,30 +348,30 @@ func (s *socket) take() []byte {
 	return nil
 }
 
-// takeOf returns the next message of an operation, nil where it has none.
-func (s *socket) takeOf(o *running) []byte {
-	kind, payload, err := o.take()
+// nextOf returns the next message of a delivery, nil where it has none.
+func (s *socket) nextOf(d *delivery) []byte {
+	kind, payload, err := d.next()
 	if err != nil {
 		s.log.ErrorContext(s.ctx, "a message cannot be encoded", "error", err)
 	}
-	id, _ := json.Marshal(o.id) // a string always can
+	id, _ := json.Marshal(d.id) // a string always can
 	switch kind {
 	case sendNext:
 		s.metrics.sent.Inc()
 		return fmt.Appendf(make([]byte, 0, len(payload)+len(id)+64), `{"id":%s,"type":"next","payload":%s}`, id, payload)
 	case sendError:
-		s.forget(o)
+		s.forget(d)
 		return fmt.Appendf(nil, `{"id":%s,"type":"error","payload":%s}`, id, payload)
 	case sendComplete:
-		s.forget(o)
+		s.forget(d)
 		return fmt.Appendf(nil, `{"id":%s,"type":"complete"}`, id)
 	}
 	return nil
 }
 
 // forget makes room for another operation with the id.
-func (s *socket) forget(ended *running) {
-	if s.operations[ended.id] == ended {
-		delete(s.operations, ended.id)
+func (s *socket) forget(ended *delivery) {
+	if s.deliveries[ended.id] == ended {
+		delete(s.deliveries, ended.id)
 	}
 }

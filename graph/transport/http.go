@@ -1,4 +1,4 @@
-package graph
+package transport
 
 import (
 	"bytes"
@@ -12,8 +12,12 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 )
+
+// maxBody is how many bytes of a request, or of a message of a WebSocket, are read.
+const maxBody = 1 << 20
 
 // exchange is one request and its answer over HTTP. An answer of an operation that
 // began goes through as it is. What refuses the request before that is held back
@@ -29,35 +33,48 @@ type exchange struct {
 	body     bytes.Buffer
 }
 
-type exchangeKey struct{}
-
-// exchangeOf returns the exchange that the context is of; an empty one where the
-// operation came by other ways than a request.
-func exchangeOf(ctx context.Context) *exchange {
-	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
-		return x
-	}
-	return new(exchange)
+// executor carries out the operations of an exchange.
+type executor struct {
+	graph.Executor
+	exchange *exchange
 }
 
-// markBegun lets the answer through.
-func markBegun(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	exchangeOf(ctx).began = true
-	return next(ctx)
+// DispatchOperation lets the answer through.
+func (e executor) DispatchOperation(ctx context.Context, operation *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
+	e.exchange.began = true
+	return e.Executor.DispatchOperation(ctx, operation)
 }
 
-// serve answers a request by the library's handler.
-func serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+// serveRequest answers a request by one of the library's transports.
+func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) {
 	if status, problem := unfit(r); status != 0 {
 		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
 		writeProblem(w, status, problem)
 		return
 	}
+	ctx, cancel := context.WithTimeout(graphql.StartOperationTrace(r.Context()), h.timeout)
+	defer cancel()
+	r = r.WithContext(ctx)
 	x := &exchange{ResponseWriter: w, status: http.StatusOK}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body = &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), exchange: x}
-	next.ServeHTTP(x, r)
+	h.carryOut(x, r)
 	x.finish()
+}
+
+// carryOut has the request's transport carry out its operations.
+func (h *Handler) carryOut(x *exchange, r *http.Request) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			writeJSON(x, http.StatusInternalServerError, &graphql.Response{Errors: h.graph.Present(r.Context(), h.graph.Recovered(r.Context(), panicked))})
+		}
+	}()
+	for _, t := range h.transports {
+		if t.Supports(r) {
+			t.Do(x, r, executor{graph.Executor{Graph: h.graph}, x})
+			return
+		}
+	}
+	writeProblem(x, http.StatusBadRequest, "the request is not one of GraphQL over HTTP")
 }
 
 // unfit returns the status and the problem of a request that no transport takes.
@@ -109,8 +126,10 @@ func (x *exchange) finish() {
 		return
 	}
 	for _, problem := range answer.Errors {
-		if problem["extensions"] == nil {
-			problem["extensions"] = extensions(model.BadInput, "")
+		if x.tooLarge {
+			problem["extensions"] = codeOf(model.ResourceExhausted)
+		} else if problem["extensions"] == nil {
+			problem["extensions"] = codeOf(model.BadInput)
 		}
 	}
 	writeJSON(x.ResponseWriter, x.statusOfRefusal(), answer)
@@ -132,9 +151,12 @@ func (x *exchange) statusOfRefusal() int {
 	return x.status
 }
 
+// codeOf returns the extensions of an error of the code.
+func codeOf(code model.Code) map[string]any { return map[string]any{"code": string(code)} }
+
 func writeProblem(w http.ResponseWriter, status int, problem string) {
 	w.Header().Set("Content-Type", "application/json")
-	writeJSON(w, status, refusal{[]map[string]any{{"message": problem, "extensions": extensions(model.BadInput, "")}}})
+	writeJSON(w, status, refusal{[]map[string]any{{"message": problem, "extensions": codeOf(model.BadInput)}}})
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

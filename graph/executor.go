@@ -1,0 +1,105 @@
+package graph
+
+import (
+	"context"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// Executor carries out operations, each in the generation of the moment when it
+// begins. That generation's plugins run until the operation's context ends, or until
+// the Source of a subscription is released.
+type Executor struct {
+	Graph *Graph
+	// Streams tells that more than one answer can be sent.
+	Streams bool
+	// Safe tells that nothing may change, for a page of another site may have asked.
+	Safe bool
+}
+
+var _ graphql.GraphExecutor = Executor{}
+
+// begun is an operation's generation, and how its plugins are let go.
+type begun struct {
+	*generation
+	release func()
+}
+
+// begunKey is where an operation keeps what it began with.
+const begunKey = "Begun"
+
+func begunOf(operation *graphql.OperationContext) (begun, bool) {
+	b, ok := operation.Stats.GetExtension(begunKey).(begun)
+	return b, ok
+}
+
+// CreateOperationContext reads and checks an operation. DispatchOperation or
+// DispatchError follows.
+func (x Executor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	generation, err := x.Graph.acquire()
+	if err != nil {
+		return new(graphql.OperationContext), gqlerror.List{gqlerror.Wrap(err)}
+	}
+	b := begun{generation, sync.OnceFunc(generation.set.Release)}
+	checked := false
+	defer func() {
+		if !checked {
+			b.release()
+		}
+	}()
+	operation, problems := generation.executor.CreateOperationContext(scalar.WithSchema(ctx, generation.schema), params)
+	operation.Stats.SetExtension(begunKey, b)
+	if problems == nil && isSubscription(operation) {
+		problems = x.checkSubscription(operation)
+	}
+	if problems == nil && x.Safe && operation.Operation.Operation == ast.Mutation {
+		problems = gqlerror.List{gqlerror.Wrap(model.Errorf(model.BadInput, "send mutations by POST"))}
+	}
+	checked = problems == nil
+	return operation, problems
+}
+
+// checkSubscription returns what is wrong with a subscription that the schema allows. Of
+// one name the library's own check allows several fields, and one that is skipped.
+func (x Executor) checkSubscription(operation *graphql.OperationContext) gqlerror.List {
+	var problem error
+	if !x.Streams {
+		problem = model.Errorf(model.BadInput, "a subscription has many answers: open a WebSocket (graphql-transport-ws), or accept text/event-stream")
+	} else if n := len(graphql.CollectFields(operation, operation.Operation.SelectionSet, []string{"Subscription"})); n != 1 {
+		problem = model.Errorf(model.BadInput, "a subscription selects one field, and this one selects %d; send one subscription for each", n)
+	}
+	if problem == nil {
+		return nil
+	}
+	return gqlerror.List{gqlerror.Wrap(problem)}
+}
+
+// DispatchOperation carries out an operation.
+func (x Executor) DispatchOperation(ctx context.Context, operation *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
+	b, _ := begunOf(operation)
+	context.AfterFunc(ctx, b.release)
+	return b.executor.DispatchOperation(scalar.WithSchema(ctx, b.schema), operation)
+}
+
+// DispatchError answers with errors alone: of a request, or of an operation that
+// is not carried out.
+func (x Executor) DispatchError(ctx context.Context, problems gqlerror.List) *graphql.Response {
+	if graphql.HasOperationContext(ctx) {
+		if b, ok := begunOf(graphql.GetOperationContext(ctx)); ok {
+			b.release()
+			return b.executor.DispatchError(ctx, problems)
+		}
+	}
+	return x.Graph.outside.DispatchError(ctx, problems)
+}
+
+// isSubscription tells whether an operation is one.
+func isSubscription(operation *graphql.OperationContext) bool {
+	return operation.Operation.Operation == ast.Subscription
+}

@@ -1,0 +1,84 @@
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/stats"
+	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/plugins/host"
+)
+
+// Options are the parts of a Graph. Store, Engine and Host must be given.
+type Options struct {
+	Store *store.Store
+	// Engine counts by NewDefinitions of the same store and host.
+	Engine count.Engine
+	Host   *host.Host
+	// Rules say when an experiment may be decided; by default those of package stats.
+	Rules stats.Rules
+	// Log takes the errors that clients are not shown; none by default.
+	Log *slog.Logger
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Limits of one operation: tokens of the document, and fields with their lists' elements.
+const (
+	maxTokens     = 20_000
+	maxComplexity = 200_000
+	cachedQueries = 1000
+)
+
+// Graph carries out GraphQL operations. It follows the host's plugins: each operation has the schema of the moment when
+// it began, until it ends.
+type Graph struct {
+	options Options
+	// outside presents errors of requests that hold no operation.
+	outside  *executor.Executor
+	matrices *matrices
+
+	mu      sync.Mutex
+	current *generation // of the newest set
+}
+
+// New returns a Graph over the parts. The error says that the types of the host's plugins make no schema.
+func New(o Options) (*Graph, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rules == (stats.Rules{}) {
+		o.Rules = stats.Rules{MinVisitors: stats.DefaultMinVisitors, MinDuration: stats.DefaultMinDuration}
+	}
+	g := &Graph{options: o, outside: executor.New(nil)}
+	g.outside.SetErrorPresenter(presentError(o.Log, strictVariables{}))
+	var err error
+	if g.matrices, err = newMatrices(); err != nil {
+		return nil, err
+	}
+	first, err := g.acquire()
+	if err != nil {
+		return nil, err
+	}
+	first.set.Release()
+	return g, nil
+}
+
+// Present returns an error as clients see it. Those that are not for them are logged.
+func (g *Graph) Present(ctx context.Context, err error) gqlerror.List {
+	return g.outside.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)}).Errors
+}
+
+// Recovered makes an error of a panic, and logs it.
+func (g *Graph) Recovered(ctx context.Context, panicked any) error {
+	return recovered(g.options.Log)(ctx, panicked)
+}

@@ -1,0 +1,83 @@
+package subscription
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// feed is what equal subscriptions share. Its answer is computed at first and whenever its site has changed, once for
+// all subscribers, and encoded once.
+type feed struct {
+	key    key
+	source *graph.Source
+
+	// The rest is guarded by Registry.mu.
+	subscribers map[Subscriber]bool
+	// answer is the newest, encoded; nil before the first. digest is of it without computedAt.
+	answer []byte
+	digest [sha256.Size]byte
+	// site is nil before the first answer. seen is its state before the newest answer; the zero state where the answer is
+	// to be computed again in any case.
+	site *watch
+	seen graph.SiteState
+	// computing tells that the answer is computed, and beganAt when that last began.
+	computing bool
+	beganAt   time.Time
+}
+
+// key is equal for subscriptions that share a feed. What one caller is told, others may not be.
+type key struct {
+	caller graph.Caller
+	source graph.SourceKey
+}
+
+// Subscriber is one subscription of a client. Its methods do not wait.
+type Subscriber interface {
+	// Next gives the newest answer, which takes the place of one that is not sent yet.
+	Next(answer []byte)
+	// End says that no more answers come, and why.
+	End(problems gqlerror.List)
+}
+
+// due tells whether the feed has something to learn from a site in the state, or may have, and when.
+func (f *feed) due(state graph.SiteState, hinted bool) (at time.Time, ok bool) {
+	return f.beganAt.Add(pace), !f.computing && (hinted || f.seen != state)
+}
+
+// put makes a response the newest answer, and tells whether it says anything new.
+func (f *feed) put(c *graph.Computation, response *graphql.Response) (isNew bool, err error) {
+	digest, err := c.Digest(response)
+	if err != nil || f.answer != nil && digest == f.digest {
+		return false, err
+	}
+	answer, err := json.Marshal(response)
+	if err != nil {
+		return false, err
+	}
+	f.answer, f.digest = answer, digest
+	return true, nil
+}
+
+// isPassing tells whether errors are of a kind that is gone after a while: what a subscription then has is kept, and
+// tried again. What took too long is one.
+func isPassing(problems gqlerror.List) bool {
+	for _, problem := range problems {
+		switch problem.Extensions["code"] {
+		case string(model.Unavailable), string(model.Internal):
+		default:
+			if !errors.Is(problem, context.DeadlineExceeded) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,239 @@
+package subscription
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/live"
+)
+
+// Options are the parts of a Registry. Log must be given, and Timeout and Most be positive.
+type Options struct {
+	// Bus tells of changes at once. Without one, they are noticed a second later.
+	Bus live.Bus
+	Log *slog.Logger
+	// Timeout bounds the computing of an answer.
+	Timeout time.Duration
+	// Most is how many distinct subscriptions there may be at once.
+	Most int
+	// Metrics takes the figures of subscriptions; none by default.
+	Metrics prometheus.Registerer
+}
+
+// Registry holds the subscriptions of a process.
+type Registry struct {
+	graph   *graph.Graph
+	log     *slog.Logger
+	timeout time.Duration
+	most    int
+	metrics metrics
+
+	// ctx is that of the computations and watches, and running is all of these.
+	ctx         context.Context
+	cancel      context.CancelFunc
+	unsubscribe func()
+	running     sync.WaitGroup
+	// turns has a place for each computation that may run at once.
+	turns chan struct{}
+
+	mu      sync.Mutex
+	feeds   map[key]*feed
+	watches map[int64]*watch
+}
+
+// New returns a Registry of subscriptions to a graph. Close ends it.
+func New(g *graph.Graph, o Options) *Registry {
+	r := &Registry{
+		graph: g, log: o.Log, timeout: o.Timeout, most: o.Most, metrics: newMetrics(o.Metrics),
+		turns: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), feeds: map[key]*feed{}, watches: map[int64]*watch{},
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.unsubscribe = func() {}
+	if o.Bus != nil {
+		r.unsubscribe = o.Bus.Subscribe(r.hear)
+	}
+	return r
+}
+
+// Close ends what is computed and watched. Subscribers are told nothing any longer.
+func (r *Registry) Close() {
+	r.unsubscribe()
+	r.cancel()
+	r.running.Wait()
+}
+
+// hear has a site looked at that has changed, where a feed follows it.
+func (r *Registry) hear(change live.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.watches[change.Site]; w != nil {
+		w.poke()
+	}
+}
+
+// Subscribe has a subscriber given the answers of a source for the context's caller, from now on until leave is called
+// or it is ended. The source is no longer the caller's of Subscribe. The error is ResourceExhausted where there are too
+// many distinct subscriptions.
+func (r *Registry) Subscribe(ctx context.Context, source *graph.Source, s Subscriber) (leave func(), err error) {
+	sourceKey, err := source.Key()
+	if err != nil {
+		source.Release()
+		return nil, err
+	}
+	key := key{graph.CallerOf(ctx), sourceKey}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.feeds[key]
+	switch {
+	case f != nil:
+		source.Release() // the feed has its own
+	case len(r.feeds) >= r.most:
+		source.Release()
+		return nil, model.Errorf(model.ResourceExhausted, "this server is at its limit of %d distinct subscriptions: close some, or reuse one that is open", r.most)
+	default:
+		f = &feed{key: key, source: source, subscribers: map[Subscriber]bool{}}
+		r.feeds[key] = f
+		r.metrics.feeds.Inc()
+		r.begin(f, r.graph.Computations()(), time.Now())
+	}
+	f.subscribers[s] = true
+	r.metrics.subscriptions.Inc()
+	if f.answer != nil {
+		s.Next(f.answer)
+	}
+	return func() { r.leave(f, s) }, nil
+}
+
+func (r *Registry) leave(f *feed, s Subscriber) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !f.subscribers[s] {
+		return // it was ended
+	}
+	delete(f.subscribers, s)
+	r.metrics.subscriptions.Dec()
+	if len(f.subscribers) == 0 {
+		r.drop(f)
+	}
+}
+
+// drop forgets a feed. Its plugins are let go when nothing needs them any longer.
+func (r *Registry) drop(f *feed) {
+	delete(r.feeds, f.key)
+	r.metrics.feeds.Dec()
+	if w := f.site; w != nil {
+		if delete(w.feeds, f); len(w.feeds) == 0 {
+			w.end()
+			delete(r.watches, w.site)
+		}
+	}
+	if !f.computing {
+		f.source.Release()
+	}
+}
+
+// begin has a feed compute. The lock is held.
+func (r *Registry) begin(f *feed, c *graph.Computation, now time.Time) {
+	f.computing, f.beganAt = true, now
+	r.running.Go(func() {
+		select {
+		case r.turns <- struct{}{}:
+			defer func() { <-r.turns }()
+		case <-r.ctx.Done():
+		}
+		// It ends with the server and not with who subscribed first: others share it.
+		ctx, cancel := context.WithTimeout(graph.WithRequestID(graph.WithCaller(r.ctx, f.key.caller), rand.Text()[:16]), r.timeout)
+		defer cancel()
+		r.metrics.computations.Inc()
+		r.settle(f, c, f.source.Compute(ctx, c))
+	})
+}
+
+// settle tells the subscribers what has come of a computation.
+func (r *Registry) settle(f *feed, c *graph.Computation, response *graphql.Response) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.computing = false
+	if len(f.subscribers) == 0 || r.ctx.Err() != nil {
+		f.source.Release()
+		return
+	}
+	f.seen = graph.SiteState{}
+	noAnswer := response.Data == nil
+	if noAnswer && (f.answer == nil || !isPassing(response.Errors)) {
+		r.end(f, response.Errors)
+		return
+	}
+	if !noAnswer {
+		if len(response.Errors) == 0 {
+			f.seen = c.State
+		}
+		isNew, err := f.put(c, response)
+		if err != nil {
+			r.log.ErrorContext(r.ctx, "an answer cannot be encoded", "error", err)
+		}
+		if isNew {
+			for s := range f.subscribers {
+				s.Next(f.answer)
+			}
+		}
+	}
+	r.attach(f, c.Site)
+}
+
+// attach has a feed compute again when its site changes.
+func (r *Registry) attach(f *feed, site int64) {
+	if f.site == nil {
+		w := r.watches[site]
+		if w == nil {
+			ctx, end := context.WithCancel(r.ctx)
+			w = &watch{site: site, hint: make(chan struct{}, 1), end: end, feeds: map[*feed]bool{}}
+			r.watches[site] = w
+			r.running.Go(func() { r.look(ctx, w) })
+		}
+		w.feeds[f] = true
+		f.site = w
+	}
+	f.site.poke()
+}
+
+// end ends the subscriptions of a feed.
+func (r *Registry) end(f *feed, problems gqlerror.List) {
+	for s := range f.subscribers {
+		s.End(problems)
+	}
+	r.metrics.subscriptions.Sub(float64(len(f.subscribers)))
+	clear(f.subscribers)
+	r.drop(f)
+}
+
+// metrics count what subscriptions do.
+type metrics struct {
+	subscriptions, feeds prometheus.Gauge
+	looks, computations  prometheus.Counter
+}
+
+func newMetrics(registry prometheus.Registerer) metrics {
+	m := promauto.With(registry)
+	return metrics{
+		subscriptions: m.NewGauge(prometheus.GaugeOpts{Name: "goalgraph_live_subscriptions", Help: "Open subscriptions."}),
+		feeds: m.NewGauge(prometheus.GaugeOpts{
+			Name: "goalgraph_live_questions", Help: "Distinct subscriptions: equal ones share their answers.",
+		}),
+		looks: m.NewCounter(prometheus.CounterOpts{Name: "goalgraph_live_looks_total", Help: "Times that the state of a site was read for its subscriptions."}),
+		computations: m.NewCounter(prometheus.CounterOpts{
+			Name: "goalgraph_live_computations_total", Help: "Times that the answer of a distinct subscription was computed.",
+		}),
+	}
+}

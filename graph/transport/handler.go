@@ -1,0 +1,180 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/subscription"
+	"github.com/goalgraph/goalgraph/model/live"
+)
+
+// Options are the parts of a Handler that may be left out.
+type Options struct {
+	// Bus tells of changes at once. Without one, subscriptions notice them a second later.
+	Bus live.Bus
+	// Timeout bounds an operation, of a subscription each answer; a minute by default.
+	Timeout time.Duration
+	// Limits bound what clients take.
+	Limits Limits
+	// Metrics takes the figures of connections and subscriptions; none by default.
+	Metrics prometheus.Registerer
+	// Log takes what clients are not shown; none by default.
+	Log *slog.Logger
+}
+
+// Limits bound what clients take of a process. Those that are zero have the defaults.
+type Limits struct {
+	// Connections is how many WebSockets and event streams may be open at once; 20,000 by default.
+	Connections int
+	// Operations is how many may run on one WebSocket; 100 by default.
+	Operations int
+	// Subscriptions is how many distinct ones there may be; 2,000 by default.
+	Subscriptions int
+	// Init is how long a WebSocket may take to send connection_init; 5 s by default.
+	Init time.Duration
+	// Write is how long a client may take to take in a message, and to answer a ping; 10 s by default.
+	Write time.Duration
+	// Ping is the pause between pings; 25 s by default, which is shorter than proxies' time-outs.
+	Ping time.Duration
+}
+
+// withDefaults returns the limits with the defaults of those that are zero.
+func (l Limits) withDefaults() Limits {
+	defaults := Limits{Connections: 20_000, Operations: 100, Subscriptions: 2000, Init: 5 * time.Second, Write: 10 * time.Second, Ping: 25 * time.Second}
+	return Limits{
+		cmp.Or(l.Connections, defaults.Connections), cmp.Or(l.Operations, defaults.Operations), cmp.Or(l.Subscriptions, defaults.Subscriptions),
+		cmp.Or(l.Init, defaults.Init), cmp.Or(l.Write, defaults.Write), cmp.Or(l.Ping, defaults.Ping),
+	}
+}
+
+// Handler answers GraphQL over HTTP: queries by GET and POST, mutations by POST, and everything, subscriptions too, by
+// WebSocket and as server-sent events.
+type Handler struct {
+	graph         *graph.Graph
+	subscriptions *subscription.Registry
+	log           *slog.Logger
+	timeout       time.Duration
+	limits        Limits
+	metrics       metrics
+	// transports read requests and write answers, the first that takes a request.
+	transports []graphql.Transport
+
+	// ctx is that of connections, stopping is closed when these are to say goodbye, and running is all of them with the
+	// operations that they run.
+	ctx      context.Context
+	cancel   context.CancelFunc
+	stop     func()
+	stopping chan struct{}
+	running  sync.WaitGroup
+
+	mu          sync.Mutex
+	connections int
+}
+
+// New returns a Handler over a graph. Close ends it.
+func New(g *graph.Graph, o Options) *Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{
+		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), metrics: newMetrics(o.Metrics),
+		transports: []graphql.Transport{transport.Options{}, transport.GET{}, transport.POST{}}, stopping: make(chan struct{}),
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.stop = sync.OnceFunc(func() { close(h.stopping) })
+	h.subscriptions = subscription.New(g, subscription.Options{
+		Bus: o.Bus, Log: o.Log, Timeout: h.timeout, Most: h.limits.Subscriptions, Metrics: o.Metrics,
+	})
+	return h
+}
+
+// IsStream tells whether the answer to a request lasts as long as the client wants.
+func IsStream(r *http.Request) bool { return isWebSocket(r) || acceptsEvents(r) }
+
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case isWebSocket(r):
+		h.serveWebSocket(w, r)
+	case acceptsEvents(r):
+		h.serveEvents(w, r)
+	default:
+		h.serveRequest(w, r)
+	}
+}
+
+// tooManyConnections is the refusal of a connection.
+const tooManyConnections = "this server has as many connections as it takes, or is stopping: try again later"
+
+// admit takes in a connection, until dismiss is called. ok is false where there are too many, or the server stops.
+func (h *Handler) admit() (dismiss func(), ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.stopping:
+		return nil, false
+	default:
+	}
+	if h.connections >= h.limits.Connections {
+		return nil, false
+	}
+	h.connections++
+	h.metrics.connections.Inc()
+	h.running.Add(1)
+	return func() {
+		h.mu.Lock()
+		h.connections--
+		h.mu.Unlock()
+		h.metrics.connections.Dec()
+		h.running.Done()
+	}, true
+}
+
+// drain is how long connections have to say goodbye when the server stops.
+const drain = 3 * time.Second
+
+// Close ends subscriptions and the connections that they come by, and returns when they are gone: those that have not
+// ended after a few seconds are cut off. It may be called while requests are answered, and again.
+func (h *Handler) Close(ctx context.Context) {
+	h.stop()
+	ctx, cancel := context.WithTimeout(ctx, drain)
+	defer cancel()
+	defer context.AfterFunc(ctx, h.cancel)()
+	h.running.Wait()
+	h.cancel()
+	h.subscriptions.Close()
+}
+
+// metrics count what goes over connections.
+type metrics struct {
+	connections   prometheus.Gauge
+	sent, dropped prometheus.Counter
+	closed        *prometheus.CounterVec
+}
+
+func newMetrics(registry prometheus.Registerer) metrics {
+	m := promauto.With(registry)
+	return metrics{
+		connections: m.NewGauge(prometheus.GaugeOpts{Name: "goalgraph_live_connections", Help: "Open WebSockets and event streams."}),
+		sent:        m.NewCounter(prometheus.CounterOpts{Name: "goalgraph_live_sent_total", Help: "Answers sent to subscribers."}),
+		dropped: m.NewCounter(prometheus.CounterOpts{
+			Name: "goalgraph_live_dropped_total", Help: "Answers that a slow reader was not sent, because a newer one took their place.",
+		}),
+		closed: m.NewCounterVec(prometheus.CounterOpts{Name: "goalgraph_live_closed_total", Help: "Connections that closed, by why they did."}, []string{"reason"}),
+	}
+}
