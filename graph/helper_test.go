@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/live"
@@ -35,9 +36,15 @@ type testGraph struct {
 	engine *watchedEngine
 	log    *watchedLog
 	bus    live.Bus // nil where nobody is told of changes
-	graph  *graph.Graph
+	graph  *transport.Handler
 	// metrics are those that the options have.
 	metrics prometheus.Registerer
+}
+
+// testOptions are those of the parts of a testGraph.
+type testOptions struct {
+	graph.Options
+	transport transport.Options
 }
 
 // graphs runs the test on SQLite and on PostgreSQL.
@@ -47,7 +54,7 @@ func graphs(t *testing.T, test func(t *testing.T, g *testGraph)) {
 }
 
 // newGraph returns a graph over an empty, migrated database.
-func newGraph(t *testing.T, url string, options ...func(*graph.Options)) *testGraph {
+func newGraph(t *testing.T, url string, options ...func(*testOptions)) *testGraph {
 	t.Helper()
 	bus := live.NewMemory()
 	st, err := store.Open(t.Context(), url, store.Options{Defined: func(site int64) { bus.Publish(live.Change{Site: site}) }})
@@ -58,28 +65,30 @@ func newGraph(t *testing.T, url string, options ...func(*graph.Options)) *testGr
 	if _, err := st.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	options = append([]func(*graph.Options){func(o *graph.Options) { o.Bus = bus }}, options...)
+	options = append([]func(*testOptions){func(o *testOptions) { o.transport.Bus = bus }}, options...)
 	return newGraphOver(t, st, hosttest.Start(t, host.Options{Taken: graph.HasType}), options...)
 }
 
-func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*graph.Options)) *testGraph {
+func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*testOptions)) *testGraph {
 	t.Helper()
 	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: count.NewScan(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
-	o := graph.Options{Store: st, Engine: g.engine, Host: g.host, Log: slog.New(slog.NewTextHandler(g.log, nil))}
+	log := slog.New(slog.NewTextHandler(g.log, nil))
+	o := testOptions{graph.Options{Store: st, Engine: g.engine, Host: g.host, Log: log}, transport.Options{Log: log}}
 	for _, change := range options {
 		change(&o)
 	}
-	g.bus = o.Bus
-	handler, err := graph.New(o)
+	g.bus = o.transport.Bus
+	executor, err := graph.New(o.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	handler := transport.New(executor, o.transport)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(graph.WithRequestID(r.Context(), "request-1")))
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { handler.Close(context.Background()) })
-	g.url, g.graph, g.metrics = server.URL, handler, o.Metrics
+	g.url, g.graph, g.metrics = server.URL, handler, o.transport.Metrics
 	return g
 }
 

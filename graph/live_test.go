@@ -16,13 +16,13 @@ import (
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
 // measured has the graph's figures kept, for figure.
-func measured(o *graph.Options) { o.Metrics = prometheus.NewRegistry() }
+func measured(o *testOptions) { o.transport.Metrics = prometheus.NewRegistry() }
 
 // figure returns a figure of subscriptions, without the prefix of their names.
 func (g *testGraph) figure(name string) float64 {
@@ -173,7 +173,7 @@ func TestPace(t *testing.T) {
 // A bus that tells of nothing costs freshness only.
 func TestNothingIsHeard(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) { o.Bus = nil })
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) { o.transport.Bus = nil })
 	site := g.site("shop.example", "UTC")
 	g.goal(site, "buy")
 	w := g.connect()
@@ -214,7 +214,7 @@ func (f *flaky) Count(ctx context.Context, questions []count.Question) ([]count.
 func TestPassingFailure(t *testing.T) {
 	t.Parallel()
 	engine := new(flaky)
-	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) {
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) {
 		engine.Engine = o.Engine
 		o.Engine = engine
 	})
@@ -238,9 +238,9 @@ func TestPassingFailure(t *testing.T) {
 func TestAnswersTakeTooLong(t *testing.T) {
 	t.Parallel()
 	engine := new(flaky)
-	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) {
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) {
 		engine.Engine = o.Engine
-		o.Engine, o.Timeout = engine, 2*time.Second
+		o.Engine, o.transport.Timeout = engine, 2*time.Second
 	})
 	site := g.site("a.example", "UTC")
 	e := g.experiment(site, "headline", g.tracked(site, "buy"))
@@ -276,7 +276,7 @@ func wideFields() string {
 // while. Nobody waits for it.
 func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Write: 10 * time.Second}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Write: 10 * time.Second}), measured)
 	site := g.site("shop.example", "UTC")
 	g.describedGoal(site)
 	g.stalled(wide, vars{"site": site})
@@ -385,7 +385,7 @@ func mustEvent(t *testing.T, lines *bufio.Reader, kind string) (data string) {
 
 func TestServerSentEvents(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Ping: 20 * time.Millisecond}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Ping: 20 * time.Millisecond}), measured)
 	site := g.site("shop.example", "UTC")
 	g.goal(site, "buy")
 	response := g.events(cards, vars{"site": site})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -127,5 +128,5 @@ func newBenchmarkGraph(b *testing.B, url string) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return g
+	return transport.New(g, transport.Options{})
 }

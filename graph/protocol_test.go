@@ -12,21 +12,21 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
 // limited sets limits of subscriptions.
-func limited(limits graph.LiveLimits) func(*graph.Options) {
-	return func(o *graph.Options) { o.Live = limits }
+func limited(limits transport.Limits) func(*testOptions) {
+	return func(o *testOptions) { o.transport.Limits = limits }
 }
 
 // Each case is one of the protocol's: what a client sends, what it gets, and the code by
 // which the connection is closed, where it is.
 func TestGraphQLOverWebSocket(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Init: limit}))
-	hasty := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Init: time.Second}))
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Init: limit}))
+	hasty := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Init: time.Second}))
 	site := g.site("shop.example", "UTC")
 	const hello, ack = `{"type":"connection_init"}`, `{"type":"connection_ack"}`
 	operation := func(id, query string) string {
@@ -128,7 +128,7 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 		for payload, says := range map[string]string{
 			`{"query":"{ sites { id } }","variables":[1]}`: "variables cannot be a value of type array",
 			`{"query":1}`: "query cannot be a value of type number",
-			`[]`:          "it is to be an object, not a value of type array",
+			`[]`:          "it must be an object, not a value of type array",
 		} {
 			w := g.in(t).connect()
 			w.send(`{"type":"subscribe","id":"1","payload":` + payload + `}`)
@@ -140,7 +140,7 @@ func TestGraphQLOverWebSocket(t *testing.T) {
 	// Who asks on and on and does not read is closed, and held up no more than by one answer.
 	t.Run("pings without reading", func(t *testing.T) {
 		t.Parallel()
-		g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Write: 200 * time.Millisecond}), measured)
+		g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Write: 200 * time.Millisecond}), measured)
 		conn := g.stalled("{ __typename }", nil)
 		ping := []byte(`{"type":"ping","payload":{"x":"` + strings.Repeat("x", 1<<16) + `"}}`)
 		ctx, stop := context.WithCancel(t.Context())
@@ -211,7 +211,7 @@ func TestHostileWebSocket(t *testing.T) {
 // why, and room that is left is taken again.
 func TestLiveLimits(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Connections: 3, Operations: 2, Questions: 3}))
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Connections: 3, Operations: 2, Subscriptions: 3}))
 	site := g.site("shop.example", "UTC")
 	numbered := func(n int) string { return strings.Replace(cards, "name", fmt.Sprintf("a%d: name", n), 1) }
 	a, b := g.connect(), g.connect()
@@ -255,7 +255,7 @@ func TestLiveLimits(t *testing.T) {
 // A client that is gone without a word is found out by a ping.
 func TestSilentClient(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Ping: 50 * time.Millisecond, Write: 2 * time.Second}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Ping: 50 * time.Millisecond, Write: 2 * time.Second}), measured)
 	w := g.connect() // answers pings only while it reads
 	idle := g.connect()
 	go func() {
@@ -299,7 +299,7 @@ func (g *testGraph) stalled(subscription string, variables vars) *websocket.Conn
 // A client that goes on asking without reading what it is told is closed.
 func TestClientThatAsksOn(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(graph.LiveLimits{Operations: 5}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Operations: 5}), measured)
 	site := g.site("shop.example", "UTC")
 	g.describedGoal(site)
 	conn := g.stalled(wide, vars{"site": site})

@@ -405,7 +405,7 @@ func TestExperimentSeries(t *testing.T) {
 func TestExperimentDecisions(t *testing.T) {
 	t.Parallel()
 	now := at("2026-05-08T00:00:00Z").Time()
-	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) {
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) {
 		o.Now = func() time.Time { return now }
 		o.Rules = stats.Rules{MinVisitors: 20, MinDuration: 3 * 24 * time.Hour}
 	}).columns()
@@ -485,7 +485,7 @@ func TestExperimentResultsTakeTooLong(t *testing.T) {
 		"siteId": site, "key": "headline", "name": "x", "variants": raw("[" + strings.Join(variants, ",") + "]"), "primaryMetric": metrics[0], "secondaryMetrics": metrics[1:]}})
 	e := data.CreateExperiment.ID
 	g.start(e, "2026-05-01T00:00:00Z")
-	hasty := newGraph(t, url, func(o *graph.Options) { o.Timeout = 50 * time.Millisecond }).columns()
+	hasty := newGraph(t, url, func(o *testOptions) { o.transport.Timeout = 50 * time.Millisecond }).columns()
 	for _, field := range []string{"decision", "leader { key }", "variants { visitors }"} {
 		hasty.refused(`query($e: ID!) { node(id: $e) { ... on Experiment { breakdown { result { metrics { `+field+` } } } } } }`, vars{"e": e}, model.ResourceExhausted, "")
 	}

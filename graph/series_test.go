@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -80,7 +79,7 @@ func TestSeriesInZones(t *testing.T) {
 func TestSeriesOfAnOpenRange(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)
-	g := newGraph(t, storetest.SQLite(t), func(o *graph.Options) { o.Now = func() time.Time { return now } })
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) { o.Now = func() time.Time { return now } })
 	goal := g.goal(g.site("a.example", "UTC"), "all", raw(`{"pages": {"all": "*"}}`))
 	g.write("a.example", page("1", "2026-05-01T10:00:00Z", "/"), page("2", "2026-05-03T12:00:00Z", "/"))
 	if got, want := g.series(goal, "DAY", "2026-05-01T00:00:00Z", ""), "05-01T00:00 1, 05-02T00:00 0, 05-03T00:00 1"; got != want {

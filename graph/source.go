@@ -67,11 +67,11 @@ func (s *Source) Compute(ctx context.Context, c *Computation) (response *graphql
 	return response
 }
 
-// isNull tells whether data is null, or its one field is, which never is where it has an answer.
+// isNull tells whether data's one field is null, which never is where it has an answer.
 func isNull(data json.RawMessage) bool {
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return true
+	if json.Unmarshal(data, &fields) != nil {
+		return false
 	}
 	for _, field := range fields {
 		if string(field) != "null" {
