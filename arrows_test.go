@@ -63,7 +63,10 @@ var arrows = []arrow{
 	{folder: "plugins/examples", own: []string{"model/filter", "plugins", "plugins/pb"}, third: anything, never: serverOnly},
 	{folder: "plugins/host", own: []string{"model", "model/filter", "plugins", "plugins/pb", "plugins/builtin", "plugins/check", "plugins/process"}, third: anything, never: slices.Concat(databases, redis)},
 
+	// Down only: transport, subscription, graph, and what it shows.
 	{folder: "graph", own: []string{"model/...", "plugins/host"}, third: anything, never: slices.Concat(databases, redis)},
+	{folder: "graph/subscription", own: []string{"model", "model/live", "graph"}, third: anything, never: slices.Concat(databases, redis)},
+	{folder: "graph/transport", own: []string{"model", "model/live", "graph", "graph/subscription"}, third: anything, never: slices.Concat(databases, redis)},
 
 	{folder: "server/ingest", own: []string{"model", "model/store", "model/live"}, third: anything, never: gqlgen},
 	{folder: "server/app", own: []string{"..."}, third: anything},
@@ -270,6 +273,9 @@ func TestCheck(t *testing.T) {
 		{"graph", module + "/model/count", true},
 		{"graph", module + "/model/store/storetest", false},
 		{"graph", module + "/server/app", false},
+		{"graph", module + "/graph/subscription", false},
+		{"graph/subscription", module + "/graph/transport", false},
+		{"graph/transport", module + "/graph/subscription", true},
 		{"graph", "database/sql", false},
 		{"graph", "database/sql/driver", false},
 		{"server/ingest/bots", module + "/model", true},

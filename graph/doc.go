@@ -1,8 +1,21 @@
-// Package graph is what a client sees: the GraphQL schema and thin resolvers,
-// which translate, call and return.
+// Package graph is what a client sees: the GraphQL schema, and thin resolvers that translate, call and return.
 //
-// The schema is served as the loaded plugins make it (schema.go): FilterInput has
-// a field for each filter type. A Graph answers over HTTP (handler.go, http.go).
-// Counts that one operation asks for are gathered and asked together (loading.go).
-// All errors meet the client in errors.go.
+// The schema is not known when the code is written: each filter type that a loaded plugin offers is a field of
+// FilterInput (schema.go), and plugins come and go while the server runs. And one operation may select thousands of
+// counts, which are cheap together and dear one by one.
+//
+// The way of one operation: an Executor reads and checks it in the generation of the moment (generation.go), which is
+// the schema and the resolvers of one set of filter types, and which it keeps until it ends. Variables are read by the
+// letter of the specification (variables.go). A resolver stands in the file of its noun. A field that counts registers
+// its question with the operation's collector and gets a promise (collector.go); cards, funnels and breakdowns register
+// what their cells will need, as far as it is selected (card.go). Whoever needs an answer first has all asked that are
+// registered. Filters are merged by plugins (package host), counts are made by the engine (package count), and what is
+// derived from them stands in package stats. All errors meet the client in errors.go.
+//
+// A subscription's operation is a Source (source.go), whose answer is computed as often as its site changes. What it
+// follows from, and where the answer has the time of its computation, is noted in a Computation (computation.go).
+//
+// What is kept beyond an operation: a generation's checked documents, of which there are 1,000 at the most, and the
+// goals and segments of matrices, by the site's revision, in 8 MiB (matrix.go). One operation is bounded in tokens and
+// in the fields that it may resolve to (graph.go, complexity.go).
 package graph

@@ -47,6 +47,9 @@ type testOptions struct {
 	transport transport.Options
 }
 
+// callerHeader has the name of the caller of a testGraph; without it, the caller is anonymous.
+const callerHeader = "Test-Caller"
+
 // graphs runs the test on SQLite and on PostgreSQL.
 func graphs(t *testing.T, test func(t *testing.T, g *testGraph)) {
 	t.Helper()
@@ -84,7 +87,8 @@ func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...
 	}
 	handler := transport.New(executor, o.transport)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(graph.WithRequestID(r.Context(), "request-1")))
+		ctx := graph.WithCaller(graph.WithRequestID(r.Context(), "request-1"), graph.Caller{Name: r.Header.Get(callerHeader)})
+		handler.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { handler.Close(context.Background()) })

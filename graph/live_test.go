@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
@@ -113,6 +116,47 @@ func TestEqualSubscriptionsAreOne(t *testing.T) {
 		w.conn.CloseNow()
 	}
 	await(t, "the others have left", func() bool { return g.figure("questions") == 1 && g.figure("connections") == 1 })
+}
+
+// callers is an engine that notes who asks.
+type callers struct {
+	count.Engine
+	mu    sync.Mutex
+	names []string
+}
+
+func (c *callers) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
+	c.mu.Lock()
+	c.names = append(c.names, graph.CallerOf(ctx).Name)
+	c.mu.Unlock()
+	return c.Engine.Count(ctx, questions)
+}
+
+// Equal subscriptions of different callers share nothing, and each is computed as its caller's.
+func TestCallersShareNothing(t *testing.T) {
+	t.Parallel()
+	engine := new(callers)
+	g := newGraph(t, storetest.SQLite(t), measured, func(o *testOptions) {
+		engine.Engine = o.Engine
+		o.Engine = engine
+	})
+	site := g.site("shop.example", "UTC")
+	g.goal(site, "buy")
+	for n, caller := range []string{"", "ann", "bob", "ann"} {
+		w := g.connectAs(caller)
+		w.subscribe("1", cards, vars{"site": site})
+		w.want("next", "1")
+		if questions, want := g.figure("questions"), float64(min(n+1, 3)); questions != want {
+			t.Errorf("%v distinct subscriptions of %d callers, want %v", questions, n+1, want)
+		}
+	}
+	engine.mu.Lock()
+	defer engine.mu.Unlock()
+	for _, caller := range []string{"", "ann", "bob"} {
+		if !slices.Contains(engine.names, caller) {
+			t.Errorf("%q has asked nothing: %q", caller, engine.names)
+		}
+	}
 }
 
 // While much is written, answers come once a second, and computedAt alone is no change.
