@@ -53,7 +53,7 @@ func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPres
 		}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			shown.Message = "the request took too long and was stopped; ask for less, or a shorter range"
+			shown.Message = "the request took too long and was stopped: ask for less, or for a shorter range"
 			shown.Extensions = extensions(model.ResourceExhausted, "")
 		case errors.Is(err, context.Canceled):
 			shown.Message = "the request was cancelled"
@@ -62,7 +62,7 @@ func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPres
 			explain(ctx, shown, variables)
 		default:
 			log.ErrorContext(ctx, "a request failed", "request", requestID(ctx), "path", shown.Path.String(), "error", err)
-			shown.Message = fmt.Sprintf("internal error; the log has it under the request id %s", requestID(ctx))
+			shown.Message = fmt.Sprintf("internal error: see request id %s in the server's log", requestID(ctx))
 			shown.Extensions = extensions(model.Internal, "")
 		}
 		return shown
@@ -81,7 +81,7 @@ func explain(ctx context.Context, shown *gqlerror.Error, variables strictVariabl
 		}
 		shown.Extensions = extensions(model.BadInput, scalar.PathText(shown.Path[1:]))
 	default:
-		// The library repeats the whole body where it is no JSON.
+		// The library repeats the body if it is not JSON.
 		shown.Message, _, _ = strings.Cut(shown.Message, " body:")
 		shown.Extensions = extensions(model.BadInput, "")
 	}

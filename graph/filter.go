@@ -80,7 +80,7 @@ func (r *Resolver) missing(ctx context.Context) (missing []host.Plugin, err erro
 		}
 		use := uses[name]
 		missing = append(missing, host.Plugin{Name: name, Status: host.Failed, Reason: fmt.Sprintf(
-			"no plugin offers the filter type %s, by which %d segments, %d goals and %d experiments filter, such as %q: they are unavailable until one does",
+			"no plugin offers the filter type %s, which %d segments, %d goals and %d experiments use (%q, for example): they are unavailable until a plugin does",
 			name, use.Segments, use.Goals, use.Experiments, use.Name)})
 	}
 	return missing, nil

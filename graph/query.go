@@ -64,7 +64,7 @@ const maxNodes = 100
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]scalar.Node, error) {
 	if len(ids) > maxNodes {
-		return nil, model.Invalid("ids", "%d ids are given; the most is %d", len(ids), maxNodes)
+		return nil, model.Invalid("ids", "%d ids are given; the limit is %d", len(ids), maxNodes)
 	}
 	nodes := make([]scalar.Node, len(ids))
 	for i, id := range ids {
@@ -81,7 +81,7 @@ func (r *queryResolver) Sites(ctx context.Context) ([]model.Site, error) { retur
 func (r *queryResolver) Site(ctx context.Context, id, domain *string) (*model.Site, error) {
 	switch {
 	case (id == nil) == (domain == nil):
-		return nil, model.Invalid("", "give either the id or one of the domains of the site")
+		return nil, model.Invalid("", "give either the site's id or one of its domains")
 	case domain != nil:
 		return orNil(r.store.SiteByDomain(ctx, strings.ToLower(strings.TrimSpace(*domain))))
 	}
@@ -100,7 +100,7 @@ func (r *queryResolver) Plugins(ctx context.Context) ([]host.Plugin, error) {
 	// How the plugins are is to be seen when the database is not.
 	missing, err := r.missing(ctx)
 	if err != nil {
-		r.log.WarnContext(ctx, "it is not known which filter types are in use", "request", requestID(ctx), "error", err)
+		r.log.WarnContext(ctx, "the filter types in use could not be read", "request", requestID(ctx), "error", err)
 	}
 	return append(r.host.Plugins(), missing...), nil
 }

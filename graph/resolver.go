@@ -77,8 +77,8 @@ func (r *Resolver) specs(ctx context.Context, given []scalar.FilterInput, field 
 	return specs, nil
 }
 
-// inOrder puts what was found into the order of the ids. An id that nothing was
-// found for is a NotFound.
+// inOrder puts what was found into the order of the ids. An id without an element
+// is a NotFound.
 func inOrder[T any](ids []int64, found []T, id func(*T) int64) ([]T, error) {
 	byID := make(map[int64]*T, len(found))
 	for i := range found {
@@ -88,7 +88,7 @@ func inOrder[T any](ids []int64, found []T, id func(*T) int64) ([]T, error) {
 	for i, id := range ids {
 		element := byID[id]
 		if element == nil {
-			e := model.Errorf(model.NotFound, "does not exist, or no longer")
+			e := model.Errorf(model.NotFound, "does not exist, or was deleted")
 			e.Field = fmt.Sprintf("[%d]", i)
 			return nil, e
 		}

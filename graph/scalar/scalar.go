@@ -41,7 +41,7 @@ func UnmarshalTime(value any) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, model.Invalid("", "%.40q is no instant in RFC 3339, such as \"2026-05-17T10:05:03Z\"", text)
+		return time.Time{}, model.Invalid("", "%.40q is not an instant in RFC 3339, such as \"2026-05-17T10:05:03Z\"", text)
 	}
 	return t, nil
 }

@@ -74,7 +74,7 @@ func (h *Handler) carryOut(x *exchange, r *http.Request) {
 			return
 		}
 	}
-	writeProblem(x, http.StatusBadRequest, "the request is not one of GraphQL over HTTP")
+	writeProblem(x, http.StatusBadRequest, "this is not a request of GraphQL over HTTP")
 }
 
 // unfit returns the status and the problem of a request that no transport takes.
