@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -83,10 +84,15 @@ func (p promise[Q, A]) wait(ctx context.Context) (answer A, err error) {
 		p.collector.dispatch(ctx, p.batch)
 		<-p.collector.turn
 	}
-	if p.batch.err != nil {
-		return answer, p.batch.err
+	switch err := p.batch.err; {
+	case err == nil:
+		return p.batch.answers[p.place], nil
+	case errors.Is(err, context.Canceled) && ctx.Err() == nil:
+		// The operation that had the batch answered was cancelled, and this one, which shares its collector, was not.
+		return p.collector.ask(ctx, p.batch.questions[p.place])
+	default:
+		return answer, err
 	}
-	return p.batch.answers[p.place], nil
 }
 
 func waitAll[Q, A any](ctx context.Context, promises []promise[Q, A]) ([]A, error) {

@@ -99,6 +99,35 @@ func TestCollectorFails(t *testing.T) {
 	}
 }
 
+// Who shares a collector with an operation that is cancelled gets an answer all the same.
+func TestCollectorIsCancelled(t *testing.T) {
+	t.Parallel()
+	s := &squares{begun: make(chan struct{}), release: make(chan struct{})}
+	c := newCollector(func(ctx context.Context, numbers []int) ([]int, error) {
+		answers, _ := s.answer(ctx, numbers)
+		return answers, ctx.Err()
+	})
+	promises := c.registerAll([]int{2, 3})
+	ctx, cancel := context.WithCancel(t.Context())
+	var operations sync.WaitGroup
+	operations.Go(func() {
+		if _, err := promises[0].wait(ctx); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	<-s.begun
+	operations.Go(func() {
+		if answer, err := promises[1].wait(t.Context()); err != nil || answer != 9 {
+			t.Errorf("%d, %v", answer, err)
+		}
+	})
+	cancel()
+	s.release <- struct{}{}
+	<-s.begun
+	s.release <- struct{}{}
+	operations.Wait()
+}
+
 // A key is loaded once, however often it is asked for.
 func TestLoader(t *testing.T) {
 	t.Parallel()

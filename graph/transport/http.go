@@ -127,7 +127,7 @@ func (x *exchange) finish() {
 	}
 	for _, problem := range answer.Errors {
 		if x.tooLarge {
-			problem["extensions"] = codeOf(model.ResourceExhausted)
+			problem["message"], problem["extensions"] = tooLarge, codeOf(model.ResourceExhausted)
 		} else if problem["extensions"] == nil {
 			problem["extensions"] = codeOf(model.BadInput)
 		}
@@ -171,11 +171,13 @@ type watchedBody struct {
 	exchange *exchange
 }
 
+// tooLarge is the refusal of a request of more than maxBody bytes.
+var tooLarge = fmt.Sprintf("the request is larger than %d bytes", maxBody)
+
 func (b *watchedBody) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	if _, is := errors.AsType[*http.MaxBytesError](err); is {
 		b.exchange.tooLarge = true
-		return n, fmt.Errorf("the request is larger than %d bytes", tooLarge.Limit)
 	}
 	return n, err
 }
