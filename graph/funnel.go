@@ -33,15 +33,20 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 	if err != nil {
 		return nil, err
 	}
-	funnel := &view.Funnel{Range: view.TimeRangeOf(in)}
-	for n, reached := range r.reached(ctx, goals, segments, in) {
+	return &view.Funnel{Range: view.TimeRangeOf(in), Segments: funnelSegments(goals, segments, r.reached(ctx, goals, segments, in))}, nil
+}
+
+// funnelSegments returns a funnel's steps for each segment by what reached returns.
+func funnelSegments(goals []model.Goal, segments []model.Segment, reached [][]view.Answer) []view.FunnelSegment {
+	all := make([]view.FunnelSegment, len(segments))
+	for n, segment := range segments {
 		steps := make([]view.FunnelStep, len(goals))
 		for i, goal := range goals {
-			steps[i] = view.FunnelStep{Goal: goal, Segment: segments[n], Before: goals[:i], Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
+			steps[i] = view.FunnelStep{Goal: goal, Segment: segment, Before: goals[:i], Reached: reached[n][i+1], Previous: reached[n][i], Start: reached[n][0]}
 		}
-		funnel.Segments = append(funnel.Segments, view.FunnelSegment{Segment: segments[n], Steps: steps})
+		all[n] = view.FunnelSegment{Segment: segment, Steps: steps}
 	}
-	return funnel, nil
+	return all
 }
 
 // reached returns, for each segment, what gives the answers of a funnel: of the segment, and of the sessions that came

@@ -2,15 +2,11 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
-	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
@@ -47,101 +43,6 @@ func (r *siteResolver) Experiment(ctx context.Context, site *model.Site, key str
 	return orNil(r.store.ExperimentByKey(ctx, site.ID, key))
 }
 
-func (r *siteResolver) Events(ctx context.Context, site *model.Site, search *string, first *int, after *string) (*view.EventConnection, error) {
-	n, err := checkFirst(first, defaultFirst)
-	if err != nil {
-		return nil, err
-	}
-	last, err := decodeCursor(after)
-	if err != nil {
-		return nil, err
-	}
-	query := store.EventQuery{Site: site.ID, Search: text(search)}
-	rows, err := r.store.Events(ctx, query, last, n+1)
-	if err != nil {
-		return nil, err
-	}
-	events := make([]view.Event, len(rows))
-	for i, row := range rows {
-		events[i] = view.Event{Name: row.Name, Count: int(row.Count), FirstSeen: row.FirstAt.Time(), LastSeen: row.LastAt.Time(), HasValue: row.HasValue}
-	}
-	c := connect[view.Event, view.EventEdge](events, n, after, func(i int) string { return encodeCursor(events[i].Name) },
-		func(ctx context.Context) (int, error) { return r.store.CountEvents(ctx, query) })
-	return (*view.EventConnection)(c), nil
-}
-
-func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType string, search *string, first *int) ([]view.ValueCount, error) {
-	n, err := checkFirst(first, 20)
-	if err != nil {
-		return nil, err
-	}
-	t, ok := r.filters.Type(filterType)
-	if !ok {
-		return nil, model.Invalid("filterType", "there is no filter type %.40q; filterTypes lists them", filterType)
-	}
-	if t.Dimension == (filter.Field{}) {
-		return nil, model.Invalid("filterType", "%s has no values to list", filterType)
-	}
-	found, err := r.engine.Values(ctx, count.ValueQuery{Site: site.ID, Field: t.Dimension, Search: text(search), Limit: n, None: t.None != ""})
-	if err != nil {
-		return nil, err
-	}
-	values := make([]view.ValueCount, len(found))
-	for i, value := range found {
-		if value.Text == "" {
-			value.Text = t.None
-		}
-		values[i] = view.ValueCount{Value: value.Text, Sessions: value.Sessions}
-	}
-	return values, nil
-}
-
-func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange) (int, error) {
-	in, err := rangeOf(given)
-	if err != nil {
-		return 0, err
-	}
-	specs, err := r.specs(ctx, filters, "filters")
-	if err != nil {
-		return 0, err
-	}
-	return r.sessionCount(ctx, site.ID, specs, in)
-}
-
-func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange, first *int, after *string) (*view.SessionConnection, error) {
-	n, err := checkFirst(first, defaultFirst)
-	if err != nil {
-		return nil, err
-	}
-	last, err := decodeSessionCursor(after)
-	if err != nil {
-		return nil, err
-	}
-	in, err := rangeOf(given)
-	if err != nil {
-		return nil, err
-	}
-	specs, err := r.specs(ctx, filters, "filters")
-	if err != nil {
-		return nil, err
-	}
-	merged, err := r.filters.Merge(ctx, specs, nil)
-	if err != nil {
-		return nil, err
-	}
-	found, err := r.engine.Sessions(ctx, count.SessionQuery{Site: site.ID, In: in, Where: merged.Predicate, After: last, Limit: n + 1})
-	if err != nil {
-		return nil, err
-	}
-	sessions := make([]view.Session, len(found))
-	for i := range found {
-		sessions[i] = view.SessionOf(encodeSessionID(found[i].ID), &found[i])
-	}
-	c := connect[view.Session, view.SessionEdge](sessions, n, after, func(i int) string { return sessionCursor(&found[i]) },
-		func(ctx context.Context) (int, error) { return r.sessionCount(ctx, site.ID, specs, in) })
-	return (*view.SessionConnection)(c), nil
-}
-
 func (r *siteResolver) Merge(ctx context.Context, _ *model.Site, active, goal []scalar.FilterInput) (*host.Merged, error) {
 	activeSpecs, err := r.specs(ctx, active, "active")
 	if err != nil {
@@ -152,36 +53,6 @@ func (r *siteResolver) Merge(ctx context.Context, _ *model.Site, active, goal []
 		return nil, err
 	}
 	return r.filters.Merge(ctx, activeSpecs, goalSpecs)
-}
-
-func (r *siteResolver) ComputedFilters(ctx context.Context, site *model.Site) ([]view.ComputedFilter, error) {
-	computations, err := r.store.Computations(ctx, store.ComputationQuery{Site: site.ID})
-	if err != nil {
-		return nil, err
-	}
-	progress, err := r.store.ComputedProgress(ctx, site.ID)
-	if err != nil {
-		return nil, err
-	}
-	filters := make([]view.ComputedFilter, len(computations))
-	for i, computation := range computations {
-		computed := r.host.Computation(computation.Key)
-		filters[i] = view.ComputedFilter{
-			FilterType: computed.Type, Args: json.RawMessage(computed.Args), Plugin: computed.Plugin, CreatedAt: computation.CreatedAt.Time(),
-			Sessions: progress.Sessions, ComputedSessions: progress.Done[computation.ID], Complete: progress.Done[computation.ID] == progress.Sessions,
-		}
-	}
-	return filters, nil
-}
-
-// sessionCount counts the sessions that match all filters.
-func (r *Resolver) sessionCount(ctx context.Context, site int64, filters []model.FilterSpec, in model.Range) (int, error) {
-	merged, err := r.filters.Merge(ctx, filters, nil)
-	if err != nil {
-		return 0, err
-	}
-	answer, err := askCount(ctx, count.Question{Site: site, In: in, Where: merged.Predicate})
-	return answer.Sessions, err
 }
 
 // maxSegments and maxGoals are how many a matrix of goal cards has at most.

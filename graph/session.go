@@ -1,0 +1,83 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/graph/view"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+)
+
+func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange) (int, error) {
+	in, err := rangeOf(given)
+	if err != nil {
+		return 0, err
+	}
+	specs, err := r.specs(ctx, filters, "filters")
+	if err != nil {
+		return 0, err
+	}
+	return r.sessionCount(ctx, site.ID, specs, in)
+}
+
+func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange, first *int, after *string) (*view.SessionConnection, error) {
+	query, err := r.sessionQuery(ctx, site, filters, given, first, after)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.engine.Sessions(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return sessionConnection(query, found, after), nil
+}
+
+// sessionQuery returns what a client asks for, with one session more than the page has.
+func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange, first *int, after *string) (query count.SessionQuery, err error) {
+	n, err := checkFirst(first, defaultFirst)
+	if err != nil {
+		return query, err
+	}
+	last, err := decodeSessionCursor(after)
+	if err != nil {
+		return query, err
+	}
+	in, err := rangeOf(given)
+	if err != nil {
+		return query, err
+	}
+	specs, err := r.specs(ctx, filters, "filters")
+	if err != nil {
+		return query, err
+	}
+	merged, err := r.filters.Merge(ctx, specs, nil)
+	if err != nil {
+		return query, err
+	}
+	return count.SessionQuery{Site: site.ID, In: in, Where: merged.Predicate, After: last, Limit: n + 1}, nil
+}
+
+func sessionConnection(query count.SessionQuery, found []model.Session, after *string) *view.SessionConnection {
+	sessions := make([]view.Session, len(found))
+	for i := range found {
+		sessions[i] = view.SessionOf(encodeSessionID(found[i].ID), &found[i])
+	}
+	c := connect[view.Session, view.SessionEdge](sessions, query.Limit-1, after, func(i int) string { return sessionCursor(&found[i]) },
+		func(ctx context.Context) (int, error) {
+			answer, err := askCount(ctx, count.Question{Site: query.Site, In: query.In, Where: query.Where})
+			return answer.Sessions, err
+		})
+	return (*view.SessionConnection)(c)
+}
+
+// sessionCount counts the sessions that match all filters.
+func (r *Resolver) sessionCount(ctx context.Context, site int64, filters []model.FilterSpec, in model.Range) (int, error) {
+	merged, err := r.filters.Merge(ctx, filters, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := askCount(ctx, count.Question{Site: site, In: in, Where: merged.Predicate})
+	return answer.Sessions, err
+}
