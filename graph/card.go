@@ -16,7 +16,7 @@ import (
 )
 
 func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
-	go r.engine.Follow(ctx, site.ID)
+	r.engine.Prefetch(site.ID)
 	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
 	if err != nil {
 		return nil, err

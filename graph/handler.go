@@ -17,7 +17,6 @@ import (
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -28,7 +27,7 @@ import (
 type Options struct {
 	Store *store.Store
 	// Engine counts by NewDefinitions of the same store and host.
-	Engine count.Engine
+	Engine Engine
 	Host   *host.Host
 	// Rules say when an experiment may be decided; by default those of package stats.
 	Rules stats.Rules

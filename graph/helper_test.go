@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -64,7 +66,7 @@ func newGraph(t *testing.T, url string, options ...func(*graph.Options)) *testGr
 
 func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*graph.Options)) *testGraph {
 	t.Helper()
-	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: count.NewScan(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
+	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: naive.New(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
 	o := graph.Options{Store: st, Engine: g.engine, Host: g.host, Log: slog.New(slog.NewTextHandler(g.log, nil))}
 	for _, change := range options {
 		change(&o)
@@ -85,7 +87,7 @@ func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...
 
 // watchedEngine counts the calls of Count and Results, and the questions in them.
 type watchedEngine struct {
-	count.Engine
+	graph.Engine
 	mu               sync.Mutex
 	calls, questions int
 }
@@ -95,7 +97,7 @@ func (e *watchedEngine) Count(ctx context.Context, questions []count.Question) (
 	return e.Engine.Count(ctx, questions)
 }
 
-func (e *watchedEngine) Results(ctx context.Context, questions []count.ExperimentQuestion) ([]count.ExperimentAnswer, error) {
+func (e *watchedEngine) Results(ctx context.Context, questions []experiment.Question) ([]experiment.Answer, error) {
 	e.note(len(questions))
 	return e.Engine.Results(ctx, questions)
 }

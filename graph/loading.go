@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"runtime"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ import (
 // together: counts, which are then made in one go, and what elements refer to.
 type loading struct {
 	counts  gathering[count.Question, count.Answer]
-	results gathering[count.ExperimentQuestion, count.ExperimentAnswer]
+	results gathering[experiment.Question, experiment.Answer]
 	sites   *dataloader.Loader[int64, *model.Site]
 	goals   *dataloader.Loader[int64, *model.Goal]
 	// experiments are those that use a goal, by its id.
@@ -31,7 +32,7 @@ type loading struct {
 func newLoading(r *Resolver) *loading {
 	return &loading{
 		counts:      gathering[count.Question, count.Answer]{answers: r.engine.Count},
-		results:     gathering[count.ExperimentQuestion, count.ExperimentAnswer]{answers: r.engine.Results},
+		results:     gathering[experiment.Question, experiment.Answer]{answers: r.engine.Results},
 		sites:       dataloader.NewBatchedLoader(batch(r.sitesByID), dataloader.WithWait[int64, *model.Site](time.Millisecond)),
 		goals:       dataloader.NewBatchedLoader(batch(r.goalsByID), dataloader.WithWait[int64, *model.Goal](time.Millisecond)),
 		experiments: dataloader.NewBatchedLoader(batch(r.experimentsOfGoals), dataloader.WithWait[int64, []model.Experiment](time.Millisecond)),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -67,7 +68,7 @@ func BenchmarkWarmMatrix(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		engine, err := count.NewColumns(st, count.ColumnsOptions{Caches: []count.Cache{memory}})
+		engine, err := engine.New(st, engine.Options{Caches: []count.Cache{memory}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"slices"
 	"sync"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
@@ -80,7 +80,7 @@ func rangeOrAll(given *generated.TimeRange) (model.Range, error) {
 // operation: answer may be an engine's Results as well as what gathers the questions of
 // one. What is wrong with one metric is told by what is asked of it.
 func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []model.Goal, filters []model.FilterSpec, in model.Range,
-	answer func(context.Context, []count.ExperimentQuestion) ([]count.ExperimentAnswer, error)) (*view.ExperimentResult, error) {
+	answer func(context.Context, []experiment.Question) ([]experiment.Answer, error)) (*view.ExperimentResult, error) {
 	defined, err := define(ctx, r.filters, e)
 	if err != nil {
 		return nil, err
@@ -89,8 +89,8 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 	if err != nil {
 		return nil, err
 	}
-	all := count.ExperimentQuestion{Experiment: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
-	questions := []count.ExperimentQuestion{all}
+	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
+	questions := []experiment.Question{all}
 	metrics := make([]measured, len(goals))
 	for i, goal := range goals {
 		m := &metrics[i]
@@ -100,7 +100,7 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 			continue
 		}
 		m.question = all
-		m.question.Metrics = []count.Metric{{Where: merged.Predicate, Value: goal.ValueEvent}}
+		m.question.Metrics = []experiment.Metric{{Where: merged.Predicate, Value: goal.ValueEvent}}
 		// What plugins compute session by session takes longer, and may fail: the other
 		// metrics are asked for without it.
 		if len(filter.Computations(merged.Predicate)) > 0 {
@@ -119,7 +119,7 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 		return nil, err
 	}
 	result := &view.ExperimentResult{
-		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].Contaminated, UnknownVariants: answers[0].Unknown,
+		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
 		Metrics: make([]view.MetricResult, len(goals)),
 	}
 	ran := ranIn(e, in, model.MillisOf(r.now()))
@@ -162,9 +162,9 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 type measured struct {
 	// question is of this metric alone. It was asked as part of the question at the place
 	// asked, as its metric at place.
-	question     count.ExperimentQuestion
+	question     experiment.Question
 	asked, place int
-	answer       count.ExperimentAnswer
+	answer       experiment.Answer
 	err          error
 }
 
@@ -274,7 +274,7 @@ type series struct {
 // seriesOf returns series in the order of the keys.
 func (r *Resolver) seriesOf(ctx context.Context, keys []seriesKey) ([]series, error) {
 	all := make([]series, len(keys))
-	var questions []count.ExperimentQuestion
+	var questions []experiment.Question
 	starts := make([][]model.Millis, len(keys)) // of those that are asked
 	for i, key := range keys {
 		q := key.metric.Question
@@ -300,8 +300,8 @@ func (r *Resolver) seriesOf(ctx context.Context, keys []seriesKey) ([]series, er
 
 // steps returns when the points of a series begin, and when they end, over all of the
 // run that the question is about, up to now.
-func (r *Resolver) steps(ctx context.Context, q *count.ExperimentQuestion, interval model.Interval) (starts, ends []model.Millis, err error) {
-	site, err := r.siteOf(ctx, q.Experiment.Site)
+func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval model.Interval) (starts, ends []model.Millis, err error) {
+	site, err := r.siteOf(ctx, q.Definition.Site)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -309,7 +309,7 @@ func (r *Resolver) steps(ctx context.Context, q *count.ExperimentQuestion, inter
 	if err != nil {
 		return nil, nil, err
 	}
-	run := q.Experiment.Run
+	run := q.Definition.Run
 	steps, err := interval.Steps(model.Range{From: max(run.From, q.In.From), To: min(run.To, q.In.To, model.MillisOf(r.now())+1)}, zone)
 	if err != nil || len(steps) == 0 {
 		return nil, nil, err
@@ -318,7 +318,7 @@ func (r *Resolver) steps(ctx context.Context, q *count.ExperimentQuestion, inter
 }
 
 // points returns what each variant's points were, as the answer's steps tell.
-func points(ctx context.Context, starts []model.Millis, answer *count.ExperimentAnswer) ([][]view.VariantPoint, error) {
+func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer) ([][]view.VariantPoint, error) {
 	all := make([][]view.VariantPoint, len(answer.Variants))
 	for i := range all {
 		all[i] = make([]view.VariantPoint, len(starts))

@@ -215,7 +215,7 @@ func (r *siteResolver) Merge(ctx context.Context, _ *model.Site, active, goal []
 }
 
 func (r *siteResolver) ComputedFilters(ctx context.Context, site *model.Site) ([]view.ComputedFilter, error) {
-	computations, err := r.store.Computations(ctx, store.ComputationQuery{Site: site.ID})
+	computations, err := r.store.Computations(ctx, site.ID)
 	if err != nil {
 		return nil, err
 	}

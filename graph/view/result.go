@@ -1,10 +1,10 @@
 package view
 
 import (
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
 
@@ -32,7 +32,7 @@ type MetricResult struct {
 	Values   func() ([]stats.Value, error)
 	Decision func() (stats.Decision, *model.Variant, error)
 	// Question is what was asked of this metric alone.
-	Question count.ExperimentQuestion
+	Question experiment.Question
 }
 
 // VariantResult is what the visitors of a variant did by a metric.

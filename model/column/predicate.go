@@ -15,18 +15,17 @@ type Predicate struct {
 	expr  filter.Expr
 	text  string
 	parts []*Predicate // of an And, an Or and a Not
-	// dimensions are those that the whole predicate needs; incomplete tells that it looks
-	// at something that is no column, too.
+	// dimensions are those that the whole predicate needs.
 	dimensions []Dimension
-	incomplete bool
 }
 
 // Prepare makes a predicate ready to be asked.
 func Prepare(where filter.Expr) *Predicate {
 	p := prepare(where)
 	for _, field := range filter.Fields(where) {
-		p.incomplete = p.incomplete || field == filter.Visitor
-		p.dimensions = append(p.dimensions, Dimension(field.Name))
+		if field != filter.Visitor { // it is no column
+			p.dimensions = append(p.dimensions, Dimension(field.Name))
+		}
 	}
 	return p
 }
@@ -55,12 +54,9 @@ func prepareAll(list []filter.Expr) []*Predicate {
 // String returns the text form of the predicate.
 func (p *Predicate) String() string { return p.text }
 
-// Dimensions returns the dimensions that evaluating the predicate needs, beside the sets
-// of its filter.Computed and filter.Assigned, which are to be known. ok is false where it
-// looks at something that is no column.
-func (p *Predicate) Dimensions() (dimensions []Dimension, ok bool) {
-	return slices.Clip(p.dimensions), !p.incomplete
-}
+// Dimensions returns the dimensions that evaluating the predicate needs, beside the sets of its filter.Computed, its
+// filter.Assigned and the leaves that look at filter.Visitor, which are to be known.
+func (p *Predicate) Dimensions() []Dimension { return slices.Clip(p.dimensions) }
 
 // conjuncts returns the parts of which a session must match each.
 func (p *Predicate) conjuncts() []*Predicate {

@@ -46,7 +46,7 @@ func (r *Redis) name(key Key) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(key.Partition))
 	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision))
 	raw = binary.BigEndian.AppendUint64(raw, uint64(key.WrittenAt))
-	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Asked[:]...))
+	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Fingerprint[:]...))
 }
 
 // Name names the cache in figures.

@@ -213,7 +213,7 @@ func Fields(e Expr) []Field {
 			fields = append(fields, field)
 		}
 	}
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		switch leaf := leaf.(type) {
 		case In:
 			add(leaf.Field)
@@ -232,7 +232,7 @@ func Fields(e Expr) []Field {
 // once.
 func Computations(e Expr) []string {
 	var keys []string
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		if computed, ok := leaf.(Computed); ok && !slices.Contains(keys, computed.Key) {
 			keys = append(keys, computed.Key)
 		}
@@ -244,7 +244,7 @@ func Computations(e Expr) []string {
 // needs, each once.
 func Experiments(e Expr) []string {
 	var keys []string
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		if assigned, ok := leaf.(Assigned); ok && !slices.Contains(keys, assigned.Experiment) {
 			keys = append(keys, assigned.Experiment)
 		}
@@ -252,19 +252,19 @@ func Experiments(e Expr) []string {
 	return keys
 }
 
-// eachLeaf calls do with each part of the predicate that has no parts.
-func eachLeaf(e Expr, do func(leaf Expr)) {
+// EachLeaf calls do with each part of the predicate that has no parts.
+func EachLeaf(e Expr, do func(leaf Expr)) {
 	switch e := e.(type) {
 	case And:
 		for _, part := range e {
-			eachLeaf(part, do)
+			EachLeaf(part, do)
 		}
 	case Or:
 		for _, part := range e {
-			eachLeaf(part, do)
+			EachLeaf(part, do)
 		}
 	case Not:
-		eachLeaf(e.Expr, do)
+		EachLeaf(e.Expr, do)
 	default:
 		do(e)
 	}

@@ -271,3 +271,37 @@ func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model
 	}
 	return session, err
 }
+
+// EachVisitor calls do with the number and the key of each of a site's visitors or, where keys is not nil, of those
+// with the keys, in no order. It stops at do's first error.
+func (s *Store) EachVisitor(ctx context.Context, site int64, keys []string, do func(number int64, key string) error) (err error) {
+	defer wrap(&err, "visitors of site %d", site)
+	if keys == nil {
+		return s.eachVisitor(ctx, s.db.NewSelect().Where("site_id = ?", site), do)
+	}
+	for chunk := range slices.Chunk(keys, insertChunk) {
+		if err := s.eachVisitor(ctx, s.db.NewSelect().Where("site_id = ? AND visitor IN (?)", site, bun.List(chunk)), do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) eachVisitor(ctx context.Context, query *bun.SelectQuery, do func(number int64, key string) error) error {
+	rows, err := query.Table("visitors").Column("id", "visitor").Rows(ctx)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number int64
+		var key string
+		if err := rows.Scan(&number, &key); err != nil {
+			return err
+		}
+		if err := do(number, key); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

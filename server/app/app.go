@@ -105,7 +105,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.followWrites(engine)
+	a.onStop("engine", func(context.Context) error {
+		engine.Close()
+		return nil
+	})
+	a.prefetchWrites(engine)
 	tracker, err := a.newTracker(registry)
 	if err != nil {
 		return nil, err
@@ -128,8 +132,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	})
 	background, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { a.storeColumns(background, engine) })
-	running.Go(func() { engine.KeepComputed(background) })
+	running.Go(func() { a.sealPartitions(background, engine) })
+	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
 	running.Go(func() { every(background, runningPass, a.unknown.reload) })
 	if a.countries != nil {

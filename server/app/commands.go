@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
@@ -80,7 +80,7 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	if err := create(ctx); err != nil {
 		return summary, err
 	}
-	if err := storeColumns(ctx, st, site.ID, o); err != nil {
+	if err := sealImported(ctx, st, site.ID, o); err != nil {
 		return summary, err
 	}
 	totals, err := st.Totals(ctx, site.ID)
@@ -88,19 +88,16 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	return summary, err
 }
 
-// storeColumns stores the columns of what was imported, so that the first question
-// finds them.
-func storeColumns(ctx context.Context, st *store.Store, site int64, o Options) error {
-	// Each partition is stored and not asked again.
+// sealImported stores the columns of what was imported, so that the first question finds them.
+func sealImported(ctx context.Context, st *store.Store, site int64, o Options) error {
+	// Each partition is sealed and not asked again.
 	const bytes = 32 << 20
-	engine, err := count.NewColumns(st, count.ColumnsOptions{Bytes: bytes, Log: o.Log})
+	e, err := engine.New(st, engine.Options{ColumnBytes: bytes, Log: o.Log})
 	if err != nil {
 		return err
 	}
-	if _, err = engine.StoreBehind(ctx, site, model.Open); err != nil {
-		return err
-	}
-	_, err = engine.StoreExposed(ctx, site, model.Open)
+	defer e.Close()
+	_, err = e.SealBehind(ctx, site, model.Open)
 	return err
 }
 

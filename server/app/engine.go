@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,7 @@ const (
 
 // newEngine returns the engine over the store, with a cache in the process and,
 // where there is one, in Redis.
-func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*count.Columns, error) {
+func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*engine.Engine, error) {
 	memory, err := count.NewMemory(countCacheBytes)
 	if err != nil {
 		return nil, err
@@ -41,29 +42,25 @@ func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*c
 		}, func() float64 { return float64(redis.Failures()) })
 		caches = append(caches, redis)
 	}
-	return count.NewColumns(a.store, count.ColumnsOptions{
+	return engine.New(a.store, engine.Options{
 		Caches: caches, Computer: a.host, Definitions: graph.NewDefinitions(a.store, a.host), Log: a.options.Log,
 	})
 }
 
-// storeColumns stores the columns of partitions that fall quiet, until the context is
-// done. Without them counts are the same, and a new process takes longer.
-func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
+// sealPartitions stores the columns of partitions that fall quiet, until the context is done. Without them counts are the
+// same, and a new process takes longer.
+func (a *App) sealPartitions(ctx context.Context, e *engine.Engine) {
 	ticks := time.NewTicker(pass)
 	defer ticks.Stop()
 	for {
-		before := model.MillisOf(time.Now().Add(-quiet))
-		stored, err := engine.StoreBehind(ctx, count.AllSites, before)
-		if err == nil {
-			_, err = engine.StoreExposed(ctx, count.AllSites, before)
-		}
+		sealed, err := e.SealBehind(ctx, count.AllSites, model.MillisOf(time.Now().Add(-quiet)))
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			a.options.Log.WarnContext(ctx, "columns could not be stored; it is tried again", "error", err)
-		case stored > 0:
-			a.logBehind(ctx, stored)
+			a.options.Log.WarnContext(ctx, "columns could not be stored; trying again soon", "error", err)
+		case sealed > 0:
+			a.logBehind(ctx, sealed)
 		}
 		select {
 		case <-ctx.Done():
@@ -73,19 +70,19 @@ func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
 	}
 }
 
-func (a *App) logBehind(ctx context.Context, stored int) {
+func (a *App) logBehind(ctx context.Context, sealed int) {
 	behind, err := a.store.CountBehind(ctx, column.Format)
 	if err != nil {
 		a.options.Log.WarnContext(ctx, "it could not be told how far stored columns are behind", "error", err)
 		return
 	}
-	a.options.Log.InfoContext(ctx, "columns were stored", "partitions", stored, "partitions behind", behind.Partitions, "sessions behind", behind.Sessions)
+	a.options.Log.InfoContext(ctx, "columns were stored", "partitions", sealed, "partitions behind", behind.Partitions, "sessions behind", behind.Sessions)
 }
 
 // engineMetrics tells how counting does.
 type engineMetrics struct {
 	app    *App
-	engine *count.Columns
+	engine *engine.Engine
 }
 
 var (
@@ -131,7 +128,7 @@ func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
 	send(computedBatches, prometheus.CounterValue, float64(stats.Computed.Batches))
 	send(computedFailed, prometheus.CounterValue, float64(stats.Computed.Failed))
 	send(computedSeconds, prometheus.CounterValue, stats.Computed.Time.Seconds())
-	send(computedFilling, prometheus.GaugeValue, float64(stats.Computed.Filling))
+	send(computedFilling, prometheus.GaugeValue, float64(stats.Computed.Running))
 	send(computedBytes, prometheus.GaugeValue, float64(stats.Computed.Bytes))
 	send(experimentBytes, prometheus.GaugeValue, float64(stats.ExperimentBytes))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"net"
 	"net/http"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/goalgraph/goalgraph/graph"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
 	"github.com/goalgraph/goalgraph/server/app/liveexample"
@@ -24,7 +24,7 @@ import (
 
 // handler routes requests. Every one gets an id, which the answer carries and by
 // which the log has what went wrong.
-func (a *App) handler(registry *prometheus.Registry, g *graph.Graph, engine *count.Columns, tracker *ingest.Tracker) http.Handler {
+func (a *App) handler(registry *prometheus.Registry, g *graph.Graph, engine *engine.Engine, tracker *ingest.Tracker) http.Handler {
 	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()

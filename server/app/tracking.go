@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -9,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/server/ingest"
@@ -125,13 +125,11 @@ func changeOf(site int64, partitions []store.Partition) live.Change {
 	return change
 }
 
-// followWrites has the engine read what is written while nobody asks yet.
-func (a *App) followWrites(engine *count.Columns) {
-	ctx, end := context.WithCancel(context.Background())
-	cancel := a.bus.Subscribe(func(change live.Change) { engine.Follow(ctx, change.Site) })
-	a.onStop("following of writes", func(context.Context) error {
+// prefetchWrites has the engine read what is written while nobody asks yet.
+func (a *App) prefetchWrites(e *engine.Engine) {
+	cancel := a.bus.Subscribe(func(change live.Change) { e.Prefetch(change.Site) })
+	a.onStop("prefetching of writes", func(context.Context) error {
 		cancel()
-		end()
 		return nil
 	})
 }
