@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/experiment"
 	"net/http"
 	"net/url"
