@@ -50,7 +50,7 @@ check-generated: ## fail if generated code is not what generate writes
 
 bench: build ## count beside PostgreSQL and DuckDB: make bench SESSIONS=10000000 DAYS=90 SEED=1
 	scripts/install-test-servers.sh
-	go run ./bench -sessions $(SESSIONS) -days $(DAYS) -seed $(SEED) -questions $(QUESTIONS) -dir '$(BENCH_DIR)' $(BENCHFLAGS)
+	go run ./server/bench -sessions $(SESSIONS) -days $(DAYS) -seed $(SEED) -questions $(QUESTIONS) -dir '$(BENCH_DIR)' $(BENCHFLAGS)
 
 bench-go: bin/with-test-servers ## run the benchmarks of Go: make bench-go PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
 	scripts/install-test-servers.sh

@@ -38,7 +38,7 @@ func main() {
 	flag.IntVar(&o.questions, "questions", 20, "random questions to take medians over")
 	flag.StringVar(&o.dir, "dir", "", "folder for the databases, which the next run uses again; by default goalgraph-bench in the folder for temporary files")
 	flag.StringVar(&o.server, "server", "bin/goalgraph", "the program to measure")
-	flag.StringVar(&o.duckdb, "duckdb", "bench/duckdb", "the folder of the program that runs DuckDB")
+	flag.StringVar(&o.duckdb, "duckdb", "server/bench/duckdb", "the folder of the program that runs DuckDB")
 	flag.BoolVar(&o.refill, "refill", false, "fill again, even where the folder has the data")
 	flag.BoolVar(&o.reindex, "reindex", false, "make all stored columns again")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long hits are written for the freshness; matrices are asked for half as long")

@@ -255,7 +255,7 @@ func TestRun(t *testing.T) {
 		t.Skip("it builds the server and runs three systems")
 	}
 	o := options{sessions: 600, days: 3, questions: 2, seed: 5, dir: folderForAll(t), server: filepath.Join(t.TempDir(), "goalgraph"), duckdb: "duckdb", duration: 500 * time.Millisecond}
-	if out, err := exec.Command("go", "build", "-o", o.server, "../server").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", o.server, "..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	var first, second bytes.Buffer
