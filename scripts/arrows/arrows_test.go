@@ -114,7 +114,7 @@ var arrows = []arrow{
 	{folder: "graph/generated", own: "graph/scalar graph/view model model/stats plugins/host", others: `
 		github.com/99designs/gqlgen
 		github.com/vektah/gqlparser/v2`},
-	{folder: "graph/nodetest"},
+
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
 	{folder: "graph/view", own: "model model/count model/stats"},
 
@@ -142,6 +142,7 @@ var arrows = []arrow{
 		github.com/prometheus/client_golang
 		github.com/schollz/progressbar/v3`},
 	{folder: "server/ingest/bots"},
+	{folder: "server/nodetest"},
 	{folder: "server/sdk"},
 
 	{folder: "scripts/with-test-servers", own: "model/store/storetest/servers"},

@@ -1,19 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -247,123 +240,4 @@ func TestFoldMask(t *testing.T) {
 	if !a.equal(want) || !a.plus(a, -1).equal(newAnswer(2, 2)) || a.equal(newAnswer(2, 2)) {
 		t.Errorf("%v, want %v", a, want)
 	}
-}
-
-// A whole run at a tiny size, which ends in an error where the systems differ, and another one on the same data.
-func TestRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds the server and runs three systems")
-	}
-	o := options{sessions: 600, days: 3, questions: 2, seed: 5, dir: folderForAll(t), server: filepath.Join(t.TempDir(), "goalgraph"), duckdb: "duckdb", duration: 500 * time.Millisecond}
-	if out, err := exec.Command("go", "build", "-o", o.server, "..").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	var first, second bytes.Buffer
-	for n, out := range []*bytes.Buffer{&first, &second} {
-		if err := run(t.Context(), o, out); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		if again := strings.Contains(out.String(), "holds "); again != (n == 1) {
-			t.Errorf("run %d filled: %t", n, !again)
-		}
-		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		var r result
-		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		if r.Sessions != o.sessions || r.ColdMatrix.Millis <= 0 || r.ColdMatrix.VsDuckDB <= 0 || r.FreshProcess <= 0 || r.ResidentMB <= 0 || r.MatrixPerSecond <= 0 {
-			t.Errorf("%+v", r)
-		}
-	}
-}
-
-// The baselines answer as a naive scan of what was drawn; and a difference between systems is told with the question.
-func TestBaselinesAgreeWithANaiveScan(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it runs DuckDB")
-	}
-	ctx, database, files := t.Context(), storetest.PostgreSQL(t), t.TempDir()
-	g := newGenerator(4, 800, 3)
-	if err := fill(ctx, g, database, files, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	if err := installDuckDB("duckdb"); err != nil {
-		t.Fatal(err)
-	}
-	e := &encoder{generator: g, site: 1}
-	d, err := openDuckDB("duckdb", filepath.Join(t.TempDir(), "test.duckdb"), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
-	if err := d.load(files); err != nil {
-		t.Fatal(err)
-	}
-	p, err := openPostgres(ctx, database, e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.conn.Close(context.Background())
-	asker := newAsker(g)
-	b := &bench{generator: g}
-	newest := 2
-	for _, q := range asker.questions(12) {
-		for _, day := range []*int{nil, &newest} {
-			want := naive(g, q, day)
-			for _, system := range []sqlSystem{p, d} {
-				got, _, err := system.matrix(ctx, q, day)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := b.compare(q, want, system, got); err != nil {
-					t.Error(err)
-				}
-				want.Conversions[1][2]++
-				if err := b.compare(q, want, system, got); err == nil || !strings.Contains(err.Error(), q.goal[2].String()) {
-					t.Errorf("a difference is told as %v", err)
-				}
-				want.Conversions[1][2]--
-				one, _, err := system.one(ctx, q.one)
-				if alone := naive(g, question{segments: []definition{q.one}, goal: q.goal}, nil); err != nil || one != alone.Sessions[0] {
-					t.Errorf("%s counts %d of %s, want %d: %v", system.name(), one, q.one, alone.Sessions[0], err)
-				}
-			}
-		}
-	}
-}
-
-func naive(g *generator, q question, only *int) answer {
-	a := newAnswer(len(q.segments), len(q.goal))
-	for day := range g.perDay {
-		if only != nil && day != *only {
-			continue
-		}
-		for _, s := range g.day(day) {
-			mask := 0
-			for i, d := range slices.Concat(q.segments, q.goal) {
-				if !slices.ContainsFunc(d.conditions, func(c condition) bool { return !c.matches(&s) }) {
-					mask |= 1 << i
-				}
-			}
-			a.foldMask(mask, 1)
-		}
-	}
-	return a
-}
-
-// folderForAll is a folder that PostgreSQL can enter, which does not run as root.
-func folderForAll(t *testing.T) string {
-	parent := ""
-	if os.Geteuid() == 0 {
-		parent = "/tmp"
-	}
-	dir, err := os.MkdirTemp(parent, "goalgraph-bench-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }

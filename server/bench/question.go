@@ -283,23 +283,6 @@ func glob(names []string, pattern string) (numbers []int) {
 	return numbers
 }
 
-// matches tells whether a session satisfies the condition, for the tests.
-func (c condition) matches(s *drawn) bool {
-	var has bool
-	switch single := map[field]int{country: s.country, referrer: s.referrer, browser: s.browser, device: s.device, source: s.source, medium: s.medium, campaign: s.campaign}; c.field {
-	case pages, tags, events:
-		set := map[field][]int{pages: s.pages, tags: s.tags, events: s.events}[c.field]
-		has = slices.ContainsFunc(set, func(n int) bool { return slices.Contains(c.any, n) })
-	case length:
-		has = c.min <= int(s.length) && int(s.length) <= c.max
-	case views:
-		has = c.min <= s.pageViews && s.pageViews <= c.max
-	default:
-		has = slices.Contains(c.any, single[c.field])
-	}
-	return has != c.not
-}
-
 // answer is the sessions of each segment, and of each segment the conversions of each goal.
 type answer struct {
 	Sessions    []int

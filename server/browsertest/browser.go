@@ -1,4 +1,7 @@
-// Package browsertest gives tests a real browser.
+//go:build system
+
+// Package browsertest gives tests a real browser, Chromium. It has the tag system, like every test that uses it: a plain
+// go test ./... starts no browser.
 package browsertest
 
 import (

@@ -1,5 +1,7 @@
-// Package nodetest gives tests Node.js, and what they need of npm, at the versions
-// of a lock file. The folder holds those of the tests of package graph.
+//go:build system
+
+// Package nodetest gives tests Node.js, and npm packages at the versions of a lock file. The folder also holds the
+// packages of the tests of GraphQL. It has the tag system, like every test that uses it: a plain go test ./... runs no npm.
 package nodetest
 
 import (
@@ -11,12 +13,11 @@ import (
 	"testing"
 )
 
-// installing has one npm at a time: two in a folder delete each other's files.
+// installing lets one npm run at a time: two in a folder delete each other's files.
 var installing sync.Mutex
 
-// Install installs what the folder's lock file names, where it is missing or of
-// other versions. It fails the test where there is no Node.js. A folder belongs to
-// the tests of one package, which may ask for it at the same time.
+// Install installs what the folder's lock file names, unless it is installed already. It fails the test if there is
+// no Node.js. A folder belongs to the tests of one package, which may call Install at the same time.
 func Install(tb testing.TB, folder string) {
 	tb.Helper()
 	for _, program := range []string{"node", "npm"} {
