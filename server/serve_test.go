@@ -435,12 +435,13 @@ func TestServeWithRedis(t *testing.T) {
 	t.Parallel()
 	redis := storetest.RedisServer(t)
 	s := mustServe(t, "--redis", redis.URL)
-	if !strings.Contains(s.stderr.String(), `msg="Redis is reachable"`) {
-		t.Errorf("the log does not say so:\n%s", &s.stderr)
+	if !regexp.MustCompile(`msg="Redis is (not )?reachable`).MatchString(s.stderr.String()) { // not, if the machine was busy for 100 ms
+		t.Errorf("the log does not say whether Redis is reachable:\n%s", &s.stderr)
 	}
-	if status, checks := s.ready(t); status != http.StatusOK || checks["redis"] != "ok" {
-		t.Errorf("%d %v", status, checks)
-	}
+	await(t, "Redis is ready", func() bool {
+		status, checks := s.ready(t)
+		return status == http.StatusOK && checks["redis"] == "ok"
+	})
 	if err := redis.Stop(); err != nil {
 		t.Fatal(err)
 	}
