@@ -35,7 +35,7 @@ func TestGeneratorIsDeterminedByItsSeed(t *testing.T) {
 func TestVisitorsAreDenseAndFirstOnce(t *testing.T) {
 	g := newGenerator(1, 5000, 7)
 	first := map[int64]model.Millis{}
-	var all []drawn
+	var all []codedSession
 	for day := range g.perDay {
 		for _, s := range g.day(day) {
 			if got, want := s.start.Day(), firstDay+model.Day(day); got != want {
@@ -94,7 +94,7 @@ func TestSessionsLookLikeThoseOfASite(t *testing.T) {
 	}
 }
 
-// What fill copies is, read by the product, what the product would have stored.
+// The product reads the sessions that fill copied as if it had stored them itself.
 func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 	ctx, database := t.Context(), storetest.PostgreSQL(t)
 	g := newGenerator(3, 400, 3)
@@ -111,9 +111,9 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 		t.Fatalf("%d partitions, %v", len(partitions), err)
 	}
 	for day, partition := range partitions {
-		drawn := g.day(day)
-		if int(partition.Sessions) != len(drawn) || partition.ID != partitionID(day) {
-			t.Errorf("partition %+v, want %d sessions", partition, len(drawn))
+		sessions := g.day(day)
+		if int(partition.Sessions) != len(sessions) || partition.ID != partitionID(day) {
+			t.Errorf("partition %+v, want %d sessions", partition, len(sessions))
 		}
 		var got []*model.Session
 		if err := s.EachSession(ctx, partition.ID, false, func(session *model.Session) error {
@@ -122,8 +122,8 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		for ordinal := range drawn {
-			want := g.session(&drawn[ordinal], model.SessionID{Partition: partition.ID, Ordinal: int32(ordinal)})
+		for ordinal := range sessions {
+			want := g.session(&sessions[ordinal], model.SessionID{Partition: partition.ID, Ordinal: int32(ordinal)})
 			if !reflect.DeepEqual(want, got[ordinal]) {
 				t.Fatalf("got  %+v\nwant %+v", got[ordinal], want)
 			}
@@ -133,13 +133,13 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 		t.Errorf("%+v, %v", totals, err)
 	}
 
-	// Traffic: the sessions that the store makes of the messages are those that the others are given.
+	// The store turns the messages of traffic into the sessions that the other systems get.
 	live := traffic{generator: g, r: rand.New(rand.NewPCG(1, 1))}
 	messages, sessions := live.visits(2, hitsOfRefresh)
 	if len(messages) != hitsOfRefresh {
 		t.Errorf("%d messages, want %d", len(messages), hitsOfRefresh)
 	}
-	if _, err := s.Write(ctx, 1, mustTake(t, messages)); err != nil {
+	if _, err := s.Write(ctx, 1, mustDecode(t, messages)); err != nil {
 		t.Fatal(err)
 	}
 	written := map[string]int{}
@@ -162,8 +162,8 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 	}
 }
 
-// mustTake returns what a server reads in the requests that track the messages.
-func mustTake(t *testing.T, messages []model.Message) (taken []model.Message) {
+// mustDecode returns the messages that a server reads in the requests that send them.
+func mustDecode(t *testing.T, messages []model.Message) (decoded []model.Message) {
 	t.Helper()
 	decoder, err := ingest.NewDecoder(nil)
 	if err != nil {
@@ -186,13 +186,13 @@ func mustTake(t *testing.T, messages []model.Message) (taken []model.Message) {
 			if err != nil || !kept {
 				t.Fatalf("%s: kept is %t, %v", raw, kept, err)
 			}
-			taken = append(taken, message)
+			decoded = append(decoded, message)
 		}
 	}
-	return taken
+	return decoded
 }
 
-// shape is a session without what numbers it.
+// shape is a session without its ids.
 func shape(s *model.Session) string {
 	copied := *s
 	copied.ID, copied.Visitor, copied.First = model.SessionID{}, 0, false

@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// duckdbTable keeps a number of the dictionary for every value: smaller and faster to compare than texts. The dictionary of the one
-// field of many values stands beside it, for joins. The rows lie in the order of the days, so that a day is a few row groups.
+// duckdbTable stores values as their numbers in the vocabulary, which are smaller and faster to compare than texts. The
+// table referrers, for joins, has the numbers of the one field with many values. Rows are in the order of their days, so
+// that a day is a few row groups.
 const duckdbTable = `CREATE TABLE sessions (
 	day USMALLINT, length_ms INTEGER, page_views USMALLINT, country UTINYINT, referrer USMALLINT, browser UTINYINT, os UTINYINT,
 	device UTINYINT, language UTINYINT, utm_source UTINYINT, utm_medium UTINYINT, utm_campaign UTINYINT,
 	pages USMALLINT[], tags UTINYINT[], events UTINYINT[])`
 
-// duckdb runs in a process of Node.js, because the newest version has no Go driver; what a query takes is measured in there.
+// duckdb runs in a Node.js process, because the newest version has no Go driver. That process also times the queries.
 type duckdb struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -28,18 +29,18 @@ type duckdb struct {
 	encoder *encoder
 }
 
-// installDuckDB gets the versions of the lock file. It is not npm ci, which wants the lock file to name the binaries of all platforms:
-// those that it does not name come in the one version that the package asks for.
+// installDuckDB installs the versions of the lock file. npm ci would need the binaries of all platforms in the lock file;
+// npm install finds a missing one in the exact version that the package asks for.
 func installDuckDB(folder string) error {
 	cmd := exec.Command("npm", "install", "--no-save")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("DuckDB comes from npm, with Node.js 20 or later: npm install: %w\n%s", err, out)
+		return fmt.Errorf("install DuckDB from npm (needs Node.js 20 or later): %w\n%s", err, out)
 	}
 	return nil
 }
 
-// openDuckDB starts it on a file. The process ends when its standard input does, so at the latest with this one.
+// openDuckDB opens a file. Its process ends when its standard input closes, so at the latest with this process.
 func openDuckDB(folder, file string, e *encoder) (*duckdb, error) {
 	d := &duckdb{cmd: exec.Command("node", filepath.Join(folder, "query.mjs"), file), encoder: e}
 	d.cmd.Stderr = os.Stderr
@@ -54,7 +55,7 @@ func openDuckDB(folder, file string, e *encoder) (*duckdb, error) {
 	d.out = bufio.NewScanner(out)
 	d.out.Buffer(nil, 64<<20)
 	if err := d.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("DuckDB runs in Node.js: %w", err)
+		return nil, fmt.Errorf("start DuckDB in Node.js: %w", err)
 	}
 	return d, nil
 }
@@ -92,7 +93,7 @@ func (d *duckdb) query(sql string) (r duckdbResult, err error) {
 	return r, nil
 }
 
-// read is the SQL that reads what encoder.duckdb wrote.
+// read returns the SQL that reads the files of encoder.duckdb.
 func read(files string) string {
 	return "SELECT * FROM read_csv('" + files + "', delim = '\t', header = false, quote = '', escape = '', auto_detect = false, columns = {" +
 		"day: 'USMALLINT', length_ms: 'INTEGER', page_views: 'USMALLINT', country: 'UTINYINT', referrer: 'USMALLINT', browser: 'UTINYINT', os: 'UTINYINT', " +
@@ -100,7 +101,7 @@ func read(files string) string {
 		"pages: 'USMALLINT[]', tags: 'UTINYINT[]', events: 'UTINYINT[]'})"
 }
 
-// load fills the file from a folder of files.
+// load fills the DuckDB file from a folder of files.
 func (d *duckdb) load(files string) error {
 	return d.run(
 		"DROP TABLE IF EXISTS sessions",
@@ -111,7 +112,7 @@ func (d *duckdb) load(files string) error {
 	)
 }
 
-// restore puts the newest day back to what it was after the fill.
+// restore resets the newest day to its state after the fill.
 func (d *duckdb) restore(day int, files string) error {
 	return d.run(fmt.Sprintf("DELETE FROM sessions WHERE day = %d", day), "INSERT INTO sessions "+read(filepath.Join(files, dayFile(day))), "CHECKPOINT")
 }
@@ -134,8 +135,8 @@ func (d *duckdb) one(_ context.Context, def definition) (count int, best time.Du
 	}, func(r duckdbResult) { count = r.Rows[0][1] })
 }
 
-// matrix asks for a mask as PostgreSQL is asked, in two ways: with the conditions as they are, and with those on referrers
-// evaluated on the dictionary and joined.
+// matrix selects a mask, like postgres.matrix, in two ways: with all conditions evaluated on the sessions, and with those on
+// referrers evaluated on the table referrers and joined.
 func (d *duckdb) matrix(_ context.Context, q question, day *int) (a answer, best time.Duration, err error) {
 	var from string
 	if day != nil {
@@ -172,7 +173,7 @@ func (d *duckdb) matrix(_ context.Context, q question, day *int) (a answer, best
 	})
 }
 
-// fastest runs all queries, which ask for the same, and keeps the time of the fastest.
+// fastest runs queries that have the same answer, and keeps the time of the fastest.
 func (d *duckdb) fastest(best *time.Duration, queries []string, take func(duckdbResult)) error {
 	for i, sql := range queries {
 		r, err := d.query(sql)
@@ -187,12 +188,12 @@ func (d *duckdb) fastest(best *time.Duration, queries []string, take func(duckdb
 	return nil
 }
 
-// duckdbWhere writes conditions. One of several values of a set is list_has_any, or a list_contains for each.
+// duckdbWhere returns conditions as SQL. split writes one list_contains for each value in place of one list_has_any.
 func duckdbWhere(conditions []condition, split bool) string {
 	parts := make([]string, len(conditions))
 	for i, c := range conditions {
 		list := strings.Trim(strings.ReplaceAll(fmt.Sprint(c.any), " ", ", "), "[]")
-		element := oneOf(c.field == pages, "USMALLINT", "UTINYINT") // a literal of another type would have every list cast
+		element := choose(c.field == pages, "USMALLINT", "UTINYINT") // with a literal of another type, DuckDB would cast every list
 		switch {
 		case c.field.isNumber():
 			parts[i] = fmt.Sprintf("%s BETWEEN %d AND %d", c.field, c.min, c.max)
@@ -216,7 +217,7 @@ func duckdbWhere(conditions []condition, split bool) string {
 	return strings.Join(parts, " AND ")
 }
 
-func (d *duckdb) insert(_ context.Context, day, _ int, sessions []drawn) error {
+func (d *duckdb) insert(_ context.Context, day, _ int, sessions []codedSession) error {
 	values := make([]string, len(sessions))
 	for i := range sessions {
 		row := strings.TrimSuffix(string(d.encoder.duckdb(nil, &sessions[i], day)), "\n")

@@ -6,26 +6,26 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// encoder writes sessions as each system loads them fastest: PostgreSQL as COPY's text, DuckDB as values divided by tabs with numbers
-// for what its dictionaries hold. Nothing of the vocabulary needs an escape in any of them.
+// encoder writes sessions in the format that each system loads fastest: text for COPY in PostgreSQL, tab-separated numbers
+// for DuckDB. No value of the vocabulary needs an escape in either.
 type encoder struct {
 	*generator
 	site int64
 }
 
-// chunk is the sessions of one day, encoded.
+// chunk holds the encoded sessions of one day.
 type chunk struct {
 	day                               int
 	sessions, visitors, plain, duckdb []byte
-	events                            map[int]*eventSeen
+	events                            map[int]*eventTotals
 }
 
-type eventSeen struct {
+type eventTotals struct {
 	count       int
 	first, last model.Millis
 }
 
-// sessionColumns are those of the product's table, in the order in which product writes them.
+// sessionColumns are the columns of Goalgraph's table, in the order in which encoder.product writes them.
 const sessionColumns = "partition_id, ordinal, revision, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
 	"ip, country, referrer, entry_page, exit_page, browser, os, device, language, " +
 	"utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties"
@@ -33,15 +33,15 @@ const sessionColumns = "partition_id, ordinal, revision, visitor_id, session_key
 const visitorColumns = "id, site_id, visitor, first_at"
 
 func (e *encoder) chunk(day int) chunk {
-	drawn := e.day(day)
+	sessions := e.day(day)
 	c := chunk{
-		day: day, events: map[int]*eventSeen{},
-		sessions: make([]byte, 0, len(drawn)*450), visitors: make([]byte, 0, len(drawn)*30),
-		plain: make([]byte, 0, len(drawn)*320), duckdb: make([]byte, 0, len(drawn)*90),
+		day: day, events: map[int]*eventTotals{},
+		sessions: make([]byte, 0, len(sessions)*450), visitors: make([]byte, 0, len(sessions)*30),
+		plain: make([]byte, 0, len(sessions)*320), duckdb: make([]byte, 0, len(sessions)*90),
 	}
 	firsts := make([]model.Millis, e.newOn[day])
-	for ordinal := range drawn {
-		s := &drawn[ordinal]
+	for ordinal := range sessions {
+		s := &sessions[ordinal]
 		c.sessions = e.product(c.sessions, s, model.SessionID{Partition: partitionID(day), Ordinal: int32(ordinal)})
 		c.plain = e.plain(c.plain, s, day, ordinal)
 		c.duckdb = e.duckdb(c.duckdb, s, day)
@@ -51,7 +51,7 @@ func (e *encoder) chunk(day int) chunk {
 		for i, event := range s.events {
 			seen := c.events[event]
 			if seen == nil {
-				seen = &eventSeen{first: s.start, last: s.start}
+				seen = &eventTotals{first: s.start, last: s.start}
 				c.events[event] = seen
 			}
 			seen.count += s.counts[i]
@@ -71,8 +71,8 @@ func (e *encoder) chunk(day int) chunk {
 // partitionID is the id of a day's partition.
 func partitionID(day int) int64 { return int64(day) + 1 }
 
-// product writes a row of the product's table of sessions. A test holds it against what the product itself writes.
-func (e *encoder) product(b []byte, s *drawn, id model.SessionID) []byte {
+// product writes a row of Goalgraph's table of sessions. A test compares it with the session that Goalgraph reads.
+func (e *encoder) product(b []byte, s *codedSession, id model.SessionID) []byte {
 	b = integer(b, id.Partition)
 	b = integer(append(b, '\t'), id.Ordinal)
 	b = append(b, "\t1\t"...)
@@ -82,9 +82,9 @@ func (e *encoder) product(b []byte, s *drawn, id model.SessionID) []byte {
 	b = integer(b, s.start)
 	b = integer(append(b, '\t'), s.start+s.length)
 	b = integer(append(b, '\t'), s.pageViews)
-	b = texts(b, address(s.visitor), e.countries[s.country], named(e.referrers, s.referrer), e.pages[s.pages[0]], e.pages[s.pages[len(s.pages)-1]],
+	b = texts(b, address(s.visitor), e.countries[s.country], nameAt(e.referrers, s.referrer), e.pages[s.pages[0]], e.pages[s.pages[len(s.pages)-1]],
 		e.browsers[s.browser], e.systems[s.system], devices[s.device], e.languages[s.language],
-		named(utmSources, s.source), named(utmMediums, s.medium), named(e.campaigns, s.campaign), "", "")
+		nameAt(utmSources, s.source), nameAt(utmMediums, s.medium), nameAt(e.campaigns, s.campaign), "", "")
 	b = list(append(b, '\t'), e.vocabulary.pages, s.pages, `["`, `","`, `"]`)
 	b = list(append(b, '\t'), e.vocabulary.tags, s.tags, `["`, `","`, `"]`)
 	b = append(b, '\t')
@@ -109,14 +109,14 @@ func (e *encoder) product(b []byte, s *drawn, id model.SessionID) []byte {
 }
 
 // plain writes a row of plainColumns.
-func (e *encoder) plain(b []byte, s *drawn, day, ordinal int) []byte {
+func (e *encoder) plain(b []byte, s *codedSession, day, ordinal int) []byte {
 	b = integer(b, day)
 	b = integer(append(b, '\t'), ordinal)
 	b = append(append(b, '\t'), s.start.Time().Format("2006-01-02 15:04:05.000Z")...)
 	b = integer(append(b, '\t'), s.length)
 	b = integer(append(b, '\t'), s.pageViews)
-	b = texts(b, e.countries[s.country], named(e.referrers, s.referrer), e.browsers[s.browser], e.systems[s.system], devices[s.device], e.languages[s.language],
-		named(utmSources, s.source), named(utmMediums, s.medium), named(e.campaigns, s.campaign))
+	b = texts(b, e.countries[s.country], nameAt(e.referrers, s.referrer), e.browsers[s.browser], e.systems[s.system], devices[s.device], e.languages[s.language],
+		nameAt(utmSources, s.source), nameAt(utmMediums, s.medium), nameAt(e.campaigns, s.campaign))
 	for _, set := range []struct {
 		names   []string
 		numbers []int
@@ -128,8 +128,8 @@ func (e *encoder) plain(b []byte, s *drawn, day, ordinal int) []byte {
 	return append(b, '\n')
 }
 
-// duckdb writes a row of duckdbColumns.
-func (e *encoder) duckdb(b []byte, s *drawn, day int) []byte {
+// duckdb writes a row of duckdbTable.
+func (e *encoder) duckdb(b []byte, s *codedSession, day int) []byte {
 	for i, n := range []int{day, int(s.length), s.pageViews, s.country, s.referrer, s.browser, s.system, s.device, s.language, s.source, s.medium, s.campaign} {
 		if i > 0 {
 			b = append(b, '\t')
@@ -167,7 +167,7 @@ func texts(b []byte, values ...string) []byte {
 	return b
 }
 
-// list writes named values between open and end, and nothing where there are none.
+// list writes the names of numbers between open and end; nothing if there are no numbers.
 func list(b []byte, names []string, numbers []int, open, comma, end string) []byte {
 	for i, n := range numbers {
 		if i == 0 {

@@ -19,26 +19,26 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// stampVersion changes with what fill writes.
+// stampVersion changes whenever fill writes other data.
 const stampVersion = 1
 
-// stamp names the data of a folder.
+// stamp identifies the data of a folder.
 func (o *options) stamp() string {
 	return fmt.Sprintf("version %d, %d sessions, %d days, seed %d\n", stampVersion, o.sessions, o.days, o.seed)
 }
 
 func (o *options) stampFile() string { return filepath.Join(o.dir, "stamp") }
 
-// filled tells whether the folder holds the data that the options ask for.
+// filled reports whether the folder holds the data that the options ask for.
 func (o *options) filled() bool {
 	stamp, err := os.ReadFile(o.stampFile())
 	return err == nil && string(stamp) == o.stamp() && !o.refill
 }
 
-// domain is the measured site's, and without authentication its write key.
+// domain is the domain of the measured site. Without authentication it is the write key too.
 const domain = "bench.example"
 
-// fill writes the data into the database, which is empty, and DuckDB's into a folder of files.
+// fill writes the data for PostgreSQL into an empty database, and the data for DuckDB into a folder of files.
 func fill(ctx context.Context, g *generator, database, files string, report io.Writer) error {
 	s, err := store.Open(ctx, database, store.Options{})
 	if err != nil {
@@ -72,7 +72,7 @@ func fill(ctx context.Context, g *generator, database, files string, report io.W
 	if err := fillSmall(ctx, conn, site.ID, g, chunks); err != nil {
 		return err
 	}
-	// One index after the other: each is built by all cores.
+	// One index at a time: PostgreSQL builds each with all cores.
 	for _, statement := range slices.Concat(plainIndexes, []string{
 		"VACUUM (ANALYZE) plain.sessions", "VACUUM (ANALYZE) sessions", "VACUUM (ANALYZE) visitors", "ANALYZE", "CHECKPOINT",
 	}) {
@@ -84,7 +84,7 @@ func fill(ctx context.Context, g *generator, database, files string, report io.W
 	return nil
 }
 
-// load generates all days and copies them meanwhile. It returns the chunks without their rows.
+// load generates all days and copies them at the same time. It returns the chunks without their rows.
 func load(ctx context.Context, e *encoder, database, files string) ([]chunk, error) {
 	days := len(e.perDay)
 	made := make([]chan chunk, days)
@@ -92,7 +92,7 @@ func load(ctx context.Context, e *encoder, database, files string) ([]chunk, err
 		made[day] = make(chan chunk, 1)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	ahead := make(chan struct{}, 2+runtime.GOMAXPROCS(0)) // bounds the memory
+	ahead := make(chan struct{}, 2+runtime.GOMAXPROCS(0)) // bounds memory
 	group.Go(func() error {
 		for day := range days {
 			select {
@@ -150,7 +150,7 @@ func load(ctx context.Context, e *encoder, database, files string) ([]chunk, err
 	return result, group.Wait()
 }
 
-// channelReader reads what comes over a channel until that is closed.
+// channelReader reads rows from a channel until it is closed.
 type channelReader struct {
 	ctx  context.Context
 	rows <-chan []byte
@@ -172,7 +172,7 @@ func (r *channelReader) Read(p []byte) (int, error) {
 	return r.rest.Read(p)
 }
 
-// copyInto fills an empty table. The index, one that rows would fill in no order, is made again afterwards.
+// copyInto fills an empty table. It drops the index, which rows would fill in random order, and creates it again at the end.
 func copyInto(ctx context.Context, database, table, columns, index string, rows io.Reader) (err error) {
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
@@ -193,7 +193,7 @@ func copyInto(ctx context.Context, database, table, columns, index string, rows 
 			return err
 		}
 	}
-	// In the transaction that empties a table, rows are written without a log and frozen.
+	// Rows that are copied in the transaction that truncates the table are frozen and not logged.
 	if _, err := tx.Exec(ctx, "TRUNCATE "+table); err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func copyInto(ctx context.Context, database, table, columns, index string, rows 
 	return err
 }
 
-// fillSmall writes the tables of few rows.
+// fillSmall writes the tables with few rows.
 func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, chunks []chunk) error {
 	visitors := 0
 	for day, n := range g.perDay {
@@ -221,7 +221,7 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 			return err
 		}
 	}
-	events := map[int]*eventSeen{}
+	events := map[int]*eventTotals{}
 	for _, c := range chunks {
 		for event, seen := range c.events {
 			if events[event] == nil {
@@ -246,7 +246,7 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 	return errors.Join(errs...)
 }
 
-// restore takes out what earlier runs wrote after the fill, so that a run begins as the first one did. No server is running.
+// restore deletes what earlier runs wrote after the fill, so that every run begins like the first. No server may run.
 func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) error {
 	days := len(g.perDay)
 	last, lastID := int32(firstDay)+int32(days)-1, partitionID(days-1)

@@ -14,7 +14,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// traffic makes hits of new visitors.
+// traffic generates hits of new visitors.
 type traffic struct {
 	*generator
 	r    *rand.Rand
@@ -24,10 +24,10 @@ type traffic struct {
 // between is the pause between two hits of a session.
 const between model.Millis = 10_000
 
-// visits returns n hits on a day as messages, and the sessions that they make.
-func (t *traffic) visits(day, n int) (messages []model.Message, sessions []drawn) {
+// visits returns n hits on a day as messages, and the sessions that they make up.
+func (t *traffic) visits(day, n int) (messages []model.Message, sessions []codedSession) {
 	for len(messages) < n {
-		var s drawn
+		var s codedSession
 		t.draw(t.r, &s)
 		s.visitor = int64(t.newBefore[len(t.newBefore)-1]+t.newOn[len(t.newOn)-1]+t.made) + 1
 		agent := agents[t.r.IntN(len(agents))]
@@ -48,8 +48,8 @@ func (t *traffic) visits(day, n int) (messages []model.Message, sessions []drawn
 	return messages, sessions
 }
 
-// messages tells of the pages and then the events of a session, of a visitor that was never there.
-func (t *traffic) messages(s *drawn) (messages []model.Message) {
+// messages returns the page views and then the events of a session of a new visitor.
+func (t *traffic) messages(s *codedSession) (messages []model.Message) {
 	t.made++
 	visitor := fmt.Sprintf("live-%d", t.made)
 	session := t.session(s, model.SessionID{})
@@ -70,7 +70,7 @@ func (t *traffic) messages(s *drawn) (messages []model.Message) {
 	return messages
 }
 
-// freshness is how long after their acknowledgement batches of hits are counted.
+// freshness is the time from the acknowledgement of a batch of hits to the first answer that counts it, in milliseconds.
 type freshness struct {
 	P50, P99, HitsPerSecond float64
 }
@@ -81,22 +81,22 @@ const (
 	freshRate    = 10_000 // hits a second, of all writers together
 )
 
-// batch is one that was acknowledged: when, and how many visitors its writer had then.
+// batch is an acknowledged batch: when, and how many visitors its writer had written by then.
 type batch struct {
 	acknowledged time.Time
 	visitors     int
 }
 
-// seen is an answer: when it came, and how many sessions it counted of each writer.
-type seen struct {
+// observation is an answer: when it arrived, and how many sessions of each writer it counted.
+type observation struct {
 	at     time.Time
 	counts []int
 }
 
-// measureFreshness writes hits into one day, which no question asks for, while a reader counts them without pause. A writer's
-// batches are committed one after the other, so that what is counted of its tag tells which of them are in.
+// measureFreshness writes hits into a day that no question covers, while a reader counts them without pause. A writer
+// commits one batch after the other, so the count of its tag tells which batches an answer includes.
 func measureFreshness(ctx context.Context, s *server, db *store.Store, site int64, day int, duration time.Duration) (f freshness, err error) {
-	writers, answers := make([][]batch, freshWriters), []seen(nil)
+	writers, answers := make([][]batch, freshWriters), []observation(nil)
 	done := make(chan struct{})
 	begin := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
@@ -113,7 +113,7 @@ func measureFreshness(ctx context.Context, s *server, db *store.Store, site int6
 	group.Go(func() error {
 		writing.Wait()
 		select {
-		case <-time.After(time.Second): // the last batches are counted too
+		case <-time.After(time.Second): // lets the reader count the last batches
 		case <-ctx.Done():
 		}
 		close(done)
@@ -130,7 +130,7 @@ func measureFreshness(ctx context.Context, s *server, db *store.Store, site int6
 			if err != nil {
 				return err
 			}
-			answers = append(answers, seen{time.Now(), counts})
+			answers = append(answers, observation{time.Now(), counts})
 		}
 	})
 	if err := group.Wait(); err != nil {
@@ -161,7 +161,7 @@ func measureFreshness(ctx context.Context, s *server, db *store.Store, site int6
 	}, nil
 }
 
-// writeSteadily writes batches of page views, each by visitors that come for some hits and by one or more new ones.
+// writeSteadily writes batches of page views at a steady rate. Each visitor has five, which may fall into two batches.
 func writeSteadily(ctx context.Context, db *store.Store, site int64, day, writer int, begin time.Time, duration time.Duration) (batches []batch, err error) {
 	const hitsOfVisitor = 5
 	const pause = time.Second * freshWriters * freshBatch / freshRate

@@ -1,13 +1,14 @@
-// Package main measures how fast Goalgraph counts, beside PostgreSQL and DuckDB on the same data in the same run.
+// Command bench measures how fast Goalgraph counts, compared with PostgreSQL and DuckDB on the same data in the same run.
 //
-// It fills a PostgreSQL with the sessions of one site (session.go, encode.go, fill.go): the product's own tables, a table as the best plain SQL
-// wants it (postgres.go), and a file of DuckDB (duckdb.go), all from one generator that a seed determines. Then it starts the server
-// (server.go) and asks all three systems random questions (question.go), each of leaves that were never asked before, and compares
-// every answer: a difference ends the run. Goalgraph is asked over HTTP, the others by their fastest way: where
-// there are several plans, each is timed and the best one counts.
+// It generates the sessions of one site from a seed (session.go) and loads them (encode.go, fill.go) three times: into
+// Goalgraph's own tables in a PostgreSQL, into a table that suits plain SQL best (postgres.go), and into a DuckDB file
+// (duckdb.go). Then it starts the server (server.go) and asks all three systems random questions (question.go, ask.go).
+// No filter is asked twice. Every answer is compared, and a difference ends the run. Goalgraph answers over HTTP. The
+// others answer in their fastest way: each query plan is timed, and the best counts.
 //
-// A matrix is asked again after hits of the newest day: such as the server took in itself (track.go), and such as another process
-// wrote. Last come hits that are counted while they are written (live.go). The figures (measure.go) are medians over the questions. The last line is one JSON object (report.go).
+// Each matrix is asked again after new hits on the newest day, first hits that the server received (track.go), then hits
+// that another process wrote. At the end, hits are counted while they are written (live.go). The figures (measure.go) are
+// medians over the questions. The last line of output is one JSON object (report.go).
 package main
 
 import (
@@ -32,16 +33,16 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.sessions, "sessions", 1_000_000, "sessions to fill in")
-	flag.IntVar(&o.days, "days", 90, "days they are spread over")
-	flag.Uint64Var(&o.seed, "seed", 1, "of the data and the questions")
-	flag.IntVar(&o.questions, "questions", 20, "random questions to take medians over")
-	flag.StringVar(&o.dir, "dir", "", "folder for the databases, which the next run uses again; by default goalgraph-bench in the folder for temporary files")
+	flag.IntVar(&o.sessions, "sessions", 1_000_000, "number of sessions")
+	flag.IntVar(&o.days, "days", 90, "number of days of the sessions")
+	flag.Uint64Var(&o.seed, "seed", 1, "seed of the data and the questions")
+	flag.IntVar(&o.questions, "questions", 20, "number of random questions; the figures are medians over them")
+	flag.StringVar(&o.dir, "dir", "", "folder of the databases, which the next run reuses; by default goalgraph-bench in the folder for temporary files")
 	flag.StringVar(&o.server, "server", "bin/goalgraph", "the program to measure")
 	flag.StringVar(&o.duckdb, "duckdb", "server/bench/duckdb", "the folder of the program that runs DuckDB")
-	flag.BoolVar(&o.refill, "refill", false, "fill again, even where the folder has the data")
-	flag.BoolVar(&o.reindex, "reindex", false, "make all stored columns again")
-	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long hits are written for the freshness; matrices are asked for half as long")
+	flag.BoolVar(&o.refill, "refill", false, "fill the databases again, even if the folder has the data")
+	flag.BoolVar(&o.reindex, "reindex", false, "build all stored columns again")
+	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long freshness is measured; the rate of matrices is measured half as long")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -55,15 +56,15 @@ func main() {
 	}
 }
 
-// check fills in the defaults that are found out.
+// check validates the options and sets the defaults that depend on the machine.
 func (o *options) check() error {
 	if o.sessions < o.days || o.days < 2 || o.questions < 1 {
-		return fmt.Errorf("%d sessions, %d days and %d questions: at least 2 days, a session a day and a question are needed", o.sessions, o.days, o.questions)
+		return fmt.Errorf("%d sessions, %d days, %d questions: need at least 2 days, one session a day and one question", o.sessions, o.days, o.questions)
 	}
 	if o.dir == "" {
 		parent := os.TempDir()
 		if os.Geteuid() == 0 {
-			parent = "/tmp" // PostgreSQL does not run as root, and TMPDIR may be a folder that only root enters
+			parent = "/tmp" // PostgreSQL does not run as root, and only root may be allowed to enter TMPDIR
 		}
 		o.dir = filepath.Join(parent, "goalgraph-bench")
 	}

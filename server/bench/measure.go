@@ -23,10 +23,10 @@ import (
 )
 
 var (
-	// serving are settings as a machine of 24 GiB has them that does other things too.
+	// serving suits a machine with 24 GiB that runs other things too.
 	serving = []string{"shared_buffers=2GB", "work_mem=64MB", "effective_cache_size=12GB", "maintenance_work_mem=1GB", "max_parallel_workers_per_gather=2",
 		"random_page_cost=1.1", "max_wal_size=8GB"}
-	// filling keeps nothing safe: a fill that fails begins anew.
+	// filling gives up durability: a fill that fails starts again.
 	filling = append(slices.Clone(serving), "fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off")
 )
 
@@ -34,7 +34,7 @@ func (o *options) postgresFolder() string { return filepath.Join(o.dir, "postgre
 func (o *options) duckdbFile() string     { return filepath.Join(o.dir, "bench.duckdb") }
 func (o *options) rowsFolder() string     { return filepath.Join(o.dir, "rows") }
 
-// run fills where that is due, measures, and reports to out.
+// run fills the databases if necessary, measures, and reports to out.
 func run(ctx context.Context, o options, out io.Writer) error {
 	if err := installDuckDB(o.duckdb); err != nil {
 		return err
@@ -52,7 +52,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return errors.Join(err, b.close(), pg.Stop())
 }
 
-// prepare fills the folder, or finds it filled.
+// prepare fills the folder, unless it is filled already.
 func prepare(ctx context.Context, o options, g *generator, out io.Writer) error {
 	if o.filled() {
 		fmt.Fprintf(out, "%s holds %s", o.dir, o.stamp())
@@ -79,7 +79,7 @@ func prepare(ctx context.Context, o options, g *generator, out io.Writer) error 
 	if err := errors.Join(d.load(o.rowsFolder()), d.close()); err != nil {
 		return err
 	}
-	for day := range o.days - 1 { // the newest day's are for restore
+	for day := range o.days - 1 { // restore needs the newest day
 		if err := os.Remove(filepath.Join(o.rowsFolder(), dayFile(day))); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func prepare(ctx context.Context, o options, g *generator, out io.Writer) error 
 	return os.WriteFile(o.stampFile(), []byte(o.stamp()), 0o644)
 }
 
-// bench is a run on filled databases.
+// bench is a run over filled databases.
 type bench struct {
 	options
 	*generator
@@ -115,7 +115,7 @@ func (b *bench) close() error {
 		errs = append(errs, b.duckdb.close())
 	}
 	if b.conn != nil {
-		// PostgreSQL has less to write when it is stopped, which must not take long.
+		// Leaves PostgreSQL less to write when it stops, which must not take long.
 		_, err := b.conn.Exec(context.Background(), "CHECKPOINT")
 		errs = append(errs, err)
 	}
@@ -137,7 +137,7 @@ func (b *bench) pgConn() *pgx.Conn {
 	return b.postgres.conn
 }
 
-// progress says on a line of its own what is done next.
+// progress writes a line about what comes next.
 func (b *bench) progress(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
 func (b *bench) run(ctx context.Context) (err error) {
@@ -180,7 +180,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	return b.result.print(b.out)
 }
 
-// open connects to the databases and puts them back to what they were after the fill.
+// open connects to the databases and resets them to their state after the fill.
 func (b *bench) open(ctx context.Context) (err error) {
 	if b.store, err = store.Open(ctx, b.database, store.Options{}); err != nil {
 		return err
@@ -207,13 +207,13 @@ func (b *bench) open(ctx context.Context) (err error) {
 	return b.duckdb.restore(b.days-1, b.rowsFolder())
 }
 
-// behind is the number of sessions whose columns are not stored as they are.
+// behind returns the number of sessions in partitions whose stored columns are missing or older than the partition.
 func (b *bench) behind(ctx context.Context) (sessions int, err error) {
 	err = b.conn.QueryRow(ctx, "SELECT coalesce(sum(sessions), 0) FROM partitions WHERE columns_revision < revision").Scan(&sessions)
 	return sessions, err
 }
 
-// start starts the server and waits until it stored the columns of all days. It gives up when nothing happens for a minute.
+// start starts the server and waits until it has stored the columns of all days. It stops waiting after a minute without progress.
 func (b *bench) start(ctx context.Context) error {
 	first, err := b.behind(ctx)
 	if err != nil {
@@ -232,7 +232,7 @@ func (b *bench) start(ctx context.Context) error {
 			progress, before = time.Now(), behind
 		}
 		if time.Since(progress) > time.Minute {
-			b.progress("columns: %d sessions are behind, and nothing happens: measuring without", behind)
+			b.progress("columns: %d sessions are still behind after a minute without progress: measuring anyway", behind)
 			return nil
 		}
 		select {
@@ -247,7 +247,7 @@ func (b *bench) start(ctx context.Context) error {
 	return nil
 }
 
-// measureColumns measures what columns take: stored, and to be made by one core.
+// measureColumns measures the size of stored columns, and how fast one core builds them.
 func (b *bench) measureColumns(ctx context.Context) error {
 	err := b.conn.QueryRow(ctx, "SELECT coalesce((SELECT sum(octet_length(data)) FROM columns)::float8 / (SELECT sum(sessions) FROM partitions WHERE id IN (SELECT partition_id FROM columns)), 0)").
 		Scan(&b.result.IndexBytes)
@@ -282,216 +282,12 @@ func (b *bench) measureColumns(ctx context.Context) error {
 	return nil
 }
 
-// times are those of one figure, in milliseconds, a number for each question.
-type times struct{ goalgraph, postgres, duckdb []float64 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func (t *times) add(goalgraph, postgres, duckdb time.Duration) {
-	t.goalgraph = append(t.goalgraph, millis(goalgraph))
-	t.postgres = append(t.postgres, millis(postgres))
-	t.duckdb = append(t.duckdb, millis(duckdb))
-}
-
-// askAll asks all systems all questions, and returns the requests for the matrices.
-func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
-	asker := newAsker(b.generator)
-	warmUps := asker.oneOfEach() // first, while there are any of each type
-	questions := asker.questions(b.questions)
-	if err := b.warmUp(ctx, asker, warmUps); err != nil {
-		return nil, err
-	}
-	var one, cold, warm, refresh, elsewhere times
-	for n, q := range questions {
-		if err := b.askOne(ctx, q, &one); err != nil {
-			return nil, fmt.Errorf("question %d: %w", n, err)
-		}
-		body, err := b.server.define(ctx, q, fmt.Sprintf("q%d", n))
-		if err != nil {
-			return nil, err
-		}
-		matrices = append(matrices, body)
-		if err := b.askMatrix(ctx, q, body, &cold, &warm, &refresh, &elsewhere); err != nil {
-			return nil, fmt.Errorf("question %d: %w", n, err)
-		}
-		b.progress("question %2d: %8.1f %8.1f %8.1f %8.1f ms; PostgreSQL %8.0f %8.0f %19.0f; DuckDB %8.0f %8.0f %17.0f", n+1,
-			one.goalgraph[n], cold.goalgraph[n], warm.goalgraph[n], refresh.goalgraph[n],
-			one.postgres[n], cold.postgres[n], refresh.postgres[n], one.duckdb[n], cold.duckdb[n], refresh.duckdb[n])
-	}
-	b.result.ColdOne, b.result.ColdMatrix = one.figure(), cold.figure()
-	b.result.WarmMatrix = warm.figure()
-	b.result.Refresh, b.result.RefreshElsewhere = refresh.figure(), elsewhere.figure()
-	return matrices, nil
-}
-
-// warmUp has every system load all its columns, with leaves that no question has, and Goalgraph's process grow to its size.
-func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definition) error {
-	for _, d := range definitions {
-		var none times
-		if err := b.askOne(ctx, question{one: d}, &none); err != nil {
-			return err
-		}
-	}
-	for _, parameter := range []string{"source", "medium", "campaign"} {
-		filter := map[string]any{"utm": map[string]any{parameter: []string{"none"}}}
-		if _, _, err := b.server.one(ctx, definition{filters: []map[string]any{filter}}); err != nil {
-			return err
-		}
-	}
-	for round := range 6 {
-		if err := b.server.fillMemory(ctx, round); err != nil {
-			return err
-		}
-	}
-	var q question
-	asker.matrix(&q)
-	body, err := b.server.define(ctx, q, "warm-up")
-	if err != nil {
-		return err
-	}
-	var none times
-	return b.askMatrix(ctx, q, body, &none, &none, &none, &none)
-}
-
-func (b *bench) askOne(ctx context.Context, q question, one *times) error {
-	count, took, err := b.server.one(ctx, q.one)
-	if err != nil {
-		return err
-	}
-	var baselines []time.Duration
-	for _, system := range []sqlSystem{b.postgres, b.duckdb} {
-		other, took, err := system.one(ctx, q.one)
-		if err != nil {
-			return err
-		}
-		if other != count {
-			return fmt.Errorf("goalgraph counts %d sessions and %s %d: %s", count, system.name(), other, q.one)
-		}
-		baselines = append(baselines, took)
-	}
-	one.add(took, baselines[0], baselines[1])
-	return nil
-}
-
-// hitsOfRefresh come into the newest day before a matrix is asked for again.
-const hitsOfRefresh = 1000
-
-func (b *bench) askMatrix(ctx context.Context, q question, body []byte, cold, warm, refresh, elsewhere *times) error {
-	first, took, err := b.server.matrix(ctx, body)
-	if err != nil {
-		return err
-	}
-	var baselines []time.Duration
-	var sealed []answer // what the baselines know of all days but the newest
-	newest := b.days - 1
-	for _, system := range []sqlSystem{b.postgres, b.duckdb} {
-		other, took, err := system.matrix(ctx, q, nil)
-		if err != nil {
-			return err
-		}
-		if err := b.compare(q, first, system, other); err != nil {
-			return err
-		}
-		baselines = append(baselines, took)
-		day, _, err := system.matrix(ctx, q, &newest)
-		if err != nil {
-			return err
-		}
-		sealed = append(sealed, other.plus(day, -1))
-	}
-	cold.add(took, baselines[0], baselines[1])
-
-	var again []time.Duration
-	for range 3 {
-		second, took, err := b.server.matrix(ctx, body)
-		if err != nil {
-			return err
-		}
-		if !first.equal(second) {
-			return fmt.Errorf("asked again, goalgraph answers %v in place of %v: %v, %v", second, first, q.segments, q.goal)
-		}
-		again = append(again, took)
-	}
-	slices.Sort(again)
-	// The others keep no answers: they ask all again.
-	warm.add(again[1], baselines[0], baselines[1])
-
-	if err := b.askAfterHits(ctx, q, body, sealed, refresh, func(messages []model.Message) (func() error, error) {
-		bodies, err := bodies(messages)
-		return func() error { return b.server.track(ctx, bodies) }, err
-	}); err != nil {
-		return err
-	}
-	return b.askAfterHits(ctx, q, body, sealed, elsewhere, func(messages []model.Message) (func() error, error) {
-		return func() error {
-			_, err := b.store.Write(ctx, b.site, messages)
-			return err
-		}, nil
-	})
-}
-
-// askAfterHits asks for a matrix once hits into the newest day are acknowledged. prepare returns what sends them. sealed
-// is what the baselines know of all other days.
-func (b *bench) askAfterHits(ctx context.Context, q question, body []byte, sealed []answer, t *times, prepare func([]model.Message) (send func() error, err error)) error {
-	newest := b.days - 1
-	messages, sessions := b.traffic.visits(newest, hitsOfRefresh)
-	send, err := prepare(messages)
-	if err != nil {
-		return err
-	}
-	if err := send(); err != nil {
-		return err
-	}
-	acknowledged := time.Now()
-	fresh, _, err := b.server.matrix(ctx, body)
-	if err != nil {
-		return err
-	}
-	took := time.Since(acknowledged)
-	ordinal := b.perDay[newest] + b.traffic.made
-	var baselines []time.Duration
-	for i, system := range []sqlSystem{b.postgres, b.duckdb} {
-		if err := system.insert(ctx, newest, ordinal, sessions); err != nil {
-			return err
-		}
-		day, took, err := system.matrix(ctx, q, &newest)
-		if err != nil {
-			return err
-		}
-		if err := b.compare(q, fresh, system, sealed[i].plus(day, 1)); err != nil {
-			return fmt.Errorf("after more hits: %w", err)
-		}
-		baselines = append(baselines, took)
-	}
-	t.add(took, baselines[0], baselines[1])
-	return nil
-}
-
-// compare fails where two systems answer differently, and shows the question.
-func (b *bench) compare(q question, goalgraph answer, system sqlSystem, other answer) error {
-	if goalgraph.equal(other) {
-		return nil
-	}
-	for i := range min(len(goalgraph.Sessions), len(other.Sessions)) {
-		if goalgraph.Sessions[i] != other.Sessions[i] {
-			return fmt.Errorf("goalgraph counts %d sessions and %s %d: %s", goalgraph.Sessions[i], system.name(), other.Sessions[i], q.segments[i])
-		}
-		for j := range min(len(goalgraph.Conversions[i]), len(other.Conversions[i])) {
-			if goalgraph.Conversions[i][j] != other.Conversions[i][j] {
-				return fmt.Errorf("goalgraph counts %d conversions and %s %d: segment %s, goal %s",
-					goalgraph.Conversions[i][j], system.name(), other.Conversions[i][j], q.segments[i], q.goal[j])
-			}
-		}
-	}
-	return fmt.Errorf("goalgraph answers %v and %s %v", goalgraph, system.name(), other)
-}
-
-// measureRate has clients ask for matrices that were asked before, and returns how many are answered a second.
+// measureRate lets clients ask for matrices that were asked before. It returns the answers per second.
 func (b *bench) measureRate(ctx context.Context, matrices [][]byte) (float64, error) {
 	const clients = 32
 	duration := b.duration / 2
 	var answered atomic.Int64
-	for _, body := range matrices { // again, because hits came in since
+	for _, body := range matrices { // again, because new hits arrived since
 		if _, _, err := b.server.matrix(ctx, body); err != nil {
 			return 0, err
 		}
@@ -513,7 +309,7 @@ func (b *bench) measureRate(ctx context.Context, matrices [][]byte) (float64, er
 	return round(float64(answered.Load()) / time.Since(begin).Seconds()), err
 }
 
-// measureNewProcesses starts the server anew, three times for a matrix and three times for a single rare leaf.
+// measureNewProcesses starts six new servers and asks each a first question: three a matrix, three a count of a rare leaf.
 func (b *bench) measureNewProcesses(ctx context.Context, matrix []byte) error {
 	var fresh, rare, rareSinceStart []float64
 	for n := range 6 {

@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// plainColumns are those of the table for the best plain SQL: types that PostgreSQL has operators and indexes for, and no joins.
+// plainColumns are the columns of the table that suits plain SQL best: no joins, and only types with operators and indexes
+// in PostgreSQL.
 const plainColumns = "day, ordinal, started_at, length_ms, page_views, country, referrer, browser, os, device, language, utm_source, utm_medium, utm_campaign, pages, tags, events"
 
 const plainTable = `CREATE TABLE plain.sessions (
@@ -41,13 +42,13 @@ func createPlain(ctx context.Context, database string) error {
 	return nil
 }
 
-// sqlSystem is a system that is asked in SQL: PostgreSQL or DuckDB. A nil day asks for all days.
+// sqlSystem is a system with SQL: PostgreSQL or DuckDB. A nil day means all days.
 type sqlSystem interface {
 	name() string
-	// one counts the sessions that satisfy a definition, by the fastest of its plans, and tells how long that one took.
+	// one counts the sessions that match a definition, and returns the time of the fastest query plan.
 	one(ctx context.Context, d definition) (int, time.Duration, error)
 	matrix(ctx context.Context, q question, day *int) (answer, time.Duration, error)
-	insert(ctx context.Context, day, ordinal int, sessions []drawn) error
+	insert(ctx context.Context, day, ordinal int, sessions []codedSession) error
 }
 
 type postgres struct {
@@ -60,13 +61,13 @@ func openPostgres(ctx context.Context, database string, e *encoder) (*postgres, 
 	if err != nil {
 		return nil, err
 	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // plans know the values
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // lets the planner see the values
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	p := &postgres{conn: conn, encoder: e}
-	// Everything is in memory before anything is measured. The extension is a part of every PostgreSQL that packages bring.
+	// Loads everything into memory before the first measurement. Every packaged PostgreSQL includes the extension.
 	for _, statement := range []string{
 		"CREATE EXTENSION IF NOT EXISTS pg_prewarm",
 		"SELECT sum(pg_prewarm(indexrelid)) FROM pg_index WHERE indrelid = 'plain.sessions'::regclass",
@@ -82,7 +83,7 @@ func openPostgres(ctx context.Context, database string, e *encoder) (*postgres, 
 
 func (p *postgres) name() string { return "PostgreSQL" }
 
-// Plans: the planner's own, and those that it is pushed to. Compiling (jit) pays for the big scans only.
+// Settings for each query plan to try: the planner's own choice, and others. Compilation (jit) pays only for large scans.
 var (
 	plansOfOne    = []string{"", "SET jit = off", "SET jit = off; SET enable_seqscan = off"}
 	plansOfMatrix = []string{"", "SET jit = off"}
@@ -93,7 +94,7 @@ func (p *postgres) one(ctx context.Context, d definition) (count int, best time.
 	return count, best, err
 }
 
-// matrix scans once: each predicate is evaluated once a session, as a bit of a mask, and the masks are folded here.
+// matrix scans once: SQL evaluates each predicate once a session, as a bit of a mask, and foldMask adds the masks up.
 func (p *postgres) matrix(ctx context.Context, q question, day *int) (a answer, best time.Duration, err error) {
 	var bits []string
 	for i, d := range append(append([]definition{}, q.segments...), q.goal...) {
@@ -109,8 +110,8 @@ func (p *postgres) matrix(ctx context.Context, q question, day *int) (a answer, 
 	return a, best, err
 }
 
-// fastest runs the query by each plan, begins anew before each, and tells how long the fastest took. All must answer the same,
-// which is PostgreSQL's to see to.
+// fastest runs the query with each plan and returns the time of the fastest. It calls begin before each plan and row for
+// each row. Plans do not change answers.
 func (p *postgres) fastest(ctx context.Context, plans []string, query string, row func(mask, sessions int), begin func()) (best time.Duration, err error) {
 	for i, plan := range plans {
 		if _, err := p.conn.Exec(ctx, "RESET ALL; "+plan); err != nil {
@@ -163,7 +164,7 @@ func (p *postgres) where(d definition) string {
 	return strings.Join(parts, " AND ")
 }
 
-func (p *postgres) insert(ctx context.Context, day, ordinal int, sessions []drawn) error {
+func (p *postgres) insert(ctx context.Context, day, ordinal int, sessions []codedSession) error {
 	var rows []byte
 	for i := range sessions {
 		rows = p.plain(rows, &sessions[i], day, ordinal+i)

@@ -10,24 +10,24 @@ import (
 	"strings"
 )
 
-// The shape of the matrix.
+// Size of a matrix.
 const (
 	segmentsOfMatrix = 5
 	goalsOfMatrix    = 6
 )
 
-// condition is one filter of a segment or a goal. All systems are told of it in their own language.
+// condition is one filter of a segment or a goal. Each system gets it in its own language.
 type condition struct {
 	field field
 	not   bool
-	// any holds the numbers of the vocabulary of which the session has one, for fields of values. A literal is one number; a glob
-	// as many as it matches. 0 is no value, where the field may lack one, and the others count from 1 there.
+	// any holds numbers of the vocabulary; a session matches if it has one of them. A literal is one number, a glob all
+	// that it matches. If the field can be empty, 0 means empty, and the values count from 1.
 	any []int
-	// min and max bound a number, both included.
+	// min and max are inclusive bounds of a number.
 	min, max int
 }
 
-// field is what a condition looks at.
+// field is a field of a session, by its column in SQL.
 type field string
 
 const (
@@ -48,7 +48,7 @@ const (
 func (f field) isSet() bool    { return f == pages || f == tags || f == events }
 func (f field) isNumber() bool { return f == length || f == views }
 
-// names returns the texts of a field's numbers.
+// names returns the values of a field, by their number.
 func (v *vocabulary) names(f field) []string {
 	switch f {
 	case country:
@@ -75,10 +75,10 @@ func (v *vocabulary) names(f field) []string {
 	return nil
 }
 
-// definition is a segment or a goal: sessions that satisfy all conditions.
+// definition is a segment or a goal: the sessions that match all conditions.
 type definition struct {
 	conditions []condition
-	// filters are the same for GraphQL.
+	// filters are the conditions in GraphQL.
 	filters []map[string]any
 }
 
@@ -90,13 +90,13 @@ func (d definition) String() string {
 	return string(text)
 }
 
-// question is one of the random ones: a merged count, a single segment and goal, and a matrix.
+// question is a random question: one definition for a single count, and the segments and goals of a matrix.
 type question struct {
 	one            definition
 	segments, goal []definition
 }
 
-// asker makes questions of which no two share a leaf.
+// asker makes questions. No two of them share a leaf, which is one value, glob or range of one field.
 type asker struct {
 	*generator
 	r    *rand.Rand
@@ -107,10 +107,10 @@ func newAsker(g *generator) *asker {
 	return &asker{generator: g, r: rand.New(rand.NewPCG(g.seed, math.MaxUint64)), used: map[string]bool{}}
 }
 
-// kinds are the filter types that are asked for.
+// kinds are the filter types that questions use.
 var kinds = []string{"country", "referrer", "pages", "tags", "events", "sessionLength", "pageViews", "browser", "device", "utm"}
 
-// oneOfEach makes a definition of one filter for each type.
+// oneOfEach makes one definition for each filter type.
 func (a *asker) oneOfEach() []definition {
 	definitions := make([]definition, len(kinds))
 	for i, kind := range kinds {
@@ -120,11 +120,11 @@ func (a *asker) oneOfEach() []definition {
 	return definitions
 }
 
-// questions makes n of them. The single counts come first: the values that are left for the last definitions are rarer.
+// questions makes n questions. It draws the single counts first, because the values that are left get rarer.
 func (a *asker) questions(n int) []question {
 	questions := make([]question, n)
 	for i := range questions {
-		questions[i].one = a.definition(2 + a.r.IntN(3)) // as a merged segment has them
+		questions[i].one = a.definition(2 + a.r.IntN(3)) // like a merged segment
 	}
 	for i := range questions {
 		a.matrix(&questions[i])
@@ -141,13 +141,13 @@ func (a *asker) matrix(q *question) {
 	}
 }
 
-// definition makes one of n filters, each of another type.
+// definition makes a definition of n filters of different types.
 func (a *asker) definition(n int) definition {
 	var d definition
 	var taken []string
 	for len(d.filters) < n {
 		kind := kinds[a.r.IntN(len(kinds))]
-		// Of the events and devices there are few: once all were asked, other types are.
+		// There are few events and devices: when all are used, this draws another type.
 		if !slices.Contains(taken, kind) && a.add(&d, kind) {
 			taken = append(taken, kind)
 		}
@@ -155,13 +155,13 @@ func (a *asker) definition(n int) definition {
 	return d
 }
 
-// add adds a random filter of a type, unless one of its leaves was used before.
+// add adds a random filter of a type. It returns false, and adds nothing, if a leaf was used before.
 func (a *asker) add(d *definition, kind string) bool {
 	conditions, args := a.filter(kind)
 	leaves := make([]string, len(conditions))
 	for i, c := range conditions {
 		if !c.field.isNumber() && len(c.any) == 0 {
-			return false // a glob of nothing
+			return false // a glob without a match
 		}
 		slices.Sort(c.any)
 		leaves[i] = fmt.Sprint(c.field, c.any, c.min, c.max)
@@ -177,7 +177,7 @@ func (a *asker) add(d *definition, kind string) bool {
 	return true
 }
 
-// filter makes a random filter of a type: its conditions, and its arguments in GraphQL.
+// filter makes a random filter of a type: its conditions, and its GraphQL arguments.
 func (a *asker) filter(kind string) ([]condition, map[string]any) {
 	switch kind {
 	case "country":
@@ -201,7 +201,7 @@ func (a *asker) filter(kind string) ([]condition, map[string]any) {
 			func() string { return "*" + []string{"google", "face", "com", "reddit", "duck"}[a.r.IntN(5)] + "*" },
 		}[a.r.IntN(4)]()
 		c := condition{field: referrer, any: glob(a.names(referrer), pattern), not: a.r.IntN(4) == 0}
-		return []condition{c}, map[string]any{oneOf(c.not, "isNot", "is"): []string{pattern}}
+		return []condition{c}, map[string]any{choose(c.not, "isNot", "is"): []string{pattern}}
 	case "pages":
 		if a.r.IntN(2) == 0 {
 			return a.every(pages, a.page, 1+a.r.IntN(2))
@@ -231,15 +231,15 @@ func (a *asker) filter(kind string) ([]condition, map[string]any) {
 	}
 }
 
-func oneOf(first bool, yes, no string) string {
+func choose(first bool, yes, no string) string {
 	if first {
 		return yes
 	}
 	return no
 }
 
-// choice makes a condition on some values of a field; offset is 1 where number 0 is none. Without names of the arguments, they
-// have the field's, and there is no negation.
+// choice makes a condition on some values of a field. offset is 1 if number 0 means empty. is and isNot name the GraphQL
+// arguments; if they are empty, the argument has the field's name and cannot be negated.
 func (a *asker) choice(f field, p *picker, offset, n int, is, isNot string) ([]condition, map[string]any) {
 	names := a.names(f)
 	if p == nil {
@@ -251,24 +251,24 @@ func (a *asker) choice(f field, p *picker, offset, n int, is, isNot string) ([]c
 			c.any = append(c.any, i)
 		}
 	}
-	name := oneOf(c.not, isNot, is)
+	name := choose(c.not, isNot, is)
 	if name == "" {
 		name = strings.TrimPrefix(string(f), "utm_")
 	}
-	return []condition{c}, map[string]any{name: all(names, c.any)}
+	return []condition{c}, map[string]any{name: namesOf(names, c.any)}
 }
 
-// every makes conditions of which each asks for one value of a set.
+// every makes conditions on a set, each for one value.
 func (a *asker) every(f field, p *picker, n int) ([]condition, map[string]any) {
 	numbers := a.distinct(a.r, p, n)
 	conditions := make([]condition, len(numbers))
 	for i, number := range numbers {
 		conditions[i] = condition{field: f, any: []int{number}}
 	}
-	return conditions, map[string]any{"all": all(a.names(f), numbers)}
+	return conditions, map[string]any{"all": namesOf(a.names(f), numbers)}
 }
 
-// glob returns the numbers of the names that a pattern matches, by a regular expression: it owes nothing to the product.
+// glob returns the numbers of the names that a pattern matches. It shares no code with the product.
 func glob(names []string, pattern string) (numbers []int) {
 	parts := strings.Split(pattern, "*")
 	for i, part := range parts {
@@ -283,7 +283,7 @@ func glob(names []string, pattern string) (numbers []int) {
 	return numbers
 }
 
-// answer is the sessions of each segment, and of each segment the conversions of each goal.
+// answer holds the sessions of each segment, and the conversions of each segment and goal.
 type answer struct {
 	Sessions    []int
 	Conversions [][]int // by segment, by goal
@@ -297,7 +297,7 @@ func newAnswer(segments, goals int) answer {
 	return a
 }
 
-// foldMask adds sessions of which bit i of the mask tells whether they are in segment i, and the bits behind those in which goals.
+// foldMask adds sessions to the segments and goals of a mask: a bit for each segment from bit 0 on, then one for each goal.
 func (a answer) foldMask(mask, sessions int) {
 	for i := range a.Sessions {
 		if mask>>i&1 == 0 {

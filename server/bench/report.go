@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// figure is a time of Goalgraph, the median over the questions, and how many times as long the others take.
+// figure is a time of Goalgraph, as the median over the questions, and how many times as long the others take.
 type figure struct {
 	Millis     float64 `json:"ms"`
 	VsPostgres float64 `json:"vs_postgres"`
@@ -18,7 +18,7 @@ type figure struct {
 	postgres, duckdb float64
 }
 
-// result is what a run found: its last line.
+// result is the result of a run: its last line, as JSON.
 type result struct {
 	Sessions        int     `json:"sessions"`
 	IndexBytes      float64 `json:"index_bytes_per_session"`
@@ -30,14 +30,14 @@ type result struct {
 	ColdMatrix      figure  `json:"cold_matrix"`
 	WarmMatrix      figure  `json:"warm_matrix"`
 	Refresh         figure  `json:"refresh"`
-	// RefreshElsewhere is Refresh where another process took the hits in.
+	// RefreshElsewhere is Refresh with hits that another process wrote.
 	RefreshElsewhere   figure  `json:"refresh_elsewhere"`
 	RareLeaf           float64 `json:"rare_leaf_ms"`
 	RareLeafSinceStart float64 `json:"rare_leaf_since_start_ms"`
 	FreshnessP50       float64 `json:"freshness_p50_ms"`
 	FreshnessP99       float64 `json:"freshness_p99_ms"`
 	FreshnessHits      float64 `json:"freshness_hits_per_s"`
-	// StoredPerSecond is how fast the server stored all columns, reading the rows too; 0 where they were there already.
+	// StoredPerSecond is how fast the server read all rows and stored their columns; 0 if they were stored already.
 	StoredPerSecond float64 `json:"stored_sessions_per_s"`
 	Questions       int     `json:"questions"`
 	Days            int     `json:"days"`
@@ -52,7 +52,7 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// round keeps three digits of small numbers and whole ones of large.
+// round rounds to two decimals; from 1,000 on, to a whole number.
 func round(x float64) float64 {
 	if x >= 1000 {
 		return math.Round(x)
@@ -67,16 +67,16 @@ func (t *times) figure() figure {
 	return f
 }
 
-// print writes a table for people, and the line for programs.
+// print writes a table for people and the JSON for programs.
 func (r *result) print(out io.Writer) error {
-	fmt.Fprintf(out, "\n%d sessions, %d days, seed %d; medians over %d questions; every answer was the same in all systems\n\n", r.Sessions, r.Days, r.Seed, r.Questions)
+	fmt.Fprintf(out, "\n%d sessions, %d days, seed %d; medians over %d questions; all systems gave the same answers\n\n", r.Sessions, r.Days, r.Seed, r.Questions)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "ms\tGoalgraph\tPostgreSQL\tDuckDB\t× PostgreSQL\t× DuckDB\t")
 	for _, row := range []struct {
 		name string
 		figure
 	}{{"one count, never asked", r.ColdOne}, {"5 × 6 matrix, never asked", r.ColdMatrix}, {"matrix again", r.WarmMatrix}, {"matrix after 1,000 hits", r.Refresh},
-		{"after 1,000 that another process took in", r.RefreshElsewhere}} {
+		{"matrix after 1,000 hits by another process", r.RefreshElsewhere}} {
 		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", row.name, row.Millis, row.postgres, row.duckdb, row.VsPostgres, row.VsDuckDB)
 	}
 	if err := table.Flush(); err != nil {
@@ -88,11 +88,11 @@ func (r *result) print(out io.Writer) error {
 		value float64
 		unit  string
 	}{
-		{"new process, to its first matrix", r.FreshProcess, "ms"},
-		{"one rare leaf in a new process", r.RareLeaf, "ms"},
-		{"the same, since its start", r.RareLeafSinceStart, "ms"},
+		{"new process, until its first matrix", r.FreshProcess, "ms"},
+		{"one rare filter in a new process", r.RareLeaf, "ms"},
+		{"the same, from its start", r.RareLeafSinceStart, "ms"},
 		{"columns, stored", r.IndexBytes, "bytes a session"},
-		{"columns, made by one core", r.IndexPerSecond, "sessions/s"},
+		{"columns, built by one core", r.IndexPerSecond, "sessions/s"},
 		{"columns, stored by the server", r.StoredPerSecond, "sessions/s"},
 		{"resident memory of the server", r.ResidentMB, "MB"},
 		{"warm matrices to 32 clients", r.MatrixPerSecond, "a second"},
@@ -100,7 +100,7 @@ func (r *result) print(out io.Writer) error {
 		{"freshness, 99th percentile", r.FreshnessP99, "ms"},
 		{"at", r.FreshnessHits, "hits/s"},
 	} {
-		fmt.Fprintf(out, "%-34s %10.1f %s\n", row.name, row.value, row.unit)
+		fmt.Fprintf(out, "%-36s %10.1f %s\n", row.name, row.value, row.unit)
 	}
 	line, err := json.Marshal(r)
 	if err != nil {

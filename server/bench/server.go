@@ -20,7 +20,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// guard runs the server and ends it when its standard input is closed, so at the latest with this process, however that ends.
+// guard is a shell script that runs the server, and ends it when standard input closes: at the latest when this process ends.
 const guard = `
 exec 3<&0
 "$@" </dev/null 3<&- >&2 &
@@ -45,7 +45,7 @@ type server struct {
 	started time.Time
 }
 
-// startServer starts the program with its default settings and returns when it is ready.
+// startServer starts the server with default settings and waits until it is ready.
 func startServer(ctx context.Context, o options, database string) (_ *server, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,7 +69,7 @@ func startServer(ctx context.Context, o options, database string) (_ *server, er
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute},
 		days:   model.Range{From: firstDay.Start(), To: (firstDay + model.Day(o.days)).Start()},
 	}
-	// The address is not on the command line, which everybody on the machine can read.
+	// Not on the command line, which everybody on the machine can read.
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(), "DATABASE_URL=" + database}
 	s.cmd.Stderr = log
 	in, err := s.cmd.StdinPipe()
@@ -117,20 +117,20 @@ func startServer(ctx context.Context, o options, database string) (_ *server, er
 	return s, nil
 }
 
-// stop ends the server and waits for it. It may be called again.
+// stop ends the server and waits for it. It can be called more than once.
 func (s *server) stop() error {
 	s.alive.Close()
 	err := s.cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || errors.Is(err, os.ErrProcessDone) {
-		err = nil // of the guard it says nothing
+		err = nil // the exit code of the guard means nothing
 	}
 	s.client.CloseIdleConnections()
 	s.log.Close()
 	return err
 }
 
-// residentMB is the memory that the process holds.
+// residentMB returns the resident memory of the server's process, in MiB.
 func (s *server) residentMB() (float64, error) {
 	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(s.pid)).Output()
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *server) residentMB() (float64, error) {
 	return kilobytes / 1024, err
 }
 
-// post sends a request and returns its answer unread.
+// post sends a GraphQL request and returns the body of the answer.
 func (s *server) post(ctx context.Context, body []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", bytes.NewReader(body))
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *server) post(ctx context.Context, body []byte) ([]byte, error) {
 	return answer, err
 }
 
-// request is a GraphQL request as it is sent.
+// request returns the body of a GraphQL request.
 func request(query string, variables map[string]any) ([]byte, error) {
 	return json.Marshal(map[string]any{"query": query, "variables": variables})
 }
@@ -194,7 +194,7 @@ func rangeOf(r model.Range) map[string]any {
 	return map[string]any{"from": r.From.Time().Format(time.RFC3339), "to": r.To.Time().Format(time.RFC3339)}
 }
 
-// one asks for the sessions of a definition.
+// one counts the sessions of a definition.
 func (s *server) one(ctx context.Context, d definition) (count int, took time.Duration, err error) {
 	var data struct{ Site struct{ SessionCount int } }
 	start := time.Now()
@@ -203,8 +203,8 @@ func (s *server) one(ctx context.Context, d definition) (count int, took time.Du
 	return data.Site.SessionCount, time.Since(start), err
 }
 
-// fillMemory asks for counts of 50 leaves that no question has: lengths beyond those that are asked for. A process that has
-// served for a while has no memory left that it never used, which takes the system several times as long to hand out.
+// fillMemory counts 50 leaves that no question has: session lengths beyond theirs. It makes the process use its memory once,
+// as after a while of serving: the first use of a page of memory takes the system several times as long.
 func (s *server) fillMemory(ctx context.Context, round int) error {
 	query := "query($site: ID!, $range: TimeRange!) { site(id: $site) { "
 	for n := range 50 {
@@ -214,7 +214,7 @@ func (s *server) fillMemory(ctx context.Context, round int) error {
 	return s.ask(ctx, query+"} }", map[string]any{"site": s.site, "range": rangeOf(s.days)}, &data)
 }
 
-// define makes the segments and goals of a question, and returns the request for its matrix.
+// define creates the segments and goals of a question and returns the request for its matrix.
 func (s *server) define(ctx context.Context, q question, key string) (body []byte, err error) {
 	variables := map[string]any{"site": s.site, "range": rangeOf(s.days)}
 	for name, definitions := range map[string][]definition{"Segment": q.segments, "Goal": q.goal} {
@@ -237,7 +237,7 @@ func (s *server) define(ctx context.Context, q question, key string) (body []byt
 		"goalCards(segments: $segments, goals: $goals, range: $range) { cells { sessions conversions } } } }", variables)
 }
 
-// matrix sends a request that define made.
+// matrix sends a request of define.
 func (s *server) matrix(ctx context.Context, body []byte) (a answer, took time.Duration, err error) {
 	var data struct {
 		Site struct {

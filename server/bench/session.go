@@ -14,14 +14,14 @@ const firstDay model.Day = 20454 // 2026-01-01
 
 const dayMillis = 24 * 60 * 60 * 1000
 
-// newShare is the share of sessions that are their visitor's first.
+// newShare is the share of sessions that are the first of their visitor.
 const newShare = 0.6
 
-// vocabulary holds the values that sessions have, the most frequent first. It is the same for every seed.
+// vocabulary holds the values of sessions, the most frequent first. It is the same for every seed.
 type vocabulary struct {
 	countries, referrers, pages, tags, events []string
 	browsers, systems, languages, campaigns   []string
-	// valued tells which events carry a value.
+	// valued says which events have a value.
 	valued []bool
 }
 
@@ -65,13 +65,13 @@ var (
 	devices    = []string{string(model.Desktop), string(model.Mobile), string(model.Tablet), string(model.OtherDevice)}
 )
 
-// picker picks a number below n, small ones more often, in constant time: Walker's alias method (A. J. Walker, 1977).
+// picker picks a number below n by its weight, in constant time: the alias method (A. J. Walker, 1977).
 type picker struct {
 	keep  []float64
 	alias []int
 }
 
-// zipf weighs the i-th of n by 1 / (i + 1)^s.
+// zipf returns a picker of n numbers in which number i has the weight 1 / (i + 1)^s.
 func zipf(n int, s float64) *picker {
 	weights := make([]float64, n)
 	for i := range weights {
@@ -115,7 +115,7 @@ func (p *picker) pick(r *rand.Rand) int {
 	return p.alias[i]
 }
 
-// generator makes the sessions of a site, a day at a time and in any order of the days.
+// generator makes the sessions of a site. It makes each day on its own, so days can be made in any order.
 type generator struct {
 	*vocabulary
 	seed                                            uint64
@@ -129,7 +129,7 @@ func newGenerator(seed uint64, sessions, days int) *generator {
 	g := &generator{
 		vocabulary: newVocabulary(), seed: seed,
 		perDay: make([]int, days), newBefore: make([]int, days), newOn: make([]int, days),
-		pagesOf:  weighted([]float64{36, 20, 14, 9, 6, 4, 3, 2.5, 2, 1.5, 1, 1}), // distinct pages, less one: about 3
+		pagesOf:  weighted([]float64{36, 20, 14, 9, 6, 4, 3, 2.5, 2, 1.5, 1, 1}), // number of distinct pages minus one; about 3 pages on average
 		tagsOf:   weighted([]float64{45, 30, 17, 8}),
 		eventsOf: weighted([]float64{70, 20, 7, 3}),
 		device:   weighted([]float64{52, 41, 5, 2}),
@@ -161,26 +161,27 @@ func newGenerator(seed uint64, sessions, days int) *generator {
 	return g
 }
 
-// drawn is a session, with what the vocabulary holds by number: 0 stands for none where a value may be missing.
-type drawn struct {
+// codedSession is a session whose values are numbers of the vocabulary. Fields that can be empty have 0 for empty, and the
+// number plus one otherwise.
+type codedSession struct {
 	start, length       model.Millis
 	visitor             int64
 	first               bool
 	pageViews           int
-	country, referrer   int // referrer less one
+	country, referrer   int // referrer can be empty
 	browser, system     int
 	device, language    int
-	source, medium      int // less one
-	campaign            int // less one
+	source, medium      int // can be empty
+	campaign            int // can be empty
 	pages, tags, events []int
-	counts              []int     // of the events
-	values              []float64 // of the events, together; 0 without
+	counts              []int     // how often, by event
+	values              []float64 // sum of values, by event; 0 without values
 }
 
-// day returns the sessions of a day in the order of their ordinals.
-func (g *generator) day(day int) []drawn {
+// day returns the sessions of a day, in the order of their ordinals.
+func (g *generator) day(day int) []codedSession {
 	r := rand.New(rand.NewPCG(g.seed, uint64(day)+1))
-	sessions := make([]drawn, g.perDay[day])
+	sessions := make([]codedSession, g.perDay[day])
 	midnight := (firstDay + model.Day(day)).Start()
 	starts := make([]int, len(sessions))
 	for i := range starts {
@@ -192,18 +193,18 @@ func (g *generator) day(day int) []drawn {
 		s := &sessions[i]
 		g.draw(r, s)
 		s.start = midnight + model.Millis(starts[i])
-		// A sampling without replacement: exactly newOn of the day's sessions are of new visitors.
+		// Sampling without replacement: exactly newOn of the day's sessions are of new visitors.
 		if s.first = visitors == 0 || r.IntN(len(sessions)-i) < left; s.first {
 			visitors++
 			left--
 			s.visitor = visitors
 		} else {
-			// Some come back often: the density falls with the root of the number.
+			// Some visitors come back often: the density falls with the square root of the number.
 			u := r.Float64()
 			s.visitor = 1 + int64(u*u*float64(visitors))
 		}
 	}
-	// Hits arrive a little out of order, and an ordinal is given on arrival.
+	// Hits arrive a little out of order, and sessions get their ordinals on arrival.
 	for i := range sessions {
 		j := min(len(sessions)-1, i+r.IntN(4))
 		sessions[i], sessions[j] = sessions[j], sessions[i]
@@ -211,7 +212,7 @@ func (g *generator) day(day int) []drawn {
 	return sessions
 }
 
-func (g *generator) draw(r *rand.Rand, s *drawn) {
+func (g *generator) draw(r *rand.Rand, s *codedSession) {
 	s.country, s.browser, s.system = g.country.pick(r), g.browser.pick(r), g.system.pick(r)
 	s.device, s.language = g.device.pick(r), g.language.pick(r)
 	if r.Float64() >= 0.4 {
@@ -245,7 +246,7 @@ func (g *generator) draw(r *rand.Rand, s *drawn) {
 	}
 }
 
-// distinct picks up to n numbers that differ.
+// distinct picks up to n different numbers.
 func (g *generator) distinct(r *rand.Rand, p *picker, n int) []int {
 	if n == 0 {
 		return nil
@@ -259,14 +260,14 @@ func (g *generator) distinct(r *rand.Rand, p *picker, n int) []int {
 	return picked
 }
 
-func named(list []string, less int) string {
+func nameAt(list []string, less int) string {
 	if less == 0 {
 		return ""
 	}
 	return list[less-1]
 }
 
-func all(list []string, numbers []int) []string {
+func namesOf(list []string, numbers []int) []string {
 	if len(numbers) == 0 {
 		return nil
 	}
@@ -277,17 +278,17 @@ func all(list []string, numbers []int) []string {
 	return texts
 }
 
-// session returns what was drawn as the product knows it.
-func (g *generator) session(s *drawn, id model.SessionID) *model.Session {
+// session returns a session as the product has it.
+func (g *generator) session(s *codedSession, id model.SessionID) *model.Session {
 	session := &model.Session{
 		ID: id, Visitor: s.visitor, First: s.first, Start: s.start, End: s.start + s.length, PageViews: s.pageViews,
 		Origin: model.Origin{
-			IP: address(s.visitor), Country: g.countries[s.country], Referrer: named(g.referrers, s.referrer), EntryPage: g.pages[s.pages[0]],
+			IP: address(s.visitor), Country: g.countries[s.country], Referrer: nameAt(g.referrers, s.referrer), EntryPage: g.pages[s.pages[0]],
 			Browser: g.browsers[s.browser], OS: g.systems[s.system], Device: model.Device(devices[s.device]), Language: g.languages[s.language],
-			UTM: model.UTM{Source: named(utmSources, s.source), Medium: named(utmMediums, s.medium), Campaign: named(g.campaigns, s.campaign)},
+			UTM: model.UTM{Source: nameAt(utmSources, s.source), Medium: nameAt(utmMediums, s.medium), Campaign: nameAt(g.campaigns, s.campaign)},
 		},
 		ExitPage: g.pages[s.pages[len(s.pages)-1]],
-		Pages:    all(g.pages, s.pages), Tags: all(g.tags, s.tags),
+		Pages:    namesOf(g.pages, s.pages), Tags: namesOf(g.tags, s.tags),
 	}
 	for i, event := range s.events {
 		sum := model.EventSum{Name: g.events[event], Count: s.counts[i]}
@@ -299,7 +300,7 @@ func (g *generator) session(s *drawn, id model.SessionID) *model.Session {
 	return session
 }
 
-// address gives each visitor an address that looks like any other: the multiplier is odd, so that no two of them share one.
+// address returns a random-looking address. The multiplier is odd, so no two visitors share one.
 func address(visitor int64) string {
 	n := uint32(visitor) * 2654435761
 	return fmt.Sprintf("%d.%d.%d.%d", n>>24, n>>16&255, n>>8&255, n&255)

@@ -19,7 +19,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
-// A whole run at a tiny size, which ends in an error where the systems differ, and another one on the same data.
+// Two runs at a tiny size on the same data. A run fails if the systems differ.
 func TestRun(t *testing.T) {
 	o := options{sessions: 600, days: 3, questions: 2, seed: 5, dir: folderForAll(t), server: filepath.Join(t.TempDir(), "goalgraph"), duckdb: "duckdb", duration: 500 * time.Millisecond}
 	if out, err := exec.Command("go", "build", "-o", o.server, "..").CombinedOutput(); err != nil {
@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// The baselines answer as a naive scan of what was drawn; and a difference between systems is told with the question.
+// The baselines answer like a naive scan of the generated sessions. compare shows a difference with its question.
 func TestBaselinesAgreeWithANaiveScan(t *testing.T) {
 	ctx, database, files := t.Context(), storetest.PostgreSQL(t), t.TempDir()
 	g := newGenerator(4, 800, 3)
@@ -115,8 +115,8 @@ func naive(g *generator, q question, only *int) answer {
 	return a
 }
 
-// matches tells whether a session satisfies the condition.
-func (c condition) matches(s *drawn) bool {
+// matches reports whether a session matches the condition.
+func (c condition) matches(s *codedSession) bool {
 	var has bool
 	switch single := map[field]int{country: s.country, referrer: s.referrer, browser: s.browser, device: s.device, source: s.source, medium: s.medium, campaign: s.campaign}; c.field {
 	case pages, tags, events:
@@ -132,7 +132,7 @@ func (c condition) matches(s *drawn) bool {
 	return has != c.not
 }
 
-// folderForAll is a folder that PostgreSQL can enter, which does not run as root.
+// folderForAll returns a folder that PostgreSQL, which does not run as root, can enter.
 func folderForAll(t *testing.T) string {
 	parent := ""
 	if os.Geteuid() == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// agents are user agents as visitors send them, and what a server reads in them.
+// agents are user agents as browsers send them, with what the server reads from them.
 var agents = []struct {
 	browser, system string
 	device          model.Device
@@ -27,7 +27,7 @@ var agents = []struct {
 	{"Opera", "Windows", model.Desktop, "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 OPR/111.0.0.0"},
 }
 
-// wireMessage is a message of the Segment tracking spec, as its SDKs send them.
+// wireMessage is a message of the Segment tracking spec, as its SDKs send it.
 type wireMessage struct {
 	Type        string         `json:"type"`
 	MessageID   string         `json:"messageId"`
@@ -78,10 +78,10 @@ func wireOf(m *model.Message) wireMessage {
 	return w
 }
 
-// batchMessages is how many messages a request has, so that it stays under 500 KiB.
+// batchMessages is the number of messages in a request, which must stay under 500 KiB.
 const batchMessages = 500
 
-// bodies returns requests that track the messages.
+// bodies returns the bodies of requests that send the messages.
 func bodies(messages []model.Message) (bodies [][]byte, err error) {
 	for len(messages) > 0 {
 		var batch struct {
@@ -101,7 +101,7 @@ func bodies(messages []model.Message) (bodies [][]byte, err error) {
 	return bodies, nil
 }
 
-// track sends requests that bodies made, one after the other, and returns when the last is acknowledged.
+// track sends the requests one after the other and returns when the last is acknowledged.
 func (s *server) track(ctx context.Context, bodies [][]byte) error {
 	for _, body := range bodies {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/batch", bytes.NewReader(body))
