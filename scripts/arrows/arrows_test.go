@@ -178,6 +178,9 @@ func check(arrows []arrow, packages []pkg) (problems []string) {
 			problem("%s has two lines in the table", a.folder)
 		}
 		table[a.folder] = a
+		if layer(a.folder) < 0 {
+			problem("%s is in none of the folders %s", a.folder, strings.Join(layers, ", "))
+		}
 		for _, to := range strings.Fields(a.own) {
 			if layer(to) > layer(a.folder) {
 				problem("%s is granted %s, which is to its right", a.folder, to)
@@ -376,6 +379,9 @@ func TestCheck(t *testing.T) {
 		{name: "for tests, shipped", arrow: &arrow{folder: "server", own: "model/store/storetest"}, folder: "server/bench",
 			want: "server is granted model/store/storetest, which is for tests; " +
 				"server has a line in the table and is not a package: remove the line"},
+		{name: "another folder", arrow: &arrow{folder: "util"}, folder: "util", imports: "strings",
+			want: "util is in none of the folders migrations, model, plugins, graph, server, scripts; " +
+				"server/bench has no line in the table: add one with what it may import"},
 		{name: "two lines", arrow: &arrow{folder: "model"}, folder: "server/bench", want: "model has two lines in the table"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

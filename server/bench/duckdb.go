@@ -93,12 +93,9 @@ func (d *duckdb) query(sql string) (r duckdbResult, err error) {
 	return r, nil
 }
 
-// read returns the SQL that reads the files of encoder.duckdb.
-func read(files string) string {
-	return "SELECT * FROM read_csv('" + files + "', delim = '\t', header = false, quote = '', escape = '', auto_detect = false, columns = {" +
-		"day: 'USMALLINT', length_ms: 'INTEGER', page_views: 'USMALLINT', country: 'UTINYINT', referrer: 'USMALLINT', browser: 'UTINYINT', os: 'UTINYINT', " +
-		"device: 'UTINYINT', language: 'UTINYINT', utm_source: 'UTINYINT', utm_medium: 'UTINYINT', utm_campaign: 'UTINYINT', " +
-		"pages: 'USMALLINT[]', tags: 'UTINYINT[]', events: 'UTINYINT[]'})"
+// copyFrom returns the SQL that copies files of encoder.duckdb into the table.
+func copyFrom(files string) string {
+	return "COPY sessions FROM '" + files + "' (FORMAT csv, DELIM '\t', HEADER false, QUOTE '', ESCAPE '', AUTO_DETECT false)"
 }
 
 // load fills the DuckDB file from a folder of files.
@@ -106,7 +103,7 @@ func (d *duckdb) load(files string) error {
 	return d.run(
 		"DROP TABLE IF EXISTS sessions",
 		duckdbTable,
-		"INSERT INTO sessions "+read(filepath.Join(files, "*.tsv")),
+		copyFrom(filepath.Join(files, "*.tsv")),
 		fmt.Sprintf("CREATE OR REPLACE TABLE referrers AS SELECT unnest(range(%d))::USMALLINT AS referrer", len(d.encoder.referrers)+1),
 		"CHECKPOINT",
 	)
@@ -114,7 +111,7 @@ func (d *duckdb) load(files string) error {
 
 // restore resets the newest day to its state after the fill.
 func (d *duckdb) restore(day int, files string) error {
-	return d.run(fmt.Sprintf("DELETE FROM sessions WHERE day = %d", day), "INSERT INTO sessions "+read(filepath.Join(files, dayFile(day))), "CHECKPOINT")
+	return d.run(fmt.Sprintf("DELETE FROM sessions WHERE day = %d", day), copyFrom(filepath.Join(files, dayFile(day))), "CHECKPOINT")
 }
 
 func dayFile(day int) string { return fmt.Sprintf("%05d.tsv", day) }

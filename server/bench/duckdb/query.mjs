@@ -1,5 +1,5 @@
-// Answers queries of one DuckDB file: a line of standard input is a query as a JSON string, a line of standard output its rows of
-// numbers and the milliseconds that it took. It ends with its input.
+// Answers queries of one DuckDB file. A line of standard input is a query as a JSON string; a line of standard output is its
+// rows of numbers and the milliseconds that it took. The process ends when standard input closes.
 import { createInterface } from 'node:readline';
 import { DuckDBInstance } from '@duckdb/node-api';
 
