@@ -72,13 +72,13 @@ bench-import: test-servers ## import logs of 1 and 2 million lines: lines/s, pea
 	GOALGRAPH_BENCH_LINES="1000000 2000000" $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkImport$$' -benchtime 1x -timeout 60m ./server
 
 bench-experiment: test-servers ## results of an experiment with a million visitors, compared with SQL in the same PostgreSQL
-	GOALGRAPH_BENCH_VISITORS=1000000 $(GO_TEST) -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/count
+	GOALGRAPH_BENCH_VISITORS=1000000 $(GO_TEST) -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/...
 
 bench-track: test-servers ## send batches of messages over HTTP: messages/s against bare inserts, time to acknowledge, memory
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
 
 soak: test-servers ## ask random questions while data changes and servers restart: make soak SOAK_QUESTIONS=10000
-	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLive' -timeout 60m ./model/count ./server
+	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLive(Servers)?$$' -timeout 60m ./model/... ./server
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

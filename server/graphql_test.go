@@ -14,15 +14,15 @@ import (
 	"github.com/goalgraph/goalgraph/server/nodetest"
 )
 
-// graphqlTools is the folder of the tools for GraphQL that come from npm.
-const graphqlTools = "nodetest"
+// graphqltest is the folder of the audits and the linter, which come from npm.
+const graphqltest = "graphqltest"
 
-// node runs a program of graphqlTools and returns its standard output; with standard error if it fails.
+// node runs a program of graphqltest and returns its standard output; with standard error if it fails.
 func node(t *testing.T, stdin string, arguments ...string) (output string, failure error) {
 	t.Helper()
-	nodetest.Install(t, graphqlTools)
+	nodetest.Install(t, graphqltest)
 	command := exec.CommandContext(t.Context(), "node", arguments...)
-	command.Dir, command.Stdin = graphqlTools, strings.NewReader(stdin)
+	command.Dir, command.Stdin = graphqltest, strings.NewReader(stdin)
 	var out, problems bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problems
 	if err := command.Run(); err != nil {

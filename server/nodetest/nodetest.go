@@ -1,7 +1,7 @@
 //go:build system
 
-// Package nodetest gives tests Node.js, and npm packages at the versions of a lock file. The folder also holds the
-// packages of the tests of GraphQL. It has the tag system, like every test that uses it: a plain go test ./... runs no npm.
+// Package nodetest gives tests Node.js, with npm packages at the versions of a lock file. It has the tag system, like every
+// test that uses it: a plain go test ./... runs no npm.
 package nodetest
 
 import (
