@@ -48,16 +48,26 @@ var arrows = []arrow{
 		github.com/klauspost/compress
 		golang.org/x/sys`},
 	// A count is asked for with a predicate, already merged and compiled: no plugins.
-	{folder: "model/count", own: "model model/column model/filter model/store", others: `
+	{folder: "model/count", own: "model model/column model/filter model/partition model/store", others: `
 		github.com/RoaringBitmap/roaring/v2
 		github.com/bits-and-blooms/bitset
-		github.com/hashicorp/golang-lru/v2
 		github.com/maypok86/otter/v2
 		github.com/redis/go-redis/v9
+		golang.org/x/sync`},
+	{folder: "model/count/computed", own: "model model/column model/count model/filter model/partition model/store", others: `
+		github.com/bits-and-blooms/bitset
+		golang.org/x/sync`},
+	// The oracle shares the contracts with the engines, and nothing else.
+	{folder: "model/count/naive", own: "model model/count model/experiment model/filter model/store"},
+	{folder: "model/engine", own: "model model/count model/count/computed model/experiment model/partition model/store"},
+	{folder: "model/experiment", own: "model model/column model/count model/filter model/partition model/store", others: `
+		github.com/bits-and-blooms/bitset
+		github.com/maypok86/otter/v2
 		golang.org/x/sync`},
 	{folder: "model/filter", own: "model"},
 	{folder: "model/filter/filtertest", own: "model model/filter"},
 	{folder: "model/live", others: "github.com/redis/go-redis/v9"},
+	{folder: "model/partition", own: "model model/column model/filter model/store", others: "github.com/maypok86/otter/v2"},
 	{folder: "model/stats", others: "gonum.org/v1/gonum"},
 	{folder: "model/store", own: "migrations model", others: `
 		database/sql
@@ -100,7 +110,7 @@ var arrows = []arrow{
 		google.golang.org/grpc`},
 
 	{folder: "graph", own: `
-		graph/generated graph/scalar graph/view model model/count model/filter model/live model/stats
+		graph/generated graph/scalar graph/view model model/count model/experiment model/filter model/live model/stats
 		model/store plugins/host`, others: `
 		github.com/99designs/gqlgen
 		github.com/coder/websocket
@@ -116,12 +126,12 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
-	{folder: "graph/view", own: "model model/count model/stats"},
+	{folder: "graph/view", own: "model model/experiment model/stats"},
 
 	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app", others: `
 		github.com/alecthomas/kong`},
 	{folder: "server/app", own: `
-		graph model model/column model/count model/live model/stats model/store plugins plugins/builtin
+		graph model model/column model/count model/engine model/live model/stats model/store plugins plugins/builtin
 		plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
 		server/ingest server/sdk`, others: `
 		github.com/maypok86/otter/v2
