@@ -53,7 +53,7 @@ func NewMemory(bytes int) (*Memory, error) {
 }
 
 // Name names the cache in figures.
-func (m *Memory) Name() string { return "memory" }
+func (m *Memory) Name() string { return memoryName }
 
 // Get returns the entries of the keys that it has.
 func (m *Memory) Get(_ context.Context, keys []Key) map[Key]Entry {

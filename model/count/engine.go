@@ -68,7 +68,7 @@ func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) (*C
 	e := &ColumnEngine{
 		store: st, columns: columns, log: o.Log, answers: answers, caches: o.Caches,
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
-		planning: partition.Meter{Name: "plan"}, scanning: partition.Meter{Name: "scan"}, prefetching: map[int64]bool{},
+		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}
 	for _, cache := range o.Caches {
 		e.looking = append(e.looking, &partition.Meter{Name: cache.Name()})

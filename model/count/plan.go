@@ -2,6 +2,7 @@ package count
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,14 @@ import (
 // Count answers questions together, equal ones once. A question whose partitions are as they were is answered from
 // memory, and one of which only the head has changed from what the sealed partitions came to.
 func (e *ColumnEngine) Count(ctx context.Context, questions []Question) ([]Answer, error) {
+	if e.log.Enabled(ctx, slog.LevelDebug) {
+		traced, stats := WithStats(ctx)
+		begin := time.Now()
+		ctx = traced
+		defer func() {
+			e.log.DebugContext(ctx, "questions were counted", "questions", len(questions), "took", time.Since(begin), "stats", stats())
+		}()
+	}
 	answers := make([]Answer, len(questions))
 	bySite := map[int64][]*aggregate{}
 	distinct := map[Fingerprint]*aggregate{}

@@ -50,7 +50,7 @@ func (r *Redis) name(key Key) string {
 }
 
 // Name names the cache in figures.
-func (r *Redis) Name() string { return "redis" }
+func (r *Redis) Name() string { return redisName }
 
 // Get returns the entries of the keys that it has, in one round trip.
 func (r *Redis) Get(ctx context.Context, keys []Key) map[Key]Entry {

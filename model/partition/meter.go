@@ -37,3 +37,6 @@ func (m *Meter) Add(ctx context.Context, hits, misses int, since time.Time) {
 func (m *Meter) Read() Reading {
 	return Reading{Name: m.Name, Hits: m.hits.Load(), Misses: m.misses.Load(), Time: time.Duration(m.time.Load())}
 }
+
+// Milliseconds is the time in milliseconds.
+func (r Reading) Milliseconds() float64 { return float64(r.Time.Microseconds()) / 1000 }
