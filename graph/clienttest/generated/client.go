@@ -11,15 +11,15 @@ import (
 	"github.com/Khan/genqlient/graphql"
 )
 
-// How much of a visitor's IP address a site keeps.
+// How much of each IP address a site stores.
 type AddressPrivacy string
 
 const (
-	// All of it.
+	// The whole address.
 	AddressPrivacyWhole AddressPrivacy = "WHOLE"
-	// The network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one.
+	// The network only: the first 24 bits of an IPv4 address, the first 48 bits of an IPv6 address.
 	AddressPrivacyTruncated AddressPrivacy = "TRUNCATED"
-	// None.
+	// Nothing.
 	AddressPrivacyNone AddressPrivacy = "NONE"
 )
 
@@ -45,7 +45,7 @@ func (v *BrowserFilter) GetIsNot() []string { return v.IsNot }
 
 // CountSessionsResponse is returned by CountSessions on success.
 type CountSessionsResponse struct {
-	// One site, by its id or by one of its domains: exactly one is given. Null where there is none.
+	// One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site.
 	Site *CountSessionsSite `json:"site"`
 }
 
@@ -55,9 +55,9 @@ func (v *CountSessionsResponse) GetSite() *CountSessionsSite { return v.Site }
 // CountSessionsSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type CountSessionsSite struct {
-	// Sessions that match all filters.
+	// The number of sessions that match all filters.
 	SessionCount int `json:"sessionCount"`
 }
 
@@ -81,13 +81,13 @@ func (v *CountryFilter) GetIsNot() []string { return v.IsNot }
 // CreateGoalCreateGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
-// A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too.
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type CreateGoalCreateGoal struct {
-	// Opaque, and stable for as long as the goal exists.
+	// Opaque and stable while the goal exists.
 	Id string `json:"id"`
-	// Unique on the site; what a client tracks: track(key, value).
+	// The event name that clients track: track(key, value). Unique on the site.
 	Key string `json:"key"`
-	// The event whose value is summed; null where the goal carries no value.
+	// The event whose values are summed; null if the goal has no value.
 	ValueEvent *string `json:"valueEvent"`
 }
 
@@ -100,20 +100,20 @@ func (v *CreateGoalCreateGoal) GetKey() string { return v.Key }
 // GetValueEvent returns CreateGoalCreateGoal.ValueEvent, and is useful for accessing the field via an interface.
 func (v *CreateGoalCreateGoal) GetValueEvent() *string { return v.ValueEvent }
 
-// What a new goal is.
+// A new goal.
 type CreateGoalInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteId string `json:"siteId"`
-	// Unique on the site; what a client tracks; 1 to 200 characters.
+	// The event name that clients track, 1 to 200 characters. Unique on the site.
 	Key string `json:"key"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// For people; up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description *string `json:"description"`
-	// What a session must match to reach the goal, all of them; at most 100. By default [{events: {all: [key]}}]: a goal of
-	// only a key counts what clients track under it, and sums its value.
+	// A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
+	// goal counts sessions with the event that clients track as `key`.
 	Filters []*FilterInput `json:"filters,omitempty"`
-	// The event whose value is summed; by default the key where filters are left out, else none. Null is none.
+	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent *string `json:"valueEvent"`
 }
 
@@ -137,7 +137,7 @@ func (v *CreateGoalInput) GetValueEvent() *string { return v.ValueEvent }
 
 // CreateGoalResponse is returned by CreateGoal on success.
 type CreateGoalResponse struct {
-	// Makes a goal. CONFLICT where the site has a goal of the key.
+	// Creates a goal. CONFLICT if the site already has a goal with this key.
 	CreateGoal *CreateGoalCreateGoal `json:"createGoal"`
 }
 
@@ -147,11 +147,11 @@ func (v *CreateGoalResponse) GetCreateGoal() *CreateGoalCreateGoal { return v.Cr
 // CreateSegmentCreateSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
-// A named list of filters over a site's sessions. All filters must hold; no filters match every session.
+// A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
 type CreateSegmentCreateSegment struct {
-	// Opaque, and stable for as long as the segment exists.
+	// Opaque and stable while the segment exists.
 	Id string `json:"id"`
-	// What a session must match, all of them.
+	// A session is in the segment if it matches all of these filters.
 	Filters []*CreateSegmentCreateSegmentFiltersFilter `json:"filters"`
 }
 
@@ -166,22 +166,22 @@ func (v *CreateSegmentCreateSegment) GetFilters() []*CreateSegmentCreateSegmentF
 // CreateSegmentCreateSegmentFiltersFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
-// A filter of a segment or a goal: a filter type and its arguments.
+// A filter of a segment or a goal: a filter type with its arguments.
 type CreateSegmentCreateSegmentFiltersFilter struct {
-	// For people: Referrer is t.co or *google*.
+	// The filter in words, for example: Referrer is t.co or *google*.
 	Label string `json:"label"`
 }
 
 // GetLabel returns CreateSegmentCreateSegmentFiltersFilter.Label, and is useful for accessing the field via an interface.
 func (v *CreateSegmentCreateSegmentFiltersFilter) GetLabel() string { return v.Label }
 
-// What a new segment is.
+// A new segment.
 type CreateSegmentInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteId string `json:"siteId"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// What a session must match, all of them; at most 100. None match every session.
+	// A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session.
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active *bool `json:"active"`
@@ -201,7 +201,7 @@ func (v *CreateSegmentInput) GetActive() *bool { return v.Active }
 
 // CreateSegmentResponse is returned by CreateSegment on success.
 type CreateSegmentResponse struct {
-	// Makes a segment of a list of filters.
+	// Creates a segment.
 	CreateSegment *CreateSegmentCreateSegment `json:"createSegment"`
 }
 
@@ -213,11 +213,11 @@ func (v *CreateSegmentResponse) GetCreateSegment() *CreateSegmentCreateSegment {
 // CreateSiteCreateSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type CreateSiteCreateSite struct {
-	// Opaque, and stable for as long as the site exists.
+	// Opaque and stable while the site exists.
 	Id string `json:"id"`
-	// For people.
+	// The name shown to people.
 	Name string `json:"name"`
 }
 
@@ -227,15 +227,15 @@ func (v *CreateSiteCreateSite) GetId() string { return v.Id }
 // GetName returns CreateSiteCreateSite.Name, and is useful for accessing the field via an interface.
 func (v *CreateSiteCreateSite) GetName() string { return v.Name }
 
-// What a new site is.
+// A new site.
 type CreateSiteInput struct {
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// Host names without scheme, port or path, such as shop.example; at most 100.
+	// Host names without scheme, port or path, for example shop.example. At most 100.
 	Domains []string `json:"domains"`
-	// IANA name of the zone of the site's days, such as Europe/Bucharest.
+	// The IANA name of the site's time zone, for example Europe/Bucharest.
 	Timezone *string `json:"timezone"`
-	// How much of a visitor's IP address is kept.
+	// How much of each IP address is stored.
 	Addresses *AddressPrivacy `json:"addresses"`
 }
 
@@ -253,7 +253,7 @@ func (v *CreateSiteInput) GetAddresses() *AddressPrivacy { return v.Addresses }
 
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {
-	// Makes a site, with an active segment All of no filters. CONFLICT where a domain is another site's.
+	// Creates a site, with an active segment All that has no filters. CONFLICT if another site has one of the domains.
 	CreateSite *CreateSiteCreateSite `json:"createSite"`
 }
 
@@ -453,7 +453,7 @@ func (v *FilterInput) GetVisitor() *VisitorFilter { return v.Visitor }
 
 // GoalCardsResponse is returned by GoalCards on success.
 type GoalCardsResponse struct {
-	// One site, by its id or by one of its domains: exactly one is given. Null where there is none.
+	// One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site.
 	Site *GoalCardsSite `json:"site"`
 }
 
@@ -463,9 +463,9 @@ func (v *GoalCardsResponse) GetSite() *GoalCardsSite { return v.Site }
 // GoalCardsSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type GoalCardsSite struct {
-	// One card a goal, in the order asked for; the oldest goal first by default.
+	// A card for each goal, in the order you asked for. By default the oldest goal comes first.
 	GoalCards []*GoalCardsSiteGoalCardsGoalCard `json:"goalCards"`
 }
 
@@ -479,7 +479,7 @@ func (v *GoalCardsSite) GetGoalCards() []*GoalCardsSiteGoalCardsGoalCard { retur
 type GoalCardsSiteGoalCardsGoalCard struct {
 	// The goal.
 	Goal *GoalCardsSiteGoalCardsGoalCardGoal `json:"goal"`
-	// A cell for each segment, in the order asked for; the oldest segment first by default.
+	// A cell for each segment, in the order you asked for. By default the oldest segment comes first.
 	Cells []*GoalCardsSiteGoalCardsGoalCardCellsGoalCell `json:"cells"`
 }
 
@@ -498,16 +498,17 @@ func (v *GoalCardsSiteGoalCardsGoalCard) GetCells() []*GoalCardsSiteGoalCardsGoa
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCell struct {
 	// The active segment.
 	Segment *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment `json:"segment"`
-	// Sessions in the active segment.
+	// The number of sessions in the active segment.
 	Sessions int `json:"sessions"`
-	// Sessions in the merged segment. For the rules UNION and INTERSECTION these are the segment's sessions that reached the
-	// goal. Under a LAST filter that the goal replaces (IP), they are others, and may exceed `sessions`.
+	// The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
+	// that reached the goal. If the goal replaces one of the segment's filters (LAST, as with `ip`), they are other
+	// sessions, and there may be more of them than `sessions`.
 	Conversions int `json:"conversions"`
-	// The share, conversions / sessions: 0.25 is 25 %. It exceeds 1 where conversions exceed sessions. Null where sessions is 0.
+	// conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null if there are no sessions.
 	ConversionRate *float64 `json:"conversionRate"`
-	// The segment's filters combined with the goal's.
+	// The segment's filters merged with the goal's.
 	Merged *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment `json:"merged"`
-	// The same by hour, day, week (from Monday) or month of the site's zone. At most 10,000 points.
+	// The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points.
 	Series []*GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint `json:"series"`
 }
 
@@ -540,14 +541,14 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetSeries() []*GoalCardsSi
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment includes the requested fields of the GraphQL type MergedSegment.
 // The GraphQL type's documentation follows.
 //
-// An active segment's filters combined with a goal's, filter type by filter type, each by its own rule.
-// Filters of one type within one list combine by the same rule, from left to right.
+// An active segment's filters merged with a goal's, filter type by filter type, each by its own rule. Filters of one type
+// within the same list are merged by the same rule, from left to right.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment struct {
-	// True where two filters exclude each other: the count is 0 and nothing is queried.
+	// Whether two filters exclude each other. If so the count is 0, and no query runs.
 	Empty bool `json:"empty"`
-	// For people: Referrer is t.co and Pages visited /pricing.
+	// The segment in words, for example: Referrer is t.co and Visited /pricing.
 	Label string `json:"label"`
-	// The filters that hold together, and where each comes from.
+	// The filters that result, and where each comes from.
 	Filters []*GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter `json:"filters"`
 }
 
@@ -571,9 +572,9 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment) GetFilt
 //
 // A filter of a merged segment.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter struct {
-	// The rule by which the two were combined.
+	// The rule by which the two were merged.
 	Rule MergeRule `json:"rule"`
-	// The filter that holds; null where the two exclude each other.
+	// The filter that results; null if the two exclude each other.
 	Filter *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter `json:"filter"`
 }
 
@@ -590,11 +591,11 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
-// A filter of a segment or a goal: a filter type and its arguments.
+// A filter of a segment or a goal: a filter type with its arguments.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter struct {
-	// What it filters by. UNAVAILABLE while the plugin that offers it is not loaded.
+	// The filter type. UNAVAILABLE while its plugin is not loaded.
 	Type *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType `json:"type"`
-	// The arguments, in the shape of the type's input.
+	// The arguments, in the shape of the filter type's input.
 	Args json.RawMessage `json:"args"`
 }
 
@@ -611,7 +612,7 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType includes the requested fields of the GraphQL type FilterType.
 // The GraphQL type's documentation follows.
 //
-// A kind of filter that a plugin offers.
+// A kind of filter, offered by a plugin.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType struct {
 	// The name of its field in FilterInput.
 	Name string `json:"name"`
@@ -625,9 +626,9 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
-// A named list of filters over a site's sessions. All filters must hold; no filters match every session.
+// A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment struct {
-	// For people.
+	// The name shown to people.
 	Name string `json:"name"`
 }
 
@@ -637,11 +638,11 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment) GetName() string { 
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint includes the requested fields of the GraphQL type GoalPoint.
 // The GraphQL type's documentation follows.
 //
-// A point of a series.
+// A point of a series: the counts of one interval.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint struct {
-	// When the interval begins. The first one may begin before the range; only sessions of the range count.
+	// When the interval begins. The first interval may begin before the range, but only sessions in the range count.
 	At time.Time `json:"at"`
-	// Sessions in the merged segment that started in the interval.
+	// The number of sessions in the merged segment that started in the interval.
 	Conversions int `json:"conversions"`
 }
 
@@ -656,9 +657,9 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint) GetConversi
 // GoalCardsSiteGoalCardsGoalCardGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
-// A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too.
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type GoalCardsSiteGoalCardsGoalCardGoal struct {
-	// Unique on the site; what a client tracks: track(key, value).
+	// The event name that clients track: track(key, value). Unique on the site.
 	Key string `json:"key"`
 }
 
@@ -688,17 +689,19 @@ func (v *LanguageFilter) GetIs() []string { return v.Is }
 // GetIsNot returns LanguageFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *LanguageFilter) GetIsNot() []string { return v.IsNot }
 
-// How a goal's filter and an active segment's filter of one type become one.
+// How an active segment's filter and a goal's filter of the same type are merged.
 type MergeRule string
 
 const (
-	// The goal's filter replaces the active segment's: IP. The merged segment may then hold more sessions than the active one.
+	// The goal's filter replaces the active segment's, as with `ip`. The merged segment may then hold sessions that the
+	// active segment does not.
 	MergeRuleLast MergeRule = "LAST"
-	// All values of both must hold: tags, visited pages, events.
+	// The values of both must all be there, as with tags, pages and events.
 	MergeRuleUnion MergeRule = "UNION"
-	// Only what both allow: country, referrer, session length. What neither allows makes the merged segment empty.
+	// Only what both filters allow is left, as with country, referrer and session length. If that is nothing, the merged
+	// segment is empty.
 	MergeRuleIntersection MergeRule = "INTERSECTION"
-	// The plugin's own.
+	// The plugin decides.
 	MergeRuleCustom MergeRule = "CUSTOM"
 )
 
@@ -719,7 +722,7 @@ var AllMergeRule = []MergeRule{
 // NodeNodeSite
 // The GraphQL type's documentation follows.
 //
-// An object with an id by which `node` finds it again.
+// An object with an id. `node` finds it again by that id.
 type NodeNode interface {
 	implementsGraphQLInterfaceNodeNode()
 	// GetTypename returns the receiver's concrete GraphQL type-name (see interface doc for possible values).
@@ -727,7 +730,7 @@ type NodeNode interface {
 	// GetId returns the interface-field "id" from its implementation.
 	// The GraphQL interface field's documentation follows.
 	//
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	GetId() string
 }
 
@@ -830,12 +833,12 @@ func __marshalNodeNode(v *NodeNode) ([]byte, error) {
 // NodeNodeExperiment includes the requested fields of the GraphQL type Experiment.
 // The GraphQL type's documentation follows.
 //
-// A comparison of variants by the goals that the visitors assigned to them reach. A visitor is assigned by a message
-// `Experiment Viewed` that names the experiment and the variant by their keys; every one is kept, also before the
-// experiment is defined, and a visitor's first within the run stands.
+// An experiment compares variants by the goals that their visitors reach. An `Experiment Viewed` message assigns a
+// visitor: it names the experiment and the variant by their keys. Every assignment is kept, even before the experiment
+// is defined. A visitor's first assignment within the run counts.
 type NodeNodeExperiment struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
 }
 
@@ -848,12 +851,12 @@ func (v *NodeNodeExperiment) GetId() string { return v.Id }
 // NodeNodeGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
-// A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too.
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type NodeNodeGoal struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
-	// Unique on the site; what a client tracks: track(key, value).
+	// The event name that clients track: track(key, value). Unique on the site.
 	Key string `json:"key"`
 }
 
@@ -869,12 +872,12 @@ func (v *NodeNodeGoal) GetKey() string { return v.Key }
 // NodeNodeSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
-// A named list of filters over a site's sessions. All filters must hold; no filters match every session.
+// A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
 type NodeNodeSegment struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
-	// For people.
+	// The name shown to people.
 	Name string `json:"name"`
 }
 
@@ -893,7 +896,7 @@ func (v *NodeNodeSegment) GetName() string { return v.Name }
 // A visit: what one visitor did without a pause longer than 30 minutes.
 type NodeNodeSession struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
 }
 
@@ -906,10 +909,10 @@ func (v *NodeNodeSession) GetId() string { return v.Id }
 // NodeNodeSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type NodeNodeSite struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
 }
 
@@ -921,7 +924,7 @@ func (v *NodeNodeSite) GetId() string { return v.Id }
 
 // NodeResponse is returned by Node on success.
 type NodeResponse struct {
-	// The object with this id, of whatever type; null where there is none.
+	// The object with this id, of any type; null if there is none.
 	Node *NodeNode `json:"-"`
 }
 
@@ -1087,11 +1090,11 @@ type TagsFilter struct {
 // GetAll returns TagsFilter.All, and is useful for accessing the field via an interface.
 func (v *TagsFilter) GetAll() []string { return v.All }
 
-// A range of time, half open: from <= t < to. A session belongs where it started.
+// A half-open range of time: from <= t < to. A session belongs to the range in which it started.
 type TimeRange struct {
-	// The first instant.
+	// The first instant in the range.
 	From time.Time `json:"from"`
-	// The instant behind the last one. Without it the range is open: new sessions count as they come.
+	// The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive.
 	To *time.Time `json:"to"`
 }
 
