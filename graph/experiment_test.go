@@ -73,7 +73,7 @@ func TestExperimentLifeCycle(t *testing.T) {
 		}
 		state(update(`name: null`), `{"name": "Button", "description": "", "variants": [], "primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "SESSION",
 			"status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "give it a primary metric and at least 2 variants (it has 0)")
+		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "it needs a primary metric and at least 2 variants (it has 0)")
 		refused(`stopExperiment(id: $e) { id }`, model.FailedPrecondition, "", "has not started")
 		state(update(`variants: [{key: "a"}, {key: "b"}, {key: "c"}], baseline: "b", primaryMetric: $b, secondaryMetrics: [$l], audience: [{country: {is: "RO"}}], attribution: EXPERIMENT`),
 			`{"name": "Button", "description": "", "variants": [{"key": "a", "baseline": false}, {"key": "b", "baseline": true}, {"key": "c", "baseline": false}],
@@ -88,14 +88,14 @@ func TestExperimentLifeCycle(t *testing.T) {
 			`{"name": "B", "description": "d", "variants": [{"key": "a", "baseline": true}, {"key": "c", "baseline": false}],
 			"primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "EXPERIMENT", "status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
 		refused(update(`baseline: "b"`)+` { id }`, model.BadInput, "input.baseline", `there are "a", "c"`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "give it a primary metric")
+		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "it needs a primary metric")
 		g.must(`mutation($e: ID!, $b: ID!) { updateExperiment(input: {id: $e, primaryMetric: $b}) { id } }`, vars{"e": v["e"], "b": buy})
 
 		refused(`startExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "still to come")
 		running := `{"name": "B", "description": "d", "variants": [{"key": "a", "baseline": true}, {"key": "c", "baseline": false}], "primaryMetric": {"key": "buy"}, "secondaryMetrics": [], "audience": [],
 			"attribution": "EXPERIMENT", "status": "RUNNING", "winner": null, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": null}`
 		state(`startExperiment(id: $e, at: "2026-05-01T10:00:00+02:00")`, running)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "running already, since 2026-05-01T08:00:00Z")
+		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "has been running since 2026-05-01T08:00:00Z")
 		refused(`archiveExperiment(id: $e) { id }`, model.FailedPrecondition, "", "stop it")
 		refused(`deleteExperiment(id: $e)`, model.FailedPrecondition, "", "stop it")
 		for input, field := range map[string]string{

@@ -127,25 +127,25 @@ func (e *Experiment) Validate() error {
 		}
 	}
 	if len(secondary) > MaxMetrics {
-		return Invalid("secondaryMetrics", "%d goals are given; the most is %d", len(secondary), MaxMetrics)
+		return Invalid("secondaryMetrics", "%d goals are too many; the maximum is %d", len(secondary), MaxMetrics)
 	}
 	e.Secondary = secondary
 	if len(e.Audience) > MaxFilters {
-		return Invalid("audience", "%d filters are given; the most is %d", len(e.Audience), MaxFilters)
+		return Invalid("audience", "%d filters are too many; the maximum is %d", len(e.Audience), MaxFilters)
 	}
 	switch e.Attribution {
 	case "":
 		e.Attribution = SessionAttribution
 	case SessionAttribution, ExperimentAttribution:
 	default:
-		return Invalid("attribution", "is %q; it is SESSION or EXPERIMENT", clip(string(e.Attribution)))
+		return Invalid("attribution", "is %q; use SESSION or EXPERIMENT", clip(string(e.Attribution)))
 	}
 	return nil
 }
 
 func (e *Experiment) checkVariants() error {
 	if len(e.Variants) > MaxVariants {
-		return Invalid("variants", "%d variants are given; the most is %d", len(e.Variants), MaxVariants)
+		return Invalid("variants", "%d variants are too many; the maximum is %d", len(e.Variants), MaxVariants)
 	}
 	variants := slices.Clone(e.Variants)
 	baselines := 0
@@ -156,7 +156,7 @@ func (e *Experiment) checkVariants() error {
 			return Under(at, err)
 		}
 		if slices.ContainsFunc(variants[:i], func(other Variant) bool { return other.Key == v.Key }) {
-			return Invalid(at+".key", "another variant has the key %q; choose another key", clip(v.Key))
+			return Invalid(at+".key", "another variant already has the key %q; choose a different key", clip(v.Key))
 		}
 		if v.Name == "" {
 			v.Name = v.Key
@@ -166,7 +166,7 @@ func (e *Experiment) checkVariants() error {
 		}
 		// Not > covers NaN.
 		if !(v.Weight > 0) || v.Weight > MaxWeight {
-			return Invalid(at+".weight", "is %v; it is more than 0 and at most %d", v.Weight, int(MaxWeight))
+			return Invalid(at+".weight", "is %v; it must be more than 0 and at most %d", v.Weight, int(MaxWeight))
 		}
 		if v.Baseline {
 			baselines++
@@ -174,7 +174,7 @@ func (e *Experiment) checkVariants() error {
 	}
 	switch {
 	case baselines > 1:
-		return Invalid("variants", "%d variants are the baseline; mark one", baselines)
+		return Invalid("variants", "%d variants are marked as the baseline; mark only one", baselines)
 	case baselines == 0 && len(variants) > 0:
 		variants[0].Baseline = true
 	}
@@ -202,13 +202,13 @@ func (e *Experiment) SetBaseline(key string) error {
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
 	case before.Status == Archived:
-		return Errorf(FailedPrecondition, "the experiment is archived, and stays as it is")
+		return Errorf(FailedPrecondition, "the experiment is archived and can no longer change")
 	case before.Status == Draft:
 		return nil
 	}
 	fixed := func(field, what string) error {
 		return &Error{Code: FailedPrecondition, Field: field,
-			Message: fmt.Sprintf("%s cannot change once the experiment has started, or its results would compare what is not alike; create another experiment", what)}
+			Message: fmt.Sprintf("%s cannot change once the experiment has started, because its results would no longer be comparable; create a new experiment", what)}
 	}
 	switch {
 	case !slices.EqualFunc(e.Variants, before.Variants, func(a, b Variant) bool {
@@ -223,7 +223,7 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 	case e.Attribution != before.Attribution:
 		return fixed("attribution", "the attribution")
 	case e.Primary == 0:
-		return &Error{Code: FailedPrecondition, Field: "primaryMetric", Message: "an experiment that has started keeps a primary metric; give another goal"}
+		return &Error{Code: FailedPrecondition, Field: "primaryMetric", Message: "an experiment that has started needs a primary metric; choose another goal instead"}
 	}
 	return nil
 }
@@ -235,11 +235,11 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 func (e *Experiment) Start(at, now Millis) error {
 	switch e.Status {
 	case Running:
-		return Errorf(FailedPrecondition, "the experiment is running already, since %s", instant(e.StartedAt))
+		return Errorf(FailedPrecondition, "the experiment has been running since %s", instant(e.StartedAt))
 	case Stopped:
-		return Errorf(FailedPrecondition, "the experiment was stopped at %s, and runs only once; create another experiment", instant(e.StoppedAt))
+		return Errorf(FailedPrecondition, "the experiment stopped at %s and runs only once; create a new experiment", instant(e.StoppedAt))
 	case Archived:
-		return Errorf(FailedPrecondition, "the experiment is archived, and cannot start; create another experiment")
+		return Errorf(FailedPrecondition, "the experiment is archived and cannot start; create a new experiment")
 	}
 	var missing []string
 	if e.Primary == 0 {
@@ -249,13 +249,13 @@ func (e *Experiment) Start(at, now Millis) error {
 		missing = append(missing, fmt.Sprintf("at least %d variants (it has %d)", MinVariants, n))
 	}
 	if len(missing) > 0 {
-		return Errorf(FailedPrecondition, "the experiment cannot start yet: give it %s", strings.Join(missing, " and "))
+		return Errorf(FailedPrecondition, "the experiment cannot start yet: it needs %s", strings.Join(missing, " and "))
 	}
 	if at <= 0 {
-		return Invalid("at", "is %s; an experiment starts after 1970", instant(at))
+		return Invalid("at", "is %s; an experiment must start after 1970", instant(at))
 	}
 	if at > now {
-		return Invalid("at", "is %s, which is still to come; start the experiment then, or give a moment up to now (%s)", instant(at), instant(now))
+		return Invalid("at", "is %s, which is in the future; start the experiment then, or use a time up to now (%s)", instant(at), instant(now))
 	}
 	e.Status, e.StartedAt = Running, at
 	return nil
@@ -270,9 +270,9 @@ func (e *Experiment) Stop(winner string, at, now Millis) error {
 	case Draft:
 		return Errorf(FailedPrecondition, "the experiment has not started")
 	case Stopped:
-		return Errorf(FailedPrecondition, "the experiment was stopped already, at %s", instant(e.StoppedAt))
+		return Errorf(FailedPrecondition, "the experiment already stopped at %s", instant(e.StoppedAt))
 	case Archived:
-		return Errorf(FailedPrecondition, "the experiment is archived, and not running")
+		return Errorf(FailedPrecondition, "the experiment is archived, so it is not running")
 	}
 	if winner != "" && !e.hasVariant(winner) {
 		return e.noVariant("winner", winner)
@@ -281,7 +281,7 @@ func (e *Experiment) Stop(winner string, at, now Millis) error {
 		return Invalid("at", "is %s, before the experiment started (%s)", instant(at), instant(e.StartedAt))
 	}
 	if at > now {
-		return Invalid("at", "is %s, which is still to come; stop the experiment then, or give a moment up to now (%s)", instant(at), instant(now))
+		return Invalid("at", "is %s, which is in the future; stop the experiment then, or use a time up to now (%s)", instant(at), instant(now))
 	}
 	e.Status, e.StoppedAt, e.Winner = Stopped, at, winner
 	return nil
@@ -292,9 +292,9 @@ func (e *Experiment) Stop(winner string, at, now Millis) error {
 func (e *Experiment) Archive() error {
 	switch e.Status {
 	case Running:
-		return Errorf(FailedPrecondition, "the experiment is running; stop it before it is archived")
+		return Errorf(FailedPrecondition, "the experiment is running; stop it before you archive it")
 	case Archived:
-		return Errorf(FailedPrecondition, "the experiment is archived already")
+		return Errorf(FailedPrecondition, "the experiment is already archived")
 	}
 	e.Status = Archived
 	return nil
@@ -303,7 +303,7 @@ func (e *Experiment) Archive() error {
 // CheckDelete returns a FailedPrecondition error where the experiment is running.
 func (e *Experiment) CheckDelete() error {
 	if e.Status == Running {
-		return Errorf(FailedPrecondition, "the experiment is running; stop it before it is deleted")
+		return Errorf(FailedPrecondition, "the experiment is running; stop it before you delete it")
 	}
 	return nil
 }
@@ -314,13 +314,13 @@ func (e *Experiment) hasVariant(key string) bool {
 
 func (e *Experiment) noVariant(field, key string) error {
 	if len(e.Variants) == 0 {
-		return Invalid(field, "is %q, and the experiment has no variants", clip(key))
+		return Invalid(field, "is %q, but the experiment has no variants", clip(key))
 	}
 	keys := make([]string, len(e.Variants))
 	for i, v := range e.Variants {
 		keys[i] = fmt.Sprintf("%q", clip(v.Key))
 	}
-	return Invalid(field, "is %q, which is no variant of the experiment; there are %s", clip(key), strings.Join(keys, ", "))
+	return Invalid(field, "is %q, which is not a variant of the experiment; use one of %s", clip(key), strings.Join(keys, ", "))
 }
 
 func instant(m Millis) string { return m.Time().Format(time.RFC3339Nano) }

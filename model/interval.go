@@ -27,7 +27,7 @@ func (i Interval) Steps(in Range, zone *time.Location) ([]Millis, error) {
 	steps := []Millis{MillisOf(i.start(in.From.Time().In(zone)))}
 	for steps[len(steps)-1] < in.To {
 		if len(steps) > MaxPoints {
-			return nil, Invalid("interval", "the range has more than %d points of one %s; take a longer interval or a shorter range, and give it an end", MaxPoints, i)
+			return nil, Invalid("interval", "the range has more than %d intervals of one %s; use a longer interval, or a shorter range with an end", MaxPoints, i)
 		}
 		steps = append(steps, MillisOf(i.next(steps[len(steps)-1].Time().In(zone))))
 	}

@@ -45,7 +45,7 @@ func NewKey(name string, scope KeyScope) (key Key, secret string, err error) {
 	}
 	mark, known := map[KeyScope]string{WriteScope: "w_", ReadScope: "r_", AdminScope: "a_"}[scope]
 	if !known {
-		return Key{}, "", Invalid("scope", "is %q; it is WRITE, READ or ADMIN", clip(string(scope)))
+		return Key{}, "", Invalid("scope", "is %q; use WRITE, READ or ADMIN", clip(string(scope)))
 	}
 	secret = mark + rand.Text()
 	return Key{Name: name, Scope: scope, Prefix: secret[:keyPrefix], Hash: HashOf(secret)}, secret, nil

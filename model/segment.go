@@ -41,7 +41,7 @@ func (s *Segment) Validate() error {
 
 func checkFilters(filters []FilterSpec) error {
 	if len(filters) > MaxFilters {
-		return Invalid("filters", "%d filters are given; the most is %d", len(filters), MaxFilters)
+		return Invalid("filters", "%d filters are too many; the maximum is %d", len(filters), MaxFilters)
 	}
 	return nil
 }

@@ -81,13 +81,13 @@ func (s *Site) Validate() error {
 		return err
 	}
 	if len(s.Domains) > MaxDomains {
-		return Invalid("domains", "%d domains are given; a site has at most %d", len(s.Domains), MaxDomains)
+		return Invalid("domains", "%d domains are too many; the maximum is %d", len(s.Domains), MaxDomains)
 	}
 	domains := make([]string, 0, len(s.Domains))
 	for _, domain := range s.Domains {
 		domain = DomainOf(domain)
 		if len(domain) > 253 || !hostName.MatchString(domain) {
-			return Invalid("domains", "%q is no host name; write it like shop.example, without scheme, port or path", clip(domain))
+			return Invalid("domains", "%q is not a host name; write it like shop.example, without scheme, port or path", clip(domain))
 		}
 		domains = appendNew(domains, domain)
 	}
@@ -97,13 +97,13 @@ func (s *Site) Validate() error {
 		s.Addresses = WholeAddress
 	case WholeAddress, TruncatedAddress, NoAddress:
 	default:
-		return Invalid("addresses", "is %q; it is WHOLE, TRUNCATED or NONE", clip(string(s.Addresses)))
+		return Invalid("addresses", "is %q; use WHOLE, TRUNCATED or NONE", clip(string(s.Addresses)))
 	}
 	if s.Timezone == "" || s.Timezone == "Local" {
-		return Invalid("timezone", "is missing; give an IANA name such as Europe/Bucharest or UTC")
+		return Invalid("timezone", "is missing; give an IANA name like Europe/Bucharest or UTC")
 	}
 	if _, err := time.LoadLocation(s.Timezone); err != nil {
-		return Invalid("timezone", "%q is no IANA time zone; examples are Europe/Bucharest and UTC", clip(s.Timezone))
+		return Invalid("timezone", "%q is not an IANA time zone; use a name like Europe/Bucharest or UTC", clip(s.Timezone))
 	}
 	return nil
 }
@@ -117,18 +117,18 @@ func DomainOf(host string) string {
 // description has more than one line.
 func checkText(field string, text *string, least, most int) error {
 	if !utf8.ValidString(*text) {
-		return Invalid(field, "is not valid UTF-8")
+		return Invalid(field, "is not valid UTF-8; encode it as UTF-8")
 	}
 	*text = strings.TrimSpace(*text)
 	switch n := utf8.RuneCountInString(*text); {
 	case n < least:
 		return Invalid(field, "is empty; write at least one character")
 	case n > most:
-		return Invalid(field, "has %d characters; the most is %d", n, most)
+		return Invalid(field, "has %d characters; the maximum is %d", n, most)
 	}
 	for _, r := range *text {
 		if unicode.IsControl(r) && (field != "description" || r != '\n' && r != '\t') {
-			return Invalid(field, "holds the control character %U; remove it", r)
+			return Invalid(field, "contains the control character %U; remove it", r)
 		}
 	}
 	return nil

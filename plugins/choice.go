@@ -22,7 +22,7 @@ type Choice struct {
 // spelling, or an ArgumentError.
 func (c Choice) Check(values Values) (Choice, error) {
 	if c.Is == nil && c.IsNot == nil {
-		return Choice{}, ArgError("", "give is or isNot, or both")
+		return Choice{}, ArgError("", "give is, isNot or both")
 	}
 	is, err := normalList("is", c.Is, values)
 	if err != nil {

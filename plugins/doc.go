@@ -21,7 +21,7 @@
 //
 //	func (reader) Compile(_ context.Context, a args) (filter.Expr, error) {
 //		if a.AtLeast < 1 {
-//			return nil, plugins.ArgError("atLeast", "%d is given; the least is 1", a.AtLeast)
+//			return nil, plugins.ArgError("atLeast", "must be at least 1, not %d", a.AtLeast)
 //		}
 //		return filter.Range{Field: filter.PageViews, Min: float64(a.AtLeast), Max: math.Inf(1)}, nil
 //	}

@@ -99,7 +99,7 @@ func Of[A any](f Filter[A]) Type {
 		}
 		predicate := filter.Simplify(expr).String()
 		if len(predicate) > filter.MaxText {
-			return "", "", ArgError("", "the filter is too long: give fewer or shorter values")
+			return "", "", ArgError("", "the filter is too long; give fewer or shorter values")
 		}
 		return predicate, oneLine(label(args)), nil
 	}

@@ -19,9 +19,9 @@ type Span[N int | float64] struct {
 func (s Span[N]) Check() error {
 	switch {
 	case s.Min == nil && s.Max == nil:
-		return ArgError("", "give min or max, or both")
+		return ArgError("", "give min, max or both")
 	case s.Min != nil && s.Max != nil && *s.Min > *s.Max:
-		return ArgError("min", "min %v is more than max %v", *s.Min, *s.Max)
+		return ArgError("min", "min %v is greater than max %v", *s.Min, *s.Max)
 	}
 	return nil
 }
@@ -29,10 +29,10 @@ func (s Span[N]) Check() error {
 // CheckFrom is Check, and refuses ends that are less than least.
 func (s Span[N]) CheckFrom(least N) error {
 	if s.Min != nil && *s.Min < least {
-		return ArgError("min", "%v is given; the least is %v", *s.Min, least)
+		return ArgError("min", "must be at least %v, not %v", least, *s.Min)
 	}
 	if s.Max != nil && *s.Max < least {
-		return ArgError("max", "%v is given; the least is %v", *s.Max, least)
+		return ArgError("max", "must be at least %v, not %v", least, *s.Max)
 	}
 	return s.Check()
 }

@@ -20,10 +20,10 @@ const (
 // that is not given, passes.
 func CheckList(path string, list []string) error {
 	if list != nil && len(list) == 0 {
-		return ArgError(path, "the list is empty; give a value, or leave it out")
+		return ArgError(path, "the list is empty; give a value or leave the list out")
 	}
 	if len(list) > MaxValues {
-		return ArgError(path, "%d values are given; the most is %d", len(list), MaxValues)
+		return ArgError(path, "%d values are too many; the maximum is %d", len(list), MaxValues)
 	}
 	for i, value := range list {
 		if err := CheckValue(At(path, i), value); err != nil {
@@ -47,7 +47,7 @@ func CheckValue(path, value string) error {
 		return ArgError(path, "the value is empty")
 	}
 	if len(value) > MaxValue {
-		return ArgError(path, "the value is %d bytes long; the most is %d", len(value), MaxValue)
+		return ArgError(path, "the value is %d bytes long; the maximum is %d", len(value), MaxValue)
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func CheckValue(path, value string) error {
 // CheckGlob refuses a glob of more than filter.MaxStars stars.
 func CheckGlob(path, glob string) error {
 	if stars := strings.Count(glob, "*"); stars > filter.MaxStars {
-		return ArgError(path, "the glob has %d stars; the most is %d", stars, filter.MaxStars)
+		return ArgError(path, "the glob has %d stars; the maximum is %d", stars, filter.MaxStars)
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 		config, err := pgx.ParseConfig(database)
 		if err != nil {
 			// The driver's own error quotes the address, password and all.
-			return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is no PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
+			return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is not a PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
 		}
 		// bun writes values into the query text. The default mode would prepare a
 		// statement for each one.
@@ -150,7 +150,7 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 		db := open(stdlib.OpenDB(*config), pgdialect.New(), connections)
 		return db, db, postgresqlDialect, nil
 	}
-	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is not understood; write sqlite:FILE or postgres://…", Redacted(database))
+	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is neither SQLite nor PostgreSQL; write sqlite:FILE or postgres://…", Redacted(database))
 }
 
 // lockPatience is how long the lock on a SQLite file is waited for.
@@ -158,11 +158,11 @@ const lockPatience = 10 * time.Second
 
 func openSQLite(path string) (db, writing *bun.DB, err error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
-		return nil, nil, model.Errorf(model.BadInput, "sqlite: names no file; write sqlite:data/goalgraph.db")
+		return nil, nil, model.Errorf(model.BadInput, "the database address names no file; write it like sqlite:data/goalgraph.db")
 	}
 	path = strings.TrimPrefix(path, "//")
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, nil, model.Errorf(model.Unavailable, "the folder of the database cannot be made: %v", err)
+		return nil, nil, model.Errorf(model.Unavailable, "cannot create the folder for the database: %v", err)
 	}
 	if db, err = openSQLiteFile(path, lockPatience, connections); err != nil {
 		return nil, nil, err

@@ -38,7 +38,7 @@ func (q EventQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 func (s *Store) Events(ctx context.Context, q EventQuery, after string, limit int) (events []Event, err error) {
 	defer wrap(&err, "events of site %d", q.Site)
 	if !isKeepable(after) {
-		return nil, model.Errorf(model.BadInput, "the name to begin behind is no event's name")
+		return nil, model.Errorf(model.BadInput, "the cursor is not the name of an event")
 	}
 	query := q.apply(s.db.NewSelect().Model(&events)).Order("name").Limit(int64(limit))
 	if after != "" {

@@ -196,7 +196,7 @@ func (s *Store) ExperimentByKey(ctx context.Context, site int64, key string) (e 
 		err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, model.Errorf(model.NotFound, "the site has no experiment of this key")
+		return nil, model.Errorf(model.NotFound, "the site has no experiment with this key")
 	}
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err 
 		}
 		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 			if err = sortError(err); errors.Is(err, errUnique) {
-				conflict := model.Errorf(model.Conflict, "the site has an experiment of the key %q already; choose another key", e.Key)
+				conflict := model.Errorf(model.Conflict, "the site already has an experiment with the key %q; choose a different key", e.Key)
 				conflict.Field, conflict.Cause = "key", err
 				return 0, conflict
 			}
@@ -346,5 +346,5 @@ func checkUnused(ctx context.Context, tx bun.Tx, goal int64) error {
 	if more := len(names) - named; more > 0 {
 		list = append(list, fmt.Sprintf("%d more", more))
 	}
-	return model.Errorf(model.FailedPrecondition, "the goal is a metric of experiments: %s; give them other metrics, or delete them, first", strings.Join(list, ", "))
+	return model.Errorf(model.FailedPrecondition, "the goal is a metric of these experiments: %s; give them other metrics or delete them first", strings.Join(list, ", "))
 }

@@ -130,7 +130,7 @@ func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *mo
 		err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, model.Errorf(model.NotFound, "the site has no goal of this key")
+		return nil, model.Errorf(model.NotFound, "the site has no goal with this key")
 	}
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 	}
 	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 		if err = sortError(err); errors.Is(err, errUnique) {
-			e := model.Errorf(model.Conflict, "the site has a goal of the key %q already; choose another key", goal.Key)
+			e := model.Errorf(model.Conflict, "the site already has a goal with the key %q; choose a different key", goal.Key)
 			e.Field, e.Cause = "key", err
 			return e
 		}

@@ -34,7 +34,7 @@ func (r *keyRow) key() model.Key {
 func (s *Store) CreateKey(ctx context.Context, key *model.Key) (err error) {
 	defer wrap(&err, "create key %q", key.Name)
 	if key.Scope == model.WriteScope && key.SiteID == 0 {
-		return model.Invalid("site", "is missing: a write key is of one site")
+		return model.Invalid("site", "is missing; a write key needs a site")
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		if key.SiteID != 0 {

@@ -106,7 +106,7 @@ func (s *Store) schema(ctx context.Context, db bun.IDB) ([]migrations.Migration,
 		return nil, 0, err
 	}
 	if version > len(all) {
-		return nil, 0, model.Errorf(model.FailedPrecondition, "the database is at version %d of the schema and this program knows %d: run a newer goalgraph", version, len(all))
+		return nil, 0, model.Errorf(model.FailedPrecondition, "the database has schema version %d, but this program only knows versions up to %d; run a newer goalgraph", version, len(all))
 	}
 	return all, version, nil
 }

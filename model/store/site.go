@@ -61,7 +61,7 @@ func insertDomains(ctx context.Context, tx bun.Tx, site *model.Site) error {
 	}
 	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
 	if err = sortError(err); errors.Is(err, errUnique) {
-		e := model.Errorf(model.Conflict, "one of the domains belongs to another site; a domain is one site's")
+		e := model.Errorf(model.Conflict, "another site already has one of these domains; a domain belongs to one site only")
 		e.Field, e.Cause = "domains", err
 		return e
 	}

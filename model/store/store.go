@@ -163,7 +163,7 @@ func (s *Store) retry(ctx context.Context, transaction func() error) error {
 		if err == nil || try == tries || !isRetryable(err) {
 			return sortError(err)
 		}
-		s.log.InfoContext(ctx, "the database asked to try the transaction again", "try", try, "reason", err)
+		s.log.InfoContext(ctx, "the database asked for a retry of the transaction", "try", try, "reason", err)
 	}
 }
 

@@ -50,7 +50,7 @@ func newNames(taken func(string) bool) *names {
 // take takes the names of a plugin, or says which one is taken already.
 func (n *names) take(w *worker) error {
 	if _, found := n.plugins[w.name]; found {
-		return fmt.Errorf("there is a plugin %s already", w.name)
+		return fmt.Errorf("there is already a plugin named %s", w.name)
 	}
 	n.plugins[w.name] = w.name
 	for _, t := range w.types {
@@ -58,16 +58,16 @@ func (n *names) take(w *worker) error {
 		case found && other == w.name:
 			return fmt.Errorf("filter type %s is described twice", t.Name)
 		case found:
-			return fmt.Errorf("filter type %s is the plugin %s's already", t.Name, other)
+			return fmt.Errorf("filter type %s already belongs to the plugin %s", t.Name, other)
 		}
 		n.types[t.Name] = w.name
 	}
 	for _, definition := range w.definitions {
 		if other, found := n.definitions[definition]; found {
-			return fmt.Errorf("the name %s in its SDL is taken by the plugin %s", definition, other)
+			return fmt.Errorf("the name %s in its SDL is already used by the plugin %s", definition, other)
 		}
 		if n.taken(definition) || definition == filterInput {
-			return fmt.Errorf("the name %s in its SDL is taken by the schema", definition)
+			return fmt.Errorf("the name %s in its SDL is already used by the schema", definition)
 		}
 		n.definitions[definition] = w.name
 	}

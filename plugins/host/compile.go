@@ -60,7 +60,7 @@ func (s *Set) loaded(name string) (*Type, error) {
 // remembered once.
 func canonical(spec model.FilterSpec) (string, error) {
 	if len(spec.Args) > maxArgs {
-		return "", model.Invalid(spec.Type, "the filter is %d bytes long; the most is %d", len(spec.Args), maxArgs)
+		return "", model.Invalid(spec.Type, "the filter is %d bytes long; the maximum is %d", len(spec.Args), maxArgs)
 	}
 	if !utf8.Valid(spec.Args) {
 		return "", model.Invalid(spec.Type, "the arguments are not valid UTF-8")
@@ -125,7 +125,7 @@ func (s *Set) compile(ctx context.Context, t *Type, args string) (Compiled, erro
 // nonsense is the error of an answer that a plugin must not give.
 func (w *worker) nonsense(format string, args ...any) error {
 	cause := fmt.Errorf(format, args...)
-	w.log.Error("a plugin answered nonsense", "error", cause)
+	w.log.Error("a plugin gave an invalid answer", "error", cause)
 	return w.unavailable(cause)
 }
 

@@ -70,7 +70,7 @@ func (h *Host) acquireFor(key string) (s *Set, t *Type, args string, err error) 
 		}
 	}
 	if _, found := h.current.byName[name]; found {
-		return nil, nil, "", model.Errorf(model.Unavailable, "the filter type %s is of another plugin now, or of another version of it; ask again", clean(name, maxName))
+		return nil, nil, "", model.Errorf(model.Unavailable, "filter type %s now comes from another plugin or another version; ask again", clean(name, maxName))
 	}
 	return nil, nil, "", model.Errorf(model.Unavailable, "filter type %s is not loaded", clean(name, maxName))
 }

@@ -43,7 +43,7 @@ func readPins(folder string) (pins, error) {
 		name = strings.TrimPrefix(strings.TrimSpace(name), "*") // sha256sum --binary
 		raw, err := hex.DecodeString(sum)
 		if err != nil || len(raw) != 32 || name == "" {
-			return nil, fmt.Errorf("%s:%d is not a SHA-256 and a file's name; goalgraph plugin lock writes the file anew", path, n)
+			return nil, fmt.Errorf("%s:%d is not a SHA-256 followed by a file name; run goalgraph plugin lock to write the file again", path, n)
 		}
 		p[strings.TrimPrefix(name, "./")] = raw
 	}
@@ -58,9 +58,9 @@ func (p pins) allow(program program) error {
 	name := filepath.Base(program.file)
 	switch pinned, listed := p[name]; {
 	case !listed:
-		return fmt.Errorf("%s does not list the file %s; where it is to be trusted, run goalgraph plugin lock", LockFile, name)
+		return fmt.Errorf("%s does not list the file %s; if you trust the file, run goalgraph plugin lock", LockFile, name)
 	case !bytes.Equal(pinned, program.sum):
-		return fmt.Errorf("the file %s has the SHA-256 %x, and %s another one; where it is to be trusted, run goalgraph plugin lock", name, program.sum, LockFile)
+		return fmt.Errorf("the file %s has the SHA-256 %x, but %s lists another one; if you trust the file, run goalgraph plugin lock", name, program.sum, LockFile)
 	}
 	return nil
 }

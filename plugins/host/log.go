@@ -65,7 +65,7 @@ func (s *sink) Accept(_ string, level hclog.Level, message string, args ...any) 
 		return
 	}
 	if dropped > 0 {
-		s.log.Warn("a plugin logs too much; some of it was dropped", "lines", dropped)
+		s.log.Warn("a plugin logs too much; some lines were dropped", "lines", dropped)
 	}
 	s.log.Log(context.Background(), to, message, args...)
 }

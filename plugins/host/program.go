@@ -47,7 +47,7 @@ func load(file, scratch string) (p program, err error) {
 	}
 	own, err := os.MkdirTemp(scratch, "")
 	if err != nil {
-		return p, fmt.Errorf("making a folder for a copy of the plugin: %w", err)
+		return p, fmt.Errorf("creating a folder for a copy of the plugin: %w", err)
 	}
 	p.path = filepath.Join(own, filepath.Base(file))
 	if err := copyTo(p.path, io.TeeReader(source, sum)); err != nil {

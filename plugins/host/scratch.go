@@ -28,7 +28,7 @@ func openScratch() (scratch, error) {
 	sweep(parent)
 	path, err := os.MkdirTemp(parent, scratchName)
 	if err != nil {
-		return scratch{}, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
+		return scratch{}, fmt.Errorf("creating a folder for the plugins' sockets: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {

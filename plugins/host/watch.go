@@ -47,7 +47,7 @@ func (s *slot) snapshot() (p Plugin, ok bool) {
 	}
 	p = s.serving.snapshot()
 	if s.failed != nil {
-		p.Reason = strings.TrimPrefix(p.Reason+"; ", "; ") + "the file as it is now is not used: " + s.failed.snapshot().Reason
+		p.Reason = strings.TrimPrefix(p.Reason+"; ", "; ") + "the current file is not used: " + s.failed.snapshot().Reason
 	}
 	return p, true
 }
@@ -92,7 +92,7 @@ func openFolder(folder string) (string, error) {
 	}
 	folder, err := filepath.Abs(folder)
 	if err != nil {
-		return "", fmt.Errorf("finding the folder of plugins: %w", err)
+		return "", fmt.Errorf("finding the plugin folder: %w", err)
 	}
 	_, err = find(folder)
 	return folder, err
@@ -104,7 +104,7 @@ func openFolder(folder string) (string, error) {
 func find(folder string) (map[string]fs.FileInfo, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the folder of plugins: %w", err)
+		return nil, fmt.Errorf("reading the plugin folder: %w", err)
 	}
 	files := map[string]fs.FileInfo{}
 	for _, entry := range entries {
@@ -188,7 +188,7 @@ func (w *watch) look(ctx context.Context) {
 	files, err := find(w.folder)
 	if err != nil {
 		if !w.unread {
-			w.host.options.Logger.ErrorContext(ctx, "the folder of plugins cannot be read; the plugins stay as they are", "error", err)
+			w.host.options.Logger.ErrorContext(ctx, "cannot read the plugin folder; the loaded plugins keep running", "error", err)
 		}
 		w.unread = true
 		return
@@ -226,7 +226,7 @@ func (w *watch) readLock(ctx context.Context) (changed bool) {
 	}
 	w.lock = info
 	if w.pins, w.badLock = readPins(w.folder); w.badLock != nil {
-		w.host.options.Logger.ErrorContext(ctx, "no plugin of the folder is started", "error", w.badLock)
+		w.host.options.Logger.ErrorContext(ctx, "no plugin in the folder is started", "error", w.badLock)
 	}
 	return true
 }
@@ -290,7 +290,7 @@ func (w *watch) start(ctx context.Context, s *slot) {
 func (w *watch) arrive(ctx context.Context, a arrival) {
 	s, log := a.slot, w.host.options.Logger.With("plugin", a.worker.name, "file", a.slot.path)
 	if s.coming != a.worker {
-		a.worker.refuse(errors.New("its file was changed or removed while it started"))
+		a.worker.refuse(errors.New("its file was changed or removed during the start"))
 		return
 	}
 	s.cancel()
@@ -325,13 +325,13 @@ func (w *watch) arrive(ctx context.Context, a arrival) {
 	}
 	if err != nil {
 		if failed == nil || failed.snapshot().Reason != a.worker.snapshot().Reason {
-			log.ErrorContext(ctx, "a plugin failed", "error", err, "version before serves on", last != nil)
+			log.ErrorContext(ctx, "a plugin failed", "error", err, "previous version serves", last != nil)
 		}
 		return
 	}
 	w.host.serve(ctx, a.worker)
 	w.publish()
-	log.InfoContext(ctx, "a plugin runs", "version", a.worker.described.GetVersion(), "types", len(a.worker.types), "replaces another version", last != nil)
+	log.InfoContext(ctx, "a plugin is running", "version", a.worker.described.GetVersion(), "types", len(a.worker.types), "replaces another version", last != nil)
 	if last != nil {
 		w.retryConflicts(ctx)
 	}

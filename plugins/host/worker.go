@@ -133,7 +133,7 @@ func (w *worker) start(ctx context.Context) (*process.Process, error) {
 	defer w.mu.Unlock()
 	if w.described != nil && !proto.Equal(w.described, described) {
 		go proc.Kill()
-		return nil, errors.New("the plugin describes itself otherwise than when it was first started")
+		return nil, errors.New("the plugin describes itself differently than at its first start")
 	}
 	w.described = described
 	w.starts++
@@ -169,7 +169,7 @@ func (w *worker) supervise(ctx context.Context) {
 				return
 			}
 			wait := pauses.after(lived)
-			w.log.Warn("a plugin is started again", "reason", reason, "after", wait)
+			w.log.Warn("restarting a plugin", "reason", reason, "after", wait)
 			select {
 			case <-ctx.Done():
 				return
@@ -177,7 +177,7 @@ func (w *worker) supervise(ctx context.Context) {
 			}
 			var err error
 			if proc, err = w.start(ctx); err != nil && ctx.Err() == nil {
-				w.log.Error("a plugin did not start again", "error", err)
+				w.log.Error("a plugin did not restart", "error", err)
 				w.mu.Lock()
 				reason = clean(err.Error(), maxReason)
 				w.reason = reason
@@ -211,10 +211,10 @@ func (w *worker) await(ctx context.Context, proc *process.Process) (reason strin
 		case <-lost:
 			return "the plugin ended"
 		case <-w.hung:
-			return fmt.Sprintf("the plugin did not answer %d calls in a row in time, and was ended", maxLate)
+			return fmt.Sprintf("the plugin missed its deadline %d times in a row and was stopped", maxLate)
 		case <-weigh.C:
 			if bytes := resident(proc.PID); bytes > w.options.PluginBytes {
-				return fmt.Sprintf("the plugin took %d MiB of memory, of at most %d, and was ended", bytes>>20, w.options.PluginBytes>>20)
+				return fmt.Sprintf("the plugin used %d MiB of memory, more than the maximum of %d, and was stopped", bytes>>20, w.options.PluginBytes>>20)
 			}
 		}
 	}
@@ -281,7 +281,7 @@ func (w *worker) note(late bool) {
 
 // unavailable is the error of a filter whose plugin cannot answer.
 func (w *worker) unavailable(cause error) error {
-	err := model.Errorf(model.Unavailable, "the plugin %s cannot answer at the moment; try again", w.name)
+	err := model.Errorf(model.Unavailable, "the plugin %s cannot answer right now; try again", w.name)
 	err.Cause = cause
 	return err
 }

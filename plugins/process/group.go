@@ -25,7 +25,7 @@ type group struct {
 	killed, ended bool
 }
 
-var errKilled = errors.New("it was ended before it had started")
+var errKilled = errors.New("it was stopped before it had started")
 
 var _ runner.Runner = (*group)(nil)
 

@@ -73,7 +73,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 		a.onStop("Redis client", func(context.Context) error { return a.redis.Close() })
 		if err := pingRedis(ctx, a.redis); err != nil {
-			o.Log.WarnContext(ctx, "Redis is not reachable; answers are the same without it", "address", a.redis.Options().Addr, "error", err)
+			o.Log.WarnContext(ctx, "Redis is unreachable; answers stay the same without it", "address", a.redis.Options().Addr, "error", err)
 		} else {
 			o.Log.InfoContext(ctx, "Redis is reachable", "address", a.redis.Options().Addr)
 		}
@@ -178,7 +178,7 @@ func openStore(ctx context.Context, o Options, defined func(site int64)) (*store
 		return nil, errors.Join(err, st.Close())
 	}
 	if applied > 0 {
-		o.Log.InfoContext(ctx, "the database was migrated", "database", store.Redacted(o.Database), "migrations", applied)
+		o.Log.InfoContext(ctx, "migrated the database", "database", store.Redacted(o.Database), "migrations", applied)
 	}
 	return st, nil
 }

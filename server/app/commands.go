@@ -118,7 +118,7 @@ func CreateKey(ctx context.Context, o Options, name string, scope model.KeyScope
 				return err
 			}
 			if site.ID == 0 && domain == "" {
-				return model.Invalid("--site", "is needed, because there is no site yet; give its domain, such as shop.example")
+				return model.Invalid("--site", "is required, because there is no site yet; give its domain, like shop.example")
 			}
 		}
 		key, made, err := model.NewKey(name, scope)
@@ -154,13 +154,13 @@ func namedSite(ctx context.Context, st *store.Store, domain string) (*model.Site
 			for i, site := range sites {
 				names[i] = site.Name
 			}
-			return nil, model.Invalid("--site", "is needed, because there are several sites (%s)", strings.Join(names, ", "))
+			return nil, model.Invalid("--site", "is required, because there are several sites (%s)", strings.Join(names, ", "))
 		}
 		domain = "localhost"
 	}
 	site := &model.Site{Name: domain, Domains: []string{domain}, Timezone: "UTC"}
 	if err := site.Validate(); err != nil {
-		return nil, model.Invalid("--site", "%q is no host name; write it like shop.example", domain)
+		return nil, model.Invalid("--site", "%q is not a host name; write it like shop.example", domain)
 	}
 	found, err := st.SiteByDomain(ctx, site.Domains[0])
 	if model.CodeOf(err) == model.NotFound {
@@ -209,7 +209,7 @@ func CheckPlugin(ctx context.Context, file string) (*check.Report, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read: %w", file, errors.Unwrap(err))
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return nil, fmt.Errorf("%s is no executable file", file)
+		return nil, fmt.Errorf("%s is not an executable file; make it executable with chmod +x", file)
 	}
 	taken := func(name string) bool {
 		return slices.ContainsFunc(builtin.Types(), func(t plugins.Type) bool { return t.Name() == name })

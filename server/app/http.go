@@ -80,7 +80,7 @@ func onlyLoopback(next http.Handler) http.Handler {
 			name = name[1 : len(name)-1]
 		}
 		if !isLoopback(name) {
-			http.Error(w, "without authentication this server answers to localhost alone; ask it as http://localhost", http.StatusMisdirectedRequest)
+			http.Error(w, "without authentication this server only answers requests to localhost; use http://localhost", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -136,9 +136,9 @@ func timed(registry prometheus.Registerer, next http.Handler) http.Handler {
 type pluginMetrics struct{ host *host.Host }
 
 var (
-	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers.", []string{"plugin", "file"}, nil)
-	pluginCalls    = prometheus.NewDesc("goalgraph_plugin_calls_total", "How often a filter plugin was asked; what is known is not asked.", []string{"plugin", "file"}, nil)
-	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "How often a filter plugin was started again.", []string{"plugin", "file"}, nil)
+	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers (1) or not (0).", []string{"plugin", "file"}, nil)
+	pluginCalls    = prometheus.NewDesc("goalgraph_plugin_calls_total", "Calls to a filter plugin. Remembered answers need no call.", []string{"plugin", "file"}, nil)
+	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "Restarts of a filter plugin.", []string{"plugin", "file"}, nil)
 )
 
 // Describe says which metrics there are.

@@ -63,10 +63,10 @@ func (o *Options) validate() error {
 	}
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
-		return model.Invalid("--listen", "%q is no address; write it like 127.0.0.1:8080", o.Listen)
+		return model.Invalid("--listen", "%q is not an address; write it like 127.0.0.1:8080", o.Listen)
 	}
 	if o.MinVisitors < 1 {
-		return model.Invalid("--min-visitors", "is %d; give 1 at least, for nothing is known of a variant without visitors", o.MinVisitors)
+		return model.Invalid("--min-visitors", "is %d; give at least 1, as nothing is known about a variant without visitors", o.MinVisitors)
 	}
 	if o.MinDays < 0 || o.MinDays > mostMinDays {
 		return model.Invalid("--min-days", "is %d; give 0 to %d", o.MinDays, mostMinDays)
@@ -74,12 +74,12 @@ func (o *Options) validate() error {
 	switch o.Auth {
 	case AuthNone:
 		if !isLoopback(host) {
-			return model.Invalid("--auth", "none lets in everybody who can reach %s; it is for loopback addresses such as 127.0.0.1:8080", o.Listen)
+			return model.Invalid("--auth", "none admits everyone who can reach %s, so it needs a loopback address like 127.0.0.1:8080", o.Listen)
 		}
 	case AuthKeys:
-		return model.Invalid("--auth", "keys are not part of this version; listen on a loopback address with --auth none, behind a proxy that checks who asks")
+		return model.Invalid("--auth", "keys is not available in this version; use --auth none on a loopback address, behind a proxy that authenticates")
 	default:
-		return model.Invalid("--auth", "is %q; it is none or keys", o.Auth)
+		return model.Invalid("--auth", "is %q; use none or keys", o.Auth)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func openRedis(address string) (*redis.Client, error) {
 	options, err := redis.ParseURL(address)
 	if err != nil {
 		// The library's own error quotes the address, password and all.
-		return nil, model.Invalid("--redis", "is no Redis address; write it like redis://localhost:6379/0")
+		return nil, model.Invalid("--redis", "is not a Redis address; write it like redis://localhost:6379/0")
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = redisLimit, redisLimit, redisLimit, redisLimit
 	options.ContextTimeoutEnabled = true

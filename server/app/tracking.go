@@ -37,15 +37,15 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 	a.unknown = a.newUnknownVariants(registry)
 	metrics := promauto.With(registry)
 	duplicates := metrics.NewCounter(prometheus.CounterOpts{
-		Name: "goalgraph_tracking_duplicates_total", Help: "Messages kept that were known already, and changed nothing.",
+		Name: "goalgraph_tracking_duplicates_total", Help: "Messages that had arrived before and changed nothing.",
 	})
 	overflows := metrics.NewCounterVec(prometheus.CounterOpts{
 		Name: "goalgraph_tracking_overflow_values_total",
-		Help: "Values kept as (other), by dimension, because the site had as many distinct ones as it may (--max-values).",
+		Help: "Values stored as (other), by dimension, because the site had reached its maximum of distinct values (--max-values).",
 	}, []string{"dimension"})
 	seconds := metrics.NewHistogram(prometheus.HistogramOpts{
 		Name:    "goalgraph_tracking_commit_seconds",
-		Help:    "Time of a transaction that writes messages.",
+		Help:    "Duration of a transaction that writes messages.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	})
 	a.pipeline = ingest.NewPipeline(ingest.PipelineOptions{
@@ -92,14 +92,14 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 // listens on loopback only, a site's domain is a write key of it too.
 func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 	if secret == "" {
-		return 0, model.Errorf(model.Unauthenticated, "the request has no write key: give it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
+		return 0, model.Errorf(model.Unauthenticated, "the request has no write key; send it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
 	}
 	key, err := a.store.KeyByHash(ctx, model.HashOf(secret))
 	switch {
 	case model.CodeOf(err) == model.NotFound && a.options.Auth == AuthNone:
 		site, err := a.store.SiteByDomain(ctx, secret)
 		if model.CodeOf(err) == model.NotFound {
-			return 0, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication it may also be a site's domain")
+			return 0, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication, a site's domain works as well")
 		}
 		if err != nil {
 			return 0, err
@@ -112,7 +112,7 @@ func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 	case key.RevokedAt != 0:
 		return 0, model.Errorf(model.Unauthenticated, "the write key was revoked")
 	case key.Scope != model.WriteScope:
-		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; messages are sent with a write key", key.Scope)
+		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; use a write key to send messages", key.Scope)
 	}
 	return key.SiteID, nil
 }
@@ -156,7 +156,7 @@ func (a *App) pruneMessages(ctx context.Context) {
 	for {
 		pruned, err := a.store.PruneMessages(ctx, before, pruneSome)
 		if err != nil && ctx.Err() == nil {
-			a.options.Log.WarnContext(ctx, "ids of old messages could not be forgotten; it is tried again", "error", err)
+			a.options.Log.WarnContext(ctx, "cannot delete the ids of old messages; trying again later", "error", err)
 		}
 		if err != nil || pruned < pruneSome {
 			return
@@ -172,10 +172,10 @@ func (a *App) reloadCountries() func(context.Context) {
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
-			a.options.Log.WarnContext(ctx, "countries are found in the file as it was", "error", err)
+			a.options.Log.WarnContext(ctx, "cannot reload the country database; using the one loaded before", "error", err)
 		case err == nil:
 			if said = ""; changed {
-				a.options.Log.InfoContext(ctx, "the file of countries has changed and was read", "file", a.options.GeoIP)
+				a.options.Log.InfoContext(ctx, "reloaded the country database", "file", a.options.GeoIP)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ type experimentName struct {
 func (a *App) newUnknownVariants(registry prometheus.Registerer) *unknownVariants {
 	u := &unknownVariants{app: a, counter: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "goalgraph_experiment_unknown_variants_total",
-		Help: "Assignments tracked for a running experiment that name a variant which it does not have; they assign nobody.",
+		Help: "Assignments to a variant that the running experiment does not have. They assign nobody.",
 	}, []string{"site", "experiment"})}
 	u.running.Store(&map[experimentName]*model.Experiment{})
 	return u
@@ -47,7 +47,7 @@ func (u *unknownVariants) reload(ctx context.Context) {
 	found, err := u.app.store.Experiments(ctx, store.ExperimentQuery{Status: []model.ExperimentStatus{model.Running}}, store.Page{})
 	if err != nil {
 		if ctx.Err() == nil {
-			u.app.options.Log.WarnContext(ctx, "it is not known which experiments run; unknown variants are counted for those that ran before", "error", err)
+			u.app.options.Log.WarnContext(ctx, "cannot load the running experiments; counting unknown variants for those known before", "error", err)
 		}
 		return
 	}
