@@ -1,6 +1,6 @@
-// Command goalgraph counts the sessions of merged segments and serves segments,
-// goals and results as one GraphQL API. This package reads flags and environment
-// variables, and sets the exit code: 0 done, 1 failed, 2 wrong usage.
+// Command goalgraph counts sessions by segment and goal, and serves the results as
+// one GraphQL API. This package reads flags and environment variables, and sets the
+// exit code: 0 success, 1 failure, 2 wrong usage.
 package main
 
 import (

@@ -1,14 +1,13 @@
-// Package store keeps sites, definitions, sessions and hits in SQLite or
-// PostgreSQL, through bun and the same SQL. What must differ between the two
-// stands in dialect.go.
+// Package store keeps sites, definitions, sessions and hits in SQLite or PostgreSQL,
+// through bun and the same SQL. dialect.go holds all differences between the two.
 //
-// Its errors are model.Error where a person can do something about them; what a
-// driver reports is sorted by its code in errors.go.
+// Its errors are model.Error if a person can do something about them. errors.go maps
+// the codes of the drivers' errors.
 //
-// The sessions that a message changes are written in one transaction with it
-// (write.go). Such a transaction takes its locks in one order — the site,
-// the messages' ids, the dimensions, the visitors, the partitions, the events, each sorted — so that writers of
-// any number of processes wait for each other instead of failing.
+// A message and the sessions it changes are written in one transaction (write.go).
+// The transaction takes its locks in a fixed order: the site, the ids of the messages,
+// the dimensions, the visitors, the partitions, the events, each sorted. So writers in
+// any number of processes wait for each other and never fail on a deadlock.
 package store
 
 import (

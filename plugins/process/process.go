@@ -1,11 +1,11 @@
-// Package process starts a plugin's program, and ends it: in bounded time, whatever
-// the program does, and with all that it has started.
+// Package process starts a plugin's program and stops it, in bounded time, whatever
+// the program does, together with everything it has started.
 //
-// Each process has a group of its own, no environment but what the protocol says, and
-// at most a mebibyte a second of its output is read. Where it announces a certificate,
-// as those that plugins.Serve serves do, the connection is of mutual TLS with keys that
-// are made for this one start; one that announces none is talked to without, over a
-// socket in a folder that only its user can enter.
+// Each process has a process group of its own and no environment but the protocol's.
+// At most 1 MiB of its output is read per second. If the process announces a
+// certificate, as plugins.Serve does, the connection uses mutual TLS with keys made
+// for this start. Otherwise the connection is in plain text, over a socket in a
+// folder that only the server's user can enter.
 package process
 
 import (

@@ -1,6 +1,6 @@
-// Package app wires the parts of Goalgraph together and runs them: the store, the
-// host of the plugins, the count engine and the graph behind an HTTP server; and
-// the commands that work on the same parts without one.
+// Package app wires the parts of Goalgraph together and runs them. App is the server:
+// the store, the plugin host, the count engine and the graph behind HTTP. The other
+// functions are the commands that need the same parts without a server.
 package app
 
 import (

@@ -1,5 +1,5 @@
-// Package sample is a real site's access log, with segments and goals on it: what
-// a newcomer's first query is answered from. README.md says where it is from.
+// Package sample is the site behind a newcomer's first query: a real site's access
+// log, with segments and goals. README.md tells where the log comes from.
 package sample
 
 import (
