@@ -92,7 +92,7 @@ func TestHelp(t *testing.T) {
 			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
 		"import --help": {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
 		"serve --help": {"--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
-			"--min-visitors=N", "$GOALGRAPH_MIN_VISITORS", "By default 100", "--min-days=N", "$GOALGRAPH_MIN_DAYS", "By default 7"},
+			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS"},
 		"migrate down --help": {"goalgraph migrate down"},
 		"plugin check --help": {"goalgraph plugin check <file>"},
 		"--version":           {"goalgraph ", "go1."},

@@ -20,7 +20,7 @@ import (
 type serveCommand struct {
 	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A country database in MaxMind format (.mmdb), to look up the countries of senders. It is reloaded when it changes."`
 	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Trusted proxies, as addresses or networks (10.0.0.0/8) separated by commas. Only their X-Forwarded-For, -Proto and -Host headers are used. Default: none."`
-	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
+	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
 	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"The days that an experiment must run before a decision. Default: ${default}, which covers each weekday."`
 }

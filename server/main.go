@@ -53,7 +53,7 @@ type cli struct {
 	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"The address to serve HTTP on. Port 0 picks a free port. Default: ${default}."`
 	Plugins   string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"The folder with filter plugins. Every executable in it is one. Default: ${default}."`
 	Auth      string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients authenticate: keys or none. none needs a loopback address. Default: ${default}."`
-	MaxValues uint             `group:"common" env:"GOALGRAPH_MAX_VALUES" default:"100000" placeholder:"N" help:"The maximum of distinct values per site and dimension, for example pages, tags or event names. Further values count as (other). Default: ${default}."`
+	MaxValues uint             `group:"common" env:"GOALGRAPH_MAX_VALUES" default:"100000" placeholder:"N" help:"The maximum number of distinct values per site and dimension, for example pages, tags or event names. Further values count as (other). Default: ${default}."`
 	Sample    bool             `group:"common" help:"Load the bundled sample if the database is empty."`
 	Verbose   bool             `group:"common" short:"v" help:"Log more."`
 	Version   kong.VersionFlag `group:"common" help:"Print the version and exit."`

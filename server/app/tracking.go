@@ -41,7 +41,7 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 	})
 	overflows := metrics.NewCounterVec(prometheus.CounterOpts{
 		Name: "goalgraph_tracking_overflow_values_total",
-		Help: "Values stored as (other), by dimension, because the site had reached its maximum of distinct values (--max-values).",
+		Help: "Values stored as (other), by dimension, because the site had reached its maximum number of distinct values (--max-values).",
 	}, []string{"dimension"})
 	seconds := metrics.NewHistogram(prometheus.HistogramOpts{
 		Name:    "goalgraph_tracking_commit_seconds",

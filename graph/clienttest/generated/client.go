@@ -29,11 +29,11 @@ var AllAddressPrivacy = []AddressPrivacy{
 	AddressPrivacyNone,
 }
 
-// Sessions by the name of the browser, without its version. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by browser name, without the version. Give is, isNot or both. Merge rule INTERSECTION.
 type BrowserFilter struct {
-	// Names as sessions show them (Chrome, Firefox): one of them.
+	// One of these names, as sessions show them (Chrome, Firefox).
 	Is []string `json:"is"`
-	// Names as sessions show them (Chrome, Firefox): none of them. A session without a known browser satisfies it.
+	// None of these names, as sessions show them (Chrome, Firefox). An unknown browser matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -64,11 +64,11 @@ type CountSessionsSite struct {
 // GetSessionCount returns CountSessionsSite.SessionCount, and is useful for accessing the field via an interface.
 func (v *CountSessionsSite) GetSessionCount() int { return v.SessionCount }
 
-// Sessions by the country of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the country of the first hit. Give is, isNot or both. Merge rule INTERSECTION.
 type CountryFilter struct {
-	// ISO 3166-1 alpha-2 codes (RO, US): one of them.
+	// One of these ISO 3166-1 alpha-2 codes (RO, US).
 	Is []string `json:"is"`
-	// ISO 3166-1 alpha-2 codes (RO, US): none of them. A session without a country satisfies it.
+	// None of these ISO 3166-1 alpha-2 codes (RO, US). An unknown country matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -260,11 +260,11 @@ type CreateSiteResponse struct {
 // GetCreateSite returns CreateSiteResponse.CreateSite, and is useful for accessing the field via an interface.
 func (v *CreateSiteResponse) GetCreateSite() *CreateSiteCreateSite { return v.CreateSite }
 
-// Sessions by the kind of device. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by kind of device. Give is, isNot or both. Merge rule INTERSECTION.
 type DeviceFilter struct {
-	// Kinds of device: one of them.
+	// One of these kinds.
 	Is []DeviceKind `json:"is"`
-	// Kinds of device: none of them. A session without a known device satisfies it.
+	// None of these kinds. An unknown device matches.
 	IsNot []DeviceKind `json:"isNot"`
 }
 
@@ -284,7 +284,7 @@ const (
 	DeviceKindMobile DeviceKind = "MOBILE"
 	// Tablets.
 	DeviceKindTablet DeviceKind = "TABLET"
-	// All else: televisions, consoles, watches, programs.
+	// Everything else: televisions, consoles, watches, programs.
 	DeviceKindOther DeviceKind = "OTHER"
 )
 
@@ -295,11 +295,11 @@ var AllDeviceKind = []DeviceKind{
 	DeviceKindOther,
 }
 
-// Sessions by the path of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the path of the first page viewed. Give is, isNot or both. Merge rule INTERSECTION.
 type EntryPageFilter struct {
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: one of them.
+	// One of these path globs (/pricing, /blog/*). * stands for any characters; upper and lower case differ.
 	Is []string `json:"is"`
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: none of them. A session without a page satisfies it.
+	// None of these path globs (/pricing, /blog/*). A session without a page view matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -309,13 +309,13 @@ func (v *EntryPageFilter) GetIs() []string { return v.Is }
 // GetIsNot returns EntryPageFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *EntryPageFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the sum of the values of one event. At least one of min and max is given. Merge rule INTERSECTION.
+// Sessions by the sum of one event's values. Give min, max or both. Merge rule INTERSECTION.
 type EventValueFilter struct {
-	// Name of the event, exactly as it was sent.
+	// The event name, exactly as sent.
 	Event string `json:"event"`
-	// In the unit of the event's values; this sum is included.
+	// The least sum, included, in the unit of the event's values.
 	Min *float64 `json:"min"`
-	// In the unit of the event's values; this sum is included.
+	// The greatest sum, included, in the unit of the event's values.
 	Max *float64 `json:"max"`
 }
 
@@ -328,20 +328,20 @@ func (v *EventValueFilter) GetMin() *float64 { return v.Min }
 // GetMax returns EventValueFilter.Max, and is useful for accessing the field via an interface.
 func (v *EventValueFilter) GetMax() *float64 { return v.Max }
 
-// Sessions in which every one of the events was tracked. Merge rule UNION.
+// Sessions with every one of these events. Merge rule UNION.
 type EventsFilter struct {
-	// Names of events, exactly as they were sent: every one of them.
+	// Event names, exactly as sent. Every one must occur.
 	All []string `json:"all"`
 }
 
 // GetAll returns EventsFilter.All, and is useful for accessing the field via an interface.
 func (v *EventsFilter) GetAll() []string { return v.All }
 
-// Sessions by the path of the last page that they viewed. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the path of the last page viewed. Give is, isNot or both. Merge rule INTERSECTION.
 type ExitPageFilter struct {
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: one of them.
+	// One of these path globs (/pricing, /blog/*). * stands for any characters; upper and lower case differ.
 	Is []string `json:"is"`
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: none of them. A session without a page view satisfies it.
+	// None of these path globs (/pricing, /blog/*). A session without a page view matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -354,43 +354,43 @@ func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 // A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each
 // filter type that a loaded plugin offers, typed by the input that the plugin declares.
 type FilterInput struct {
-	// Sessions by the name of the browser, without its version. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by browser name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
-	// Sessions by the country of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the country of the first hit. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Country *CountryFilter `json:"country,omitempty"`
-	// Sessions by the kind of device. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by kind of device. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Device *DeviceFilter `json:"device,omitempty"`
-	// Sessions by the path of the page that they began on. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the path of the first page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	EntryPage *EntryPageFilter `json:"entryPage,omitempty"`
-	// Sessions by the sum of the values of one event in them. A session in which the event had no value never matches. Merged, only the sums that both allow are left; filters on two events must both hold. Merge rule INTERSECTION.
+	// Sessions by the sum of one event's values. A session in which the event had no value never matches. Merging keeps the sums that both filters allow; filters on two events must both hold. Merge rule INTERSECTION.
 	EventValue *EventValueFilter `json:"eventValue,omitempty"`
-	// Sessions in which every one of the events was tracked. Merged, the events of both must have been. Merge rule UNION.
+	// Sessions with every one of these events. Merging requires the events of both filters. Merge rule UNION.
 	Events *EventsFilter `json:"events,omitempty"`
-	// Sessions by the path of the last page that they viewed. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the path of the last page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	ExitPage *ExitPageFilter `json:"exitPage,omitempty"`
-	// Sessions from one of the addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
+	// Sessions from one of these IP addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
 	Ip *IpFilter `json:"ip,omitempty"`
-	// Sessions by the language of the browser. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by browser language. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Language *LanguageFilter `json:"language,omitempty"`
-	// Sessions by the name of the operating system, without its version. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by operating system name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Os *OsFilter `json:"os,omitempty"`
-	// Sessions by the number of their page views; a page viewed twice counts twice. Merged, only the numbers that both allow are left. Merge rule INTERSECTION.
+	// Sessions by number of page views. A page viewed twice counts twice. Merging keeps the numbers that both filters allow. Merge rule INTERSECTION.
 	PageViews *PageViewsFilter `json:"pageViews,omitempty"`
-	// Sessions that visited a page for every one of the path globs. Merged, a session must have visited those of both. Merge rule UNION.
+	// Sessions that visited a page for every one of these path globs. Merging requires the pages of both filters. Merge rule UNION.
 	Pages *PagesFilter `json:"pages,omitempty"`
-	// Sessions by the value of a custom property. Merged, only what both allow is left; filters on two properties must both hold. Merge rule INTERSECTION.
+	// Sessions by the value of a custom property. Merging keeps what both filters allow; filters on two properties must both hold. Merge rule INTERSECTION.
 	Property *PropertyFilter `json:"property,omitempty"`
-	// Sessions by the host of the page that led to them. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the host of the page that the visitor came from. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Referrer *ReferrerFilter `json:"referrer,omitempty"`
-	// Sessions by the time from their first to their last hit, in whole seconds. Merged, only the lengths that both allow are left. Merge rule INTERSECTION.
+	// Sessions by the time from the first hit to the last, in whole seconds. Merging keeps the lengths that both filters allow. Merge rule INTERSECTION.
 	SessionLength *SessionLengthFilter `json:"sessionLength,omitempty"`
-	// Sessions that carry every one of the tags. Merged, a session must carry the tags of both. Merge rule UNION.
+	// Sessions with every one of these tags. Merging requires the tags of both filters. Merge rule UNION.
 	Tags *TagsFilter `json:"tags,omitempty"`
-	// Sessions by the campaign parameters of the link that led to them. All given parameters must hold. Merged, only what both allow is left, parameter by parameter. Merge rule INTERSECTION.
+	// Sessions by the campaign parameters of their link. All given parameters must match. Merging keeps what both filters allow, parameter by parameter. Merge rule INTERSECTION.
 	Utm *UtmFilter `json:"utm,omitempty"`
-	// Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on: the session in which it happened, and all that started later. Merged, only the variants that both allow are left; filters on two experiments must both hold. Merge rule INTERSECTION.
+	// Sessions by the visitor's variant in an experiment: the session of the assignment and all that start later. Merging keeps the variants that both filters allow; filters on two experiments must both hold. Merge rule INTERSECTION.
 	Variant *VariantFilter `json:"variant,omitempty"`
-	// Sessions by their visitor. Both is and kind must hold where both are given. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by visitor. If you give both is and kind, both must match. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Visitor *VisitorFilter `json:"visitor,omitempty"`
 }
 
@@ -666,20 +666,20 @@ type GoalCardsSiteGoalCardsGoalCardGoal struct {
 // GetKey returns GoalCardsSiteGoalCardsGoalCardGoal.Key, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardGoal) GetKey() string { return v.Key }
 
-// Sessions from one of the addresses. Merge rule LAST.
+// Sessions from one of these IP addresses. Merge rule LAST.
 type IpFilter struct {
-	// Addresses (203.0.113.7, 2001:db8::1) or CIDR blocks (203.0.113.0/24, 2001:db8::/32): one of them.
+	// One of these addresses (203.0.113.7, 2001:db8::1) or CIDR blocks (203.0.113.0/24, 2001:db8::/32).
 	Is []string `json:"is"`
 }
 
 // GetIs returns IpFilter.Is, and is useful for accessing the field via an interface.
 func (v *IpFilter) GetIs() []string { return v.Is }
 
-// Sessions by the language of the browser. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by browser language. Give is, isNot or both. Merge rule INTERSECTION.
 type LanguageFilter struct {
-	// BCP 47 tags, without regard to case: en matches en and en-GB, en-GB matches en-GB alone and what is below it: one of them.
+	// One of these BCP 47 tags (en, en-GB), in any case. en matches en and en-GB; en-GB matches en-GB and its subtags only.
 	Is []string `json:"is"`
-	// BCP 47 tags, without regard to case: en matches en and en-GB, en-GB matches en-GB alone and what is below it: none of them. A session without a language satisfies it.
+	// None of these BCP 47 tags (en, en-GB), in any case. A session without a language matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -997,11 +997,11 @@ func (v *NodeResponse) __premarshalJSON() (*__premarshalNodeResponse, error) {
 	return &retval, nil
 }
 
-// Sessions by the name of the operating system, without its version. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by operating system name, without the version. Give is, isNot or both. Merge rule INTERSECTION.
 type OsFilter struct {
-	// Names as sessions show them (Windows, Android): one of them.
+	// One of these names, as sessions show them (Windows, Android).
 	Is []string `json:"is"`
-	// Names as sessions show them (Windows, Android): none of them. A session without a known operating system satisfies it.
+	// None of these names, as sessions show them (Windows, Android). An unknown operating system matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1011,11 +1011,11 @@ func (v *OsFilter) GetIs() []string { return v.Is }
 // GetIsNot returns OsFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *OsFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the number of their page views. At least one of min and max is given. Merge rule INTERSECTION.
+// Sessions by number of page views. Give min, max or both. Merge rule INTERSECTION.
 type PageViewsFilter struct {
-	// Page views, 0 or more; sessions of this many are included.
+	// The least number, included; 0 or more.
 	Min *int `json:"min"`
-	// Page views, 0 or more; sessions of this many are included.
+	// The greatest number, included; 0 or more.
 	Max *int `json:"max"`
 }
 
@@ -1025,22 +1025,22 @@ func (v *PageViewsFilter) GetMin() *int { return v.Min }
 // GetMax returns PageViewsFilter.Max, and is useful for accessing the field via an interface.
 func (v *PageViewsFilter) GetMax() *int { return v.Max }
 
-// Sessions that visited a page for every one of the path globs. Merge rule UNION.
+// Sessions that visited a page for every one of these path globs. Merge rule UNION.
 type PagesFilter struct {
-	// Path globs (/pricing, /blog/*): for every one some page of the session matches. * is any run of characters; upper and lower case differ.
+	// Path globs (/pricing, /blog/*). Every one must match a page of the session. * stands for any characters; upper and lower case differ.
 	All []string `json:"all"`
 }
 
 // GetAll returns PagesFilter.All, and is useful for accessing the field via an interface.
 func (v *PagesFilter) GetAll() []string { return v.All }
 
-// Sessions by a custom property. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by a custom property. Give is, isNot or both. Merge rule INTERSECTION.
 type PropertyFilter struct {
-	// Name of the property.
+	// The name of the property.
 	Key string `json:"key"`
-	// Values, exactly: one of them.
+	// One of these values, exactly as sent.
 	Is []string `json:"is"`
-	// Values, exactly: none of them. A session without the property satisfies it.
+	// None of these values, exactly as sent. A session without the property matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1053,11 +1053,11 @@ func (v *PropertyFilter) GetIs() []string { return v.Is }
 // GetIsNot returns PropertyFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *PropertyFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the host of the page that led to them. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the host of the page that the visitor came from. Give is, isNot or both. Merge rule INTERSECTION.
 type ReferrerFilter struct {
-	// Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: one of them.
+	// One of these host globs (t.co, *google*), in any case. * stands for any characters, (direct) for no referrer.
 	Is []string `json:"is"`
-	// Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: none of them. A session without a referrer satisfies it, unless (direct) is among them.
+	// None of these host globs (t.co, *google*), in any case. A session without a referrer matches, unless (direct) is listed.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1067,11 +1067,11 @@ func (v *ReferrerFilter) GetIs() []string { return v.Is }
 // GetIsNot returns ReferrerFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *ReferrerFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the time from their first to their last hit. At least one of min and max is given. Merge rule INTERSECTION.
+// Sessions by the time from the first hit to the last. Give min, max or both. Merge rule INTERSECTION.
 type SessionLengthFilter struct {
-	// Whole seconds, 0 or more; sessions of this length are included.
+	// The least length, included; in whole seconds, 0 or more.
 	Min *int `json:"min"`
-	// Whole seconds, 0 or more; sessions of this length are included, up to the next second.
+	// The greatest length, included up to the next second; in whole seconds, 0 or more.
 	Max *int `json:"max"`
 }
 
@@ -1081,9 +1081,9 @@ func (v *SessionLengthFilter) GetMin() *int { return v.Min }
 // GetMax returns SessionLengthFilter.Max, and is useful for accessing the field via an interface.
 func (v *SessionLengthFilter) GetMax() *int { return v.Max }
 
-// Sessions that carry every one of the tags. Merge rule UNION.
+// Sessions with every one of these tags. Merge rule UNION.
 type TagsFilter struct {
-	// Tags, exactly as they were sent: every one of them.
+	// Tags, exactly as sent. Every one must occur.
 	All []string `json:"all"`
 }
 
@@ -1104,17 +1104,17 @@ func (v *TimeRange) GetFrom() time.Time { return v.From }
 // GetTo returns TimeRange.To, and is useful for accessing the field via an interface.
 func (v *TimeRange) GetTo() *time.Time { return v.To }
 
-// Sessions by campaign parameters: all that are given must hold, and at least one is. Merge rule INTERSECTION.
+// Sessions by campaign parameters. Give at least one; all that you give must match. Merge rule INTERSECTION.
 type UtmFilter struct {
-	// Values of utm_source, exactly: one of them.
+	// One of these values of utm_source, exactly as sent.
 	Source []string `json:"source"`
-	// Values of utm_medium, exactly: one of them.
+	// One of these values of utm_medium, exactly as sent.
 	Medium []string `json:"medium"`
-	// Values of utm_campaign, exactly: one of them.
+	// One of these values of utm_campaign, exactly as sent.
 	Campaign []string `json:"campaign"`
-	// Values of utm_term, exactly: one of them.
+	// One of these values of utm_term, exactly as sent.
 	Term []string `json:"term"`
-	// Values of utm_content, exactly: one of them.
+	// One of these values of utm_content, exactly as sent.
 	Content []string `json:"content"`
 }
 
@@ -1133,11 +1133,11 @@ func (v *UtmFilter) GetTerm() []string { return v.Term }
 // GetContent returns UtmFilter.Content, and is useful for accessing the field via an interface.
 func (v *UtmFilter) GetContent() []string { return v.Content }
 
-// Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on. Merge rule INTERSECTION.
+// Sessions by the visitor's variant in an experiment, from the assignment on. Merge rule INTERSECTION.
 type VariantFilter struct {
-	// Key of the experiment (headline).
+	// The key of the experiment (headline).
 	Experiment string `json:"experiment"`
-	// Keys of variants (a, b, c): the visitor is assigned to one of them.
+	// The keys of variants (a, b, c). The visitor is assigned to one of them.
 	Is []string `json:"is"`
 }
 
@@ -1147,11 +1147,11 @@ func (v *VariantFilter) GetExperiment() string { return v.Experiment }
 // GetIs returns VariantFilter.Is, and is useful for accessing the field via an interface.
 func (v *VariantFilter) GetIs() []string { return v.Is }
 
-// Sessions by their visitor. At least one of is and kind is given, and all that are must hold. Merge rule INTERSECTION.
+// Sessions by visitor. Give is, kind or both; all that you give must match. Merge rule INTERSECTION.
 type VisitorFilter struct {
-	// Visitor ids, exactly as they were sent: one of them.
+	// One of these visitor ids, exactly as sent.
 	Is []string `json:"is"`
-	// Whether it is the visitor's first session.
+	// Whether the session is the visitor's first.
 	Kind *VisitorKind `json:"kind"`
 }
 
@@ -1165,9 +1165,9 @@ func (v *VisitorFilter) GetKind() *VisitorKind { return v.Kind }
 type VisitorKind string
 
 const (
-	// The visitor had no session before.
+	// The visitor's first session.
 	VisitorKindNew VisitorKind = "NEW"
-	// The visitor had a session before.
+	// A later session of the visitor.
 	VisitorKindReturning VisitorKind = "RETURNING"
 )
 
