@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Decode reads a filter's arguments strictly: names are matched exactly, unknown
-// and repeated ones are refused, and so are values of another type. A null is an
-// argument that is not given. The error is an ArgumentError with its path.
+// Decode decodes a filter's arguments strictly. Names must match exactly; unknown and
+// repeated names and values of a wrong type are refused. A null counts as absent. The
+// error is an ArgumentError with its path.
 //
-// A list that is absent is nil; one that is given is not, even without elements.
+// An absent list is nil; a given list is not, even if it is empty.
 func Decode[A any](raw []byte) (A, error) {
 	var args A
 	err := decode("", raw, reflect.ValueOf(&args).Elem())
