@@ -10,58 +10,55 @@ import (
 
 // Limits of an experiment.
 const (
-	// MinVariants is how many variants an experiment has at least when it starts.
+	// MinVariants is the number of variants that an experiment needs to start.
 	MinVariants = 2
 	MaxVariants = 20
-	// MaxMetrics is how many secondary metrics there are at most.
+	// MaxMetrics is the maximum number of secondary metrics.
 	MaxMetrics = 50
 	MaxWeight  = 1e6
 )
 
-// Experiment compares variants by the goals that the visitors assigned to them
-// reach. A visitor is assigned by a message (Hit.Experiment), and the first such
-// message within the run stands.
+// Experiment compares variants by the goals that their visitors reach. A message
+// assigns a visitor (Hit.Experiment); the first such message within the run counts.
 type Experiment struct {
 	ID     int64
 	SiteID int64
-	// Key is unique on the site; it is what messages call the experiment.
+	// Key is the name that messages use for the experiment. It is unique on the site.
 	Key         string
 	Name        string
 	Description string
 	Status      ExperimentStatus
-	// Variants are in the order in which they are shown. Exactly one of them is the
-	// baseline, where there are any.
+	// Variants are in display order. If there are any, exactly one is the baseline.
 	Variants []Variant
-	// Primary is the id of the goal that decides; 0 while there is none.
+	// Primary is the id of the goal that decides, or 0.
 	Primary int64
-	// Secondary are the ids of further goals, each once and without the primary one.
+	// Secondary are the ids of other goals, each once, without the primary one.
 	Secondary []int64
-	// Audience says who takes part: an assignment stands only if its session matches.
-	// No filters are everyone.
+	// Audience says who takes part: an assignment counts only if its session matches all
+	// filters. An empty list admits everyone.
 	Audience    []FilterSpec
 	Attribution Attribution
-	// Winner is the key of the variant that was chosen when the experiment was
-	// stopped; empty for none.
+	// Winner is the key of the variant chosen when the experiment stopped, or empty.
 	Winner string
-	// StartedAt and StoppedAt are the ends of the run; 0 while it has not come to that.
+	// StartedAt and StoppedAt are the ends of the run, or 0 until then.
 	StartedAt, StoppedAt Millis
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Variant is one of the things that an experiment compares.
+// Variant is one of the alternatives that an experiment compares.
 type Variant struct {
-	// Key is unique in the experiment; it is what messages call the variant.
+	// Key is the name that messages use for the variant. It is unique in the experiment.
 	Key  string `json:"key"`
 	Name string `json:"name"`
-	// Weight is in proportion to the share of visitors that the variant is meant to be
-	// assigned: 0 < Weight <= MaxWeight.
+	// Weight is the intended share of visitors, relative to the other weights:
+	// 0 < Weight <= MaxWeight.
 	Weight float64 `json:"weight"`
 	// Baseline marks the variant that the others are compared with.
 	Baseline bool `json:"baseline"`
 }
 
-// ExperimentStatus is where an experiment stands in its life: a Draft is Running
-// once, then Stopped; drafts and stopped experiments can be Archived.
+// ExperimentStatus is where an experiment is in its life. A Draft is Running once, then
+// Stopped. Drafts and stopped experiments can be Archived.
 type ExperimentStatus string
 
 const (
@@ -71,19 +68,19 @@ const (
 	Archived ExperimentStatus = "ARCHIVED"
 )
 
-// Attribution says which sessions of a visitor can reach an experiment's goals.
+// Attribution says which of a visitor's sessions can convert.
 type Attribution string
 
 const (
-	// SessionAttribution takes what follows the assignment in the session of it.
+	// SessionAttribution takes the session of the assignment, from the assignment on.
 	SessionAttribution Attribution = "SESSION"
-	// ExperimentAttribution takes every session too that starts after the assignment
+	// ExperimentAttribution also takes every session that starts after the assignment
 	// and before the end of the run.
 	ExperimentAttribution Attribution = "EXPERIMENT"
 )
 
-// Run returns the time in which assignments count; open ended while the
-// experiment runs. ran is false where it has not started.
+// Run returns the range in which assignments count. It is open while the experiment
+// runs. ran is false if it has not started.
 func (e *Experiment) Run() (run Range, ran bool) {
 	switch {
 	case e.StartedAt == 0:
@@ -94,7 +91,7 @@ func (e *Experiment) Run() (run Range, ran bool) {
 	return Range{From: e.StartedAt, To: e.StoppedAt}, true
 }
 
-// Metrics returns the ids of all its goals, the primary one first.
+// Metrics returns the ids of all goals, the primary one first.
 func (e *Experiment) Metrics() []int64 {
 	if e.Primary == 0 {
 		return e.Secondary
@@ -102,11 +99,10 @@ func (e *Experiment) Metrics() []int64 {
 	return append([]int64{e.Primary}, e.Secondary...)
 }
 
-// Validate brings the experiment into its canonical form and returns a BadInput
-// error where that is impossible. The first variant is the baseline where none is
-// marked, a variant without a name is named by its key, and attribution is by
-// session where it is not given. The filters' arguments are their types' to check,
-// and whether the goals exist is the store's.
+// Validate brings the experiment into its canonical form. It returns a BadInput error if
+// that is impossible. By default the first variant is the baseline, a variant's name is
+// its key, and attribution is by session. The filter types check the filters' arguments,
+// and the store checks that the goals exist.
 func (e *Experiment) Validate() error {
 	if err := checkText("key", &e.Key, 1, MaxKey); err != nil {
 		return err
@@ -182,8 +178,8 @@ func (e *Experiment) checkVariants() error {
 	return nil
 }
 
-// SetBaseline makes the variant of that key the baseline; the error is BadInput
-// where there is none.
+// SetBaseline makes the variant with this key the baseline. The error is BadInput if
+// there is none.
 func (e *Experiment) SetBaseline(key string) error {
 	if !e.hasVariant(key) {
 		return e.noVariant("baseline", key)
@@ -195,10 +191,10 @@ func (e *Experiment) SetBaseline(key string) error {
 	return nil
 }
 
-// CheckChange returns a FailedPrecondition error where e, valid, changes what an
-// experiment in the state of before must keep: variants, audience and attribution
-// once it has started, the having of a primary metric likewise, and everything once
-// it is archived.
+// CheckChange returns a FailedPrecondition error if e, which is valid, changes anything
+// that before may no longer change. Once started, an experiment keeps its variants,
+// audience and attribution, and must have a primary metric. Once archived, it keeps
+// everything.
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
 	case before.Status == Archived:
@@ -228,10 +224,9 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 	return nil
 }
 
-// Start begins the run at a moment up to now. Assignments from then on count, those
-// too that were tracked before the experiment was defined. The error is
-// FailedPrecondition where the experiment is no draft or lacks what a run needs, and
-// BadInput about "at".
+// Start begins the run at a time up to now. Assignments count from then on, even those
+// tracked before the experiment was defined. The error is FailedPrecondition if the
+// experiment is not a draft or lacks what a run needs, and BadInput about "at".
 func (e *Experiment) Start(at, now Millis) error {
 	switch e.Status {
 	case Running:
@@ -261,10 +256,9 @@ func (e *Experiment) Start(at, now Millis) error {
 	return nil
 }
 
-// Stop ends the run at a moment from its start up to now, from which on nothing
-// counts, and keeps which variant was chosen, if one was. The error is
-// FailedPrecondition where the experiment is not running, and BadInput about "at"
-// or "winner".
+// Stop ends the run at a time between its start and now, and records the winner, if any.
+// Nothing counts from then on. The error is FailedPrecondition if the experiment is not
+// running, and BadInput about "at" or "winner".
 func (e *Experiment) Stop(winner string, at, now Millis) error {
 	switch e.Status {
 	case Draft:
@@ -287,8 +281,8 @@ func (e *Experiment) Stop(winner string, at, now Millis) error {
 	return nil
 }
 
-// Archive puts a draft or a stopped experiment away; its results remain. The error
-// is FailedPrecondition.
+// Archive archives a draft or a stopped experiment; its results remain. The error is
+// FailedPrecondition.
 func (e *Experiment) Archive() error {
 	switch e.Status {
 	case Running:
@@ -300,7 +294,7 @@ func (e *Experiment) Archive() error {
 	return nil
 }
 
-// CheckDelete returns a FailedPrecondition error where the experiment is running.
+// CheckDelete returns a FailedPrecondition error if the experiment is running.
 func (e *Experiment) CheckDelete() error {
 	if e.Status == Running {
 		return Errorf(FailedPrecondition, "the experiment is running; stop it before you delete it")

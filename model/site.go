@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what a person writes, in characters (Unicode code points).
+// Limits of what people write. Texts are counted in Unicode code points.
 const (
 	MaxName        = 200
 	MaxKey         = 200
@@ -18,35 +18,34 @@ const (
 	MaxFilters     = 100
 )
 
-// Site is a web site or an app whose visitors are counted.
+// Site is a web site or app whose visitors are counted.
 type Site struct {
 	ID   int64
 	Name string
-	// Domains are host names in lower case; each belongs to one site.
+	// Domains are host names in lower case. A host name belongs to one site only.
 	Domains []string
-	// Timezone is an IANA name: days, weeks and months of a series are this zone's.
+	// Timezone is an IANA name. Series use it for their days, weeks and months.
 	Timezone string
-	// Addresses is how much of a visitor's address is kept.
+	// Addresses is how much of a visitor's IP address is stored.
 	Addresses AddressPrivacy
-	// Revision moves with every change of the site and of its segments, goals and
-	// experiments: what is read after the site is at least as new. It is 0 where it is not
-	// known.
+	// Revision changes with every change to the site, its segments, goals or
+	// experiments. Whatever is read after the site is at least as new. It is 0 if unknown.
 	Revision int64
 }
 
-// AddressPrivacy is how much of an IP address is kept. The country is found before.
+// AddressPrivacy is how much of an IP address is stored. The country is looked up first.
 type AddressPrivacy string
 
 const (
-	// WholeAddress keeps all of it.
+	// WholeAddress keeps the whole address.
 	WholeAddress AddressPrivacy = "WHOLE"
 	// TruncatedAddress keeps the network: 24 bits of an IPv4 address, 48 of an IPv6 one.
 	TruncatedAddress AddressPrivacy = "TRUNCATED"
-	// NoAddress keeps none.
+	// NoAddress keeps nothing.
 	NoAddress AddressPrivacy = "NONE"
 )
 
-// Keep returns what is kept of an address in text form.
+// Keep returns what is stored of an address in text form.
 func (p AddressPrivacy) Keep(ip string) string {
 	switch p {
 	case WholeAddress:
@@ -74,8 +73,8 @@ func (s *Site) Location() (*time.Location, error) { return time.LoadLocation(s.T
 
 var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
 
-// Validate brings the site into its canonical form and returns a BadInput error
-// where that is impossible.
+// Validate brings the site into its canonical form. It returns a BadInput error if that
+// is impossible.
 func (s *Site) Validate() error {
 	if err := checkText("name", &s.Name, 1, MaxName); err != nil {
 		return err

@@ -9,45 +9,45 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Options are the settings of the program. Only package main reads flags and
-// environment variables.
+// Options are the settings of the program. Only package main reads flags and environment
+// variables.
 type Options struct {
 	// Database is sqlite:FILE or postgres://….
 	Database string
-	// Redis is a redis:// address, or empty: what is shared through it stays in
-	// the process.
+	// Redis is a redis:// address, or empty. Without it, caches and notices of changes
+	// stay in the process.
 	Redis string
-	// Listen is the address of the HTTP server, host:port. Port 0 takes a free one.
+	// Listen is the address of the HTTP server, host:port. Port 0 picks a free port.
 	Listen string
 	// Plugins is the folder of filter plugins.
 	Plugins string
 	// Auth is AuthNone or AuthKeys.
 	Auth string
-	// GeoIP is a file of countries, or empty.
+	// GeoIP is a country database file, or empty.
 	GeoIP string
-	// MaxValues is how many distinct values a dimension of a site takes; 0 for the
-	// store's default.
+	// MaxValues is the maximum number of distinct values per site and dimension; 0 for
+	// the store's default.
 	MaxValues int
-	// MaxConnections is how many WebSockets and event streams may be open at once; 0 for
+	// MaxConnections is the maximum number of open WebSockets and event streams; 0 for
 	// the graph's default.
 	MaxConnections int
-	// MinVisitors and MinDays are how many visitors each variant of an experiment has,
-	// and how many days have passed, before it may be decided. At least one visitor.
+	// MinVisitors and MinDays are what an experiment needs before a decision: visitors
+	// per variant, at least 1, and days.
 	MinVisitors, MinDays int
-	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
+	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host headers are
+	// used.
 	TrustedProxies []netip.Prefix
 	// Sample loads the bundled sample into an empty database.
 	Sample bool
 	Log    *slog.Logger
-	// StopTimeout bounds how long running requests are waited for at the end;
-	// 10 s by default.
+	// StopTimeout limits how long Stop waits for running requests; 10 s by default.
 	StopTimeout time.Duration
 }
 
-// mostMinDays keeps MinDays far from what a duration can hold.
+// mostMinDays keeps MinDays well below the limit of a duration.
 const mostMinDays = 3650
 
-// Ways in which clients say who they are.
+// Ways in which clients authenticate.
 const (
 	AuthNone = "none"
 	AuthKeys = "keys"
