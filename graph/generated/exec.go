@@ -2682,7 +2682,7 @@ type VariantPoint {
   session, or from the assignment if that came later.
   """
   conversions: Int!
-  "conversions / visitors; null if there are no visitors."
+  "The share conversions / visitors; null if there are no visitors."
   conversionRate: Float
   "The probability, at that time, that this variant has the highest conversion rate."
   probabilityToBeBest: Float!
@@ -2983,13 +2983,13 @@ type GoalCell {
   sessions, and there may be more of them than ` + "`" + `sessions` + "`" + `.
   """
   conversions: Int!
-  "conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null if there are no sessions."
+  "The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions."
   conversionRate: Float
   "The sum of the valueEvent's values over the merged segment's sessions; null if the goal has no valueEvent."
   valueTotal: Float
   "The number of distinct visitors in the active segment."
   visitors: Int!
-  "valueTotal / visitors; null if there is no valueEvent or there are no visitors."
+  "The mean valueTotal / visitors; null if there is no valueEvent or there are no visitors."
   valuePerVisitor: Float
   "The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points."
   series(
@@ -3018,7 +3018,7 @@ type GoalPoint {
   sessions: Int!
   "The number of sessions in the merged segment that started in the interval."
   conversions: Int!
-  "conversions / sessions; null if there are no sessions."
+  "The share conversions / sessions; null if there are no sessions."
   conversionRate: Float
 }
 

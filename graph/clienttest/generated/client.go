@@ -504,7 +504,7 @@ type GoalCardsSiteGoalCardsGoalCardCellsGoalCell struct {
 	// that reached the goal. If the goal replaces one of the segment's filters (LAST, as with `ip`), they are other
 	// sessions, and there may be more of them than `sessions`.
 	Conversions int `json:"conversions"`
-	// conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null if there are no sessions.
+	// The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions.
 	ConversionRate *float64 `json:"conversionRate"`
 	// The segment's filters merged with the goal's.
 	Merged *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment `json:"merged"`
