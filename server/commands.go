@@ -25,7 +25,7 @@ type serveCommand struct {
 	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"The days that an experiment must run before a decision. Default: ${default}, which covers each weekday."`
 }
 
-// Run serves until the process is told to end.
+// Run serves until the process is told to stop.
 func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	if c.MaxConnections < 1 {
 		return model.Invalid("--max-connections", "is %d; it must be at least 1", c.MaxConnections)
@@ -45,7 +45,7 @@ func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	return a.Run(ctx)
 }
 
-// networkOf reads a network, or an address as the network of it alone.
+// networkOf parses a network, or an address as a network of one.
 func networkOf(text string) (netip.Prefix, error) {
 	text = strings.TrimSpace(text)
 	if address, err := netip.ParseAddr(text); err == nil {
@@ -70,7 +70,7 @@ type keyCreate struct {
 	Name  string `arg:"" help:"A name that tells people what the key is for."`
 }
 
-// Run makes a key and prints its secret.
+// Run creates a key and prints its secret.
 func (c keyCreate) Run(ctx context.Context, s streams, o app.Options) error {
 	secret, err := app.CreateKey(ctx, o, c.Name, model.KeyScope(strings.ToUpper(c.Scope)), c.Site)
 	if err == nil {
@@ -114,7 +114,7 @@ type keyRevoke struct {
 	ID int64 `arg:"" help:"The id of the key, from key list."`
 }
 
-// Run ends a key.
+// Run revokes a key.
 func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
 	return app.WithStore(ctx, o, func(st *store.Store) error {
 		key, err := st.RevokeKey(ctx, c.ID)
@@ -149,7 +149,7 @@ func (c importCommand) Validate() error {
 	return nil
 }
 
-// Run loads the files and prints what became of them as one line of JSON.
+// Run loads the files and prints a summary as one line of JSON.
 func (c importCommand) Run(ctx context.Context, s streams, o app.Options) error {
 	summary, err := app.Import(ctx, o, app.ImportOptions{
 		Site: c.Site, Format: c.Format, IncludeBots: c.Bots == "include", GeoIP: c.GeoIP, Files: c.Files, Stdin: s.in, Stderr: s.err,
@@ -184,7 +184,7 @@ func (migrateUp) Run(ctx context.Context, s streams, o app.Options) error {
 
 type migrateDown struct{}
 
-// Run takes one migration back.
+// Run undoes one migration.
 func (migrateDown) Run(ctx context.Context, s streams, o app.Options) error {
 	return app.WithStore(ctx, o, func(st *store.Store) error {
 		undone, err := st.MigrateDown(ctx)
@@ -261,7 +261,7 @@ type pluginCheck struct {
 	File string `arg:"" help:"The plugin's executable."`
 }
 
-// Run checks one plugin and prints the report. What is found is an error.
+// Run checks one plugin and prints the report. Any finding is an error.
 func (c pluginCheck) Run(ctx context.Context, s streams) error {
 	report, err := app.CheckPlugin(ctx, c.File)
 	if err != nil {

@@ -33,9 +33,9 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// memoryLimit is what the Go runtime tries to stay below, in bytes: what is kept in
-// memory is bounded by some 740 MiB, and the rest is room for requests. The
-// variable GOMEMLIMIT sets another one.
+// memoryLimit is the soft memory limit of the Go runtime, in bytes. Caches are bounded
+// by about 740 MiB; the rest is room for requests. The variable GOMEMLIMIT overrides
+// it.
 const memoryLimit = 980 << 20
 
 // The exit codes.
@@ -45,8 +45,7 @@ const (
 	wrongUsage
 )
 
-// cli is the command line. Flags that are not a command's own may stand before or
-// behind the command.
+// cli is the command line. Common flags may come before or after the command.
 type cli struct {
 	Database  string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"The database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME. Default: ${default}."`
 	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis server, redis://HOST:PORT. It makes answers faster and live updates sooner, and is never required. Default: none."`
@@ -115,8 +114,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return failed
 }
 
-// message is what a person is told of an error: what is wrong with the command
-// line, or else where it happened, what can be done, and the cause.
+// message is an error as people see it: what is wrong with the command line, or else
+// where it happened, what to do, and the cause.
 func message(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*model.Error](err); ok {

@@ -41,8 +41,8 @@ func openScratch() (scratch, error) {
 	return scratch{path, lock}, nil
 }
 
-// scratchParent returns the folder for temporary files, or a shorter one where the
-// path of a socket in it would be longer than systems allow (104 bytes on macOS).
+// scratchParent returns the folder for temporary files, or a shorter one if a socket's
+// path in it would be too long (104 bytes on macOS).
 func scratchParent(temp string) string {
 	if len(temp) > 40 {
 		return "/tmp"
@@ -50,8 +50,7 @@ func scratchParent(temp string) string {
 	return temp
 }
 
-// sweep removes the folders of hosts that are gone. What is ours to remove and
-// cannot be, is the next one's to try.
+// sweep removes the folders of hosts that are gone. If that fails, the next host tries.
 func sweep(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, scratchName+"*", lockName))
 	for _, path := range left {

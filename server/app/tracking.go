@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// keyKept is how long a key that was looked up is believed: so long may one that is
-	// revoked still send.
+	// keyKept is how long a key's lookup is cached. A revoked key may send for that
+	// long.
 	keyKept = time.Second
 	maxKeys = 10_000
-	// A message's id is known for messagesKept days at least.
+	// Message ids are kept for at least messagesKept days.
 	messagesKept = 8
 	prunePass    = time.Hour
 	pruneSome    = 20_000
-	// reloadPass is how often the file of countries is looked at.
+	// reloadPass is the time between two checks of the country database file.
 	reloadPass = 2 * time.Second
 )
 
-// newTracker returns the part that takes in messages over HTTP.
+// newTracker returns the part that receives messages over HTTP.
 func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error) {
 	decoder, err := ingest.NewDecoder(a.countries)
 	if err != nil {
@@ -88,8 +88,8 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 	}), nil
 }
 
-// siteOfKey returns the site that a write key is of. Without authentication, which
-// listens on loopback only, a site's domain is a write key of it too.
+// siteOfKey returns the site of a write key. Without authentication, which requires a
+// loopback address, a site's domain is a write key too.
 func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 	if secret == "" {
 		return 0, model.Errorf(model.Unauthenticated, "the request has no write key; send it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
@@ -125,7 +125,7 @@ func changeOf(site int64, partitions []store.Partition) live.Change {
 	return change
 }
 
-// followWrites has the engine read what is written while nobody asks yet.
+// followWrites makes the engine read new writes before anyone asks.
 func (a *App) followWrites(engine *count.Columns) {
 	ctx, end := context.WithCancel(context.Background())
 	cancel := a.bus.Subscribe(func(change live.Change) { engine.Follow(ctx, change.Site) })
@@ -136,7 +136,7 @@ func (a *App) followWrites(engine *count.Columns) {
 	})
 }
 
-// every calls do now and then until the context is done.
+// every calls do at once, and then after every pause, until the context is done.
 func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 	ticks := time.NewTicker(pause)
 	defer ticks.Stop()
@@ -150,7 +150,7 @@ func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 	}
 }
 
-// pruneMessages forgets the ids of messages that no sender sends again.
+// pruneMessages deletes message ids that are too old to arrive again.
 func (a *App) pruneMessages(ctx context.Context) {
 	before := model.MillisOf(time.Now()).Day() - messagesKept
 	for {
@@ -164,7 +164,8 @@ func (a *App) pruneMessages(ctx context.Context) {
 	}
 }
 
-// reloadCountries takes the file of countries anew where it has changed.
+// reloadCountries returns a function that reloads the country database if its file has
+// changed.
 func (a *App) reloadCountries() func(context.Context) {
 	said := ""
 	return func(ctx context.Context) {
