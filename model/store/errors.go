@@ -14,15 +14,15 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// errUnique is what a violated unique constraint becomes; the methods that can
-// meet one say in words what is taken.
+// errUnique stands for a violated unique constraint. Methods that may see one tell
+// people what is already in use.
 var errUnique = errors.New("unique constraint violated")
 
-// errForeign is what a missing parent row becomes.
+// errForeign stands for a missing parent row.
 var errForeign = errors.New("foreign key constraint violated")
 
-// sortError turns a driver's error into one that says what can be done about it.
-// It is the only place that knows the drivers' codes.
+// sortError turns a driver's error into one that says what to do about it. It is the
+// only place that knows the drivers' codes.
 func sortError(err error) error {
 	if err == nil || model.CodeOf(err) != model.Internal || errors.Is(err, errUnique) || errors.Is(err, errForeign) {
 		return err
@@ -100,13 +100,13 @@ func unavailable(cause error, format string, args ...any) error {
 	return e
 }
 
-// isBusy tells whether another process keeps a SQLite file locked.
+// isBusy tells whether another process holds the lock on a SQLite file.
 func isBusy(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// isRetryable tells whether the database itself asks to run a transaction again.
+// isRetryable tells whether the database asks for a retry of the transaction.
 func isRetryable(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40P01" || e.Code == "40001")
