@@ -58,7 +58,7 @@ func (s *server) awaitCounts(tb testing.TB, want map[string]int) {
 	}
 }
 
-// What real SDKs send with the settings of the README is on the goal card, once.
+// What real SDKs send with the settings of the docs is on the goal card, once.
 func TestSDKs(t *testing.T) {
 	t.Parallel()
 	nodetest.Install(t, "sdktest")

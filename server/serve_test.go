@@ -461,7 +461,7 @@ func TestServeWithRedis(t *testing.T) {
 	without := program(t, "serve", "--auth", "none", "--listen", "127.0.0.1:0")
 	without.Env = append(without.Env, "REDIS_URL=redis://:secret@"+unused(t))
 	s = without.mustServe(t)
-	if said := s.stderr.String(); !strings.Contains(said, `level=WARN msg="Redis is not reachable`) || strings.Contains(said, "secret") {
+	if said := s.stderr.String(); !strings.Contains(said, `level=WARN msg="Redis is unreachable`) || strings.Contains(said, "secret") {
 		t.Errorf("the log does not say so:\n%s", said)
 	}
 	if status, checks := s.ready(t); status != http.StatusOK || checks["redis"] != "unreachable" {

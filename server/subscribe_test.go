@@ -54,18 +54,18 @@ func TestSubscriptionProtocols(t *testing.T) {
 	s.mustStop(t)
 }
 
-// The script of the README shows cards, and again when something happened.
+// The script of the docs shows cards, and again when something happened.
 func TestSubscriptionScript(t *testing.T) {
 	t.Parallel()
 	nodetest.Install(t, livetest)
 	script := ""
-	for _, block := range readmeBlocks(t, "../README.md") {
+	for _, block := range readmeBlocks(t, "../docs/subscriptions.md") {
 		if block.file == "cards.mjs" {
 			script = block.text
 		}
 	}
 	if script == "" {
-		t.Fatal("the README has no cards.mjs")
+		t.Fatal("the docs have no cards.mjs")
 	}
 	s := mustServe(t, "--sample")
 	folder := t.TempDir()

@@ -15,14 +15,14 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// DefaultMaxValues is how many distinct values a dimension of a site takes.
+// DefaultMaxValues is the default maximum of distinct values per site and dimension.
 const DefaultMaxValues = 100_000
 
-// maxProperties is how many properties a site has at most; each is a dimension.
+// maxProperties is the maximum number of properties per site; each is a dimension.
 const maxProperties = 1000
 
-// The dimensions whose values senders choose, as site_dimensions has them. A
-// property's values are a dimension of its own, property:KEY.
+// The dimensions whose values senders choose, as in site_dimensions. Each property is a
+// dimension of its own, property:KEY.
 const (
 	pageDimension     = "page"
 	eventDimension    = "event"
@@ -30,16 +30,17 @@ const (
 	propertyDimension = "property"
 )
 
-// knownValues remembers values of which it is known that their site has them, so that
-// most batches need not ask. It may forget. It is safe for concurrent use.
+// knownValues remembers values that their site is known to have, so that most batches
+// need not ask the database. It may forget. It is safe for concurrent use.
 type knownValues struct {
 	seed maphash.Seed
 	mu   sync.RWMutex
-	// hashes are of site, dimension and value; 64 bits are enough to have none twice.
+	// hashes are hashes of site, dimension and value; 64 bits are enough to avoid
+	// collisions.
 	hashes map[uint64]struct{}
 }
 
-// maxKnownValues bounds the memory of knownValues, to some 20 MB.
+// maxKnownValues limits the memory of knownValues to about 20 MB.
 const maxKnownValues = 500_000
 
 func newKnownValues() *knownValues {
@@ -76,7 +77,7 @@ func (k *knownValues) add(hashes []uint64) {
 	}
 }
 
-// valueRow is a value that a dimension of a site has taken.
+// valueRow is a value of a site's dimension.
 type valueRow struct {
 	bun.BaseModel `bun:"table:site_values,alias:site_values"`
 
@@ -91,8 +92,8 @@ func valueHash(value string) int64 {
 	return int64(binary.BigEndian.Uint64(hash[:8]))
 }
 
-// limitValues puts model.OtherValue in the place of values that are more than a
-// dimension of the site takes. Those that the site has already stay.
+// limitValues replaces values beyond the maximum of a dimension with model.OtherValue.
+// Values that the site already has stay.
 func (w *writer) limitValues(ctx context.Context) error {
 	asked := map[string]map[string]bool{} // by dimension
 	for i := range w.fresh {
@@ -129,7 +130,7 @@ func (w *writer) limitValues(ctx context.Context) error {
 	w.overflows = map[string]int{}
 	for i := range w.fresh {
 		hit := &w.fresh[i].Hit
-		// The batch is the caller's.
+		// The batch belongs to the caller.
 		hit.Tags, hit.Properties = slices.Clone(hit.Tags), maps.Clone(hit.Properties)
 		eachValue(hit, func(dimension string, value *string) {
 			if over[dimension][*value] {
@@ -142,8 +143,8 @@ func (w *writer) limitValues(ctx context.Context) error {
 	return nil
 }
 
-// admit notes the values that the dimension has room for, and returns those that it
-// has none for. It keeps other writers away from the dimension.
+// admit stores the values that the dimension has room for, and returns the others. It
+// locks the dimension against other writers.
 func (w *writer) admit(ctx context.Context, dimension string, values []string) (refused []string, err error) {
 	limit := w.maxValues
 	if dimension == propertyDimension {
@@ -196,8 +197,7 @@ func (w *writer) admit(ctx context.Context, dimension string, values []string) (
 	return refused, err
 }
 
-// eachValue visits the values of a hit whose number is limited, and keeps what visit
-// makes of them.
+// eachValue replaces each limited value of a hit with what visit returns for it.
 func eachValue(hit *model.Hit, visit func(dimension string, value *string)) {
 	switch hit.Kind {
 	case model.PageView:

@@ -138,7 +138,7 @@ func TestCompute(t *testing.T) {
 	for _, do := range []string{"hang", "panic", "fail", "argument"} {
 		begin := time.Now()
 		_, err := h.Compute(t.Context(), keyOf(t, h, fmt.Sprintf(`{"do":%q}`, do)), visits[1:2])
-		if model.CodeOf(err) != model.Unavailable || err.Error() != "the plugin tally cannot answer at the moment; try again" || time.Since(begin) > 20*time.Second {
+		if model.CodeOf(err) != model.Unavailable || err.Error() != "the plugin tally cannot answer right now; try again" || time.Since(begin) > 20*time.Second {
 			t.Errorf("%s: %v", do, err)
 		}
 	}

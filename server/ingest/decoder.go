@@ -51,5 +51,5 @@ func checkTime(field string, t time.Time) (model.Millis, error) {
 }
 
 func outOfRange(field string, t time.Time) error {
-	return model.Invalid(field, "the year %d is not from 1990 to 2199", t.UTC().Year())
+	return model.Invalid(field, "the year %d is outside 1990 to 2199", t.UTC().Year())
 }

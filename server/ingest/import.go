@@ -62,7 +62,7 @@ func (o *Options) validate() error {
 		}
 	}
 	if stdin > 1 || (stdin == 1 && o.Stdin == nil) {
-		return errors.New("import: standard input can be read once only")
+		return errors.New("import: standard input can be read only once")
 	}
 	return nil
 }
@@ -223,7 +223,7 @@ func (r *reader) readFile(ctx context.Context, name string) error {
 		case err == io.EOF:
 			r.before += s.read.bytes
 			if good == 0 && bad > 0 {
-				return fmt.Errorf("%s is not %s: none of its lines (%d) is", s.name, r.options.Format.text(), bad)
+				return fmt.Errorf("%s is not %s: all of its lines (%d) were rejected", s.name, r.options.Format.text(), bad)
 			}
 			return nil
 		case err == errTooLong:
