@@ -44,11 +44,12 @@ var arrows = []arrow{
 	{folder: "migrations", third: []string{"github.com/uptrace/bun"}},
 
 	{folder: "model"},
-	{folder: "model/filter", own: []string{"model"}},
+	{folder: "model/dimension", own: []string{"model"}},
+	{folder: "model/filter", own: []string{"model", "model/dimension"}},
 	{folder: "model/stats", own: []string{"model"}, third: []string{"gonum.org/v1/gonum"}},
-	{folder: "model/store", own: []string{"model", "migrations"}, third: anything, never: slices.Concat(redis, gqlgen)},
+	{folder: "model/store", own: []string{"model", "model/dimension", "migrations"}, third: anything, never: slices.Concat(redis, gqlgen)},
 	{folder: "model/store/storetest", own: []string{"model", "model/store"}, third: anything, never: gqlgen},
-	{folder: "model/column", own: []string{"model", "model/filter", "model/store"}, third: anything, never: slices.Concat(redis, gqlgen)},
+	{folder: "model/column", own: []string{"model", "model/dimension", "model/filter"}, third: anything, never: slices.Concat(redis, gqlgen)},
 	// A count is asked for with a predicate, already merged and compiled: no plugins.
 	{folder: "model/count", own: []string{"model", "model/filter", "model/store", "model/column"}, third: anything, never: gqlgen},
 	{folder: "model/live", own: []string{"model"}, third: redis},
@@ -58,10 +59,10 @@ var arrows = []arrow{
 	{folder: "plugins/pb", third: anything, never: serverOnly},
 	{folder: "plugins/builtin", own: []string{"model/filter", "plugins", "plugins/pb"}, third: anything, never: serverOnly},
 	{folder: "plugins/process", own: []string{"plugins", "plugins/pb"}, third: anything, never: serverOnly},
-	{folder: "plugins/check", own: []string{"model", "model/filter", "plugins", "plugins/pb", "plugins/process"}, third: anything, never: serverOnly},
+	{folder: "plugins/check", own: []string{"model", "model/dimension", "model/filter", "plugins", "plugins/pb", "plugins/process"}, third: anything, never: serverOnly},
 	{folder: "plugins/plugintest", own: []string{"model/filter", "plugins", "plugins/pb", "plugins/check"}, third: anything, never: serverOnly},
 	{folder: "plugins/examples", own: []string{"model/filter", "plugins", "plugins/pb"}, third: anything, never: serverOnly},
-	{folder: "plugins/host", own: []string{"model", "model/filter", "plugins", "plugins/pb", "plugins/builtin", "plugins/check", "plugins/process"}, third: anything, never: slices.Concat(databases, redis)},
+	{folder: "plugins/host", own: []string{"model", "model/dimension", "model/filter", "plugins", "plugins/pb", "plugins/builtin", "plugins/check", "plugins/process"}, third: anything, never: slices.Concat(databases, redis)},
 
 	{folder: "graph", own: []string{"model/...", "plugins/host"}, third: anything, never: slices.Concat(databases, redis)},
 
@@ -74,7 +75,7 @@ var arrows = []arrow{
 	{folder: "server", own: []string{"..."}, third: anything},
 
 	{folder: "scripts", own: []string{"model/store/storetest/servers"}},
-	{folder: "bench", own: []string{"model", "model/store", "model/column", "model/store/storetest/servers"}, third: anything, never: slices.Concat(redis, gqlgen)},
+	{folder: "bench", own: []string{"model", "model/dimension", "model/store", "model/column", "model/store/storetest/servers"}, third: anything, never: slices.Concat(redis, gqlgen)},
 }
 
 // pkg is a package of ours, by its folder.

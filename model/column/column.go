@@ -21,12 +21,14 @@
 package column
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
@@ -52,22 +54,14 @@ const (
 	Values Dimension = "value"
 )
 
-var (
-	// singles are the text fields of one value. The visitor's key is no column: there
-	// are as many as visitors, and hardly anyone asks.
-	singles = []filter.Field{
-		filter.IP, filter.Country, filter.Referrer, filter.EntryPage, filter.ExitPage, filter.Browser, filter.OS, filter.Device, filter.Language,
-		filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.VisitorKind,
-	}
-	sets    = []filter.Field{filter.Pages, filter.Tags, filter.Events}
-	numbers = []filter.Field{filter.Length, filter.PageViews, filter.Start}
-)
+// indexed are the dimensions that have columns, in the order in which Put takes them.
+var indexed = dimension.Select(func(d *dimension.Dimension) bool { return !d.Unindexed })
 
-// Dimensions returns all dimensions.
+// Dimensions returns all dimensions. Counting is the first.
 func Dimensions() []Dimension {
-	all := []Dimension{Counting, Visitors, Properties, Values}
-	for _, field := range slices.Concat(singles, sets, numbers) {
-		all = append(all, Dimension(field.Name))
+	all := []Dimension{Counting, Visitors}
+	for _, d := range indexed {
+		all = append(all, Dimension(d.Name))
 	}
 	return all
 }
@@ -81,62 +75,77 @@ type Sessions struct {
 	places *places
 }
 
-// places are the columns of the dimensions, in the order of singles, sets and numbers:
+// places are the columns of the dimensions by their kinds, each with its accessor:
 // looking each one up by its name for each session would take longer than setting it.
 type places struct {
-	counting   bits
-	visitors   *whole
-	singles    []single
-	sets       []*many
-	numbers    []*whole
-	properties map[string]*text
-	values     map[string]*sums
+	counting bits
+	visitors *whole
+	origins  []place[*text, func(*model.Origin) *string]
+	texts    []place[*text, func(*model.Session) string]
+	sets     []place[*many, func(*model.Session) []string]
+	numbers  []place[*whole, func(*model.Session) int64]
+	families []place[map[string]*text, func(*model.Session) map[string]string]
+	sums     []place[map[string]*sums, func(*model.Session) []model.EventSum]
+}
+
+// place is a column and what it holds of a session.
+type place[C, A any] struct {
+	column C
+	of     A
 }
 
 // New returns the columns, of all dimensions, of no sessions.
 func New() *Sessions {
-	s := &Sessions{columns: map[Dimension]column{
-		Counting: bits{bitset.New(0)}, Visitors: newWhole(), Properties: newFamily[*text](), Values: newFamily[*sums](),
-	}}
-	for _, field := range singles {
-		s.columns[Dimension(field.Name)] = newText()
-	}
-	for _, field := range sets {
-		s.columns[Dimension(field.Name)] = newMany()
-	}
-	for _, field := range numbers {
-		s.columns[Dimension(field.Name)] = newWhole()
+	s := &Sessions{columns: map[Dimension]column{Counting: bits{bitset.New(0)}, Visitors: newWhole()}}
+	for _, d := range indexed {
+		s.columns[Dimension(d.Name)] = newColumn(d.Kind)
 	}
 	return s
+}
+
+func newColumn(kind dimension.Kind) column {
+	switch kind {
+	case dimension.Text:
+		return newText()
+	case dimension.Texts:
+		return newMany()
+	case dimension.Number:
+		return newWhole()
+	case dimension.KeyedText:
+		return newFamily[*text]()
+	case dimension.KeyedNumber:
+		return newFamily[*sums]()
+	}
+	panic(fmt.Sprintf("columns of dimensions of kind %d are not known", kind))
 }
 
 // get returns a column that the caller knows to be there, and of the type: a
 // question's dimensions are loaded before it is asked.
 func get[C column](s *Sessions, dimension Dimension) C { return s.columns[dimension].(C) }
 
-// single is a text field of one value, and its column.
-type single struct {
-	*text
-	of func(*model.Session) string
-}
-
 // findPlaces returns where Put puts things.
 func (s *Sessions) findPlaces() *places {
 	if s.places != nil {
 		return s.places
 	}
-	p := &places{
-		counting: get[bits](s, Counting), visitors: get[*whole](s, Visitors),
-		properties: get[*family[*text]](s, Properties).members, values: get[*family[*sums]](s, Values).members,
-	}
-	for _, field := range singles {
-		p.singles = append(p.singles, single{get[*text](s, Dimension(field.Name)), field.TextOf()})
-	}
-	for _, field := range sets {
-		p.sets = append(p.sets, get[*many](s, Dimension(field.Name)))
-	}
-	for _, field := range numbers {
-		p.numbers = append(p.numbers, get[*whole](s, Dimension(field.Name)))
+	p := &places{counting: get[bits](s, Counting), visitors: get[*whole](s, Visitors)}
+	for _, d := range indexed {
+		switch column := s.columns[Dimension(d.Name)].(type) {
+		case *text:
+			if d.Origin != nil {
+				p.origins = append(p.origins, place[*text, func(*model.Origin) *string]{column, d.Origin})
+			} else {
+				p.texts = append(p.texts, place[*text, func(*model.Session) string]{column, d.Text})
+			}
+		case *many:
+			p.sets = append(p.sets, place[*many, func(*model.Session) []string]{column, d.Texts})
+		case *whole:
+			p.numbers = append(p.numbers, place[*whole, func(*model.Session) int64]{column, d.Number})
+		case *family[*text]:
+			p.families = append(p.families, place[map[string]*text, func(*model.Session) map[string]string]{column.members, d.KeyedTexts})
+		case *family[*sums]:
+			p.sums = append(p.sums, place[map[string]*sums, func(*model.Session) []model.EventSum]{column.members, d.Sums})
+		}
 	}
 	s.places = p
 	return p
@@ -150,30 +159,36 @@ func (s *Sessions) Put(session *model.Session) {
 	to := s.findPlaces()
 	to.counting.Set(uint(ordinal))
 	to.visitors.set(ordinal, session.Visitor)
-	for _, field := range to.singles {
-		field.set(ordinal, field.of(session))
+	for _, to := range to.origins {
+		to.column.set(ordinal, *to.of(&session.Origin))
 	}
-	for i, field := range sets {
-		to.sets[i].set(ordinal, field.Texts(session))
+	for _, to := range to.texts {
+		to.column.set(ordinal, to.of(session))
 	}
-	for i, field := range numbers {
-		number, _ := field.Number(session)
-		to.numbers[i].set(ordinal, int64(number))
+	for _, to := range to.sets {
+		to.column.set(ordinal, to.of(session))
 	}
-	for key, value := range session.Properties {
-		if to.properties[key] == nil {
-			to.properties[key] = newText()
+	for _, to := range to.numbers {
+		to.column.set(ordinal, to.of(session))
+	}
+	for _, to := range to.families {
+		for key, value := range to.of(session) {
+			if to.column[key] == nil {
+				to.column[key] = newText()
+			}
+			to.column[key].set(ordinal, value)
 		}
-		to.properties[key].set(ordinal, value)
 	}
-	for _, event := range session.Events {
-		if event.Values == 0 {
-			continue
+	for _, to := range to.sums {
+		for _, event := range to.of(session) {
+			if event.Values == 0 {
+				continue
+			}
+			if to.column[event.Name] == nil {
+				to.column[event.Name] = &sums{}
+			}
+			to.column[event.Name].set(ordinal, event.Sum)
 		}
-		if to.values[event.Name] == nil {
-			to.values[event.Name] = &sums{}
-		}
-		to.values[event.Name].set(ordinal, event.Sum)
 	}
 }
 
@@ -195,7 +210,7 @@ func (s *Sessions) grow(ordinal int) {
 	to.counting.Set(uint(ordinal)).Clear(uint(ordinal))
 	to.visitors.fill(s.n)
 	for _, number := range to.numbers {
-		number.fill(s.n)
+		number.column.fill(s.n)
 	}
 }
 

@@ -122,8 +122,8 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 // Live makes ready for Forward: it keeps each ordinal's values of sets at hand. All
 // dimensions must be loaded.
 func (s *Sessions) Live() {
-	for _, field := range sets {
-		get[*many](s, Dimension(field.Name)).index()
+	for _, set := range s.findPlaces().sets {
+		set.column.index()
 	}
 }
 

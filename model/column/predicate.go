@@ -6,6 +6,7 @@ import (
 
 	"github.com/bits-and-blooms/bitset"
 
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
@@ -25,7 +26,8 @@ type Predicate struct {
 func Prepare(where filter.Expr) *Predicate {
 	p := prepare(where)
 	for _, field := range filter.Fields(where) {
-		p.incomplete = p.incomplete || field == filter.Visitor
+		d := dimension.Named(field.Name)
+		p.incomplete = p.incomplete || d == nil || d.Unindexed
 		p.dimensions = append(p.dimensions, Dimension(field.Name))
 	}
 	return p

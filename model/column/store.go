@@ -8,12 +8,16 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// Format is the version of what Encode writes. Columns of another one are made
-// anew from the sessions.
-const Format = 3
+// encoding is the version of what Encode writes of a column. It is to be raised where
+// that changes, or what a dimension says of a session.
+const encoding = 4
+
+// Format names what Encode writes: the encoding, and the dimensions that have columns.
+// Columns of another format are made anew from the sessions.
+var Format = dimension.Fingerprint(encoding)
 
 // codec compresses columns. Its frames carry checksums, so that a damaged column
 // is an error and not another one.
@@ -133,12 +137,26 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 
 // read reads a column. covers tells whether it can be one of a partition with n
 // ordinals.
-func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
-	switch dimension {
-	case Visitors:
+func read(name Dimension, r *reader) (c column, covers func(n int) bool) {
+	kind := dimension.Number // of Visitors
+	if name != Visitors {
+		d := dimension.Named(string(name))
+		if d == nil || d.Unindexed {
+			return nil, nil
+		}
+		kind = d.Kind
+	}
+	switch kind {
+	case dimension.Text:
+		c := readText(r)
+		return c, func(n int) bool { return c.codes.len() <= n }
+	case dimension.Texts:
+		c := readMany(r)
+		return c, func(n int) bool { return c.n <= n }
+	case dimension.Number:
 		c := readWhole(r)
 		return c, func(n int) bool { return c.len() == n }
-	case Properties:
+	case dimension.KeyedText:
 		c := readFamily(r, readText)
 		return c, func(n int) bool {
 			for _, member := range c.members {
@@ -148,7 +166,7 @@ func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 			}
 			return true
 		}
-	case Values:
+	case dimension.KeyedNumber:
 		c := readFamily(r, readSums)
 		return c, func(n int) bool {
 			for _, member := range c.members {
@@ -158,17 +176,6 @@ func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 			}
 			return true
 		}
-	}
-	switch (filter.Field{Name: string(dimension)}).Kind() {
-	case filter.One:
-		c := readText(r)
-		return c, func(n int) bool { return c.codes.len() <= n }
-	case filter.Many:
-		c := readMany(r)
-		return c, func(n int) bool { return c.n <= n }
-	case filter.Number:
-		c := readWhole(r)
-		return c, func(n int) bool { return c.len() == n }
 	}
 	return nil, nil
 }

@@ -315,7 +315,7 @@ func simplifyRange(e Range) Expr {
 	if !(e.Min <= e.Max) || math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) {
 		return Bool(false)
 	}
-	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && e.Field.Name != "value" {
+	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && !e.Field.Partial() {
 		return Bool(true)
 	}
 	return Range{e.Field, e.Min + 0, e.Max + 0}
