@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
@@ -226,21 +227,15 @@ func (d draft) session() *model.Session {
 		VisitorKey: d.one(filter.Visitor),
 		First:      d.one(filter.VisitorKind) == filter.NewVisitor,
 		Start:      model.Millis(d.number(filter.Start, mostStart)),
-		Origin: model.Origin{
-			IP: d.one(filter.IP), Country: d.one(filter.Country), Referrer: d.one(filter.Referrer), EntryPage: d.one(filter.EntryPage),
-			Browser: d.one(filter.Browser), OS: d.one(filter.OS), Language: d.one(filter.Language),
-			UTM: model.UTM{
-				Source: d.one(filter.UTMSource), Medium: d.one(filter.UTMMedium), Campaign: d.one(filter.UTMCampaign),
-				Term: d.one(filter.UTMTerm), Content: d.one(filter.UTMContent),
-			},
-		},
 		Tags:       distinct(d.texts[filter.Tags]),
 		Properties: map[string]string{},
 		Assigned:   d.assigned,
 	}
 	s.End = s.Start + model.Millis(d.number(filter.Length, mostLength))
-	if device := model.Device(d.one(filter.Device)); slices.Contains([]model.Device{model.Desktop, model.Mobile, model.Tablet, model.OtherDevice}, device) {
-		s.Device = device
+	for _, of := range dimension.Origins() {
+		if value := d.one(filter.Field{Name: of.Name}); of.Values == nil || slices.Contains(of.Values, value) {
+			*of.Origin(&s.Origin) = value
+		}
 	}
 	for _, field := range ordered(d.texts) {
 		if field.Name == "property" && d.one(field) != "" {
