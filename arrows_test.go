@@ -62,7 +62,7 @@ var arrows = []arrow{
 	{folder: "plugins/check", own: []string{"model", "model/dimension", "model/filter", "plugins", "plugins/pb", "plugins/process"}, third: anything, never: serverOnly},
 	{folder: "plugins/plugintest", own: []string{"model/filter", "plugins", "plugins/pb", "plugins/check"}, third: anything, never: serverOnly},
 	{folder: "plugins/examples", own: []string{"model/filter", "plugins", "plugins/pb"}, third: anything, never: serverOnly},
-	{folder: "plugins/host", own: []string{"model", "model/filter", "plugins", "plugins/pb", "plugins/builtin", "plugins/check", "plugins/process"}, third: anything, never: slices.Concat(databases, redis)},
+	{folder: "plugins/host", own: []string{"model", "model/dimension", "model/filter", "plugins", "plugins/pb", "plugins/builtin", "plugins/check", "plugins/process"}, third: anything, never: slices.Concat(databases, redis)},
 
 	{folder: "graph", own: []string{"model/...", "plugins/host"}, third: anything, never: slices.Concat(databases, redis)},
 

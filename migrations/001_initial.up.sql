@@ -98,6 +98,7 @@ CREATE TABLE sessions (
     country TEXT NOT NULL,
     referrer TEXT NOT NULL,
     entry_page TEXT NOT NULL,
+    hostname TEXT NOT NULL,
     exit_page TEXT NOT NULL,
     browser TEXT NOT NULL,
     os TEXT NOT NULL,

@@ -76,9 +76,11 @@ type Origin struct {
 	Referrer string `json:"referrer,omitempty"`
 	// EntryPage is the path of the page on which the hit happened.
 	EntryPage string `json:"entryPage,omitempty"`
-	Browser   string `json:"browser,omitempty"`
-	OS        string `json:"os,omitempty"`
-	Device    Device `json:"device,omitempty"`
+	// Hostname is the host of that page, in lower case without a port.
+	Hostname string `json:"hostname,omitempty"`
+	Browser  string `json:"browser,omitempty"`
+	OS       string `json:"os,omitempty"`
+	Device   Device `json:"device,omitempty"`
 	// Language is a BCP 47 tag in lower case.
 	Language string `json:"language,omitempty"`
 	UTM      UTM    `json:"utm,omitzero"`

@@ -333,6 +333,7 @@ type ComplexityRoot struct {
 		EntryPage       func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
+		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
 		IP              func(childComplexity int) int
 		Language        func(childComplexity int) int
@@ -1845,6 +1846,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.ExitPage(childComplexity), true
+	case "Session.hostname":
+		if e.ComplexityRoot.Session.Hostname == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Hostname(childComplexity), true
 	case "Session.id":
 		if e.ComplexityRoot.Session.ID == nil {
 			break
@@ -3500,6 +3507,8 @@ type Session implements Node {
   referrer: String
   "Path of the first page; null without one."
   entryPage: String
+  "Host of the first page, in lower case; null where unknown."
+  hostname: String
   "Path of the last page viewed; null without one."
   exitPage: String
   "The browser's name, such as Firefox; null where unknown."
@@ -4273,6 +4282,8 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_referrer(ctx, field)
 	case "entryPage":
 		return ec.fieldContext_Session_entryPage(ctx, field)
+	case "hostname":
+		return ec.fieldContext_Session_hostname(ctx, field)
 	case "exitPage":
 		return ec.fieldContext_Session_exitPage(ctx, field)
 	case "browser":
@@ -10886,6 +10897,29 @@ func (ec *executionContext) _Session_entryPage(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Session_entryPage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_hostname(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_hostname(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hostname, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_hostname(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -18513,6 +18547,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "entryPage":
 			out.Values[i] = ec._Session_entryPage(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "hostname":
+			out.Values[i] = ec._Session_hostname(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -16,7 +16,7 @@ type Session struct {
 	StartedAt                                              time.Time
 	DurationSeconds, PageViews                             int
 	IP, Country                                            *string
-	Referrer, EntryPage, ExitPage                          *string
+	Referrer, EntryPage, Hostname, ExitPage                *string
 	Browser, OS, Device, Language                          *string
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent *string
 	Tags, Pages, Events                                    []string
@@ -40,7 +40,7 @@ func SessionOf(id string, s *model.Session) Session {
 		ID: id, VisitorID: s.VisitorKey, VisitorKind: filter.VisitorKind.Text(s),
 		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews,
 		IP: optional(s.IP), Country: optional(s.Country),
-		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), ExitPage: optional(s.ExitPage),
+		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),
 		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)), Language: optional(s.Language),
 		UTMSource: optional(s.UTM.Source), UTMMedium: optional(s.UTM.Medium), UTMCampaign: optional(s.UTM.Campaign),
 		UTMTerm: optional(s.UTM.Term), UTMContent: optional(s.UTM.Content),

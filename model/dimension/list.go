@@ -23,6 +23,7 @@ var all = []*Dimension{
 	origin("country", "country", "", func(o *model.Origin) *string { return &o.Country }),
 	origin("referrer", "referrer", "referrer", func(o *model.Origin) *string { return &o.Referrer }),
 	origin("entryPage", "entry_page", PageLimit, func(o *model.Origin) *string { return &o.EntryPage }),
+	origin("hostname", "hostname", "hostname", func(o *model.Origin) *string { return &o.Hostname }),
 	origin("browser", "browser", "browser", func(o *model.Origin) *string { return &o.Browser }),
 	origin("os", "os", "os", func(o *model.Origin) *string { return &o.OS }),
 	origin("device", "device", "", func(o *model.Origin) *string { return (*string)(&o.Device) }, devices...),

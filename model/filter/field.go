@@ -17,6 +17,7 @@ var (
 	Country     = Field{Name: "country"}
 	Referrer    = Field{Name: "referrer"}
 	EntryPage   = Field{Name: "entryPage"}
+	Hostname    = Field{Name: "hostname"}
 	ExitPage    = Field{Name: "exitPage"}
 	Browser     = Field{Name: "browser"}
 	OS          = Field{Name: "os"}

@@ -178,6 +178,11 @@ func TestPageViewMessage(t *testing.T) {
 	if other := message("81.2.69.142", "/", "-", chrome+"x"); other.AnonymousID == got.AnonymousID {
 		t.Error("two user agents are one visitor")
 	}
+	for target, want := range map[string]string{"http://WWW.Shop.test:8080/p?q": "www.shop.test", "//www.shop.test/p": "", "/p": ""} {
+		if got := message("81.2.69.142", target, "-", chrome).Hit.Origin.Hostname; got != want {
+			t.Errorf("%s: hostname %q, want %q", target, got, want)
+		}
+	}
 	named := message("proxy.test", "/", "-", "-")
 	if o := named.Hit.Origin; o.IP != "" || o.Country != "" || o.Device != "" {
 		t.Errorf("origin %+v", o)

@@ -483,8 +483,9 @@ func (d *Decoder) readOrigin(w *wire, hit *model.Hit, envelope Envelope) {
 			Content:  clean(c.ad.scalar()),
 		},
 	}
+	hit.Origin.Hostname = hostOf(c.pageURL.text())
 	if hit.Kind == model.PageView {
-		hit.Origin.EntryPage = hit.Name
+		hit.Origin.EntryPage, hit.Origin.Hostname = hit.Name, firstOf(hostOf(w.url.text()), hit.Origin.Hostname)
 	} else if hit.Origin.EntryPage = clean(c.pagePath.text()); hit.Origin.EntryPage == "" {
 		if path, ok := pathOf(c.pageURL.text()); ok {
 			hit.Origin.EntryPage = clean(path)

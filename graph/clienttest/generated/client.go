@@ -368,6 +368,8 @@ type FilterInput struct {
 	Events *EventsFilter `json:"events,omitempty"`
 	// Sessions by the path of the last page that they viewed. Merged, only what both allow is left. Merge rule INTERSECTION.
 	ExitPage *ExitPageFilter `json:"exitPage,omitempty"`
+	// Sessions by the host of the page that they began on. Merged, only what both allow is left. Merge rule INTERSECTION.
+	Hostname *HostnameFilter `json:"hostname,omitempty"`
 	// Sessions from one of the addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
 	Ip *IpFilter `json:"ip,omitempty"`
 	// Sessions by the language of the browser. Merged, only what both allow is left. Merge rule INTERSECTION.
@@ -414,6 +416,9 @@ func (v *FilterInput) GetEvents() *EventsFilter { return v.Events }
 
 // GetExitPage returns FilterInput.ExitPage, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetExitPage() *ExitPageFilter { return v.ExitPage }
+
+// GetHostname returns FilterInput.Hostname, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetHostname() *HostnameFilter { return v.Hostname }
 
 // GetIp returns FilterInput.Ip, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetIp() *IpFilter { return v.Ip }
@@ -664,6 +669,20 @@ type GoalCardsSiteGoalCardsGoalCardGoal struct {
 
 // GetKey returns GoalCardsSiteGoalCardsGoalCardGoal.Key, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardGoal) GetKey() string { return v.Key }
+
+// Sessions by the host of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION.
+type HostnameFilter struct {
+	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: one of them.
+	Is []string `json:"is"`
+	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: none of them. A session without a known host satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns HostnameFilter.Is, and is useful for accessing the field via an interface.
+func (v *HostnameFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns HostnameFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *HostnameFilter) GetIsNot() []string { return v.IsNot }
 
 // Sessions from one of the addresses. Merge rule LAST.
 type IpFilter struct {
