@@ -30,7 +30,7 @@ const (
 
 // newTracker returns the part that takes in messages over HTTP.
 func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error) {
-	decoder, err := ingest.NewDecoder(a.countries)
+	decoder, err := ingest.NewDecoder(a.locations)
 	if err != nil {
 		return nil, err
 	}
@@ -164,11 +164,11 @@ func (a *App) pruneMessages(ctx context.Context) {
 	}
 }
 
-// reloadCountries takes the file of countries anew where it has changed.
-func (a *App) reloadCountries() func(context.Context) {
+// reloadLocations takes the file of countries anew where it has changed.
+func (a *App) reloadLocations() func(context.Context) {
 	said := ""
 	return func(ctx context.Context) {
-		changed, err := a.countries.Reload()
+		changed, err := a.locations.Reload()
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()

@@ -13,11 +13,11 @@ const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KH
 
 func newTestDecoder(tb testing.TB) *Decoder {
 	tb.Helper()
-	countries, err := OpenCountries("testdata/GeoLite2-Country-Test.mmdb")
+	locations, err := OpenLocations("testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	decoder, err := NewDecoder(countries)
+	decoder, err := NewDecoder(locations)
 	if err != nil {
 		tb.Fatal(err)
 	}
