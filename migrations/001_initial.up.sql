@@ -96,6 +96,7 @@ CREATE TABLE sessions (
     page_views INTEGER NOT NULL,
     ip TEXT NOT NULL,
     country TEXT NOT NULL,
+    region TEXT NOT NULL,
     referrer TEXT NOT NULL,
     entry_page TEXT NOT NULL,
     hostname TEXT NOT NULL,

@@ -71,6 +71,8 @@ type Origin struct {
 	IP string `json:"ip,omitempty"`
 	// Country is ISO 3166-1 alpha-2, in upper case.
 	Country string `json:"country,omitempty"`
+	// Region is the largest part of the country that the place lies in, by its English name.
+	Region string `json:"region,omitempty"`
 	// Referrer is the host of the referring page, in lower case without a port;
 	// empty when the visitor came directly.
 	Referrer string `json:"referrer,omitempty"`

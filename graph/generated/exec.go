@@ -342,6 +342,7 @@ type ComplexityRoot struct {
 		Pages           func(childComplexity int) int
 		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
+		Region          func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
 		UTMCampaign     func(childComplexity int) int
@@ -1900,6 +1901,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Referrer(childComplexity), true
+	case "Session.region":
+		if e.ComplexityRoot.Session.Region == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Region(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -3503,6 +3510,8 @@ type Session implements Node {
   ip: String
   "ISO 3166-1 alpha-2; null where unknown."
   country: String
+  "English name of the largest part of the country, such as a state; null where unknown."
+  region: String
   "Host of the page that the visitor came from; null where there was none."
   referrer: String
   "Path of the first page; null without one."
@@ -4278,6 +4287,8 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_ip(ctx, field)
 	case "country":
 		return ec.fieldContext_Session_country(ctx, field)
+	case "region":
+		return ec.fieldContext_Session_region(ctx, field)
 	case "referrer":
 		return ec.fieldContext_Session_referrer(ctx, field)
 	case "entryPage":
@@ -10851,6 +10862,29 @@ func (ec *executionContext) _Session_country(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Session_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_region(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_region(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Region, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -18537,6 +18571,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "country":
 			out.Values[i] = ec._Session_country(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "region":
+			out.Values[i] = ec._Session_region(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

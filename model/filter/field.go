@@ -15,6 +15,7 @@ type Field struct{ Name, Key string }
 var (
 	IP          = Field{Name: "ip"}
 	Country     = Field{Name: "country"}
+	Region      = Field{Name: "region"}
 	Referrer    = Field{Name: "referrer"}
 	EntryPage   = Field{Name: "entryPage"}
 	Hostname    = Field{Name: "hostname"}

@@ -19,7 +19,7 @@ const argument = "serve-builtin-filters"
 func Types() []plugins.Type {
 	return []plugins.Type{
 		browser(), country(), device(), entryPage(), events(), eventValue(), exitPage(), hostname(), ip(), language(), operatingSystem(),
-		pages(), pageViews(), property(), referrer(), sessionLength(), tags(), utm(), variant(), visitor(),
+		pages(), pageViews(), property(), referrer(), region(), sessionLength(), tags(), utm(), variant(), visitor(),
 	}
 }
 

@@ -28,6 +28,7 @@ type place struct {
 // places go from large to small.
 var places = []place{
 	{func(o *model.Origin) *string { return &o.Country }, "country", []any{"country", "iso_code"}, countryCode},
+	{func(o *model.Origin) *string { return &o.Region }, "region", []any{"subdivisions", 0, "names", "en"}, clean},
 }
 
 // Locations finds where an address is, in a database file of MaxMind's format

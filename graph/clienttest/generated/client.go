@@ -384,6 +384,8 @@ type FilterInput struct {
 	Property *PropertyFilter `json:"property,omitempty"`
 	// Sessions by the host of the page that led to them. Merged, only what both allow is left. Merge rule INTERSECTION.
 	Referrer *ReferrerFilter `json:"referrer,omitempty"`
+	// Sessions by the region of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	Region *RegionFilter `json:"region,omitempty"`
 	// Sessions by the time from their first to their last hit, in whole seconds. Merged, only the lengths that both allow are left. Merge rule INTERSECTION.
 	SessionLength *SessionLengthFilter `json:"sessionLength,omitempty"`
 	// Sessions that carry every one of the tags. Merged, a session must carry the tags of both. Merge rule UNION.
@@ -440,6 +442,9 @@ func (v *FilterInput) GetProperty() *PropertyFilter { return v.Property }
 
 // GetReferrer returns FilterInput.Referrer, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetReferrer() *ReferrerFilter { return v.Referrer }
+
+// GetRegion returns FilterInput.Region, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetRegion() *RegionFilter { return v.Region }
 
 // GetSessionLength returns FilterInput.SessionLength, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetSessionLength() *SessionLengthFilter { return v.SessionLength }
@@ -1082,6 +1087,20 @@ func (v *ReferrerFilter) GetIs() []string { return v.Is }
 
 // GetIsNot returns ReferrerFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *ReferrerFilter) GetIsNot() []string { return v.IsNot }
+
+// Sessions by the region of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+type RegionFilter struct {
+	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: one of them.
+	Is []string `json:"is"`
+	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: none of them. A session without a known region satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns RegionFilter.Is, and is useful for accessing the field via an interface.
+func (v *RegionFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns RegionFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *RegionFilter) GetIsNot() []string { return v.IsNot }
 
 // Sessions by the time from their first to their last hit. At least one of min and max is given. Merge rule INTERSECTION.
 type SessionLengthFilter struct {
