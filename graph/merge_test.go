@@ -251,6 +251,7 @@ func randomFilter(r *rand.Rand) map[string]any {
 		},
 		func() (string, any) { return "entryPage", choice(words...) },
 		func() (string, any) { return "exitPage", choice(words...) },
+		func() (string, any) { return "city", choice(words...) },
 		func() (string, any) { return "region", choice(words...) },
 		func() (string, any) { return "hostname", choice("a", "b", "ab", "é", "*b") },
 		func() (string, any) { return "browser", choice("a", "b", "ab", "aB") },

@@ -97,6 +97,7 @@ CREATE TABLE sessions (
     ip TEXT NOT NULL,
     country TEXT NOT NULL,
     region TEXT NOT NULL,
+    city TEXT NOT NULL,
     referrer TEXT NOT NULL,
     entry_page TEXT NOT NULL,
     hostname TEXT NOT NULL,

@@ -73,6 +73,8 @@ type Origin struct {
 	Country string `json:"country,omitempty"`
 	// Region is the largest part of the country that the place lies in, by its English name.
 	Region string `json:"region,omitempty"`
+	// City is its English name.
+	City string `json:"city,omitempty"`
 	// Referrer is the host of the referring page, in lower case without a port;
 	// empty when the visitor came directly.
 	Referrer string `json:"referrer,omitempty"`

@@ -327,6 +327,7 @@ type ComplexityRoot struct {
 
 	Session struct {
 		Browser         func(childComplexity int) int
+		City            func(childComplexity int) int
 		Country         func(childComplexity int) int
 		Device          func(childComplexity int) int
 		DurationSeconds func(childComplexity int) int
@@ -1811,6 +1812,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Browser(childComplexity), true
+	case "Session.city":
+		if e.ComplexityRoot.Session.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.City(childComplexity), true
 	case "Session.country":
 		if e.ComplexityRoot.Session.Country == nil {
 			break
@@ -3512,6 +3519,8 @@ type Session implements Node {
   country: String
   "English name of the largest part of the country, such as a state; null where unknown."
   region: String
+  "English name; null where unknown."
+  city: String
   "Host of the page that the visitor came from; null where there was none."
   referrer: String
   "Path of the first page; null without one."
@@ -4289,6 +4298,8 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_country(ctx, field)
 	case "region":
 		return ec.fieldContext_Session_region(ctx, field)
+	case "city":
+		return ec.fieldContext_Session_city(ctx, field)
 	case "referrer":
 		return ec.fieldContext_Session_referrer(ctx, field)
 	case "entryPage":
@@ -10885,6 +10896,29 @@ func (ec *executionContext) _Session_region(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Session_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_city(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_city(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.City, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -18576,6 +18610,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "region":
 			out.Values[i] = ec._Session_region(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "city":
+			out.Values[i] = ec._Session_city(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

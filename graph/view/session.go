@@ -15,7 +15,7 @@ type Session struct {
 	VisitorID, VisitorKind                                 string
 	StartedAt                                              time.Time
 	DurationSeconds, PageViews                             int
-	IP, Country, Region                                    *string
+	IP, Country, Region, City                              *string
 	Referrer, EntryPage, Hostname, ExitPage                *string
 	Browser, OS, Device, Language                          *string
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent *string
@@ -39,7 +39,7 @@ func SessionOf(id string, s *model.Session) Session {
 	session := Session{
 		ID: id, VisitorID: s.VisitorKey, VisitorKind: filter.VisitorKind.Text(s),
 		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews,
-		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region),
+		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region), City: optional(s.City),
 		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),
 		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)), Language: optional(s.Language),
 		UTMSource: optional(s.UTM.Source), UTMMedium: optional(s.UTM.Medium), UTMCampaign: optional(s.UTM.Campaign),

@@ -22,6 +22,7 @@ var all = []*Dimension{
 	origin("ip", "ip", "", func(o *model.Origin) *string { return &o.IP }),
 	origin("country", "country", "", func(o *model.Origin) *string { return &o.Country }),
 	origin("region", "region", "region", func(o *model.Origin) *string { return &o.Region }),
+	origin("city", "city", "city", func(o *model.Origin) *string { return &o.City }),
 	origin("referrer", "referrer", "referrer", func(o *model.Origin) *string { return &o.Referrer }),
 	origin("entryPage", "entry_page", PageLimit, func(o *model.Origin) *string { return &o.EntryPage }),
 	origin("hostname", "hostname", "hostname", func(o *model.Origin) *string { return &o.Hostname }),

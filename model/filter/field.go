@@ -16,6 +16,7 @@ var (
 	IP          = Field{Name: "ip"}
 	Country     = Field{Name: "country"}
 	Region      = Field{Name: "region"}
+	City        = Field{Name: "city"}
 	Referrer    = Field{Name: "referrer"}
 	EntryPage   = Field{Name: "entryPage"}
 	Hostname    = Field{Name: "hostname"}

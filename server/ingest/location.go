@@ -29,6 +29,7 @@ type place struct {
 var places = []place{
 	{func(o *model.Origin) *string { return &o.Country }, "country", []any{"country", "iso_code"}, countryCode},
 	{func(o *model.Origin) *string { return &o.Region }, "region", []any{"subdivisions", 0, "names", "en"}, clean},
+	{func(o *model.Origin) *string { return &o.City }, "city", []any{"city", "names", "en"}, clean},
 }
 
 // Locations finds where an address is, in a database file of MaxMind's format

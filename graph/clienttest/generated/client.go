@@ -43,6 +43,20 @@ func (v *BrowserFilter) GetIs() []string { return v.Is }
 // GetIsNot returns BrowserFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *BrowserFilter) GetIsNot() []string { return v.IsNot }
 
+// Sessions by the city of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+type CityFilter struct {
+	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: one of them.
+	Is []string `json:"is"`
+	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: none of them. A session without a known city satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns CityFilter.Is, and is useful for accessing the field via an interface.
+func (v *CityFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns CityFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *CityFilter) GetIsNot() []string { return v.IsNot }
+
 // CountSessionsResponse is returned by CountSessions on success.
 type CountSessionsResponse struct {
 	// One site, by its id or by one of its domains: exactly one is given. Null where there is none.
@@ -356,6 +370,8 @@ func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 type FilterInput struct {
 	// Sessions by the name of the browser, without its version. Merged, only what both allow is left. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
+	// Sessions by the city of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	City *CityFilter `json:"city,omitempty"`
 	// Sessions by the country of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
 	Country *CountryFilter `json:"country,omitempty"`
 	// Sessions by the kind of device. Merged, only what both allow is left. Merge rule INTERSECTION.
@@ -400,6 +416,9 @@ type FilterInput struct {
 
 // GetBrowser returns FilterInput.Browser, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetBrowser() *BrowserFilter { return v.Browser }
+
+// GetCity returns FilterInput.City, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetCity() *CityFilter { return v.City }
 
 // GetCountry returns FilterInput.Country, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetCountry() *CountryFilter { return v.Country }
