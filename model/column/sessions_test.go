@@ -115,7 +115,7 @@ func TestForward(t *testing.T) {
 				t.Fatal(err)
 			}
 			for ordinal := range uint(columns.n) {
-				if get[bits](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
+				if get[bitmapColumn](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
 					t.Fatalf("%s: ordinal %d of %d, of which %v were written, is %v", text, ordinal, columns.n, written, after.Test(ordinal))
 				}
 			}
@@ -248,7 +248,7 @@ func FuzzRead(f *testing.F) {
 		loaded.columns[Counting] = columns.columns[Counting]
 		r := &reader{data: plain}
 		if dimension == Counting {
-			if c := readBits(r); r.err == nil && c.Len() < 1<<20 {
+			if c := readBitmapColumn(r); r.err == nil && c.Len() < 1<<20 {
 				loaded.columns[Counting], loaded.n = c, int(c.Len())
 				loaded.counting().Count()
 			}

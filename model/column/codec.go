@@ -59,7 +59,7 @@ func EncodeSet(set Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codec.encoder.EncodeAll(bits{set}.append(nil), nil), nil
+	return codec.encoder.EncodeAll(bitmapColumn{set}.append(nil), nil), nil
 }
 
 // DecodeSet returns the set that EncodeSet wrote. An error says that the data is
@@ -74,7 +74,7 @@ func DecodeSet(stored []byte) (Set, error) {
 		return nil, fmt.Errorf("stored set: %w", err)
 	}
 	r := &reader{data: plain}
-	set := readBits(r)
+	set := readBitmapColumn(r)
 	if r.left() > 0 {
 		r.fail("bytes are left")
 	}
@@ -114,7 +114,7 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 	s.places = nil
 	r := &reader{data: plain}
 	if dimension == Counting {
-		c := readBits(r)
+		c := readBitmapColumn(r)
 		if r.err == nil {
 			s.columns[Counting], s.n = c, int(c.Len())
 		}
@@ -148,16 +148,16 @@ func read(name Dimension, r *reader) (c column, covers func(n int) bool) {
 	}
 	switch kind {
 	case dimension.Text:
-		c := readText(r)
+		c := readDictionaryColumn(r)
 		return c, func(n int) bool { return c.codes.len() <= n }
 	case dimension.Texts:
-		c := readMany(r)
+		c := readInvertedColumn(r)
 		return c, func(n int) bool { return c.n <= n }
 	case dimension.Number:
-		c := readWhole(r)
+		c := readIntegerColumn(r)
 		return c, func(n int) bool { return c.len() == n }
 	case dimension.KeyedText:
-		c := readFamily(r, readText)
+		c := readKeyedColumn(r, readDictionaryColumn)
 		return c, func(n int) bool {
 			for _, member := range c.members {
 				if member.codes.len() > n {
@@ -167,7 +167,7 @@ func read(name Dimension, r *reader) (c column, covers func(n int) bool) {
 			return true
 		}
 	case dimension.KeyedNumber:
-		c := readFamily(r, readSums)
+		c := readKeyedColumn(r, readSparseColumn)
 		return c, func(n int) bool {
 			for _, member := range c.members {
 				if top := len(member.ordinals); top > 0 && int(member.ordinals[top-1]) >= n {
