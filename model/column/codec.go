@@ -81,9 +81,9 @@ func DecodeSet(stored []byte) (Set, error) {
 	return set.BitSet, r.err
 }
 
-// Stored returns columns of no dimension yet. Counting is the first to be loaded:
+// Unloaded returns columns of which none is loaded yet. Counting is the first to be loaded:
 // it tells how many ordinals there are.
-func Stored() *Sessions { return &Sessions{columns: map[Dimension]column{}} }
+func Unloaded() *Sessions { return &Sessions{columns: map[Dimension]column{}} }
 
 // Copy returns columns that can be loaded into without a change of these. The columns
 // themselves are the same.

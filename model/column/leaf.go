@@ -119,9 +119,9 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 	return nil, false
 }
 
-// Live makes ready for Forward: it makes the forward index of the inverted columns. All
+// KeepForwardIndex makes ready for Forward: it makes the forward index of the inverted columns. All
 // dimensions must be loaded.
-func (s *Sessions) Live() {
+func (s *Sessions) KeepForwardIndex() {
 	for _, list := range s.findPlaces().lists {
 		list.column.makeForward()
 	}

@@ -69,7 +69,7 @@ type partition struct {
 }
 
 func newPartition(id int64) *partition {
-	b := &partition{id: id, sessions: column.Stored(), leaves: newLeaves()}
+	b := &partition{id: id, sessions: column.Unloaded(), leaves: newLeaves()}
 	b.weigh()
 	return b
 }
@@ -192,7 +192,7 @@ func (e *Columns) prepare(ctx context.Context, b *partition, stored store.Partit
 		return nil // another one was faster
 	}
 	if !b.complete && b.revision < stored.Revision && stored.ColumnsFormat == column.Format && stored.ColumnsRevision > 0 {
-		b.sessions, b.revision = column.Stored(), stored.ColumnsRevision
+		b.sessions, b.revision = column.Unloaded(), stored.ColumnsRevision
 	}
 	if b.revision > 0 && !b.complete {
 		if b.revision < stored.Revision {
@@ -299,7 +299,7 @@ func (e *Columns) forward(ctx context.Context, b *partition, stored store.Partit
 	}
 	begin := time.Now()
 	if b.revision > 0 {
-		b.sessions.Live()
+		b.sessions.KeepForwardIndex()
 	}
 	var changed []change
 	apply := func() {
@@ -325,7 +325,7 @@ func (e *Columns) forward(ctx context.Context, b *partition, stored store.Partit
 	})
 	if err != nil {
 		if applied { // in part: the columns are of no revision
-			b.sessions, b.revision, b.complete, b.changes = column.Stored(), 0, false, changes{}
+			b.sessions, b.revision, b.complete, b.changes = column.Unloaded(), 0, false, changes{}
 		}
 		return err
 	}

@@ -70,7 +70,7 @@ func newExposures(st *store.Store, bytes uint64, log *slog.Logger) (*exposures, 
 }
 
 func newExposed() *exposed {
-	x := &exposed{turn: make(chan struct{}, 1), sessions: column.Stored()}
+	x := &exposed{turn: make(chan struct{}, 1), sessions: column.Unloaded()}
 	x.weigh()
 	return x
 }
@@ -144,7 +144,7 @@ func (e *exposures) load(ctx context.Context, x *exposed, partition store.Partit
 	begin := time.Now()
 	rows, variants, sessions, revision := x.rows, x.variants, x.sessions.Copy(), x.revision
 	if revision < partition.Revision {
-		sessions, revision = column.Stored(), 0
+		sessions, revision = column.Unloaded(), 0
 	}
 	// What is stored may be of a newer revision each time that it is read.
 	for range maxRounds {
@@ -163,7 +163,7 @@ func (e *exposures) load(ctx context.Context, x *exposed, partition store.Partit
 		// Counting comes first: the others are held against it.
 		slices.SortFunc(stored, func(a, b store.ExperimentColumn) int { return rank(a.Dimension) - rank(b.Dimension) })
 		if stored[0].Revision != revision {
-			sessions, revision = column.Stored(), stored[0].Revision
+			sessions, revision = column.Unloaded(), stored[0].Revision
 		}
 		if len(stored) < len(names) {
 			err = fmt.Errorf("%d of %d columns are missing", len(names)-len(stored), len(names))
