@@ -7,8 +7,8 @@ import (
 	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// Field names what a leaf looks at in a session. Key is set for the fields that
-// are a family: a property's key, or the event whose values are summed.
+// Field names what a leaf looks at in a session: a dimension by its name, with a key where
+// that is keyed: a property's, or the name of the event whose values are summed.
 type Field struct{ Name, Key string }
 
 // Text fields of one value. The empty string stands for none.
@@ -62,11 +62,11 @@ const (
 // Property is the text field of a session's custom property.
 func Property(key string) Field { return Field{Name: "property", Key: key} }
 
-// EventValue is the number field of the sum of one event's values in the
-// session. Sessions in which no such event had a value have no number.
+// EventValue is the number field of the sum of one event's values in the session. A
+// session in which no such event had a value has no number.
 func EventValue(event string) Field { return Field{Name: "value", Key: event} }
 
-// Kind says which leaves a field goes with.
+// Kind says which leaves can look at a field.
 type Kind int
 
 const (
@@ -96,7 +96,7 @@ func (f Field) Kind() Kind {
 	}
 }
 
-// Partial tells whether a session may have no number in the number field.
+// Partial reports whether some sessions may have no number in the number field.
 func (f Field) Partial() bool {
 	d := dimension.Named(f.Name)
 	return d != nil && d.Kind == dimension.KeyedNumber
@@ -150,7 +150,7 @@ func (f Field) Number(s *model.Session) (n float64, ok bool) {
 	return 0, false
 }
 
-// has tells whether the session has value in the text field, "" for none.
+// has reports whether the session has the value in the text field; "" stands for none.
 func (f Field) has(s *model.Session, value string) bool {
 	switch d := dimension.Named(f.Name); {
 	case d == nil:
@@ -165,7 +165,7 @@ func (f Field) has(s *model.Session, value string) bool {
 	return slices.Contains(texts, value)
 }
 
-// Uses tells whether a leaf of the predicate looks at the field.
+// Uses reports whether a leaf of the predicate looks at the field.
 func Uses(e Expr, field Field) bool { return slices.Contains(Fields(e), field) }
 
 // Fields returns the fields that leaves of the predicate look at, each once.
@@ -176,7 +176,7 @@ func Fields(e Expr) []Field {
 			fields = append(fields, field)
 		}
 	}
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		switch leaf := leaf.(type) {
 		case In:
 			add(leaf.Field)
@@ -195,7 +195,7 @@ func Fields(e Expr) []Field {
 // once.
 func Computations(e Expr) []string {
 	var keys []string
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		if computed, ok := leaf.(Computed); ok && !slices.Contains(keys, computed.Key) {
 			keys = append(keys, computed.Key)
 		}
@@ -207,7 +207,7 @@ func Computations(e Expr) []string {
 // needs, each once.
 func Experiments(e Expr) []string {
 	var keys []string
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		if assigned, ok := leaf.(Assigned); ok && !slices.Contains(keys, assigned.Experiment) {
 			keys = append(keys, assigned.Experiment)
 		}
@@ -215,19 +215,20 @@ func Experiments(e Expr) []string {
 	return keys
 }
 
-// eachLeaf calls do with each part of the predicate that has no parts.
-func eachLeaf(e Expr, do func(leaf Expr)) {
+// EachLeaf calls do with each part of the predicate that is no And, Or or Not, from left to
+// right.
+func EachLeaf(e Expr, do func(leaf Expr)) {
 	switch e := e.(type) {
 	case And:
 		for _, part := range e {
-			eachLeaf(part, do)
+			EachLeaf(part, do)
 		}
 	case Or:
 		for _, part := range e {
-			eachLeaf(part, do)
+			EachLeaf(part, do)
 		}
 	case Not:
-		eachLeaf(e.Expr, do)
+		EachLeaf(e.Expr, do)
 	default:
 		do(e)
 	}

@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// Simplify returns a predicate that matches the same sessions, in canonical
-// form: constants folded, And and Or flat, their parts sorted and distinct,
-// values sorted and distinct, and leaves of one field made one where that says
-// the same. Simplify of a simplified predicate is itself. Predicates that print
-// the same are the same; the reverse need not hold.
+// Simplify returns a predicate that matches the same sessions, in canonical form: constants
+// folded, And and Or flattened, parts and values sorted and distinct, and leaves over one
+// field merged where one leaf can say the same. Simplify is idempotent. Predicates with the
+// same text are equivalent; equivalent ones may differ in text.
 func Simplify(e Expr) Expr {
 	switch e := e.(type) {
 	case And:

@@ -34,7 +34,7 @@ func newSampler(random *rand.Rand, exprs ...filter.Expr) *sampler {
 	s := &sampler{random: random, exprs: exprs, texts: map[filter.Field][]string{}, numbers: map[filter.Field][]float64{}, variants: map[string][]string{}}
 	stems := map[filter.Field][]string{}
 	for _, e := range exprs {
-		s.learn(e, stems)
+		filter.EachLeaf(e, func(leaf filter.Expr) { s.learn(leaf, stems) })
 	}
 	for field, of := range stems {
 		for _, a := range of[:min(len(of), 20)] {
@@ -49,20 +49,10 @@ func newSampler(random *rand.Rand, exprs ...filter.Expr) *sampler {
 // mostValues of one list are learnt.
 const mostValues = 50
 
-// learn gathers the values that the predicate's leaves name. stems are texts that
+// learn gathers the values that a leaf names. stems are texts that
 // globs match, to be joined.
 func (s *sampler) learn(e filter.Expr, stems map[filter.Field][]string) {
 	switch e := e.(type) {
-	case filter.And:
-		for _, part := range e {
-			s.learn(part, stems)
-		}
-	case filter.Or:
-		for _, part := range e {
-			s.learn(part, stems)
-		}
-	case filter.Not:
-		s.learn(e.Expr, stems)
 	case filter.In:
 		s.texts[e.Field] = append(s.texts[e.Field], e.Values[:min(len(e.Values), mostValues)]...)
 	case filter.Glob:
