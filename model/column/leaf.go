@@ -119,8 +119,8 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 	return nil, false
 }
 
-// KeepForwardIndex makes ready for Forward: it makes the forward index of the inverted columns. All
-// dimensions must be loaded.
+// KeepForwardIndex makes the forward index of the inverted columns, which Forward reads,
+// and keeps it from now on. All dimensions must be loaded.
 func (s *Sessions) KeepForwardIndex() {
 	for _, list := range s.findPlaces().lists {
 		list.column.makeForward()

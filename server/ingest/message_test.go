@@ -157,6 +157,22 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// There is a message that fills every dimension of a first hit.
+func TestMessageFillsEachDimension(t *testing.T) {
+	const text = `{"type":"page","messageId":"m","anonymousId":"a","timestamp":"2026-01-02T03:04:05Z","context":{
+		"page":{"url":"https://shop.test/p","referrer":"https://other.test"},"userAgent":"` + chrome + `","locale":"ro","ip":"81.2.69.142",
+		"campaign":{"source":"s","medium":"m","name":"n","term":"t","content":"c"},"location":{"country":"GB","region":"England","city":"London"}}}`
+	message, kept, err := newTestDecoder(t).Message([]byte(text), Envelope{})
+	if err != nil || !kept {
+		t.Fatal(err)
+	}
+	for _, d := range dimension.Origins() {
+		if *d.Origin(&message.Hit.Origin) == "" {
+			t.Errorf("nothing fills %s", d.Name)
+		}
+	}
+}
+
 func TestMessageIgnored(t *testing.T) {
 	decoder := newTestDecoder(t)
 	for _, text := range []string{
