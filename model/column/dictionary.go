@@ -87,10 +87,10 @@ type valuePredicate struct {
 }
 
 // matching returns the codes of the values that match, in their order.
-func (d *dictionary) matching(w valuePredicate) (codes []uint32) {
+func (d *dictionary) matching(want valuePredicate) (codes []uint32) {
 	const few = 64 // for more names than that, a look at all values is faster
-	if 0 < len(w.names) && len(w.names) <= few {
-		for _, name := range w.names {
+	if 0 < len(want.names) && len(want.names) <= few {
+		for _, name := range want.names {
 			if code, found := d.find(name); found {
 				codes = append(codes, code)
 			}
@@ -99,7 +99,7 @@ func (d *dictionary) matching(w valuePredicate) (codes []uint32) {
 		return slices.Compact(codes)
 	}
 	for code, value := range d.values {
-		if w.matches(value) {
+		if want.matches(value) {
 			codes = append(codes, uint32(code))
 		}
 	}
@@ -167,20 +167,20 @@ func (c *dictionaryColumn) set(ordinal int, value string) {
 }
 
 // match returns the ordinals below n whose value matches.
-func (c *dictionaryColumn) match(n int, w valuePredicate) *bitset.BitSet {
-	return c.codes.oneOf(n, c.matching(w))
+func (c *dictionaryColumn) match(n int, want valuePredicate) *bitset.BitSet {
+	return c.codes.oneOf(n, c.matching(want))
 }
 
 // tester returns what tells whether an ordinal's value matches. Each value that
 // occurs is tested once.
-func (c *dictionaryColumn) tester(w valuePredicate) func(ordinal int) bool {
+func (c *dictionaryColumn) tester(want valuePredicate) func(ordinal int) bool {
 	const yes, no = 1, 2
 	known := make([]uint8, len(c.values)) // by code
 	return func(ordinal int) bool {
 		code := c.codes.at(ordinal)
 		if known[code] == 0 {
 			known[code] = no
-			if w.matches(c.values[code]) {
+			if want.matches(c.values[code]) {
 				known[code] = yes
 			}
 		}

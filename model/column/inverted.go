@@ -14,8 +14,8 @@ type invertedColumn struct {
 	n        int        // ordinals that were set
 	postings [][]uint32 // by code
 	entries  int        // of all postings
-	// forward holds the codes of each ordinal, by which a session that is written
-	// again is compared with what it was. They are made when the first one is.
+	// forward is the forward index, the codes of each ordinal: a session that is written
+	// again is compared with what it was. It is nil until that is first needed.
 	forward [][]uint32
 	// had is where set notes the codes of the ordinal that it sets.
 	had []uint32
@@ -68,9 +68,9 @@ func (c *invertedColumn) makeForward() {
 }
 
 // match returns the ordinals below n that have a value that matches.
-func (c *invertedColumn) match(n int, w valuePredicate) *bitset.BitSet {
+func (c *invertedColumn) match(n int, want valuePredicate) *bitset.BitSet {
 	words := make([]uint64, (n+63)/64)
-	for _, code := range c.matching(w) {
+	for _, code := range c.matching(want) {
 		for _, ordinal := range c.postings[code] {
 			words[ordinal/64] |= 1 << (ordinal % 64)
 		}
@@ -80,16 +80,16 @@ func (c *invertedColumn) match(n int, w valuePredicate) *bitset.BitSet {
 
 // tester returns what tells whether an ordinal has a value that matches, or has none and
 // the empty one does. ok is false without a forward index.
-func (c *invertedColumn) tester(w valuePredicate) (tests func(ordinal int) bool, ok bool) {
+func (c *invertedColumn) tester(want valuePredicate) (tests func(ordinal int) bool, ok bool) {
 	if c.forward == nil {
 		return nil, false
 	}
 	return func(ordinal int) bool {
 		codes := at(c.forward, ordinal)
 		if len(codes) == 0 {
-			return w.matches("")
+			return want.matches("")
 		}
-		return slices.ContainsFunc(codes, func(code uint32) bool { return w.matches(c.values[code]) })
+		return slices.ContainsFunc(codes, func(code uint32) bool { return want.matches(c.values[code]) })
 	}, true
 }
 
