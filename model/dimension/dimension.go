@@ -1,15 +1,17 @@
-// Package dimension holds the one list of what a session has: country, pages, length
-// and so on.
+// Package dimension lists what a session has: country, pages, length and so on. This is
+// the only list (list.go); what treats dimensions alike derives from it:
 //
-// All that treats dimensions alike derives from it: the fields of predicates and their
-// kinds (model/filter), the columns that are made, stored and loaded, and the version of
-// their format (model/column), the columns of the table of sessions that come from the
-// first hit, and the limits on distinct values (model/store), what plugins are told of a
-// session (plugins/host), and what tests draw at random.
+//   - the kinds of the fields that predicates look at (model/filter);
+//   - the columns that are made, stored and loaded, and their format (model/column): a
+//     change of the list changes the format, and stored columns are made anew;
+//   - the SQL columns that hold a session's first hit, and the limits on distinct values
+//     (model/store);
+//   - what plugins are told of a session (plugins/host), and what tests draw at random.
 //
-// A new dimension is a line of the list, a column of the table of sessions, a place in
-// server/ingest that fills it in, and, so that people can use it, a filter type and a
-// field of the graph's Session. Tests fail where the list and the rest disagree.
+// A new dimension takes a line of the list, a field of model.Origin, a column in
+// migrations, a place in server/ingest that fills it in, a Field in model/filter, a filter
+// type in plugins/builtin, and a field of the graph's Session. Whatever is forgotten does
+// not compile, or fails a test.
 package dimension
 
 import (
@@ -37,21 +39,21 @@ const (
 	KeyedNumber
 )
 
-// Dimension is one thing that a session has. Those accessors are set that go with its
-// kind; one who asks many sessions takes them out of the Dimension once.
+// Dimension is one thing that a session has. The accessors of its kind are set, the others
+// are nil. Hot loops take an accessor out once, and look up no name.
 type Dimension struct {
 	// Name is what predicates and stored columns call it.
 	Name string
 	Kind Kind
 	// SQL names the columns of the table of sessions that it is read from.
 	SQL []string
-	// Limit names the dimension under which the store counts a site's distinct values,
-	// of which it takes --max-values; empty where they are not limited. Dimensions whose
-	// values are of one sort share one limit.
+	// Limit is the name under which the store counts a site's distinct values, of which it
+	// takes --max-values; empty if their number is not limited. Dimensions with values of
+	// one sort, such as pages, share a limit.
 	Limit string
-	// Values are all values that there are; nil where any text is one.
+	// Values are all values that there are; nil if any text can be one.
 	Values []string
-	// Unindexed tells that it has no column in model/column: predicates over it are
+	// Unindexed means that model/column has no column for it: predicates over it are
 	// evaluated session by session.
 	Unindexed bool
 

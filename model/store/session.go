@@ -42,8 +42,8 @@ type eventJSON struct {
 	Sum    float64 `json:"sum,omitempty"`
 }
 
-// sessionValues returns what is stored of a session. Of one without all but an ID it is an
-// ordinal that was given up.
+// sessionValues returns the row of a session at a revision. A session with nothing but an ID
+// is an ordinal that was given up.
 func sessionValues(s *model.Session, revision int64) ([]any, error) {
 	events := make([]eventJSON, len(s.Events))
 	for i, e := range s.Events {
@@ -75,7 +75,7 @@ type sessionRow struct {
 	pages, tags, events, properties string
 }
 
-// places returns where a row's columns go: to a session of its own, for the greater part.
+// places appends to b where the columns of the next row go: most of them to a new session.
 func (r *sessionRow) places(b []any) []any {
 	s := &model.Session{}
 	r.session = s
