@@ -71,14 +71,20 @@ type Origin struct {
 	IP string `json:"ip,omitempty"`
 	// Country is ISO 3166-1 alpha-2, in upper case.
 	Country string `json:"country,omitempty"`
+	// Region is the largest part of the country that the place lies in, by its English name.
+	Region string `json:"region,omitempty"`
+	// City is its English name.
+	City string `json:"city,omitempty"`
 	// Referrer is the host of the referring page, in lower case without a port;
 	// empty when the visitor came directly.
 	Referrer string `json:"referrer,omitempty"`
 	// EntryPage is the path of the page where the hit happened.
 	EntryPage string `json:"entryPage,omitempty"`
-	Browser   string `json:"browser,omitempty"`
-	OS        string `json:"os,omitempty"`
-	Device    Device `json:"device,omitempty"`
+	// Hostname is the host of that page, in lower case without a port.
+	Hostname string `json:"hostname,omitempty"`
+	Browser  string `json:"browser,omitempty"`
+	OS       string `json:"os,omitempty"`
+	Device   Device `json:"device,omitempty"`
 	// Language is a BCP 47 tag in lower case.
 	Language string `json:"language,omitempty"`
 	UTM      UTM    `json:"utm,omitzero"`

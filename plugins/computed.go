@@ -45,6 +45,8 @@ type Visit struct {
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent string
 	Tags                                                   []string
 	Properties                                             map[string]string
+	// Texts holds the session's other single texts, by the names that predicates use: Texts["hostname"] and so on.
+	Texts map[string]string
 	// Hits are the page views and events in order of time, at most the first 10,000.
 	Hits []Hit
 }
@@ -96,7 +98,7 @@ func visitOf(v *pb.Visit) Visit {
 		Country: v.GetCountry(), Referrer: v.GetReferrer(), EntryPage: v.GetEntryPage(), ExitPage: v.GetExitPage(),
 		Browser: v.GetBrowser(), OS: v.GetOs(), Device: v.GetDevice(), Language: v.GetLanguage(),
 		UTMSource: v.GetUtmSource(), UTMMedium: v.GetUtmMedium(), UTMCampaign: v.GetUtmCampaign(), UTMTerm: v.GetUtmTerm(), UTMContent: v.GetUtmContent(),
-		Tags: v.GetTags(), Properties: v.GetProperties(), Hits: make([]Hit, len(v.GetHits())),
+		Tags: v.GetTags(), Properties: v.GetProperties(), Texts: v.GetTexts(), Hits: make([]Hit, len(v.GetHits())),
 	}
 	for i, hit := range v.GetHits() {
 		visit.Hits[i] = Hit{Kind: HitKind(hit.GetKind()), Name: hit.GetName(), At: timeOf(hit.GetAt()), Value: hit.GetValue(), HasValue: hit.Value != nil}

@@ -327,19 +327,33 @@ type ComplexityRoot struct {
 
 	Session struct {
 		Browser         func(childComplexity int) int
+		City            func(childComplexity int) int
 		Country         func(childComplexity int) int
 		Device          func(childComplexity int) int
 		DurationSeconds func(childComplexity int) int
 		EntryPage       func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
+		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
+		IP              func(childComplexity int) int
+		Language        func(childComplexity int) int
 		OS              func(childComplexity int) int
+		PageViews       func(childComplexity int) int
 		Pages           func(childComplexity int) int
+		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
+		Region          func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
+		UTMCampaign     func(childComplexity int) int
+		UTMContent      func(childComplexity int) int
+		UTMMedium       func(childComplexity int) int
+		UTMSource       func(childComplexity int) int
+		UTMTerm         func(childComplexity int) int
+		Values          func(childComplexity int) int
 		VisitorID       func(childComplexity int) int
+		VisitorKind     func(childComplexity int) int
 	}
 
 	SessionConnection struct {
@@ -352,6 +366,17 @@ type ComplexityRoot struct {
 	SessionEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	SessionProperty struct {
+		Key   func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	SessionValue struct {
+		Count func(childComplexity int) int
+		Event func(childComplexity int) int
+		Sum   func(childComplexity int) int
 	}
 
 	Site struct {
@@ -1787,6 +1812,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Browser(childComplexity), true
+	case "Session.city":
+		if e.ComplexityRoot.Session.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.City(childComplexity), true
 	case "Session.country":
 		if e.ComplexityRoot.Session.Country == nil {
 			break
@@ -1823,30 +1854,66 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.ExitPage(childComplexity), true
+	case "Session.hostname":
+		if e.ComplexityRoot.Session.Hostname == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Hostname(childComplexity), true
 	case "Session.id":
 		if e.ComplexityRoot.Session.ID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.ID(childComplexity), true
+	case "Session.ip":
+		if e.ComplexityRoot.Session.IP == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.IP(childComplexity), true
+	case "Session.language":
+		if e.ComplexityRoot.Session.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Language(childComplexity), true
 	case "Session.os":
 		if e.ComplexityRoot.Session.OS == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.OS(childComplexity), true
+	case "Session.pageViews":
+		if e.ComplexityRoot.Session.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.PageViews(childComplexity), true
 	case "Session.pages":
 		if e.ComplexityRoot.Session.Pages == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.Pages(childComplexity), true
+	case "Session.properties":
+		if e.ComplexityRoot.Session.Properties == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Properties(childComplexity), true
 	case "Session.referrer":
 		if e.ComplexityRoot.Session.Referrer == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.Referrer(childComplexity), true
+	case "Session.region":
+		if e.ComplexityRoot.Session.Region == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Region(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -1859,12 +1926,54 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Tags(childComplexity), true
+	case "Session.utmCampaign":
+		if e.ComplexityRoot.Session.UTMCampaign == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMCampaign(childComplexity), true
+	case "Session.utmContent":
+		if e.ComplexityRoot.Session.UTMContent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMContent(childComplexity), true
+	case "Session.utmMedium":
+		if e.ComplexityRoot.Session.UTMMedium == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMMedium(childComplexity), true
+	case "Session.utmSource":
+		if e.ComplexityRoot.Session.UTMSource == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMSource(childComplexity), true
+	case "Session.utmTerm":
+		if e.ComplexityRoot.Session.UTMTerm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMTerm(childComplexity), true
+	case "Session.values":
+		if e.ComplexityRoot.Session.Values == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Values(childComplexity), true
 	case "Session.visitorId":
 		if e.ComplexityRoot.Session.VisitorID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.VisitorID(childComplexity), true
+	case "Session.visitorKind":
+		if e.ComplexityRoot.Session.VisitorKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.VisitorKind(childComplexity), true
 
 	case "SessionConnection.edges":
 		if e.ComplexityRoot.SessionConnection.Edges == nil {
@@ -1903,6 +2012,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SessionEdge.Node(childComplexity), true
+
+	case "SessionProperty.key":
+		if e.ComplexityRoot.SessionProperty.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionProperty.Key(childComplexity), true
+	case "SessionProperty.value":
+		if e.ComplexityRoot.SessionProperty.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionProperty.Value(childComplexity), true
+
+	case "SessionValue.count":
+		if e.ComplexityRoot.SessionValue.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionValue.Count(childComplexity), true
+	case "SessionValue.event":
+		if e.ComplexityRoot.SessionValue.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionValue.Event(childComplexity), true
+	case "SessionValue.sum":
+		if e.ComplexityRoot.SessionValue.Sum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionValue.Sum(childComplexity), true
 
 	case "Site.addresses":
 		if e.ComplexityRoot.Site.Addresses == nil {
@@ -3411,16 +3552,28 @@ type Session implements Node {
   id: ID!
   "The visitor, as the site's messages name it."
   visitorId: String!
+  "NEW if this is the visitor's first session, RETURNING if not."
+  visitorKind: String!
   "When the first hit happened."
   startedAt: Time!
   "The time from the first hit to the last, in whole seconds."
   durationSeconds: Int!
+  "The number of page views, repeated ones included."
+  pageViews: Int!
+  "The IP address, as far as the site keeps it; null if it keeps none."
+  ip: String
   "The country code, ISO 3166-1 alpha-2; null if unknown."
   country: String
+  "The English name of the region, for example a state; null if unknown."
+  region: String
+  "The English name of the city; null if unknown."
+  city: String
   "The host of the page that the visitor came from; null if there was none."
   referrer: String
   "The path of the first page viewed; null if there was none."
   entryPage: String
+  "The host of the first page viewed, in lower case; null if unknown."
+  hostname: String
   "The path of the last page viewed; null if there was none."
   exitPage: String
   "The browser, for example Firefox; null if unknown."
@@ -3429,12 +3582,46 @@ type Session implements Node {
   os: String
   "DESKTOP, MOBILE, TABLET or OTHER; null if unknown."
   device: String
+  "The browser's language, a BCP 47 tag in lower case, for example en-gb; null if unknown."
+  language: String
+  "The link's utm_source; null if there was none."
+  utmSource: String
+  "The link's utm_medium; null if there was none."
+  utmMedium: String
+  "The link's utm_campaign; null if there was none."
+  utmCampaign: String
+  "The link's utm_term; null if there was none."
+  utmTerm: String
+  "The link's utm_content; null if there was none."
+  utmContent: String
   "The distinct tags, in the order they first appeared."
   tags: [String!]!
   "The distinct paths of pages viewed, in the order they first appeared."
   pages: [String!]!
   "The distinct event names, in the order they first appeared."
   events: [String!]!
+  "The sum of each event's values, in the order of events. Events without a value are left out."
+  values: [SessionValue!]!
+  "Custom properties, ordered by key."
+  properties: [SessionProperty!]!
+}
+
+"The sum of one event's values in a session."
+type SessionValue {
+  "The event's name."
+  event: String!
+  "The number of these events that had a value."
+  count: Int!
+  "The sum of their values."
+  sum: Float!
+}
+
+"A custom property of a session."
+type SessionProperty {
+  "The property's name."
+  key: String!
+  "Its value."
+  value: String!
 }
 
 "A page of sessions."
@@ -4150,16 +4337,28 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_id(ctx, field)
 	case "visitorId":
 		return ec.fieldContext_Session_visitorId(ctx, field)
+	case "visitorKind":
+		return ec.fieldContext_Session_visitorKind(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Session_startedAt(ctx, field)
 	case "durationSeconds":
 		return ec.fieldContext_Session_durationSeconds(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_Session_pageViews(ctx, field)
+	case "ip":
+		return ec.fieldContext_Session_ip(ctx, field)
 	case "country":
 		return ec.fieldContext_Session_country(ctx, field)
+	case "region":
+		return ec.fieldContext_Session_region(ctx, field)
+	case "city":
+		return ec.fieldContext_Session_city(ctx, field)
 	case "referrer":
 		return ec.fieldContext_Session_referrer(ctx, field)
 	case "entryPage":
 		return ec.fieldContext_Session_entryPage(ctx, field)
+	case "hostname":
+		return ec.fieldContext_Session_hostname(ctx, field)
 	case "exitPage":
 		return ec.fieldContext_Session_exitPage(ctx, field)
 	case "browser":
@@ -4168,12 +4367,28 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_os(ctx, field)
 	case "device":
 		return ec.fieldContext_Session_device(ctx, field)
+	case "language":
+		return ec.fieldContext_Session_language(ctx, field)
+	case "utmSource":
+		return ec.fieldContext_Session_utmSource(ctx, field)
+	case "utmMedium":
+		return ec.fieldContext_Session_utmMedium(ctx, field)
+	case "utmCampaign":
+		return ec.fieldContext_Session_utmCampaign(ctx, field)
+	case "utmTerm":
+		return ec.fieldContext_Session_utmTerm(ctx, field)
+	case "utmContent":
+		return ec.fieldContext_Session_utmContent(ctx, field)
 	case "tags":
 		return ec.fieldContext_Session_tags(ctx, field)
 	case "pages":
 		return ec.fieldContext_Session_pages(ctx, field)
 	case "events":
 		return ec.fieldContext_Session_events(ctx, field)
+	case "values":
+		return ec.fieldContext_Session_values(ctx, field)
+	case "properties":
+		return ec.fieldContext_Session_properties(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
@@ -4200,6 +4415,28 @@ func (ec *executionContext) childFields_SessionEdge(ctx context.Context, field g
 		return ec.fieldContext_SessionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionProperty(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_SessionProperty_key(ctx, field)
+	case "value":
+		return ec.fieldContext_SessionProperty_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionProperty", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_SessionValue_event(ctx, field)
+	case "count":
+		return ec.fieldContext_SessionValue_count(ctx, field)
+	case "sum":
+		return ec.fieldContext_SessionValue_sum(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionValue", field.Name)
 }
 
 func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10554,6 +10791,29 @@ func (ec *executionContext) fieldContext_Session_visitorId(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Session_visitorKind(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_visitorKind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorKind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_startedAt(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10600,6 +10860,52 @@ func (ec *executionContext) fieldContext_Session_durationSeconds(_ context.Conte
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _Session_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Session_ip(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_ip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IP, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_ip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_country(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10620,6 +10926,52 @@ func (ec *executionContext) _Session_country(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Session_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_region(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_region(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Region, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_city(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_city(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.City, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -10666,6 +11018,29 @@ func (ec *executionContext) _Session_entryPage(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Session_entryPage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_hostname(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_hostname(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hostname, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_hostname(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -10761,6 +11136,144 @@ func (ec *executionContext) fieldContext_Session_device(_ context.Context, field
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Session_language(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmSource(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmSource(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMSource, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmSource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmMedium(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmMedium(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMMedium, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmMedium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmCampaign(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMCampaign, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmCampaign(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmTerm(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmTerm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMTerm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmTerm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmContent(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmContent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMContent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmContent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_tags(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10828,6 +11341,70 @@ func (ec *executionContext) _Session_events(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Session_events(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_values(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_values(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Values, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
+			return ec.marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_values(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Session_properties(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_properties(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Properties, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
+			return ec.marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_properties(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionProperty(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _SessionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.SessionConnection) (ret graphql.Marshaler) {
@@ -11002,6 +11579,121 @@ func (ec *executionContext) fieldContext_SessionEdge_node(_ context.Context, fie
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SessionProperty_key(ctx context.Context, field graphql.CollectedField, obj *view.SessionProperty) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionProperty_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionProperty_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionProperty", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SessionProperty_value(ctx context.Context, field graphql.CollectedField, obj *view.SessionProperty) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionProperty_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionProperty_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionProperty", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SessionValue_event(ctx context.Context, field graphql.CollectedField, obj *view.SessionValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionValue_event(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Event, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionValue_event(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SessionValue_count(ctx context.Context, field graphql.CollectedField, obj *view.SessionValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionValue_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionValue_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionValue_sum(ctx context.Context, field graphql.CollectedField, obj *view.SessionValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionValue_sum(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionValue_sum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Site_id(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
@@ -17939,6 +18631,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "visitorKind":
+			out.Values[i] = ec._Session_visitorKind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "startedAt":
 			out.Values[i] = ec._Session_startedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -17949,8 +18646,28 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "pageViews":
+			out.Values[i] = ec._Session_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ip":
+			out.Values[i] = ec._Session_ip(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "country":
 			out.Values[i] = ec._Session_country(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "region":
+			out.Values[i] = ec._Session_region(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "city":
+			out.Values[i] = ec._Session_city(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -17961,6 +18678,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "entryPage":
 			out.Values[i] = ec._Session_entryPage(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "hostname":
+			out.Values[i] = ec._Session_hostname(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -17984,6 +18706,36 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "language":
+			out.Values[i] = ec._Session_language(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmSource":
+			out.Values[i] = ec._Session_utmSource(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmMedium":
+			out.Values[i] = ec._Session_utmMedium(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmCampaign":
+			out.Values[i] = ec._Session_utmCampaign(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmTerm":
+			out.Values[i] = ec._Session_utmTerm(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmContent":
+			out.Values[i] = ec._Session_utmContent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "tags":
 			out.Values[i] = ec._Session_tags(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -17996,6 +18748,16 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "events":
 			out.Values[i] = ec._Session_events(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "values":
+			out.Values[i] = ec._Session_values(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "properties":
+			out.Values[i] = ec._Session_properties(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18125,6 +18887,97 @@ func (ec *executionContext) _SessionEdge(ctx context.Context, sel ast.SelectionS
 			}
 		case "node":
 			out.Values[i] = ec._SessionEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sessionPropertyImplementors = []string{"SessionProperty"}
+
+func (ec *executionContext) _SessionProperty(ctx context.Context, sel ast.SelectionSet, obj *view.SessionProperty) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionPropertyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionProperty")
+		case "key":
+			out.Values[i] = ec._SessionProperty_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._SessionProperty_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sessionValueImplementors = []string{"SessionValue"}
+
+func (ec *executionContext) _SessionValue(ctx context.Context, sel ast.SelectionSet, obj *view.SessionValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionValue")
+		case "event":
+			out.Values[i] = ec._SessionValue_event(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._SessionValue_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sum":
+			out.Values[i] = ec._SessionValue_sum(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -20492,6 +21345,46 @@ func (ec *executionContext) marshalNSessionEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx context.Context, sel ast.SelectionSet, v view.SessionProperty) graphql.Marshaler {
+	return ec._SessionProperty(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx context.Context, sel ast.SelectionSet, v view.SessionValue) graphql.Marshaler {
+	return ec._SessionValue(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -154,7 +154,7 @@ var always = model.Range{From: -model.Open, To: model.Open}
 func TestComputedOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
-		ctx, r := t.Context(), rand.New(rand.NewPCG(1, 80))
+		ctx, r := t.Context(), rand.New(rand.NewPCG(1, 81))
 		w := newWorld(t, url, r, 300)
 		computer := newWatched()
 		subject := mustEngine(t, w.store, engine.Options{Computer: computer})

@@ -90,7 +90,7 @@ func (s *exposureSource) Place() partition.Place {
 	return partition.Place{Kind: "exposures", Partition: s.partition.ID, Of: s.experiment}
 }
 
-func (*exposureSource) Empty() *exposure { return &exposure{Sessions: column.Stored()} }
+func (*exposureSource) Empty() *exposure { return &exposure{Sessions: column.Unloaded()} }
 
 func (*exposureSource) Copy(x *exposure) *exposure {
 	return &exposure{assignments: x.assignments, variants: x.variants, Sessions: x.Sessions.Copy()}

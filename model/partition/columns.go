@@ -107,7 +107,7 @@ var _ Source[*day] = (*daySource)(nil)
 
 func (s *daySource) Place() Place { return Place{Kind: "columns", Partition: s.partition} }
 
-func (*daySource) Empty() *day { return &day{Sessions: column.Stored()} }
+func (*daySource) Empty() *day { return &day{Sessions: column.Unloaded()} }
 
 func (*daySource) Copy(d *day) *day { return &day{Sessions: d.Sessions.Copy(), changes: d.changes} }
 
@@ -169,7 +169,7 @@ func (s *daySource) CatchUp(ctx context.Context, d *day, revision int64, apply f
 	var changed []change
 	var written []uint32
 	write := func(d *day) *day {
-		d.Live()
+		d.KeepForwardIndex()
 		for _, c := range changed {
 			d.write(c.ordinal, c.session)
 		}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
@@ -140,6 +141,15 @@ func (h *Host) computeBatch(ctx context.Context, t *Type, args string, visits []
 	return matches, nil
 }
 
+// ownFields are the dimensions of a first hit that have fields of their own in pb.Visit,
+// and the address, which plugins are not told.
+var ownFields = []string{
+	"ip", "country", "referrer", "entryPage", "browser", "os", "device", "language", "utmSource", "utmMedium", "utmCampaign", "utmTerm", "utmContent",
+}
+
+// otherTexts are the dimensions that stand in pb.Visit.Texts.
+var otherTexts = slices.DeleteFunc(dimension.Origins(), func(d *dimension.Dimension) bool { return slices.Contains(ownFields, d.Name) })
+
 // visitOf returns a visit as the protocol writes it.
 func visitOf(v *model.Visit) *pb.Visit {
 	s := &v.Session
@@ -149,6 +159,14 @@ func visitOf(v *model.Visit) *pb.Visit {
 		Browser: s.Browser, Os: s.OS, Device: string(s.Device), Language: s.Language,
 		UtmSource: s.UTM.Source, UtmMedium: s.UTM.Medium, UtmCampaign: s.UTM.Campaign, UtmTerm: s.UTM.Term, UtmContent: s.UTM.Content,
 		Tags: s.Tags, Properties: s.Properties,
+	}
+	for _, d := range otherTexts {
+		if text := d.Text(s); text != "" {
+			if visit.Texts == nil {
+				visit.Texts = make(map[string]string, len(otherTexts))
+			}
+			visit.Texts[d.Name] = text
+		}
 	}
 	bytes := 0
 	for i := range v.Hits {

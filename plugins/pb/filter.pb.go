@@ -537,11 +537,10 @@ type Compiled struct {
 	//	(assigned "exp" "variant" …) the visitor is assigned to one of the experiment's
 	//	                             variants, from the assignment on; both by their keys
 	//
-	// Text fields of one value: ip, country, referrer, entryPage, exitPage,
-	// browser, os, device, language, utmSource, utmMedium, utmCampaign, utmTerm,
-	// utmContent, visitor, visitorKind, property["key"]. Of many: tags, pages,
-	// events. Numbers: length (ms), pageViews, start (ms since 1970),
-	// value["event"]. Strings are in JSON's syntax.
+	// The fields are the names in model/dimension/list.go. Text fields of one value are
+	// such as country, entryPage, visitorKind and property["key"]; text fields of many
+	// values are tags, pages and events. Number fields are length (ms), pageViews, start
+	// (ms since 1970) and value["event"]. Strings are in JSON's syntax.
 	Predicate string `protobuf:"bytes,1,opt,name=predicate,proto3" json:"predicate,omitempty"`
 	// The filter in words, in one line: "Country is RO or US".
 	Label         string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
@@ -1139,7 +1138,10 @@ type Visit struct {
 	Properties  map[string]string `protobuf:"bytes,19,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Page views and events in order of time: at most the first 10,000, or the first
 	// 1 MiB of names.
-	Hits          []*Hit `protobuf:"bytes,20,rep,name=hits,proto3" json:"hits,omitempty"`
+	Hits []*Hit `protobuf:"bytes,20,rep,name=hits,proto3" json:"hits,omitempty"`
+	// The other text fields of one value that the session has, by the names that
+	// predicates call them: hostname and so on.
+	Texts         map[string]string `protobuf:"bytes,21,rep,name=texts,proto3" json:"texts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1314,6 +1316,13 @@ func (x *Visit) GetHits() []*Hit {
 	return nil
 }
 
+func (x *Visit) GetTexts() map[string]string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
 type Hit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  HitKind                `protobuf:"varint,1,opt,name=kind,proto3,enum=goalgraph.plugins.v1.HitKind" json:"kind,omitempty"`
@@ -1443,7 +1452,7 @@ const file_filter_proto_rawDesc = "" +
 	"\x05error\x18\x02 \x01(\v2#.goalgraph.plugins.v1.ArgumentErrorH\x00R\x05errorB\b\n" +
 	"\x06result\"$\n" +
 	"\bComputed\x12\x18\n" +
-	"\amatches\x18\x01 \x03(\bR\amatches\"\x9b\x05\n" +
+	"\amatches\x18\x01 \x03(\bR\amatches\"\x93\x06\n" +
 	"\x05Visit\x12\x18\n" +
 	"\avisitor\x18\x01 \x01(\tR\avisitor\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\bR\x05first\x12\x14\n" +
@@ -1471,8 +1480,13 @@ const file_filter_proto_rawDesc = "" +
 	"\n" +
 	"properties\x18\x13 \x03(\v2+.goalgraph.plugins.v1.Visit.PropertiesEntryR\n" +
 	"properties\x12-\n" +
-	"\x04hits\x18\x14 \x03(\v2\x19.goalgraph.plugins.v1.HitR\x04hits\x1a=\n" +
+	"\x04hits\x18\x14 \x03(\v2\x19.goalgraph.plugins.v1.HitR\x04hits\x12<\n" +
+	"\x05texts\x18\x15 \x03(\v2&.goalgraph.plugins.v1.Visit.TextsEntryR\x05texts\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"TextsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x01\n" +
 	"\x03Hit\x121\n" +
@@ -1510,7 +1524,7 @@ func file_filter_proto_rawDescGZIP() []byte {
 }
 
 var file_filter_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_filter_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_filter_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_filter_proto_goTypes = []any{
 	(MergeRule)(0),           // 0: goalgraph.plugins.v1.MergeRule
 	(HitKind)(0),             // 1: goalgraph.plugins.v1.HitKind
@@ -1531,6 +1545,7 @@ var file_filter_proto_goTypes = []any{
 	(*Visit)(nil),            // 16: goalgraph.plugins.v1.Visit
 	(*Hit)(nil),              // 17: goalgraph.plugins.v1.Hit
 	nil,                      // 18: goalgraph.plugins.v1.Visit.PropertiesEntry
+	nil,                      // 19: goalgraph.plugins.v1.Visit.TextsEntry
 }
 var file_filter_proto_depIdxs = []int32{
 	4,  // 0: goalgraph.plugins.v1.DescribeResponse.types:type_name -> goalgraph.plugins.v1.FilterType
@@ -1546,20 +1561,21 @@ var file_filter_proto_depIdxs = []int32{
 	8,  // 10: goalgraph.plugins.v1.ComputeResponse.error:type_name -> goalgraph.plugins.v1.ArgumentError
 	18, // 11: goalgraph.plugins.v1.Visit.properties:type_name -> goalgraph.plugins.v1.Visit.PropertiesEntry
 	17, // 12: goalgraph.plugins.v1.Visit.hits:type_name -> goalgraph.plugins.v1.Hit
-	1,  // 13: goalgraph.plugins.v1.Hit.kind:type_name -> goalgraph.plugins.v1.HitKind
-	2,  // 14: goalgraph.plugins.v1.FilterPlugin.Describe:input_type -> goalgraph.plugins.v1.DescribeRequest
-	5,  // 15: goalgraph.plugins.v1.FilterPlugin.Compile:input_type -> goalgraph.plugins.v1.CompileRequest
-	9,  // 16: goalgraph.plugins.v1.FilterPlugin.Merge:input_type -> goalgraph.plugins.v1.MergeRequest
-	13, // 17: goalgraph.plugins.v1.FilterPlugin.Compute:input_type -> goalgraph.plugins.v1.ComputeRequest
-	3,  // 18: goalgraph.plugins.v1.FilterPlugin.Describe:output_type -> goalgraph.plugins.v1.DescribeResponse
-	6,  // 19: goalgraph.plugins.v1.FilterPlugin.Compile:output_type -> goalgraph.plugins.v1.CompileResponse
-	10, // 20: goalgraph.plugins.v1.FilterPlugin.Merge:output_type -> goalgraph.plugins.v1.MergeResponse
-	14, // 21: goalgraph.plugins.v1.FilterPlugin.Compute:output_type -> goalgraph.plugins.v1.ComputeResponse
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	19, // 13: goalgraph.plugins.v1.Visit.texts:type_name -> goalgraph.plugins.v1.Visit.TextsEntry
+	1,  // 14: goalgraph.plugins.v1.Hit.kind:type_name -> goalgraph.plugins.v1.HitKind
+	2,  // 15: goalgraph.plugins.v1.FilterPlugin.Describe:input_type -> goalgraph.plugins.v1.DescribeRequest
+	5,  // 16: goalgraph.plugins.v1.FilterPlugin.Compile:input_type -> goalgraph.plugins.v1.CompileRequest
+	9,  // 17: goalgraph.plugins.v1.FilterPlugin.Merge:input_type -> goalgraph.plugins.v1.MergeRequest
+	13, // 18: goalgraph.plugins.v1.FilterPlugin.Compute:input_type -> goalgraph.plugins.v1.ComputeRequest
+	3,  // 19: goalgraph.plugins.v1.FilterPlugin.Describe:output_type -> goalgraph.plugins.v1.DescribeResponse
+	6,  // 20: goalgraph.plugins.v1.FilterPlugin.Compile:output_type -> goalgraph.plugins.v1.CompileResponse
+	10, // 21: goalgraph.plugins.v1.FilterPlugin.Merge:output_type -> goalgraph.plugins.v1.MergeResponse
+	14, // 22: goalgraph.plugins.v1.FilterPlugin.Compute:output_type -> goalgraph.plugins.v1.ComputeResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_filter_proto_init() }
@@ -1589,7 +1605,7 @@ func file_filter_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_filter_proto_rawDesc), len(file_filter_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,7 +42,7 @@ var arrows = []arrow{
 	{folder: "migrations"},
 
 	{folder: "model"},
-	{folder: "model/column", own: "model model/filter", others: `
+	{folder: "model/column", own: "model model/dimension model/filter", others: `
 		github.com/RoaringBitmap/roaring/v2
 		github.com/bits-and-blooms/bitset
 		github.com/klauspost/compress
@@ -64,12 +64,13 @@ var arrows = []arrow{
 		github.com/bits-and-blooms/bitset
 		github.com/maypok86/otter/v2
 		golang.org/x/sync`},
-	{folder: "model/filter", own: "model"},
-	{folder: "model/filter/filtertest", own: "model model/filter"},
+	{folder: "model/dimension", own: "model"},
+	{folder: "model/filter", own: "model model/dimension"},
+	{folder: "model/filter/filtertest", own: "model model/dimension model/filter"},
 	{folder: "model/live", others: "github.com/redis/go-redis/v9"},
 	{folder: "model/partition", own: "model model/column model/filter model/store", others: "github.com/maypok86/otter/v2"},
 	{folder: "model/stats", others: "gonum.org/v1/gonum"},
-	{folder: "model/store", own: "migrations model", others: `
+	{folder: "model/store", own: "migrations model model/dimension", others: `
 		database/sql
 		github.com/jackc/pgx/v5
 		github.com/uptrace/bun
@@ -88,7 +89,7 @@ var arrows = []arrow{
 		github.com/hashicorp/go-plugin
 		google.golang.org/grpc`},
 	{folder: "plugins/builtin", own: "model/filter plugins", others: "golang.org/x/text"},
-	{folder: "plugins/check", own: "model model/filter plugins plugins/pb plugins/process", others: `
+	{folder: "plugins/check", own: "model model/dimension model/filter plugins plugins/pb plugins/process", others: `
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
 		github.com/vektah/gqlparser/v2
@@ -96,7 +97,7 @@ var arrows = []arrow{
 		google.golang.org/protobuf`},
 	{folder: "plugins/examples/journey", own: "model/filter plugins"},
 	{folder: "plugins/examples/paidtraffic", own: "model/filter plugins"},
-	{folder: "plugins/host", own: "model model/filter plugins plugins/builtin plugins/check plugins/pb plugins/process", others: `
+	{folder: "plugins/host", own: "model model/dimension model/filter plugins plugins/builtin plugins/check plugins/pb plugins/process", others: `
 		github.com/hashicorp/go-hclog
 		github.com/maypok86/otter/v2
 		google.golang.org/grpc
@@ -142,7 +143,7 @@ var arrows = []arrow{
 	{folder: "server/app/graphiql/compress"},
 	{folder: "server/app/liveexample"},
 	{folder: "server/app/sample", own: "model model/store server/ingest"},
-	{folder: "server/bench", own: "model model/column model/store model/store/storetest/servers", others: `
+	{folder: "server/bench", own: "model model/column model/dimension model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
 	{folder: "server/ingest", own: "model server/ingest/bots", others: `

@@ -31,8 +31,8 @@ type App struct {
 	redis   *redis.Client // nil without --redis
 	host    *host.Host
 	bus     live.Bus
-	// countries is nil without a country database.
-	countries *ingest.Countries
+	// locations is nil without a location database.
+	locations *ingest.Locations
 	pipeline  *ingest.Pipeline
 	unknown   *unknownVariants
 	listener  net.Listener
@@ -63,7 +63,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}()
 
 	if o.GeoIP != "" {
-		if a.countries, err = ingest.OpenCountries(o.GeoIP); err != nil {
+		if a.locations, err = ingest.OpenLocations(o.GeoIP); err != nil {
 			return nil, err
 		}
 	}
@@ -136,8 +136,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
 	running.Go(func() { every(background, runningPass, a.unknown.reload) })
-	if a.countries != nil {
-		running.Go(func() { every(background, reloadPass, a.reloadCountries()) })
+	if a.locations != nil {
+		running.Go(func() { every(background, reloadPass, a.reloadLocations()) })
 	}
 	a.onStop("background work", func(context.Context) error {
 		end()

@@ -39,9 +39,9 @@ type ImportOptions struct {
 // Import loads files into the database and returns what happened to their lines. The
 // summary's visitors and sessions are the site's after the import.
 func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Summary, err error) {
-	var countries *ingest.Countries
+	var locations *ingest.Locations
 	if i.GeoIP != "" {
-		if countries, err = ingest.OpenCountries(i.GeoIP); err != nil {
+		if locations, err = ingest.OpenLocations(i.GeoIP); err != nil {
 			return summary, err
 		}
 	}
@@ -62,7 +62,7 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 		return err
 	}
 	options := ingest.Options{
-		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Countries: countries, Rejects: i.Stderr,
+		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Locations: locations, Rejects: i.Stderr,
 		Write: func(ctx context.Context, batch []model.Message) (int, error) {
 			if err := create(ctx); err != nil {
 				return 0, err

@@ -30,7 +30,7 @@ const (
 
 // newTracker returns the part that receives messages over HTTP.
 func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error) {
-	decoder, err := ingest.NewDecoder(a.countries)
+	decoder, err := ingest.NewDecoder(a.locations)
 	if err != nil {
 		return nil, err
 	}
@@ -162,12 +162,12 @@ func (a *App) pruneMessages(ctx context.Context) {
 	}
 }
 
-// reloadCountries returns a function that reloads the country database if its file has
+// reloadLocations returns a function that reloads the location database if its file has
 // changed.
-func (a *App) reloadCountries() func(context.Context) {
+func (a *App) reloadLocations() func(context.Context) {
 	said := ""
 	return func(ctx context.Context) {
-		changed, err := a.countries.Reload()
+		changed, err := a.locations.Reload()
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
 // encoder writes sessions in the format that each system loads fastest: text for COPY in PostgreSQL, tab-separated numbers
@@ -25,10 +28,25 @@ type eventTotals struct {
 	first, last model.Millis
 }
 
-// sessionColumns are the columns of Goalgraph's table, in the order in which encoder.product writes them.
-const sessionColumns = "partition_id, ordinal, revision, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
+// drawnColumns are the columns of Goalgraph's table that sessions are drawn for, in the order in which encoder.product
+// writes them.
+const drawnColumns = "partition_id, ordinal, revision, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
 	"ip, country, referrer, entry_page, exit_page, browser, os, device, language, " +
 	"utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties"
+
+// emptyColumns are the other ones that a session's first hit fills.
+var emptyColumns = func() (columns []string) {
+	drawn := strings.Split(drawnColumns, ", ")
+	for _, d := range dimension.Origins() {
+		if !slices.Contains(drawn, d.SQL[0]) {
+			columns = append(columns, d.SQL[0])
+		}
+	}
+	return columns
+}()
+
+// sessionColumns are both.
+var sessionColumns = strings.Join(append([]string{drawnColumns}, emptyColumns...), ", ")
 
 const visitorColumns = "id, site_id, visitor, first_at"
 
@@ -105,7 +123,11 @@ func (e *encoder) product(b []byte, s *codedSession, id model.SessionID) []byte 
 	if len(s.events) > 0 {
 		b = append(b, ']')
 	}
-	return append(b, "\t\n"...)
+	b = append(b, '\t')
+	for range emptyColumns {
+		b = append(b, '\t')
+	}
+	return append(b, '\n')
 }
 
 // plain writes a row of plainColumns.

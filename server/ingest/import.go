@@ -31,8 +31,8 @@ type Options struct {
 	Format Format
 	// IncludeBots keeps the page views of crawlers. It concerns access logs only.
 	IncludeBots bool
-	// Countries finds addresses' countries; nil finds none.
-	Countries *Countries
+	// Locations finds where addresses are; nil finds nothing.
+	Locations *Locations
 	// Write stores a batch, all or nothing, and tells how many of its messages it
 	// had already. The batch is Write's to keep. Calls come one after another, in
 	// the order of the lines.
@@ -112,7 +112,7 @@ func Import(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return total, err
 	}
-	decoder, err := NewDecoder(o.Countries)
+	decoder, err := NewDecoder(o.Locations)
 	if err != nil {
 		return total, err
 	}

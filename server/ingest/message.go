@@ -65,7 +65,7 @@ const experimentViewed = "Experiment Viewed"
 type wireContext struct {
 	userAgent, locale, ip, sessionID, tags, traits   value
 	pagePath, pageURL, pageReferrer                  value
-	country, library                                 value
+	location, library                                value
 	source, medium, campaignName, campaign, term, ad value
 }
 
@@ -199,11 +199,7 @@ func (c *wireContext) read(name []byte, v value) {
 	case "campaign":
 		v.members(c.readCampaign)
 	case "location":
-		v.members(func(name []byte, v value) {
-			if string(name) == "country" {
-				c.country = v
-			}
-		})
+		c.location = v
 	case "library":
 		v.members(func(name []byte, v value) {
 			if string(name) == "name" {
@@ -469,7 +465,6 @@ func (d *Decoder) readOrigin(w *wire, hit *model.Hit, envelope Envelope) {
 	c := &w.context
 	agent := d.agents.Agent(c.userAgent.text())
 	hit.Origin = model.Origin{
-		Country:  countryCode(c.country.text()),
 		Referrer: firstOf(hostOf(c.pageReferrer.text()), hostOf(w.propertyReferrer.text())),
 		Browser:  agent.Browser,
 		OS:       agent.OS,
@@ -483,8 +478,10 @@ func (d *Decoder) readOrigin(w *wire, hit *model.Hit, envelope Envelope) {
 			Content:  clean(c.ad.scalar()),
 		},
 	}
+	readLocation(&hit.Origin, c.location)
+	hit.Origin.Hostname = hostOf(c.pageURL.text())
 	if hit.Kind == model.PageView {
-		hit.Origin.EntryPage = hit.Name
+		hit.Origin.EntryPage, hit.Origin.Hostname = hit.Name, firstOf(hostOf(w.url.text()), hit.Origin.Hostname)
 	} else if hit.Origin.EntryPage = clean(c.pagePath.text()); hit.Origin.EntryPage == "" {
 		if path, ok := pathOf(c.pageURL.text()); ok {
 			hit.Origin.EntryPage = clean(path)

@@ -245,15 +245,20 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 			envelope.SentAt = at
 		}
 	}
-	count := 0
-	request.batch.elements(func(value) { count++ })
+	count, objects := 0, 0
+	request.batch.elements(func(element value) {
+		count++
+		if element.isObject() {
+			objects++
+		}
+	})
 	if count > MaxBatchMessages {
 		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the batch has %d messages; the maximum is %d", count, MaxBatchMessages)
 	}
 	if err := claim.grow(count * messageBytes); err != nil {
 		return answer{}, err
 	}
-	messages := make([]model.Message, 0, count)
+	messages := make([]model.Message, 0, objects)
 	result := answer{Success: true}
 	index := 0
 	request.batch.elements(func(element value) {

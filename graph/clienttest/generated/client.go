@@ -43,6 +43,20 @@ func (v *BrowserFilter) GetIs() []string { return v.Is }
 // GetIsNot returns BrowserFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *BrowserFilter) GetIsNot() []string { return v.IsNot }
 
+// Sessions by the city of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+type CityFilter struct {
+	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: one of them.
+	Is []string `json:"is"`
+	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: none of them. A session without a known city satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns CityFilter.Is, and is useful for accessing the field via an interface.
+func (v *CityFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns CityFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *CityFilter) GetIsNot() []string { return v.IsNot }
+
 // CountSessionsResponse is returned by CountSessions on success.
 type CountSessionsResponse struct {
 	// One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site.
@@ -356,6 +370,8 @@ func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 type FilterInput struct {
 	// Sessions by browser name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
+	// Sessions by the city of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	City *CityFilter `json:"city,omitempty"`
 	// Sessions by the country of the first hit. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Country *CountryFilter `json:"country,omitempty"`
 	// Sessions by kind of device. Merging keeps what both filters allow. Merge rule INTERSECTION.
@@ -368,6 +384,8 @@ type FilterInput struct {
 	Events *EventsFilter `json:"events,omitempty"`
 	// Sessions by the path of the last page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	ExitPage *ExitPageFilter `json:"exitPage,omitempty"`
+	// Sessions by the host of the page that they began on. Merged, only what both allow is left. Merge rule INTERSECTION.
+	Hostname *HostnameFilter `json:"hostname,omitempty"`
 	// Sessions from one of these IP addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
 	Ip *IpFilter `json:"ip,omitempty"`
 	// Sessions by browser language. Merging keeps what both filters allow. Merge rule INTERSECTION.
@@ -382,6 +400,8 @@ type FilterInput struct {
 	Property *PropertyFilter `json:"property,omitempty"`
 	// Sessions by the host of the page that the visitor came from. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Referrer *ReferrerFilter `json:"referrer,omitempty"`
+	// Sessions by the region of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	Region *RegionFilter `json:"region,omitempty"`
 	// Sessions by the time from the first hit to the last, in whole seconds. Merging keeps the lengths that both filters allow. Merge rule INTERSECTION.
 	SessionLength *SessionLengthFilter `json:"sessionLength,omitempty"`
 	// Sessions with every one of these tags. Merging requires the tags of both filters. Merge rule UNION.
@@ -396,6 +416,9 @@ type FilterInput struct {
 
 // GetBrowser returns FilterInput.Browser, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetBrowser() *BrowserFilter { return v.Browser }
+
+// GetCity returns FilterInput.City, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetCity() *CityFilter { return v.City }
 
 // GetCountry returns FilterInput.Country, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetCountry() *CountryFilter { return v.Country }
@@ -414,6 +437,9 @@ func (v *FilterInput) GetEvents() *EventsFilter { return v.Events }
 
 // GetExitPage returns FilterInput.ExitPage, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetExitPage() *ExitPageFilter { return v.ExitPage }
+
+// GetHostname returns FilterInput.Hostname, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetHostname() *HostnameFilter { return v.Hostname }
 
 // GetIp returns FilterInput.Ip, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetIp() *IpFilter { return v.Ip }
@@ -435,6 +461,9 @@ func (v *FilterInput) GetProperty() *PropertyFilter { return v.Property }
 
 // GetReferrer returns FilterInput.Referrer, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetReferrer() *ReferrerFilter { return v.Referrer }
+
+// GetRegion returns FilterInput.Region, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetRegion() *RegionFilter { return v.Region }
 
 // GetSessionLength returns FilterInput.SessionLength, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetSessionLength() *SessionLengthFilter { return v.SessionLength }
@@ -665,6 +694,20 @@ type GoalCardsSiteGoalCardsGoalCardGoal struct {
 
 // GetKey returns GoalCardsSiteGoalCardsGoalCardGoal.Key, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardGoal) GetKey() string { return v.Key }
+
+// Sessions by the host of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION.
+type HostnameFilter struct {
+	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: one of them.
+	Is []string `json:"is"`
+	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: none of them. A session without a known host satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns HostnameFilter.Is, and is useful for accessing the field via an interface.
+func (v *HostnameFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns HostnameFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *HostnameFilter) GetIsNot() []string { return v.IsNot }
 
 // Sessions from one of these IP addresses. Merge rule LAST.
 type IpFilter struct {
@@ -1066,6 +1109,20 @@ func (v *ReferrerFilter) GetIs() []string { return v.Is }
 
 // GetIsNot returns ReferrerFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *ReferrerFilter) GetIsNot() []string { return v.IsNot }
+
+// Sessions by the region of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+type RegionFilter struct {
+	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: one of them.
+	Is []string `json:"is"`
+	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: none of them. A session without a known region satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns RegionFilter.Is, and is useful for accessing the field via an interface.
+func (v *RegionFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns RegionFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *RegionFilter) GetIsNot() []string { return v.IsNot }
 
 // Sessions by the time from the first hit to the last. Give min, max or both. Merge rule INTERSECTION.
 type SessionLengthFilter struct {

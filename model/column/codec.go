@@ -8,12 +8,16 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// Format is the version of what Encode writes. Columns of another one are made
-// anew from the sessions.
-const Format = 3
+// encoding is the version of what Encode writes of a column. It is to be raised where
+// that changes, or what a dimension says of a session.
+const encoding = 3
+
+// Format names what Encode writes: the encoding, and the dimensions that have columns.
+// Columns of another format are made anew from the sessions.
+var Format = dimension.Fingerprint(encoding)
 
 // codec compresses columns. Its frames carry checksums, so that a damaged column
 // is an error and not another one.
@@ -55,7 +59,7 @@ func EncodeSet(set Set) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codec.encoder.EncodeAll(bits{set}.append(nil), nil), nil
+	return codec.encoder.EncodeAll(bitmapColumn{set}.append(nil), nil), nil
 }
 
 // DecodeSet returns the set that EncodeSet wrote. An error says that the data is
@@ -70,16 +74,16 @@ func DecodeSet(stored []byte) (Set, error) {
 		return nil, fmt.Errorf("stored set: %w", err)
 	}
 	r := &reader{data: plain}
-	set := readBits(r)
+	set := readBitmapColumn(r)
 	if r.left() > 0 {
 		r.fail("bytes are left")
 	}
 	return set.BitSet, r.err
 }
 
-// Stored returns columns of no dimension yet. Counting is the first to be loaded:
+// Unloaded returns columns of which none is loaded yet. Counting is the first to be loaded:
 // it tells how many ordinals there are.
-func Stored() *Sessions { return &Sessions{columns: map[Dimension]column{}} }
+func Unloaded() *Sessions { return &Sessions{columns: map[Dimension]column{}} }
 
 // Copy returns columns that can be loaded into without a change of these. The columns
 // themselves are the same.
@@ -110,7 +114,7 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 	s.places = nil
 	r := &reader{data: plain}
 	if dimension == Counting {
-		c := readBits(r)
+		c := readBitmapColumn(r)
 		if r.err == nil {
 			s.columns[Counting], s.n = c, int(c.Len())
 		}
@@ -133,13 +137,27 @@ func (s *Sessions) Load(dimension Dimension, stored []byte) error {
 
 // read reads a column. covers tells whether it can be one of a partition with n
 // ordinals.
-func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
-	switch dimension {
-	case Visitors:
-		c := readWhole(r)
+func read(name Dimension, r *reader) (c column, covers func(n int) bool) {
+	kind := dimension.Number // of Visitors
+	if name != Visitors {
+		d := dimension.Named(string(name))
+		if d == nil || d.Unindexed {
+			return nil, nil
+		}
+		kind = d.Kind
+	}
+	switch kind {
+	case dimension.Text:
+		c := readDictionaryColumn(r)
+		return c, func(n int) bool { return c.codes.len() <= n }
+	case dimension.Texts:
+		c := readInvertedColumn(r)
+		return c, func(n int) bool { return c.n <= n }
+	case dimension.Number:
+		c := readIntegerColumn(r)
 		return c, func(n int) bool { return c.len() == n }
-	case Properties:
-		c := readFamily(r, readText)
+	case dimension.KeyedText:
+		c := readKeyedColumn(r, readDictionaryColumn)
 		return c, func(n int) bool {
 			for _, member := range c.members {
 				if member.codes.len() > n {
@@ -148,8 +166,8 @@ func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 			}
 			return true
 		}
-	case Values:
-		c := readFamily(r, readSums)
+	case dimension.KeyedNumber:
+		c := readKeyedColumn(r, readSparseColumn)
 		return c, func(n int) bool {
 			for _, member := range c.members {
 				if top := len(member.ordinals); top > 0 && int(member.ordinals[top-1]) >= n {
@@ -158,17 +176,6 @@ func read(dimension Dimension, r *reader) (c column, covers func(n int) bool) {
 			}
 			return true
 		}
-	}
-	switch (filter.Field{Name: string(dimension)}).Kind() {
-	case filter.One:
-		c := readText(r)
-		return c, func(n int) bool { return c.codes.len() <= n }
-	case filter.Many:
-		c := readMany(r)
-		return c, func(n int) bool { return c.n <= n }
-	case filter.Number:
-		c := readWhole(r)
-		return c, func(n int) bool { return c.len() == n }
 	}
 	return nil, nil
 }

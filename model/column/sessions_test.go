@@ -83,7 +83,7 @@ func TestForward(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 13))
 		columns, _ := random(r, 1+r.IntN(300))
-		columns.Live()
+		columns.KeepForwardIndex()
 		n := columns.n
 		leaves := map[string]filter.Expr{}
 		before := Memo{}
@@ -115,7 +115,7 @@ func TestForward(t *testing.T) {
 				t.Fatal(err)
 			}
 			for ordinal := range uint(columns.n) {
-				if get[bits](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
+				if get[bitmapColumn](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
 					t.Fatalf("%s: ordinal %d of %d, of which %v were written, is %v", text, ordinal, columns.n, written, after.Test(ordinal))
 				}
 			}
@@ -152,7 +152,7 @@ func TestEncodeLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := Stored()
+		again := Unloaded()
 		if missing := again.Missing(slices.Repeat(Dimensions(), 2)); len(missing) != len(Dimensions()) {
 			t.Fatalf("%d dimensions of %d are missing: each is loaded once", len(missing), len(Dimensions()))
 		}
@@ -194,7 +194,7 @@ func TestDimensionsOf(t *testing.T) {
 		}
 		where := predicate(r)
 		dimensions := Prepare(where).Dimensions()
-		again := Stored()
+		again := Unloaded()
 		for _, dimension := range append([]Dimension{Counting}, dimensions...) {
 			if err := again.Load(dimension, stored[dimension]); err != nil {
 				t.Fatal(err)
@@ -220,7 +220,7 @@ func TestDamagedColumn(t *testing.T) {
 			} else {
 				damaged[r.IntN(len(damaged))] ^= 1 << r.IntN(8)
 			}
-			again := Stored()
+			again := Unloaded()
 			if err := again.Load(Counting, stored[Counting]); err != nil {
 				t.Fatal(err)
 			}
@@ -243,12 +243,12 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, plain []byte) {
 		dimension := Dimensions()[int(which)%len(Dimensions())]
-		loaded := Stored()
+		loaded := Unloaded()
 		loaded.n = 100
 		loaded.columns[Counting] = columns.columns[Counting]
 		r := &reader{data: plain}
 		if dimension == Counting {
-			if c := readBits(r); r.err == nil && c.Len() < 1<<20 {
+			if c := readBitmapColumn(r); r.err == nil && c.Len() < 1<<20 {
 				loaded.columns[Counting], loaded.n = c, int(c.Len())
 				loaded.counting().Count()
 			}

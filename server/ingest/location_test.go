@@ -7,10 +7,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
 )
 
-func TestCountries(t *testing.T) {
-	countries, err := OpenCountries("testdata/GeoLite2-Country-Test.mmdb")
+func countryOf(l *Locations, address netip.Addr) string {
+	var origin model.Origin
+	l.Fill(&origin, address)
+	return origin.Country
+}
+
+func TestLocations(t *testing.T) {
+	locations, err := OpenLocations("testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,26 +34,26 @@ func TestCountries(t *testing.T) {
 		if !ok {
 			t.Fatal(address)
 		}
-		if got := countries.Country(parsed); got != want {
+		if got := countryOf(locations, parsed); got != want {
 			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
-	if got := countries.Country(netip.Addr{}); got != "" {
+	if got := countryOf(locations, netip.Addr{}); got != "" {
 		t.Errorf("no address: %q", got)
 	}
-	var none *Countries
-	if got := none.Country(netip.MustParseAddr("81.2.69.142")); got != "" {
+	var none *Locations
+	if got := countryOf(none, netip.MustParseAddr("81.2.69.142")); got != "" {
 		t.Errorf("no database: %q", got)
 	}
 }
 
 // A file that changes is read again; while it is damaged, what was read before stays.
-func TestCountriesReload(t *testing.T) {
+func TestLocationsReload(t *testing.T) {
 	data, err := os.ReadFile("testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "countries.mmdb")
+	file := filepath.Join(t.TempDir(), "locations.mmdb")
 	mustWrite := func(data []byte) {
 		t.Helper()
 		if err := os.WriteFile(file, data, 0o600); err != nil {
@@ -53,14 +61,14 @@ func TestCountriesReload(t *testing.T) {
 		}
 	}
 	mustWrite(data)
-	countries, err := OpenCountries(file)
+	locations, err := OpenLocations(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustBe := func(want string, wantChanged, wantError bool) {
 		t.Helper()
-		changed, err := countries.Reload()
-		if got := countries.Country(netip.MustParseAddr("81.2.69.142")); got != want || changed != wantChanged || (err != nil) != wantError {
+		changed, err := locations.Reload()
+		if got := countryOf(locations, netip.MustParseAddr("81.2.69.142")); got != want || changed != wantChanged || (err != nil) != wantError {
 			t.Errorf("%q, changed %t, %v; want %q", got, changed, err, want)
 		}
 	}
@@ -77,7 +85,7 @@ func TestCountriesReload(t *testing.T) {
 	mustBe("FR", false, true)
 }
 
-func TestOpenCountriesRefuses(t *testing.T) {
+func TestOpenLocationsRefuses(t *testing.T) {
 	good, err := os.ReadFile("testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		t.Fatal(err)
@@ -93,11 +101,11 @@ func TestOpenCountriesRefuses(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenCountries(file); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := OpenLocations(file); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	if _, err := OpenCountries(filepath.Join(dir, "missing.mmdb")); err == nil || !strings.Contains(err.Error(), "missing.mmdb") {
+	if _, err := OpenLocations(filepath.Join(dir, "missing.mmdb")); err == nil || !strings.Contains(err.Error(), "missing.mmdb") {
 		t.Errorf("missing file: error %v", err)
 	}
 }
