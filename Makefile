@@ -1,16 +1,17 @@
-# The tools are `tool` lines of go.mod, at exact versions.
+# Development tools are `tool` lines of go.mod, at exact versions.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Set PACKAGES to test less: make test PACKAGES=./model/...
+# Packages, flags and times of the test targets: make test PACKAGES=./model/... TESTFLAGS=-v
 PACKAGES ?= ./...
 TESTFLAGS ?=
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 BENCH ?= .
 
-# Of make bench. BENCH_DIR keeps its databases for the next run of the same size and seed; BENCHFLAGS may be -refill or -reindex.
+# Settings of make bench. BENCH_DIR keeps the databases for the next run with the same size and seed.
+# BENCHFLAGS may be -refill or -reindex.
 SESSIONS ?= 1000000
 DAYS ?= 90
 SEED ?= 1
@@ -18,88 +19,99 @@ QUESTIONS ?= 20
 BENCH_DIR ?=
 BENCHFLAGS ?=
 
-# Of make soak, both databases together.
+# Number of questions of make soak, over both databases.
 SOAK_QUESTIONS ?= 10000
 
-.PHONY: help run build test check check-generated generate bench bench-go bench-experiment bench-import bench-track test-landing-page soak soak-live soak-plugins soak-track fmt lint fuzz
+# System tests build the server, install npm packages, or run Chromium or DuckDB. They have the build tag `system`.
+SYSTEM := -tags system
+# Runs its arguments with a PostgreSQL and a Redis.
+SERVERS := bin/with-test-servers
+GO_TEST := $(SERVERS) go test
+GO_TEST_RACE := $(GO_TEST) -race -timeout 10m -parallel 3
+
+.PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
+	bench-import bench-track test-landing-page soak soak-live soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## build the server and serve the sample at http://localhost:8080/graphiql/
+run: ## serve the sample site at http://localhost:8080/graphiql/
 	go run ./server serve --auth none --sample
 
-build: ## write bin/goalgraph
+build: ## build bin/goalgraph
 	go build -trimpath -o bin/goalgraph ./server
 
-test: bin/with-test-servers ## get PostgreSQL, Redis and Chromium where they are missing, and run all tests
-	scripts/install-test-servers.sh
-	bin/with-test-servers go test -race -timeout 10m -parallel 3 $(TESTFLAGS) $(PACKAGES)
+test: test-servers ## run all tests, with the race detector
+	$(GO_TEST_RACE) $(SYSTEM) $(TESTFLAGS) $(PACKAGES)
 
-test-landing-page: bin/with-test-servers ## import all 325,337 messages of a published A/B test into each database, and ask for its results
-	scripts/install-test-servers.sh
-	GOALGRAPH_LANDING_PAGE=all bin/with-test-servers go test -v -run '^TestLandingPage$$' -count 1 -timeout 30m ./server
+test-unit: unit-test-servers ## run all tests except the system tests, with the race detector
+	$(GO_TEST_RACE) $(TESTFLAGS) $(PACKAGES)
 
-check: test lint check-generated ## test, lint and check-generated: all that CI asks for
+test-system: PACKAGES = ./server/...
+test-system: test-servers ## run the system tests: they build the server, install npm packages, run Chromium or DuckDB
+	$(GO_TEST_RACE) $(SYSTEM) $(TESTFLAGS) $(PACKAGES)
+
+test-landing-page: test-servers ## import all 325,337 messages of a published A/B test into each database and check its results
+	GOALGRAPH_LANDING_PAGE=all $(GO_TEST) $(SYSTEM) -v -run '^TestLandingPage$$' -count 1 -timeout 30m ./server
+
+check: test lint check-generated ## run everything that CI runs: test, lint, check-generated
 
 generate: ## write all generated code again (needs Node.js 20 and protoc)
 	go generate ./...
 
-check-generated: ## fail if generated code is not what generate writes
+check-generated: ## fail if generated code is out of date
 	scripts/check-generated.sh
 
-bench: build ## count beside PostgreSQL and DuckDB: make bench SESSIONS=10000000 DAYS=90 SEED=1
-	scripts/install-test-servers.sh
-	go run ./bench -sessions $(SESSIONS) -days $(DAYS) -seed $(SEED) -questions $(QUESTIONS) -dir '$(BENCH_DIR)' $(BENCHFLAGS)
+bench: build test-servers ## compare with PostgreSQL and DuckDB: make bench SESSIONS=10000000 DAYS=90 SEED=1
+	go run ./server/bench -sessions $(SESSIONS) -days $(DAYS) -seed $(SEED) -questions $(QUESTIONS) -dir '$(BENCH_DIR)' $(BENCHFLAGS)
 
-bench-go: bin/with-test-servers ## run the benchmarks of Go: make bench-go PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
-	scripts/install-test-servers.sh
-	bin/with-test-servers go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(TESTFLAGS) $(PACKAGES)
+bench-go: test-servers ## run Go benchmarks: make bench-go PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
+	$(GO_TEST) $(SYSTEM) -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(TESTFLAGS) $(PACKAGES)
 
-bench-import: bin/with-test-servers ## import logs of 1 and 2 million lines: lines/s, peak memory, and how much longer than writing the bare rows
-	scripts/install-test-servers.sh
-	GOALGRAPH_BENCH_LINES="1000000 2000000" bin/with-test-servers go test -run '^$$' -bench '^BenchmarkImport$$' -benchtime 1x -timeout 60m ./server
+bench-import: test-servers ## import logs of 1 and 2 million lines: lines/s, peak memory, slowdown against bare inserts
+	GOALGRAPH_BENCH_LINES="1000000 2000000" $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkImport$$' -benchtime 1x -timeout 60m ./server
 
-bench-experiment: bin/with-test-servers ## results of an experiment with a million visitors, beside SQL in the same PostgreSQL: milliseconds and ratios
-	scripts/install-test-servers.sh
-	GOALGRAPH_BENCH_VISITORS=1000000 bin/with-test-servers go test -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/count
+bench-experiment: test-servers ## results of an experiment with a million visitors, compared with SQL in the same PostgreSQL
+	GOALGRAPH_BENCH_VISITORS=1000000 $(GO_TEST) -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/...
 
-bench-track: bin/with-test-servers ## send batches of messages over HTTP: messages/s beside the bare rows, time to acknowledge, memory
-	scripts/install-test-servers.sh
-	GOALGRAPH_BENCH_SECONDS=15 bin/with-test-servers go test -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
+bench-track: test-servers ## send batches of messages over HTTP: messages/s against bare inserts, time to acknowledge, memory
+	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
 
-soak-track: bin/with-test-servers ## the same for ten minutes and ten kills: is memory bounded, does every message count once
-	scripts/install-test-servers.sh
-	GOALGRAPH_KILLS=10 bin/with-test-servers go test -run '^TestTrack(Database)?Killed$$' -count 1 -timeout 60m ./server
-	GOALGRAPH_BENCH_SECONDS=300 bin/with-test-servers go test -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
+soak: test-servers ## ask random questions while data changes and servers restart: make soak SOAK_QUESTIONS=10000
+	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLive(Servers)?$$' -timeout 60m ./model/... ./server
 
-soak-live: bin/with-test-servers ## 5,000 subscribers of a site of a million sessions while 2,000 messages a second come in, on one node and two
-	scripts/install-test-servers.sh
-	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 bin/with-test-servers go test -v -run '^TestAudience$$' -count 1 -timeout 30m ./server
+soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
+	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server
 
-soak-plugins: bin/with-test-servers ## reload a plugin 100 times while requests are answered, kill one amid them, and have one hang
-	scripts/install-test-servers.sh
-	GOALGRAPH_RELOADS=100 GOALGRAPH_CLIENTS=1000 bin/with-test-servers go test -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server
+soak-plugins: test-servers ## reload a plugin 100 times while requests run, kill one during requests, and let one hang
+	GOALGRAPH_RELOADS=100 GOALGRAPH_CLIENTS=1000 $(GO_TEST) $(SYSTEM) -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server
 
-soak: bin/with-test-servers ## ask random questions while everything happens at once: make soak SOAK_QUESTIONS=10000
-	scripts/install-test-servers.sh
-	SOAK_QUESTIONS=$(SOAK_QUESTIONS) bin/with-test-servers go test -v -count 1 -run '^TestLive' -timeout 60m ./model/count ./server
+soak-track: test-servers ## send messages for ten minutes with ten kills: memory stays bounded, every message counts once
+	GOALGRAPH_KILLS=10 $(GO_TEST) $(SYSTEM) -run '^TestTrack(Database)?Killed$$' -count 1 -timeout 60m ./server
+	GOALGRAPH_BENCH_SECONDS=300 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
 
 fmt: ## format the Go files
 	gofmt -w $$(git ls-files --cached --others --exclude-standard -- '*.go')
 
-lint: ## gofmt, go vet and staticcheck
+# Each tag set is one that tests are built with; arm64 is for the package with files of its own for some processors.
+lint: ## run gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard -- '*.go')); \
 		if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go vet ./...
-	GOARCH=arm64 go vet ./model/column # the one package with files for some processors
+	go vet $(SYSTEM) ./...
+	GOARCH=arm64 go vet ./model/column
 	go tool staticcheck ./...
+	go tool staticcheck $(SYSTEM) ./...
 
-fuzz: bin/with-test-servers ## run each fuzz target for a short time: make fuzz FUZZTIME=1m
+fuzz: test-servers ## run each fuzz target for a short time: make fuzz FUZZTIME=1m
+	$(SERVERS) scripts/fuzz.sh $(FUZZTIME)
+
+# Installs what is missing, and builds the program that starts the servers. The program is phony, because go build knows best
+# whether it is up to date.
+test-servers:
 	scripts/install-test-servers.sh
-	bin/with-test-servers scripts/fuzz.sh $(FUZZTIME)
+	@go build -o $(SERVERS) ./scripts/with-test-servers
 
-# Phony, because go build knows best whether it is up to date.
-.PHONY: bin/with-test-servers
-bin/with-test-servers:
-	@go build -o $@ ./scripts/with-test-servers
+unit-test-servers:
+	scripts/install-test-servers.sh unit
+	@go build -o $(SERVERS) ./scripts/with-test-servers

@@ -14,18 +14,12 @@ import (
 )
 
 func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
-	r.prefetch(ctx, site.ID)
+	r.engine.Prefetch(site.ID)
 	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
 	if err != nil {
 		return nil, err
 	}
 	return r.cards(ctx, m.goals, m.segments, given)
-}
-
-// prefetch has the engine read what was written to a site lately while its cards are prepared. It goes on when the
-// request ends: what it has read is of use to the next one.
-func (r *Resolver) prefetch(ctx context.Context, site int64) {
-	go r.engine.Follow(context.WithoutCancel(ctx), site)
 }
 
 // maxCells is how many cells the cards of one field have at most.

@@ -7,12 +7,13 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/experiment"
 )
 
 // collection collects what the fields of one operation need: counts, and what elements refer to.
 type collection struct {
 	counts  *collector[count.Question, count.Answer]
-	results *collector[count.ExperimentQuestion, count.ExperimentAnswer]
+	results *collector[experiment.Question, experiment.Answer]
 	sites   *loader[int64, *model.Site]
 	goals   *loader[int64, model.Goal]
 	// experiments are those that use a goal, by its id.

@@ -6,11 +6,10 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/store"
 )
 
 func (r *siteResolver) ComputedFilters(ctx context.Context, site *model.Site) ([]view.ComputedFilter, error) {
-	computations, err := r.store.Computations(ctx, store.ComputationQuery{Site: site.ID})
+	computations, err := r.store.Computations(ctx, site.ID)
 	if err != nil {
 		return nil, err
 	}

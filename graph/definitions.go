@@ -2,9 +2,9 @@ package graph
 
 import (
 	"context"
+	"github.com/goalgraph/goalgraph/model/experiment"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
@@ -16,7 +16,7 @@ type Definitions struct {
 	host  *host.Host
 }
 
-var _ count.Definitions = Definitions{}
+var _ experiment.Definitions = Definitions{}
 
 // NewDefinitions returns the definitions of the experiments in a store, whose audiences
 // are filters of the host's types.
@@ -25,13 +25,13 @@ func NewDefinitions(st *store.Store, h *host.Host) Definitions { return Definiti
 // Experiment returns the site's experiment of a key, with the filter types of the
 // moment. The error is a BadInput where there is none, and Unavailable where a type of
 // its audience is.
-func (d Definitions) Experiment(ctx context.Context, site int64, key string) (count.Experiment, error) {
+func (d Definitions) Experiment(ctx context.Context, site int64, key string) (experiment.Definition, error) {
 	e, err := d.store.ExperimentByKey(ctx, site, key)
 	if model.CodeOf(err) == model.NotFound {
-		return count.Experiment{}, model.Errorf(model.BadInput, "the site has no experiment %.200q", key)
+		return experiment.Definition{}, model.Errorf(model.BadInput, "the site has no experiment %.200q", key)
 	}
 	if err != nil {
-		return count.Experiment{}, err
+		return experiment.Definition{}, err
 	}
 	set := d.host.Acquire()
 	defer set.Release()
@@ -39,13 +39,13 @@ func (d Definitions) Experiment(ctx context.Context, site int64, key string) (co
 }
 
 // define says what an experiment is for who counts it.
-func define(ctx context.Context, filters *host.Set, e *model.Experiment) (count.Experiment, error) {
+func define(ctx context.Context, filters *host.Set, e *model.Experiment) (experiment.Definition, error) {
 	audience, err := filters.Merge(ctx, e.Audience, nil)
 	if err != nil {
-		return count.Experiment{}, err
+		return experiment.Definition{}, err
 	}
 	run, _ := e.Run() // that of a draft is empty
-	x := count.Experiment{Site: e.SiteID, Key: e.Key, Run: run, Variants: make([]string, len(e.Variants)), Audience: audience.Predicate}
+	x := experiment.Definition{Site: e.SiteID, Key: e.Key, Run: run, Variants: make([]string, len(e.Variants)), Audience: audience.Predicate}
 	for i, v := range e.Variants {
 		x.Variants[i] = v.Key
 	}

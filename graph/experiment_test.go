@@ -73,7 +73,7 @@ func TestExperimentLifeCycle(t *testing.T) {
 		}
 		state(update(`name: null`), `{"name": "Button", "description": "", "variants": [], "primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "SESSION",
 			"status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "give it a primary metric and at least 2 variants (it has 0)")
+		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "it needs a primary metric and at least 2 variants (it has 0)")
 		refused(`stopExperiment(id: $e) { id }`, model.FailedPrecondition, "", "has not started")
 		state(update(`variants: [{key: "a"}, {key: "b"}, {key: "c"}], baseline: "b", primaryMetric: $b, secondaryMetrics: [$l], audience: [{country: {is: "RO"}}], attribution: EXPERIMENT`),
 			`{"name": "Button", "description": "", "variants": [{"key": "a", "baseline": false}, {"key": "b", "baseline": true}, {"key": "c", "baseline": false}],
@@ -87,15 +87,15 @@ func TestExperimentLifeCycle(t *testing.T) {
 		state(update(`variants: [{key: "a"}, {key: "c"}], primaryMetric: null, audience: []`),
 			`{"name": "B", "description": "d", "variants": [{"key": "a", "baseline": true}, {"key": "c", "baseline": false}],
 			"primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "EXPERIMENT", "status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
-		refused(update(`baseline: "b"`)+` { id }`, model.BadInput, "input.baseline", `there are "a", "c"`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "give it a primary metric")
+		refused(update(`baseline: "b"`)+` { id }`, model.BadInput, "input.baseline", `use one of "a", "c"`)
+		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "it needs a primary metric")
 		g.must(`mutation($e: ID!, $b: ID!) { updateExperiment(input: {id: $e, primaryMetric: $b}) { id } }`, vars{"e": v["e"], "b": buy})
 
-		refused(`startExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "still to come")
+		refused(`startExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "is in the future")
 		running := `{"name": "B", "description": "d", "variants": [{"key": "a", "baseline": true}, {"key": "c", "baseline": false}], "primaryMetric": {"key": "buy"}, "secondaryMetrics": [], "audience": [],
 			"attribution": "EXPERIMENT", "status": "RUNNING", "winner": null, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": null}`
 		state(`startExperiment(id: $e, at: "2026-05-01T10:00:00+02:00")`, running)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "running already, since 2026-05-01T08:00:00Z")
+		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "has been running since 2026-05-01T08:00:00Z")
 		refused(`archiveExperiment(id: $e) { id }`, model.FailedPrecondition, "", "stop it")
 		refused(`deleteExperiment(id: $e)`, model.FailedPrecondition, "", "stop it")
 		for input, field := range map[string]string{
@@ -108,14 +108,14 @@ func TestExperimentLifeCycle(t *testing.T) {
 		state(update(`name: "R", description: "r", primaryMetric: $l, secondaryMetrics: [$b]`), strings.NewReplacer(`"B"`, `"R"`, `"d"`, `"r"`, `"buy"`, `"look"`,
 			`"secondaryMetrics": []`, `"secondaryMetrics": [{"key": "buy"}]`).Replace(running))
 
-		refused(`stopExperiment(id: $e, winner: "x") { id }`, model.BadInput, "winner", `there are "a", "c"`)
+		refused(`stopExperiment(id: $e, winner: "x") { id }`, model.BadInput, "winner", `use one of "a", "c"`)
 		refused(`stopExperiment(id: $e, winner: "") { id }`, model.BadInput, "winner", "leave it out")
 		refused(`stopExperiment(id: $e, at: "2026-05-01T07:59:59Z") { id }`, model.BadInput, "at", "before the experiment started")
-		refused(`stopExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "still to come")
+		refused(`stopExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "is in the future")
 		g.want(`mutation($e: ID!) { stopExperiment(id: $e, winner: "c", at: "2026-05-02T00:00:00Z") { status winner { key } startedAt stoppedAt } }`, vars{"e": v["e"]},
 			`{"stopExperiment": {"status": "STOPPED", "winner": {"key": "c"}, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": "2026-05-02T00:00:00Z"}}`)
 		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "runs only once")
-		refused(`stopExperiment(id: $e) { id }`, model.FailedPrecondition, "", "stopped already")
+		refused(`stopExperiment(id: $e) { id }`, model.FailedPrecondition, "", "already stopped")
 		g.want(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "S"}) { name } }`, vars{"e": v["e"]}, `{"updateExperiment": {"name": "S"}}`)
 		g.want(`mutation($e: ID!) { archiveExperiment(id: $e) { status winner { key } } }`, vars{"e": v["e"]}, `{"archiveExperiment": {"status": "ARCHIVED", "winner": {"key": "c"}}}`)
 		for _, change := range []string{update(`name: "x"`), `startExperiment(id: $e)`, `stopExperiment(id: $e)`, `archiveExperiment(id: $e)`} {

@@ -1,3 +1,4 @@
 package graph
 
-//go:generate go tool gqlgen generate --config gqlgen.yml
+// The configuration is gqlgen.yml in the root; gqlgen finds it there, and reads its paths from there.
+//go:generate go tool gqlgen generate

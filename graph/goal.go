@@ -32,7 +32,7 @@ func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]mod
 }
 
 func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given generated.TimeRange) (*view.GoalCard, error) {
-	r.prefetch(ctx, goal.SiteID)
+	r.engine.Prefetch(goal.SiteID)
 	segments, err := r.segments(ctx, goal.SiteID, segmentIDs)
 	if err != nil {
 		return nil, err

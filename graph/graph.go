@@ -9,7 +9,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -19,7 +18,7 @@ import (
 type Options struct {
 	Store *store.Store
 	// Engine counts by NewDefinitions of the same store and host.
-	Engine count.Engine
+	Engine Engine
 	Host   *host.Host
 	// Rules say when an experiment may be decided; by default those of package stats.
 	Rules stats.Rules

@@ -20,6 +20,8 @@ import (
 	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
@@ -74,7 +76,7 @@ func newGraph(t *testing.T, url string, options ...func(*testOptions)) *testGrap
 
 func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*testOptions)) *testGraph {
 	t.Helper()
-	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: count.NewScan(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
+	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: naive.New(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
 	log := slog.New(slog.NewTextHandler(g.log, nil))
 	o := testOptions{graph.Options{Store: st, Engine: g.engine, Host: g.host, Log: log}, transport.Options{Log: log}}
 	for _, change := range options {
@@ -98,7 +100,7 @@ func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...
 
 // watchedEngine counts the calls of Count and Results, and the questions in them.
 type watchedEngine struct {
-	count.Engine
+	graph.Engine
 	mu               sync.Mutex
 	calls, questions int
 }
@@ -108,7 +110,7 @@ func (e *watchedEngine) Count(ctx context.Context, questions []count.Question) (
 	return e.Engine.Count(ctx, questions)
 }
 
-func (e *watchedEngine) Results(ctx context.Context, questions []count.ExperimentQuestion) ([]count.ExperimentAnswer, error) {
+func (e *watchedEngine) Results(ctx context.Context, questions []experiment.Question) ([]experiment.Answer, error) {
 	e.note(len(questions))
 	return e.Engine.Results(ctx, questions)
 }

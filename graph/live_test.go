@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"net/http"
 	"net/url"
 	"slices"
@@ -120,7 +121,7 @@ func TestEqualSubscriptionsAreOne(t *testing.T) {
 
 // callers is an engine that notes who asks.
 type callers struct {
-	count.Engine
+	graph.Engine
 	mu    sync.Mutex
 	names []string
 }
@@ -233,12 +234,12 @@ func TestNothingIsHeard(t *testing.T) {
 
 // flaky is an engine that fails, or hangs, as long as it is told to.
 type flaky struct {
-	count.Engine
+	graph.Engine
 	fails, hangs atomic.Bool
 	hung         atomic.Int64
 }
 
-func (f *flaky) Results(ctx context.Context, questions []count.ExperimentQuestion) ([]count.ExperimentAnswer, error) {
+func (f *flaky) Results(ctx context.Context, questions []experiment.Question) ([]experiment.Answer, error) {
 	if f.hangs.Load() {
 		<-ctx.Done()
 		f.hung.Add(1)

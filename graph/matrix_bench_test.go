@@ -15,6 +15,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/plugins/host/hosttest"
@@ -120,7 +121,7 @@ func newBenchmarkGraph(b *testing.B, url string) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine, err := count.NewColumns(st, count.ColumnsOptions{Caches: []count.Cache{memory}})
+	engine, err := engine.New(st, engine.Options{Caches: []count.Cache{memory}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+	"github.com/goalgraph/goalgraph/plugins/builtin"
 )
 
 // Each line is a row of the table of merges: the active segment's filters, the goal's, and what becomes of them.
@@ -251,6 +252,9 @@ func randomFilter(r *rand.Rand) map[string]any {
 		},
 		func() (string, any) { return "entryPage", choice(words...) },
 		func() (string, any) { return "exitPage", choice(words...) },
+		func() (string, any) { return "city", choice(words...) },
+		func() (string, any) { return "region", choice(words...) },
+		func() (string, any) { return "hostname", choice("a", "b", "ab", "é", "*b") },
 		func() (string, any) { return "browser", choice("a", "b", "ab", "aB") },
 		func() (string, any) { return "os", choice("a", "b", "ab", "aB") },
 		func() (string, any) { return "device", choice("DESKTOP", "MOBILE", "TABLET", "OTHER") },
@@ -276,7 +280,7 @@ func TestRandomFiltersAreOfAllTypes(t *testing.T) {
 			seen[name] = true
 		}
 	}
-	if len(seen) != 17 { // all but ip, whose rule is LAST
+	if len(seen) != len(builtin.Types())-2 { // all but ip, whose rule is LAST, and variant, which needs experiments
 		t.Errorf("%s", strings.Join(slices.Collect(func(yield func(string) bool) {
 			for name := range seen {
 				yield(name)

@@ -10,15 +10,23 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
+// Engine answers what the graph asks about sessions and about experiments. It is an interface because there are two: the
+// engine that a server holds, and the naive one that reads every session.
+type Engine interface {
+	count.Engine
+	experiment.Engine
+}
+
 // Resolver is the root of the resolvers, and what they share.
 type Resolver struct {
 	store  *store.Store
-	engine count.Engine
+	engine Engine
 	host   *host.Host
 	// filters are the types of the generation.
 	filters *host.Set

@@ -12,7 +12,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -97,7 +97,7 @@ type measurement struct {
 	experiment *model.Experiment
 	in         model.Range
 	// questions are first the one about all metrics that columns can answer, then one for each of the others.
-	questions []count.ExperimentQuestion
+	questions []experiment.Question
 	// metrics are the experiment's goals, the primary one first.
 	metrics []measured
 }
@@ -113,8 +113,8 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 	if err != nil {
 		return nil, err
 	}
-	all := count.ExperimentQuestion{Experiment: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
-	m := &measurement{experiment: e, in: in, questions: []count.ExperimentQuestion{all}, metrics: make([]measured, len(goals))}
+	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
+	m := &measurement{experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(goals))}
 	merges := each(len(goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, goals[i].Filters) })
 	for i, goal := range goals {
 		metric := &m.metrics[i]
@@ -123,7 +123,7 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 			continue
 		}
 		metric.question = all
-		metric.question.Metrics = []count.Metric{{Where: merges[i].value.Predicate, Value: goal.ValueEvent}}
+		metric.question.Metrics = []experiment.Metric{{Where: merges[i].value.Predicate, Value: goal.ValueEvent}}
 		// What plugins compute session by session takes longer, and may fail: the other metrics are asked for without it.
 		if len(filter.Computations(merges[i].value.Predicate)) > 0 {
 			metric.asked = len(m.questions)
@@ -137,7 +137,7 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 }
 
 // resultOf returns an experiment's result when the answers to its questions are there.
-func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []promise[count.ExperimentQuestion, count.ExperimentAnswer]) (*view.ExperimentResult, error) {
+func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []promise[experiment.Question, experiment.Answer]) (*view.ExperimentResult, error) {
 	answers, err := waitAll(ctx, promises)
 	if err == nil {
 		err = answers[0].Err
@@ -147,7 +147,7 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 	}
 	e := m.experiment
 	result := &view.ExperimentResult{
-		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].Contaminated, UnknownVariants: answers[0].Unknown,
+		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
 		Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
 	visitors, weights := make([]int64, len(e.Variants)), make([]float64, len(e.Variants))
@@ -194,9 +194,9 @@ type measured struct {
 	goal model.Goal
 	// question is of this metric alone. It was asked as part of the question at the place
 	// asked, as its metric at place.
-	question     count.ExperimentQuestion
+	question     experiment.Question
 	asked, place int
-	answer       count.ExperimentAnswer
+	answer       experiment.Answer
 	err          error
 }
 
@@ -290,7 +290,7 @@ func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResul
 
 // seriesOf returns what gives the points of each variant by what was asked of a metric. The variants ask for the same
 // ones: each interval's are asked for once.
-func (r *Resolver) seriesOf(question count.ExperimentQuestion) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
+func (r *Resolver) seriesOf(question experiment.Question) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
 	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
 		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, intervals[i]) }), nil
 	})
@@ -303,7 +303,7 @@ func (r *Resolver) seriesOf(question count.ExperimentQuestion) func(context.Cont
 	}
 }
 
-func (r *Resolver) series(ctx context.Context, question count.ExperimentQuestion, interval model.Interval) (all [][]view.VariantPoint, err error) {
+func (r *Resolver) series(ctx context.Context, question experiment.Question, interval model.Interval) (all [][]view.VariantPoint, err error) {
 	var starts []model.Millis
 	if starts, question.Steps, err = r.steps(ctx, &question, interval); err != nil {
 		return nil, err
@@ -320,8 +320,8 @@ func (r *Resolver) series(ctx context.Context, question count.ExperimentQuestion
 
 // steps returns when the points of a series begin, and when they end, over all of the
 // run that the question is about, up to now.
-func (r *Resolver) steps(ctx context.Context, q *count.ExperimentQuestion, interval model.Interval) (starts, ends []model.Millis, err error) {
-	site, err := r.siteOf(ctx, q.Experiment.Site)
+func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval model.Interval) (starts, ends []model.Millis, err error) {
+	site, err := r.siteOf(ctx, q.Definition.Site)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -329,7 +329,7 @@ func (r *Resolver) steps(ctx context.Context, q *count.ExperimentQuestion, inter
 	if err != nil {
 		return nil, nil, err
 	}
-	run := q.Experiment.Run
+	run := q.Definition.Run
 	steps, err := interval.Steps(model.Range{From: max(run.From, q.In.From), To: min(run.To, q.In.To, model.MillisOf(r.now())+1)}, zone)
 	if err != nil || len(steps) == 0 {
 		return nil, nil, err
@@ -338,7 +338,7 @@ func (r *Resolver) steps(ctx context.Context, q *count.ExperimentQuestion, inter
 }
 
 // points returns what each variant's points were, as the answer's steps tell.
-func points(ctx context.Context, starts []model.Millis, answer *count.ExperimentAnswer) ([][]view.VariantPoint, error) {
+func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer) ([][]view.VariantPoint, error) {
 	all := make([][]view.VariantPoint, len(answer.Variants))
 	for i := range all {
 		all[i] = make([]view.VariantPoint, len(starts))

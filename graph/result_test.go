@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"os"
 	"slices"
 	"strconv"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -21,7 +21,7 @@ import (
 // columns has the graph count from columns, as the server does.
 func (g *testGraph) columns() *testGraph {
 	g.Helper()
-	engine, err := count.NewColumns(g.store, count.ColumnsOptions{Computer: g.host, Definitions: graph.NewDefinitions(g.store, g.host)})
+	engine, err := engine.New(g.store, engine.Options{Computer: g.host, Definitions: graph.NewDefinitions(g.store, g.host)})
 	if err != nil {
 		g.Fatal(err)
 	}

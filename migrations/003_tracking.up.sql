@@ -2,8 +2,7 @@
 -- characters, for people. A write key is of one site. revoked_at is 0 while it holds.
 -- addresses says how much of a visitor's address a site keeps: WHOLE, TRUNCATED or NONE.
 -- An assignment tells that a visitor saw a variant of an experiment, both by their keys; it stands with
--- the hit's session. A row that went with its session to another partition stays as one of visitor 0, so
--- that who follows a partition by revision learns of it.
+-- the hit's session, and moves with it.
 -- site_values has the hashes of the distinct values that a dimension of a site has taken, and
 -- site_dimensions how many they are.
 
@@ -31,13 +30,10 @@ CREATE TABLE assignments (
     at BIGINT NOT NULL,
     id_high BIGINT NOT NULL,
     id_low BIGINT NOT NULL,
-    revision BIGINT NOT NULL,
     visitor_id BIGINT NOT NULL,
     variant TEXT NOT NULL,
     PRIMARY KEY (site_id, experiment, partition_id, ordinal, at, id_high, id_low)
 );
---split
-CREATE INDEX assignments_by_revision ON assignments (site_id, experiment, partition_id, revision);
 --split
 CREATE INDEX assignments_by_session ON assignments (partition_id, ordinal);
 --split

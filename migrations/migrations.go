@@ -1,10 +1,9 @@
-// Package migrations holds the database's schema: one numbered sequence of
-// portable SQL for SQLite and PostgreSQL.
+// Package migrations holds the database's schema, as one numbered sequence of SQL
+// that works on SQLite and PostgreSQL.
 //
-// A migration is a pair of files, NNN_name.up.sql and NNN_name.down.sql, whose
-// statements are separated by lines of "--split". What the two dialects cannot
-// say alike is a template field of Dialect. A file that has been released is
-// never changed; a new one follows it.
+// A migration is a pair of files, NNN_name.up.sql and NNN_name.down.sql. Lines of
+// "--split" separate its statements. Where the two databases differ, the SQL has a
+// template field of Dialect. A released file never changes; a new one follows it.
 package migrations
 
 import (

@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// Code says for machines what kind of failure an Error is. The codes are those
-// that the graph shows as extensions.code.
+// Code tells machines the kind of an Error. The graph shows it as extensions.code.
 type Code string
 
 const (
@@ -21,18 +20,18 @@ const (
 	Internal           Code = "INTERNAL"
 )
 
-// Error is the only error whose text a client may see. Whatever else fails is
-// internal: it is logged, and the client is given a request id in its place.
+// Error is the only error whose text a client may see. All other errors are internal:
+// they are logged, and the client gets a request id instead.
 type Error struct {
 	Code Code
 	// Field is the input path at fault ("filters[0].country.is[1]"), or empty.
 	Field string
-	// Message says what was wrong and what to do, in words for a person.
+	// Message tells a person what was wrong and what to do.
 	Message string
-	// Progress is the share, 0 to 1, that is done of what the answer waits for; nil
-	// where it waits for nothing.
+	// Progress is the share, 0 to 1, of the work done that the answer waits for; nil if
+	// it waits for nothing.
 	Progress *float64
-	// Cause is the reason for the log; it is not shown.
+	// Cause is only logged, and never shown.
 	Cause error
 }
 
@@ -67,8 +66,8 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// Under returns err with prefix put before its field path. Errors that are not
-// an Error are returned as they are.
+// Under returns err with prefix before its field path. It returns errors of other types
+// unchanged.
 func Under(prefix string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

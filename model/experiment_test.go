@@ -49,21 +49,21 @@ func TestValidateExperiment(t *testing.T) {
 		{"too many variants", changed(func(e *model.Experiment) { e.Variants = many }), "variants", "21 variants"},
 		{"a variant without a key", changed(func(e *model.Experiment) { e.Variants[1].Key = "" }), "variants[1].key", "is empty"},
 		{"a variant with a key too long", changed(func(e *model.Experiment) { e.Variants[0].Key = strings.Repeat("x", 201) }), "variants[0].key", "201 characters"},
-		{"two variants of one key", changed(func(e *model.Experiment) { e.Variants[1].Key = " a " }), "variants[1].key", `another variant has the key "a"`},
+		{"two variants of one key", changed(func(e *model.Experiment) { e.Variants[1].Key = " a " }), "variants[1].key", `another variant already has the key "a"`},
 		{"a variant with a bad name", changed(func(e *model.Experiment) { e.Variants[1].Name = "\xff" }), "variants[1].name", "UTF-8"},
-		{"no weight", weighs(0), "variants[1].weight", "is 0; it is more than 0 and at most 1000000"},
+		{"no weight", weighs(0), "variants[1].weight", "is 0; it must be more than 0 and at most 1000000"},
 		{"a weight below zero", weighs(-1), "variants[1].weight", "is -1"},
 		{"a weight that is no number", weighs(math.NaN()), "variants[1].weight", "is NaN"},
 		{"a weight without end", weighs(math.Inf(1)), "variants[1].weight", "is +Inf"},
 		{"the greatest weight", weighs(1e6), "", ""},
-		{"two baselines", changed(func(e *model.Experiment) { e.Variants[1].Baseline = true }), "variants", "2 variants are the baseline"},
+		{"two baselines", changed(func(e *model.Experiment) { e.Variants[1].Baseline = true }), "variants", "2 variants are marked as the baseline"},
 		{"too many metrics", changed(func(e *model.Experiment) {
 			for i := range int64(model.MaxMetrics) {
 				e.Secondary = append(e.Secondary, 10+i)
 			}
 		}), "secondaryMetrics", "52 goals"},
 		{"too many filters", changed(func(e *model.Experiment) { e.Audience = make([]model.FilterSpec, 101) }), "audience", "101 filters"},
-		{"an unknown attribution", changed(func(e *model.Experiment) { e.Attribution = "LAST" }), "attribution", `is "LAST"; it is SESSION or EXPERIMENT`},
+		{"an unknown attribution", changed(func(e *model.Experiment) { e.Attribution = "LAST" }), "attribution", `is "LAST"; use SESSION or EXPERIMENT`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mustRefuse(t, test.e.Validate(), model.BadInput, test.field, test.says)
@@ -110,7 +110,7 @@ func TestSetBaseline(t *testing.T) {
 	if err := e.SetBaseline("b"); err != nil || e.Variants[0].Baseline || !e.Variants[1].Baseline {
 		t.Errorf("%+v, %v", e.Variants, err)
 	}
-	mustRefuse(t, e.SetBaseline("c"), model.BadInput, "baseline", `is "c", which is no variant of the experiment; there are "a", "b"`)
+	mustRefuse(t, e.SetBaseline("c"), model.BadInput, "baseline", `is "c", which is not a variant of the experiment; use one of "a", "b"`)
 	mustRefuse(t, (&model.Experiment{}).SetBaseline("c"), model.BadInput, "baseline", "no variants")
 }
 
@@ -166,32 +166,32 @@ func TestExperimentLifeCycle(t *testing.T) {
 	}{
 		{"start", model.Draft, start(started), model.Running, "", "", ""},
 		{"start now", model.Draft, start(now), model.Running, "", "", ""},
-		{"start in the future", model.Draft, start(now + 1), "", model.BadInput, "at", "is 1970-01-01T00:00:03.001Z, which is still to come"},
+		{"start in the future", model.Draft, start(now + 1), "", model.BadInput, "at", "is 1970-01-01T00:00:03.001Z, which is in the future"},
 		{"start before time began", model.Draft, start(0), "", model.BadInput, "at", "after 1970"},
-		{"start without a primary metric", model.Draft, without(func(e *model.Experiment) { e.Primary = 0 }), "", refused, "", "give it a primary metric"},
-		{"start with one variant", model.Draft, without(func(e *model.Experiment) { e.Variants = e.Variants[:1] }), "", refused, "", "give it at least 2 variants (it has 1)"},
+		{"start without a primary metric", model.Draft, without(func(e *model.Experiment) { e.Primary = 0 }), "", refused, "", "it needs a primary metric"},
+		{"start with one variant", model.Draft, without(func(e *model.Experiment) { e.Variants = e.Variants[:1] }), "", refused, "", "it needs at least 2 variants (it has 1)"},
 		{"start with nothing", model.Draft, without(func(e *model.Experiment) { e.Primary, e.Variants = 0, nil }), "", refused, "",
-			"give it a primary metric and at least 2 variants (it has 0)"},
-		{"start again", model.Running, start(now), "", refused, "", "is running already, since 1970-01-01T00:00:01Z"},
-		{"start after the stop", model.Stopped, start(now), "", refused, "", "was stopped at 1970-01-01T00:00:02Z, and runs only once"},
+			"it needs a primary metric and at least 2 variants (it has 0)"},
+		{"start again", model.Running, start(now), "", refused, "", "has been running since 1970-01-01T00:00:01Z"},
+		{"start after the stop", model.Stopped, start(now), "", refused, "", "stopped at 1970-01-01T00:00:02Z and runs only once"},
 		{"start from the archive", model.Archived, start(now), "", refused, "", "is archived"},
 		{"stop", model.Running, stop("", stopped), model.Stopped, "", "", ""},
 		{"stop with a winner", model.Running, stop("b", stopped), model.Stopped, "", "", ""},
 		{"stop at the start", model.Running, stop("", started), model.Stopped, "", "", ""},
 		{"stop before the start", model.Running, stop("", started-1), "", model.BadInput, "at", "before the experiment started (1970-01-01T00:00:01Z)"},
-		{"stop in the future", model.Running, stop("", now+1), "", model.BadInput, "at", "still to come"},
-		{"stop with an unknown winner", model.Running, stop("c", stopped), "", model.BadInput, "winner", `is "c", which is no variant`},
+		{"stop in the future", model.Running, stop("", now+1), "", model.BadInput, "at", "is in the future"},
+		{"stop with an unknown winner", model.Running, stop("c", stopped), "", model.BadInput, "winner", `is "c", which is not a variant`},
 		{"stop a draft", model.Draft, stop("", stopped), "", refused, "", "has not started"},
-		{"stop again", model.Stopped, stop("", stopped), "", refused, "", "was stopped already, at 1970-01-01T00:00:02Z"},
+		{"stop again", model.Stopped, stop("", stopped), "", refused, "", "already stopped at 1970-01-01T00:00:02Z"},
 		{"stop in the archive", model.Archived, stop("", stopped), "", refused, "", "is archived"},
 		{"archive a draft", model.Draft, (*model.Experiment).Archive, model.Archived, "", "", ""},
 		{"archive", model.Stopped, (*model.Experiment).Archive, model.Archived, "", "", ""},
-		{"archive while it runs", model.Running, (*model.Experiment).Archive, "", refused, "", "stop it before it is archived"},
-		{"archive again", model.Archived, (*model.Experiment).Archive, "", refused, "", "is archived already"},
+		{"archive while it runs", model.Running, (*model.Experiment).Archive, "", refused, "", "stop it before you archive it"},
+		{"archive again", model.Archived, (*model.Experiment).Archive, "", refused, "", "is already archived"},
 		{"delete a draft", model.Draft, (*model.Experiment).CheckDelete, model.Draft, "", "", ""},
 		{"delete", model.Stopped, (*model.Experiment).CheckDelete, model.Stopped, "", "", ""},
 		{"delete from the archive", model.Archived, (*model.Experiment).CheckDelete, model.Archived, "", "", ""},
-		{"delete while it runs", model.Running, (*model.Experiment).CheckDelete, "", refused, "", "stop it before it is deleted"},
+		{"delete while it runs", model.Running, (*model.Experiment).CheckDelete, "", refused, "", "stop it before you delete it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := inStatus(t, test.from)

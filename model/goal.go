@@ -10,20 +10,20 @@ import (
 type Goal struct {
 	ID     int64
 	SiteID int64
-	// Key is unique on the site; it is what a client tracks: track(key, value).
+	// Key is the event name that clients track: track(key, value). It is unique on the
+	// site.
 	Key         string
 	Name        string
 	Description string
 	Filters     []FilterSpec
-	// ValueEvent names the event whose value is summed; empty where the goal
-	// carries no value.
+	// ValueEvent is the name of the event whose values are summed, or empty.
 	ValueEvent           string
 	Archived             bool
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Validate brings the goal into its canonical form and returns a BadInput error
-// where that is impossible. The filters' arguments are their types' to check.
+// Validate brings the goal into its canonical form. It returns a BadInput error if that
+// is impossible. The filter types check the filters' arguments.
 func (g *Goal) Validate() error {
 	if err := checkText("key", &g.Key, 1, MaxKey); err != nil {
 		return err
@@ -40,8 +40,8 @@ func (g *Goal) Validate() error {
 	return checkFilters(g.Filters)
 }
 
-// Slug returns a key made from a name: its letters, with their marks, and digits in
-// lower case, joined by hyphens; "goal" where it has none.
+// Slug makes a key from a name: its letters, with their marks, and digits in lower
+// case, joined by hyphens; "goal" if there are none.
 func Slug(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
 		return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit)

@@ -2,7 +2,7 @@ package model
 
 import "time"
 
-// Interval is how long a point of a series is.
+// Interval is the length of a series' intervals.
 type Interval string
 
 const (
@@ -12,14 +12,14 @@ const (
 	Month       Interval = "MONTH"
 )
 
-// MaxPoints is how many points a series has at most.
+// MaxPoints is the maximum number of points in a series.
 const MaxPoints = 10_000
 
-// Steps returns the instants at which the intervals of a range begin in a zone,
-// and behind them the instant at which the last one ends. The first interval is
-// the one that holds the range's start. The range must have an end; an empty one
-// has no intervals. Days, weeks (from Monday) and months are the zone's: a day
-// on which clocks change has 23 or 25 hours. Too many points are a BadInput.
+// Steps returns the instants at which the intervals of a range begin in a zone, and
+// finally the instant at which the last one ends. The first interval contains the start
+// of the range. The range must have an end; an empty range has no intervals. Days, weeks
+// (from Monday) and months are the zone's: a day has 23 or 25 hours when the clocks
+// change. Too many points are a BadInput error.
 func (i Interval) Steps(in Range, zone *time.Location) ([]Millis, error) {
 	if in.From >= in.To {
 		return nil, nil
@@ -27,7 +27,7 @@ func (i Interval) Steps(in Range, zone *time.Location) ([]Millis, error) {
 	steps := []Millis{MillisOf(i.start(in.From.Time().In(zone)))}
 	for steps[len(steps)-1] < in.To {
 		if len(steps) > MaxPoints {
-			return nil, Invalid("interval", "the range has more than %d points of one %s; take a longer interval or a shorter range, and give it an end", MaxPoints, i)
+			return nil, Invalid("interval", "the range has more than %d intervals of one %s; use a longer interval, or a shorter range with an end", MaxPoints, i)
 		}
 		steps = append(steps, MillisOf(i.next(steps[len(steps)-1].Time().In(zone))))
 	}
@@ -62,9 +62,9 @@ func (i Interval) next(t time.Time) time.Time {
 	}
 }
 
-// midnight returns the first instant of a date in a zone, or where the zone left
-// that date out, of the next one. It is mostly 00:00, but there are zones in which
-// clocks change then, so that the date begins at 01:00, or after a second 23:00.
+// midnight returns the first instant of a date in a zone, or of the next date if the zone
+// skipped it. It is mostly 00:00. In zones where clocks change at midnight, the date may
+// begin at 01:00, or after a second 23:00.
 func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
 	wanted := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	reached := func(t time.Time) bool {

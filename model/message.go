@@ -1,14 +1,14 @@
 package model
 
-// Message is one line of a log, or one message of a tracking SDK: who sent it,
-// and the hit that it tells of.
+// Message is a line of a log or a message of a tracking SDK: who sent it, and the hit it
+// reports.
 type Message struct {
-	// AnonymousID and UserID are the sender's names of the visitor; at least one
-	// is given. A message with both links the user to the anonymous visitor.
+	// AnonymousID and UserID are the sender's names for the visitor, at least one of
+	// them. A message with both links the user to the anonymous visitor.
 	AnonymousID, UserID string
-	// Hit is what the visitor did. Its Kind is zero where the message only links.
-	// Its Visitor is filled in when the message is stored: the anonymous id, else
-	// the user's last known anonymous id, else the user id.
+	// Hit is what the visitor did. Its Kind is zero if the message only links. The store
+	// fills in its Visitor: the anonymous id, else the user's last known anonymous id,
+	// else the user id.
 	Hit Hit
 }
 

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// FilterSpec is a filter as it is defined and kept: a filter type's name and the
-// arguments in the shape of the type's input, as canonical JSON (defaults filled
-// in, keys sorted, no insignificant space).
+// FilterSpec is a filter as defined and stored: the name of its filter type, and its
+// arguments in the shape of the type's input, as canonical JSON (defaults filled in,
+// keys sorted, no insignificant space).
 type FilterSpec struct {
 	Type string          `json:"type"`
 	Args json.RawMessage `json:"args"`
 }
 
-// Segment is a named list of filters over a site's sessions. No filters match
-// every session.
+// Segment is a named list of filters on a site's sessions. A session must match all of
+// them; an empty list matches every session.
 type Segment struct {
 	ID      int64
 	SiteID  int64
 	Name    string
 	Filters []FilterSpec
-	// Active segments are shown in the header and on goal cards by default.
+	// Active segments are shown in the header, and used by default on goal cards.
 	Active               bool
 	CreatedAt, UpdatedAt time.Time
 }
@@ -30,8 +30,8 @@ func AllSegment(site int64) Segment {
 	return Segment{SiteID: site, Name: "All", Filters: []FilterSpec{}, Active: true}
 }
 
-// Validate brings the segment into its canonical form and returns a BadInput
-// error where that is impossible. The filters' arguments are their types' to check.
+// Validate brings the segment into its canonical form. It returns a BadInput error if
+// that is impossible. The filter types check the filters' arguments.
 func (s *Segment) Validate() error {
 	if err := checkText("name", &s.Name, 1, MaxName); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *Segment) Validate() error {
 
 func checkFilters(filters []FilterSpec) error {
 	if len(filters) > MaxFilters {
-		return Invalid("filters", "%d filters are given; the most is %d", len(filters), MaxFilters)
+		return Invalid("filters", "%d filters are too many; the maximum is %d", len(filters), MaxFilters)
 	}
 	return nil
 }

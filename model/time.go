@@ -13,14 +13,13 @@ type Day int32
 
 const dayMillis = 24 * 60 * 60 * 1000
 
-// MillisOf returns the instant of t, cut to the millisecond.
+// MillisOf returns the instant of t, truncated to the millisecond.
 func MillisOf(t time.Time) Millis { return Millis(t.UnixMilli()) }
 
 // Time returns the instant in UTC.
 func (m Millis) Time() time.Time { return time.UnixMilli(int64(m)).UTC() }
 
-// Day returns the UTC day that the instant falls on, or the last one that a Day
-// can say.
+// Day returns the UTC day of the instant, or the last day that a Day can hold.
 func (m Millis) Day() Day {
 	day := m / dayMillis
 	if m%dayMillis < 0 {
@@ -32,7 +31,7 @@ func (m Millis) Day() Day {
 // Start returns the day's first instant.
 func (d Day) Start() Millis { return Millis(d) * dayMillis }
 
-// Open is the end of a range that has none.
+// Open is the end of a range without an end.
 const Open Millis = math.MaxInt64
 
 // Range is half open: From <= t < To.

@@ -7,7 +7,7 @@ import (
 
 // ArgumentError says what is wrong with a filter's arguments.
 type ArgumentError struct {
-	// Path within the arguments ("is[0]"), empty for the whole.
+	// Path leads to the argument at fault ("is[0]"). It is empty if the filter as a whole is.
 	Path string
 	// Message says what is wrong and what to do, in words for a person.
 	Message string
@@ -20,12 +20,12 @@ func (e *ArgumentError) Error() string {
 	return e.Path + ": " + e.Message
 }
 
-// ArgError returns an ArgumentError about the argument at path, "" for the whole.
+// ArgError returns an ArgumentError about the argument at path; "" is the filter as a whole.
 func ArgError(path, format string, args ...any) error {
 	return &ArgumentError{Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
-// join puts a path behind the path that it is under.
+// join appends a path to the path it is under.
 func join(prefix, path string) string {
 	if prefix == "" || path == "" || path[0] == '[' {
 		return prefix + path

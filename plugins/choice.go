@@ -8,11 +8,11 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Choice is the arguments of filters that allow and forbid values: the session's
-// is one of Is, and none of IsNot. At least one of the lists is given. A session
-// without a value satisfies every IsNot that does not name none.
+// Choice is the arguments of filters that allow and forbid values: a session matches
+// if its value is one of Is and none of IsNot. At least one of the lists is given. A
+// session without a value matches every IsNot that does not list the value for none.
 //
-// It can be embedded in arguments that have more.
+// Arguments with more fields can embed it.
 type Choice struct {
 	Is    []string `json:"is,omitempty"`
 	IsNot []string `json:"isNot,omitempty"`
@@ -22,7 +22,7 @@ type Choice struct {
 // spelling, or an ArgumentError.
 func (c Choice) Check(values Values) (Choice, error) {
 	if c.Is == nil && c.IsNot == nil {
-		return Choice{}, ArgError("", "give is or isNot, or both")
+		return Choice{}, ArgError("", "give is, isNot or both")
 	}
 	is, err := normalList("is", c.Is, values)
 	if err != nil {
@@ -80,8 +80,8 @@ func (c Choice) Compile(field filter.Field, values Values) (filter.Expr, error) 
 // more, both filters stay, which says the same.
 const maxPairs = 50_000
 
-// Merge returns the choice that allows what both allow, each of which passes
-// Check. The error is ErrEmpty or ErrBoth, as for a Merger.
+// Merge returns the choice that allows what both choices allow. Both must pass Check.
+// The error is ErrEmpty or ErrBoth, as for a Merger.
 func (c Choice) Merge(goal Choice, values Values) (Choice, error) {
 	c, err := c.Check(values)
 	if err != nil {
@@ -160,7 +160,7 @@ func intersect(a, b []string, values Values) ([]string, error) {
 	return distinct(kept), nil
 }
 
-// Label words the choice after a title: "Country is RO or US and is not DE".
+// Label describes the choice after a title: "Country is RO or US and is not DE".
 func (c Choice) Label(title string) string {
 	switch {
 	case c.IsNot == nil:
@@ -171,7 +171,7 @@ func (c Choice) Label(title string) string {
 	return title + " is " + OneOf(c.Is) + " and is not " + OneOf(c.IsNot)
 }
 
-// ChoiceFilter is a whole filter type of one Choice over its Dimension.
+// ChoiceFilter is a complete filter type: a Choice over its Dimension.
 type ChoiceFilter struct {
 	Description
 	Values Values
@@ -185,12 +185,12 @@ func (f ChoiceFilter) Compile(_ context.Context, args Choice) (filter.Expr, erro
 	return args.Compile(f.Dimension, f.Values)
 }
 
-// Merge returns what both choices allow.
+// Merge returns the choice that allows what both allow.
 func (f ChoiceFilter) Merge(_ context.Context, active, goal Choice) (Choice, error) {
 	return active.Merge(goal, f.Values)
 }
 
-// Label words the choice in its normal spelling.
+// Label describes the choice, with values in their normal spelling.
 func (f ChoiceFilter) Label(args Choice) string {
 	if normal, err := args.Check(f.Values); err == nil {
 		args = normal

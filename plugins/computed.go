@@ -11,27 +11,26 @@ import (
 )
 
 // Computer is a Filter that looks at sessions one by one, for what no predicate can
-// say: pages in an order, a score. Compile then returns what every session satisfies
-// that can match at all, filter.Bool(true) where there is nothing: Compute is asked
-// about these alone, and decides.
+// say: pages in a given order, or a score. Compile then returns a predicate that
+// matches every session the filter could match; filter.Bool(true) is always right.
+// The host calls Compute for these sessions only, and Compute decides.
 //
-// It is asked once about each session, and again when the session has changed: the
-// answers are kept, also beyond the process, under the plugin's name and version.
-// A plugin whose answers change must have another version. A new filter is asked
-// about all sessions of the past, so Compute should take microseconds.
+// The host calls it once per session, and again after the session has changed. It
+// keeps the answers in the database, under the plugin's name and version, so a plugin
+// whose answers change needs a new version. A new filter is computed for all past
+// sessions, so Compute should take microseconds.
 type Computer[A any] interface {
-	// Compute tells whether the visit matches. It is a function of args, which Compile
-	// accepts, and the visit alone: no clock, no chance, nothing that was seen before.
-	// An error is the plugin's failure, and the filter cannot be counted until it is
-	// gone.
+	// Compute tells whether the visit matches. It depends on args, which Compile
+	// accepts, and on the visit only: no clock, no randomness, no memory. An error is
+	// the plugin's failure, and the filter cannot be counted as long as it returns one.
 	Compute(ctx context.Context, args A, visit Visit) (bool, error)
 }
 
-// Visit is a session with its hits. Empty strings stand for what is unknown, or none.
+// Visit is a session with its hits. An empty string means unknown or none.
 type Visit struct {
-	// Visitor is what the site's messages call the visitor. Addresses are not told.
+	// Visitor is the visitor, as the site's messages name it. Addresses are not passed on.
 	Visitor string
-	// First tells that the visitor had no session before.
+	// First tells that this is the visitor's first session.
 	First bool
 	// Start and End are the times of the first and of the last hit.
 	Start, End time.Time
@@ -46,8 +45,9 @@ type Visit struct {
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent string
 	Tags                                                   []string
 	Properties                                             map[string]string
-	// Hits are page views and events in the order of time. Of a session that has very
-	// many they are the first 10,000.
+	// Texts holds the session's other single texts, by the names that predicates use: Texts["hostname"] and so on.
+	Texts map[string]string
+	// Hits are the page views and events in order of time, at most the first 10,000.
 	Hits []Hit
 }
 
@@ -57,18 +57,18 @@ type Hit struct {
 	// Name is a page view's path or an event's name.
 	Name string
 	At   time.Time
-	// Value is an event's number, where HasValue tells that it has one.
+	// Value is an event's value, if HasValue.
 	Value    float64
 	HasValue bool
 }
 
-// HitKind says what a Hit is.
+// HitKind is the kind of a Hit.
 type HitKind int
 
 const (
-	// PageView is a page or a screen that was shown.
+	// PageView is the view of a page or a screen.
 	PageView HitKind = iota + 1
-	// Event is something tracked by name.
+	// Event is a tracked event.
 	Event
 )
 
@@ -98,7 +98,7 @@ func visitOf(v *pb.Visit) Visit {
 		Country: v.GetCountry(), Referrer: v.GetReferrer(), EntryPage: v.GetEntryPage(), ExitPage: v.GetExitPage(),
 		Browser: v.GetBrowser(), OS: v.GetOs(), Device: v.GetDevice(), Language: v.GetLanguage(),
 		UTMSource: v.GetUtmSource(), UTMMedium: v.GetUtmMedium(), UTMCampaign: v.GetUtmCampaign(), UTMTerm: v.GetUtmTerm(), UTMContent: v.GetUtmContent(),
-		Tags: v.GetTags(), Properties: v.GetProperties(), Hits: make([]Hit, len(v.GetHits())),
+		Tags: v.GetTags(), Properties: v.GetProperties(), Texts: v.GetTexts(), Hits: make([]Hit, len(v.GetHits())),
 	}
 	for i, hit := range v.GetHits() {
 		visit.Hits[i] = Hit{Kind: HitKind(hit.GetKind()), Name: hit.GetName(), At: timeOf(hit.GetAt()), Value: hit.GetValue(), HasValue: hit.Value != nil}

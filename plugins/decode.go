@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Decode reads a filter's arguments strictly: names are matched exactly, unknown
-// and repeated ones are refused, and so are values of another type. A null is an
-// argument that is not given. The error is an ArgumentError with its path.
+// Decode decodes a filter's arguments strictly. Names must match exactly; unknown and
+// repeated names and values of a wrong type are refused. A null counts as absent. The
+// error is an ArgumentError with its path.
 //
-// A list that is absent is nil; one that is given is not, even without elements.
+// An absent list is nil; a given list is not, even if it is empty.
 func Decode[A any](raw []byte) (A, error) {
 	var args A
 	err := decode("", raw, reflect.ValueOf(&args).Elem())
@@ -44,7 +44,7 @@ func decode(path string, raw []byte, into reflect.Value) error {
 
 func decodeLeaf(path string, raw []byte, into reflect.Value) error {
 	if string(raw) == "null" || json.Unmarshal(raw, into.Addr().Interface()) != nil {
-		return ArgError(path, "%s is expected, not %s", expected(into.Type()), excerpt(raw))
+		return ArgError(path, "expected %s, not %s", expected(into.Type()), excerpt(raw))
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func decodeList(path string, raw []byte, into reflect.Value) error {
 	}
 	var elements []json.RawMessage
 	if err := json.Unmarshal(raw, &elements); err != nil {
-		return ArgError(path, "a list is expected, not %s", excerpt(raw))
+		return ArgError(path, "expected a list, not %s", excerpt(raw))
 	}
 	list := reflect.MakeSlice(into.Type(), len(elements), len(elements))
 	for i, element := range elements {
@@ -70,7 +70,7 @@ func decodeList(path string, raw []byte, into reflect.Value) error {
 func decodeStruct(path string, raw []byte, into reflect.Value) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return ArgError(path, "an object is expected, not %s", excerpt(raw))
+		return ArgError(path, "expected an object, not %s", excerpt(raw))
 	}
 	fields := map[string]reflect.Value{}
 	addFields(fields, into)
@@ -87,10 +87,10 @@ func decodeStruct(path string, raw []byte, into reflect.Value) error {
 		}
 		field, known := fields[name]
 		if !known {
-			return ArgError(join(path, name), "there is no such argument; there are: %s", names(fields))
+			return ArgError(join(path, name), "there is no such argument; use one of: %s", names(fields))
 		}
 		if seen[name] {
-			return ArgError(join(path, name), "the argument is given twice")
+			return ArgError(join(path, name), "the argument appears twice; give it once")
 		}
 		seen[name] = true
 		if isOptional(field) && string(value) == "null" {
@@ -104,7 +104,7 @@ func decodeStruct(path string, raw []byte, into reflect.Value) error {
 		return ArgError(path, "the arguments are not JSON: %v", err)
 	}
 	if decoder.More() {
-		return ArgError(path, "the arguments are followed by something else")
+		return ArgError(path, "something follows the arguments; send one JSON object")
 	}
 	return nil
 }

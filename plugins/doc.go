@@ -1,5 +1,5 @@
-// Package plugins is what the author of a filter type imports. A filter type is
-// a small Go type with two methods, and a plugin a program that serves some:
+// Package plugins is the SDK for authors of filter types. A filter type is a small
+// Go type with two methods; a plugin is a program that serves some of them:
 //
 //	// args is the filter's input. Its JSON names are those of the SDL.
 //	type args struct {
@@ -12,39 +12,39 @@
 //		return plugins.Description{
 //			Name:        "reader",
 //			Title:       "Reader",
-//			Description: "Sessions that viewed at least this many pages.",
+//			Description: "Sessions with at least this many page views.",
 //			Rule:        plugins.Intersection,
-//			SDL:         `input ReaderFilter { "Page views, 1 or more." atLeast: Int! }`,
+//			SDL:         `input ReaderFilter { "The least number, 1 or more." atLeast: Int! }`,
 //			Input:       "ReaderFilter",
 //		}
 //	}
 //
 //	func (reader) Compile(_ context.Context, a args) (filter.Expr, error) {
 //		if a.AtLeast < 1 {
-//			return nil, plugins.ArgError("atLeast", "%d is given; the least is 1", a.AtLeast)
+//			return nil, plugins.ArgError("atLeast", "must be at least 1, not %d", a.AtLeast)
 //		}
 //		return filter.Range{Field: filter.PageViews, Min: float64(a.AtLeast), Max: math.Inf(1)}, nil
 //	}
 //
 //	func main() { plugins.Serve("reader", "1.0.0", plugins.Of(reader{})) }
 //
-// Later powers are optional interfaces: Merger makes one filter of an active
-// segment's and a goal's, Labeler words the filter for people, and Computer decides
-// session by session what no predicate can say. What most filters
-// need is here too: Choice for filters of "is" and "isNot", Span for a least and
-// a most, CheckList for lists of values, Intersect and Unite to merge them.
-// plugintest.Run is the test that every plugin must pass, and the README of this
-// folder leads from an empty folder to a query.
+// Optional interfaces add more: Merger turns an active segment's filter and a goal's
+// into one, Labeler describes a filter to people, and Computer decides session by
+// session what no predicate can say. The package also has what most filters need:
+// Choice for "is" and "isNot", Span for a minimum and a maximum, CheckList for lists
+// of values, Intersect and Unite to merge lists. plugintest.Run is the test that
+// every plugin must pass. The README of this folder leads from an empty folder to a
+// query.
 //
-// A filter compiles to a predicate and never to a query, so an author need not
-// know how sessions are stored, and no call is made per session but to a Computer.
-// All methods are pure functions of their arguments: the host remembers the answers. They
-// may be called by several goroutines at once.
+// A filter compiles to a predicate, never to a query. So an author need not know how
+// sessions are stored, and only a Computer is called per session. All methods are
+// pure functions of their arguments, because the host remembers the answers. Several
+// goroutines may call them at once.
 //
-// Arguments are decoded strictly: an unknown field or a wrong type is refused
-// with its path before Compile sees it. Merge only ever sees arguments that
-// compile, and what it returns must compile too.
+// Arguments are decoded strictly: an unknown field or a wrong type is refused with
+// its path before Compile sees it. Merge only sees arguments that compile, and must
+// return arguments that compile.
 //
-// Protocol version 1, which this package speaks, only ever grows: a plugin that
-// was built once keeps working.
+// This package speaks protocol version 1, which only grows: a plugin built once keeps
+// working.
 package plugins

@@ -10,55 +10,54 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
-// Description is what a filter type says of itself. It never changes while the
-// plugin runs.
+// Description describes a filter type. It never changes while the plugin runs.
 type Description struct {
-	// Name is the field of the graph's FilterInput ("country"). It begins in
-	// lower case and is unique among all loaded filter types.
+	// Name is the field of the graph's FilterInput ("country"). It begins with a
+	// lower-case letter and is unique among all loaded filter types.
 	Name string
-	// Title is for people ("Country").
+	// Title is shown to people ("Country").
 	Title string
-	// Description is for people: what is matched, and how two of them merge.
+	// Description is shown to people: what the filter matches, and how two of them
+	// merge.
 	Description string
 	Rule        Rule
-	// SDL holds the GraphQL definitions of the input: input objects and enums,
-	// each name beginning with the type's, its first letter in upper case.
-	// Descriptions in it become the schema's documentation.
+	// SDL defines the input in GraphQL, with input objects and enums only. Every name
+	// in it begins with the type's name, capitalised. Its descriptions become the
+	// schema's documentation.
 	SDL string
 	// Input is the name of the input object in SDL.
 	Input string
-	// Dimension is the text field whose values are offered for completion; the
-	// zero Field for none.
+	// Dimension is the text field whose values are suggested; the zero Field for none.
 	Dimension filter.Field
-	// None is what stands for "no value" among the arguments, empty for nothing.
+	// None is the argument that stands for "no value"; empty if there is none.
 	None string
 }
 
-// Filter is a filter type with arguments of type A, a struct that decodes from
-// the type's input.
+// Filter is a filter type with arguments of type A, a struct that the type's input
+// decodes into.
 type Filter[A any] interface {
 	Describe() Description
-	// Compile returns the predicate that args stand for. Arguments that make no
-	// sense are refused with ArgError; any other error is the plugin's failure.
+	// Compile returns the predicate for args. It refuses invalid arguments with
+	// ArgError; any other error is the plugin's failure.
 	Compile(ctx context.Context, args A) (filter.Expr, error)
 }
 
-// Merger is a Filter that makes one filter of two. Without it, Last takes the
-// goal's and all other rules keep both filters, which is always right: a Merger
-// only makes the merged segment shorter to read and finds contradictions early.
+// Merger is a Filter that merges two filters into one. Without it, Last uses the goal's
+// filter and all other rules keep both, which is always right. A Merger only makes the
+// merged segment shorter to read, and finds contradictions early.
 type Merger[A any] interface {
-	// Merge returns the arguments that stand for both. The error is ErrEmpty
-	// where no session can match both, and ErrBoth where no one filter says it.
+	// Merge returns the arguments of one filter that stands for both. The error is
+	// ErrEmpty if no session can match both, and ErrBoth if no single filter says it.
 	Merge(ctx context.Context, active, goal A) (A, error)
 }
 
-// Labeler is a Filter that words itself for people, in one line: "Country is RO
-// or US". Without it a label is made of the title and the arguments.
+// Labeler is a Filter that describes itself to people in one line: "Country is RO or
+// US". Without it, the label consists of the title and the arguments.
 type Labeler[A any] interface {
 	Label(args A) string
 }
 
-// What a Merger returns in place of arguments.
+// Errors that a Merger returns instead of arguments.
 var (
 	// ErrEmpty says that the two filters exclude each other.
 	ErrEmpty = errors.New("the filters exclude each other")
@@ -66,7 +65,7 @@ var (
 	ErrBoth = errors.New("both filters must hold")
 )
 
-// Type is a filter type whose arguments' type is hidden, ready to be served.
+// Type is a filter type ready to be served. It hides the type of the arguments.
 type Type struct {
 	description Description
 	compile     func(ctx context.Context, args []byte) (predicate, label string, err error)
@@ -77,7 +76,7 @@ type Type struct {
 // Name returns the filter type's name.
 func (t Type) Name() string { return t.description.Name }
 
-// Of adapts a Filter, and what else it implements, to be served.
+// Of turns a Filter, with the optional interfaces it implements, into a Type.
 func Of[A any](f Filter[A]) Type {
 	description := f.Describe()
 	label := func(args A) string { return describe(description.Title, args) }
@@ -99,7 +98,7 @@ func Of[A any](f Filter[A]) Type {
 		}
 		predicate := filter.Simplify(expr).String()
 		if len(predicate) > filter.MaxText {
-			return "", "", ArgError("", "the filter is too long: give fewer or shorter values")
+			return "", "", ArgError("", "the filter is too long; give fewer or shorter values")
 		}
 		return predicate, oneLine(label(args)), nil
 	}
@@ -126,7 +125,7 @@ func Of[A any](f Filter[A]) Type {
 	return t
 }
 
-// checked returns the arguments where they compile.
+// checked returns the arguments if they compile.
 func checked[A any](ctx context.Context, f Filter[A], raw []byte) (A, error) {
 	args, err := Decode[A](raw)
 	if err == nil {
@@ -135,7 +134,7 @@ func checked[A any](ctx context.Context, f Filter[A], raw []byte) (A, error) {
 	return args, err
 }
 
-// sideError is what was wrong with one of the two filters of a merge.
+// sideError is an error in one of the two filters of a merge.
 type sideError struct {
 	goal bool
 	err  error

@@ -7,13 +7,13 @@ import (
 	"unicode"
 )
 
-// labelled is how many values of a list a label names.
+// labelled is the number of values of a list that a label names.
 const labelled = 8
 
-// OneOf words a list of which one holds: "a, b or c". Long ones are cut short.
+// OneOf joins a list of which one value holds: "a, b or c". It shortens long lists.
 func OneOf(list []string) string { return words(list, "or") }
 
-// AllOf words a list of which all hold: "a, b and c". Long ones are cut short.
+// AllOf joins a list of which all values hold: "a, b and c". It shortens long lists.
 func AllOf(list []string) string { return words(list, "and") }
 
 func words(list []string, last string) string {

@@ -2,19 +2,20 @@ package plugins
 
 import "github.com/goalgraph/goalgraph/plugins/pb"
 
-// Rule is a merge rule: how an active segment's filter and a goal's filter of
-// one type become one. Its values are those of the graph's MergeRule.
+// Rule is a merge rule: how an active segment's filter and a goal's filter of the same
+// type are merged. Its values are those of the graph's MergeRule.
 type Rule string
 
 const (
-	// Last takes the goal's filter.
+	// Last uses the goal's filter.
 	Last Rule = "LAST"
-	// Union is for filters that list what must all hold: all of both must hold.
+	// Union is for filters that list values which must all be there: merged, the
+	// values of both.
 	Union Rule = "UNION"
-	// Intersection is for filters that list what is allowed: only what both
-	// allow is.
+	// Intersection is for filters that list what is allowed: merged, only what both
+	// allow.
 	Intersection Rule = "INTERSECTION"
-	// Custom is whatever the type's Merge answers.
+	// Custom leaves it to the type's Merge.
 	Custom Rule = "CUSTOM"
 )
 

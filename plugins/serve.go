@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// What the host tells a plugin through its environment.
+// The variable by which a plugin knows the host.
 const (
-	// CookieKey and Cookie tell that the host started the program, in this
+	// CookieKey and Cookie tell that a host started the program, and with which
 	// version of the protocol.
 	CookieKey = "GOALGRAPH_PLUGIN"
 	Cookie    = "goalgraph.plugins.v1"
@@ -34,9 +34,9 @@ func Handshake() plugin.HandshakeConfig {
 	return plugin.HandshakeConfig{ProtocolVersion: 1, MagicCookieKey: CookieKey, MagicCookieValue: Cookie}
 }
 
-// Serve serves the filter types until the host ends, and then ends the process.
-// It is all that a plugin's main does. Run by hand it says what the program is
-// and exits with 1.
+// Serve serves the filter types until the host ends, and then exits. A plugin's main
+// does nothing else. If a person runs the program, it prints what it is and exits with
+// code 1.
 func Serve(name, version string, types ...Type) {
 	if os.Getenv(CookieKey) != Cookie {
 		titles := make([]string, len(types))

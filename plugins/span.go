@@ -8,31 +8,31 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Span is the arguments of filters over a number: a least, a most, or both, both
-// ends included. It can be embedded in arguments that have more.
+// Span is the arguments of filters on a number: a minimum, a maximum or both, with
+// both ends included. Arguments with more fields can embed it.
 type Span[N int | float64] struct {
 	Min *N `json:"min,omitempty"`
 	Max *N `json:"max,omitempty"`
 }
 
-// Check refuses a span without an end, and one whose min is more than its max.
+// Check refuses a span without ends, and one whose min is greater than its max.
 func (s Span[N]) Check() error {
 	switch {
 	case s.Min == nil && s.Max == nil:
-		return ArgError("", "give min or max, or both")
+		return ArgError("", "give min, max or both")
 	case s.Min != nil && s.Max != nil && *s.Min > *s.Max:
-		return ArgError("min", "min %v is more than max %v", *s.Min, *s.Max)
+		return ArgError("min", "min %v is greater than max %v", *s.Min, *s.Max)
 	}
 	return nil
 }
 
-// CheckFrom is Check, and refuses ends that are less than least.
+// CheckFrom is like Check, and also refuses ends below least.
 func (s Span[N]) CheckFrom(least N) error {
 	if s.Min != nil && *s.Min < least {
-		return ArgError("min", "%v is given; the least is %v", *s.Min, least)
+		return ArgError("min", "must be at least %v, not %v", least, *s.Min)
 	}
 	if s.Max != nil && *s.Max < least {
-		return ArgError("max", "%v is given; the least is %v", *s.Max, least)
+		return ArgError("max", "must be at least %v, not %v", least, *s.Max)
 	}
 	return s.Check()
 }
@@ -49,8 +49,8 @@ func (s Span[N]) Expr(field filter.Field) filter.Range {
 	return r
 }
 
-// Merge returns the numbers that lie in both spans; the error is ErrEmpty where
-// there are none.
+// Merge returns the numbers that lie in both spans; the error is ErrEmpty if there
+// are none.
 func (s Span[N]) Merge(goal Span[N]) (Span[N], error) {
 	merged := Span[N]{Min: tighter(s.Min, goal.Min, 1), Max: tighter(s.Max, goal.Max, -1)}
 	if merged.Min != nil && merged.Max != nil && *merged.Min > *merged.Max {
@@ -67,8 +67,8 @@ func tighter[N int | float64](a, b *N, sign int) *N {
 	return a
 }
 
-// Label words the span after a title: "Session length 5–30 s", with the unit
-// where there is one.
+// Label describes the span after a title, with a unit if there is one: "Session
+// length 5–30 s".
 func (s Span[N]) Label(title, unit string) string {
 	if unit != "" {
 		unit = " " + unit

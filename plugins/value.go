@@ -7,23 +7,22 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Limits of the lists that the checks of this package take.
+// Limits that the checks of this package enforce.
 const (
-	// MaxValues is the most values of a list.
+	// MaxValues is the maximum number of values in a list.
 	MaxValues = 1000
-	// MaxValue is the most bytes of a value or of a glob.
+	// MaxValue is the maximum size of a value or a glob, in bytes.
 	MaxValue = 2048
 )
 
-// CheckList refuses a list that is given and empty, one of more than MaxValues
-// values, and values that are empty or longer than MaxValue. A nil list, one
-// that is not given, passes.
+// CheckList refuses an empty list, a list of more than MaxValues values, and values
+// that are empty or longer than MaxValue. A nil list, which is absent, passes.
 func CheckList(path string, list []string) error {
 	if list != nil && len(list) == 0 {
-		return ArgError(path, "the list is empty; give a value, or leave it out")
+		return ArgError(path, "the list is empty; give a value or leave the list out")
 	}
 	if len(list) > MaxValues {
-		return ArgError(path, "%d values are given; the most is %d", len(list), MaxValues)
+		return ArgError(path, "%d values are too many; the maximum is %d", len(list), MaxValues)
 	}
 	for i, value := range list {
 		if err := CheckValue(At(path, i), value); err != nil {
@@ -33,7 +32,7 @@ func CheckList(path string, list []string) error {
 	return nil
 }
 
-// RequireList is CheckList for a list that must be given.
+// RequireList is like CheckList, and also refuses an absent list.
 func RequireList(path string, list []string) error {
 	if list == nil {
 		return ArgError(path, "the list is missing; give at least one value")
@@ -47,22 +46,22 @@ func CheckValue(path, value string) error {
 		return ArgError(path, "the value is empty")
 	}
 	if len(value) > MaxValue {
-		return ArgError(path, "the value is %d bytes long; the most is %d", len(value), MaxValue)
+		return ArgError(path, "the value is %d bytes long; the maximum is %d", len(value), MaxValue)
 	}
 	return nil
 }
 
-// CheckGlob refuses a glob of more than filter.MaxStars stars.
+// CheckGlob refuses a glob with more than filter.MaxStars stars.
 func CheckGlob(path, glob string) error {
 	if stars := strings.Count(glob, "*"); stars > filter.MaxStars {
-		return ArgError(path, "the glob has %d stars; the most is %d", stars, filter.MaxStars)
+		return ArgError(path, "the glob has %d stars; the maximum is %d", stars, filter.MaxStars)
 	}
 	return nil
 }
 
-// Unite returns the values of both lists, each once, in the order in which they
-// are first seen: the merge of filters whose values must all hold. The error is
-// ErrBoth where they are too many for one filter.
+// Unite returns the values of both lists, each once, in the order they first appear.
+// It merges filters whose values must all hold. The error is ErrBoth if there are too
+// many values for one filter.
 func Unite(active, goal []string) ([]string, error) {
 	united := distinct(slices.Concat(active, goal))
 	if len(united) > MaxValues {
@@ -71,10 +70,9 @@ func Unite(active, goal []string) ([]string, error) {
 	return united, nil
 }
 
-// Intersect returns the values that both lists have, each once, in the order of
-// the active one's: the merge of filters of which one value must hold. A nil list,
-// one that is not given, allows every value. The error is ErrEmpty where no value
-// is left.
+// Intersect returns the values that are in both lists, each once, in the order of the
+// active list. It merges filters of which one value must hold. A nil list, which is
+// absent, allows every value. The error is ErrEmpty if no value is left.
 func Intersect(active, goal []string) ([]string, error) {
 	switch {
 	case active == nil:

@@ -6,37 +6,38 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Relation tells how the field values that one argument stands for relate to
-// those of another.
+// Relation tells how the field values that one argument matches relate to those that
+// another matches.
 type Relation int
 
 const (
-	// Disjoint arguments have no field value in common.
+	// Disjoint means that they have no value in common.
 	Disjoint Relation = iota
-	// Inside means that all of the first's are among the second's, equal ones too.
+	// Inside means that the second has all values of the first. Equal arguments are
+	// Inside, too.
 	Inside
-	// Around means that all of the second's are among the first's.
+	// Around means that the first has all values of the second.
 	Around
-	// Overlapping is everything else, and what cannot be told.
+	// Overlapping is everything else, and whatever cannot be determined.
 	Overlapping
 )
 
-// Values says how the values of a filter's arguments are written and what they
-// stand for. Exact and Globs are the usual ones.
+// Values says how the values of a filter's arguments are written and what they match.
+// Exact and Globs are the usual implementations.
 type Values interface {
-	// Normal returns the value in the one spelling that Expr and Relate take, or
-	// an error that says for a person what is wrong with it.
+	// Normal returns the value in the normal spelling, which Expr and Relate expect,
+	// or an error that tells a person what is wrong with it.
 	Normal(value string) (string, error)
-	// Expr returns the predicate of one value. It must not match a session that
-	// has no value in the field, but for the value that stands for none.
+	// Expr returns the predicate for one value. Only the value for none may match a
+	// session without a value in the field.
 	Expr(field filter.Field, value string) filter.Expr
 	// Relate tells how the field values of a relate to those of b.
 	Relate(a, b string) Relation
 }
 
-// Exact values stand for themselves.
+// Exact values match themselves.
 type Exact struct {
-	// None is the value that stands for no value, empty for nothing.
+	// None is the value that stands for no value; empty if there is none.
 	None string
 }
 
@@ -59,17 +60,17 @@ func (Exact) Relate(a, b string) Relation {
 	return Disjoint
 }
 
-// Globs are patterns in which * is any run of characters, the empty one too, and
-// all else is literal.
+// Globs are patterns in which * stands for any number of any characters. All other
+// characters are literal.
 type Globs struct {
-	// None is the value that stands for no value, empty for nothing. No glob
+	// None is the value that stands for no value; empty if there is none. No glob
 	// matches it.
 	None string
-	// Lower is set where the field is in lower case and globs may come in any.
+	// Lower is for fields in lower case; globs may then be in any case.
 	Lower bool
 }
 
-// Normal returns the glob without repeated stars, in lower case if so chosen.
+// Normal returns the glob without repeated stars, in lower case if Lower is set.
 func (g Globs) Normal(value string) (string, error) {
 	if err := CheckGlob("", value); err != nil {
 		return "", err
@@ -83,7 +84,7 @@ func (g Globs) Normal(value string) (string, error) {
 	return value, nil
 }
 
-// Expr returns a Glob, or an In where there is no star.
+// Expr returns a Glob, or an In if there is no star.
 func (g Globs) Expr(field filter.Field, value string) filter.Expr {
 	if !isGlob(value) {
 		return Exact{None: g.None}.Expr(field, value)
@@ -91,8 +92,8 @@ func (g Globs) Expr(field filter.Field, value string) filter.Expr {
 	return filter.Glob{Field: field, Pattern: value}
 }
 
-// Relate knows literals exactly; of two globs neither of which contains the
-// other it says Overlapping.
+// Relate is exact for literals. Two globs of which neither contains the other count as
+// Overlapping.
 func (g Globs) Relate(a, b string) Relation {
 	switch {
 	case a == b:

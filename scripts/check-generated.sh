@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Generates everything again, in place, and fails if a file differs from what was there, is new, or is gone.
+# Generates all code again, in place, and fails if a file changed, is new or is gone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Every file that git tracks or would: content, not commits, so that it can be run on work that is not committed yet.
+# Lists every file that git does not ignore, with a hash of its content, so that uncommitted work can be checked too.
 state() {
 	git ls-files -z --cached --others --exclude-standard |
 		while IFS= read -r -d '' file; do
@@ -16,7 +16,7 @@ state() {
 before=$(state)
 make --no-print-directory generate
 if ! difference=$(diff <(printf '%s\n' "$before") <(state)); then
-	echo "generated code is not up to date; these files have changed (<: before, >: after):" >&2
+	echo "generated code is out of date; these files changed (<: before, >: after):" >&2
 	printf '%s\n' "$difference" >&2
 	exit 1
 fi

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: a C compiler (for the race detector), PostgreSQL, Redis, Chromium,
-# and Node.js with npm (for the tests of graph/nodetest).
-# It does nothing where all are there. Debian and Ubuntu by apt-get, macOS by brew.
+# Installs what the tests need and the machine does not have:
 #
-# PostgreSQL must be of major version 13 or later (DROP DATABASE … WITH (FORCE)); brew gets 17, apt-get the release's own: 15
-# on Debian 12, 16 on Ubuntu 24.04, 17 on Debian 13. Redis 6 or later. Minor versions are the distribution's.
+#   install-test-servers.sh         a C compiler (for the race detector), PostgreSQL, Redis, Node.js with npm, Chromium
+#   install-test-servers.sh unit    only what make test-unit needs: the C compiler, PostgreSQL and Redis
 #
-# Servers named by GOALGRAPH_TEST_DATABASE_URL and GOALGRAPH_TEST_REDIS_URL are used as they are, and not installed.
+# It uses apt-get on Debian and Ubuntu, and brew on macOS. If nothing is missing it does nothing.
+#
+# PostgreSQL must be major version 13 or later (for DROP DATABASE … WITH (FORCE)). brew installs 17, apt-get the
+# release's own: 15 on Debian 12, 16 on Ubuntu 24.04, 17 on Debian 13. Redis must be 6 or later.
+# The distribution decides the minor versions.
+#
+# A server that GOALGRAPH_TEST_DATABASE_URL or GOALGRAPH_TEST_REDIS_URL names is used as it is and not installed.
 set -euo pipefail
 
 readonly brew_postgresql=17
@@ -31,8 +35,10 @@ missing=()
 has cc || has gcc || missing+=(gcc)
 [[ -n ${GOALGRAPH_TEST_DATABASE_URL:-} ]] || has_postgresql || missing+=(postgresql)
 [[ -n ${GOALGRAPH_TEST_REDIS_URL:-} ]] || has redis-server || missing+=(redis)
-has_chromium || missing+=(chromium)
-has node && has npm || missing+=(node)
+if [[ ${1:-} != unit ]]; then
+	has_chromium || missing+=(chromium)
+	has node && has npm || missing+=(node)
+fi
 ((${#missing[@]})) || exit 0
 
 echo "installing for the tests: ${missing[*]}"
@@ -51,7 +57,7 @@ if has apt-get; then
 	if ((EUID != 0)); then
 		root=(sudo)
 	fi
-	# The packages would start servers of their own, which nobody asked for: policy-rc.d says no for as long as this runs.
+	# The packages start servers when they are installed, which nobody asked for: policy-rc.d forbids it while this runs.
 	policy=/usr/sbin/policy-rc.d
 	if [[ ! -e $policy ]]; then
 		trap '"${root[@]}" rm -f "$policy"' EXIT
@@ -59,7 +65,7 @@ if has apt-get; then
 		"${root[@]}" chmod 755 "$policy"
 	fi
 	"${root[@]}" apt-get update -q
-	# Ubuntu has Chromium as a snap only, which this package brings; it needs a running snapd.
+	# Ubuntu has Chromium only as a snap. Its package chromium-browser installs the snap, and needs a running snapd.
 	if [[ " ${packages[*]} " == *" chromium "* ]] && ! apt-cache show chromium >/dev/null 2>&1; then
 		packages=("${packages[@]/#chromium/chromium-browser}")
 	fi
@@ -75,6 +81,6 @@ elif has brew; then
 		esac
 	done
 else
-	echo "neither apt-get nor brew is here; install by hand: ${missing[*]}" >&2
+	echo "found neither apt-get nor brew; please install: ${missing[*]}" >&2
 	exit 1
 fi

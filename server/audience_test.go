@@ -1,8 +1,12 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
 	"context"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -18,7 +22,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -247,11 +250,11 @@ func TestAudience(t *testing.T) {
 	database := storetest.PostgreSQL(t)
 	begin := time.Now()
 	st, site := mustFillDays(t, database, sessions/days, days)
-	engine, err := count.NewColumns(st, count.ColumnsOptions{})
+	engine, err := engine.New(st, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := engine.StoreBehind(t.Context(), site, model.Open); err != nil { // as they are when days are over
+	if _, err := engine.SealBehind(t.Context(), site, model.Open); err != nil { // as they are when days are over
 		t.Fatal(err)
 	}
 	key := mustKey(t, database)

@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -38,7 +41,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: "import --bots some a.log", says: `"exclude","include"`},
 		{args: "import --site", says: "--site"},
 		{args: "import --site bad_site! -", says: "--site"},
-		{args: "import - -", says: "once only"},
+		{args: "import - -", says: "only once"},
 		{args: "migrate", says: `"up", "down", "status"`},
 		{args: "migrate sideways", says: "sideways"},
 		{args: "plugin", says: `"list", "lock", "check"`},
@@ -92,7 +95,7 @@ func TestHelp(t *testing.T) {
 			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
 		"import --help": {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
 		"serve --help": {"--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
-			"--min-visitors=N", "$GOALGRAPH_MIN_VISITORS", "By default 100", "--min-days=N", "$GOALGRAPH_MIN_DAYS", "By default 7"},
+			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS"},
 		"migrate down --help": {"goalgraph migrate down"},
 		"plugin check --help": {"goalgraph plugin check <file>"},
 		"--version":           {"goalgraph ", "go1."},
@@ -129,11 +132,11 @@ func TestMigrateCommands(t *testing.T) {
 		t.Parallel()
 		for _, step := range []struct{ command, want string }{
 			{"status", status(0)},
-			{"down", "nothing to take back\n"},
+			{"down", "nothing to undo\n"},
 			{"up", fmt.Sprintf("applied %d\n", len(all))},
 			{"up", "applied 0\n"},
 			{"status", status(len(all))},
-			{"down", fmt.Sprintf("took back %s\n", names[len(all)-1])},
+			{"down", fmt.Sprintf("undid %s\n", names[len(all)-1])},
 			{"status", status(len(all) - 1)},
 			{"up", "applied 1\n"},
 		} {
@@ -173,9 +176,9 @@ func TestDatabasesThatCannotBeUsed(t *testing.T) {
 	for _, test := range []struct{ database, says string }{
 		{"postgres://user:secret@" + unused(t) + "/name", "postgres://user:xxxxx@"},
 		{"postgres://user@" + unused(t) + "/name?password=secret", "cannot be reached"},
-		{"sqlite:" + text, "is no SQLite database"},
+		{"sqlite:" + text, "is not a SQLite database"},
 		{"sqlite:" + t.TempDir(), "cannot be opened"},
-		{"sqlite:" + text + "/folder.db", "folder of the database"},
+		{"sqlite:" + text + "/folder.db", "folder for the database"},
 	} {
 		for _, args := range [][]string{{"import", mustAbs(t, sampleFile)}, {"migrate", "status"}, {"migrate", "up"}, {"serve", "--auth", "none", "--listen", "127.0.0.1:0"}} {
 			p := program(t, append([]string{"--database", test.database}, args...)...).mustRun(t, failed)
@@ -213,8 +216,8 @@ func TestPluginCommands(t *testing.T) {
 	for file, says := range map[string]string{
 		script:                           "this is no plugin",
 		filepath.Join(t.TempDir(), "no"): "no such file",
-		t.TempDir():                      "no executable",
-		mustAbs(t, "main.go"):            "no executable",
+		t.TempDir():                      "not an executable",
+		mustAbs(t, "main.go"):            "not an executable",
 		binary:                           "plugin",
 	} {
 		if p := program(t, "plugin", "check", file).mustRun(t, failed); !strings.Contains(p.stdout.String()+p.stderr.String(), says) {

@@ -18,17 +18,17 @@ import (
 )
 
 type serveCommand struct {
-	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A MaxMind-format file of countries (.mmdb) to find senders' countries in; it is read again when it changes."`
-	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Addresses or networks (10.0.0.0/8) of proxies, separated by commas, whose X-Forwarded-For, -Proto and -Host are believed. By default none is."`
-	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"How many WebSockets and event streams, which subscriptions come by, may be open at once. By default ${default}."`
-	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"How many visitors each variant of an experiment has before it is decided; 1 at least. By default ${default}."`
-	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"How many days an experiment has run before it is decided. By default ${default}, so that each weekday is seen."`
+	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A country database in MaxMind format (.mmdb), to look up the countries of senders. It is reloaded when it changes."`
+	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Trusted proxies, as addresses or networks (10.0.0.0/8) separated by commas. Only their X-Forwarded-For, -Proto and -Host headers are used. Default: none."`
+	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
+	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
+	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"The days that an experiment must run before a decision. Default: ${default}, which covers each weekday."`
 }
 
-// Run serves until the process is told to end.
+// Run serves until the process is told to stop.
 func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	if c.MaxConnections < 1 {
-		return model.Invalid("--max-connections", "is %d; it is 1 or more", c.MaxConnections)
+		return model.Invalid("--max-connections", "is %d; it must be at least 1", c.MaxConnections)
 	}
 	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
 	for _, text := range c.TrustedProxies {
@@ -45,7 +45,7 @@ func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	return a.Run(ctx)
 }
 
-// networkOf reads a network, or an address as the network of it alone.
+// networkOf parses a network, or an address as a network of one.
 func networkOf(text string) (netip.Prefix, error) {
 	text = strings.TrimSpace(text)
 	if address, err := netip.ParseAddr(text); err == nil {
@@ -53,24 +53,24 @@ func networkOf(text string) (netip.Prefix, error) {
 	}
 	network, err := netip.ParsePrefix(text)
 	if err != nil {
-		return network, model.Invalid("--trusted-proxies", "%q is neither an address nor a network like 10.0.0.0/8", text)
+		return network, model.Invalid("--trusted-proxies", "%q is neither an address nor a network; write it like 10.0.0.1 or 10.0.0.0/8", text)
 	}
 	return network.Masked(), nil
 }
 
 type keyCommand struct {
-	Create keyCreate `cmd:"" help:"Make a key, and print its secret, which is shown this once."`
+	Create keyCreate `cmd:"" help:"Create a key and print its secret, once."`
 	List   keyList   `cmd:"" help:"List the keys."`
-	Revoke keyRevoke `cmd:"" help:"End a key."`
+	Revoke keyRevoke `cmd:"" help:"Revoke a key."`
 }
 
 type keyCreate struct {
-	Scope string `enum:"write,read,admin" required:"" placeholder:"SCOPE" help:"What the key is for. write: to send events of one site; it may stand in a web page. read: to query. admin: for all. This version asks for write keys alone."`
-	Site  string `placeholder:"DOMAIN" help:"The site that the key is of, by one of its domains; it is made where it is missing. A write key needs one, unless there is only one site."`
-	Name  string `arg:"" help:"What the key is for, for people."`
+	Scope string `enum:"write,read,admin" required:"" placeholder:"SCOPE" help:"What the key may do. write: send events for one site; safe to publish in a web page. read: query. admin: everything. This version only checks write keys."`
+	Site  string `placeholder:"DOMAIN" help:"A domain of the site the key belongs to. The site is created if it does not exist. Write keys need one, unless there is only one site."`
+	Name  string `arg:"" help:"A name that tells people what the key is for."`
 }
 
-// Run makes a key and prints its secret.
+// Run creates a key and prints its secret.
 func (c keyCreate) Run(ctx context.Context, s streams, o app.Options) error {
 	secret, err := app.CreateKey(ctx, o, c.Name, model.KeyScope(strings.ToUpper(c.Scope)), c.Site)
 	if err == nil {
@@ -111,10 +111,10 @@ func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
 }
 
 type keyRevoke struct {
-	ID int64 `arg:"" help:"The key's id, as key list shows it."`
+	ID int64 `arg:"" help:"The id of the key, from key list."`
 }
 
-// Run ends a key.
+// Run revokes a key.
 func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
 	return app.WithStore(ctx, o, func(st *store.Store) error {
 		key, err := st.RevokeKey(ctx, c.ID)
@@ -126,16 +126,16 @@ func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
 }
 
 type importCommand struct {
-	Site   string   `placeholder:"DOMAIN" help:"The site to load into, by one of its domains; it is made where it is missing. By default the only site there is."`
-	Format string   `enum:"combined,messages" default:"combined" placeholder:"NAME" help:"What a line is. combined, the default: access logs in Apache's and nginx's combined format. messages: one JSON message of a tracking SDK a line."`
-	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"What to do with page views of crawlers: exclude, the default, or include."`
-	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A MaxMind-format file of countries (.mmdb) to find addresses' countries in."`
-	Files  []string `arg:"" name:"file" help:"Files to load, packed by gzip or not; - is standard input."`
+	Site   string   `placeholder:"DOMAIN" help:"A domain of the site to load into. The site is created if it does not exist. Default: the only site."`
+	Format string   `enum:"combined,messages" default:"combined" placeholder:"NAME" help:"The format of the lines. combined: access logs in the combined format of Apache and nginx. messages: one JSON message of a tracking SDK per line. Default: combined."`
+	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"Whether to exclude or include page views by crawlers. Default: exclude."`
+	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A country database in MaxMind format (.mmdb), to look up the countries of addresses."`
+	Files  []string `arg:"" name:"file" help:"The files to load, plain or gzipped; - is standard input."`
 }
 
 // Help ends the text of --help.
 func (importCommand) Help() string {
-	return `It ends with one line of JSON on standard output: what became of the lines, and the visitors and sessions that the site has now. What was imported before is not counted again, so after a failure the same command goes on.
+	return `The last output is one line of JSON on standard output. It counts what happened to the lines, and the visitors and sessions that the site now has. Lines imported before do not count again, so after a failure you can run the same command again.
 
   goalgraph import --site shop.example access.log access.log.1.gz
   zcat logs/*.gz | goalgraph import --site shop.example -`
@@ -144,19 +144,19 @@ func (importCommand) Help() string {
 // Validate refuses to read standard input twice.
 func (c importCommand) Validate() error {
 	if first := slices.Index(c.Files, "-"); first >= 0 && slices.Contains(c.Files[first+1:], "-") {
-		return errors.New("- is given twice, but standard input can be read once only")
+		return errors.New("- appears twice, but standard input can be read only once")
 	}
 	return nil
 }
 
-// Run loads the files and prints what became of them as one line of JSON.
+// Run loads the files and prints a summary as one line of JSON.
 func (c importCommand) Run(ctx context.Context, s streams, o app.Options) error {
 	summary, err := app.Import(ctx, o, app.ImportOptions{
 		Site: c.Site, Format: c.Format, IncludeBots: c.Bots == "include", GeoIP: c.GeoIP, Files: c.Files, Stdin: s.in, Stderr: s.err,
 	})
 	if err != nil {
 		if summary.Messages > 0 {
-			o.Log.InfoContext(ctx, "what was read before is kept; importing again adds the rest", "lines", summary.Lines, "messages", summary.Messages)
+			o.Log.InfoContext(ctx, "the lines read so far are kept; run the import again to add the rest", "lines", summary.Lines, "messages", summary.Messages)
 		}
 		return err
 	}
@@ -164,9 +164,9 @@ func (c importCommand) Run(ctx context.Context, s streams, o app.Options) error 
 }
 
 type migrateCommand struct {
-	Up     migrateUp     `cmd:"" help:"Bring the schema to the newest version."`
-	Down   migrateDown   `cmd:"" help:"Take the newest migration back, with the data that it holds."`
-	Status migrateStatus `cmd:"" help:"Show which migrations the database has."`
+	Up     migrateUp     `cmd:"" help:"Migrate the schema to the newest version."`
+	Down   migrateDown   `cmd:"" help:"Undo the newest migration and delete the data it introduced."`
+	Status migrateStatus `cmd:"" help:"Show which migrations are applied."`
 }
 
 type migrateUp struct{}
@@ -184,7 +184,7 @@ func (migrateUp) Run(ctx context.Context, s streams, o app.Options) error {
 
 type migrateDown struct{}
 
-// Run takes one migration back.
+// Run undoes one migration.
 func (migrateDown) Run(ctx context.Context, s streams, o app.Options) error {
 	return app.WithStore(ctx, o, func(st *store.Store) error {
 		undone, err := st.MigrateDown(ctx)
@@ -192,9 +192,9 @@ func (migrateDown) Run(ctx context.Context, s streams, o app.Options) error {
 		case err != nil:
 			return err
 		case undone == nil:
-			fmt.Fprintln(s.out, "nothing to take back")
+			fmt.Fprintln(s.out, "nothing to undo")
 		default:
-			fmt.Fprintf(s.out, "took back %03d_%s\n", undone.Version, undone.Name)
+			fmt.Fprintf(s.out, "undid %03d_%s\n", undone.Version, undone.Name)
 		}
 		return nil
 	})
@@ -218,9 +218,9 @@ func (migrateStatus) Run(ctx context.Context, s streams, o app.Options) error {
 }
 
 type pluginCommand struct {
-	List  pluginList  `cmd:"" help:"List the plugins and the filter types that they offer."`
-	Lock  pluginLock  `cmd:"" help:"Pin the plugins that are in the folder now: a server then runs no other."`
-	Check pluginCheck `cmd:"" help:"Start one plugin, and hold it against the rules that every plugin must keep."`
+	List  pluginList  `cmd:"" help:"List the plugins and their filter types."`
+	Lock  pluginLock  `cmd:"" help:"Pin the plugins now in the folder, so that a server runs no others."`
+	Check pluginCheck `cmd:"" help:"Start one plugin and check it against the rules that every plugin must keep."`
 }
 
 type pluginList struct{}
@@ -257,11 +257,11 @@ func (pluginLock) Run(s streams, o app.Options) error {
 }
 
 type pluginCheck struct {
-	JSON bool   `name:"json" help:"Write the report as one JSON object."`
+	JSON bool   `name:"json" help:"Print the report as one JSON object."`
 	File string `arg:"" help:"The plugin's executable."`
 }
 
-// Run checks one plugin and prints the report. What is found is an error.
+// Run checks one plugin and prints the report. Any finding is an error.
 func (c pluginCheck) Run(ctx context.Context, s streams) error {
 	report, err := app.CheckPlugin(ctx, c.File)
 	if err != nil {
@@ -280,7 +280,7 @@ func (c pluginCheck) Run(ctx context.Context, s streams) error {
 	case n == 1:
 		return fmt.Errorf("%s breaks a rule; the report says what to do", c.File)
 	case n > 1:
-		return fmt.Errorf("%s breaks rules, in %d cases; the report says what to do", c.File, n)
+		return fmt.Errorf("%s breaks the rules in %d cases; the report says what to do", c.File, n)
 	}
 	return nil
 }

@@ -1,3 +1,6 @@
+//go:build system
+
+// This file serves the tests of this folder, which run the server, so it has the tag system: see main_test.go.
 package main
 
 import (

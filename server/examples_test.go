@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file build plugins and run npm and the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -9,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goalgraph/goalgraph/graph/nodetest"
 	"github.com/goalgraph/goalgraph/plugins/check"
+	"github.com/goalgraph/goalgraph/server/nodetest"
 )
 
 // mustMakeExamples builds the example plugins into a folder as their READMEs say.

@@ -1,3 +1,6 @@
+//go:build system
+
+// The benchmark in this file runs the server's import, so it has the tag system: see main_test.go.
 package main
 
 import (

@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -178,7 +181,7 @@ func TestImportATruncatedFile(t *testing.T) {
 	truncated := mustWriteFile(t, "truncated.gz", string(packed[:len(packed)/2]))
 	storetest.Databases(t, func(t *testing.T, database string) {
 		p := program(t, "import", "--database", database, "--bots", "include", truncated).mustRun(t, failed)
-		for _, text := range []string{"truncated.gz ends early, after line ", "what was read before is kept"} {
+		for _, text := range []string{"truncated.gz is truncated: it ends early, after line ", "the lines read so far are kept"} {
 			if !strings.Contains(p.stderr.String(), text) {
 				t.Errorf("it does not say %q: %s", text, &p.stderr)
 			}

@@ -1,9 +1,13 @@
+//go:build system
+
+// The benchmark in this file builds a plugin, so it has the tag system: see main_test.go.
 package main
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -50,14 +54,14 @@ func BenchmarkJourney(b *testing.B) {
 	plugins := hosttest.Start(b, host.Options{Taken: graph.HasType, Folder: folder})
 	set := plugins.Acquire()
 	defer set.Release()
-	newEngine := func() *count.Columns {
-		engine, err := count.NewColumns(st, count.ColumnsOptions{Computer: plugins, Log: slog.New(slog.DiscardHandler)})
+	newEngine := func() *engine.Engine {
+		engine, err := engine.New(st, engine.Options{Computer: plugins, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}
 		return engine
 	}
-	if _, err := newEngine().StoreBehind(ctx, site, model.Open); err != nil { // as they are when days are over
+	if _, err := newEngine().SealBehind(ctx, site, model.Open); err != nil { // as they are when days are over
 		b.Fatal(err)
 	}
 	for _, steps := range []string{`["/page-0","/page-1"]`, `["*","*"]`} {
@@ -76,7 +80,7 @@ func BenchmarkJourney(b *testing.B) {
 			kept := make(chan struct{})
 			go func() {
 				defer close(kept)
-				engine.KeepComputed(working)
+				engine.Backfill(working)
 			}()
 			begin := time.Now()
 			question := count.Question{Site: site, In: model.Range{From: -model.Open, To: model.Open}, Where: compiled.Predicate}

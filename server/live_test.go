@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -78,7 +81,7 @@ func randomFilter(r *rand.Rand) model.FilterSpec {
 		return map[string]any{[]string{"min", "max"}[r.IntN(2)]: n}
 	}
 	var args map[string]any
-	types := []string{"browser", "os", "language", "country", "device", "entryPage", "exitPage", "referrer", "ip", "pages", "tags", "events",
+	types := []string{"browser", "os", "language", "country", "device", "entryPage", "exitPage", "hostname", "region", "city", "referrer", "ip", "pages", "tags", "events",
 		"eventValue", "pageViews", "sessionLength", "property", "utm", "visitor"}
 	name := types[r.IntN(len(types))]
 	switch name {
@@ -90,7 +93,7 @@ func randomFilter(r *rand.Rand) model.FilterSpec {
 		args = either(some("RO", "US", "DE"))
 	case "device":
 		args = either(some("DESKTOP", "MOBILE", "TABLET", "OTHER"))
-	case "entryPage", "exitPage":
+	case "entryPage", "exitPage", "city", "region", "hostname":
 		args = either(globs())
 	case "referrer":
 		args = either(hosts())

@@ -1,6 +1,6 @@
-// Command goalgraph counts the sessions of merged segments and serves segments,
-// goals and results as one GraphQL API. This package reads flags and environment
-// variables, and sets the exit code: 0 done, 1 failed, 2 wrong usage.
+// Command goalgraph counts sessions by segment and goal, and serves the results as
+// one GraphQL API. This package reads flags and environment variables, and sets the
+// exit code: 0 success, 1 failure, 2 wrong usage.
 package main
 
 import (
@@ -33,9 +33,9 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// memoryLimit is what the Go runtime tries to stay below, in bytes: what is kept in
-// memory is bounded by some 740 MiB, and the rest is room for requests. The
-// variable GOMEMLIMIT sets another one.
+// memoryLimit is the soft memory limit of the Go runtime, in bytes. Caches are bounded
+// by about 740 MiB; the rest is room for requests. The variable GOMEMLIMIT overrides
+// it.
 const memoryLimit = 980 << 20
 
 // The exit codes.
@@ -45,25 +45,24 @@ const (
 	wrongUsage
 )
 
-// cli is the command line. Flags that are not a command's own may stand before or
-// behind the command.
+// cli is the command line. Common flags may come before or after the command.
 type cli struct {
-	Database  string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"Where the data is: sqlite:FILE, or postgres://USER:PASSWORD@HOST/NAME. By default ${default}."`
-	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis, redis://HOST:PORT, which may only make answers faster and live ones fresher. By default there is none."`
-	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to serve HTTP; port 0 takes a free one. By default ${default}."`
-	Plugins   string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"Every executable in this folder is a filter plugin. By default ${default}."`
-	Auth      string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients say who they are: keys, or none, which is refused unless it listens on a loopback address. By default ${default}."`
-	MaxValues uint             `group:"common" env:"GOALGRAPH_MAX_VALUES" default:"100000" placeholder:"N" help:"How many distinct values a dimension of a site takes, such as pages, tags or event names. Later ones count as (other). By default ${default}."`
-	Sample    bool             `group:"common" help:"Load the bundled sample when the database is empty."`
+	Database  string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"The database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME. Default: ${default}."`
+	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis server, redis://HOST:PORT. It makes answers faster and live updates sooner, and is never required. Default: none."`
+	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"The address to serve HTTP on. Port 0 picks a free port. Default: ${default}."`
+	Plugins   string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"The folder with filter plugins. Every executable in it is one. Default: ${default}."`
+	Auth      string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients authenticate: keys or none. none needs a loopback address. Default: ${default}."`
+	MaxValues uint             `group:"common" env:"GOALGRAPH_MAX_VALUES" default:"100000" placeholder:"N" help:"The maximum number of distinct values per site and dimension, for example pages, tags or event names. Further values count as (other). Default: ${default}."`
+	Sample    bool             `group:"common" help:"Load the bundled sample if the database is empty."`
 	Verbose   bool             `group:"common" short:"v" help:"Log more."`
-	Version   kong.VersionFlag `group:"common" help:"Print the version and end."`
+	Version   kong.VersionFlag `group:"common" help:"Print the version and exit."`
 
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve the API. The default. Migrates the database first."`
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Migrate the database and serve the API. The default command."`
 	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
-	Migrate migrateCommand `cmd:"" help:"Change or show the database's schema."`
-	Key     keyCommand     `cmd:"" help:"Make, list or revoke keys."`
-	Plugin  pluginCommand  `cmd:"" help:"List or check filter plugins."`
-	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema with the loaded plugins, for code generators."`
+	Migrate migrateCommand `cmd:"" help:"Migrate the database's schema, or show its state."`
+	Key     keyCommand     `cmd:"" help:"Create, list or revoke API keys."`
+	Plugin  pluginCommand  `cmd:"" help:"List, pin or check filter plugins."`
+	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema, including the loaded plugins, for code generators."`
 }
 
 // streams are what a command reads and writes.
@@ -78,12 +77,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	exited := false
 	parser, err := kong.New(&c,
 		kong.Name("goalgraph"),
-		kong.Description("Counts the sessions of merged segments, and serves segments, goals and results as one GraphQL API."),
+		kong.Description("Counts sessions by segment and goal, and serves the results as one GraphQL API."),
 		kong.Vars{
 			"version": version(), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
 			"minDays": strconv.Itoa(int(stats.DefaultMinDuration / (24 * time.Hour))),
 		},
-		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command; a flag wins over its variable:"}}),
+		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command. A flag overrides its environment variable:"}}),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -97,7 +96,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return done
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "goalgraph: %v\nRun goalgraph --help for what there is.\n", err)
+		fmt.Fprintf(stderr, "goalgraph: %v\nRun goalgraph --help for usage.\n", err)
 		return wrongUsage
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -115,8 +114,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return failed
 }
 
-// message is what a person is told of an error: what is wrong with the command
-// line, or else where it happened, what can be done, and the cause.
+// message is an error as people see it: what is wrong with the command line, or else
+// where it happened, what to do, and the cause.
 func message(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*model.Error](err); ok {

@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -9,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // readmeBlock is a fenced block of a README.
@@ -65,6 +69,53 @@ func TestReadme(t *testing.T) {
 	newGuide(t, "../README.md", "make run").follow(t)
 }
 
+// So does every page of docs, each on a server of its own that make run would start.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
+			newGuide(t, page, "").follow(t)
+		})
+	}
+}
+
+// Links between the documents lead somewhere, and their lines fit a screen.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	pages := []string{"../README.md", "../plugins/README.md"}
+	for _, pattern := range []string{"../docs/*.md", "../plugins/examples/*/README.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d pages, %v", pattern, len(found), err)
+		}
+		pages = append(pages, found...)
+	}
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	for _, page := range pages {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := 0
+		for line := range strings.Lines(string(content)) {
+			number++
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 120 {
+				t.Errorf("%s:%d has %d characters, want 120 at most", page, number, n)
+			}
+			for _, match := range link.FindAllStringSubmatch(line, -1) {
+				if _, err := os.Stat(filepath.Join(filepath.Dir(page), match[1])); err != nil {
+					t.Errorf("%s:%d links to %s: %v", page, number, match[1], err)
+				}
+			}
+		}
+	}
+}
+
 // The guide to plugins works too, in an empty folder beside a clone.
 func TestPluginGuide(t *testing.T) {
 	t.Parallel()
@@ -91,7 +142,8 @@ func TestPluginGuide(t *testing.T) {
 // guide is a README that is followed.
 type guide struct {
 	file string
-	// serves is the line that starts the server, which is prepared already.
+	// serves is the line that starts the server, which is prepared already; empty where
+	// the guide takes it for granted that one runs.
 	serves  string
 	server  *process
 	running *server
@@ -152,6 +204,9 @@ func (g *guide) follow(t *testing.T) {
 			given = ""
 			continue
 		}
+		if g.serves == "" && g.running == nil {
+			g.running = g.server.mustServe(t)
+		}
 		switch block.language {
 		case "sh", "console":
 			given = g.shell(t, block)
@@ -191,11 +246,13 @@ func (g *guide) follow(t *testing.T) {
 		}
 	}
 	t.Logf("%d blocks ran", ran)
-	if ran < 5 {
-		t.Errorf("%d blocks ran, want at least 5", ran)
+	if g.serves != "" && ran < 3 {
+		t.Errorf("%d blocks ran, want at least 3", ran)
 	}
-	if g.running == nil {
+	switch {
+	case g.running != nil:
+		g.running.mustStop(t)
+	case g.serves != "":
 		t.Fatalf("%s starts no server", g.file)
 	}
-	g.running.mustStop(t)
 }

@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -275,10 +278,10 @@ func TestRequestsDuringReloads(t *testing.T) {
 			mustDrop(t, paid, folder)
 		case 1: // the same file anew, which only its restart shows
 			before := s.mustAsk(t, `{ plugins { name version } }`)
-			runs := strings.Count(s.stderr.String(), "a plugin runs")
+			runs := strings.Count(s.stderr.String(), "a plugin is running")
 			mustDrop(t, paid, folder)
 			query, so = `{ plugins { name version } }`, func(g graphQL) bool {
-				return string(g.Data) == before && strings.Count(s.stderr.String(), "a plugin runs") > runs
+				return string(g.Data) == before && strings.Count(s.stderr.String(), "a plugin is running") > runs
 			}
 		case 2:
 			mustRemove(t, paid, folder)

@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, npm packages and Chromium, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -9,9 +12,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/goalgraph/goalgraph/graph/nodetest"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/server/browsertest"
+	"github.com/goalgraph/goalgraph/server/nodetest"
 )
 
 // purchases is what the goal card of the segment All shows.
@@ -55,7 +58,7 @@ func (s *server) awaitCounts(tb testing.TB, want map[string]int) {
 	}
 }
 
-// What real SDKs send with the settings of the README is on the goal card, once.
+// What real SDKs send with the settings of the docs is on the goal card, once.
 func TestSDKs(t *testing.T) {
 	t.Parallel()
 	nodetest.Install(t, "sdktest")

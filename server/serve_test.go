@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -432,12 +435,13 @@ func TestServeWithRedis(t *testing.T) {
 	t.Parallel()
 	redis := storetest.RedisServer(t)
 	s := mustServe(t, "--redis", redis.URL)
-	if !strings.Contains(s.stderr.String(), `msg="Redis is reachable"`) {
-		t.Errorf("the log does not say so:\n%s", &s.stderr)
+	if !regexp.MustCompile(`msg="Redis is (not )?reachable`).MatchString(s.stderr.String()) { // not, if the machine was busy for 100 ms
+		t.Errorf("the log does not say whether Redis is reachable:\n%s", &s.stderr)
 	}
-	if status, checks := s.ready(t); status != http.StatusOK || checks["redis"] != "ok" {
-		t.Errorf("%d %v", status, checks)
-	}
+	await(t, "Redis is ready", func() bool {
+		status, checks := s.ready(t)
+		return status == http.StatusOK && checks["redis"] == "ok"
+	})
 	if err := redis.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -457,7 +461,7 @@ func TestServeWithRedis(t *testing.T) {
 	without := program(t, "serve", "--auth", "none", "--listen", "127.0.0.1:0")
 	without.Env = append(without.Env, "REDIS_URL=redis://:secret@"+unused(t))
 	s = without.mustServe(t)
-	if said := s.stderr.String(); !strings.Contains(said, `level=WARN msg="Redis is not reachable`) || strings.Contains(said, "secret") {
+	if said := s.stderr.String(); !strings.Contains(said, `level=WARN msg="Redis is unreachable`) || strings.Contains(said, "secret") {
 		t.Errorf("the log does not say so:\n%s", said)
 	}
 	if status, checks := s.ready(t); status != http.StatusOK || checks["redis"] != "unreachable" {

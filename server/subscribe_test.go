@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, npm packages and Chromium, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -10,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goalgraph/goalgraph/graph/nodetest"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/server/browsertest"
+	"github.com/goalgraph/goalgraph/server/nodetest"
 )
 
 // livetest is the folder of real clients. Its packages are installed once.
@@ -51,18 +54,18 @@ func TestSubscriptionProtocols(t *testing.T) {
 	s.mustStop(t)
 }
 
-// The script of the README shows cards, and again when something happened.
+// The script of the docs shows cards, and again when something happened.
 func TestSubscriptionScript(t *testing.T) {
 	t.Parallel()
 	nodetest.Install(t, livetest)
 	script := ""
-	for _, block := range readmeBlocks(t, "../README.md") {
+	for _, block := range readmeBlocks(t, "../docs/subscriptions.md") {
 		if block.file == "cards.mjs" {
 			script = block.text
 		}
 	}
 	if script == "" {
-		t.Fatal("the README has no cards.mjs")
+		t.Fatal("the docs have no cards.mjs")
 	}
 	s := mustServe(t, "--sample")
 	folder := t.TempDir()

@@ -1,3 +1,6 @@
+//go:build system
+
+// The tests in this file run the server, so they have the tag system: see main_test.go.
 package main
 
 import (
@@ -285,7 +288,7 @@ func TestTrackRefusals(t *testing.T) {
 			{"long message", "/v1/track", `{"event":"E","anonymousId":"a","x":"` + long + `"}`, nil, 413, "32 KiB"},
 			{"long batch", "/v1/batch", `{"batch":[],"x":"` + strings.Repeat("x", 500<<10) + `"}`, nil, 413, "500 KiB"},
 			{"bomb", "/v1/batch", bomb, []string{"Content-Encoding", "gzip"}, 413, "500 KiB"},
-			{"no gzip", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "gzip"}, 400, "not gzip"},
+			{"no gzip", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "gzip"}, 400, "the body is not"},
 			{"cut gzip", "/v1/batch", string(packed([]byte(`{"batch":[]}`))[:20]), []string{"Content-Encoding", "gzip"}, 400, "ends early"},
 			{"other packing", "/v1/batch", `{"batch":[]}`, []string{"Content-Encoding", "br"}, 415, "br"},
 			{"deep", "/v1/track", `{"event":"E","anonymousId":"a","x":` + strings.Repeat("[", 15_000) + strings.Repeat("]", 15_000) + `}`, nil, 400, "not JSON"},
@@ -479,7 +482,7 @@ func TestTrackAddresses(t *testing.T) {
 	if err := os.WriteFile(countries, []byte("no database"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the damaged file is told of", func() bool { return strings.Contains(s.stderr.String(), "countries are found in the file as it was") })
+	await(t, "the damaged file is told of", func() bool { return strings.Contains(s.stderr.String(), "cannot reload the country database") })
 	data, err := os.ReadFile("ingest/testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		t.Fatal(err)
@@ -488,7 +491,7 @@ func TestTrackAddresses(t *testing.T) {
 	if err := os.WriteFile(countries, bytes.ReplaceAll(data, []byte("\x42GB"), []byte("\x42FR")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the file is read again", func() bool { return strings.Contains(s.stderr.String(), "the file of countries has changed") })
+	await(t, "the file is read again", func() bool { return strings.Contains(s.stderr.String(), "reloaded the country database") })
 	s.mustTrack(t, key, "/v1/page", []byte(`{"anonymousId":"later","properties":{"path":"/"},"context":{"ip":"81.2.69.142"}}`))
 	if got := originOf("later"); got != " FR" {
 		t.Errorf("with the new file: %q", got)

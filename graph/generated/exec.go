@@ -327,19 +327,33 @@ type ComplexityRoot struct {
 
 	Session struct {
 		Browser         func(childComplexity int) int
+		City            func(childComplexity int) int
 		Country         func(childComplexity int) int
 		Device          func(childComplexity int) int
 		DurationSeconds func(childComplexity int) int
 		EntryPage       func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
+		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
+		IP              func(childComplexity int) int
+		Language        func(childComplexity int) int
 		OS              func(childComplexity int) int
+		PageViews       func(childComplexity int) int
 		Pages           func(childComplexity int) int
+		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
+		Region          func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
+		UTMCampaign     func(childComplexity int) int
+		UTMContent      func(childComplexity int) int
+		UTMMedium       func(childComplexity int) int
+		UTMSource       func(childComplexity int) int
+		UTMTerm         func(childComplexity int) int
+		Values          func(childComplexity int) int
 		VisitorID       func(childComplexity int) int
+		VisitorKind     func(childComplexity int) int
 	}
 
 	SessionConnection struct {
@@ -352,6 +366,17 @@ type ComplexityRoot struct {
 	SessionEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	SessionProperty struct {
+		Key   func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	SessionValue struct {
+		Count func(childComplexity int) int
+		Event func(childComplexity int) int
+		Sum   func(childComplexity int) int
 	}
 
 	Site struct {
@@ -1787,6 +1812,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Browser(childComplexity), true
+	case "Session.city":
+		if e.ComplexityRoot.Session.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.City(childComplexity), true
 	case "Session.country":
 		if e.ComplexityRoot.Session.Country == nil {
 			break
@@ -1823,30 +1854,66 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.ExitPage(childComplexity), true
+	case "Session.hostname":
+		if e.ComplexityRoot.Session.Hostname == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Hostname(childComplexity), true
 	case "Session.id":
 		if e.ComplexityRoot.Session.ID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.ID(childComplexity), true
+	case "Session.ip":
+		if e.ComplexityRoot.Session.IP == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.IP(childComplexity), true
+	case "Session.language":
+		if e.ComplexityRoot.Session.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Language(childComplexity), true
 	case "Session.os":
 		if e.ComplexityRoot.Session.OS == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.OS(childComplexity), true
+	case "Session.pageViews":
+		if e.ComplexityRoot.Session.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.PageViews(childComplexity), true
 	case "Session.pages":
 		if e.ComplexityRoot.Session.Pages == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.Pages(childComplexity), true
+	case "Session.properties":
+		if e.ComplexityRoot.Session.Properties == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Properties(childComplexity), true
 	case "Session.referrer":
 		if e.ComplexityRoot.Session.Referrer == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.Referrer(childComplexity), true
+	case "Session.region":
+		if e.ComplexityRoot.Session.Region == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Region(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -1859,12 +1926,54 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Tags(childComplexity), true
+	case "Session.utmCampaign":
+		if e.ComplexityRoot.Session.UTMCampaign == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMCampaign(childComplexity), true
+	case "Session.utmContent":
+		if e.ComplexityRoot.Session.UTMContent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMContent(childComplexity), true
+	case "Session.utmMedium":
+		if e.ComplexityRoot.Session.UTMMedium == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMMedium(childComplexity), true
+	case "Session.utmSource":
+		if e.ComplexityRoot.Session.UTMSource == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMSource(childComplexity), true
+	case "Session.utmTerm":
+		if e.ComplexityRoot.Session.UTMTerm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UTMTerm(childComplexity), true
+	case "Session.values":
+		if e.ComplexityRoot.Session.Values == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Values(childComplexity), true
 	case "Session.visitorId":
 		if e.ComplexityRoot.Session.VisitorID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.VisitorID(childComplexity), true
+	case "Session.visitorKind":
+		if e.ComplexityRoot.Session.VisitorKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.VisitorKind(childComplexity), true
 
 	case "SessionConnection.edges":
 		if e.ComplexityRoot.SessionConnection.Edges == nil {
@@ -1903,6 +2012,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SessionEdge.Node(childComplexity), true
+
+	case "SessionProperty.key":
+		if e.ComplexityRoot.SessionProperty.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionProperty.Key(childComplexity), true
+	case "SessionProperty.value":
+		if e.ComplexityRoot.SessionProperty.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionProperty.Value(childComplexity), true
+
+	case "SessionValue.count":
+		if e.ComplexityRoot.SessionValue.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionValue.Count(childComplexity), true
+	case "SessionValue.event":
+		if e.ComplexityRoot.SessionValue.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionValue.Event(childComplexity), true
+	case "SessionValue.sum":
+		if e.ComplexityRoot.SessionValue.Sum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionValue.Sum(childComplexity), true
 
 	case "Site.addresses":
 		if e.ComplexityRoot.Site.Addresses == nil {
@@ -2399,520 +2540,561 @@ func newExecutionContext(
 
 var sources = []*ast.Source{
 	{Name: "../schema/experiment.graphqls", Input: `"""
-A comparison of variants by the goals that the visitors assigned to them reach. A visitor is assigned by a message
-` + "`" + `Experiment Viewed` + "`" + ` that names the experiment and the variant by their keys; every one is kept, also before the
-experiment is defined, and a visitor's first within the run stands.
+An experiment compares variants by the goals that their visitors reach. An ` + "`" + `Experiment Viewed` + "`" + ` message assigns a
+visitor: it names the experiment and the variant by their keys. Every assignment is kept, even before the experiment
+is defined. A visitor's first assignment within the run counts.
 """
 type Experiment implements Node {
-  "Opaque, and stable for as long as the experiment exists."
+  "Opaque and stable while the experiment exists."
   id: ID!
   "The site whose visitors take part."
   site: Site!
-  "Unique on the site; what messages call the experiment."
+  "The name that messages use for the experiment. Unique on the site."
   key: String!
-  "For people."
+  "The name shown to people."
   name: String!
-  "For people."
+  "The description shown to people."
   description: String!
-  "Where it stands in its life."
+  "Where the experiment is in its life."
   status: ExperimentStatus!
-  "What is compared, in the order in which it was given."
+  "The variants, in the order given."
   variants: [Variant!]!
-  "The goal that decides; null while there is none, which is in drafts alone."
+  "The goal that decides. Null only in a draft that has none yet."
   primaryMetric: Goal
-  "Further goals to look at, without the primary one."
+  "Other goals to watch, without the primary metric."
   secondaryMetrics: [Goal!]!
-  "Who takes part: an assignment counts where its session matches all of these. None are everyone."
+  """
+  Who takes part: an assignment counts only if its session matches all of these filters. An empty list admits everyone.
+  """
   audience: [Filter!]!
-  "Which sessions of a visitor can reach the goals."
+  "Which of a visitor's sessions can convert."
   attribution: Attribution!
-  "The variant that was chosen when the experiment was stopped; null where none was."
+  "The variant chosen when the experiment stopped; null if none was."
   winner: Variant
-  "When the run began: assignments from then on count. Null in drafts."
+  "When the run began. Earlier assignments do not count. Null in a draft."
   startedAt: Time
-  "When the run ended: from then on nothing counts. Null until then."
+  "When the run ended. Nothing counts from then on. Null until it stops."
   stoppedAt: Time
   """
-  What the visitors did that are assigned to the variants: at this moment, also while it runs, when it has stopped and
-  when it is archived. Of a draft it is that of nobody.
+  The current results. Running, stopped and archived experiments all have them. A draft has results with no visitors.
   """
   results(
-    "Narrow the result to the visitors whose session of assignment matches all of these: a result for a segment. Which assignment stands does not depend on them."
+    """
+    Keeps only visitors whose session of assignment matches all of these filters, so it gives the results for a segment.
+    Filters do not affect which assignment is a visitor's first.
+    """
     filters: [FilterInput!] = []
-    "Narrows the result to what happened in it: visitors that were assigned in it, and what they did before its end. By default the whole run."
+    """
+    Keeps only visitors assigned within this range, and what they did before it ends. Defaults to the whole run.
+    """
     range: TimeRange
   ): ExperimentResult!
-  "The result for each segment: by its filters, as by those of ` + "`" + `results` + "`" + `. All segments, metrics and variants are counted together."
+  """
+  The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
+  are counted in one pass.
+  """
   breakdown(
-    "The segments' ids, at most 100; by default the site's active ones. Of segments times metrics there are at most 2,000."
+    """
+    The ids of the segments, at most 100. Defaults to the site's active segments. Segments times metrics may be at most
+    2,000.
+    """
     segments: [ID!]
-    "As that of ` + "`" + `results` + "`" + `."
+    "Works like ` + "`" + `range` + "`" + ` of ` + "`" + `results` + "`" + `."
     range: TimeRange
   ): [SegmentResult!]!
-  "When it was made."
+  "When the experiment was created."
   createdAt: Time!
-  "When it was last changed."
+  "When the experiment last changed."
   updatedAt: Time!
 }
 
-"Where an experiment stands in its life. It runs once: to run it again, create another one."
+"Where an experiment is in its life. An experiment runs once; to repeat it, create a new one."
 enum ExperimentStatus {
-  "It has not started, and everything of it but its key can change."
+  "Not started. Everything except the key can change."
   DRAFT
-  "It has started, and visitors are assigned. Name, description and metrics can change."
+  "Started: visitors are being assigned. Name, description and metrics can change."
   RUNNING
-  "It has run; its results remain. Name, description and metrics can change."
+  "Finished: its results remain. Name, description and metrics can change."
   STOPPED
-  "It is put away, a draft or stopped before. Nothing of it changes; its results remain."
+  "Put away, from DRAFT or STOPPED. Nothing can change; its results remain."
   ARCHIVED
 }
 
-"Which sessions of a visitor can reach an experiment's goals."
+"Which of a visitor's sessions can convert."
 enum Attribution {
-  "The session in which the visitor was assigned, from the assignment on."
+  "The session of the assignment, from the assignment on."
   SESSION
-  "Any session from the assignment to the experiment's end."
+  "Every session from the assignment to the end of the experiment."
   EXPERIMENT
 }
 
-"One of the things that an experiment compares."
+"One of the alternatives that an experiment compares."
 type Variant {
-  "Unique in the experiment; what messages call the variant."
+  "The name that messages use for the variant. Unique in the experiment."
   key: String!
-  "For people."
+  "The name shown to people."
   name: String!
-  "In proportion to the share of visitors that it is meant to be assigned: of weights 1 and 3, a quarter and three quarters."
+  "The intended share of visitors, relative to the other weights: weights 1 and 3 mean a quarter and three quarters."
   weight: Float!
-  "Whether the others are compared with it. Exactly one variant is the baseline."
+  "Whether the other variants are compared with this one. Exactly one variant is the baseline."
   baseline: Boolean!
 }
 
 """
-What the visitors did that are assigned to an experiment's variants.
+What the visitors assigned to each variant did.
 
-A visitor is one however often it comes, and its first assignment within the run stands. By a metric it converts when a
-session that ` + "`" + `attribution` + "`" + ` lets count matches the goal: that of the assignment with only what happened from the assignment
-on, and under EXPERIMENT any that started later too. What happens before the assignment, or after the run, does not count.
+Each visitor counts once, by the first assignment within the run. A visitor converts on a metric when a session matches
+the goal. ` + "`" + `attribution` + "`" + ` decides which sessions may: SESSION takes the session of the assignment, and of that only what
+happens from the assignment on. EXPERIMENT also takes every session that starts later. Nothing counts from before the
+assignment or after the end of the run.
 """
 type ExperimentResult {
-  "Whose result it is."
+  "The experiment."
   experiment: Experiment!
-  "When it was counted. It has all that was committed before."
+  "When the results were counted. They include everything committed before then."
   computedAt: Time!
-  "How many distinct visitors are assigned."
+  "The number of distinct visitors assigned."
   visitors: Int!
-  "How many of them were seen in more than one variant. They count in their first one; many of them are a sign that assignments do not stick."
+  """
+  The number of visitors seen in more than one variant. Each counts in the first. A high number suggests that
+  assignments do not stick.
+  """
   contaminated: Int!
   """
-  How many assignments name a variant that the experiment does not have. They assign nobody: any at all are a sign that
-  what assigns visitors calls the variants otherwise. ` + "`" + `filters` + "`" + ` and the audience do not narrow them.
+  The number of assignments to variants that the experiment does not have. They assign nobody. If there are any, the
+  sender uses different variant keys. ` + "`" + `filters` + "`" + ` and the audience do not affect this number.
   """
   unknownVariants: Int!
-  "Whether visitors were split between the variants as the weights ask for."
+  "Whether the split of visitors fits the weights."
   sampleRatio: SampleRatioCheck!
-  "What came of each metric, the primary one first."
+  "The results of each metric, the primary metric first."
   metrics: [MetricResult!]!
 }
 
-"An experiment's result for the sessions of assignment that are in a segment."
+"An experiment's results for one segment: only visitors whose session of assignment is in the segment."
 type SegmentResult {
-  "The segment, as it is now."
+  "The segment, as currently defined."
   segment: Segment!
-  "The result for it."
+  "The results for this segment."
   result: ExperimentResult!
 }
 
 """
-Whether visitors were split between the variants as the weights ask for (Pearson's chi-squared test). Where they were not,
-something is broken (a redirect that fails, bots, a variant that loses its messages), and the variants cannot be compared.
+Whether the split of visitors fits the variants' weights, by Pearson's chi-squared test. If it does not, something is
+broken, and the variants cannot be compared. Common causes are failing redirects, bots and lost messages.
 """
 type SampleRatioCheck {
-  "How probable a split at least this far off is, were visitors assigned by the weights."
+  "The probability of a split at least this uneven if visitors are assigned by the weights."
   pValue: Float!
-  "Whether pValue is below 0.001. Never under 100 visitors, or where fewer than 5 are expected in a variant."
+  "Whether pValue is below 0.001. Always false below 100 visitors, or if a variant expects fewer than 5."
   mismatch: Boolean!
 }
 
-"What came of one of an experiment's metrics."
+"An experiment's results on one metric."
 type MetricResult {
   "The metric."
   goal: Goal!
-  "Whether it is the goal that decides."
+  "Whether this is the primary metric."
   primary: Boolean!
-  "Each variant, in the experiment's order."
+  "The results of each variant, in the experiment's order."
   variants: [VariantResult!]!
   """
-  The variant that won. Where none has, the one that would be the best choice now: that of the highest conversion rate among
-  those with visitors. Null where two share that place, and where the decision is INVALID.
+  The winner. Without one, it is the best choice so far: among variants with visitors, the one with the highest
+  conversion rate. Null on a tie, and while the decision is INVALID.
   """
   leader: Variant
-  "What to do, by this metric's conversion rates."
+  "What to do, judged by this metric's conversion rates."
   decision: Decision!
 }
 
 """
-What to do with an experiment, by one of its metrics. The first that holds, in the order INVALID, COLLECTING, WINNER,
-BASELINE_WINS, NO_DIFFERENCE, is the decision; where none does, it is COLLECTING.
+What to do with an experiment, judged by one metric. The values are tested in the order INVALID, COLLECTING, WINNER,
+BASELINE_WINS, NO_DIFFERENCE; the first that holds is the decision. If none holds, it is COLLECTING.
 
-What is called hardly anything to lose is an expected loss below 1 % of the baseline's conversion rate. The expected loss is
-measured against all variants: of a variant that beats the baseline but not another variant, it is high.
+A choice is safe if its expected loss is below 1 % of the baseline's conversion rate. Expected loss compares a variant
+with all others: it is high for a variant that beats the baseline but loses to a third one.
 
-A decision is made for one look at the end. Who looks every day and stops at the first WINNER is wrong more often than 1 time in
-20; the variants' ` + "`" + `bayesFactor` + "`" + ` stays valid however often one looks.
+A decision is meant for one look at the end. Someone who looks daily and stops at the first WINNER is wrong more often
+than 1 time in 20. ` + "`" + `bayesFactor` + "`" + ` of a variant stays valid however often you look.
 """
 enum Decision {
   """
-  It is too early, or still open: let it run. It is too early until every variant has 100 visitors and 7 days have passed, so
-  that each weekday was seen (the server's options --min-visitors and --min-days). It is still open when no variant is clearly
-  better and a wrong choice could cost more than hardly anything.
+  Too early, or undecided: let it run. It is too early until every variant has 100 visitors and 7 days have passed,
+  which covers each weekday. The server's flags --min-visitors and --min-days change both. It is undecided while no
+  variant is clearly better and no choice is safe.
   """
   COLLECTING
-  "Whichever variant is chosen, the baseline too, there is hardly anything to lose by it. Choose what is simplest."
+  "Every variant is a safe choice, the baseline included. Choose the simplest."
   NO_DIFFERENCE
   """
-  A variant, the leader, is better than the baseline with a probability of 95 % or more, and there is hardly anything to lose by
-  choosing it rather than any other. Of several such variants, it is the one with the least to lose.
+  The leader beats the baseline with a probability of at least 95 % and is a safe choice. If several variants do, the
+  leader is the one with the lowest expected loss.
   """
   WINNER
-  "The baseline is better than each other variant with a probability of 95 % or more, and there is hardly anything to lose by keeping it."
+  "The baseline beats every other variant with a probability of at least 95 % and is a safe choice."
   BASELINE_WINS
   """
-  Visitors were not split as the weights ask for (` + "`" + `sampleRatio` + "`" + `), so something is broken, and no figure can be trusted until it is
-  repaired. It does not wait for the visitors and the days that the other decisions wait for.
+  The split of visitors does not fit the weights (` + "`" + `sampleRatio` + "`" + `). Something is broken, so trust no figure until it is
+  fixed. This decision does not wait for a minimum of visitors and days.
   """
   INVALID
 }
 
-"What the visitors of a variant did by one of an experiment's metrics."
+"What a variant's visitors did on one metric."
 type VariantResult {
   "The variant."
   variant: Variant!
-  "How many distinct visitors are assigned to it."
+  "The number of distinct visitors assigned to the variant."
   visitors: Int!
-  "How many of them converted, each once."
+  "The number of those visitors that converted. Each counts once."
   conversions: Int!
-  "The share of its visitors that convert: what is known of it after (1 + conversions) / (2 + visitors), from 0 to 1."
+  "The conversion rate, from 0 to 1. The mean is (1 + conversions) / (2 + visitors)."
   conversionRate: Estimate!
   """
-  The conversion rate relative to the baseline's: 0.1 is 10 % more. Null on the baseline. Where the baseline has no conversion
-  the mean is infinite, and its place takes the median.
+  The conversion rate relative to the baseline's: 0.1 is 10 % higher. Null for the baseline. If the baseline has no
+  conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median.
   """
   uplift: Estimate
-  "How probable it is that its conversion rate is the highest of all variants'. Those of all variants add up to 1."
+  "The probability that this variant has the highest conversion rate. It sums to 1 over the variants."
   probabilityToBeBest: Float!
-  "How probable it is that its conversion rate is higher than the baseline's. Null on the baseline."
+  "The probability that this variant's conversion rate is higher than the baseline's. Null for the baseline."
   probabilityToBeatBaseline: Float
-  "By how much the best variant's conversion rate is higher on average: what it would cost to choose this one, in conversions per visitor."
+  """
+  The expected loss: what choosing this variant costs on average, in conversions per visitor, compared with the best
+  variant.
+  """
   expectedLoss: Float!
   """
-  How many times more probable the counts are if its conversion rate and the baseline's are unequal than if they are equal; valid however
-  often one looks. From 3 on it is positive evidence, from 20 on strong, from 150 on very strong; below 1 it is evidence that they
-  are equal, by its reciprocal (Kass and Raftery 1995). Null on the baseline.
+  How many times more probable the counts are if the two conversion rates differ, this variant's and the baseline's,
+  than if they are equal. It stays valid however often you look. From 3 it is positive evidence of a difference, from 20
+  strong, from 150 very strong. Below 1 it is evidence of equality, by its reciprocal (Kass and Raftery 1995). Null for
+  the baseline.
   """
   bayesFactor: Float
-  "The values of the goal's valueEvent. Null where the goal carries no value."
+  "The values of the goal's valueEvent; null if the goal has none."
   value: ValueResult
-  "How the result came about: at each point it is as it would have been seen then, at the end of the interval, so it never falls."
+  "The results over time. Each point shows what was known at the end of its interval, so counts never fall."
   series(
-    "How long each point is, by the site's timezone. At most 10,000 points."
+    "The length of an interval, in the site's time zone. At most 10,000 points."
     interval: Interval! = DAY
   ): [VariantPoint!]!
 }
 
-"What the values of a metric come to for a variant, in the values' own unit."
+"The values of a metric for one variant, in the unit of the events' values."
 type ValueResult {
-  "The sum of all values in the sessions that count."
+  "The sum of all values in sessions that count."
   total: Float!
-  "The value per visitor that is assigned; those without a value count as 0. Under two visitors nothing is known of how values vary, and the interval is all numbers (±1.8e308)."
+  """
+  The value per assigned visitor; visitors without a value count as 0. With fewer than two visitors the interval covers
+  all numbers (±1.8e308), because the spread is unknown.
+  """
   perVisitor: Estimate!
-  "The total over the visitors that converted; null without any."
+  "The total divided by the number of converted visitors; null if there are none."
   perConverter: Float
   """
-  The value per visitor relative to the baseline's: 0.1 is 10 % more; its mean is the median. Null on the baseline, under two
-  visitors, and where the baseline's value per visitor is not surely above 0.
+  The value per visitor relative to the baseline's: 0.1 is 10 % higher. ` + "`" + `mean` + "`" + ` holds the median. Null for the baseline,
+  with fewer than two visitors, and unless the baseline's value per visitor is surely above 0.
   """
   uplift: Estimate
-  "How probable it is that its value per visitor is the highest of all variants'. Those of all variants add up to 1."
+  "The probability that this variant has the highest value per visitor. It sums to 1 over the variants."
   probabilityToBeBest: Float!
-  "How probable it is that its value per visitor is higher than the baseline's. Null on the baseline."
+  "The probability that this variant's value per visitor is higher than the baseline's. Null for the baseline."
   probabilityToBeatBaseline: Float
 }
 
-"What is known of a quantity: where it lies on average, and within which it lies with a probability of 95 %."
+"An estimated quantity: its posterior mean and its central 95 % credible interval."
 type Estimate {
   "The posterior mean."
   mean: Float!
-  "The low end of the central 95 % credible interval: the quantity is lower with a probability of 2.5 %."
+  "The lower end of the interval. The quantity is below it with a probability of 2.5 %."
   low: Float!
-  "The high end: the quantity is higher with a probability of 2.5 %."
+  "The upper end of the interval. The quantity is above it with a probability of 2.5 %."
   high: Float!
 }
 
-"A variant's result as it would have been seen at the end of an interval."
+"A variant's results as they stood at the end of an interval."
 type VariantPoint {
   "When the interval begins."
   at: Time!
-  "How many distinct visitors were assigned from the beginning to the interval's end."
+  "The number of distinct visitors assigned by the end of the interval."
   visitors: Int!
-  "How many of them had converted by the interval's end. A conversion counts from the beginning of its session on, or from the assignment in it."
+  """
+  The number of those visitors that converted by the end of the interval. A conversion counts from the start of its
+  session, or from the assignment if that came later.
+  """
   conversions: Int!
-  "Conversions / visitors; null where visitors is 0."
+  "The share conversions / visitors; null if there are no visitors."
   conversionRate: Float
-  "How probable it was then that its conversion rate is the highest of all variants'."
+  "The probability, at that time, that this variant has the highest conversion rate."
   probabilityToBeBest: Float!
 }
 
 "A page of experiments."
 type ExperimentConnection {
-  "The page's elements with their cursors."
+  "The experiments with their cursors."
   edges: [ExperimentEdge!]!
-  "The page's elements."
+  "The experiments."
   nodes: [Experiment!]!
-  "Where the page stands among the others."
+  "Whether there are more pages, and how to get them."
   pageInfo: PageInfo!
-  "How many elements all pages have together."
+  "The number of experiments on all pages."
   totalCount: Int!
 }
 
-"An element of an ExperimentConnection."
+"An experiment in an ExperimentConnection."
 type ExperimentEdge {
-  "What to give as ` + "`" + `after` + "`" + ` for the page behind this element."
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this experiment."
   cursor: String!
-  "The element."
+  "The experiment."
   node: Experiment!
 }
 
 "A variant of an experiment."
 input VariantInput {
-  "Unique in the experiment; what messages call the variant; 1 to 200 characters."
+  "The name that messages use for the variant, 1 to 200 characters. Unique in the experiment."
   key: String!
-  "For people, 1 to 200 characters; by default the key."
+  "The name shown to people, 1 to 200 characters. Defaults to the key."
   name: String
-  "In proportion to the share of visitors that it is meant to be assigned; more than 0, at most 1,000,000."
+  "The intended share of visitors, relative to the other weights. More than 0, at most 1,000,000."
   weight: Float = 1
 }
 
-"What a new experiment is. Only a start needs a primary metric and two variants."
+"A new experiment. It needs a primary metric and two variants before it can start, but not before."
 input CreateExperimentInput {
-  "The site's id."
+  "The id of the site."
   siteId: ID!
-  "Unique on the site; what messages call the experiment; 1 to 200 characters."
+  "The name that messages use for the experiment, 1 to 200 characters. Unique on the site."
   key: String!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String!
-  "For people; up to 5,000 characters."
+  "The description shown to people, up to 5,000 characters."
   description: String = ""
-  "What is compared; at most 20."
+  "The variants, at most 20."
   variants: [VariantInput!] = []
-  "The key of the variant that the others are compared with; by default the first one's."
+  "The key of the variant that the others are compared with. Defaults to the first variant."
   baseline: String
-  "The id of the goal that decides: any of the site, an archived one too."
+  "The id of the goal that decides. It may be any goal of the site, even an archived one."
   primaryMetric: ID
-  "The ids of further goals to look at, at most 50. Each counts once, and the primary one is none of them."
+  "The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out."
   secondaryMetrics: [ID!] = []
-  "Who takes part: an assignment counts where its session matches all of these; at most 100. None are everyone."
+  """
+  Who takes part: an assignment counts only if its session matches all of these filters, at most 100. An empty list
+  admits everyone.
+  """
   audience: [FilterInput!] = []
-  "Which sessions of a visitor can reach the goals."
+  "Which of a visitor's sessions can convert."
   attribution: Attribution = SESSION
 }
 
 """
-What to change of an experiment; what is left out stays, and so does what is null, but for primaryMetric. Name,
-description and metrics change until it is archived, all else only while it is a draft.
+Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric. Name,
+description and metrics can change until the experiment is archived; the rest only while it is a draft.
 """
 input UpdateExperimentInput {
-  "The experiment's id."
+  "The id of the experiment."
   id: ID!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String
-  "For people; up to 5,000 characters."
+  "The description shown to people, up to 5,000 characters."
   description: String
-  "What is compared; at most 20. They replace those that the experiment has; the baseline stays where its key does, else it is the first."
+  """
+  Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
+  baseline.
+  """
   variants: [VariantInput!]
   "The key of the variant that the others are compared with."
   baseline: String
-  "The id of the goal that decides. Null takes it off a draft."
+  "The id of the goal that decides. Null removes it from a draft."
   primaryMetric: ID
-  "The ids of further goals, at most 50. They replace those that the experiment has."
+  "Replaces the other goals to watch: their ids, at most 50."
   secondaryMetrics: [ID!]
-  "Who takes part; at most 100. They replace those that the experiment has."
+  "Replaces the audience filters, at most 100."
   audience: [FilterInput!]
-  "Which sessions of a visitor can reach the goals."
+  "Which of a visitor's sessions can convert."
   attribution: Attribution
 }
 `, BuiltIn: false},
-	{Name: "../schema/filter.graphqls", Input: `# The served schema has this as an input object with a field for each loaded filter type; see graph/schema.go.
+	{Name: "../schema/filter.graphqls", Input: `# The served schema replaces this scalar with an input object that has a field per loaded filter type: graph/schema.go.
 scalar FilterInput
 
-"A filter of a segment or a goal: a filter type and its arguments."
+"A filter of a segment or a goal: a filter type with its arguments."
 type Filter {
-  "What it filters by. UNAVAILABLE while the plugin that offers it is not loaded."
+  "The filter type. UNAVAILABLE while its plugin is not loaded."
   type: FilterType!
-  "The arguments, in the shape of the type's input."
+  "The arguments, in the shape of the filter type's input."
   args: JSON!
-  "For people: Referrer is t.co or *google*."
+  "The filter in words, for example: Referrer is t.co or *google*."
   label: String!
 }
 
-"How a goal's filter and an active segment's filter of one type become one."
+"How an active segment's filter and a goal's filter of the same type are merged."
 enum MergeRule {
-  "The goal's filter replaces the active segment's: IP. The merged segment may then hold more sessions than the active one."
+  """
+  The goal's filter replaces the active segment's, as with ` + "`" + `ip` + "`" + `. The merged segment may then hold sessions that the
+  active segment does not.
+  """
   LAST
-  "All values of both must hold: tags, visited pages, events."
+  "The values of both must all be there, as with tags, pages and events."
   UNION
-  "Only what both allow: country, referrer, session length. What neither allows makes the merged segment empty."
+  """
+  Only what both filters allow is left, as with country, referrer and session length. If that is nothing, the merged
+  segment is empty.
+  """
   INTERSECTION
-  "The plugin's own."
+  "The plugin decides."
   CUSTOM
 }
 
-"A kind of filter that a plugin offers."
+"A kind of filter, offered by a plugin."
 type FilterType {
   "The name of its field in FilterInput."
   name: String!
-  "For people."
+  "The title shown to people."
   title: String!
-  "What it filters by, and how values are written."
+  "What the filter matches, and how to write its values."
   description: String!
-  "How two filters of this type merge."
+  "How two filters of this type are merged."
   mergeRule: MergeRule!
-  "Name of this type's input object in this schema."
+  "The name of this type's input object in this schema."
   inputType: String!
-  "The plugin that offers it."
+  "The plugin that offers the filter type."
   plugin: Plugin!
   """
-  Whether the plugin looks at sessions one by one, with their hits. What it says is kept. Until it has said so of all
-  sessions of a range, counts over it are UNAVAILABLE; ` + "`" + `Site.computedFilters` + "`" + ` tells how far it is.
+  Whether the plugin looks at sessions one by one, with their hits. Its answers are kept. Counts over a range are
+  UNAVAILABLE until the plugin has answered for every session in it; ` + "`" + `Site.computedFilters` + "`" + ` shows the progress.
   """
   computed: Boolean!
 }
 
 """
-A filter whose plugin looks at a site's sessions one by one. It begins when the filter is first asked for, goes on as
-sessions come and change, and ends when the filter was not asked for in 30 days.
+A filter whose plugin looks at a site's sessions one by one. Its computation begins when somebody first asks for the
+filter, and continues as sessions arrive and change. It ends when nobody has asked for 30 days.
 """
 type ComputedFilter {
   "The name of the filter type."
   filterType: String!
-  "The filter's arguments, as the input of the filter type takes them."
+  "The arguments, in the shape of the filter type's input."
   args: JSON!
-  "The plugin with its version, such as journey@1.0.0: another version begins anew."
+  "The plugin and its version, for example journey@1.0.0. A new version starts over."
   plugin: String!
-  "The sessions of the site."
+  "The number of sessions of the site."
   sessions: Int!
-  "How many of them the plugin has looked at, or need not."
+  "The number of sessions done: the plugin has looked at them, or does not need to."
   computedSessions: Int!
-  "Whether those are all, so that any range can be counted."
+  "Whether all sessions are done. Then any range can be counted."
   complete: Boolean!
-  "When the filter was first asked for."
+  "When somebody first asked for the filter."
   createdAt: Time!
 }
 
 "A process that offers filter types."
 type Plugin {
-  "The name that it gives itself; its file's where it did not come to say it. Where segments or goals filter by a type that no plugin offers, that type's."
+  """
+  The name that the plugin reports, or its file name if it never reported one. If no loaded plugin offers a type that
+  segments or goals use, that type is listed as a plugin of the same name.
+  """
   name: String!
-  "The version that it gives itself."
+  "The version that the plugin reports."
   version: String!
-  "Whether it is part of the program."
+  "Whether the plugin is part of Goalgraph."
   builtin: Boolean!
-  "Whether it answers."
+  "Whether the plugin answers."
   status: PluginStatus!
-  "Why it does not answer, or why its file as it is now does not take the place of what runs; null where neither is so."
+  "Why the plugin does not answer, or why the server still runs an older version of its file. Null if all is well."
   reason: String
-  "The filter types that it offers, ordered by name."
+  "The filter types it offers, sorted by name."
   filterTypes: [FilterType!]!
-  "How often it was started again after it had died."
+  "How many times the plugin died and was started again."
   restarts: Int!
 }
 
 "Whether a plugin answers."
 enum PluginStatus {
-  "It answers."
+  "The plugin answers."
   RUNNING
-  "It died and is being started again; filters of its types are UNAVAILABLE meanwhile."
+  "The plugin died and is being started again. Filters of its types are UNAVAILABLE until then."
   RESTARTING
-  "It could not be loaded; ` + "`" + `reason` + "`" + ` says why."
+  "The plugin could not be loaded; ` + "`" + `reason` + "`" + ` says why."
   FAILED
 }
 
 """
-An active segment's filters combined with a goal's, filter type by filter type, each by its own rule.
-Filters of one type within one list combine by the same rule, from left to right.
+An active segment's filters merged with a goal's, filter type by filter type, each by its own rule. Filters of one type
+within the same list are merged by the same rule, from left to right.
 """
 type MergedSegment {
-  "The filters that hold together, and where each comes from."
+  "The filters that result, and where each comes from."
   filters: [MergedFilter!]!
-  "True where two filters exclude each other: the count is 0 and nothing is queried."
+  "Whether two filters exclude each other. If so the count is 0, and no query runs."
   empty: Boolean!
-  "For people: Referrer is t.co and Pages visited /pricing."
+  "The segment in words, for example: Referrer is t.co and Visited /pricing."
   label: String!
 }
 
 "A filter of a merged segment."
 type MergedFilter {
-  "The filter that holds; null where the two exclude each other."
+  "The filter that results; null if the two exclude each other."
   filter: Filter
-  "What of the active segment it comes from; null where nothing."
+  "The active segment's filter that it comes from, if any."
   active: Filter
-  "What of the goal it comes from; null where nothing."
+  "The goal's filter that it comes from, if any."
   goal: Filter
-  "The rule by which the two were combined."
+  "The rule by which the two were merged."
   rule: MergeRule!
-  "True where the two exclude each other."
+  "Whether the two filters exclude each other."
   empty: Boolean!
 }
 `, BuiltIn: false},
-	{Name: "../schema/goal.graphqls", Input: `"A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too."
+	{Name: "../schema/goal.graphqls", Input: `"A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively."
 type Goal implements Node {
-  "Opaque, and stable for as long as the goal exists."
+  "Opaque and stable while the goal exists."
   id: ID!
-  "The site whose sessions it is about."
+  "The site whose sessions it counts."
   site: Site!
-  "Unique on the site; what a client tracks: track(key, value)."
+  "The event name that clients track: track(key, value). Unique on the site."
   key: String!
-  "For people."
+  "The name shown to people."
   name: String!
-  "For people."
+  "The description shown to people."
   description: String!
-  "What a session must match to reach the goal, all of them."
+  "A session reaches the goal if it matches all of these filters."
   filters: [Filter!]!
-  "The event whose value is summed; null where the goal carries no value."
+  "The event whose values are summed; null if the goal has no value."
   valueEvent: String
-  "Whether it is taken off the site's goals and goal cards."
+  "Whether the goal is hidden from the site's goals and goal cards."
   archived: Boolean!
-  "The experiments that have it as their primary or a secondary metric, the oldest first. It stays while there are any."
+  "The experiments that use the goal as a metric, oldest first. The goal cannot be deleted while there are any."
   experiments: [Experiment!]!
-  "The goal's card: a cell for each segment."
+  "The goal's card, with a cell for each segment."
   card(
-    "The segments; by default the site's active ones. At most 100."
+    "The ids of the segments, at most 100. Defaults to the site's active segments."
     segments: [ID!]
-    "When the sessions started."
+    "Counts only sessions that started in this range."
     range: TimeRange!
   ): GoalCard!
-  "When it was made."
+  "When the goal was created."
   createdAt: Time!
-  "When it was last changed."
+  "When the goal last changed."
   updatedAt: Time!
 }
 
 "A page of goals."
 type GoalConnection {
-  "The page's elements with their cursors."
+  "The goals with their cursors."
   edges: [GoalEdge!]!
-  "The page's elements."
+  "The goals."
   nodes: [Goal!]!
-  "Where the page stands among the others."
+  "Whether there are more pages, and how to get them."
   pageInfo: PageInfo!
-  "How many elements all pages have together."
+  "The number of goals on all pages."
   totalCount: Int!
 }
 
-"An element of a GoalConnection."
+"A goal in a GoalConnection."
 type GoalEdge {
-  "What to give as ` + "`" + `after` + "`" + ` for the page behind this element."
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this goal."
   cursor: String!
-  "The element."
+  "The goal."
   node: Goal!
 }
 
@@ -2920,11 +3102,11 @@ type GoalEdge {
 type GoalCard {
   "The goal."
   goal: Goal!
-  "The range that was asked for."
+  "The range you asked for."
   range: TimeRangeValue!
-  "A cell for each segment, in the order asked for; the oldest segment first by default."
+  "A cell for each segment, in the order you asked for. By default the oldest segment comes first."
   cells: [GoalCell!]!
-  "When the counts were made. They include every session that was kept before."
+  "When the counts were made. They include every session stored before then."
   computedAt: Time!
 }
 
@@ -2932,35 +3114,36 @@ type GoalCard {
 type GoalCell {
   "The active segment."
   segment: Segment!
-  "The segment's filters combined with the goal's."
+  "The segment's filters merged with the goal's."
   merged: MergedSegment!
-  "Sessions in the active segment."
+  "The number of sessions in the active segment."
   sessions: Int!
   """
-  Sessions in the merged segment. For the rules UNION and INTERSECTION these are the segment's sessions that reached the
-  goal. Under a LAST filter that the goal replaces (IP), they are others, and may exceed ` + "`" + `sessions` + "`" + `.
+  The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
+  that reached the goal. If the goal replaces one of the segment's filters (LAST, as with ` + "`" + `ip` + "`" + `), they are other
+  sessions, and there may be more of them than ` + "`" + `sessions` + "`" + `.
   """
   conversions: Int!
-  "The share, conversions / sessions: 0.25 is 25 %. It exceeds 1 where conversions exceed sessions. Null where sessions is 0."
+  "The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions."
   conversionRate: Float
-  "Sum of the value of the goal's valueEvent over the merged segment's sessions; null without one."
+  "The sum of the valueEvent's values over the merged segment's sessions; null if the goal has no valueEvent."
   valueTotal: Float
-  "Distinct visitors of the active segment's sessions."
+  "The number of distinct visitors in the active segment."
   visitors: Int!
-  "The mean, valueTotal / visitors; null without a valueEvent, and where visitors is 0."
+  "The mean valueTotal / visitors; null if there is no valueEvent or there are no visitors."
   valuePerVisitor: Float
-  "The same by hour, day, week (from Monday) or month of the site's zone. At most 10,000 points."
+  "The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points."
   series(
-    "How long a point is."
+    "The length of an interval."
     interval: Interval! = DAY
   ): [GoalPoint!]!
 }
 
-"How long a point of a series is, in the site's zone."
+"The length of a series' intervals, in the site's time zone."
 enum Interval {
   "One hour."
   HOUR
-  "One calendar day, of 23 or 25 hours where the clocks change."
+  "One calendar day. It has 23 or 25 hours when the clocks change."
   DAY
   "Seven calendar days from Monday."
   WEEK
@@ -2968,23 +3151,23 @@ enum Interval {
   MONTH
 }
 
-"A point of a series."
+"A point of a series: the counts of one interval."
 type GoalPoint {
-  "When the interval begins. The first one may begin before the range; only sessions of the range count."
+  "When the interval begins. The first interval may begin before the range, but only sessions in the range count."
   at: Time!
-  "Sessions in the active segment that started in the interval."
+  "The number of sessions in the active segment that started in the interval."
   sessions: Int!
-  "Sessions in the merged segment that started in the interval."
+  "The number of sessions in the merged segment that started in the interval."
   conversions: Int!
-  "The share, conversions / sessions; null where sessions is 0."
+  "The share conversions / sessions; null if there are no sessions."
   conversionRate: Float
 }
 
-"Steps towards success, for each segment."
+"How many sessions of each segment reached each of a list of goals."
 type Funnel {
-  "The steps for each segment, in the order asked for."
+  "The steps for each segment, in the order you asked for."
   segments: [FunnelSegment!]!
-  "The range that was asked for."
+  "The range you asked for."
   range: TimeRangeValue!
 }
 
@@ -2992,54 +3175,54 @@ type Funnel {
 type FunnelSegment {
   "The active segment."
   segment: Segment!
-  "The steps, in their order."
+  "The steps, in order."
   steps: [FunnelStep!]!
 }
 
-"A step of a funnel: sessions that reached this goal and those of all steps before, in whatever order."
+"A step of a funnel: sessions that reached its goal and the goals of all earlier steps, in any order."
 type FunnelStep {
-  "The step's goal."
+  "The goal of this step."
   goal: Goal!
-  "The segment's filters combined with those of this step and of every step before."
+  "The segment's filters merged with those of this step and all earlier ones."
   merged: MergedSegment!
-  "Sessions in the merged segment."
+  "The number of sessions in the merged segment."
   sessions: Int!
-  "Its share of the step before, for the first step of the segment; null where that is 0."
+  "The share of the previous step's sessions; for the first step, of the segment's. Null if there are none."
   fromPrevious: Float
-  "Its share of the segment; null where that is 0."
+  "The share of the segment's sessions; null if there are none."
   fromStart: Float
 }
 
-"What a new goal is."
+"A new goal."
 input CreateGoalInput {
-  "The site's id."
+  "The id of the site."
   siteId: ID!
-  "Unique on the site; what a client tracks; 1 to 200 characters."
+  "The event name that clients track, 1 to 200 characters. Unique on the site."
   key: String!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String!
-  "For people; up to 5,000 characters."
+  "The description shown to people, up to 5,000 characters."
   description: String = ""
   """
-  What a session must match to reach the goal, all of them; at most 100. By default [{events: {all: [key]}}]: a goal of
-  only a key counts what clients track under it, and sums its value.
+  A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
+  goal counts sessions with the event that clients track as ` + "`" + `key` + "`" + `.
   """
   filters: [FilterInput!]
-  "The event whose value is summed; by default the key where filters are left out, else none. Null is none."
+  "The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none."
   valueEvent: String
 }
 
-"What to change of a goal; what is left out stays, and so does what is null, but for valueEvent."
+"Changes to a goal. A field that is left out keeps its value, and so does a null, except in valueEvent."
 input UpdateGoalInput {
-  "The goal's id."
+  "The id of the goal."
   id: ID!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String
-  "For people; up to 5,000 characters."
+  "The description shown to people, up to 5,000 characters."
   description: String
-  "What a session must match; at most 100. They replace those that the goal has."
+  "Replaces the filters, at most 100."
   filters: [FilterInput!]
-  "The event whose value is summed. Null takes the value off the goal."
+  "The event whose values are summed. Null removes it."
   valueEvent: String
 }
 `, BuiltIn: false},
@@ -3050,561 +3233,618 @@ input UpdateGoalInput {
 }
 
 """
-An instant in RFC 3339, such as 2026-05-17T10:05:03Z. Any offset is taken; answers
-are always UTC, cut to the millisecond.
+An instant in RFC 3339, for example 2026-05-17T10:05:03Z. Input may have any offset. Output is always UTC, truncated to
+milliseconds.
 """
 scalar Time
 
 "Any JSON value."
 scalar JSON
 
-"An object with an id by which ` + "`" + `node` + "`" + ` finds it again."
+"An object with an id. ` + "`" + `node` + "`" + ` finds it again by that id."
 interface Node {
-  "Opaque, and stable for as long as the object exists."
+  "Opaque and stable while the object exists."
   id: ID!
 }
 
-"Where a page of a connection stands among the others."
+"Where a page is among the pages of a connection."
 type PageInfo {
-  "Whether more follows: ask again with ` + "`" + `after` + "`" + ` set to ` + "`" + `endCursor` + "`" + `."
+  "Whether another page follows. To get it, pass ` + "`" + `endCursor` + "`" + ` as ` + "`" + `after` + "`" + `."
   hasNextPage: Boolean!
-  "Whether something precedes this page."
+  "Whether there is a page before this one."
   hasPreviousPage: Boolean!
-  "The cursor of the page's first edge; null on an empty page."
+  "The cursor of the first edge; null on an empty page."
   startCursor: String
-  "The cursor of the page's last edge; null on an empty page."
+  "The cursor of the last edge; null on an empty page."
   endCursor: String
 }
 
-"""
-A range of time, half open: from <= t < to. A session belongs where it started.
-"""
+"A half-open range of time: from <= t < to. A session belongs to the range in which it started."
 input TimeRange {
-  "The first instant."
+  "The first instant in the range."
   from: Time!
-  "The instant behind the last one. Without it the range is open: new sessions count as they come."
+  "The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive."
   to: Time
 }
 
-"A range of time as it was asked for, half open: from <= t < to."
+"A range of time that you asked for, half open: from <= t < to."
 type TimeRangeValue {
-  "The first instant."
+  "The first instant in the range."
   from: Time!
-  "The instant behind the last one; null where the range is open."
+  "The first instant after the range; null if the range is open."
   to: Time
 }
 
-"Everything that can be read."
+"Everything you can read."
 type Query {
-  "The object with this id, of whatever type; null where there is none."
+  "The object with this id, of any type; null if there is none."
   node(
-    "The id, as any object gave it."
+    "The id of the object."
     id: ID!
   ): Node
-  "The objects with these ids, in their order, null for each that does not exist. At most 100."
+  "The objects with these ids, in the same order. Null for an id without an object. At most 100."
   nodes(
-    "The ids, as the objects gave them."
+    "The ids of the objects."
     ids: [ID!]!
   ): [Node]!
-  "All sites, the oldest first."
+  "All sites, oldest first."
   sites: [Site!]!
-  "One site, by its id or by one of its domains: exactly one is given. Null where there is none."
+  "One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site."
   site(
-    "The site's id."
+    "The id of the site."
     id: ID
-    "One of the site's domains, without regard to case."
+    "One of the site's domains, in any case."
     domain: String
   ): Site
-  "Every filter type that a loaded plugin offers, ordered by name. Each is a field of FilterInput."
+  "Every filter type that a loaded plugin offers, sorted by name. Each is a field of FilterInput."
   filterTypes: [FilterType!]!
-  "Every filter plugin, running or not: the built-in one first, then by name."
+  "Every filter plugin, running or not: the built-in plugin first, then the others by name."
   plugins: [Plugin!]!
 }
 
 """
-Everything that can be changed. A refused mutation changes nothing and answers an
-error with ` + "`" + `extensions.code` + "`" + `, one of BAD_USER_INPUT, NOT_FOUND, CONFLICT,
-FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED and
-INTERNAL; ` + "`" + `extensions.field` + "`" + ` names the input path where one is at fault.
+Everything you can change. A refused mutation changes nothing. Its error has ` + "`" + `extensions.code` + "`" + `: BAD_USER_INPUT,
+NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or INTERNAL. If an
+input is at fault, ` + "`" + `extensions.field` + "`" + ` is its path.
 """
 type Mutation {
-  "Makes a site, with an active segment All of no filters. CONFLICT where a domain is another site's."
+  "Creates a site, with an active segment All that has no filters. CONFLICT if another site has one of the domains."
   createSite(
-    "What the site is."
+    "The new site."
     input: CreateSiteInput!
   ): Site!
-  "Changes what is given of a site, and leaves the rest. CONFLICT where a domain is another site's."
+  "Changes a site. CONFLICT if another site has one of the domains."
   updateSite(
-    "Which site, and what to change."
+    "The site, and what to change."
     input: UpdateSiteInput!
   ): Site!
-  "Erases a site with its segments, goals, experiments, sessions and events, for good. Answers its id."
+  "Deletes a site for good, with its segments, goals, experiments, sessions and events. Returns its id."
   deleteSite(
-    "The site's id."
+    "The id of the site."
     id: ID!
   ): ID!
 
-  "Makes a segment of a list of filters."
+  "Creates a segment."
   createSegment(
-    "What the segment is."
+    "The new segment."
     input: CreateSegmentInput!
   ): Segment!
-  "Changes what is given of a segment, and leaves the rest."
+  "Changes a segment."
   updateSegment(
-    "Which segment, and what to change."
+    "The segment, and what to change."
     input: UpdateSegmentInput!
   ): Segment!
-  "Erases a segment. Answers its id."
+  "Deletes a segment. Returns its id."
   deleteSegment(
-    "The segment's id."
+    "The id of the segment."
     id: ID!
   ): ID!
-  "Puts a goal of the same filters in a segment's place: the segment is gone from the site's segments."
+  "Turns a segment into a goal with the same filters. The site no longer has the segment."
   convertSegmentToGoal(
-    "Which segment, and what the goal is to be called."
+    "The segment, and the goal's key and texts."
     input: ConvertSegmentInput!
   ): Goal!
   """
-  The reverse: takes a goal away and puts a segment of its filters in its place. A goal that was a segment before
-  becomes that segment again, with its id, name and whether it is active; any other becomes a new active segment of
-  the goal's name. FAILED_PRECONDITION while an experiment uses the goal.
+  Turns a goal into a segment with the same filters. The site no longer has the goal. If the goal was once a segment,
+  that segment comes back with its id, name and ` + "`" + `active` + "`" + `. Otherwise the new segment takes the goal's name and is active.
+  FAILED_PRECONDITION while an experiment uses the goal.
   """
   convertGoalToSegment(
-    "The goal's id."
+    "The id of the goal."
     goalId: ID!
   ): Segment!
 
-  "Makes a goal. CONFLICT where the site has a goal of the key."
+  "Creates a goal. CONFLICT if the site already has a goal with this key."
   createGoal(
-    "What the goal is."
+    "The new goal."
     input: CreateGoalInput!
   ): Goal!
-  "Changes what is given of a goal, and leaves the rest. Its key stays."
+  "Changes a goal. Its key stays the same."
   updateGoal(
-    "Which goal, and what to change."
+    "The goal, and what to change."
     input: UpdateGoalInput!
   ): Goal!
-  "Takes a goal off the site's goals and goal cards, and keeps it."
+  "Hides a goal from the site's goals and goal cards, and keeps it."
   archiveGoal(
-    "The goal's id."
+    "The id of the goal."
     id: ID!
   ): Goal!
   "Brings an archived goal back."
   unarchiveGoal(
-    "The goal's id."
+    "The id of the goal."
     id: ID!
   ): Goal!
-  "Erases a goal. Answers its id. The events that it counted stay. FAILED_PRECONDITION while an experiment uses the goal."
+  "Deletes a goal. Returns its id. The events it counted stay. FAILED_PRECONDITION while an experiment uses the goal."
   deleteGoal(
-    "The goal's id."
+    "The id of the goal."
     id: ID!
   ): ID!
 
-  "Makes an experiment, a draft. CONFLICT where the site has an experiment of the key."
+  "Creates an experiment, as a draft. CONFLICT if the site already has an experiment with this key."
   createExperiment(
-    "What the experiment is."
+    "The new experiment."
     input: CreateExperimentInput!
   ): Experiment!
   """
-  Changes what is given of an experiment, and leaves the rest. Its key stays. FAILED_PRECONDITION where it would
-  change what is fixed: variants, audience and attribution once it has started, everything once it is archived.
+  Changes an experiment. Its key stays the same. FAILED_PRECONDITION for anything that can no longer change: variants,
+  audience and attribution once it has started, everything once it is archived.
   """
   updateExperiment(
-    "Which experiment, and what to change."
+    "The experiment, and what to change."
     input: UpdateExperimentInput!
   ): Experiment!
   """
-  Starts a draft. It needs a primary metric and at least two variants. FAILED_PRECONDITION where it has not got them,
-  or is no draft.
+  Starts an experiment. FAILED_PRECONDITION unless it is a draft with a primary metric and at least two variants.
   """
   startExperiment(
-    "The experiment's id."
+    "The id of the experiment."
     id: ID!
     """
-    When the run begins, now or in the past; by default now. What was tracked before counts from then on, so an
-    experiment that is started at a past moment has results at once.
+    When the run begins: now, which is the default, or in the past. A run that begins in the past counts what was
+    tracked since then, so it has results at once.
     """
     at: Time
   ): Experiment!
-  "Stops a running experiment; its results remain. FAILED_PRECONDITION where it is not running."
+  "Stops a running experiment; its results remain. FAILED_PRECONDITION if it is not running."
   stopExperiment(
-    "The experiment's id."
+    "The id of the experiment."
     id: ID!
-    "The key of the variant that is chosen; none by default."
+    "The key of the chosen variant. Defaults to none."
     winner: String
-    "When the run ends, from its start to now; by default now. What happened from then on does not count."
+    "When the run ends: now, which is the default, or any time since it began. Nothing counts from then on."
     at: Time
   ): Experiment!
-  "Puts a draft or a stopped experiment away, for good; its results remain. FAILED_PRECONDITION where it is running or archived."
+  """
+  Archives a draft or a stopped experiment, for good; its results remain. FAILED_PRECONDITION if it is running or
+  already archived.
+  """
   archiveExperiment(
-    "The experiment's id."
+    "The id of the experiment."
     id: ID!
   ): Experiment!
   """
-  Erases an experiment that is not running. Answers its id. The assignments that messages told of stay: an experiment
-  of the same key, started at the same moment, would count them again. FAILED_PRECONDITION while it is running.
+  Deletes an experiment. Returns its id. Its assignments stay: a new experiment with the same key and the same start
+  would count them again. FAILED_PRECONDITION while it is running.
   """
   deleteExperiment(
-    "The experiment's id."
+    "The id of the experiment."
     id: ID!
   ): ID!
 }
 
 """
-What is told as it changes, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). The first
-message is the whole. Another one follows, the whole again, whenever something in it has changed, ` + "`" + `computedAt` + "`" + ` aside:
-within a second, and at most one a second. A client that reads slowly gets the newest state, not those between. A
-subscription ends with an error when it can no longer be answered: its site was deleted, say, or a segment that it names.
+Everything you can follow, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). Each message is
+the complete answer. The first comes at once. Another follows within a second of any change other than ` + "`" + `computedAt` + "`" + `, at
+most one per second. A slow client gets the newest state and skips those between. A subscription ends with an error once
+it has no answer any more, for example because its site or one of its segments was deleted.
 """
 type Subscription {
-  "The site's goal cards, as ` + "`" + `Site.goalCards` + "`" + ` answers them. Segments and goals that are changed, made or deleted change them too."
+  "The site's goal cards, as in ` + "`" + `Site.goalCards` + "`" + `. Created, changed and deleted segments and goals change them too."
   goalCards(
-    "The site's id."
+    "The id of the site."
     siteId: ID!
-    "The segments of each card's cells; by default the site's active ones, whichever they are at the time. At most 100."
+    "The ids of the segments of each card's cells, at most 100. Defaults to the segments that are active at the time."
     segments: [ID!]
-    "The goals; by default all of the site that are not archived, whichever they are at the time. At most 500."
+    "The ids of the goals, at most 500. Defaults to every goal that is not archived at the time."
     goals: [ID!]
-    "When the sessions started."
+    "Counts only sessions that started in this range."
     range: TimeRange!
   ): [GoalCard!]!
-  "An experiment's result, as ` + "`" + `Experiment.results` + "`" + ` answers it for the whole run. A change of the experiment or of its metrics changes it too."
+  """
+  An experiment's results for the whole run, as in ` + "`" + `Experiment.results` + "`" + `. A change to the experiment or its metrics
+  changes them too.
+  """
   experimentResults(
-    "The experiment's id."
+    "The id of the experiment."
     experimentId: ID!
-    "As those of ` + "`" + `Experiment.results` + "`" + `: for everyone, or for any segment."
+    "Works like ` + "`" + `filters` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `. Defaults to everyone."
     filters: [FilterInput!] = []
   ): ExperimentResult!
 }
 `, BuiltIn: false},
-	{Name: "../schema/segment.graphqls", Input: `"A named list of filters over a site's sessions. All filters must hold; no filters match every session."
+	{Name: "../schema/segment.graphqls", Input: `"A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session."
 type Segment implements Node {
-  "Opaque, and stable for as long as the segment exists."
+  "Opaque and stable while the segment exists."
   id: ID!
-  "The site whose sessions it is about."
+  "The site whose sessions it filters."
   site: Site!
-  "For people."
+  "The name shown to people."
   name: String!
-  "What a session must match, all of them."
+  "A session is in the segment if it matches all of these filters."
   filters: [Filter!]!
-  "Shown in the header and used by default on goal cards. Every site starts with an active segment All, of no filters."
+  """
+  Whether it is shown in the header and used by default on goal cards. Every site starts with an active segment All,
+  which has no filters.
+  """
   active: Boolean!
-  "Sessions of the segment."
+  "The number of sessions in the segment."
   sessionCount(
-    "When the sessions started."
+    "Counts only sessions that started in this range."
     range: TimeRange!
   ): Int!
-  "When it was made."
+  "When the segment was created."
   createdAt: Time!
-  "When it was last changed."
+  "When the segment last changed."
   updatedAt: Time!
 }
 
 "A page of segments."
 type SegmentConnection {
-  "The page's elements with their cursors."
+  "The segments with their cursors."
   edges: [SegmentEdge!]!
-  "The page's elements."
+  "The segments."
   nodes: [Segment!]!
-  "Where the page stands among the others."
+  "Whether there are more pages, and how to get them."
   pageInfo: PageInfo!
-  "How many elements all pages have together."
+  "The number of segments on all pages."
   totalCount: Int!
 }
 
-"An element of a SegmentConnection."
+"A segment in a SegmentConnection."
 type SegmentEdge {
-  "What to give as ` + "`" + `after` + "`" + ` for the page behind this element."
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this segment."
   cursor: String!
-  "The element."
+  "The segment."
   node: Segment!
 }
 
-"What a new segment is."
+"A new segment."
 input CreateSegmentInput {
-  "The site's id."
+  "The id of the site."
   siteId: ID!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String!
-  "What a session must match, all of them; at most 100. None match every session."
+  "A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session."
   filters: [FilterInput!]!
   "Whether it is shown in the header and used by default on goal cards."
   active: Boolean = true
 }
 
-"What to change of a segment; what is left out, or null, stays."
+"Changes to a segment. A field that is null or left out keeps its value."
 input UpdateSegmentInput {
-  "The segment's id."
+  "The id of the segment."
   id: ID!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String
-  "What a session must match; at most 100. They replace those that the segment has."
+  "Replaces the filters, at most 100."
   filters: [FilterInput!]
   "Whether it is shown in the header and used by default on goal cards."
   active: Boolean
 }
 
-"Which segment becomes a goal, and what the goal is to be called."
+"The segment that becomes a goal, and the goal's key and texts."
 input ConvertSegmentInput {
-  "The segment's id."
+  "The id of the segment."
   segmentId: ID!
-  "Unique on the site, 1 to 200 characters; by default a slug of the segment's name."
+  "The goal's key, 1 to 200 characters, unique on the site. Defaults to a slug of the segment's name."
   key: String
-  "For people, 1 to 200 characters; by default the segment's name."
+  "The name shown to people, 1 to 200 characters. Defaults to the segment's name."
   name: String
-  "For people, up to 5,000 characters."
+  "The description shown to people, up to 5,000 characters."
   description: String = ""
-  "The event whose value is summed."
+  "The event whose values are summed."
   valueEvent: String
 }
 `, BuiltIn: false},
 	{Name: "../schema/session.graphqls", Input: `"A visit: what one visitor did without a pause longer than 30 minutes."
 type Session implements Node {
-  "Opaque. A session that arriving messages join with another one may get a new id."
+  "Opaque. It may change when a late message joins this session with another."
   id: ID!
   "The visitor, as the site's messages name it."
   visitorId: String!
+  "NEW if this is the visitor's first session, RETURNING if not."
+  visitorKind: String!
   "When the first hit happened."
   startedAt: Time!
-  "From the first hit to the last, in whole seconds."
+  "The time from the first hit to the last, in whole seconds."
   durationSeconds: Int!
-  "ISO 3166-1 alpha-2; null where unknown."
+  "The number of page views, repeated ones included."
+  pageViews: Int!
+  "The IP address, as far as the site keeps it; null if it keeps none."
+  ip: String
+  "The country code, ISO 3166-1 alpha-2; null if unknown."
   country: String
-  "Host of the page that the visitor came from; null where there was none."
+  "The English name of the region, for example a state; null if unknown."
+  region: String
+  "The English name of the city; null if unknown."
+  city: String
+  "The host of the page that the visitor came from; null if there was none."
   referrer: String
-  "Path of the first page; null without one."
+  "The path of the first page viewed; null if there was none."
   entryPage: String
-  "Path of the last page viewed; null without one."
+  "The host of the first page viewed, in lower case; null if unknown."
+  hostname: String
+  "The path of the last page viewed; null if there was none."
   exitPage: String
-  "The browser's name, such as Firefox; null where unknown."
+  "The browser, for example Firefox; null if unknown."
   browser: String
-  "The operating system's name, such as Windows; null where unknown."
+  "The operating system, for example Windows; null if unknown."
   os: String
-  "DESKTOP, MOBILE, TABLET or OTHER; null where unknown."
+  "DESKTOP, MOBILE, TABLET or OTHER; null if unknown."
   device: String
-  "Distinct tags, in the order in which they were first seen."
+  "The browser's language, a BCP 47 tag in lower case, for example en-gb; null if unknown."
+  language: String
+  "The link's utm_source; null if there was none."
+  utmSource: String
+  "The link's utm_medium; null if there was none."
+  utmMedium: String
+  "The link's utm_campaign; null if there was none."
+  utmCampaign: String
+  "The link's utm_term; null if there was none."
+  utmTerm: String
+  "The link's utm_content; null if there was none."
+  utmContent: String
+  "The distinct tags, in the order they first appeared."
   tags: [String!]!
-  "Distinct paths of pages viewed, in the order in which they were first seen."
+  "The distinct paths of pages viewed, in the order they first appeared."
   pages: [String!]!
-  "Distinct names of events, in the order in which they were first seen."
+  "The distinct event names, in the order they first appeared."
   events: [String!]!
+  "The sum of each event's values, in the order of events. Events without a value are left out."
+  values: [SessionValue!]!
+  "Custom properties, ordered by key."
+  properties: [SessionProperty!]!
+}
+
+"The sum of one event's values in a session."
+type SessionValue {
+  "The event's name."
+  event: String!
+  "The number of these events that had a value."
+  count: Int!
+  "The sum of their values."
+  sum: Float!
+}
+
+"A custom property of a session."
+type SessionProperty {
+  "The property's name."
+  key: String!
+  "Its value."
+  value: String!
 }
 
 "A page of sessions."
 type SessionConnection {
-  "The page's elements with their cursors."
+  "The sessions with their cursors."
   edges: [SessionEdge!]!
-  "The page's elements."
+  "The sessions."
   nodes: [Session!]!
-  "Where the page stands among the others."
+  "Whether there are more pages, and how to get them."
   pageInfo: PageInfo!
-  "How many elements all pages have together."
+  "The number of sessions on all pages."
   totalCount: Int!
 }
 
-"An element of a SessionConnection."
+"A session in a SessionConnection."
 type SessionEdge {
-  "What to give as ` + "`" + `after` + "`" + ` for the page behind this element."
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this session."
   cursor: String!
-  "The element."
+  "The session."
   node: Session!
 }
 `, BuiltIn: false},
-	{Name: "../schema/site.graphqls", Input: `"A web site or an app whose visitors are counted."
+	{Name: "../schema/site.graphqls", Input: `"A web site or app whose visitors are counted."
 type Site implements Node {
-  "Opaque, and stable for as long as the site exists."
+  "Opaque and stable while the site exists."
   id: ID!
-  "For people."
+  "The name shown to people."
   name: String!
-  "Host names in lower case. Each belongs to one site."
+  "Host names in lower case. A host name belongs to one site only."
   domains: [String!]!
-  "IANA name; days, weeks and months of a series are this zone's."
+  "The IANA name of the site's time zone. Series use it for their days, weeks and months."
   timezone: String!
-  "How much of a visitor's IP address is kept of what comes from now on. The country is found before."
+  "How much of each IP address is stored from now on. The country is looked up first."
   addresses: AddressPrivacy!
-  "The site's segments, the oldest first."
+  "The site's segments, oldest first."
   segments(
-    "Keeps those whose name contains this, without regard to case."
+    "Keeps segments whose name contains this text, in any case."
     search: String
-    "Keeps those that are active, or those that are not."
+    "Keeps active segments (true) or inactive ones (false)."
     active: Boolean
-    "How many at the most: 0 to 500."
+    "The size of the page, 0 to 500."
     first: Int = 50
-    "The cursor that the page begins behind."
+    "Starts the page after this cursor."
     after: String
   ): SegmentConnection!
-  "The site's goals, the oldest first."
+  "The site's goals, oldest first."
   goals(
-    "Keeps those whose name, key or description contains this, without regard to case."
+    "Keeps goals whose name, key or description contains this text, in any case."
     search: String
-    "Whether those that are archived are listed, or those that are not. Null lists both."
+    "Keeps archived goals (true) or the others (false). Null keeps both."
     archived: Boolean = false
-    "How many at the most: 0 to 500."
+    "The size of the page, 0 to 500."
     first: Int = 50
-    "The cursor that the page begins behind."
+    "Starts the page after this cursor."
     after: String
   ): GoalConnection!
-  "The goal of a key; null where the site has none."
+  "The goal with this key, or null."
   goal(
-    "The goal's key, with regard to case."
+    "The key of the goal. Upper and lower case differ."
     key: String!
   ): Goal
-  "The site's experiments, the oldest first."
+  "The site's experiments, oldest first."
   experiments(
-    "Keeps those whose name, key or description contains this, without regard to case."
+    "Keeps experiments whose name, key or description contains this text, in any case."
     search: String
-    "Keeps those that stand at one of these; by default all."
+    "Keeps experiments with one of these statuses. Defaults to all."
     status: [ExperimentStatus!]
-    "How many at the most: 0 to 500."
+    "The size of the page, 0 to 500."
     first: Int = 50
-    "The cursor that the page begins behind."
+    "Starts the page after this cursor."
     after: String
   ): ExperimentConnection!
-  "The experiment of a key; null where the site has none."
+  "The experiment with this key, or null."
   experiment(
-    "The experiment's key, with regard to case."
+    "The key of the experiment. Upper and lower case differ."
     key: String!
   ): Experiment
-  "Every event name that has arrived, ordered by name: each is selectable as a goal or a metric."
+  "Every event name that has arrived, sorted by name. Each can become a goal or a metric."
   events(
-    "Keeps those whose name contains this, without regard to case."
+    "Keeps names that contain this text, in any case."
     search: String
-    "How many at the most: 0 to 500."
+    "The size of the page, 0 to 500."
     first: Int = 50
-    "The cursor that the page begins behind."
+    "Starts the page after this cursor."
     after: String
   ): EventConnection!
-  "Values seen for a filter type's main dimension, most frequent first: what to offer while a filter is typed."
+  """
+  The values of a filter type's main dimension, most frequent first. Use them as suggestions while someone types a
+  filter.
+  """
   values(
-    "The filter type's name, such as country. BAD_USER_INPUT where the type has no dimension of values."
+    "The name of the filter type, for example country. BAD_USER_INPUT if it has no dimension with values."
     filterType: String!
-    "Keeps those that contain this, without regard to case."
+    "Keeps values that contain this text, in any case."
     search: String
-    "How many at the most: 0 to 500."
+    "The number of values, 0 to 500."
     first: Int = 20
   ): [ValueCount!]!
-  "Sessions that match all filters."
+  "The number of sessions that match all filters."
   sessionCount(
-    "What the sessions must match; none match all."
+    "Counts only sessions that match all of these filters. An empty list matches every session."
     filters: [FilterInput!] = []
-    "When the sessions started."
+    "Counts only sessions that started in this range."
     range: TimeRange!
   ): Int!
-  "Those sessions themselves, newest first."
+  "The sessions that match all filters, newest first."
   sessions(
-    "What the sessions must match; none match all."
+    "Keeps sessions that match all of these filters. An empty list matches every session."
     filters: [FilterInput!] = []
-    "When the sessions started."
+    "Keeps sessions that started in this range."
     range: TimeRange!
-    "How many at the most: 0 to 500."
+    "The size of the page, 0 to 500."
     first: Int = 50
-    "The cursor that the page begins behind."
+    "Starts the page after this cursor."
     after: String
   ): SessionConnection!
-  "One card a goal, in the order asked for; the oldest goal first by default."
+  "A card for each goal, in the order you asked for. By default the oldest goal comes first."
   goalCards(
-    "The segments of each card's cells; by default the site's active ones. At most 100."
+    "The ids of the segments of each card's cells, at most 100. Defaults to the site's active segments."
     segments: [ID!]
-    "The goals; by default all of the site that are not archived. At most 500."
+    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
     goals: [ID!]
-    "When the sessions started."
+    "Counts only sessions that started in this range."
     range: TimeRange!
   ): [GoalCard!]!
-  "Each step's goal is merged with every step before it, so a step never exceeds the one before."
+  """
+  Counts goals as successive steps. Each step merges its goal with those of all earlier steps, so no step exceeds the
+  one before it.
+  """
   funnel(
-    "The goals, in the order of the steps: 1 to 20."
+    "The ids of the goals, in the order of the steps: 1 to 20."
     steps: [ID!]!
-    "The segments; by default the site's active ones. At most 100."
+    "The ids of the segments, at most 100. Defaults to the site's active segments."
     segments: [ID!]
-    "When the sessions started."
+    "Counts only sessions that started in this range."
     range: TimeRange!
   ): Funnel!
-  "How two filter lists merge, without saving anything."
+  "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
     active: [FilterInput!]!
     "The goal's filters."
     goal: [FilterInput!]!
   ): MergedSegment!
-  "The filters that plugins compute session by session, the one that was asked for first before the others."
+  "The filters that plugins compute session by session, in the order they were first asked for."
   computedFilters: [ComputedFilter!]!
 }
 
-"A value and how many sessions have it."
+"A value and the number of sessions that have it."
 type ValueCount {
   "The value, as the filter type's input takes it."
   value: String!
-  "Sessions that have it."
+  "The number of sessions with this value."
   sessions: Int!
 }
 
 "An event name that has arrived."
 type Event {
-  "The name, as it was tracked."
+  "The name, as clients track it."
   name: String!
-  "How many have arrived."
+  "The number of events that have arrived."
   count: Int!
-  "When the earliest happened."
+  "When the earliest event happened."
   firstSeen: Time!
-  "When the latest happened."
+  "When the latest event happened."
   lastSeen: Time!
-  "Whether one of them had a value."
+  "Whether any of the events had a value."
   hasValue: Boolean!
 }
 
 "A page of event names."
 type EventConnection {
-  "The page's elements with their cursors."
+  "The events with their cursors."
   edges: [EventEdge!]!
-  "The page's elements."
+  "The events."
   nodes: [Event!]!
-  "Where the page stands among the others."
+  "Whether there are more pages, and how to get them."
   pageInfo: PageInfo!
-  "How many elements all pages have together."
+  "The number of events on all pages."
   totalCount: Int!
 }
 
-"An element of an EventConnection."
+"An event in an EventConnection."
 type EventEdge {
-  "What to give as ` + "`" + `after` + "`" + ` for the page behind this element."
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this event."
   cursor: String!
-  "The element."
+  "The event."
   node: Event!
 }
 
-"What a new site is."
+"A new site."
 input CreateSiteInput {
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String!
-  "Host names without scheme, port or path, such as shop.example; at most 100."
+  "Host names without scheme, port or path, for example shop.example. At most 100."
   domains: [String!] = []
-  "IANA name of the zone of the site's days, such as Europe/Bucharest."
+  "The IANA name of the site's time zone, for example Europe/Bucharest."
   timezone: String = "UTC"
-  "How much of a visitor's IP address is kept."
+  "How much of each IP address is stored."
   addresses: AddressPrivacy = WHOLE
 }
 
-"How much of a visitor's IP address a site keeps."
+"How much of each IP address a site stores."
 enum AddressPrivacy {
-  "All of it."
+  "The whole address."
   WHOLE
-  "The network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one."
+  "The network only: the first 24 bits of an IPv4 address, the first 48 bits of an IPv6 address."
   TRUNCATED
-  "None."
+  "Nothing."
   NONE
 }
 
-"What to change of a site; what is left out, or null, stays."
+"Changes to a site. A field that is null or left out keeps its value."
 input UpdateSiteInput {
-  "The site's id."
+  "The id of the site."
   id: ID!
-  "For people; 1 to 200 characters."
+  "The name shown to people, 1 to 200 characters."
   name: String
-  "Host names without scheme, port or path, such as shop.example; at most 100. They replace those that the site has."
+  "Replaces the host names. They have no scheme, port or path, for example shop.example. At most 100."
   domains: [String!]
-  "IANA name of the zone of the site's days, such as Europe/Bucharest."
+  "The IANA name of the site's time zone, for example Europe/Bucharest."
   timezone: String
-  "How much of a visitor's IP address is kept of what comes from now on."
+  "How much of each IP address is stored from now on."
   addresses: AddressPrivacy
 }
 `, BuiltIn: false},
@@ -4097,16 +4337,28 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_id(ctx, field)
 	case "visitorId":
 		return ec.fieldContext_Session_visitorId(ctx, field)
+	case "visitorKind":
+		return ec.fieldContext_Session_visitorKind(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Session_startedAt(ctx, field)
 	case "durationSeconds":
 		return ec.fieldContext_Session_durationSeconds(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_Session_pageViews(ctx, field)
+	case "ip":
+		return ec.fieldContext_Session_ip(ctx, field)
 	case "country":
 		return ec.fieldContext_Session_country(ctx, field)
+	case "region":
+		return ec.fieldContext_Session_region(ctx, field)
+	case "city":
+		return ec.fieldContext_Session_city(ctx, field)
 	case "referrer":
 		return ec.fieldContext_Session_referrer(ctx, field)
 	case "entryPage":
 		return ec.fieldContext_Session_entryPage(ctx, field)
+	case "hostname":
+		return ec.fieldContext_Session_hostname(ctx, field)
 	case "exitPage":
 		return ec.fieldContext_Session_exitPage(ctx, field)
 	case "browser":
@@ -4115,12 +4367,28 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_os(ctx, field)
 	case "device":
 		return ec.fieldContext_Session_device(ctx, field)
+	case "language":
+		return ec.fieldContext_Session_language(ctx, field)
+	case "utmSource":
+		return ec.fieldContext_Session_utmSource(ctx, field)
+	case "utmMedium":
+		return ec.fieldContext_Session_utmMedium(ctx, field)
+	case "utmCampaign":
+		return ec.fieldContext_Session_utmCampaign(ctx, field)
+	case "utmTerm":
+		return ec.fieldContext_Session_utmTerm(ctx, field)
+	case "utmContent":
+		return ec.fieldContext_Session_utmContent(ctx, field)
 	case "tags":
 		return ec.fieldContext_Session_tags(ctx, field)
 	case "pages":
 		return ec.fieldContext_Session_pages(ctx, field)
 	case "events":
 		return ec.fieldContext_Session_events(ctx, field)
+	case "values":
+		return ec.fieldContext_Session_values(ctx, field)
+	case "properties":
+		return ec.fieldContext_Session_properties(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
@@ -4147,6 +4415,28 @@ func (ec *executionContext) childFields_SessionEdge(ctx context.Context, field g
 		return ec.fieldContext_SessionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionProperty(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_SessionProperty_key(ctx, field)
+	case "value":
+		return ec.fieldContext_SessionProperty_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionProperty", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_SessionValue_event(ctx, field)
+	case "count":
+		return ec.fieldContext_SessionValue_count(ctx, field)
+	case "sum":
+		return ec.fieldContext_SessionValue_sum(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionValue", field.Name)
 }
 
 func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10501,6 +10791,29 @@ func (ec *executionContext) fieldContext_Session_visitorId(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Session_visitorKind(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_visitorKind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorKind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_startedAt(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10547,6 +10860,52 @@ func (ec *executionContext) fieldContext_Session_durationSeconds(_ context.Conte
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _Session_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Session_ip(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_ip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IP, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_ip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_country(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10567,6 +10926,52 @@ func (ec *executionContext) _Session_country(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Session_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_region(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_region(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Region, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_city(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_city(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.City, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -10613,6 +11018,29 @@ func (ec *executionContext) _Session_entryPage(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Session_entryPage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_hostname(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_hostname(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hostname, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_hostname(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -10708,6 +11136,144 @@ func (ec *executionContext) fieldContext_Session_device(_ context.Context, field
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Session_language(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmSource(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmSource(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMSource, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmSource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmMedium(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmMedium(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMMedium, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmMedium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmCampaign(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMCampaign, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmCampaign(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmTerm(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmTerm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMTerm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmTerm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_utmContent(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_utmContent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMContent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_utmContent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_tags(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10775,6 +11341,70 @@ func (ec *executionContext) _Session_events(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Session_events(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Session_values(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_values(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Values, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
+			return ec.marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_values(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Session_properties(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_properties(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Properties, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
+			return ec.marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_properties(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionProperty(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _SessionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.SessionConnection) (ret graphql.Marshaler) {
@@ -10949,6 +11579,121 @@ func (ec *executionContext) fieldContext_SessionEdge_node(_ context.Context, fie
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SessionProperty_key(ctx context.Context, field graphql.CollectedField, obj *view.SessionProperty) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionProperty_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionProperty_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionProperty", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SessionProperty_value(ctx context.Context, field graphql.CollectedField, obj *view.SessionProperty) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionProperty_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionProperty_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionProperty", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SessionValue_event(ctx context.Context, field graphql.CollectedField, obj *view.SessionValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionValue_event(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Event, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionValue_event(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SessionValue_count(ctx context.Context, field graphql.CollectedField, obj *view.SessionValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionValue_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionValue_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionValue_sum(ctx context.Context, field graphql.CollectedField, obj *view.SessionValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionValue_sum(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionValue_sum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Site_id(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
@@ -17886,6 +18631,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "visitorKind":
+			out.Values[i] = ec._Session_visitorKind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "startedAt":
 			out.Values[i] = ec._Session_startedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -17896,8 +18646,28 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "pageViews":
+			out.Values[i] = ec._Session_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ip":
+			out.Values[i] = ec._Session_ip(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "country":
 			out.Values[i] = ec._Session_country(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "region":
+			out.Values[i] = ec._Session_region(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "city":
+			out.Values[i] = ec._Session_city(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -17908,6 +18678,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "entryPage":
 			out.Values[i] = ec._Session_entryPage(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "hostname":
+			out.Values[i] = ec._Session_hostname(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -17931,6 +18706,36 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "language":
+			out.Values[i] = ec._Session_language(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmSource":
+			out.Values[i] = ec._Session_utmSource(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmMedium":
+			out.Values[i] = ec._Session_utmMedium(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmCampaign":
+			out.Values[i] = ec._Session_utmCampaign(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmTerm":
+			out.Values[i] = ec._Session_utmTerm(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmContent":
+			out.Values[i] = ec._Session_utmContent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "tags":
 			out.Values[i] = ec._Session_tags(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -17943,6 +18748,16 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "events":
 			out.Values[i] = ec._Session_events(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "values":
+			out.Values[i] = ec._Session_values(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "properties":
+			out.Values[i] = ec._Session_properties(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18072,6 +18887,97 @@ func (ec *executionContext) _SessionEdge(ctx context.Context, sel ast.SelectionS
 			}
 		case "node":
 			out.Values[i] = ec._SessionEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sessionPropertyImplementors = []string{"SessionProperty"}
+
+func (ec *executionContext) _SessionProperty(ctx context.Context, sel ast.SelectionSet, obj *view.SessionProperty) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionPropertyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionProperty")
+		case "key":
+			out.Values[i] = ec._SessionProperty_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._SessionProperty_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sessionValueImplementors = []string{"SessionValue"}
+
+func (ec *executionContext) _SessionValue(ctx context.Context, sel ast.SelectionSet, obj *view.SessionValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionValue")
+		case "event":
+			out.Values[i] = ec._SessionValue_event(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._SessionValue_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sum":
+			out.Values[i] = ec._SessionValue_sum(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -20439,6 +21345,46 @@ func (ec *executionContext) marshalNSessionEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx context.Context, sel ast.SelectionSet, v view.SessionProperty) graphql.Marshaler {
+	return ec._SessionProperty(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx context.Context, sel ast.SelectionSet, v view.SessionValue) graphql.Marshaler {
+	return ec._SessionValue(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

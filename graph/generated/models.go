@@ -14,195 +14,198 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Which segment becomes a goal, and what the goal is to be called.
+// The segment that becomes a goal, and the goal's key and texts.
 type ConvertSegmentInput struct {
-	// The segment's id.
+	// The id of the segment.
 	SegmentID string `json:"segmentId"`
-	// Unique on the site, 1 to 200 characters; by default a slug of the segment's name.
+	// The goal's key, 1 to 200 characters, unique on the site. Defaults to a slug of the segment's name.
 	Key graphql.Omittable[*string] `json:"key,omitempty"`
-	// For people, 1 to 200 characters; by default the segment's name.
+	// The name shown to people, 1 to 200 characters. Defaults to the segment's name.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// For people, up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// The event whose value is summed.
+	// The event whose values are summed.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
 }
 
-// What a new experiment is. Only a start needs a primary metric and two variants.
+// A new experiment. It needs a primary metric and two variants before it can start, but not before.
 type CreateExperimentInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteID string `json:"siteId"`
-	// Unique on the site; what messages call the experiment; 1 to 200 characters.
+	// The name that messages use for the experiment, 1 to 200 characters. Unique on the site.
 	Key string `json:"key"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// For people; up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// What is compared; at most 20.
+	// The variants, at most 20.
 	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
-	// The key of the variant that the others are compared with; by default the first one's.
+	// The key of the variant that the others are compared with. Defaults to the first variant.
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
-	// The id of the goal that decides: any of the site, an archived one too.
+	// The id of the goal that decides. It may be any goal of the site, even an archived one.
 	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
-	// The ids of further goals to look at, at most 50. Each counts once, and the primary one is none of them.
+	// The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out.
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
-	// Who takes part: an assignment counts where its session matches all of these; at most 100. None are everyone.
+	// Who takes part: an assignment counts only if its session matches all of these filters, at most 100. An empty list
+	// admits everyone.
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
-	// Which sessions of a visitor can reach the goals.
+	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
 }
 
-// What a new goal is.
+// A new goal.
 type CreateGoalInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteID string `json:"siteId"`
-	// Unique on the site; what a client tracks; 1 to 200 characters.
+	// The event name that clients track, 1 to 200 characters. Unique on the site.
 	Key string `json:"key"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// For people; up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// What a session must match to reach the goal, all of them; at most 100. By default [{events: {all: [key]}}]: a goal of
-	// only a key counts what clients track under it, and sums its value.
+	// A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
+	// goal counts sessions with the event that clients track as `key`.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
-	// The event whose value is summed; by default the key where filters are left out, else none. Null is none.
+	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
 }
 
-// What a new segment is.
+// A new segment.
 type CreateSegmentInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteID string `json:"siteId"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// What a session must match, all of them; at most 100. None match every session.
+	// A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session.
 	Filters []scalar.FilterInput `json:"filters"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`
 }
 
-// What a new site is.
+// A new site.
 type CreateSiteInput struct {
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// Host names without scheme, port or path, such as shop.example; at most 100.
+	// Host names without scheme, port or path, for example shop.example. At most 100.
 	Domains graphql.Omittable[[]string] `json:"domains,omitempty"`
-	// IANA name of the zone of the site's days, such as Europe/Bucharest.
+	// The IANA name of the site's time zone, for example Europe/Bucharest.
 	Timezone graphql.Omittable[*string] `json:"timezone,omitempty"`
-	// How much of a visitor's IP address is kept.
+	// How much of each IP address is stored.
 	Addresses graphql.Omittable[*model.AddressPrivacy] `json:"addresses,omitempty"`
 }
 
-// Everything that can be changed. A refused mutation changes nothing and answers an
-// error with `extensions.code`, one of BAD_USER_INPUT, NOT_FOUND, CONFLICT,
-// FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED and
-// INTERNAL; `extensions.field` names the input path where one is at fault.
+// Everything you can change. A refused mutation changes nothing. Its error has `extensions.code`: BAD_USER_INPUT,
+// NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or INTERNAL. If an
+// input is at fault, `extensions.field` is its path.
 type Mutation struct {
 }
 
-// Everything that can be read.
+// Everything you can read.
 type Query struct {
 }
 
-// What is told as it changes, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). The first
-// message is the whole. Another one follows, the whole again, whenever something in it has changed, `computedAt` aside:
-// within a second, and at most one a second. A client that reads slowly gets the newest state, not those between. A
-// subscription ends with an error when it can no longer be answered: its site was deleted, say, or a segment that it names.
+// Everything you can follow, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). Each message is
+// the complete answer. The first comes at once. Another follows within a second of any change other than `computedAt`, at
+// most one per second. A slow client gets the newest state and skips those between. A subscription ends with an error once
+// it has no answer any more, for example because its site or one of its segments was deleted.
 type Subscription struct {
 }
 
-// A range of time, half open: from <= t < to. A session belongs where it started.
+// A half-open range of time: from <= t < to. A session belongs to the range in which it started.
 type TimeRange struct {
-	// The first instant.
+	// The first instant in the range.
 	From time.Time `json:"from"`
-	// The instant behind the last one. Without it the range is open: new sessions count as they come.
+	// The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive.
 	To graphql.Omittable[*time.Time] `json:"to,omitempty"`
 }
 
-// What to change of an experiment; what is left out stays, and so does what is null, but for primaryMetric. Name,
-// description and metrics change until it is archived, all else only while it is a draft.
+// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric. Name,
+// description and metrics can change until the experiment is archived; the rest only while it is a draft.
 type UpdateExperimentInput struct {
-	// The experiment's id.
+	// The id of the experiment.
 	ID string `json:"id"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// For people; up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// What is compared; at most 20. They replace those that the experiment has; the baseline stays where its key does, else it is the first.
+	// Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
+	// baseline.
 	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
 	// The key of the variant that the others are compared with.
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
-	// The id of the goal that decides. Null takes it off a draft.
+	// The id of the goal that decides. Null removes it from a draft.
 	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
-	// The ids of further goals, at most 50. They replace those that the experiment has.
+	// Replaces the other goals to watch: their ids, at most 50.
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
-	// Who takes part; at most 100. They replace those that the experiment has.
+	// Replaces the audience filters, at most 100.
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
-	// Which sessions of a visitor can reach the goals.
+	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
 }
 
-// What to change of a goal; what is left out stays, and so does what is null, but for valueEvent.
+// Changes to a goal. A field that is left out keeps its value, and so does a null, except in valueEvent.
 type UpdateGoalInput struct {
-	// The goal's id.
+	// The id of the goal.
 	ID string `json:"id"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// For people; up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// What a session must match; at most 100. They replace those that the goal has.
+	// Replaces the filters, at most 100.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
-	// The event whose value is summed. Null takes the value off the goal.
+	// The event whose values are summed. Null removes it.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
 }
 
-// What to change of a segment; what is left out, or null, stays.
+// Changes to a segment. A field that is null or left out keeps its value.
 type UpdateSegmentInput struct {
-	// The segment's id.
+	// The id of the segment.
 	ID string `json:"id"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// What a session must match; at most 100. They replace those that the segment has.
+	// Replaces the filters, at most 100.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`
 }
 
-// What to change of a site; what is left out, or null, stays.
+// Changes to a site. A field that is null or left out keeps its value.
 type UpdateSiteInput struct {
-	// The site's id.
+	// The id of the site.
 	ID string `json:"id"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// Host names without scheme, port or path, such as shop.example; at most 100. They replace those that the site has.
+	// Replaces the host names. They have no scheme, port or path, for example shop.example. At most 100.
 	Domains graphql.Omittable[[]string] `json:"domains,omitempty"`
-	// IANA name of the zone of the site's days, such as Europe/Bucharest.
+	// The IANA name of the site's time zone, for example Europe/Bucharest.
 	Timezone graphql.Omittable[*string] `json:"timezone,omitempty"`
-	// How much of a visitor's IP address is kept of what comes from now on.
+	// How much of each IP address is stored from now on.
 	Addresses graphql.Omittable[*model.AddressPrivacy] `json:"addresses,omitempty"`
 }
 
 // A variant of an experiment.
 type VariantInput struct {
-	// Unique in the experiment; what messages call the variant; 1 to 200 characters.
+	// The name that messages use for the variant, 1 to 200 characters. Unique in the experiment.
 	Key string `json:"key"`
-	// For people, 1 to 200 characters; by default the key.
+	// The name shown to people, 1 to 200 characters. Defaults to the key.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// In proportion to the share of visitors that it is meant to be assigned; more than 0, at most 1,000,000.
+	// The intended share of visitors, relative to the other weights. More than 0, at most 1,000,000.
 	Weight graphql.Omittable[*float64] `json:"weight,omitempty"`
 }
 
-// How a goal's filter and an active segment's filter of one type become one.
+// How an active segment's filter and a goal's filter of the same type are merged.
 type MergeRule string
 
 const (
-	// The goal's filter replaces the active segment's: IP. The merged segment may then hold more sessions than the active one.
+	// The goal's filter replaces the active segment's, as with `ip`. The merged segment may then hold sessions that the
+	// active segment does not.
 	MergeRuleLast MergeRule = "LAST"
-	// All values of both must hold: tags, visited pages, events.
+	// The values of both must all be there, as with tags, pages and events.
 	MergeRuleUnion MergeRule = "UNION"
-	// Only what both allow: country, referrer, session length. What neither allows makes the merged segment empty.
+	// Only what both filters allow is left, as with country, referrer and session length. If that is nothing, the merged
+	// segment is empty.
 	MergeRuleIntersection MergeRule = "INTERSECTION"
-	// The plugin's own.
+	// The plugin decides.
 	MergeRuleCustom MergeRule = "CUSTOM"
 )
 

@@ -1,33 +1,61 @@
 package view
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
 )
 
 // Session is a session as clients see it.
 type Session struct {
-	ID                                                          string
-	VisitorID                                                   string
-	StartedAt                                                   time.Time
-	DurationSeconds                                             int
-	Country, Referrer, EntryPage, ExitPage, Browser, OS, Device *string
-	Tags, Pages, Events                                         []string
+	ID                                                     string
+	VisitorID, VisitorKind                                 string
+	StartedAt                                              time.Time
+	DurationSeconds, PageViews                             int
+	IP, Country, Region, City                              *string
+	Referrer, EntryPage, Hostname, ExitPage                *string
+	Browser, OS, Device, Language                          *string
+	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent *string
+	Tags, Pages, Events                                    []string
+	Values                                                 []SessionValue
+	Properties                                             []SessionProperty
 }
+
+// SessionValue is the sum of the values of one event in a session.
+type SessionValue struct {
+	Event string
+	Count int
+	Sum   float64
+}
+
+// SessionProperty is a custom property of a session.
+type SessionProperty struct{ Key, Value string }
 
 // SessionOf returns a session as clients see it, under the id that they know it by.
 func SessionOf(id string, s *model.Session) Session {
-	events := make([]string, len(s.Events))
-	for i, event := range s.Events {
-		events[i] = event.Name
+	session := Session{
+		ID: id, VisitorID: s.VisitorKey, VisitorKind: filter.VisitorKind.Text(s),
+		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews,
+		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region), City: optional(s.City),
+		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),
+		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)), Language: optional(s.Language),
+		UTMSource: optional(s.UTM.Source), UTMMedium: optional(s.UTM.Medium), UTMCampaign: optional(s.UTM.Campaign),
+		UTMTerm: optional(s.UTM.Term), UTMContent: optional(s.UTM.Content),
+		Tags: append([]string{}, s.Tags...), Pages: append([]string{}, s.Pages...), Events: []string{},
 	}
-	return Session{
-		ID: id, VisitorID: s.VisitorKey, StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000),
-		Country: optional(s.Country), Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), ExitPage: optional(s.ExitPage),
-		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)),
-		Tags: append([]string{}, s.Tags...), Pages: append([]string{}, s.Pages...), Events: events,
+	for _, event := range s.Events {
+		session.Events = append(session.Events, event.Name)
+		if event.Values > 0 {
+			session.Values = append(session.Values, SessionValue{event.Name, event.Values, event.Sum})
+		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(s.Properties)) {
+		session.Properties = append(session.Properties, SessionProperty{key, s.Properties[key]})
+	}
+	return session
 }
 
 // optional returns nil for the empty string, which stands for none.

@@ -47,7 +47,7 @@ func EncodeAssignments(list []Assignment, variants []string) ([]byte, error) {
 	names := newDictionary(variants...)
 	plain := names.append(nil)
 	for _, field := range assignmentFields {
-		numbers := newWhole()
+		numbers := newIntegerColumn()
 		for i := range list {
 			numbers.set(i, field(&list[i]))
 		}
@@ -69,9 +69,9 @@ func DecodeAssignments(stored []byte) (list []Assignment, variants []string, err
 	}
 	r := &reader{data: plain}
 	variants = readDictionary(r).values
-	fields := make([]*whole, len(assignmentFields))
+	fields := make([]*integerColumn, len(assignmentFields))
 	for i := range fields {
-		fields[i] = readWhole(r)
+		fields[i] = readIntegerColumn(r)
 		if fields[i].len() != fields[0].len() {
 			r.fail("a field of another number of assignments")
 		}

@@ -99,7 +99,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		loaded := Stored()
+		loaded := Unloaded()
 		for _, dimension := range Dimensions() {
 			if err := loaded.Load(dimension, stored[dimension]); err != nil {
 				b.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // made, as it was read, and after more was added to that.
 func TestDictionaryFinds(t *testing.T) {
 	made := newDictionary("")
-	for n := range 1000 { // far more than there are prints
+	for n := range 1000 { // far more than there are hashBytes
 		made.add(fmt.Sprint("value ", n))
 	}
 	r := &reader{data: made.append(nil)}
@@ -28,10 +28,10 @@ func TestDictionaryFinds(t *testing.T) {
 			}
 		}
 		for _, names := range [][]string{nil, {"none"}, {""}, {"value 7", "none", "", "value 7", "value 999", "value 3"}, d.values[100:300]} {
-			want := wanting{test: func(value string) bool { return slices.Contains(names, value) }}
-			all := d.wanted(want)
+			want := valuePredicate{matches: func(value string) bool { return slices.Contains(names, value) }}
+			all := d.matching(want)
 			want.names = names
-			if found := d.wanted(want); !slices.Equal(found, all) {
+			if found := d.matching(want); !slices.Equal(found, all) {
 				t.Errorf("%s: of %q, the codes %v are wanted, and %v found", name, names, all, found)
 			}
 		}

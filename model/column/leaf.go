@@ -14,25 +14,25 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 	if e, ok := e.(filter.Range); ok {
 		return s.between(e)
 	}
-	field, want, ok := wantedBy(e)
+	field, want, ok := valuePredicateOf(e)
 	if !ok {
 		return nil, fmt.Errorf("columns: a predicate of type %T", e)
 	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
-	case *text:
+	case *dictionaryColumn:
 		return column.match(s.n, want), nil
-	case *many:
+	case *invertedColumn:
 		set := column.match(s.n, want)
-		if want.test("") {
+		if want.matches("") {
 			set.InPlaceUnion(column.without(s.n))
 		}
 		return set, nil
-	case *family[*text]:
+	case *keyedColumn[*dictionaryColumn]:
 		if member := column.members[field.Key]; member != nil {
 			return member.match(s.n, want), nil
 		}
 		none := bitset.New(uint(s.n))
-		if want.test("") {
+		if want.matches("") {
 			return none.Complement(), nil
 		}
 		return none, nil
@@ -40,19 +40,19 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 	return nil, fmt.Errorf("columns: %s is not loaded", field)
 }
 
-// wantedBy returns the text field of a leaf, and what the leaf wants of it. ok is false
-// where the leaf is not one about text.
-func wantedBy(e filter.Expr) (field filter.Field, want wanting, ok bool) {
+// valuePredicateOf returns the text field of a leaf, and the leaf as a predicate over its
+// values. ok is false where the leaf is not one about text.
+func valuePredicateOf(e filter.Expr) (field filter.Field, want valuePredicate, ok bool) {
 	switch e := e.(type) {
 	case filter.In:
-		return e.Field, wanting{e.Values, among(e.Values)}, true
+		return e.Field, valuePredicate{e.Values, among(e.Values)}, true
 	case filter.Glob:
 		matches := filter.Matcher(e.Pattern)
-		return e.Field, wanting{test: func(value string) bool { return value != "" && matches(value) }}, true
+		return e.Field, valuePredicate{matches: func(value string) bool { return value != "" && matches(value) }}, true
 	case filter.Within:
-		return e.Field, wanting{test: e.Contains}, true
+		return e.Field, valuePredicate{matches: e.Contains}, true
 	}
-	return filter.Field{}, wanting{}, false
+	return filter.Field{}, valuePredicate{}, false
 }
 
 func among(values []string) func(value string) bool {
@@ -69,9 +69,9 @@ func among(values []string) func(value string) bool {
 
 func (s *Sessions) between(e filter.Range) (Set, error) {
 	switch column := s.columns[Dimension(e.Field.Name)].(type) {
-	case *whole:
+	case *integerColumn:
 		return column.match(s.n, e.Min, e.Max), nil
-	case *family[*sums]:
+	case *keyedColumn[*sparseColumn]:
 		if member := column.members[e.Field.Key]; member != nil {
 			return member.match(s.n, e.Min, e.Max), nil
 		}
@@ -89,10 +89,10 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 		return func(ordinal int) bool { return !opposite(ordinal) }, ok
 	case filter.Range:
 		switch column := s.columns[Dimension(e.Field.Name)].(type) {
-		case *whole:
-			from, to := wholeEnds(e.Min, e.Max)
+		case *integerColumn:
+			from, to := integerEnds(e.Min, e.Max)
 			return func(ordinal int) bool { number := column.at(ordinal); return from <= number && number <= to }, true
-		case *family[*sums]:
+		case *keyedColumn[*sparseColumn]:
 			if member := column.members[e.Field.Key]; member != nil {
 				return func(ordinal int) bool { return member.matches(ordinal, e.Min, e.Max) }, true
 			}
@@ -100,30 +100,30 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 		}
 		return nil, false
 	}
-	field, want, ok := wantedBy(e)
+	field, want, ok := valuePredicateOf(e)
 	if !ok {
 		return nil, false
 	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
-	case *text:
+	case *dictionaryColumn:
 		return column.tester(want), true
-	case *many:
+	case *invertedColumn:
 		return column.tester(want)
-	case *family[*text]:
+	case *keyedColumn[*dictionaryColumn]:
 		if member := column.members[field.Key]; member != nil {
 			return member.tester(want), true
 		}
-		without := want.test("")
+		without := want.matches("")
 		return func(int) bool { return without }, true
 	}
 	return nil, false
 }
 
-// Live makes ready for Forward: it keeps each ordinal's values of sets at hand. All
-// dimensions must be loaded.
-func (s *Sessions) Live() {
-	for _, field := range sets {
-		get[*many](s, Dimension(field.Name)).index()
+// KeepForwardIndex makes the forward index of the inverted columns, which Forward reads,
+// and keeps it from now on. All dimensions must be loaded.
+func (s *Sessions) KeepForwardIndex() {
+	for _, list := range s.findPlaces().lists {
+		list.column.makeForward()
 	}
 }
 

@@ -69,8 +69,8 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-// take reads n bytes.
-func (r *reader) take(n int) []byte {
+// next reads n bytes.
+func (r *reader) next(n int) []byte {
 	if n < 0 || n > r.left() {
 		r.fail("it ends early")
 		return nil

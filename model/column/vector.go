@@ -216,7 +216,7 @@ func setMarkedWide[N uint32 | uint64](words []uint64, list []N, numbers []uint32
 	}
 }
 
-// setBetween leaves all elements of whole words to scan, where there is one. It does not
+// setBetween leaves all elements of full words to scan, where there is one. It does not
 // ask where an element lies, which could not be foreseen: what is subtracted from an
 // element that lies between carries into the highest bit of a wider number.
 func setBetween[N uint8 | uint16 | uint32](words []uint64, list []N, low, high uint64, scan func(words *uint64, list *N, n int, low, span N)) {
@@ -225,13 +225,13 @@ func setBetween[N uint8 | uint16 | uint32](words []uint64, list []N, low, high u
 		return
 	}
 	from, span := N(low), min(high, most)-low
-	done, whole := 0, len(list)/64
-	if vectorized && whole > 0 {
-		scan(&words[0], &list[0], whole, from, N(span))
-		done = whole
+	done, full := 0, len(list)/64
+	if vectorized && full > 0 {
+		scan(&words[0], &list[0], full, from, N(span))
+		done = full
 	}
 	behind := span + 1
-	for w := done; w < whole; w++ {
+	for w := done; w < full; w++ {
 		part := (*[64]N)(list[w*64:])
 		var word uint64
 		for i := 0; i < 64; i += 8 {
@@ -242,7 +242,7 @@ func setBetween[N uint8 | uint16 | uint32](words []uint64, list []N, low, high u
 		}
 		words[w] |= word
 	}
-	for i := whole * 64; i < len(list); i++ {
+	for i := full * 64; i < len(list); i++ {
 		words[i/64] |= (uint64(list[i]-from) - behind) >> 63 << (i & 63)
 	}
 }

@@ -2,33 +2,27 @@ package count
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"hash/fnv"
 	"math"
-	"strconv"
 
 	"github.com/maypok86/otter/v2"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Key names what a question gathers in a partition: the partition, its revision and what
-// is asked. It names content, so an entry is never out of date, and nothing needs
-// to be invalidated.
+// Key names the partial aggregate of a question in a partition: the partition, its revision and what is asked. It names
+// content, so an entry is never out of date, and nothing needs to be invalidated.
 type Key struct {
 	Partition, Revision int64
-	// WrittenAt is when the partition came to the revision: a database that was restored
-	// from a backup comes to revisions again, with other sessions.
+	// WrittenAt is when the partition came to the revision: a database that was restored from a backup comes to the same
+	// revisions again, with other sessions.
 	WrittenAt model.Millis
-	// Asked is 128 bits of a hash of the predicate, of the part of the partition's day
-	// that the range leaves, and of what is summed.
-	Asked [16]byte
+	// Fingerprint is of the predicate, of the part of the partition's day that the range leaves, and of what is summed.
+	Fingerprint Fingerprint
 }
 
-// Entry is what a question gathers in a partition.
+// Entry is a partial aggregate.
 type Entry struct {
 	Sessions int64
 	Value    float64
@@ -59,7 +53,7 @@ func NewMemory(bytes int) (*Memory, error) {
 }
 
 // Name names the cache in figures.
-func (m *Memory) Name() string { return "memory" }
+func (m *Memory) Name() string { return memoryName }
 
 // Get returns the entries of the keys that it has.
 func (m *Memory) Get(_ context.Context, keys []Key) map[Key]Entry {
@@ -77,39 +71,6 @@ func (m *Memory) Set(_ context.Context, entries map[Key]Entry) {
 	for key, entry := range entries {
 		m.entries.Set(key, entry)
 	}
-}
-
-// askedOf is the hash of what is asked of a partition whose whole day is in the range.
-func askedOf(parts ...string) (asked [16]byte) {
-	hash := sha256.New()
-	for _, part := range parts {
-		var length [8]byte
-		binary.LittleEndian.PutUint64(length[:], uint64(len(part)))
-		hash.Write(length[:])
-		hash.Write([]byte(part))
-	}
-	copy(asked[:], hash.Sum(nil))
-	return asked
-}
-
-// key returns the key of what the question gathers in a partition. ok is false where
-// that is more than an entry says, distinct visitors or several steps of one day, or
-// depends on more than the partition.
-func (t *tally) key(partition *store.Partition) (key Key, ok bool) {
-	if t.question.Visitors || t.question.splits(partition.Day) || t.assigned != nil {
-		return Key{}, false
-	}
-	key = Key{Partition: partition.ID, Revision: partition.Revision, WrittenAt: partition.WrittenAt, Asked: t.asked}
-	if in := t.question.In; !in.Covers(partition.Day) {
-		from, to := max(in.From, partition.Day.Start()), min(in.To, (partition.Day+1).Start())
-		key.Asked = askedOf(t.text, t.question.Value, strconv.FormatInt(int64(from), 10), strconv.FormatInt(int64(to), 10))
-	}
-	return key, true
-}
-
-// isCancellation tells whether an error is that of a context that is done.
-func isCancellation(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // The form of an entry in Redis: the sessions, the value's bits, and a sum of both

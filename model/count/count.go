@@ -1,9 +1,25 @@
-// Package count answers how many sessions match a predicate: exactly, from what
-// is stored at that moment.
+// Package count answers how many sessions match a predicate: exactly, from what is stored at that moment.
 //
-// A predicate comes merged and compiled; nothing here knows of segments, goals
-// or filter types. Engine is the one way in. Scan is the plain way to count:
-// every session of the partitions in question is read and evaluated.
+// A predicate comes merged and compiled; nothing here knows of segments, goals or filter types. Engine is the contract.
+// ColumnEngine is the one that counts from columns, and its files are in the order of a question's way:
+//
+//  1. plan.go makes equal questions one and reads the list of their partitions, with the revisions.
+//  2. answers.go knows whole answers whose partitions are as they were, and answers over the sealed partitions, all but
+//     the head, which is the newest.
+//  3. lookup.go asks the caches (in memory, then in Redis) for partial aggregates, each of one question and partition.
+//  4. scan.go makes what is still unknown: a scan task for each partition, some at a time, evaluates the predicates on
+//     the partition's columns.
+//  5. aggregate.go adds the partial aggregates up.
+//
+// matcher.go finds the sessions of one partition. Leaves that columns cannot answer it asks of the Leaves that it was
+// given: sets that plugins computed (model/count/computed), assignments to experiments (model/experiment), and the keys
+// of visitors (visitor.go).
+//
+// Every cache names content: a partition, its revision and the question's fingerprint. So nothing that is kept is ever
+// out of date, nothing is invalidated, and a cache that is lost or wrong about its neighbours only costs time. All are
+// bounded by bytes, but Redis, which keeps entries for a day and evicts by its own rules.
+//
+// What is counted is checked against naive, which reads sessions one by one and shares nothing with this engine.
 package count
 
 import (
@@ -21,16 +37,13 @@ type Engine interface {
 	// different sites. An error is one about all of them; what is wrong with one alone
 	// is its Answer's.
 	Count(ctx context.Context, questions []Question) ([]Answer, error)
-	// Follow says that questions about a site will come: what was written to it lately
-	// may be read meanwhile. It changes no answer.
-	Follow(ctx context.Context, site int64)
+	// Prefetch says that questions about a site will come: what was written to it lately may be read meanwhile. It
+	// returns at once, and changes no answer.
+	Prefetch(site int64)
 	// Sessions returns the sessions that match, the newest first.
 	Sessions(ctx context.Context, query SessionQuery) ([]model.Session, error)
 	// Values returns the values of a text field, the most frequent first.
 	Values(ctx context.Context, query ValueQuery) ([]Value, error)
-	// Results answers questions about experiments together, in their order. An error is
-	// one about all of them; what is wrong with one alone is its answer's.
-	Results(ctx context.Context, questions []ExperimentQuestion) ([]ExperimentAnswer, error)
 }
 
 // Question asks for the sessions of a site that started in a range and match a
@@ -53,8 +66,8 @@ type Question struct {
 type Answer struct {
 	Sessions int
 	Visitors int
-	// Value is the sum over the sessions, added in the order of partitions and of
-	// ordinals, so that the same data gives the same digits.
+	// Value is the sum over the sessions: those of a partition are added in the order of ordinals, and then the partitions'
+	// sums in the order of days, so that the same data gives the same digits.
 	Value float64
 	// Steps has one number less than the question's.
 	Steps []int
@@ -95,3 +108,23 @@ type Value struct {
 	Text     string
 	Sessions int
 }
+
+// Computer computes what no predicate can say of a session: it looks at the session with its hits. A filter.Computed
+// names a computation by its key, which begins with the filter type's name and a space; nothing else of it is
+// understood here. An error that is a model.Error becomes the error of the questions that need the computation.
+//
+// The host of the plugins is one. It is an interface because a count knows nothing of plugins.
+type Computer interface {
+	// Condition returns a predicate that every session satisfies which the computation can choose: it is asked only
+	// about these.
+	Condition(ctx context.Context, key string) (filter.Expr, error)
+	// Compute tells of each visit, of which there are at most ComputeBatch, whether the computation chooses it. That
+	// depends on the key and the visit alone.
+	Compute(ctx context.Context, key string, visits []model.Visit) ([]bool, error)
+}
+
+// ComputeBatch is how many visits a Computer is asked about at once, at most.
+const ComputeBatch = 1000
+
+// AllSites stands for every site where one is asked for.
+const AllSites = 0

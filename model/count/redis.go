@@ -46,11 +46,11 @@ func (r *Redis) name(key Key) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(key.Partition))
 	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision))
 	raw = binary.BigEndian.AppendUint64(raw, uint64(key.WrittenAt))
-	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Asked[:]...))
+	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Fingerprint[:]...))
 }
 
 // Name names the cache in figures.
-func (r *Redis) Name() string { return "redis" }
+func (r *Redis) Name() string { return redisName }
 
 // Get returns the entries of the keys that it has, in one round trip.
 func (r *Redis) Get(ctx context.Context, keys []Key) map[Key]Entry {

@@ -17,8 +17,6 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/filter/filtertest"
-	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -49,8 +47,8 @@ func neverPaused(r *Redis) *Redis {
 
 func randomKey(r *rand.Rand) (key Key) {
 	key.Partition, key.Revision, key.WrittenAt = r.Int64N(100), r.Int64N(100), model.Millis(r.Int64N(100))
-	for i := range key.Asked {
-		key.Asked[i] = byte(r.Uint32())
+	for i := range key.Fingerprint {
+		key.Fingerprint[i] = byte(r.Uint32())
 	}
 	return key
 }
@@ -89,10 +87,10 @@ func TestCache(t *testing.T) {
 			equalEntries(t, cache.Get(ctx, unknown), map[Key]Entry{})
 
 			special := map[Key]Entry{
-				{Partition: 1, Revision: 2}:                      {},
-				{Partition: 2, Revision: 1}:                      {Sessions: 1, Value: -0.1},
-				{Partition: 1, Revision: 2, Asked: [16]byte{1}}:  {Sessions: math.MaxInt64, Value: math.MaxFloat64},
-				{Partition: math.MaxInt64, Revision: 1<<62 + 12}: {Sessions: 7, Value: math.Inf(1)},
+				{Partition: 1, Revision: 2}:                           {},
+				{Partition: 2, Revision: 1}:                           {Sessions: 1, Value: -0.1},
+				{Partition: 1, Revision: 2, Fingerprint: [16]byte{1}}: {Sessions: math.MaxInt64, Value: math.MaxFloat64},
+				{Partition: math.MaxInt64, Revision: 1<<62 + 12}:      {Sessions: 7, Value: math.Inf(1)},
 			}
 			cache.Set(ctx, special)
 			for key, entry := range special {
@@ -142,7 +140,7 @@ func TestRedisEntries(t *testing.T) {
 	client := mustRedisClient(t, storetest.Redis(t))
 	ctx := t.Context()
 	cache, other := neverPaused(NewRedis(client, "a")), neverPaused(NewRedis(client, "b"))
-	key, entry := Key{Partition: 1, Revision: 2, Asked: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
+	key, entry := Key{Partition: 1, Revision: 2, Fingerprint: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
 	found := func(want bool) {
 		t.Helper()
 		got := cache.Get(ctx, []Key{key})
@@ -173,7 +171,7 @@ func TestRedisEntries(t *testing.T) {
 		}
 	}
 	// One that is of another question, and one that is no text.
-	strayed := Key{Partition: 1, Revision: 3, Asked: key.Asked}
+	strayed := Key{Partition: 1, Revision: 3, Fingerprint: key.Fingerprint}
 	cache.Set(ctx, map[Key]Entry{strayed: {Sessions: 9}})
 	value, err := client.Get(ctx, cache.name(strayed)).Result()
 	if err != nil {
@@ -304,144 +302,4 @@ func TestRedisOfACancelledQuestion(t *testing.T) {
 		t.Errorf("%d failures", cache.Failures())
 	}
 	equalEntries(t, cache.Get(t.Context(), []Key{{Partition: 1}}), entries)
-}
-
-// cached is a database whose counts a Redis keeps.
-type cached struct {
-	store     *store.Store
-	site      int64
-	client    *redis.Client
-	questions []Question
-}
-
-func newCached(t *testing.T, address string, client *redis.Client, r *rand.Rand, now func() time.Time) *cached {
-	t.Helper()
-	st, err := store.Open(t.Context(), address, store.Options{Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := st.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	site := &model.Site{Name: "Shop", Domains: []string{"shop.example"}, Timezone: "UTC"}
-	if err := st.CreateSite(t.Context(), site); err != nil {
-		t.Fatal(err)
-	}
-	c := &cached{store: st, site: site.ID, client: client, questions: make([]Question, 30)}
-	for i := range c.questions {
-		c.questions[i] = Question{Site: site.ID, In: model.Range{From: 0, To: model.Open}, Where: filtertest.RandomLeaf(r), Value: []string{"", "purchase"}[i%2]}
-	}
-	return c
-}
-
-func (c *cached) write(t *testing.T, r *rand.Rand) {
-	t.Helper()
-	var batch []model.Message
-	for range 10 {
-		late := model.Millis(r.IntN(200)) * 15 * 60 * 1000
-		for _, hit := range filtertest.RandomVisit(r) {
-			hit.At += late
-			batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
-		}
-	}
-	if _, err := c.store.Write(t.Context(), c.site, batch); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// ask asks a new engine and compares its answers; hits is what Redis knew.
-func (c *cached) ask(t *testing.T) (hits int64) {
-	t.Helper()
-	engine, err := NewColumns(c.store, ColumnsOptions{Caches: []Cache{NewRedis(c.client, "a")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := engine.Count(t.Context(), c.questions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := NewScan(c.store, nil, nil).Count(t.Context(), c.questions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range want {
-		if got[i].Sessions != want[i].Sessions || got[i].Value != want[i].Value {
-			t.Errorf("%v: %v, want %v", c.questions[i].Where, got[i], want[i])
-		}
-	}
-	return engine.gathering.layers[0].hits.Load()
-}
-
-// askKnown asks until Redis knows something: it has 100 ms, which are little on a
-// loaded machine.
-func (c *cached) askKnown(t *testing.T) {
-	t.Helper()
-	for range 20 {
-		if c.ask(t) > 0 {
-			return
-		}
-	}
-	t.Error("Redis knew nothing: this says little")
-}
-
-// Whatever Redis holds, and from whenever, answers are the same.
-func TestRedisOfBefore(t *testing.T) {
-	storetest.Databases(t, func(t *testing.T, address string) {
-		ctx := t.Context()
-		r := rand.New(rand.NewPCG(33, 33))
-		client := mustRedisClient(t, storetest.Redis(t))
-		c := newCached(t, address, client, r, nil)
-		var copies []map[string]string
-		for range 5 {
-			c.write(t, r)
-			c.askKnown(t)
-			names, err := client.Keys(ctx, "*").Result()
-			if err != nil {
-				t.Fatal(err)
-			}
-			old := map[string]string{}
-			for _, name := range names {
-				if old[name], err = client.Get(ctx, name).Result(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			copies = append(copies, old)
-		}
-		for i, old := range copies {
-			if err := client.FlushDB(ctx).Err(); err != nil {
-				t.Fatal(err)
-			}
-			for name, value := range old {
-				if err := client.Set(ctx, name, value, time.Minute).Err(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			c.ask(t)
-			if i%2 == 0 {
-				c.write(t, r)
-				c.ask(t)
-			}
-		}
-	})
-}
-
-// A database that was restored from a backup has the name and the partitions of the one
-// that Redis knows, and comes to the same revisions with other sessions.
-func TestRedisOfARestoredDatabase(t *testing.T) {
-	client := mustRedisClient(t, storetest.Redis(t))
-	for i := range 2 {
-		c := newCached(t, storetest.SQLite(t), client, rand.New(rand.NewPCG(34, 34)), func() time.Time { return time.Unix(1_000_000+int64(i), 0) })
-		for n := range 3 {
-			c.write(t, rand.New(rand.NewPCG(uint64(i), uint64(n))))
-		}
-		if hits := c.ask(t); hits != 0 {
-			t.Errorf("Redis knew %d counts of sessions that are no more", hits)
-		}
-		c.askKnown(t)
-	}
 }

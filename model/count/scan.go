@@ -2,237 +2,193 @@ package count
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"fmt"
 	"sort"
-
-	"github.com/bits-and-blooms/bitset"
+	"strings"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Scan is the Engine that reads every session of the partitions in question and
-// evaluates it. Partitions are streamed, some at a time, so that its memory does
-// not grow with the range: what it keeps are counters, and a compressed bitmap
-// of visitors where they are asked for.
-type Scan struct {
-	store     *store.Store
-	gathering gathering
-	// computer and definitions may be nil for none.
-	computer    Computer
-	definitions Definitions
-	// assign returns the roster of an experiment; above are the keys of those whose
-	// audiences need it.
-	assign func(ctx context.Context, x *Experiment, above []string) (*roster, error)
-	// choose returns what computations choose of a partition.
-	choose func(ctx context.Context, partition store.Partition, keys []string) (*choice, error)
+// scanTask is what is to be counted in one partition.
+type scanTask struct {
+	at         int // the partition's place
+	partition  *store.Partition
+	aggregates []*aggregate
+	partials   []*partial // of the aggregates
+	keys       []Key      // of the partials; zero where no cache could have them
 }
 
-// NewScan returns a Scan over a store. The computer, nil for none, is asked about all
-// sessions of a partition whenever a question needs it. The definitions, nil for none, are
-// those of the experiments that predicates name.
-func NewScan(st *store.Store, computer Computer, definitions Definitions) *Scan {
-	e := &Scan{store: st, computer: computer, definitions: definitions}
-	e.assign = e.assignOneByOne
-	e.gathering = gathering{store: st, count: e.countPartition, assigned: e.rosters}
-	e.choose = func(ctx context.Context, partition store.Partition, keys []string) (*choice, error) {
-		return chooseAll(ctx, st, computer, partition, keys)
-	}
-	return e
+func (t *scanTask) add(l lookup) {
+	t.aggregates, t.partials, t.keys = append(t.aggregates, l.aggregate), append(t.partials, l.aggregate.newPartial()), append(t.keys, l.key)
 }
 
-// choice is what computations choose of a partition: their sets, or why there are none,
-// by key.
-type choice struct {
-	sets map[string]column.Set
-	errs map[string]error
-}
-
-func newChoice() *choice {
-	return &choice{sets: map[string]column.Set{}, errs: map[string]error{}}
-}
-
-// err is why one of the computations has no set.
-func (c *choice) err(keys []string) error {
-	for _, key := range keys {
-		if err := c.errs[key]; err != nil {
-			return err
+// deliver adds the partial aggregates to their aggregates, and notes them for the caches.
+func (t *scanTask) deliver(counted map[Key]Entry) {
+	for i, a := range t.aggregates {
+		a.add(t.at, t.partials[i])
+		if t.keys[i] != (Key{}) && t.partials[i].err == nil {
+			counted[t.keys[i]] = t.partials[i].entry()
 		}
+	}
+}
+
+// run scans a partition. Identical tasks that are run at the same time are run once.
+func (e *ColumnEngine) run(ctx context.Context, t *scanTask) error {
+	var name strings.Builder
+	for _, key := range t.keys {
+		if key == (Key{}) {
+			return e.scan(ctx, t.partition, t.partials)
+		}
+		fmt.Fprintf(&name, "%d %d %d %x ", key.Partition, key.Revision, key.WrittenAt, key.Fingerprint)
+	}
+	type result struct {
+		entry Entry
+		err   error
+	}
+	results, err := Once(ctx, &e.flights, name.String(), func() ([]result, error) {
+		if err := e.scan(ctx, t.partition, t.partials); err != nil {
+			return nil, err
+		}
+		results := make([]result, len(t.partials))
+		for i, p := range t.partials {
+			results[i] = result{p.entry(), p.err}
+		}
+		return results, nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, result := range results {
+		t.partials[i].set(result.entry, t.partition.Day)
+		t.partials[i].err = result.err
 	}
 	return nil
 }
 
-// chooseAll asks the computer about all sessions of a partition.
-func chooseAll(ctx context.Context, st *store.Store, computer Computer, partition store.Partition, keys []string) (*choice, error) {
-	c := newChoice()
-	for _, key := range keys {
-		c.sets[key] = bitset.New(uint(partition.Sessions))
-		if computer == nil {
-			c.errs[key] = noComputer(key)
-		}
+// scan makes partial aggregates from a partition's columns. In each partition every part of their predicates is
+// evaluated once; those that need the same beside columns are scanned together.
+func (e *ColumnEngine) scan(ctx context.Context, p *store.Partition, partials []*partial) error {
+	begin := time.Now()
+	byNeed := map[*need][]*partial{}
+	for _, one := range partials {
+		byNeed[one.need] = append(byNeed[one.need], one)
 	}
-	if computer == nil || len(keys) == 0 {
-		return c, nil
-	}
-	for from := int32(0); from < partition.Sessions; from += computeBatch {
-		var ordinals []int32
-		for ordinal := from; ordinal < min(from+computeBatch, partition.Sessions); ordinal++ {
-			ordinals = append(ordinals, ordinal)
-		}
-		visits, err := st.VisitsAt(ctx, partition.ID, ordinals)
-		if err != nil {
-			return nil, err
-		}
-		if len(visits) == 0 {
-			continue
-		}
-		for _, key := range keys {
-			matches, err := computer.Compute(ctx, key, visits)
-			if err != nil {
-				c.errs[key] = err
-				continue
-			}
-			for i, visit := range visits {
-				c.sets[key].SetTo(uint(visit.Session.ID.Ordinal), matches[i])
+	for need, some := range byNeed {
+		err := e.scanTogether(ctx, p, need, some)
+		switch {
+		case err == nil:
+		case need == nil || ctx.Err() != nil:
+			return err
+		default:
+			for _, one := range some {
+				one.err = err
 			}
 		}
 	}
-	return c, ctx.Err()
+	e.scanning.Add(ctx, 1, 0, begin)
+	return nil
 }
 
-// fill fills in what computations say of the session.
-func (c *choice) fill(session *model.Session) {
-	if len(c.sets) == 0 {
-		return
+func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, need *need, partials []*partial) error {
+	var dimensions []column.Dimension
+	for _, one := range partials {
+		dimensions = append(dimensions, one.dimensions(p.Day)...)
 	}
-	session.Computed = make(map[string]bool, len(c.sets))
-	for key, set := range c.sets {
-		session.Computed[key] = set.Test(uint(session.ID.Ordinal))
+	var resolution Resolution
+	if need != nil {
+		resolution = need.resolution
 	}
+	return e.matcher.Read(ctx, p, resolution, dimensions, func(view *partition.View, known column.Known) error {
+		for _, one := range partials {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := one.count(view, known, p.Day); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-var _ Engine = (*Scan)(nil)
-
-// Count answers questions together: each partition is read once for all of them.
-func (e *Scan) Count(ctx context.Context, questions []Question) ([]Answer, error) {
-	return e.gathering.answer(ctx, questions)
+// dimensions returns what the question needs on a day.
+func (p *partial) dimensions(day model.Day) []column.Dimension {
+	dimensions := p.within(day).Dimensions()
+	if p.visitors != nil {
+		dimensions = append(dimensions, column.Visitors)
+	}
+	if p.Value != "" {
+		dimensions = append(dimensions, column.Values)
+	}
+	if len(p.steps) > 0 {
+		dimensions = append(dimensions, startDimension)
+	}
+	return dimensions
 }
 
-func (e *Scan) countPartition(ctx context.Context, partition store.Partition, parts []*part) error {
-	var keys []string
-	for _, p := range parts {
-		keys = append(keys, p.computations...)
+// within returns the predicate for the sessions of the day that are asked about.
+func (p *partial) within(day model.Day) *column.Predicate {
+	if p.In.Covers(day) {
+		return p.where
 	}
-	slices.Sort(keys)
-	chosen, err := e.choose(ctx, partition, slices.Compact(keys))
+	return column.Prepare(within(p.Where, p.In, day))
+}
+
+// within returns the predicate for the sessions of the day that started in the range.
+func within(where filter.Expr, in model.Range, day model.Day) filter.Expr {
+	if in.Covers(day) {
+		return where
+	}
+	// A range of numbers includes its end.
+	return filter.And{where, filter.Range{Field: filter.Start, Min: float64(in.From), Max: float64(in.To - 1)}}
+}
+
+// count makes the partial aggregate.
+func (p *partial) count(view *partition.View, known column.Known, day model.Day) (err error) {
+	where := p.within(day)
+	if p.visitors == nil && p.Value == "" && len(p.steps) == 0 { // no need for the set itself
+		p.sessions, err = view.Count(where, known)
+		return err
+	}
+	matched, err := view.Match(where, known)
 	if err != nil {
 		return err
 	}
-	var able []*part
-	for _, p := range parts {
-		if p.err = chosen.err(p.computations); p.err == nil {
-			able = append(able, p)
-		}
-	}
-	assigned := rosters{}
-	for _, p := range able {
-		maps.Copy(assigned, p.assigned)
-	}
-	withKeys := slices.ContainsFunc(able, func(p *part) bool { return filter.Uses(p.Where, filter.Visitor) })
-	shared := slices.Collect(maps.Values(sharing(able)))
-	if len(shared) == 0 {
-		return nil
-	}
-	return e.store.EachSession(ctx, partition.ID, withKeys, func(session *model.Session) error {
-		chosen.fill(session)
-		assigned.fill(session)
-		for _, same := range shared {
-			if !same[0].Where.Match(session) {
-				continue
-			}
-			for _, p := range same {
-				p.add(session)
-			}
-		}
-		return nil
-	})
-}
-
-func (p *part) add(session *model.Session) {
-	if !p.In.Contains(session.Start) {
-		return
-	}
-	p.sessions++
+	p.sessions = int(matched.Count())
 	if p.visitors != nil {
-		p.visitors.Add(uint64(session.Visitor))
+		view.AddVisitors(matched, p.visitors)
 	}
 	if p.Value != "" {
-		event, _ := session.Event(p.Value)
-		p.value += event.Sum
+		p.value = view.Value(matched, p.Value)
 	}
-	if len(p.steps) > 0 {
-		behind := sort.Search(len(p.Steps), func(i int) bool { return p.Steps[i] > session.Start })
-		if 0 < behind && behind < len(p.Steps) {
-			p.steps[behind-1]++
-		}
+	p.countSteps(view, matched, day)
+	return nil
+}
+
+func (p *partial) countSteps(view *partition.View, matched column.Set, day model.Day) {
+	first := sort.Search(len(p.Steps), func(i int) bool { return p.Steps[i] > day.Start() })
+	switch {
+	case len(p.steps) == 0 || first == len(p.Steps):
+	case first > 0 && (day+1).Start() <= p.Steps[first]: // the whole day is in one step
+		p.steps[first-1] += p.sessions
+	default:
+		view.CountSteps(matched, p.Steps, p.steps)
 	}
 }
 
-// rosters returns those that a predicate needs.
-func (e *Scan) rosters(ctx context.Context, site int64, where filter.Expr) (rosters, error) {
-	return rostersFor(ctx, site, []filter.Expr{where}, nil, e.assign, e.definitions)
-}
+// entry returns the partial aggregate as caches keep it.
+func (p *partial) entry() Entry { return Entry{Sessions: int64(p.sessions), Value: p.value} }
 
-// Follow does nothing: sessions are read when they are asked for.
-func (*Scan) Follow(context.Context, int64) {}
-
-// Sessions reads the partitions from the newest on until the page is full.
-func (e *Scan) Sessions(ctx context.Context, q SessionQuery) ([]model.Session, error) {
-	assigned, err := e.rosters(ctx, q.Site, q.Where)
-	if err != nil {
-		return nil, err
+// set makes the partial aggregate what is known of it.
+func (p *partial) set(entry Entry, day model.Day) {
+	p.sessions, p.value = int(entry.Sessions), entry.Value
+	clear(p.steps)
+	if step := p.step(day); step >= 0 {
+		p.steps[step] = p.sessions
 	}
-	return listSessions(ctx, e.store, q, func(partition store.Partition, in model.Range, limit int) ([]model.Session, error) {
-		var found []model.Session
-		computations := filter.Computations(q.Where)
-		chosen, err := e.choose(ctx, partition, computations)
-		if err != nil {
-			return nil, err
-		}
-		if err := chosen.err(computations); err != nil {
-			return nil, err
-		}
-		err = e.store.EachSession(ctx, partition.ID, true, func(session *model.Session) error {
-			chosen.fill(session)
-			assigned.fill(session)
-			if !in.Contains(session.Start) || q.After != nil && newestFirst(PositionOf(session), *q.After) <= 0 || !q.Where.Match(session) {
-				return nil
-			}
-			session.Computed, session.Assigned = nil, nil
-			if found = append(found, *session); len(found) >= 2*limit {
-				found = newest(found, limit)
-			}
-			return nil
-		})
-		return found, err
-	})
-}
-
-// Values counts the values of all sessions.
-func (e *Scan) Values(ctx context.Context, q ValueQuery) ([]Value, error) {
-	return listValues(ctx, e.store, q, func(ctx context.Context, partition store.Partition, add func(text string, sessions int)) error {
-		return e.store.EachSession(ctx, partition.ID, q.Field == filter.Visitor, func(session *model.Session) error {
-			texts := q.Field.Texts(session)
-			for _, text := range texts {
-				add(text, 1)
-			}
-			if len(texts) == 0 {
-				add("", 1)
-			}
-			return nil
-		})
-	})
 }

@@ -31,8 +31,8 @@ import (
 type Expr interface {
 	// String returns the text form that Parse reads.
 	String() string
-	// Match tells whether a session satisfies the predicate. It is the naive
-	// evaluator: every other way to count must agree with it.
+	// Match reports whether a session satisfies the predicate. It is the naive evaluator:
+	// every other way to count must agree with it.
 	Match(s *model.Session) bool
 	append(b []byte) []byte
 }
@@ -44,7 +44,7 @@ type (
 	And []Expr
 	// Or matches where one of its parts does; without parts, nowhere.
 	Or []Expr
-	// Not matches where its part does not.
+	// Not matches where its one part does not.
 	Not struct{ Expr Expr }
 	// In matches where a value of the text field is one of Values. The empty
 	// string matches a field that has no value.
@@ -70,14 +70,14 @@ type (
 		Field    Field
 		Min, Max float64
 	}
-	// Computed matches the sessions that a computation chose: what no other
-	// predicate can say, such as pages in an order. Key names the computation. The
-	// host of the plugins makes these; a plugin does not answer with one.
+	// Computed matches the sessions that a computation chose, for what no other predicate
+	// can say, such as pages in an order. Key names the computation. Only the host of the
+	// plugins makes it; a plugin that answers with it is refused.
 	Computed struct{ Key string }
-	// Assigned matches the sessions of visitors that are assigned to one of the
-	// experiment's variants, from the assignment on: the session in which it happened,
-	// and every one of the visitor that started later. A visitor is assigned to one
-	// variant of an experiment at most; the empty string is none.
+	// Assigned matches the sessions of visitors who are assigned to one of the experiment's
+	// variants, from the assignment on: the session in which it happened and every later one
+	// of the visitor. A visitor is assigned to at most one variant of an experiment; the
+	// empty string is none.
 	Assigned struct {
 		// Experiment and Variants are their keys.
 		Experiment string
@@ -197,9 +197,9 @@ func appendText(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// Prefix returns the block that s names: a CIDR block, or one address. ok is
-// false where s is neither. Bits behind the mask are cleared, and IPv4 addresses
-// written as IPv6 become IPv4.
+// Prefix returns the block that s names: a CIDR block, or a single address. ok is false if
+// s is neither. Bits behind the mask are cleared, and IPv4 addresses written as IPv6 become
+// IPv4.
 func Prefix(s string) (block netip.Prefix, ok bool) {
 	if !strings.Contains(s, "/") {
 		address, err := netip.ParseAddr(s)

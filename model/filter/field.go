@@ -4,18 +4,22 @@ import (
 	"slices"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// Field names what a leaf looks at in a session. Key is set for the fields that
-// are a family: a property's key, or the event whose values are summed.
+// Field names what a leaf looks at in a session: a dimension by its name, with a key where
+// that is keyed: a property's, or the name of the event whose values are summed.
 type Field struct{ Name, Key string }
 
 // Text fields of one value. The empty string stands for none.
 var (
 	IP          = Field{Name: "ip"}
 	Country     = Field{Name: "country"}
+	Region      = Field{Name: "region"}
+	City        = Field{Name: "city"}
 	Referrer    = Field{Name: "referrer"}
 	EntryPage   = Field{Name: "entryPage"}
+	Hostname    = Field{Name: "hostname"}
 	ExitPage    = Field{Name: "exitPage"}
 	Browser     = Field{Name: "browser"}
 	OS          = Field{Name: "os"}
@@ -51,18 +55,18 @@ var (
 
 // Values of VisitorKind.
 const (
-	NewVisitor       = "NEW"
-	ReturningVisitor = "RETURNING"
+	NewVisitor       = dimension.NewVisitor
+	ReturningVisitor = dimension.ReturningVisitor
 )
 
 // Property is the text field of a session's custom property.
 func Property(key string) Field { return Field{Name: "property", Key: key} }
 
-// EventValue is the number field of the sum of one event's values in the
-// session. Sessions in which no such event had a value have no number.
+// EventValue is the number field of the sum of one event's values in the session. A
+// session in which no such event had a value has no number.
 func EventValue(event string) Field { return Field{Name: "value", Key: event} }
 
-// Kind says which leaves a field goes with.
+// Kind says which leaves can look at a field.
 type Kind int
 
 const (
@@ -76,58 +80,26 @@ const (
 	Number
 )
 
-var (
-	singles = map[string]func(*model.Session) string{
-		"ip":          func(s *model.Session) string { return s.IP },
-		"country":     func(s *model.Session) string { return s.Country },
-		"referrer":    func(s *model.Session) string { return s.Referrer },
-		"entryPage":   func(s *model.Session) string { return s.EntryPage },
-		"exitPage":    func(s *model.Session) string { return s.ExitPage },
-		"browser":     func(s *model.Session) string { return s.Browser },
-		"os":          func(s *model.Session) string { return s.OS },
-		"device":      func(s *model.Session) string { return string(s.Device) },
-		"language":    func(s *model.Session) string { return s.Language },
-		"utmSource":   func(s *model.Session) string { return s.UTM.Source },
-		"utmMedium":   func(s *model.Session) string { return s.UTM.Medium },
-		"utmCampaign": func(s *model.Session) string { return s.UTM.Campaign },
-		"utmTerm":     func(s *model.Session) string { return s.UTM.Term },
-		"utmContent":  func(s *model.Session) string { return s.UTM.Content },
-		"visitor":     func(s *model.Session) string { return s.VisitorKey },
-		"visitorKind": func(s *model.Session) string {
-			if s.First {
-				return NewVisitor
-			}
-			return ReturningVisitor
-		},
-	}
-	numbers = map[string]func(*model.Session) float64{
-		"length":    func(s *model.Session) float64 { return float64(s.Length()) },
-		"pageViews": func(s *model.Session) float64 { return float64(s.PageViews) },
-		"start":     func(s *model.Session) float64 { return float64(s.Start) },
-	}
-)
-
 // Kind returns the field's kind, Unknown where there is no such field.
 func (f Field) Kind() Kind {
-	keyed := f.Name == "property" || f.Name == "value"
-	if keyed != (f.Key != "") {
+	d := dimension.Named(f.Name)
+	if d == nil || d.Keyed() != (f.Key != "") {
 		return Unknown
 	}
-	switch f.Name {
-	case "property":
+	switch d.Kind {
+	case dimension.Text, dimension.KeyedText:
 		return One
-	case "tags", "pages", "events":
+	case dimension.Texts:
 		return Many
-	case "value":
+	default:
 		return Number
 	}
-	if singles[f.Name] != nil {
-		return One
-	}
-	if numbers[f.Name] != nil {
-		return Number
-	}
-	return Unknown
+}
+
+// Partial reports whether some sessions may have no number in the number field.
+func (f Field) Partial() bool {
+	d := dimension.Named(f.Name)
+	return d != nil && d.Kind == dimension.KeyedNumber
 }
 
 // String returns the field as the text form writes it.
@@ -144,17 +116,8 @@ func (f Field) append(b []byte) []byte {
 // Texts returns the values that the session has in a text field: at most one for
 // a field of kind One.
 func (f Field) Texts(s *model.Session) []string {
-	switch f.Name {
-	case "tags":
-		return s.Tags
-	case "pages":
-		return s.Pages
-	case "events":
-		names := make([]string, len(s.Events))
-		for i, event := range s.Events {
-			names[i] = event.Name
-		}
-		return names
+	if d := dimension.Named(f.Name); d != nil && d.Kind == dimension.Texts {
+		return d.Texts(s)
 	}
 	if value := f.Text(s); value != "" {
 		return []string{value}
@@ -163,37 +126,37 @@ func (f Field) Texts(s *model.Session) []string {
 }
 
 // Text returns the session's value in a text field of kind One, empty for none.
-func (f Field) Text(s *model.Session) string { return f.TextOf()(s) }
-
-// TextOf returns Text as a function, for one who asks many sessions.
-func (f Field) TextOf() func(*model.Session) string {
-	if f.Name == "property" {
-		return func(s *model.Session) string { return s.Properties[f.Key] }
+func (f Field) Text(s *model.Session) string {
+	switch d := dimension.Named(f.Name); {
+	case d == nil:
+	case d.Kind == dimension.Text:
+		return d.Text(s)
+	case d.Kind == dimension.KeyedText:
+		return d.KeyedTexts(s)[f.Key]
 	}
-	if get := singles[f.Name]; get != nil {
-		return get
-	}
-	return func(*model.Session) string { return "" }
+	return ""
 }
 
 // Number returns the session's number in a number field; ok is false where it
 // has none.
 func (f Field) Number(s *model.Session) (n float64, ok bool) {
-	if f.Name == "value" {
-		event, _ := s.Event(f.Key)
-		return event.Sum, event.Values > 0
+	switch d := dimension.Named(f.Name); {
+	case d == nil:
+	case d.Kind == dimension.Number:
+		return float64(d.Number(s)), true
+	case d.Kind == dimension.KeyedNumber:
+		return d.Of(s, f.Key)
 	}
-	get := numbers[f.Name]
-	if get == nil {
-		return 0, false
-	}
-	return get(s), true
+	return 0, false
 }
 
-// has tells whether the session has value in the text field, "" for none.
+// has reports whether the session has the value in the text field; "" stands for none.
 func (f Field) has(s *model.Session, value string) bool {
-	if get := singles[f.Name]; get != nil {
-		return get(s) == value
+	switch d := dimension.Named(f.Name); {
+	case d == nil:
+		return value == ""
+	case d.Kind == dimension.Text:
+		return d.Text(s) == value
 	}
 	texts := f.Texts(s)
 	if value == "" {
@@ -202,7 +165,7 @@ func (f Field) has(s *model.Session, value string) bool {
 	return slices.Contains(texts, value)
 }
 
-// Uses tells whether a leaf of the predicate looks at the field.
+// Uses reports whether a leaf of the predicate looks at the field.
 func Uses(e Expr, field Field) bool { return slices.Contains(Fields(e), field) }
 
 // Fields returns the fields that leaves of the predicate look at, each once.
@@ -213,7 +176,7 @@ func Fields(e Expr) []Field {
 			fields = append(fields, field)
 		}
 	}
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		switch leaf := leaf.(type) {
 		case In:
 			add(leaf.Field)
@@ -232,7 +195,7 @@ func Fields(e Expr) []Field {
 // once.
 func Computations(e Expr) []string {
 	var keys []string
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		if computed, ok := leaf.(Computed); ok && !slices.Contains(keys, computed.Key) {
 			keys = append(keys, computed.Key)
 		}
@@ -244,7 +207,7 @@ func Computations(e Expr) []string {
 // needs, each once.
 func Experiments(e Expr) []string {
 	var keys []string
-	eachLeaf(e, func(leaf Expr) {
+	EachLeaf(e, func(leaf Expr) {
 		if assigned, ok := leaf.(Assigned); ok && !slices.Contains(keys, assigned.Experiment) {
 			keys = append(keys, assigned.Experiment)
 		}
@@ -252,19 +215,20 @@ func Experiments(e Expr) []string {
 	return keys
 }
 
-// eachLeaf calls do with each part of the predicate that has no parts.
-func eachLeaf(e Expr, do func(leaf Expr)) {
+// EachLeaf calls do with each part of the predicate that is no And, Or or Not, from left to
+// right.
+func EachLeaf(e Expr, do func(leaf Expr)) {
 	switch e := e.(type) {
 	case And:
 		for _, part := range e {
-			eachLeaf(part, do)
+			EachLeaf(part, do)
 		}
 	case Or:
 		for _, part := range e {
-			eachLeaf(part, do)
+			EachLeaf(part, do)
 		}
 	case Not:
-		eachLeaf(e.Expr, do)
+		EachLeaf(e.Expr, do)
 	default:
 		do(e)
 	}

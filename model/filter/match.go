@@ -8,38 +8,38 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e Bool) Match(*model.Session) bool { return bool(e) }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e And) Match(s *model.Session) bool {
 	return !slices.ContainsFunc(e, func(part Expr) bool { return !part.Match(s) })
 }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e Or) Match(s *model.Session) bool {
 	return slices.ContainsFunc(e, func(part Expr) bool { return part.Match(s) })
 }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e Not) Match(s *model.Session) bool { return !e.Expr.Match(s) }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e In) Match(s *model.Session) bool {
 	return slices.ContainsFunc(e.Values, func(value string) bool { return e.Field.has(s, value) })
 }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e Glob) Match(s *model.Session) bool {
 	return slices.ContainsFunc(e.Field.Texts(s), func(text string) bool { return MatchGlob(e.Pattern, text) })
 }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e Within) Match(s *model.Session) bool {
 	return slices.ContainsFunc(e.Field.Texts(s), e.Contains)
 }
 
-// Contains tells whether an address, as text, lies in one of the blocks.
+// Contains reports whether an address, as text, lies in one of the blocks.
 func (e Within) Contains(text string) bool {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
@@ -49,30 +49,29 @@ func (e Within) Contains(text string) bool {
 	return slices.ContainsFunc(e.Blocks, func(block netip.Prefix) bool { return block.Contains(address) })
 }
 
-// Match tells whether the session satisfies the predicate.
+// Match reports whether the session satisfies the predicate.
 func (e Range) Match(s *model.Session) bool {
 	n, ok := e.Field.Number(s)
 	return ok && e.Min <= n && n <= e.Max
 }
 
-// Match tells whether the session satisfies the predicate: whoever has it match
-// fills in Session.Computed.
+// Match reports whether the session satisfies the predicate. The caller fills in
+// Session.Computed.
 func (e Computed) Match(s *model.Session) bool { return s.Computed[e.Key] }
 
-// Match tells whether the session satisfies the predicate: whoever has it match
-// fills in Session.Assigned.
+// Match reports whether the session satisfies the predicate. The caller fills in
+// Session.Assigned.
 func (e Assigned) Match(s *model.Session) bool {
 	variant := s.Assigned[e.Experiment]
 	return variant != "" && slices.Contains(e.Variants, variant)
 }
 
-// MatchGlob tells whether the whole text matches the pattern, in which * is any
-// run of characters, the empty one too, and all else is literal. It takes time
-// in proportion to the product of the lengths at worst.
+// MatchGlob reports whether all of the text matches the pattern, in which * is any run of
+// characters, the empty one included, and all else is literal. Its time is at worst
+// proportional to the product of the lengths.
 func MatchGlob(pattern, text string) bool { return Matcher(pattern)(text) }
 
-// Matcher returns a function that tells what MatchGlob does of the pattern, and
-// reads the pattern only once.
+// Matcher returns MatchGlob of the pattern as a function that reads the pattern only once.
 func Matcher(pattern string) func(text string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
@@ -95,8 +94,8 @@ func Matcher(pattern string) func(text string) bool {
 	}
 }
 
-// GlobContains tells that every text which matches the pattern inner matches
-// outer too. It may miss that in rare cases, and is never wrong where it says so.
+// GlobContains reports whether every text that matches the pattern inner matches outer
+// too. It can miss that in rare cases; where it says so, it is right.
 func GlobContains(outer, inner string) bool {
 	// A star of inner, taken as a byte that no valid UTF-8 holds, can only be
 	// matched by a star of outer.

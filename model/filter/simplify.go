@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// Simplify returns a predicate that matches the same sessions, in canonical
-// form: constants folded, And and Or flat, their parts sorted and distinct,
-// values sorted and distinct, and leaves of one field made one where that says
-// the same. Simplify of a simplified predicate is itself. Predicates that print
-// the same are the same; the reverse need not hold.
+// Simplify returns a predicate that matches the same sessions, in canonical form: constants
+// folded, And and Or flattened, parts and values sorted and distinct, and leaves over one
+// field merged where one leaf can say the same. Simplify is idempotent. Predicates with the
+// same text are equivalent; equivalent ones may differ in text.
 func Simplify(e Expr) Expr {
 	switch e := e.(type) {
 	case And:
@@ -315,7 +314,7 @@ func simplifyRange(e Range) Expr {
 	if !(e.Min <= e.Max) || math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) {
 		return Bool(false)
 	}
-	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && e.Field.Name != "value" {
+	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && !e.Field.Partial() {
 		return Bool(true)
 	}
 	return Range{e.Field, e.Min + 0, e.Max + 0}

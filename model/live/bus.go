@@ -1,9 +1,9 @@
-// Package live tells those who wait for changes of a site that there are some: within
-// a process, or between processes through Redis.
+// Package live tells subscribers that a site has changed, within a process or between
+// processes through Redis.
 //
-// A change is a hint to look at what is stored, and nothing follows from it. So a bus
-// may lose some, and those who wait look now and then by themselves. That is why Redis
-// pub/sub, which keeps nothing for those who are away, is enough.
+// A change is only a hint to look at what is stored. A bus may lose changes, so
+// subscribers also look by themselves from time to time. That is why Redis pub/sub is
+// enough, although it keeps nothing for subscribers that are away.
 package live
 
 import "sync"

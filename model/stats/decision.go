@@ -2,24 +2,28 @@ package stats
 
 import "time"
 
-// Decision is what to do with an experiment, by one of its metrics.
+// Decision is what to do with an experiment, judged by one metric.
 type Decision string
 
 const (
-	// Collecting: it is too early, or still open. Let it run.
+	// Collecting means too early, or undecided: let it run.
 	Collecting Decision = "COLLECTING"
-	// NoDifference: whichever variant is chosen, at most about 1 % of the baseline's conversions may be lost by it. Choose what is simplest.
+	// NoDifference means that every choice is safe, the baseline included: it costs at
+	// most about 1 % of the baseline's conversions. Choose the simplest.
 	NoDifference Decision = "NO_DIFFERENCE"
-	// Winner: a variant is better than the baseline with a probability of 95 % or more, and hardly anything could be lost by choosing it.
+	// Winner means that a variant beats the baseline with a probability of at least 95
+	// % and is a safe choice.
 	Winner Decision = "WINNER"
-	// BaselineWins: the baseline is better than each other variant with a probability of 95 % or more, and hardly anything could be lost by
-	// keeping it.
+	// BaselineWins means that the baseline beats every other variant with a probability
+	// of at least 95 % and is a safe choice.
 	BaselineWins Decision = "BASELINE_WINS"
-	// Invalid: visitors were not split as the weights ask for, so something is broken, and no figure can be trusted until it is repaired.
+	// Invalid means that the split of visitors does not fit the weights. Something is
+	// broken, so no figure can be trusted until it is fixed.
 	Invalid Decision = "INVALID"
 )
 
-// What a decision asks for: a probability to be better, and an expected loss below a share of the baseline's rate.
+// What a decision requires: a probability to be better, and an expected loss below a
+// share of the baseline's rate.
 const (
 	sure      = 0.95
 	tolerable = 0.01
@@ -31,8 +35,8 @@ const (
 	DefaultMinDuration = 7 * 24 * time.Hour
 )
 
-// Rules say how long to collect before a decision: until each variant has MinVisitors, and until MinDuration has passed, for visitors of one
-// weekday are not those of another.
+// Rules say how long to collect before a decision: until every variant has MinVisitors
+// and MinDuration has passed, because visitors differ between weekdays.
 type Rules struct {
 	MinVisitors int64
 	MinDuration time.Duration
@@ -88,8 +92,8 @@ func (r Rules) Decide(rates []Rate, baseline int, check SampleRatio, ran time.Du
 	return Collecting, leading(rates)
 }
 
-// leading returns the variant with the least expected loss among those with visitors, or −1. Expected losses differ as the means do, but
-// means do so exactly.
+// leading returns the variant with the lowest expected loss among those with visitors,
+// or −1. It compares means, which order variants like expected losses, but exactly.
 func leading(rates []Rate) int {
 	leader, shared := -1, false
 	for i, rate := range rates {

@@ -1,25 +1,32 @@
-// Package stats says what an experiment's counts mean: how sure the rates and the values per visitor of its variants are, which variant
-// is probably best and what it may cost to choose it, whether visitors were split as they should have been, and what to do. It is pure:
-// counts and sums go in, and the same ones give the same digits every time, for nothing is sampled.
+// Package stats says what an experiment's counts mean: how certain the variants' rates
+// and values per visitor are, which variant is probably best, what a wrong choice may
+// cost, whether the split of visitors fits the weights, and what to do. It is pure and
+// does no sampling: the same counts and sums always give the same digits.
 //
-// Rates are Beta distributed, values per visitor Student-t distributed. What is asked about several variants at once are integrals over
-// products of their densities and distribution functions, for which there is no closed form that holds from no visitor to billions. They
-// are taken by quadrature, on one grid for all variants of a question:
+// Rates follow a Beta distribution, values per visitor a Student t distribution.
+// Questions about several variants are integrals over products of their densities and
+// distribution functions. No closed form holds from no visitor to billions, so the
+// package integrates numerically, on one grid for all variants of a question:
 //
-//   - Rates are integrated over their logarithm. There a rate of 10⁻⁹ and one of 1 − 10⁻⁹ are resolved alike, and a ratio of two rates
-//     is a shift. Values are integrated over themselves.
-//   - Each posterior lays out panels on its own scale, from its mode outwards to where about 10⁻¹⁵ of it is left, so that on each its
-//     density is close to a polynomial. The grid's panels are everywhere as short as those of each posterior that is there, so narrow ones
-//     are not missed beside wide ones, nor ones that are far apart.
-//   - On a panel stand the nodes of a Gauss-Legendre rule of 16. Only densities are evaluated. Distribution functions are the integrals of
-//     the polynomials through them, and the constants of the densities are what their integral is, so there is no special function to
-//     lose digits, as that of gonum for the Beta distribution does at 10⁹ visitors, nor one whose time grows with the visitors.
+//   - Rates are integrated over their logarithm. This resolves rates of 10⁻⁹ and of
+//     1 − 10⁻⁹ alike, and makes a ratio of two rates a shift. Values are integrated
+//     directly.
+//   - Each posterior lays out panels on its own scale, from its mode outwards until
+//     about 10⁻¹⁵ of it is left. On each panel its density is close to a polynomial.
+//     The grid's panels are everywhere as short as those of the posteriors there, so
+//     it misses neither narrow ones beside wide ones nor distant ones.
+//   - Each panel carries the nodes of a 16-point Gauss-Legendre rule. Only densities
+//     are evaluated. Distribution functions are the integrals of the polynomials
+//     through them, and a density is normalised by its own integral. So no special
+//     function loses digits, as gonum's Beta distribution does at 10⁹ visitors, or
+//     takes longer the more visitors there are.
 //
-// The error bounds, to which the tests hold it by published cases, closed forms and a reference of thirty digits: from 0 to 10⁹ visitors,
-// probabilities and expected losses are off by less than 10⁻¹⁰, ends of intervals by less than 10⁻⁹ of themselves or of 1, whichever is more.
-// A probability below 10⁻¹⁵ may be shown as 0.
+// Error bounds, from 0 to 10⁹ visitors: probabilities and expected losses are off by
+// less than 10⁻¹⁰; ends of intervals by less than 10⁻⁹ of themselves or of 1,
+// whichever is more. A probability below 10⁻¹⁵ may be shown as 0. Tests hold these
+// bounds against published cases, closed forms and a reference of thirty digits.
 //
-// Gonum has what is left: the nodes of the rule, and the chi-squared distribution.
+// Gonum provides the rest: the nodes of the rule and the chi-squared distribution.
 package stats
 
 // Estimate is a posterior mean and its central 95 % credible interval: the quantity lies below Low with probability 0.025, and above High

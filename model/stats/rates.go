@@ -6,25 +6,30 @@ import (
 	"math"
 )
 
-// Count is how many visitors were assigned to a variant, and how many distinct ones of them converted.
+// Count holds the number of visitors assigned to a variant, and the number of them that
+// converted.
 type Count struct{ Visitors, Conversions int64 }
 
-// Rate is what is known of a variant's conversion rate.
+// Rate is the estimate of a variant's conversion rate.
 type Rate struct {
 	Count
 	// ConversionRate lies in [0, 1]. Its mean is (1 + conversions) / (2 + visitors).
 	ConversionRate Estimate
-	// Uplift is the rate relative to the baseline's, less 1: 0.1 is 10 % more. It is nil on the baseline. The mean of a ratio is infinite
-	// where the baseline has no conversion; Mean then is the median.
+	// Uplift is the rate relative to the baseline's, minus 1: 0.1 is 10 % higher. It is
+	// nil for the baseline. If the baseline has no conversions the mean of the ratio is
+	// infinite, and Mean holds the median.
 	Uplift *Estimate
-	// ProbabilityToBeBest is that of a rate above those of all other variants.
+	// ProbabilityToBeBest is the probability of a rate above those of all other
+	// variants.
 	ProbabilityToBeBest float64
-	// ProbabilityToBeatBaseline is that of a rate above the baseline's; nil on the baseline.
+	// ProbabilityToBeatBaseline is the probability of a rate above the baseline's; nil
+	// for the baseline.
 	ProbabilityToBeatBaseline *float64
-	// ExpectedLoss is by how much the best variant's rate is higher on average, 0 where this is the best one: what choosing it
-	// is expected to cost, in conversions per visitor.
+	// ExpectedLoss is what choosing this variant costs on average, in conversions per
+	// visitor, compared with the best variant; 0 when this is the best one.
 	ExpectedLoss float64
-	// BayesFactor is that of an unequal rate against the baseline's, see the function of this name; nil on the baseline.
+	// BayesFactor is the evidence for a rate unequal to the baseline's, see the
+	// function BayesFactor; nil for the baseline.
 	BayesFactor *float64
 }
 
@@ -69,7 +74,8 @@ func checkBaseline(baseline, variants int) error {
 	return nil
 }
 
-// BestRates returns only the probability to be best of each variant, as in Rates, in a tenth of the time or less: for series.
+// BestRates returns only each variant's probability to be best, as in Rates, in a tenth
+// of the time or less. Series use it.
 func BestRates(counts []Count) ([]float64, error) {
 	posteriors, err := logRates(counts)
 	if err != nil {

@@ -7,21 +7,25 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// When the sample ratio check speaks.
+// When the sample ratio check reports a mismatch.
 const (
 	mismatchBelow = 0.001
-	// Under these counts a chi-squared distribution is no good approximation, and the check stays silent (Cochran 1954, Some methods for
-	// strengthening the common χ² tests).
+	// Below these counts the chi-squared distribution is a poor approximation, so the
+	// check reports no mismatch (Cochran 1954, Some methods for strengthening the
+	// common χ² tests).
 	minVisitors = 100
 	minExpected = 5
 )
 
-// SampleRatio says whether visitors were split between variants as their weights ask for. Where they were not, something is broken (a redirect
-// that fails, bots, a variant that loses its messages), and the variants' visitors cannot be compared.
+// SampleRatio says whether the split of visitors fits the variants' weights. If not,
+// something is broken, for example by failing redirects, bots or lost messages, and the
+// variants cannot be compared.
 type SampleRatio struct {
-	// PValue is the probability of a split at least this far off, were visitors assigned by the weights.
+	// PValue is the probability of a split at least this uneven if visitors are
+	// assigned by the weights.
 	PValue float64
-	// Mismatch is a PValue below 0.001. There is none under 100 visitors in all, or where fewer than 5 are expected in a variant.
+	// Mismatch tells that PValue is below 0.001. It is false below 100 visitors in
+	// total, or if a variant expects fewer than 5.
 	Mismatch bool
 }
 

@@ -6,21 +6,25 @@ import (
 	"math"
 )
 
-// Amount is what a metric's values come to over all visitors assigned to a variant. Visitors without a value count as 0.
+// Amount holds a metric's values over all visitors assigned to a variant. Visitors
+// without a value count as 0.
 type Amount struct {
-	// Conversions are the visitors that converted.
+	// Conversions is the number of visitors that converted.
 	Visitors, Conversions int64
-	// Sum and SumSquares are over visitors: of what each one's values add up to, and of the squares of that.
+	// Sum and SumSquares sum each visitor's total value, and the square of that total,
+	// over all visitors.
 	Sum, SumSquares float64
 }
 
-// Value is what is known of a variant's mean value per visitor.
+// Value is the estimate of a variant's mean value per visitor.
 type Value struct {
 	Amount
-	// PerVisitor has an interval of all numbers under two visitors, which tell nothing of how values vary. Where all visitors have the
-	// same value, it is that value alone.
+	// PerVisitor has an interval of all numbers with fewer than two visitors, because
+	// the spread is unknown. If all visitors have the same value, it is exactly that
+	// value.
 	PerVisitor Estimate
-	// PerConverter is the sum over the visitors that converted; nil without any.
+	// PerConverter is the sum divided by the number of converted visitors; nil if there
+	// are none.
 	PerConverter *float64
 	// Uplift is the mean value relative to the baseline's, less 1. Its Mean is the ratio of the two means, less 1, which is the median; a
 	// ratio with a t distribution below has no mean. It is nil on the baseline, under two visitors, and where the baseline's PerVisitor
@@ -29,7 +33,8 @@ type Value struct {
 	// ProbabilityToBeBest is that of a mean above those of all other variants. One of under two visitors is as probably above as below
 	// any other; equal ones without variation share theirs.
 	ProbabilityToBeBest float64
-	// ProbabilityToBeatBaseline is that of a mean above the baseline's; nil on the baseline.
+	// ProbabilityToBeatBaseline is the probability of a mean above the baseline's; nil
+	// for the baseline.
 	ProbabilityToBeatBaseline *float64
 }
 

@@ -26,10 +26,7 @@ type Assignment struct {
 	// of the same moment.
 	IDHigh int64 `bun:",pk"`
 	IDLow  int64 `bun:",pk"`
-	// Revision is the partition's when the row was written.
-	Revision int64
-	// VisitorID is the visitor's number; 0 where the assignment went with its session
-	// to another place, where it has a row of its own.
+	// VisitorID is the visitor's number.
 	VisitorID int64
 	Variant   string
 }
@@ -40,31 +37,19 @@ func (a *Assignment) Message() model.MessageID { return MessageID(a.IDHigh, a.ID
 // MessageID returns the id of two halves.
 func MessageID(high, low int64) model.MessageID { return joined(high, low) }
 
-// Assignments returns the assignments to an experiment that stand in a partition and
-// were written after a revision of it, ordered by session, time and message. Revision
-// 0 gives all; after that, rows take the place of those that had the same session,
-// time and message, and rows of visitor 0 take them away.
-func (s *Store) Assignments(ctx context.Context, site int64, experiment string, partition, after int64) (assignments []Assignment, err error) {
-	defer wrap(&err, "assignments to %q in partition %d after revision %d", experiment, partition, after)
-	query := s.db.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND partition_id = ?", site, experiment, partition)
-	if after > 0 {
-		query = query.Where("revision > ?", after)
-	} else {
-		query = query.Where("visitor_id <> 0")
-	}
-	return assignments, query.Order("ordinal", "at", "id_high", "id_low").Scan(ctx)
+// Assignments returns the assignments to an experiment that stand in a partition, ordered by session, time and message.
+func (s *Store) Assignments(ctx context.Context, site int64, experiment string, partition int64) (assignments []Assignment, err error) {
+	defer wrap(&err, "assignments to %q in partition %d", experiment, partition)
+	err = s.db.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND partition_id = ?", site, experiment, partition).
+		Order("ordinal", "at", "id_high", "id_low").Scan(ctx)
+	return assignments, err
 }
 
 // saveAssignments keeps what the new hits assign, and has older assignments follow
 // the sessions that they belong to.
 func (w *writer) saveAssignments(ctx context.Context) error {
-	days := make(map[int64]model.Day, len(w.partitions))
-	for day, partition := range w.partitions {
-		days[partition.ID] = day
-	}
 	var rows []Assignment
 	for _, c := range w.changes {
-		partition := w.partitions[c.partition]
 		for _, hit := range c.hits {
 			if hit.Experiment == "" {
 				continue
@@ -72,19 +57,14 @@ func (w *writer) saveAssignments(ctx context.Context) error {
 			high, low := halves(hit.ID)
 			rows = append(rows, Assignment{
 				SiteID: w.site, Experiment: hit.Experiment, PartitionID: c.session.ID.Partition, Ordinal: c.session.ID.Ordinal, At: hit.At,
-				IDHigh: high, IDLow: low, Revision: partition.Revision, VisitorID: c.session.Visitor, Variant: hit.Variant,
+				IDHigh: high, IDLow: low, VisitorID: c.session.Visitor, Variant: hit.Variant,
 			})
 		}
 		for _, from := range c.moved {
-			var moved []Assignment
-			err := w.tx.NewUpdate().Model(&moved).Set("partition_id = ?", c.session.ID.Partition).Set("ordinal = ?", c.session.ID.Ordinal).Set("revision = ?", partition.Revision).
-				Where("partition_id = ? AND ordinal = ?", from.Partition, from.Ordinal).Returning("*").Scan(ctx)
+			_, err := w.tx.NewUpdate().Model((*Assignment)(nil)).Set("partition_id = ?", c.session.ID.Partition).Set("ordinal = ?", c.session.ID.Ordinal).
+				Where("partition_id = ? AND ordinal = ?", from.Partition, from.Ordinal).Exec(ctx)
 			if err != nil {
 				return err
-			}
-			for _, left := range moved {
-				left.PartitionID, left.Ordinal, left.Revision, left.VisitorID = from.Partition, from.Ordinal, w.partitions[days[from.Partition]].Revision, 0
-				rows = append(rows, left)
 			}
 		}
 	}

@@ -42,87 +42,51 @@ func expectedAssignments(messages []model.Message) (want []seen) {
 	return sortedSeen(want)
 }
 
-// follower reads assignments by revision, and keeps what a reader would.
-type follower struct {
-	st   *store.Store
-	site int64
-	read map[int64]int64 // the revision that a partition was read to
-	rows map[string]store.Assignment
-}
-
-func (f *follower) follow(t *testing.T) {
+// seenOf returns the assignments that are stored, in words of the messages.
+func seenOf(t *testing.T, st *store.Store, site int64) (list []seen) {
 	t.Helper()
-	partitions, err := f.st.Partitions(t.Context(), f.site, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := st.Partitions(t.Context(), site, model.Range{From: -model.Open, To: model.Open})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, partition := range partitions {
-		for _, experiment := range []string{"x", "y"} {
-			rows, err := f.st.Assignments(t.Context(), f.site, experiment, partition.ID, f.read[partition.ID])
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, row := range rows {
-				if row.Revision <= f.read[partition.ID] || row.Revision > partition.Revision {
-					t.Errorf("revision %d of %+v", row.Revision, row)
-				}
-				key := fmt.Sprint(experiment, row.PartitionID, row.Ordinal, row.At, row.IDHigh, row.IDLow)
-				if row.VisitorID == 0 {
-					delete(f.rows, key)
-				} else {
-					f.rows[key] = row
-				}
-			}
-		}
-		f.read[partition.ID] = partition.Revision
-	}
-}
-
-// seen returns what the follower has, in words of the messages.
-func (f *follower) seen(t *testing.T) (list []seen) {
-	t.Helper()
-	sessions := map[model.SessionID]model.Session{}
-	for partition := range f.read {
-		if err := f.st.EachSession(t.Context(), partition, true, func(s *model.Session) error {
-			sessions[s.ID] = *s
+		sessions := map[int32]model.Session{}
+		if err := st.EachSession(t.Context(), partition.ID, true, func(s *model.Session) error {
+			sessions[s.ID.Ordinal] = *s
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	for _, row := range f.rows {
-		session, found := sessions[model.SessionID{Partition: row.PartitionID, Ordinal: row.Ordinal}]
-		if !found || session.Visitor != row.VisitorID {
-			t.Fatalf("%+v stands with session %+v", row, session)
+		for _, experiment := range []string{"x", "y"} {
+			rows, err := st.Assignments(t.Context(), site, experiment, partition.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range rows {
+				session, found := sessions[row.Ordinal]
+				if !found || session.Visitor != row.VisitorID {
+					t.Fatalf("%+v stands with session %+v", row, session)
+				}
+				list = append(list, seen{store.IDOf(row.IDHigh, row.IDLow), row.At, session.VisitorKey, row.Experiment, row.Variant, session.Start})
+			}
 		}
-		list = append(list, seen{store.IDOf(row.IDHigh, row.IDLow), row.At, session.VisitorKey, row.Experiment, row.Variant, session.Start})
 	}
 	return sortedSeen(list)
 }
 
-// Every assignment is kept with its session, in whatever order messages arrive, and
-// whoever reads by revision has the same as who reads all.
+// Every assignment is kept with its session, in whatever order messages arrive.
 func TestAssignments(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for seed := range uint64(15) {
 			r := rand.New(rand.NewPCG(seed, 5))
 			site := mustCreateSite(t, st, fmt.Sprintf("s%d.example", seed))
 			messages := randomMessages(r, 20+r.IntN(120))
-			newFollower := func() *follower {
-				return &follower{st: st, site: site.ID, read: map[int64]int64{}, rows: map[string]store.Assignment{}}
-			}
-			follows := newFollower()
 			for batch := range slices.Chunk(messages, 1+r.IntN(30)) {
 				if _, err := st.Write(t.Context(), site.ID, batch); err != nil {
 					t.Fatal(err)
 				}
-				follows.follow(t)
 			}
-			all := newFollower()
-			all.follow(t)
-			want := expectedAssignments(messages)
-			mustEqual(t, fmt.Sprintf("seed %d: all assignments", seed), all.seen(t), want)
-			mustEqual(t, fmt.Sprintf("seed %d: followed assignments", seed), follows.seen(t), want)
+			mustEqual(t, fmt.Sprintf("seed %d: assignments", seed), seenOf(t, st, site.ID), expectedAssignments(messages))
 		}
 	})
 }

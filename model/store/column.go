@@ -3,15 +3,18 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/uptrace/bun"
 
 	"github.com/goalgraph/goalgraph/model"
 )
 
-type columnRow struct {
+// Column is a dimension of what is stored of a partition.
+type Column struct {
 	bun.BaseModel `bun:"table:columns,alias:columns"`
 
 	PartitionID int64  `bun:",pk"`
@@ -20,16 +23,20 @@ type columnRow struct {
 	Data        []byte
 }
 
-// Columns returns columns of a partition as they were stored at a revision, by
-// dimension. Those that are not stored at that revision, or no longer, are left
-// out.
-func (s *Store) Columns(ctx context.Context, partition, revision int64, dimensions []string) (columns map[string][]byte, err error) {
+// Columns returns stored columns of a partition, without those that are not stored. They are all of one revision, which
+// may be any.
+func (s *Store) Columns(ctx context.Context, partition int64, dimensions []string) (columns []Column, err error) {
 	defer wrap(&err, "columns of partition %d", partition)
-	query := s.db.NewSelect().Model((*columnRow)(nil)).Column("dimension", "data").Where("partition_id = ? AND revision = ? AND dimension IN (?)", partition, revision, bun.List(dimensions))
-	columns = make(map[string][]byte, len(dimensions))
-	return columns, s.dialect.eachRow(ctx, s.db, query.String(), func(values [][]byte) {
-		columns[string(values[0])] = bytes.Clone(values[1])
+	query := s.db.NewSelect().Model((*Column)(nil)).Column("dimension").ColumnExpr("CAST(revision AS TEXT)").Column("data").
+		Where("partition_id = ? AND dimension IN (?)", partition, bun.List(dimensions))
+	columns = make([]Column, 0, len(dimensions))
+	var malformed error
+	err = s.dialect.eachRow(ctx, s.db, query.String(), func(values [][]byte) {
+		revision, err := strconv.ParseInt(string(values[1]), 10, 64)
+		malformed = errors.Join(malformed, err)
+		columns = append(columns, Column{PartitionID: partition, Dimension: string(values[0]), Revision: revision, Data: bytes.Clone(values[2])})
 	})
+	return columns, errors.Join(err, malformed)
 }
 
 // SaveColumns stores the columns of all dimensions of a partition, as it was at a
@@ -51,7 +58,7 @@ func (s *Store) SaveColumns(ctx context.Context, partition, revision int64, form
 			return err
 		}
 		for _, dimension := range slices.Sorted(maps.Keys(columns)) {
-			row := columnRow{PartitionID: partition, Dimension: dimension, Revision: revision, Data: columns[dimension]}
+			row := Column{PartitionID: partition, Dimension: dimension, Revision: revision, Data: columns[dimension]}
 			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 				return err
 			}
@@ -61,11 +68,10 @@ func (s *Store) SaveColumns(ctx context.Context, partition, revision int64, form
 	return stored, err
 }
 
-// ForgetColumns takes the columns of a partition for not stored, where they are still those
-// of the revision: they proved to be damaged.
-func (s *Store) ForgetColumns(ctx context.Context, partition, revision int64) (err error) {
+// ForgetColumns makes the columns of a partition count as not stored: they proved to be damaged.
+func (s *Store) ForgetColumns(ctx context.Context, partition int64) (err error) {
 	defer wrap(&err, "forget columns of partition %d", partition)
-	_, err = s.execute(ctx, s.writing.NewUpdate().Table("partitions").Set("columns_revision = 0").Where("id = ? AND columns_revision = ?", partition, revision))
+	_, err = s.execute(ctx, s.writing.NewUpdate().Table("partitions").Set("columns_revision = 0").Where("id = ?", partition))
 	return err
 }
 

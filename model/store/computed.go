@@ -37,20 +37,12 @@ func (s *Store) Computation(ctx context.Context, site int64, key string) (c Comp
 	return c, err
 }
 
-// ComputationQuery asks for computations.
-type ComputationQuery struct {
-	// Site is 0 for all.
-	Site int64
-	// Since keeps those that were needed at that moment or later.
-	Since model.Millis
-}
-
-// Computations returns the computations that the query asks for, the oldest first.
-func (s *Store) Computations(ctx context.Context, q ComputationQuery) (list []Computation, err error) {
-	defer wrap(&err, "computations of site %d", q.Site)
-	query := s.db.NewSelect().Model(&list).Where("asked_at >= ?", q.Since).Order("id")
-	if q.Site != 0 {
-		query = query.Where("site_id = ?", q.Site)
+// Computations returns the computations of a site, or with 0 of all sites, the oldest first.
+func (s *Store) Computations(ctx context.Context, site int64) (list []Computation, err error) {
+	defer wrap(&err, "computations of site %d", site)
+	query := s.db.NewSelect().Model(&list).Order("id")
+	if site != 0 {
+		query = query.Where("site_id = ?", site)
 	}
 	return list, query.Scan(ctx)
 }
@@ -99,11 +91,10 @@ func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
 	return err
 }
 
-// ForgetComputed erases what is stored for a partition at a revision: it proved to be
-// damaged.
-func (s *Store) ForgetComputed(ctx context.Context, computation, partition, revision int64) (err error) {
+// ForgetComputed erases what is stored for a partition: it proved to be damaged.
+func (s *Store) ForgetComputed(ctx context.Context, computation, partition int64) (err error) {
 	defer wrap(&err, "forget what computation %d computed for partition %d", computation, partition)
-	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("computation_id = ? AND partition_id = ? AND revision = ?", computation, partition, revision))
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("computation_id = ? AND partition_id = ?", computation, partition))
 	return err
 }
 

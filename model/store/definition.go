@@ -13,9 +13,9 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Page is a part of a list in the order of ids. A Limit of 0 is no limit.
+// Page is a part of a list, ordered by id. A Limit of 0 means no limit.
 type Page struct {
-	// After is the id that the page begins behind; 0 for the first page.
+	// After is the id before the page; 0 for the first page.
 	After int64
 	Limit int
 }
@@ -31,26 +31,26 @@ func (p Page) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return query
 }
 
-// searchText is what searches look in: the folded texts, a line each.
+// searchText is the text that searches look at: the folded texts, one per line.
 func searchText(texts ...string) string {
 	return fold(strings.Join(texts, "\n"))
 }
 
-// fold removes what a search pays no regard to. It is done here rather than by
-// the database, whose idea of case ends at ASCII or depends on its locale.
+// fold removes differences that a search ignores. The database cannot do it: its notion
+// of case ends at ASCII, or depends on its locale.
 func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
 
-// isKeepable tells whether a text can stand in the database, or in a statement.
+// isKeepable tells whether the database and its statements can hold a text.
 func isKeepable(text string) bool {
 	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
 
-// matching keeps the rows whose search text contains the searched one.
+// matching keeps rows whose search text contains the searched text.
 func matching(query *bun.SelectQuery, search string) *bun.SelectQuery {
 	if search == "" {
 		return query
 	}
-	// SQLite refuses patterns of more than 50,000 bytes.
+	// SQLite refuses patterns longer than 50,000 bytes.
 	if !isKeepable(search) || utf8.RuneCountInString(search) > model.MaxDescription {
 		return query.Where("1 = 0")
 	}
@@ -75,16 +75,15 @@ func decodeFilters(text string) (filters []model.FilterSpec, err error) {
 
 func fromMillis(ms int64) time.Time { return model.Millis(ms).Time() }
 
-// TypeUse tells how many saved segments and goals, and audiences of experiments,
-// filter by a type.
+// TypeUse tells how many segments, goals and audiences of experiments use a filter
+// type.
 type TypeUse struct {
 	Segments, Goals, Experiments int
-	// Name is that of one of them.
+	// Name is the name of one of them.
 	Name string
 }
 
-// TypesInUse returns the filter types that saved segments, goals and experiments
-// filter by.
+// TypesInUse returns the filter types that segments, goals and experiments use.
 func (s *Store) TypesInUse(ctx context.Context) (uses map[string]TypeUse, err error) {
 	defer wrap(&err, "filter types in use")
 	uses = map[string]TypeUse{}

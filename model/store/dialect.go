@@ -25,25 +25,26 @@ import (
 // dialect is what differs between the two databases.
 type dialect struct {
 	migrations migrations.Dialect
-	// migrationLock is run first in the transaction that migrates.
+	// migrationLock is the first statement of a transaction that migrates.
 	migrationLock string
-	// rowLock ends a SELECT whose rows the transaction is going to change.
+	// rowLock ends a SELECT of rows that the transaction will change.
 	rowLock string
-	// keyLock ends a SELECT whose rows must stay while the transaction lasts.
+	// keyLock ends a SELECT of rows that must exist until the transaction ends.
 	keyLock string
-	// copies tells that rows can be loaded through COPY.
+	// copies tells whether COPY can load rows.
 	copies bool
-	// writers is how many transactions that write make progress at once: half of the connections,
-	// so that counting has some even where all of them wait for locks.
+	// writers is the number of writing transactions that can run at once: half of the
+	// connections, so that some are left for counting even if all writers wait for
+	// locks.
 	writers int
 	// inserted tells, where an INSERT or else UPDATE returns a row, that it is a new one.
 	// Transactions of SQLite have the database alone: what they did not find, they insert.
 	inserted string
-	// pairs makes a table of the columns high and low of message ids: one value, which is
-	// read much faster than a list of rows is.
+	// pairs makes a table of message ids with the columns high and low. The ids are one
+	// value, which parses much faster than a list of rows.
 	pairs func(ids []model.MessageID) schema.QueryAppender
-	// eachRow calls do with the values of each row that a query for texts and bytes finds.
-	// They are do's only until it returns.
+	// eachRow calls do with the values of each row of a query for texts and bytes. The
+	// values are valid until do returns.
 	eachRow func(ctx context.Context, db *bun.DB, query string, do func(values [][]byte)) error
 }
 
@@ -52,7 +53,7 @@ var (
 	sqliteDialect     = dialect{migrations: migrations.SQLite, writers: 1, inserted: "TRUE", pairs: jsonPairs, eachRow: scanRows}
 	postgresqlDialect = dialect{
 		migrations: migrations.PostgreSQL,
-		// The number is any that nobody else takes; it spells "goalgraf".
+		// Any number that nobody else uses; it spells "goalgraf".
 		migrationLock: "SELECT pg_advisory_xact_lock(7453010313699385702)",
 		rowLock:       "UPDATE",
 		keyLock:       "KEY SHARE",
@@ -88,8 +89,9 @@ func scanRows(ctx context.Context, db *bun.DB, query string, do func(values [][]
 	return rows.Err()
 }
 
-// readRows is dialect.eachRow through PostgreSQL's own protocol, which sends bytes as
-// they are. Otherwise they come as text: twice as long, and converted on both sides.
+// readRows is dialect.eachRow through PostgreSQL's own protocol, which sends bytes
+// unchanged. Otherwise they arrive as text, twice as long, and are converted on both
+// sides.
 func readRows(ctx context.Context, db *bun.DB, query string, do func(values [][]byte)) error {
 	conn, err := db.DB.Conn(ctx)
 	if err != nil {
@@ -124,11 +126,12 @@ func arrayPairs(ids []model.MessageID) schema.QueryAppender {
 	return bun.SafeQuery("unnest(?::bigint[], ?::bigint[]) AS ids (high, low)", pgdialect.Array(highs), pgdialect.Array(lows))
 }
 
-// connections is how many one process opens at most: enough for parallel scans
-// on small machines, and far from PostgreSQL's default limit of 100.
+// connections is the maximum number of connections per process: enough for parallel
+// scans on small machines, and well below PostgreSQL's default limit of 100.
 const connections = 16
 
-// connect returns the database, to read and to write; these are one for PostgreSQL.
+// connect returns the database to read from and to write to; for PostgreSQL they are
+// the same.
 func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 	scheme, path, _ := strings.Cut(database, ":")
 	switch scheme {
@@ -139,10 +142,10 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 		config, err := pgx.ParseConfig(database)
 		if err != nil {
 			// The driver's own error quotes the address, password and all.
-			return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is no PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
+			return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is not a PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
 		}
-		// bun writes values into the query text. The default mode would prepare a
-		// statement for each one.
+		// bun writes values into the query text, and the default mode would prepare a
+		// statement for each.
 		config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 		if config.RuntimeParams["application_name"] == "" {
 			config.RuntimeParams["application_name"] = "goalgraph"
@@ -150,26 +153,26 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 		db := open(stdlib.OpenDB(*config), pgdialect.New(), connections)
 		return db, db, postgresqlDialect, nil
 	}
-	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is not understood; write sqlite:FILE or postgres://…", Redacted(database))
+	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is neither SQLite nor PostgreSQL; write sqlite:FILE or postgres://…", Redacted(database))
 }
 
-// lockPatience is how long the lock on a SQLite file is waited for.
+// lockPatience is how long to wait for the lock on a SQLite file.
 const lockPatience = 10 * time.Second
 
 func openSQLite(path string) (db, writing *bun.DB, err error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
-		return nil, nil, model.Errorf(model.BadInput, "sqlite: names no file; write sqlite:data/goalgraph.db")
+		return nil, nil, model.Errorf(model.BadInput, "the database address names no file; write it like sqlite:data/goalgraph.db")
 	}
 	path = strings.TrimPrefix(path, "//")
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, nil, model.Errorf(model.Unavailable, "the folder of the database cannot be made: %v", err)
+		return nil, nil, model.Errorf(model.Unavailable, "cannot create the folder for the database: %v", err)
 	}
 	if db, err = openSQLiteFile(path, lockPatience, connections); err != nil {
 		return nil, nil, err
 	}
-	// The writers of this process take turns (Store.retry). SQLite has no queue: who waits
-	// for the file's lock looks for it now and then, and the longer it has waited, the more
-	// seldom. So that is left to the one whose turn it is.
+	// The writers of this process take turns (Store.retry). SQLite has no queue: a
+	// writer polls for the file's lock, and less often the longer it has waited. So
+	// only the writer whose turn it is does that.
 	if writing, err = openSQLiteFile(path, 0, 1); err != nil {
 		db.Close()
 		return nil, nil, err
@@ -196,8 +199,8 @@ func open(sqldb *sql.DB, dialect schema.Dialect, connections int) *bun.DB {
 	return bun.NewDB(sqldb, dialect)
 }
 
-// Redacted returns a database's address without its passwords, and only its
-// scheme where it cannot be read.
+// Redacted returns a database's address without passwords, or only its scheme if it
+// cannot be parsed.
 func Redacted(database string) string {
 	u, err := url.Parse(database)
 	if err != nil || u.Scheme == "" {

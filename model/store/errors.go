@@ -14,15 +14,15 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// errUnique is what a violated unique constraint becomes; the methods that can
-// meet one say in words what is taken.
+// errUnique stands for a violated unique constraint. Methods that may see one tell
+// people what is already in use.
 var errUnique = errors.New("unique constraint violated")
 
-// errForeign is what a missing parent row becomes.
+// errForeign stands for a missing parent row.
 var errForeign = errors.New("foreign key constraint violated")
 
-// sortError turns a driver's error into one that says what can be done about it.
-// It is the only place that knows the drivers' codes.
+// sortError turns a driver's error into one that says what to do about it. It is the
+// only place that knows the drivers' codes.
 func sortError(err error) error {
 	if err == nil || model.CodeOf(err) != model.Internal || errors.Is(err, errUnique) || errors.Is(err, errForeign) {
 		return err
@@ -51,15 +51,15 @@ func sortPostgreSQL(e *pgconn.PgError, err error) error {
 	case "23503":
 		return errors.Join(errForeign, err)
 	case "25006":
-		return unavailable(err, "the database is read-only: nothing was changed; point --database at a server that takes writes")
+		return unavailable(err, "the database is read-only, so nothing changed; point --database at a server that accepts writes")
 	case "53100":
-		return unavailable(err, "the database's disk is full: nothing was changed; make room and try again")
+		return unavailable(err, "the database's disk is full, so nothing changed; free some space and try again")
 	case "40P01", "40001":
-		return unavailable(err, "too many changes of the same data at once: nothing was changed; try again")
+		return unavailable(err, "too many changes to the same data at once, so nothing changed; try again")
 	case "42501":
-		return unavailable(err, "the database refuses this to its user (%s); grant it the rights", e.Message)
+		return unavailable(err, "the database user lacks a permission (%s); grant it", e.Message)
 	case "28P01", "28000":
-		return unavailable(err, "the database refuses the user or the password of --database")
+		return unavailable(err, "the database rejects the user or password in --database; correct them")
 	case "3D000":
 		return unavailable(err, "the database that --database names does not exist; create it first")
 	}
@@ -79,15 +79,15 @@ func sortSQLite(e *sqlite.Error, err error) error {
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_READONLY:
-		return unavailable(err, "the database file is read-only: nothing was changed; give the program the right to write it and its folder")
+		return unavailable(err, "the database file is read-only, so nothing changed; make the file and its folder writable")
 	case sqlite3.SQLITE_FULL:
-		return unavailable(err, "the disk is full: nothing was changed; make room and try again")
+		return unavailable(err, "the disk is full, so nothing changed; free some space and try again")
 	case sqlite3.SQLITE_BUSY:
-		return unavailable(err, "another process keeps the database file locked; try again")
+		return unavailable(err, "another process holds a lock on the database file; try again")
 	case sqlite3.SQLITE_CANTOPEN:
-		return unavailable(err, "the database file cannot be opened; check its path and rights")
+		return unavailable(err, "the database file cannot be opened; check its path and permissions")
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-		return unavailable(err, "the database file is damaged or is no SQLite database")
+		return unavailable(err, "the database file is damaged or is not a SQLite database; restore a backup or choose another file")
 	case sqlite3.SQLITE_IOERR:
 		return unavailable(err, "the database file cannot be read or written; check the disk")
 	}
@@ -100,13 +100,13 @@ func unavailable(cause error, format string, args ...any) error {
 	return e
 }
 
-// isBusy tells whether another process keeps a SQLite file locked.
+// isBusy tells whether another process holds the lock on a SQLite file.
 func isBusy(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// isRetryable tells whether the database itself asks to run a transaction again.
+// isRetryable tells whether the database asks for a retry of the transaction.
 func isRetryable(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40P01" || e.Code == "40001")

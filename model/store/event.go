@@ -18,14 +18,14 @@ type Event struct {
 	Count      int64
 	// FirstAt and LastAt are the times of the earliest and the latest one.
 	FirstAt, LastAt model.Millis
-	// HasValue tells whether one of them had a value.
+	// HasValue tells whether any of them had a value.
 	HasValue bool
 }
 
 // EventQuery asks for event names of a site.
 type EventQuery struct {
 	Site int64
-	// Search is part of the name, without regard to case; empty for all.
+	// Search is a part of the name, in any case; empty for all.
 	Search string
 }
 
@@ -33,12 +33,12 @@ func (q EventQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return matching(query.Where("site_id = ?", q.Site), q.Search)
 }
 
-// Events returns the event names that the query asks for, ordered by name. It
-// begins behind the name after, and ends after limit names.
+// Events returns the event names of the query, sorted by name: at most limit names,
+// beginning after the name after.
 func (s *Store) Events(ctx context.Context, q EventQuery, after string, limit int) (events []Event, err error) {
 	defer wrap(&err, "events of site %d", q.Site)
 	if !isKeepable(after) {
-		return nil, model.Errorf(model.BadInput, "the name to begin behind is no event's name")
+		return nil, model.Errorf(model.BadInput, "the cursor is not the name of an event")
 	}
 	query := q.apply(s.db.NewSelect().Model(&events)).Order("name").Limit(int64(limit))
 	if after != "" {
@@ -47,7 +47,7 @@ func (s *Store) Events(ctx context.Context, q EventQuery, after string, limit in
 	return events, query.Scan(ctx)
 }
 
-// CountEvents returns how many event names the query asks for.
+// CountEvents returns the number of event names of the query.
 func (s *Store) CountEvents(ctx context.Context, q EventQuery) (n int, err error) {
 	defer wrap(&err, "count events of site %d", q.Site)
 	count, err := q.apply(s.db.NewSelect().Model((*Event)(nil))).Count(ctx)

@@ -39,7 +39,7 @@ type metricRow struct {
 
 	ExperimentID int64 `bun:",pk"`
 	GoalID       int64 `bun:",pk"`
-	// Position is 0 for the primary metric; the secondary ones follow from 1 on.
+	// Position is 0 for the primary metric. Secondary metrics follow from 1 on.
 	Position int
 }
 
@@ -104,10 +104,9 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 type ExperimentQuery struct {
 	// Site is 0 for all sites.
 	Site int64
-	// Search is part of the name, the key or the description, without regard to
-	// case; empty for all.
+	// Search is a part of the name, key or description, in any case; empty for all.
 	Search string
-	// Status keeps those of one of them; nil for all.
+	// Status keeps experiments with one of these statuses; nil for all.
 	Status []model.ExperimentStatus
 }
 
@@ -121,8 +120,7 @@ func (q ExperimentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return query
 }
 
-// Experiments returns a page of the experiments that the query asks for, the oldest
-// first.
+// Experiments returns a page of the experiments of the query, oldest first.
 func (s *Store) Experiments(ctx context.Context, q ExperimentQuery, page Page) (experiments []model.Experiment, err error) {
 	defer wrap(&err, "experiments of site %d", q.Site)
 	var rows []experimentRow
@@ -132,15 +130,15 @@ func (s *Store) Experiments(ctx context.Context, q ExperimentQuery, page Page) (
 	return experimentsOf(ctx, s.db, rows)
 }
 
-// CountExperiments returns how many experiments the query asks for.
+// CountExperiments returns the number of experiments of the query.
 func (s *Store) CountExperiments(ctx context.Context, q ExperimentQuery) (n int, err error) {
 	defer wrap(&err, "count experiments of site %d", q.Site)
 	count, err := q.apply(s.db.NewSelect().Model((*experimentRow)(nil))).Count(ctx)
 	return int(count), err
 }
 
-// ExperimentsOfGoals returns, by goal, the experiments that have it as a metric, the
-// oldest first.
+// ExperimentsOfGoals returns, by goal, the experiments that use it as a metric, oldest
+// first.
 func (s *Store) ExperimentsOfGoals(ctx context.Context, goals []int64) (byGoal map[int64][]model.Experiment, err error) {
 	defer wrap(&err, "experiments of %d goals", len(goals))
 	var rows []experimentRow
@@ -187,7 +185,7 @@ func oneExperiment(ctx context.Context, db bun.IDB, row experimentRow) (*model.E
 	return &experiments[0], nil
 }
 
-// ExperimentByKey returns the site's experiment of that key, or NotFound.
+// ExperimentByKey returns the site's experiment with that key, or NotFound.
 func (s *Store) ExperimentByKey(ctx context.Context, site int64, key string) (e *model.Experiment, err error) {
 	defer wrap(&err, "experiment %.40q of site %d", key, site)
 	err = sql.ErrNoRows
@@ -196,7 +194,7 @@ func (s *Store) ExperimentByKey(ctx context.Context, site int64, key string) (e 
 		err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, model.Errorf(model.NotFound, "the site has no experiment of this key")
+		return nil, model.Errorf(model.NotFound, "the site has no experiment with this key")
 	}
 	if err != nil {
 		return nil, err
@@ -204,9 +202,9 @@ func (s *Store) ExperimentByKey(ctx context.Context, site int64, key string) (e 
 	return oneExperiment(ctx, s.db, row)
 }
 
-// CreateExperiment keeps a new experiment, a draft, and sets its ID and times. A key
-// that the site has already is a Conflict, and a metric that is no goal of the site
-// a NotFound.
+// CreateExperiment stores a new experiment, as a draft, and sets its ID and times. The
+// error is Conflict if the site already has the key, and NotFound if a metric is not a
+// goal of the site.
 func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err error) {
 	defer wrap(&err, "create experiment %.40q", e.Key)
 	if err := e.Validate(); err != nil {
@@ -225,7 +223,7 @@ func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err 
 		}
 		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 			if err = sortError(err); errors.Is(err, errUnique) {
-				conflict := model.Errorf(model.Conflict, "the site has an experiment of the key %q already; choose another key", e.Key)
+				conflict := model.Errorf(model.Conflict, "the site already has an experiment with the key %q; choose a different key", e.Key)
 				conflict.Field, conflict.Cause = "key", err
 				return 0, conflict
 			}
@@ -236,8 +234,8 @@ func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err 
 	})
 }
 
-// insertMetrics keeps the goals of an experiment that has none yet. They stay while
-// the transaction lasts, and afterwards because they are in use.
+// insertMetrics stores the goals of an experiment that has none yet. The goals cannot
+// be deleted during the transaction, or afterwards, because they are in use.
 func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experiment) error {
 	goals := e.Metrics()
 	if len(goals) == 0 {
@@ -274,10 +272,10 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 	return err
 }
 
-// UpdateExperiment lets change change the experiment and keeps what it leaves. Where
-// change fails, or its result is not valid or not to be had in the state of the
-// experiment (model.Experiment.CheckChange), nothing is changed. The key stays. Of
-// changes at the same time each sees what the one before left.
+// UpdateExperiment applies change to the experiment and stores the result. Nothing
+// changes if change fails, or if the result is invalid or not allowed in the
+// experiment's state (model.Experiment.CheckChange). The key stays the same. Concurrent
+// changes apply one after the other.
 func (s *Store) UpdateExperiment(ctx context.Context, id int64, change func(*model.Experiment) error) (e *model.Experiment, err error) {
 	defer wrap(&err, "update experiment %d", id)
 	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
@@ -313,8 +311,8 @@ func (s *Store) UpdateExperiment(ctx context.Context, id int64, change func(*mod
 	return e, err
 }
 
-// DeleteExperiment erases an experiment; the error is FailedPrecondition while it
-// runs. The assignments that messages told of stay.
+// DeleteExperiment deletes an experiment, but not its assignments. The error is
+// FailedPrecondition while it runs.
 func (s *Store) DeleteExperiment(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete experiment %d", id)
 	return s.define(ctx, func(tx bun.Tx) (int64, error) {
@@ -330,8 +328,8 @@ func (s *Store) DeleteExperiment(ctx context.Context, id int64) (err error) {
 	})
 }
 
-// checkUnused returns a FailedPrecondition that names the experiments of which the
-// goal, whose row is locked, is a metric.
+// checkUnused returns a FailedPrecondition error that names the experiments which use
+// the goal as a metric. The goal's row is locked.
 func checkUnused(ctx context.Context, tx bun.Tx, goal int64) error {
 	var names []string
 	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ?", goal)
@@ -346,5 +344,5 @@ func checkUnused(ctx context.Context, tx bun.Tx, goal int64) error {
 	if more := len(names) - named; more > 0 {
 		list = append(list, fmt.Sprintf("%d more", more))
 	}
-	return model.Errorf(model.FailedPrecondition, "the goal is a metric of experiments: %s; give them other metrics, or delete them, first", strings.Join(list, ", "))
+	return model.Errorf(model.FailedPrecondition, "the goal is a metric of these experiments: %s; give them other metrics or delete them first", strings.Join(list, ", "))
 }

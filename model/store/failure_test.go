@@ -107,7 +107,7 @@ func TestPostgreSQLUnavailable(t *testing.T) {
 	for name, test := range map[string]struct{ url, says string }{
 		"read-only":     {readOnly, "read-only"},
 		"password":      {changed(t, good, func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "s3cret") }), "password"},
-		"user":          {changed(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody_at_all", "s3cret") }), "refuses the user or the password"},
+		"user":          {changed(t, good, func(u *url.URL) { u.User = url.UserPassword("nobody_at_all", "s3cret") }), "rejects the user or password"},
 		"database":      {changed(t, good, func(u *url.URL) { u.Path = "/no_such_database" }), "does not exist"},
 		"server":        {changed(t, good, func(u *url.URL) { u.Host, u.User = closed, url.UserPassword("a", "s3cret") }), "cannot be reached"},
 		"no encryption": {changed(t, good, func(u *url.URL) { u.Host = refusesTLS(t); setQuery(u, "sslmode", "require") }), "cannot be reached"},
@@ -118,8 +118,8 @@ func TestPostgreSQLUnavailable(t *testing.T) {
 	t.Run("read-only write", func(t *testing.T) {
 		st := mustOpenUnmigrated(t, readOnly)
 		_, err := st.Write(t.Context(), site.ID, randomMessages(newRand(1), 10))
-		mustBeUnavailable(t, err, "nothing was changed")
-		mustBeUnavailable(t, st.DeleteSite(t.Context(), site.ID), "nothing was changed")
+		mustBeUnavailable(t, err, "nothing changed")
+		mustBeUnavailable(t, st.DeleteSite(t.Context(), site.ID), "nothing changed")
 		if read, err := st.Site(t.Context(), site.ID); err != nil || read.Name != site.Name {
 			t.Errorf("a read-only database is not read: %v, %v", read, err)
 		}
@@ -155,7 +155,7 @@ func TestSQLiteUnavailable(t *testing.T) {
 	if err := os.WriteFile(noDatabase, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustBeUnavailable(t, openAndUse(t.Context(), "sqlite:"+noDatabase), "no SQLite database")
+	mustBeUnavailable(t, openAndUse(t.Context(), "sqlite:"+noDatabase), "not a SQLite database")
 	if left, err := os.ReadFile(noDatabase); err != nil || string(left) != string(content) {
 		t.Errorf("the file was changed: %v", err)
 	}
@@ -232,7 +232,7 @@ func TestSQLiteReadOnly(t *testing.T) {
 	}
 	t.Cleanup(func() { os.Chmod(folder, 0o755) })
 	output, err := command.Output()
-	if err == nil || !strings.HasPrefix(string(output), string(model.Unavailable)+": ") || !strings.Contains(string(output), "right") {
+	if err == nil || !strings.HasPrefix(string(output), string(model.Unavailable)+": ") || !strings.Contains(string(output), "writable") {
 		t.Errorf("writing to a read-only file gives %q, %v", output, err)
 	}
 	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
@@ -292,7 +292,7 @@ func TestSQLiteLocked(t *testing.T) {
 	}
 	defer tx.Rollback()
 	hasty := st.WithLockPatience(10 * time.Millisecond)
-	mustBeUnavailable(t, hasty.CreateSite(t.Context(), &model.Site{Name: "a", Timezone: "UTC"}), "locked")
+	mustBeUnavailable(t, hasty.CreateSite(t.Context(), &model.Site{Name: "a", Timezone: "UTC"}), "holds a lock")
 }
 
 // waitingTurns counts the goroutines that wait for their turn to write.
@@ -381,7 +381,7 @@ func TestSortError(t *testing.T) {
 		"08006": {model.Unavailable, "not available"},
 		"08P01": {model.Unavailable, "not available"},
 		"40P01": {model.Unavailable, "try again"},
-		"42501": {model.Unavailable, "rights"},
+		"42501": {model.Unavailable, "permission"},
 		"25006": {model.Unavailable, "read-only"},
 		"42601": {model.Internal, ""},
 		"4":     {model.Internal, ""},

@@ -61,10 +61,9 @@ func goalsOf(rows []goalRow) ([]model.Goal, error) {
 // GoalQuery asks for goals of a site.
 type GoalQuery struct {
 	Site int64
-	// Search is part of the name, the key or the description, without regard to
-	// case; empty for all.
+	// Search is a part of the name, key or description, in any case; empty for all.
 	Search string
-	// Archived keeps those that are archived, or are not; nil for all.
+	// Archived keeps archived goals or the others; nil for all.
 	Archived *bool
 }
 
@@ -76,7 +75,7 @@ func (q GoalQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return query
 }
 
-// Goals returns a page of the goals that the query asks for, the oldest first.
+// Goals returns a page of the goals of the query, oldest first.
 func (s *Store) Goals(ctx context.Context, q GoalQuery, page Page) (goals []model.Goal, err error) {
 	defer wrap(&err, "goals of site %d", q.Site)
 	var rows []goalRow
@@ -86,14 +85,14 @@ func (s *Store) Goals(ctx context.Context, q GoalQuery, page Page) (goals []mode
 	return goalsOf(rows)
 }
 
-// CountGoals returns how many goals the query asks for.
+// CountGoals returns the number of goals of the query.
 func (s *Store) CountGoals(ctx context.Context, q GoalQuery) (n int, err error) {
 	defer wrap(&err, "count goals of site %d", q.Site)
 	count, err := q.apply(s.db.NewSelect().Model((*goalRow)(nil))).Count(ctx)
 	return int(count), err
 }
 
-// GoalsByID returns those of the goals that exist, in no order.
+// GoalsByID returns the goals that exist, in no particular order.
 func (s *Store) GoalsByID(ctx context.Context, ids []int64) (goals []model.Goal, err error) {
 	defer wrap(&err, "%d goals by id", len(ids))
 	var rows []goalRow
@@ -121,7 +120,7 @@ func (s *Store) goal(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 	return row.goal()
 }
 
-// GoalByKey returns the site's goal of that key, or NotFound.
+// GoalByKey returns the site's goal with that key, or NotFound.
 func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *model.Goal, err error) {
 	defer wrap(&err, "goal %.40q of site %d", key, site)
 	err = sql.ErrNoRows
@@ -130,7 +129,7 @@ func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *mo
 		err = s.db.NewSelect().Model(&row).Where("site_id = ? AND key = ?", site, key).Scan(ctx)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, model.Errorf(model.NotFound, "the site has no goal of this key")
+		return nil, model.Errorf(model.NotFound, "the site has no goal with this key")
 	}
 	if err != nil {
 		return nil, err
@@ -138,8 +137,8 @@ func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *mo
 	return row.goal()
 }
 
-// CreateGoal keeps a new goal and sets its ID and times. A key that the site has
-// already is a Conflict.
+// CreateGoal stores a new goal and sets its ID and times. The error is Conflict if the
+// site already has the key.
 func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
 	defer wrap(&err, "create goal %.40q", goal.Key)
 	if err := goal.Validate(); err != nil {
@@ -162,7 +161,7 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 	}
 	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 		if err = sortError(err); errors.Is(err, errUnique) {
-			e := model.Errorf(model.Conflict, "the site has a goal of the key %q already; choose another key", goal.Key)
+			e := model.Errorf(model.Conflict, "the site already has a goal with the key %q; choose a different key", goal.Key)
 			e.Field, e.Cause = "key", err
 			return e
 		}
@@ -172,8 +171,8 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 	return nil
 }
 
-// UpdateGoal lets change change the goal and keeps what it leaves. Where change
-// or the check of its result fails, nothing is changed. The key stays.
+// UpdateGoal applies change to the goal and stores the result. Nothing changes if
+// change fails or the result is invalid. The key stays the same.
 func (s *Store) UpdateGoal(ctx context.Context, id int64, change func(*model.Goal) error) (goal *model.Goal, err error) {
 	defer wrap(&err, "update goal %d", id)
 	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
@@ -197,8 +196,8 @@ func (s *Store) UpdateGoal(ctx context.Context, id int64, change func(*model.Goa
 	return goal, err
 }
 
-// DeleteGoal erases a goal, and the segment that it was converted from; the error is
-// FailedPrecondition while it is a metric of an experiment.
+// DeleteGoal deletes a goal, with the segment it was converted from. The error is
+// FailedPrecondition while an experiment uses it as a metric.
 func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete goal %d", id)
 	return s.define(ctx, func(tx bun.Tx) (int64, error) {
@@ -214,9 +213,9 @@ func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 	})
 }
 
-// ConvertSegmentToGoal puts a goal in a segment's place: one of the segment's
-// filters and, where goal leaves them empty, of its name and of a key made from
-// that name. The segment is out of sight until the goal is converted back.
+// ConvertSegmentToGoal turns a segment into a goal with the segment's filters. If goal
+// has no name or key, it takes the segment's name and a key made from it. The segment
+// is hidden until the goal is converted back.
 func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal) (err error) {
 	defer wrap(&err, "convert segment %d to a goal", segmentID)
 	given := *goal
@@ -253,8 +252,8 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 	}
 }
 
-// freeKey returns the slug, or the first of slug-2, slug-3, … that the site has
-// no goal of.
+// freeKey returns the slug, or the first of slug-2, slug-3, … that no goal of the site
+// has.
 func freeKey(ctx context.Context, tx bun.Tx, site int64, slug string) (string, error) {
 	key := slug
 	for n := 2; ; n++ {
@@ -268,10 +267,10 @@ func freeKey(ctx context.Context, tx bun.Tx, site int64, slug string) (string, e
 	}
 }
 
-// ConvertGoalToSegment takes the goal away and puts a segment of its filters in
-// its place: the segment that it was converted from, with its id, its name and
-// whether it is active, or else a new active one of the goal's name. The error is
-// FailedPrecondition while the goal is a metric of an experiment.
+// ConvertGoalToSegment turns a goal into a segment with the same filters. If the goal
+// was converted from a segment, that segment returns with its id, name and whether it
+// is active. Otherwise the segment is new, active and has the goal's name. The error is
+// FailedPrecondition while an experiment uses the goal as a metric.
 func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment *model.Segment, err error) {
 	defer wrap(&err, "convert goal %d to a segment", goalID)
 	err = s.define(ctx, func(tx bun.Tx) (int64, error) {

@@ -31,8 +31,8 @@ type hitRow struct {
 
 var hitColumns = []string{"partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
 
-func (r *hitRow) values() []any {
-	return []any{r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}
+func (r *hitRow) values() ([]any, error) {
+	return []any{r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}, nil
 }
 
 func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, error) {

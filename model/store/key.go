@@ -29,12 +29,12 @@ func (r *keyRow) key() model.Key {
 	}
 }
 
-// CreateKey keeps a new key, and sets its ID and CreatedAt. NotFound says that its
-// site does not exist.
+// CreateKey stores a new key, and sets its ID and CreatedAt. The error is NotFound if
+// its site does not exist.
 func (s *Store) CreateKey(ctx context.Context, key *model.Key) (err error) {
 	defer wrap(&err, "create key %q", key.Name)
 	if key.Scope == model.WriteScope && key.SiteID == 0 {
-		return model.Invalid("site", "is missing: a write key is of one site")
+		return model.Invalid("site", "is missing; a write key needs a site")
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		if key.SiteID != 0 {
@@ -54,7 +54,7 @@ func (s *Store) CreateKey(ctx context.Context, key *model.Key) (err error) {
 	})
 }
 
-// Keys returns all keys, those that are revoked too, the oldest first.
+// Keys returns all keys, including revoked ones, oldest first.
 func (s *Store) Keys(ctx context.Context) (keys []model.Key, err error) {
 	defer wrap(&err, "keys")
 	var rows []keyRow
@@ -78,7 +78,7 @@ func (s *Store) KeyByHash(ctx context.Context, hash string) (key model.Key, err 
 	return row.key(), nil
 }
 
-// RevokeKey ends a key. One that is revoked stays as it is.
+// RevokeKey revokes a key. A key that is already revoked does not change.
 func (s *Store) RevokeKey(ctx context.Context, id int64) (key model.Key, err error) {
 	defer wrap(&err, "revoke key %d", id)
 	err = s.inTransaction(ctx, func(tx bun.Tx) error {

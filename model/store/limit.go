@@ -13,33 +13,29 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// DefaultMaxValues is how many distinct values a dimension of a site takes.
+// DefaultMaxValues is the default maximum of distinct values per site and dimension.
 const DefaultMaxValues = 100_000
 
-// maxProperties is how many properties a site has at most; each is a dimension.
+// maxProperties is the maximum number of properties per site; each is a dimension.
 const maxProperties = 1000
 
-// The dimensions whose values senders choose, as site_dimensions has them. A
-// property's values are a dimension of its own, property:KEY.
-const (
-	pageDimension     = "page"
-	eventDimension    = "event"
-	tagDimension      = "tag"
-	propertyDimension = "property"
-)
+// limitedOrigins are the dimensions of a first hit whose values senders choose.
+var limitedOrigins = slices.DeleteFunc(dimension.Origins(), func(d *dimension.Dimension) bool { return d.Limit == "" })
 
-// knownValues remembers values of which it is known that their site has them, so that
-// most batches need not ask. It may forget. It is safe for concurrent use.
+// knownValues remembers values that their site is known to have, so that most batches
+// need not ask the database. It may forget. It is safe for concurrent use.
 type knownValues struct {
 	seed maphash.Seed
 	mu   sync.RWMutex
-	// hashes are of site, dimension and value; 64 bits are enough to have none twice.
+	// hashes are hashes of site, dimension and value; 64 bits are enough to avoid
+	// collisions.
 	hashes map[uint64]struct{}
 }
 
-// maxKnownValues bounds the memory of knownValues, to some 20 MB.
+// maxKnownValues limits the memory of knownValues to about 20 MB.
 const maxKnownValues = 500_000
 
 func newKnownValues() *knownValues {
@@ -76,7 +72,7 @@ func (k *knownValues) add(hashes []uint64) {
 	}
 }
 
-// valueRow is a value that a dimension of a site has taken.
+// valueRow is a value of a site's dimension.
 type valueRow struct {
 	bun.BaseModel `bun:"table:site_values,alias:site_values"`
 
@@ -91,36 +87,36 @@ func valueHash(value string) int64 {
 	return int64(binary.BigEndian.Uint64(hash[:8]))
 }
 
-// limitValues puts model.OtherValue in the place of values that are more than a
-// dimension of the site takes. Those that the site has already stay.
+// limitValues replaces values beyond the maximum of a dimension with model.OtherValue.
+// Values that the site already has stay.
 func (w *writer) limitValues(ctx context.Context) error {
 	asked := map[string]map[string]bool{} // by dimension
 	for i := range w.fresh {
-		eachValue(&w.fresh[i].Hit, func(dimension string, value *string) {
-			if *value == "" || *value == model.OtherValue || asked[dimension][*value] || w.values.has(w.values.hash(w.site, dimension, *value)) {
+		eachValue(&w.fresh[i].Hit, func(limited string, value *string) {
+			if *value == "" || *value == model.OtherValue || asked[limited][*value] || w.values.has(w.values.hash(w.site, limited, *value)) {
 				return
 			}
-			if asked[dimension] == nil {
-				asked[dimension] = map[string]bool{}
+			if asked[limited] == nil {
+				asked[limited] = map[string]bool{}
 			}
-			asked[dimension][*value] = true
+			asked[limited][*value] = true
 		})
 	}
 	over := map[string]map[string]bool{}
-	for _, dimension := range slices.Sorted(maps.Keys(asked)) {
-		refused, err := w.admit(ctx, dimension, slices.Sorted(maps.Keys(asked[dimension])))
+	for _, limited := range slices.Sorted(maps.Keys(asked)) {
+		refused, err := w.admit(ctx, limited, slices.Sorted(maps.Keys(asked[limited])))
 		if err != nil {
 			return err
 		}
 		for _, value := range refused {
-			if over[dimension] == nil {
-				over[dimension] = map[string]bool{}
+			if over[limited] == nil {
+				over[limited] = map[string]bool{}
 			}
-			over[dimension][value] = true
-			delete(asked[dimension], value)
+			over[limited][value] = true
+			delete(asked[limited], value)
 		}
-		for value := range asked[dimension] {
-			w.admitted = append(w.admitted, w.values.hash(w.site, dimension, value))
+		for value := range asked[limited] {
+			w.admitted = append(w.admitted, w.values.hash(w.site, limited, value))
 		}
 	}
 	if len(over) == 0 {
@@ -129,29 +125,28 @@ func (w *writer) limitValues(ctx context.Context) error {
 	w.overflows = map[string]int{}
 	for i := range w.fresh {
 		hit := &w.fresh[i].Hit
-		// The batch is the caller's.
+		// The batch belongs to the caller.
 		hit.Tags, hit.Properties = slices.Clone(hit.Tags), maps.Clone(hit.Properties)
-		eachValue(hit, func(dimension string, value *string) {
-			if over[dimension][*value] {
+		eachValue(hit, func(limited string, value *string) {
+			if over[limited][*value] {
 				*value = model.OtherValue
-				dimension, _, _ = strings.Cut(dimension, ":")
-				w.overflows[dimension]++
+				limited, _, _ = strings.Cut(limited, ":")
+				w.overflows[limited]++
 			}
 		})
 	}
 	return nil
 }
 
-// admit notes the values that the dimension has room for, and returns those that it
-// has none for. It keeps other writers away from the dimension.
-func (w *writer) admit(ctx context.Context, dimension string, values []string) (refused []string, err error) {
+// admit stores the values that the limit has room for, and returns the others. It locks the limit against other writers.
+func (w *writer) admit(ctx context.Context, limited string, values []string) (refused []string, err error) {
 	limit := w.maxValues
-	if dimension == propertyDimension {
+	if limited == dimension.PropertyLimit {
 		limit = min(limit, maxProperties)
 	}
 	var taken int
 	if err := w.tx.NewRaw(`INSERT INTO site_dimensions (site_id, dimension, distinct_values) VALUES (?, ?, 0)
-		ON CONFLICT (site_id, dimension) DO UPDATE SET distinct_values = site_dimensions.distinct_values RETURNING distinct_values`, w.site, dimension).
+		ON CONFLICT (site_id, dimension) DO UPDATE SET distinct_values = site_dimensions.distinct_values RETURNING distinct_values`, w.site, limited).
 		Scan(ctx, &taken); err != nil {
 		return nil, err
 	}
@@ -163,7 +158,7 @@ func (w *writer) admit(ctx context.Context, dimension string, values []string) (
 		}
 		var found []int64
 		if err := w.tx.NewSelect().Table("site_values").Column("hash").
-			Where("site_id = ? AND dimension = ? AND hash IN (?)", w.site, dimension, bun.List(hashes)).Scan(ctx, &found); err != nil {
+			Where("site_id = ? AND dimension = ? AND hash IN (?)", w.site, limited, bun.List(hashes)).Scan(ctx, &found); err != nil {
 			return nil, err
 		}
 		known := make(map[int64]bool, len(found))
@@ -176,7 +171,7 @@ func (w *writer) admit(ctx context.Context, dimension string, values []string) (
 			case known[hashes[i]]:
 			case len(rows) < room:
 				known[hashes[i]] = true
-				rows = append(rows, valueRow{SiteID: w.site, Dimension: dimension, Hash: hashes[i]})
+				rows = append(rows, valueRow{SiteID: w.site, Dimension: limited, Hash: hashes[i]})
 			default:
 				refused = append(refused, value)
 			}
@@ -192,42 +187,35 @@ func (w *writer) admit(ctx context.Context, dimension string, values []string) (
 	if limit-room == taken {
 		return refused, nil
 	}
-	_, err = w.tx.NewUpdate().Table("site_dimensions").Set("distinct_values = ?", limit-room).Where("site_id = ? AND dimension = ?", w.site, dimension).Exec(ctx)
+	_, err = w.tx.NewUpdate().Table("site_dimensions").Set("distinct_values = ?", limit-room).Where("site_id = ? AND dimension = ?", w.site, limited).Exec(ctx)
 	return refused, err
 }
 
-// eachValue visits the values of a hit whose number is limited, and keeps what visit
-// makes of them.
-func eachValue(hit *model.Hit, visit func(dimension string, value *string)) {
+// eachValue replaces each limited value of a hit, named by its limit, with what visit returns for it.
+func eachValue(hit *model.Hit, visit func(limit string, value *string)) {
 	switch hit.Kind {
 	case model.PageView:
-		visit(pageDimension, &hit.Name)
+		visit(dimension.PageLimit, &hit.Name)
 	case model.Event:
-		visit(eventDimension, &hit.Name)
+		visit(dimension.EventLimit, &hit.Name)
 	}
 	for i := range hit.Tags {
-		visit(tagDimension, &hit.Tags[i])
+		visit(dimension.TagLimit, &hit.Tags[i])
 	}
 	if len(hit.Properties) > 0 {
 		eachProperty(hit.Properties, visit)
 	}
-	o := &hit.Origin
-	visit(pageDimension, &o.EntryPage)
-	for _, d := range [...]struct {
-		dimension string
-		value     *string
-	}{
-		{"referrer", &o.Referrer}, {"language", &o.Language}, {"browser", &o.Browser}, {"os", &o.OS}, {"utm_source", &o.UTM.Source},
-		{"utm_medium", &o.UTM.Medium}, {"utm_campaign", &o.UTM.Campaign}, {"utm_term", &o.UTM.Term}, {"utm_content", &o.UTM.Content},
-	} {
-		visit(d.dimension, d.value)
+	for _, d := range limitedOrigins {
+		visit(d.Limit, d.Origin(&hit.Origin))
 	}
 }
 
-func eachProperty(properties map[string]string, visit func(dimension string, value *string)) {
+// eachProperty is eachValue of properties. The keys have a limit, and the values of each
+// key one of their own: property:KEY.
+func eachProperty(properties map[string]string, visit func(limit string, value *string)) {
 	for _, key := range slices.Sorted(maps.Keys(properties)) {
 		name, value := key, properties[key]
-		if visit(propertyDimension, &name); name == model.OtherValue {
+		if visit(dimension.PropertyLimit, &name); name == model.OtherValue {
 			if key != name {
 				delete(properties, key)
 				properties[name] = model.OtherValue
@@ -235,7 +223,7 @@ func eachProperty(properties map[string]string, visit func(dimension string, val
 			continue
 		}
 		was := value
-		if visit(propertyDimension+":"+key, &value); value != was {
+		if visit(dimension.PropertyLimit+":"+key, &value); value != was {
 			properties[key] = value
 		}
 	}

@@ -34,16 +34,11 @@ func (s *Store) inLoadingTransaction(ctx context.Context, do func(tx loadingTx) 
 // loadFrom is the number of rows from which COPY, or a prepared statement, beats one INSERT of all.
 const loadFrom = 50
 
-// load inserts n rows. values gives a row's values in the order of the columns,
-// and models is a pointer to the slice of them.
-func (tx loadingTx) load(ctx context.Context, table string, columns []string, n int, values func(i int) []any, models any) error {
+// load inserts n rows. values gives a row's values in the order of the columns.
+func (tx loadingTx) load(ctx context.Context, table string, columns []string, n int, values func(i int) ([]any, error)) error {
 	switch {
 	case n < loadFrom:
-		if n == 0 {
-			return nil
-		}
-		_, err := tx.NewInsert().Model(models).Exec(ctx)
-		return err
+		return tx.insert(ctx, table, columns, n, values, "")
 	case tx.copies:
 		return tx.copy(ctx, table, columns, n, values)
 	}
@@ -53,21 +48,46 @@ func (tx loadingTx) load(ctx context.Context, table string, columns []string, n 
 	}
 	defer insert.Close()
 	for i := range n {
-		if _, err := insert.ExecContext(ctx, values(i)...); err != nil {
+		row, err := values(i)
+		if err != nil {
+			return err
+		}
+		if _, err := insert.ExecContext(ctx, row...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (tx loadingTx) copy(ctx context.Context, table string, columns []string, n int, values func(i int) []any) error {
+// insert inserts n rows as load does, in statements that end with a clause.
+func (tx loadingTx) insert(ctx context.Context, table string, columns []string, n int, values func(i int) ([]any, error), clause string) error {
+	row := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	for from := 0; from < n; from += insertChunk {
+		to := min(n, from+insertChunk)
+		all := make([]any, 0, (to-from)*len(columns))
+		for i := from; i < to; i++ {
+			row, err := values(i)
+			if err != nil {
+				return err
+			}
+			all = append(all, row...)
+		}
+		query := fmt.Sprintf("INSERT INTO %s (%s) VALUES %s%s %s", table, strings.Join(columns, ", "), row, strings.Repeat(", "+row, to-from-1), clause)
+		if _, err := tx.ExecContext(ctx, query, all...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx loadingTx) copy(ctx context.Context, table string, columns []string, n int, values func(i int) ([]any, error)) error {
 	return tx.conn.Raw(func(driver any) error {
 		conn, ok := driver.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("the driver's connection is a %T", driver)
 		}
 		_, err := conn.Conn().CopyFrom(ctx, pgx.Identifier{table}, columns,
-			pgx.CopyFromSlice(n, func(i int) ([]any, error) { return values(i), nil }))
+			pgx.CopyFromSlice(n, values))
 		return err
 	})
 }

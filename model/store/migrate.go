@@ -18,10 +18,10 @@ type Applied struct {
 	Applied bool
 }
 
-// Migrate brings the schema to the newest version and returns how many
-// migrations that took. All of them and the notes of what was applied are one
-// transaction, behind a lock: processes that migrate at once do it once, and one
-// that is killed leaves the database as it was.
+// Migrate brings the schema to the newest version and returns the number of migrations
+// applied. They run in one transaction, together with the record of what was applied,
+// behind a lock. So concurrent processes migrate once, and a killed process changes
+// nothing.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	defer wrap(&err, "migrate up")
 	all, version, err := s.schema(ctx, s.db)
@@ -48,7 +48,7 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	return applied, err
 }
 
-// MigrateDown takes the newest migration back, with the data that it holds.
+// MigrateDown undoes the newest migration and deletes the data it introduced.
 func (s *Store) MigrateDown(ctx context.Context) (undone *Applied, err error) {
 	defer wrap(&err, "migrate down")
 	err = s.migration(ctx, func(tx bun.Tx) error {
@@ -91,7 +91,7 @@ func (s *Store) migration(ctx context.Context, do func(tx bun.Tx) error) error {
 	})
 }
 
-// schema returns all migrations and the version that the database is at.
+// schema returns all migrations and the database's version.
 func (s *Store) schema(ctx context.Context, db bun.IDB) ([]migrations.Migration, int, error) {
 	all, err := migrations.All(s.dialect.migrations)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Store) schema(ctx context.Context, db bun.IDB) ([]migrations.Migration,
 		return nil, 0, err
 	}
 	if version > len(all) {
-		return nil, 0, model.Errorf(model.FailedPrecondition, "the database is at version %d of the schema and this program knows %d: run a newer goalgraph", version, len(all))
+		return nil, 0, model.Errorf(model.FailedPrecondition, "the database has schema version %d, but this program only knows versions up to %d; run a newer goalgraph", version, len(all))
 	}
 	return all, version, nil
 }
@@ -123,7 +123,7 @@ func (s *Store) hasTable(ctx context.Context, db bun.IDB, name string) (bool, er
 
 func run(ctx context.Context, tx bun.Tx, statements []string) error {
 	for _, statement := range statements {
-		// A question mark in a comment is no parameter: the text goes as it is.
+		// The text must not be parsed: a question mark in a comment is not a parameter.
 		if _, err := tx.Tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", strings.SplitN(statement, "\n", 2)[0], err)
 		}

@@ -46,10 +46,3 @@ func (s *Store) Totals(ctx context.Context, site int64) (totals Totals, err erro
 		Where("partition_id IN (?)", partitions).Where(counted).Scan(ctx, &totals.Visitors, &totals.Sessions)
 	return totals, err
 }
-
-// IsEmpty tells whether the database has no site.
-func (s *Store) IsEmpty(ctx context.Context) (empty bool, err error) {
-	defer wrap(&err, "is the database empty")
-	exists, err := s.db.NewSelect().Table("sites").Exists(ctx)
-	return !exists, err
-}

@@ -6,10 +6,9 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// PruneMessages forgets the ids of at most some messages that were written before a
-// day, and returns how many it forgot. A page view or an event that is sent again
-// after that still counts once, since it is found among the hits; what the ids
-// spare is the look there.
+// PruneMessages deletes at most some ids of messages written before a day, and returns
+// how many. A page view or event that is sent again later still counts once, because it
+// is found among the hits. The ids only make that check faster.
 func (s *Store) PruneMessages(ctx context.Context, before model.Day, some int) (pruned int, err error) {
 	defer wrap(&err, "prune messages of before %v", before)
 	part := s.db.NewSelect().Table("messages").Column("site_id", "id_high", "id_low").Where("day < ?", before).Limit(int64(some))

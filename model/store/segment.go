@@ -54,9 +54,9 @@ func segmentsOf(rows []segmentRow) ([]model.Segment, error) {
 // SegmentQuery asks for segments of a site.
 type SegmentQuery struct {
 	Site int64
-	// Search is part of the name, without regard to case; empty for all.
+	// Search is a part of the name, in any case; empty for all.
 	Search string
-	// Active keeps those that are active, or are not; nil for all.
+	// Active keeps active segments or the others; nil for all.
 	Active *bool
 }
 
@@ -68,7 +68,7 @@ func (q SegmentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return query
 }
 
-// Segments returns a page of the segments that the query asks for, the oldest first.
+// Segments returns a page of the segments of the query, oldest first.
 func (s *Store) Segments(ctx context.Context, q SegmentQuery, page Page) (segments []model.Segment, err error) {
 	defer wrap(&err, "segments of site %d", q.Site)
 	var rows []segmentRow
@@ -78,14 +78,14 @@ func (s *Store) Segments(ctx context.Context, q SegmentQuery, page Page) (segmen
 	return segmentsOf(rows)
 }
 
-// CountSegments returns how many segments the query asks for.
+// CountSegments returns the number of segments of the query.
 func (s *Store) CountSegments(ctx context.Context, q SegmentQuery) (n int, err error) {
 	defer wrap(&err, "count segments of site %d", q.Site)
 	count, err := q.apply(s.db.NewSelect().Model((*segmentRow)(nil))).Count(ctx)
 	return int(count), err
 }
 
-// SegmentsByID returns those of the segments that exist, in no order.
+// SegmentsByID returns the segments that exist, in no particular order.
 func (s *Store) SegmentsByID(ctx context.Context, ids []int64) (segments []model.Segment, err error) {
 	defer wrap(&err, "%d segments by id", len(ids))
 	var rows []segmentRow
@@ -113,7 +113,7 @@ func (s *Store) segment(ctx context.Context, db bun.IDB, id int64, lock string) 
 	return row.segment()
 }
 
-// CreateSegment keeps a new segment and sets its ID and times.
+// CreateSegment stores a new segment and sets its ID and times.
 func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err error) {
 	defer wrap(&err, "create segment %.40q", segment.Name)
 	if err := segment.Validate(); err != nil {
@@ -139,8 +139,8 @@ func (s *Store) insertSegment(ctx context.Context, tx bun.Tx, segment *model.Seg
 	return err
 }
 
-// UpdateSegment lets change change the segment and keeps what it leaves. Where
-// change or the check of its result fails, nothing is changed.
+// UpdateSegment applies change to the segment and stores the result. Nothing changes if
+// change fails or the result is invalid.
 func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.Segment) error) (segment *model.Segment, err error) {
 	defer wrap(&err, "update segment %d", id)
 	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
@@ -164,7 +164,7 @@ func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.
 	return segment, err
 }
 
-// DeleteSegment erases a segment.
+// DeleteSegment deletes a segment.
 func (s *Store) DeleteSegment(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete segment %d", id)
 	return s.define(ctx, func(tx bun.Tx) (int64, error) {

@@ -10,64 +10,25 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// sessionRow is a session as it is stored. Its zero value, but for the key and
-// the revision, is an ordinal that was given up.
-type sessionRow struct {
-	bun.BaseModel `bun:"table:sessions,alias:sessions"`
+// origins are the dimensions that a session takes from its first hit: each is a column of
+// texts.
+var origins = dimension.Origins()
 
-	PartitionID int64 `bun:",pk"`
-	Ordinal     int32 `bun:",pk"`
-	Revision    int64
-	VisitorID   int64
-	SessionKey  string
-	FirstVisit  bool
-	StartedAt   int64
-	EndedAt     int64
-	PageViews   int
-	IP          string
-	Country     string
-	Referrer    string
-	EntryPage   string
-	ExitPage    string
-	Browser     string
-	OS          string
-	Device      string
-	Language    string
-	UTMSource   string
-	UTMMedium   string
-	UTMCampaign string
-	UTMTerm     string
-	UTMContent  string
-	Pages       string
-	Tags        string
-	Events      string
-	Properties  string
-}
-
-// sessionColumns are the columns in the order of scanSession and sessionRow.values.
-var sessionColumns = []string{
-	"partition_id", "ordinal", "revision", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views",
-	"ip", "country", "referrer", "entry_page", "exit_page", "browser", "os", "device", "language",
-	"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "pages", "tags", "events", "properties",
-}
-
-func (r *sessionRow) fields() []any {
-	return []any{
-		&r.PartitionID, &r.Ordinal, &r.Revision, &r.VisitorID, &r.SessionKey, &r.FirstVisit, &r.StartedAt, &r.EndedAt, &r.PageViews,
-		&r.IP, &r.Country, &r.Referrer, &r.EntryPage, &r.ExitPage, &r.Browser, &r.OS, &r.Device, &r.Language,
-		&r.UTMSource, &r.UTMMedium, &r.UTMCampaign, &r.UTMTerm, &r.UTMContent, &r.Pages, &r.Tags, &r.Events, &r.Properties,
+// sessionColumns are the columns in the order of sessionValues and sessionRow.places. The
+// first two are the key.
+var sessionColumns = func() []string {
+	columns := []string{
+		"partition_id", "ordinal", "revision", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views", "exit_page",
+		"pages", "tags", "events", "properties",
 	}
-}
-
-func (r *sessionRow) values() []any {
-	return []any{
-		r.PartitionID, r.Ordinal, r.Revision, r.VisitorID, r.SessionKey, r.FirstVisit, r.StartedAt, r.EndedAt, r.PageViews,
-		r.IP, r.Country, r.Referrer, r.EntryPage, r.ExitPage, r.Browser, r.OS, r.Device, r.Language,
-		r.UTMSource, r.UTMMedium, r.UTMCampaign, r.UTMTerm, r.UTMContent, r.Pages, r.Tags, r.Events, r.Properties,
+	for _, d := range origins {
+		columns = append(columns, d.SQL...)
 	}
-}
+	return columns
+}()
 
 // counted is true of the rows that are sessions which count: the others are
 // ordinals that were given up, and traits that wait for a visit.
@@ -81,64 +42,73 @@ type eventJSON struct {
 	Sum    float64 `json:"sum,omitempty"`
 }
 
-func sessionRowOf(s *model.Session, revision int64) (sessionRow, error) {
-	row := sessionRow{
-		PartitionID: s.ID.Partition, Ordinal: s.ID.Ordinal, Revision: revision, VisitorID: s.Visitor, SessionKey: s.Key,
-		FirstVisit: s.First, StartedAt: int64(s.Start), EndedAt: int64(s.End), PageViews: s.PageViews,
-		IP: s.IP, Country: s.Country, Referrer: s.Referrer, EntryPage: s.EntryPage, ExitPage: s.ExitPage,
-		Browser: s.Browser, OS: s.OS, Device: string(s.Device), Language: s.Language,
-		UTMSource: s.UTM.Source, UTMMedium: s.UTM.Medium, UTMCampaign: s.UTM.Campaign, UTMTerm: s.UTM.Term, UTMContent: s.UTM.Content,
-	}
+// sessionValues returns the row of a session at a revision. A session with nothing but an ID
+// is an ordinal that was given up.
+func sessionValues(s *model.Session, revision int64) ([]any, error) {
 	events := make([]eventJSON, len(s.Events))
 	for i, e := range s.Events {
 		events[i] = eventJSON(e)
 	}
+	values := make([]any, 0, len(sessionColumns))
+	values = append(values,
+		s.ID.Partition, s.ID.Ordinal, revision, s.Visitor, s.Key, s.First, int64(s.Start), int64(s.End), s.PageViews, s.ExitPage)
 	for _, column := range []struct {
-		to    *string
 		n     int
 		value any
-	}{
-		{&row.Pages, len(s.Pages), s.Pages},
-		{&row.Tags, len(s.Tags), s.Tags},
-		{&row.Events, len(events), events},
-		{&row.Properties, len(s.Properties), s.Properties},
-	} {
-		if err := encodeJSON(column.to, column.n, column.value); err != nil {
-			return sessionRow{}, err
+	}{{len(s.Pages), s.Pages}, {len(s.Tags), s.Tags}, {len(events), events}, {len(s.Properties), s.Properties}} {
+		var text string
+		if err := encodeJSON(&text, column.n, column.value); err != nil {
+			return nil, err
 		}
+		values = append(values, text)
 	}
-	return row, nil
+	for _, d := range origins {
+		values = append(values, *d.Origin(&s.Origin))
+	}
+	return values, nil
 }
 
-func (r *sessionRow) session() (*model.Session, error) {
-	s := &model.Session{
-		ID:      model.SessionID{Partition: r.PartitionID, Ordinal: r.Ordinal},
-		Visitor: r.VisitorID, Key: r.SessionKey, First: r.FirstVisit,
-		Start: model.Millis(r.StartedAt), End: model.Millis(r.EndedAt), PageViews: r.PageViews, ExitPage: r.ExitPage,
-		Origin: model.Origin{
-			IP: r.IP, Country: r.Country, Referrer: r.Referrer, EntryPage: r.EntryPage, Browser: r.Browser, OS: r.OS,
-			Device: model.Device(r.Device), Language: r.Language,
-			UTM: model.UTM{Source: r.UTMSource, Medium: r.UTMMedium, Campaign: r.UTMCampaign, Term: r.UTMTerm, Content: r.UTMContent},
-		},
+// sessionRow is a row of the table of sessions, as it is read.
+type sessionRow struct {
+	session                         *model.Session
+	revision                        int64
+	pages, tags, events, properties string
+}
+
+// places appends to b where the columns of the next row go: most of them to a new session.
+func (r *sessionRow) places(b []any) []any {
+	s := &model.Session{}
+	r.session = s
+	b = append(b,
+		&s.ID.Partition, &s.ID.Ordinal, &r.revision, &s.Visitor, &s.Key, &s.First, (*int64)(&s.Start), (*int64)(&s.End), &s.PageViews, &s.ExitPage,
+		&r.pages, &r.tags, &r.events, &r.properties)
+	for _, d := range origins {
+		b = append(b, d.Origin(&s.Origin))
 	}
+	return b
+}
+
+// decode fills in what the row holds as JSON.
+func (r *sessionRow) decode() error {
+	s := r.session
 	var events []eventJSON
 	for _, column := range []struct {
 		name, text string
 		to         any
 	}{
-		{"pages", r.Pages, &s.Pages},
-		{"tags", r.Tags, &s.Tags},
-		{"events", r.Events, &events},
-		{"properties", r.Properties, &s.Properties},
+		{"pages", r.pages, &s.Pages},
+		{"tags", r.tags, &s.Tags},
+		{"events", r.events, &events},
+		{"properties", r.properties, &s.Properties},
 	} {
 		if err := decodeJSON(column.text, column.to); err != nil {
-			return nil, fmt.Errorf("session %d/%d: %s: %w", r.PartitionID, r.Ordinal, column.name, err)
+			return fmt.Errorf("session %d/%d: %s: %w", s.ID.Partition, s.ID.Ordinal, column.name, err)
 		}
 	}
 	for _, e := range events {
 		s.Events = append(s.Events, model.EventSum(e))
 	}
-	return s, nil
+	return nil
 }
 
 // encodeJSON writes value as JSON, or nothing where it has no elements.
@@ -178,8 +148,8 @@ func (s *Store) EachChange(ctx context.Context, partition, revision int64, do fu
 		query = query.Where("revision > ?", revision)
 	}
 	newest = revision
-	err = eachRow(ctx, query, false, func(row *sessionRow, session *model.Session) error {
-		newest = max(newest, row.Revision)
+	err = eachRow(ctx, query, false, func(revision int64, session *model.Session) error {
+		newest = max(newest, revision)
 		if session.Visitor == 0 || !session.Counts() {
 			return do(session.ID.Ordinal, nil)
 		}
@@ -226,33 +196,30 @@ func (s *Store) EachSession(ctx context.Context, partition int64, withKeys bool,
 }
 
 func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
-	return eachRow(ctx, query, withKeys, func(_ *sessionRow, session *model.Session) error { return do(session) })
+	return eachRow(ctx, query, withKeys, func(_ int64, session *model.Session) error { return do(session) })
 }
 
-// eachRow calls do with each row and its session. The row is its only until it
-// returns.
-func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*sessionRow, *model.Session) error) error {
+// eachRow calls do with the revision and the session of each row.
+func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(revision int64, session *model.Session) error) error {
 	rows, err := query.Rows(ctx)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var row sessionRow
-	var key string
-	fields := row.fields()
-	if withKeys {
-		fields = append(fields, &key)
-	}
+	var places []any
 	for rows.Next() {
-		if err := rows.Scan(fields...); err != nil {
+		places = row.places(places[:0])
+		if withKeys {
+			places = append(places, &row.session.VisitorKey)
+		}
+		if err := rows.Scan(places...); err != nil {
 			return err
 		}
-		session, err := row.session()
-		if err != nil {
+		if err := row.decode(); err != nil {
 			return err
 		}
-		session.VisitorKey = key
-		if err := do(&row, session); err != nil {
+		if err := do(row.revision, row.session); err != nil {
 			return err
 		}
 	}
@@ -270,4 +237,38 @@ func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model
 		return nil, model.Errorf(model.NotFound, "there is no session with this id")
 	}
 	return session, err
+}
+
+// EachVisitor calls do with the number and the key of each of a site's visitors or, where keys is not nil, of those
+// with the keys, in no order. It stops at do's first error.
+func (s *Store) EachVisitor(ctx context.Context, site int64, keys []string, do func(number int64, key string) error) (err error) {
+	defer wrap(&err, "visitors of site %d", site)
+	if keys == nil {
+		return s.eachVisitor(ctx, s.db.NewSelect().Where("site_id = ?", site), do)
+	}
+	for chunk := range slices.Chunk(keys, insertChunk) {
+		if err := s.eachVisitor(ctx, s.db.NewSelect().Where("site_id = ? AND visitor IN (?)", site, bun.List(chunk)), do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) eachVisitor(ctx context.Context, query *bun.SelectQuery, do func(number int64, key string) error) error {
+	rows, err := query.Table("visitors").Column("id", "visitor").Rows(ctx)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number int64
+		var key string
+		if err := rows.Scan(&number, &key); err != nil {
+			return err
+		}
+		if err := do(number, key); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

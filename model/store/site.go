@@ -18,7 +18,7 @@ type siteRow struct {
 	Timezone  string
 	Addresses model.AddressPrivacy
 	Revision  int64 `bun:",scanonly"`
-	// Domain is one of its domains where the row was joined with it; "" where there is none.
+	// Domain is one of the site's domains, from a join; "" if there is none.
 	Domain string `bun:",scanonly"`
 }
 
@@ -30,8 +30,8 @@ type domainRow struct {
 	Position int
 }
 
-// CreateSite keeps a new site and the active segment All that every site starts
-// with, and sets its ID. A domain that another site has is a Conflict.
+// CreateSite stores a new site with its active segment All, and sets its ID. The error
+// is Conflict if another site has one of the domains.
 func (s *Store) CreateSite(ctx context.Context, site *model.Site) (err error) {
 	defer wrap(&err, "create site %q", site.Name)
 	if err := site.Validate(); err != nil {
@@ -61,15 +61,15 @@ func insertDomains(ctx context.Context, tx bun.Tx, site *model.Site) error {
 	}
 	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
 	if err = sortError(err); errors.Is(err, errUnique) {
-		e := model.Errorf(model.Conflict, "one of the domains belongs to another site; a domain is one site's")
+		e := model.Errorf(model.Conflict, "another site already has one of these domains; a domain belongs to one site only")
 		e.Field, e.Cause = "domains", err
 		return e
 	}
 	return err
 }
 
-// UpdateSite lets change change the site and keeps what it leaves. Where change
-// or the check of its result fails, nothing is changed.
+// UpdateSite applies change to the site and stores the result. Nothing changes if
+// change fails or the result is invalid.
 func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Site) error) (site *model.Site, err error) {
 	defer wrap(&err, "update site %d", id)
 	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
@@ -95,11 +95,11 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Sit
 	return site, err
 }
 
-// DeleteSite erases the site with its definitions, sessions and hits.
+// DeleteSite deletes the site with its definitions, sessions and hits.
 func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete site %d", id)
 	return s.define(ctx, func(tx bun.Tx) (int64, error) {
-		// Writers hold the row's lock too: they are done, or will find no site.
+		// Writers lock the row too, so they have finished or will find no site.
 		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
 			return 0, err
 		}
@@ -142,7 +142,7 @@ func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 	return &sites[0], nil
 }
 
-// SiteByDomain returns the site that a domain belongs to, or NotFound.
+// SiteByDomain returns the site with the domain, or NotFound.
 func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Site, err error) {
 	defer wrap(&err, "site of domain %q", domain)
 	var sites []model.Site
@@ -158,19 +158,19 @@ func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Si
 	return &sites[0], nil
 }
 
-// Sites returns all sites, the oldest first.
+// Sites returns all sites, oldest first.
 func (s *Store) Sites(ctx context.Context) (sites []model.Site, err error) {
 	defer wrap(&err, "sites")
 	return sitesWhere(ctx, s.db, "TRUE")
 }
 
-// SitesByID returns those of the sites that exist, in no order.
+// SitesByID returns the sites that exist, in no particular order.
 func (s *Store) SitesByID(ctx context.Context, ids []int64) (sites []model.Site, err error) {
 	defer wrap(&err, "%d sites by id", len(ids))
 	return sitesWhere(ctx, s.db, "sites.id IN (?)", bun.List(ids))
 }
 
-// sitesWhere returns sites with their domains, the oldest first.
+// sitesWhere returns sites with their domains, oldest first.
 func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) ([]model.Site, error) {
 	var rows []siteRow
 	err := db.NewSelect().Model(&rows).ColumnExpr("?TableColumns, sites.revision, COALESCE(site_domains.domain, '') AS domain").
@@ -191,7 +191,7 @@ func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) 
 	return sites, nil
 }
 
-// notFound turns the absence of a row into a NotFound that names what is missing.
+// notFound turns a missing row into a NotFound error that names what is missing.
 func notFound(err error, noun string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return model.Errorf(model.NotFound, "there is no %s with this id", noun)

@@ -8,15 +8,16 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// State tells what a site's answers follow from: while it stays equal, nothing was
-// committed that changes one.
+// State identifies everything that a site's answers depend on. While it stays equal, no
+// commit has changed an answer.
 type State struct {
-	// Revision is that of the site, which every change of its definitions moves.
+	// Revision is the site's revision, which changes with every change to its
+	// definitions.
 	Revision int64
 	// Sessions is the sum of the partitions' revisions.
 	Sessions int64
-	// WrittenAt is when the newest write to a partition was. A database that was restored
-	// may come to the same revisions again, by other writes.
+	// WrittenAt is the time of the newest write to a partition. It is there because a
+	// restored database may reach the same revisions again through other writes.
 	WrittenAt model.Millis
 }
 
@@ -32,9 +33,9 @@ func (s *Store) State(ctx context.Context, site int64) (state State, err error) 
 }
 
 // define runs a transaction that changes a site's definitions: the site itself, its
-// segments, goals or experiments. do returns the site. Its revision moves, to the time or
-// beyond: a database that is restored does not come to the same ones again by other
-// changes. Those who were asked to be told are told.
+// segments, goals or experiments. do returns the site. Its revision becomes the current
+// time or more, so that a restored database never reaches the same revision through
+// other changes. After the commit, define calls Options.Defined.
 func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (site int64, err error)) error {
 	var defined int64
 	err := s.inTransaction(ctx, func(tx bun.Tx) error {

@@ -1,14 +1,13 @@
-// Package store keeps sites, definitions, sessions and hits in SQLite or
-// PostgreSQL, through bun and the same SQL. What must differ between the two
-// stands in dialect.go.
+// Package store keeps sites, definitions, sessions and hits in SQLite or PostgreSQL,
+// through bun and the same SQL. dialect.go holds all differences between the two.
 //
-// Its errors are model.Error where a person can do something about them; what a
-// driver reports is sorted by its code in errors.go.
+// Its errors are model.Error if a person can do something about them. errors.go maps
+// the codes of the drivers' errors.
 //
-// The sessions that a message changes are written in one transaction with it
-// (write.go). Such a transaction takes its locks in one order — the site,
-// the messages' ids, the dimensions, the visitors, the partitions, the events, each sorted — so that writers of
-// any number of processes wait for each other instead of failing.
+// A message and the sessions it changes are written in one transaction (write.go).
+// The transaction takes its locks in a fixed order: the site, the ids of the messages,
+// the dimensions, the visitors, the partitions, the events, each sorted. So writers in
+// any number of processes wait for each other and never fail on a deadlock.
 package store
 
 import (
@@ -28,16 +27,16 @@ import (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	db *bun.DB
-	// writing is what all that writes goes through.
+	// writing is the connection pool for all writes.
 	writing *bun.DB
 	dialect dialect
 	now     func() time.Time
 	log     *slog.Logger
-	// turns are those of the writers to a SQLite file, in the order in which they come; nil
-	// where writers do not exclude each other.
+	// turns queues the writers to a SQLite file in order of arrival; nil if writers do
+	// not exclude each other.
 	turns *semaphore.Weighted
-	// lockPatience is how long the lock on a SQLite file is waited for that another
-	// process holds.
+	// lockPatience is how long to wait for a lock on a SQLite file that another process
+	// holds.
 	lockPatience time.Duration
 
 	values    *knownValues
@@ -45,23 +44,22 @@ type Store struct {
 	defined   func(site int64)
 }
 
-// Options are the parts of a Store that may be left out.
+// Options are the optional parts of a Store.
 type Options struct {
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
-	// MaxValues is how many distinct values a dimension of a site takes: pages, event
-	// names, tags, a property's values and so on. Of those that come later
-	// model.OtherValue is kept. DefaultMaxValues by default.
+	// MaxValues is the maximum number of distinct values per site and dimension: pages,
+	// event names, tags, a property's values and so on. Further values become
+	// model.OtherValue. DefaultMaxValues by default.
 	MaxValues int
-	// Defined is called when the definitions of a site have changed: after the commit.
-	// Nobody is told by default.
+	// Defined is called after a commit that has changed a site's definitions; optional.
 	Defined func(site int64)
-	// Log takes what happens behind the scenes, such as a retry; none by default.
+	// Log receives background events, for example retries; none by default.
 	Log *slog.Logger
 }
 
-// Open opens the database that url names: sqlite:PATH, where the file and its
-// folder are made where they are missing, or postgres://…. It does not migrate.
+// Open opens the database at url: sqlite:PATH, with the file and its folder created if
+// missing, or postgres://…. It does not migrate.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -80,8 +78,8 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if writing != db {
 		s.turns = semaphore.NewWeighted(1)
 	}
-	// Processes that make a SQLite file at once are refused while one of them switches its
-	// journal, without the wait that all other locks have.
+	// While one process switches the journal of a new SQLite file, others are refused
+	// at once, without the wait of all other locks.
 	if err := s.retry(ctx, func() error { return db.PingContext(ctx) }); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", Redacted(url), err)
@@ -97,8 +95,7 @@ func (s *Store) Close() error {
 	return errors.Join(s.writing.Close(), s.db.Close())
 }
 
-// Instance returns the id of the database, which tells it from all others. It is
-// made when it is first asked for.
+// Instance returns the unique id of the database. The first call creates it.
 func (s *Store) Instance(ctx context.Context) (id string, err error) {
 	defer wrap(&err, "instance")
 	if _, err := s.execute(ctx, s.writing.NewRaw("INSERT INTO instance (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING", rand.Text())); err != nil {
@@ -107,22 +104,22 @@ func (s *Store) Instance(ctx context.Context) (id string, err error) {
 	return id, s.db.NewSelect().Table("instance").Column("id").Scan(ctx, &id)
 }
 
-// Writers returns how many transactions that write make progress at once: more of
-// them only wait.
+// Writers returns the number of writing transactions that can run at once. More would
+// only wait.
 func (s *Store) Writers() int { return s.dialect.writers }
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return sortError(s.db.PingContext(ctx)) }
 
-// inTransaction runs do in a transaction, and again where the database asks for
-// that: do must not leave traces elsewhere.
+// inTransaction runs do in a transaction, and again if the database asks for a retry.
+// So do must have no effects elsewhere.
 func (s *Store) inTransaction(ctx context.Context, do func(tx bun.Tx) error) error {
 	return s.retry(ctx, func() error {
 		return s.writing.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return do(tx) })
 	})
 }
 
-// execute runs a statement that writes.
+// execute runs a writing statement.
 func (s *Store) execute(ctx context.Context, statement interface {
 	Exec(ctx context.Context, dest ...any) (sql.Result, error)
 }) (result sql.Result, err error) {
@@ -133,11 +130,11 @@ func (s *Store) execute(ctx context.Context, statement interface {
 	return result, err
 }
 
-// lockPause is how often who writes looks for the lock on a SQLite file.
+// lockPause is the time between two attempts to lock a SQLite file.
 const lockPause = 2 * time.Millisecond
 
 // retry runs a transaction, and again after a deadlock or a serialization failure, or
-// while another process keeps a SQLite file locked.
+// while another process holds the lock on a SQLite file.
 func (s *Store) retry(ctx context.Context, transaction func() error) error {
 	if s.turns != nil {
 		if err := s.turns.Acquire(ctx, 1); err != nil {
@@ -157,17 +154,17 @@ func (s *Store) retry(ctx context.Context, transaction func() error) error {
 			}
 		}
 		if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-			// What the drivers say of a context that ends midway is manifold.
+			// Drivers report cancellation in many ways; this normalises them.
 			err = fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 		if err == nil || try == tries || !isRetryable(err) {
 			return sortError(err)
 		}
-		s.log.InfoContext(ctx, "the database asked to try the transaction again", "try", try, "reason", err)
+		s.log.InfoContext(ctx, "the database asked for a retry of the transaction", "try", try, "reason", err)
 	}
 }
 
-// wrap names the operation that failed. It is deferred, one line a method.
+// wrap adds the operation that failed to an error. Methods defer it in one line.
 func wrap(err *error, format string, args ...any) {
 	if *err != nil {
 		*err = fmt.Errorf(format+": %w", append(args, sortError(*err))...)

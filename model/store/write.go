@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -518,18 +519,24 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 	return nil
 }
 
+// replaceSession ends an INSERT of sessions that are there already.
+var replaceSession = func() string {
+	var set []string
+	for _, column := range sessionColumns[2:] {
+		set = append(set, fmt.Sprintf("%[1]s = EXCLUDED.%[1]s", column))
+	}
+	return "ON CONFLICT (partition_id, ordinal) DO UPDATE SET " + strings.Join(set, ", ")
+}()
+
 func (w *writer) save(ctx context.Context) error {
-	var inserted, updated []sessionRow
+	var inserted, updated []*change
 	var hits []hitRow
-	for _, c := range w.changes {
-		row, err := sessionRowOf(&c.session, w.partitions[c.partition].Revision)
-		if err != nil {
-			return err
-		}
+	for i := range w.changes {
+		c := &w.changes[i]
 		if c.isNew {
-			inserted = append(inserted, row)
+			inserted = append(inserted, c)
 		} else {
-			updated = append(updated, row)
+			updated = append(updated, c)
 		}
 		for i := range c.hits {
 			row, err := hitRowOf(&c.hits[i], c.session.ID, c.first && i == 0)
@@ -539,19 +546,15 @@ func (w *writer) save(ctx context.Context) error {
 			hits = append(hits, row)
 		}
 	}
-	if err := w.insert(ctx, len(updated), func(from, to int) *bun.InsertQuery {
-		part := updated[from:to]
-		query := w.tx.NewInsert().Model(&part).On("CONFLICT (partition_id, ordinal) DO UPDATE")
-		for _, column := range sessionColumns[2:] {
-			query = query.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
+	values := func(changes []*change) func(i int) ([]any, error) {
+		return func(i int) ([]any, error) {
+			return sessionValues(&changes[i].session, w.partitions[changes[i].partition].Revision)
 		}
-		return query
-	}); err != nil {
+	}
+	if err := w.tx.insert(ctx, "sessions", sessionColumns, len(updated), values(updated), replaceSession); err != nil {
 		return err
 	}
-	if err := w.tx.load(ctx, "sessions", sessionColumns, len(inserted),
-		func(i int) []any { return inserted[i].values() },
-		&inserted); err != nil {
+	if err := w.tx.load(ctx, "sessions", sessionColumns, len(inserted), values(inserted)); err != nil {
 		return err
 	}
 	for _, c := range w.changes {
@@ -562,9 +565,7 @@ func (w *writer) save(ctx context.Context) error {
 			}
 		}
 	}
-	if err := w.tx.load(ctx, "hits", hitColumns, len(hits),
-		func(i int) []any { return hits[i].values() },
-		&hits); err != nil {
+	if err := w.tx.load(ctx, "hits", hitColumns, len(hits), func(i int) ([]any, error) { return hits[i].values() }); err != nil {
 		return err
 	}
 	for _, d := range w.demoted {

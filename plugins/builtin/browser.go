@@ -11,14 +11,14 @@ func browser() plugins.Type {
 		Description: plugins.Description{
 			Name:        "browser",
 			Title:       "Browser",
-			Description: "Sessions by the name of the browser, without its version. Merged, only what both allow is left.",
+			Description: "Sessions by browser name, without the version. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the name of the browser, without its version. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by browser name, without the version. Give is, isNot or both. Merge rule INTERSECTION."
 input BrowserFilter {
-  "Names as sessions show them (Chrome, Firefox): one of them."
+  "One of these names, as sessions show them (Chrome, Firefox)."
   is: [String!]
-  "Names as sessions show them (Chrome, Firefox): none of them. A session without a known browser satisfies it."
+  "None of these names, as sessions show them (Chrome, Firefox). An unknown browser matches."
   isNot: [String!]
 }`,
 			Input:     "BrowserFilter",

@@ -16,14 +16,14 @@ func country() plugins.Type {
 		Description: plugins.Description{
 			Name:        "country",
 			Title:       "Country",
-			Description: "Sessions by the country of their first hit. Merged, only what both allow is left.",
+			Description: "Sessions by the country of the first hit. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the country of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by the country of the first hit. Give is, isNot or both. Merge rule INTERSECTION."
 input CountryFilter {
-  "ISO 3166-1 alpha-2 codes (RO, US): one of them."
+  "One of these ISO 3166-1 alpha-2 codes (RO, US)."
   is: [String!]
-  "ISO 3166-1 alpha-2 codes (RO, US): none of them. A session without a country satisfies it."
+  "None of these ISO 3166-1 alpha-2 codes (RO, US). An unknown country matches."
   isNot: [String!]
 }`,
 			Input:     "CountryFilter",
@@ -58,7 +58,7 @@ func (countries) Normal(value string) (string, error) {
 	// region now parse too, but no session has them. XK is Kosovo's by common
 	// use.
 	if err != nil || len(code) != 2 || region.String() != code || region.Canonicalize() != region || (!region.IsCountry() && code != "XK") {
-		return "", fmt.Errorf("%q is not an ISO 3166-1 alpha-2 code, such as RO or US", value)
+		return "", fmt.Errorf("%q is not an ISO 3166-1 alpha-2 code; write it like RO or US", value)
 	}
 	return code, nil
 }

@@ -15,14 +15,14 @@ func device() plugins.Type {
 		Description: plugins.Description{
 			Name:        "device",
 			Title:       "Device",
-			Description: "Sessions by the kind of device. Merged, only what both allow is left.",
+			Description: "Sessions by kind of device. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the kind of device. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by kind of device. Give is, isNot or both. Merge rule INTERSECTION."
 input DeviceFilter {
-  "Kinds of device: one of them."
+  "One of these kinds."
   is: [DeviceKind!]
-  "Kinds of device: none of them. A session without a known device satisfies it."
+  "None of these kinds. An unknown device matches."
   isNot: [DeviceKind!]
 }
 "A kind of device."
@@ -33,7 +33,7 @@ enum DeviceKind {
   MOBILE
   "Tablets."
   TABLET
-  "All else: televisions, consoles, watches, programs."
+  "Everything else: televisions, consoles, watches, programs."
   OTHER
 }`,
 			Input:     "DeviceFilter",
@@ -67,5 +67,5 @@ func (deviceKinds) Normal(value string) (string, error) {
 	case "DESKTOP", "MOBILE", "TABLET", "OTHER":
 		return value, nil
 	}
-	return "", fmt.Errorf("%q is not one of DESKTOP, MOBILE, TABLET and OTHER", value)
+	return "", fmt.Errorf("%q is not a kind of device; use DESKTOP, MOBILE, TABLET or OTHER", value)
 }

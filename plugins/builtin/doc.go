@@ -1,8 +1,7 @@
-// Package builtin holds the filter types that Goalgraph comes with, a file each.
-// They are a plugin like any other, served by a process of its own: the same
-// program, started again. So every type goes one way, and what the built-in ones
-// can do a team's own can do too.
+// Package builtin holds the filter types that come with Goalgraph, one file each.
+// They are a plugin like any other, served by a process of their own: the same
+// program, started again. So all types take the same path, and a team's own types can
+// do whatever the built-in ones can.
 //
-// A type says in its Description and in its SDL what the schema will say of it,
-// so those texts are documentation.
+// The texts in Description and SDL appear in the schema, so they are documentation.
 package builtin

@@ -22,17 +22,17 @@ func (eventValueFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "eventValue",
 		Title: "Event value",
-		Description: "Sessions by the sum of the values of one event in them. A session in which the event had no " +
-			"value never matches. Merged, only the sums that both allow are left; filters on two events must both hold.",
+		Description: "Sessions by the sum of one event's values. A session in which the event had no value never matches. " +
+			"Merging keeps the sums that both filters allow; filters on two events must both hold.",
 		Rule: plugins.Intersection,
 		SDL: `
-"Sessions by the sum of the values of one event. At least one of min and max is given. Merge rule INTERSECTION."
+"Sessions by the sum of one event's values. Give min, max or both. Merge rule INTERSECTION."
 input EventValueFilter {
-  "Name of the event, exactly as it was sent."
+  "The event name, exactly as sent."
   event: String!
-  "In the unit of the event's values; this sum is included."
+  "The least sum, included, in the unit of the event's values."
   min: Float
-  "In the unit of the event's values; this sum is included."
+  "The greatest sum, included, in the unit of the event's values."
   max: Float
 }`,
 		Input: "EventValueFilter",

@@ -11,12 +11,12 @@ func events() plugins.Type {
 		Description: plugins.Description{
 			Name:        "events",
 			Title:       "Events",
-			Description: "Sessions in which every one of the events was tracked. Merged, the events of both must have been.",
+			Description: "Sessions with every one of these events. Merging requires the events of both filters.",
 			Rule:        plugins.Union,
 			SDL: `
-"Sessions in which every one of the events was tracked. Merge rule UNION."
+"Sessions with every one of these events. Merge rule UNION."
 input EventsFilter {
-  "Names of events, exactly as they were sent: every one of them."
+  "Event names, exactly as sent. Every one must occur."
   all: [String!]!
 }`,
 			Input:     "EventsFilter",

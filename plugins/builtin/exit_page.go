@@ -11,14 +11,14 @@ func exitPage() plugins.Type {
 		Description: plugins.Description{
 			Name:        "exitPage",
 			Title:       "Exit page",
-			Description: "Sessions by the path of the last page that they viewed. Merged, only what both allow is left.",
+			Description: "Sessions by the path of the last page viewed. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the path of the last page that they viewed. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by the path of the last page viewed. Give is, isNot or both. Merge rule INTERSECTION."
 input ExitPageFilter {
-  "Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: one of them."
+  "One of these path globs (/pricing, /blog/*). * stands for any characters; upper and lower case differ."
   is: [String!]
-  "Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: none of them. A session without a page view satisfies it."
+  "None of these path globs (/pricing, /blog/*). A session without a page view matches."
   isNot: [String!]
 }`,
 			Input:     "ExitPageFilter",

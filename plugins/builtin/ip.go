@@ -22,13 +22,13 @@ func (ipFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "ip",
 		Title: "IP address",
-		Description: "Sessions from one of the addresses. A goal's addresses replace the active segment's, " +
+		Description: "Sessions from one of these IP addresses. A goal's addresses replace the active segment's, " +
 			"so the goal may count sessions that the segment does not have.",
 		Rule: plugins.Last,
 		SDL: `
-"Sessions from one of the addresses. Merge rule LAST."
+"Sessions from one of these IP addresses. Merge rule LAST."
 input IpFilter {
-  "Addresses (203.0.113.7, 2001:db8::1) or CIDR blocks (203.0.113.0/24, 2001:db8::/32): one of them."
+  "One of these addresses (203.0.113.7, 2001:db8::1) or CIDR blocks (203.0.113.0/24, 2001:db8::/32)."
   is: [String!]!
 }`,
 		Input:     "IpFilter",
@@ -45,7 +45,7 @@ func (ipFilter) Compile(_ context.Context, args ipArgs) (filter.Expr, error) {
 		block, ok := filter.Prefix(text)
 		if !ok {
 			return nil, plugins.ArgError(plugins.At("is", i),
-				"%q is neither an address nor a CIDR block such as 203.0.113.0/24", text)
+				"%q is neither an IP address nor a CIDR block; write it like 203.0.113.7 or 203.0.113.0/24", text)
 		}
 		within.Blocks = append(within.Blocks, block)
 	}

@@ -16,14 +16,14 @@ func language() plugins.Type {
 		Description: plugins.Description{
 			Name:        "language",
 			Title:       "Language",
-			Description: "Sessions by the language of the browser. Merged, only what both allow is left.",
+			Description: "Sessions by browser language. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the language of the browser. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by browser language. Give is, isNot or both. Merge rule INTERSECTION."
 input LanguageFilter {
-  "BCP 47 tags, without regard to case: en matches en and en-GB, en-GB matches en-GB alone and what is below it: one of them."
+  "One of these BCP 47 tags (en, en-GB), in any case. en matches en and en-GB; en-GB matches en-GB and its subtags only."
   is: [String!]
-  "BCP 47 tags, without regard to case: en matches en and en-GB, en-GB matches en-GB alone and what is below it: none of them. A session without a language satisfies it."
+  "None of these BCP 47 tags (en, en-GB), in any case. A session without a language matches."
   isNot: [String!]
 }`,
 			Input:     "LanguageFilter",
@@ -39,7 +39,7 @@ type languages struct{}
 // Normal returns the tag in lower case, as sessions have it.
 func (languages) Normal(value string) (string, error) {
 	if _, err := xlanguage.Parse(value); err != nil || strings.Contains(value, "_") {
-		return "", fmt.Errorf("%q is not a BCP 47 language tag, such as en or en-GB", value)
+		return "", fmt.Errorf("%q is not a BCP 47 language tag; write it like en or en-GB", value)
 	}
 	return strings.ToLower(value), nil
 }

@@ -11,14 +11,14 @@ func operatingSystem() plugins.Type {
 		Description: plugins.Description{
 			Name:        "os",
 			Title:       "Operating system",
-			Description: "Sessions by the name of the operating system, without its version. Merged, only what both allow is left.",
+			Description: "Sessions by operating system name, without the version. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the name of the operating system, without its version. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by operating system name, without the version. Give is, isNot or both. Merge rule INTERSECTION."
 input OsFilter {
-  "Names as sessions show them (Windows, Android): one of them."
+  "One of these names, as sessions show them (Windows, Android)."
   is: [String!]
-  "Names as sessions show them (Windows, Android): none of them. A session without a known operating system satisfies it."
+  "None of these names, as sessions show them (Windows, Android). An unknown operating system matches."
   isNot: [String!]
 }`,
 			Input:     "OsFilter",

@@ -16,15 +16,15 @@ func (pageViewsFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "pageViews",
 		Title: "Page views",
-		Description: "Sessions by the number of their page views; a page viewed twice counts twice. " +
-			"Merged, only the numbers that both allow are left.",
+		Description: "Sessions by number of page views. A page viewed twice counts twice. " +
+			"Merging keeps the numbers that both filters allow.",
 		Rule: plugins.Intersection,
 		SDL: `
-"Sessions by the number of their page views. At least one of min and max is given. Merge rule INTERSECTION."
+"Sessions by number of page views. Give min, max or both. Merge rule INTERSECTION."
 input PageViewsFilter {
-  "Page views, 0 or more; sessions of this many are included."
+  "The least number, included; 0 or more."
   min: Int
-  "Page views, 0 or more; sessions of this many are included."
+  "The greatest number, included; 0 or more."
   max: Int
 }`,
 		Input: "PageViewsFilter",

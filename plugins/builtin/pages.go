@@ -11,12 +11,12 @@ func pages() plugins.Type {
 		Description: plugins.Description{
 			Name:        "pages",
 			Title:       "Visited pages",
-			Description: "Sessions that visited a page for every one of the path globs. Merged, a session must have visited those of both.",
+			Description: "Sessions that visited a page for every one of these path globs. Merging requires the pages of both filters.",
 			Rule:        plugins.Union,
 			SDL: `
-"Sessions that visited a page for every one of the path globs. Merge rule UNION."
+"Sessions that visited a page for every one of these path globs. Merge rule UNION."
 input PagesFilter {
-  "Path globs (/pricing, /blog/*): for every one some page of the session matches. * is any run of characters; upper and lower case differ."
+  "Path globs (/pricing, /blog/*). Every one must match a page of the session. * stands for any characters; upper and lower case differ."
   all: [String!]!
 }`,
 			Input:     "PagesFilter",

@@ -22,17 +22,17 @@ func (propertyFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "property",
 		Title: "Property",
-		Description: "Sessions by the value of a custom property. Merged, only what both allow is left; " +
+		Description: "Sessions by the value of a custom property. Merging keeps what both filters allow; " +
 			"filters on two properties must both hold.",
 		Rule: plugins.Intersection,
 		SDL: `
-"Sessions by a custom property. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by a custom property. Give is, isNot or both. Merge rule INTERSECTION."
 input PropertyFilter {
-  "Name of the property."
+  "The name of the property."
   key: String!
-  "Values, exactly: one of them."
+  "One of these values, exactly as sent."
   is: [String!]
-  "Values, exactly: none of them. A session without the property satisfies it."
+  "None of these values, exactly as sent. A session without the property matches."
   isNot: [String!]
 }`,
 		Input: "PropertyFilter",

@@ -14,14 +14,14 @@ func referrer() plugins.Type {
 		Description: plugins.Description{
 			Name:        "referrer",
 			Title:       "Referrer",
-			Description: "Sessions by the host of the page that led to them. Merged, only what both allow is left.",
+			Description: "Sessions by the host of the page that the visitor came from. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the host of the page that led to them. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by the host of the page that the visitor came from. Give is, isNot or both. Merge rule INTERSECTION."
 input ReferrerFilter {
-  "Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: one of them."
+  "One of these host globs (t.co, *google*), in any case. * stands for any characters, (direct) for no referrer."
   is: [String!]
-  "Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: none of them. A session without a referrer satisfies it, unless (direct) is among them."
+  "None of these host globs (t.co, *google*), in any case. A session without a referrer matches, unless (direct) is listed."
   isNot: [String!]
 }`,
 			Input:     "ReferrerFilter",

@@ -18,8 +18,8 @@ const argument = "serve-builtin-filters"
 // Types returns the built-in filter types.
 func Types() []plugins.Type {
 	return []plugins.Type{
-		browser(), country(), device(), entryPage(), events(), eventValue(), exitPage(), ip(), language(), operatingSystem(),
-		pages(), pageViews(), property(), referrer(), sessionLength(), tags(), utm(), variant(), visitor(),
+		browser(), city(), country(), device(), entryPage(), events(), eventValue(), exitPage(), hostname(), ip(), language(), operatingSystem(),
+		pages(), pageViews(), property(), referrer(), region(), sessionLength(), tags(), utm(), variant(), visitor(),
 	}
 }
 

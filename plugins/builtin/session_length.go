@@ -17,15 +17,15 @@ func (lengthFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "sessionLength",
 		Title: "Session length",
-		Description: "Sessions by the time from their first to their last hit, in whole seconds. " +
-			"Merged, only the lengths that both allow are left.",
+		Description: "Sessions by the time from the first hit to the last, in whole seconds. " +
+			"Merging keeps the lengths that both filters allow.",
 		Rule: plugins.Intersection,
 		SDL: `
-"Sessions by the time from their first to their last hit. At least one of min and max is given. Merge rule INTERSECTION."
+"Sessions by the time from the first hit to the last. Give min, max or both. Merge rule INTERSECTION."
 input SessionLengthFilter {
-  "Whole seconds, 0 or more; sessions of this length are included."
+  "The least length, included; in whole seconds, 0 or more."
   min: Int
-  "Whole seconds, 0 or more; sessions of this length are included, up to the next second."
+  "The greatest length, included up to the next second; in whole seconds, 0 or more."
   max: Int
 }`,
 		Input: "SessionLengthFilter",

@@ -11,12 +11,12 @@ func tags() plugins.Type {
 		Description: plugins.Description{
 			Name:        "tags",
 			Title:       "Tags",
-			Description: "Sessions that carry every one of the tags. Merged, a session must carry the tags of both.",
+			Description: "Sessions with every one of these tags. Merging requires the tags of both filters.",
 			Rule:        plugins.Union,
 			SDL: `
-"Sessions that carry every one of the tags. Merge rule UNION."
+"Sessions with every one of these tags. Merge rule UNION."
 input TagsFilter {
-  "Tags, exactly as they were sent: every one of them."
+  "Tags, exactly as sent. Every one must occur."
   all: [String!]!
 }`,
 			Input:     "TagsFilter",

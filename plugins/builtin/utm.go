@@ -42,21 +42,21 @@ func (utmFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "utm",
 		Title: "UTM",
-		Description: "Sessions by the campaign parameters of the link that led to them. All given parameters must hold. " +
-			"Merged, only what both allow is left, parameter by parameter.",
+		Description: "Sessions by the campaign parameters of their link. All given parameters must match. " +
+			"Merging keeps what both filters allow, parameter by parameter.",
 		Rule: plugins.Intersection,
 		SDL: `
-"Sessions by campaign parameters: all that are given must hold, and at least one is. Merge rule INTERSECTION."
+"Sessions by campaign parameters. Give at least one; all that you give must match. Merge rule INTERSECTION."
 input UtmFilter {
-  "Values of utm_source, exactly: one of them."
+  "One of these values of utm_source, exactly as sent."
   source: [String!]
-  "Values of utm_medium, exactly: one of them."
+  "One of these values of utm_medium, exactly as sent."
   medium: [String!]
-  "Values of utm_campaign, exactly: one of them."
+  "One of these values of utm_campaign, exactly as sent."
   campaign: [String!]
-  "Values of utm_term, exactly: one of them."
+  "One of these values of utm_term, exactly as sent."
   term: [String!]
-  "Values of utm_content, exactly: one of them."
+  "One of these values of utm_content, exactly as sent."
   content: [String!]
 }`,
 		Input:     "UtmFilter",
@@ -75,7 +75,7 @@ func (utmFilter) Compile(_ context.Context, args utmArgs) (filter.Expr, error) {
 		}
 	}
 	if all == nil {
-		return nil, plugins.ArgError("", "give source, medium, campaign, term or content")
+		return nil, plugins.ArgError("", "give at least one of source, medium, campaign, term and content")
 	}
 	return all, nil
 }

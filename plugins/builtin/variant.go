@@ -22,15 +22,15 @@ func (variantFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:  "variant",
 		Title: "Variant",
-		Description: "Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on: the session in which " +
-			"it happened, and all that started later. Merged, only the variants that both allow are left; filters on two experiments must both hold.",
+		Description: "Sessions by the visitor's variant in an experiment: the session of the assignment and all that start later. " +
+			"Merging keeps the variants that both filters allow; filters on two experiments must both hold.",
 		Rule: plugins.Intersection,
 		SDL: `
-"Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on. Merge rule INTERSECTION."
+"Sessions by the visitor's variant in an experiment, from the assignment on. Merge rule INTERSECTION."
 input VariantFilter {
-  "Key of the experiment (headline)."
+  "The key of the experiment (headline)."
   experiment: String!
-  "Keys of variants (a, b, c): the visitor is assigned to one of them."
+  "The keys of variants (a, b, c). The visitor is assigned to one of them."
   is: [String!]!
 }`,
 		Input: "VariantFilter",

@@ -23,21 +23,21 @@ func (visitorFilter) Describe() plugins.Description {
 	return plugins.Description{
 		Name:        "visitor",
 		Title:       "Visitor",
-		Description: "Sessions by their visitor. Both is and kind must hold where both are given. Merged, only what both allow is left.",
+		Description: "Sessions by visitor. If you give both is and kind, both must match. Merging keeps what both filters allow.",
 		Rule:        plugins.Intersection,
 		SDL: `
-"Sessions by their visitor. At least one of is and kind is given, and all that are must hold. Merge rule INTERSECTION."
+"Sessions by visitor. Give is, kind or both; all that you give must match. Merge rule INTERSECTION."
 input VisitorFilter {
-  "Visitor ids, exactly as they were sent: one of them."
+  "One of these visitor ids, exactly as sent."
   is: [String!]
-  "Whether it is the visitor's first session."
+  "Whether the session is the visitor's first."
   kind: VisitorKind
 }
 "Whether a session is its visitor's first."
 enum VisitorKind {
-  "The visitor had no session before."
+  "The visitor's first session."
   NEW
-  "The visitor had a session before."
+  "A later session of the visitor."
   RETURNING
 }`,
 		Input:     "VisitorFilter",
@@ -47,7 +47,7 @@ enum VisitorKind {
 
 func (visitorFilter) Compile(_ context.Context, args visitorArgs) (filter.Expr, error) {
 	if args.Is == nil && args.Kind == nil {
-		return nil, plugins.ArgError("", "give is or kind, or both")
+		return nil, plugins.ArgError("", "give is, kind or both")
 	}
 	if err := plugins.CheckList("is", args.Is); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (visitorFilter) Compile(_ context.Context, args visitorArgs) (filter.Expr, 
 	}
 	if args.Kind != nil {
 		if *args.Kind != filter.NewVisitor && *args.Kind != filter.ReturningVisitor {
-			return nil, plugins.ArgError("kind", "%q is neither NEW nor RETURNING", *args.Kind)
+			return nil, plugins.ArgError("kind", "%q is neither NEW nor RETURNING; use one of them", *args.Kind)
 		}
 		both = append(both, filter.In{Field: filter.VisitorKind, Values: []string{*args.Kind}})
 	}

@@ -32,11 +32,11 @@ var (
 func Name(d *pb.DescribeResponse) error {
 	switch name := d.GetName(); {
 	case !pluginName.MatchString(name) || len(name) > maxName:
-		return fmt.Errorf("the plugin's name %.100q is not 1 to %d letters, digits, dots, hyphens and underscores", name, maxName)
+		return fmt.Errorf("the plugin's name %.100q must be 1 to %d letters, digits, dots, hyphens and underscores", name, maxName)
 	case len(d.GetVersion()) > maxName || !utf8.ValidString(d.GetVersion()):
 		return fmt.Errorf("the plugin's version is longer than %d bytes", maxName)
 	case len(d.GetTypes()) == 0 || len(d.GetTypes()) > maxTypes:
-		return fmt.Errorf("the plugin has %d filter types; 1 to %d are allowed", len(d.GetTypes()), maxTypes)
+		return fmt.Errorf("the plugin has %d filter types; it must have 1 to %d", len(d.GetTypes()), maxTypes)
 	}
 	return nil
 }
@@ -53,11 +53,11 @@ func Type(d *pb.FilterType) (plugins.Description, []string, error) {
 	}
 	switch {
 	case !typeName.MatchString(t.Name) || len(t.Name) > maxName:
-		return refuse("a name is letters and digits that begin in lower case")
+		return refuse("its name must be letters and digits, beginning with a lower-case letter")
 	case t.Title == "":
 		return refuse("it has no title")
 	case len(t.Title) > maxTitle || strings.ContainsFunc(t.Title, unicode.IsControl) || !utf8.ValidString(t.Title):
-		return refuse("the title is not one line of at most %d bytes", maxTitle)
+		return refuse("the title must be a single line of at most %d bytes", maxTitle)
 	case len(t.Description) > maxDescription || !utf8.ValidString(t.Description):
 		return refuse("the description is longer than %d bytes", maxDescription)
 	case t.Rule == "":
@@ -65,7 +65,7 @@ func Type(d *pb.FilterType) (plugins.Description, []string, error) {
 	case len(t.SDL) > maxSDL:
 		return refuse("the SDL is longer than %d bytes", maxSDL)
 	case len(t.None) > maxName:
-		return refuse("what stands for none is longer than %d bytes", maxName)
+		return refuse("the value for none is longer than %d bytes", maxName)
 	}
 	if dimension := d.GetDimension(); dimension != "" {
 		field, err := textField(dimension)

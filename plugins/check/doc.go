@@ -1,10 +1,10 @@
-// Package check holds the rules that every plugin must keep, as code that finds
-// where one does not and says what to do.
+// Package check tests plugins against the rules that every plugin must keep. A
+// finding says what is wrong and what to do.
 //
-// Type is what the server asks of a filter type's description before it loads
-// it. Plugin asks for more, of a running plugin: that its answers are pure, that
-// merges keep their law on sessions, that labels can be read, that wrong and huge
-// arguments are refused by name and in time, and that it is fast. It is the
-// command "goalgraph plugin check" and, in Go tests, the package plugintest. It
-// knows the protocol only, so it is the same for plugins in any language.
+// Type checks a filter type's description; the server calls it before it loads the
+// type. Plugin checks a running plugin as well: answers are pure, merges keep their
+// law on sessions, labels are readable, wrong and huge arguments are refused by name
+// and in time, and answers are fast. It is behind the command "goalgraph plugin
+// check" and, in Go tests, behind the package plugintest. It only knows the protocol,
+// so it works for plugins in any language.
 package check

@@ -25,10 +25,10 @@ func (c *checker) checkEnd() {
 	took, err := c.orphan()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r.find("Look at the parent now and then, and exit when getppid() is not what it was at the start (in Go plugins.Serve does so). A wrapper script must exec the program. "+
-			"Otherwise a server that is killed leaves a process behind, each time.", "Its parent was killed, and it still runs %s later.", brief(endTimeout))
+		r.find("Check the parent regularly, and exit when getppid() changes (in Go, plugins.Serve does so). A wrapper script must exec the program. "+
+			"Otherwise every killed server leaves a process behind.", "It still runs %s after its parent was killed.", brief(endTimeout))
 	case err != nil:
-		r.find("Let it start as the child of any process.", "Started by a shell, it does not work: %s.", plain(err.Error()))
+		r.find("Make it start as the child of any process.", "It does not work when a shell starts it: %s.", plain(err.Error()))
 	default:
 		r.Tried = fmt.Sprintf("it ends %s after its parent was killed", brief(took))
 	}

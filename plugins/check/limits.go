@@ -41,12 +41,12 @@ func (t *typeChecker) checkLimits(r *Result) {
 			refused++
 			t.checkRefusal(r, h.args, answer.refused, h.refuse)
 		case h.refuse != "":
-			r.find("Refuse what the SDL does not allow, with the argument's path: what was saved under an older version of the plugin comes as it was, and must not count something else.",
-				"%s compiles, to %s: %s.", capital(h.what), excerpt(answer.predicate.String()), excerpt(h.args))
+			r.find("Refuse what the SDL does not allow, with the argument's path. Filters saved under an older version of the plugin arrive unchanged, and must not match something else.",
+				"%s compiles to %s: %s.", capital(h.what), excerpt(answer.predicate.String()), excerpt(h.args))
 		case t.badLabels:
 		default:
 			if bad := badLine(answer.label, maxLine); bad != "" {
-				r.find(fmt.Sprintf("A label is one line of at most %d characters; name some of many values and count the others, and leave out control characters.", maxLine),
+				r.find(fmt.Sprintf("Make the label a single line of at most %d characters without control characters. If there are many values, name some and count the others.", maxLine),
 					"%s has a label that %s: %q.", capital(h.what), bad, excerpt(answer.label))
 			}
 		}
@@ -58,7 +58,7 @@ func (t *typeChecker) checkLimits(r *Result) {
 // argument that it must be about, empty for any.
 func (t *typeChecker) checkRefusal(r *Result, args string, e *pb.ArgumentError, about string) {
 	if bad := badLine(e.GetMessage(), maxLine); bad != "" {
-		r.find(fmt.Sprintf("Say in one line of at most %d characters what is wrong and what to do; it is shown to the people who wrote the filter.", maxLine),
+		r.find(fmt.Sprintf("Say what is wrong and what to do, in a single line of at most %d characters. The person who wrote the filter sees it.", maxLine),
 			"The refusal of %s %s: %q.", excerpt(args), bad, excerpt(e.GetMessage()))
 		return
 	}
@@ -68,10 +68,10 @@ func (t *typeChecker) checkRefusal(r *Result, args string, e *pb.ArgumentError, 
 	}
 	switch {
 	case about != "" && first != about && !strings.Contains(e.GetMessage(), about):
-		r.find("Give the refusal the path of the argument, such as \"is[0]\"; clients show it beside that argument.",
+		r.find("Give the refusal the path of the argument, for example \"is[0]\". Clients show the message at that argument.",
 			"The refusal of %s does not name %s: %s.", excerpt(args), about, words(e))
 	case about == "" && first != "" && t.generator.input.Fields.ForName(first) == nil:
-		r.find("A path begins with an argument of the input, such as \"is[0]\"; it is empty where the filter as a whole is wrong.",
+		r.find("Begin the path with an argument of the input, for example \"is[0]\". Leave it empty if the filter as a whole is wrong.",
 			"The refusal of %s names a path that is not in %s: %s.", excerpt(args), t.Input, words(e))
 	}
 }
@@ -142,7 +142,7 @@ func wrong(typ *ast.Type) func(yield func(string, any) bool) {
 		case "Boolean":
 			values = append(values, value{"a text", "true"}, value{"a number", 1})
 		default:
-			values = append(values, value{"a number", 5}, value{"a text that is none of its names", "no such name"})
+			values = append(values, value{"a number", 5}, value{"a text that is not one of its names", "no such name"})
 		}
 	}
 	return func(yield func(string, any) bool) {
@@ -195,9 +195,9 @@ func odd(typ *ast.Type) func(yield func(string, any) bool) {
 			}
 			yield("a list of 50,000 texts", values)
 		case "Int":
-			_ = yield("the greatest number", list(1<<31-1)) && yield("the least number", list(-1<<31))
+			_ = yield("the largest number", list(1<<31-1)) && yield("the smallest number", list(-1<<31))
 		case "Float":
-			_ = yield("a very great number", list(1e308)) && yield("a very small number", list(-1e308))
+			_ = yield("a very large number", list(1e308)) && yield("a very small number", list(-1e308))
 		}
 	}
 }

@@ -43,12 +43,12 @@ func (t *typeChecker) ask(active, goal compiled) (merged, *fault) {
 	case *pb.MergeResponse_GoalError:
 		return m, &fault{"refused the goal's filter: " + words(result.GoalError), contradicts}
 	default:
-		return m, &fault{"answered neither arguments, both nor empty", "Fill one of these fields of MergeResponse; both is always right."}
+		return m, &fault{"answered neither arguments nor both nor empty", "Fill one of these fields of MergeResponse; both is always right."}
 	}
 	return m, nil
 }
 
-const contradicts = "Merge is asked only with filters that compile, so it takes what Compile takes."
+const contradicts = "Accept in Merge whatever Compile accepts. Servers only merge filters that compile."
 
 // How many pairs are merged, and how many sessions each merge is tried on.
 const (
@@ -61,10 +61,10 @@ func (t *typeChecker) checkMerges(r *Result) {
 	if !t.merges {
 		switch t.Rule {
 		case plugins.Last:
-			r.Tried = "LAST: servers take the goal's filter"
+			r.Tried = "LAST: servers use the goal's filter"
 		case plugins.Custom:
-			r.find("Implement Merge, or choose the rule that says what happens without it: INTERSECTION or UNION, for both filters must hold.",
-				"The rule is CUSTOM, and there is no Merge.")
+			r.find("Implement Merge, or choose INTERSECTION or UNION: without Merge, both filters must hold.",
+				"The rule is CUSTOM, but there is no Merge.")
 		default:
 			r.Tried = string(t.Rule) + " without Merge: servers keep both filters"
 		}
@@ -90,7 +90,7 @@ func (t *typeChecker) checkMerges(r *Result) {
 		count[m.kind]++
 		t.checkMerge(r, m)
 	}
-	r.Tried = fmt.Sprintf("%s: %d pairs became one filter, %d stay both, %d exclude each other, on %d sessions each",
+	r.Tried = fmt.Sprintf("%s: %d pairs became one filter, %d stayed two, %d exclude each other, on %d sessions each",
 		t.Rule, count["args"], count["both"], count["empty"], sessionsOfPair)
 }
 
@@ -103,13 +103,13 @@ func (t *typeChecker) checkMerge(r *Result, m merged) {
 	case "empty":
 		on, _ := find(newSampler(t.random, a, g), func(match []bool) bool { return match[0] && match[1] }, a, g)
 		if on != nil && t.Rule != plugins.Custom {
-			r.find("Answer empty (in Go plugins.ErrEmpty) only where no session can match both; where that cannot be told, both (plugins.ErrBoth) is right.",
+			r.find("Answer empty (in Go, plugins.ErrEmpty) only if no session can match both. If you cannot tell, both (plugins.ErrBoth) is right.",
 				"%s answered empty, but %s matches both.", merge, tell(on, a, g))
 		}
 		return
 	}
 	if len(m.args) > maxArgs {
-		r.find("Answer both (in Go plugins.ErrBoth) where one filter would be too long.", "%s answered arguments of %d bytes; the most is %d.", merge, len(m.args), maxArgs)
+		r.find("Answer both (in Go, plugins.ErrBoth) if one filter would be too long.", "%s answered arguments of %d bytes; the maximum is %d.", merge, len(m.args), maxArgs)
 		return
 	}
 	one, f := t.compile(t.Name, m.args)
@@ -118,18 +118,18 @@ func (t *typeChecker) checkMerge(r *Result, m merged) {
 		return
 	}
 	if one.refused != nil {
-		r.find("What Merge answers must compile; answer empty (in Go plugins.ErrEmpty) where nothing is left, and both (plugins.ErrBoth) where no one filter says it.",
+		r.find("Answer arguments that compile. Answer empty (in Go, plugins.ErrEmpty) if nothing is left, and both (plugins.ErrBoth) if no single filter says it.",
 			"%s answered %s, which Compile refuses: %s.", merge, m, words(one.refused))
 		return
 	}
 	broken := func(match []bool) bool { return match[0] != (match[1] && match[2]) }
-	advice := "Merged, a session matches where it matches both filters; where no one filter says that, answer both (in Go plugins.ErrBoth)."
+	advice := "A session must match the merged filter if and only if it matches both filters. If no single filter says that, answer both (in Go, plugins.ErrBoth)."
 	switch t.Rule {
 	case plugins.Custom:
 		return
 	case plugins.Last:
 		broken = func(match []bool) bool { return match[0] != match[2] }
-		advice = "The rule LAST is the goal's filter as it is. Leave Merge out, for servers do not ask it; or choose the rule CUSTOM."
+		advice = "The rule LAST means the goal's filter, unchanged. Leave Merge out, as servers do not call it, or choose the rule CUSTOM."
 	}
 	on, match := find(newSampler(t.random, a, g, one.predicate), broken, one.predicate, a, g)
 	if on == nil {

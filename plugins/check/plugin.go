@@ -78,15 +78,15 @@ func (c *checker) run() {
 	began := time.Now()
 	r := &Result{Rule: Start}
 	if err := c.start(); err != nil {
-		r.find("Start it by hand with "+plugins.CookieKey+"="+plugins.Cookie+" in its environment: it prints one line, 1|1|unix|PATH|grpc, to its standard output, "+
-			"and then serves the protocol and grpc.health.v1 there. Its standard error is shown here.", "It does not start: %v.", plain(err.Error()))
+		r.find("Start it by hand with "+plugins.CookieKey+"="+plugins.Cookie+" in its environment: it must print one line, 1|1|unix|PATH|grpc, to its standard output, "+
+			"and then serve the protocol and grpc.health.v1 there. This report shows its standard error.", "It does not start: %v.", plain(err.Error()))
 		c.add(r)
 		return
 	}
 	defer func() { c.client.stop() }() // whichever runs by then
 	c.report.Plugin, c.report.Version = c.described.GetName(), c.described.GetVersion()
 	if c.subject.path != "" {
-		r.Tried = fmt.Sprintf("it answers %s after it is started", brief(time.Since(began)))
+		r.Tried = fmt.Sprintf("it answers %s after its start", brief(time.Since(began)))
 		c.add(r)
 	}
 
@@ -126,7 +126,7 @@ func (c *checker) start() error {
 	}
 	c.client = client
 	if c.described != nil && !proto.Equal(c.described, described) {
-		return errors.New("it describes itself otherwise than when it was started before")
+		return errors.New("it describes itself differently than at an earlier start")
 	}
 	c.described = described
 	return nil
@@ -134,23 +134,23 @@ func (c *checker) start() error {
 
 func (c *checker) checkPlugin(r *Result) {
 	if err := Name(c.described); err != nil {
-		r.find("Say in Describe what is within these limits; no server loads it as it is.", "%s.", capital(err.Error()))
+		r.find("Stay within these limits in Describe. No server loads the plugin as it is.", "%s.", capital(err.Error()))
 	}
 	if c.described.GetVersion() == "" {
-		r.find(`Give one, such as "1.0.0", and another whenever its answers change: people see it under plugins, and what is kept is kept by version.`,
+		r.find(`Give it a version, for example "1.0.0", and a new one whenever its answers change. People see the version under plugins, and servers keep answers by version.`,
 			"The plugin has no version.")
 	}
 	seen := map[string]string{}
 	for _, t := range c.described.GetTypes() {
 		names := []string{t.GetName()}
 		if c.options.TakenType != nil && c.options.TakenType(t.GetName()) || seen[t.GetName()] != "" {
-			r.find("Choose another name for it: a name belongs to the type that had it first.", "There is a filter type %s already.", t.GetName())
+			r.find("Choose another name. A name belongs to the first type that has it.", "There is already a filter type %s.", t.GetName())
 		}
 		if _, definitions, err := Type(t); err == nil {
 			names = append(names, definitions...)
 			for _, name := range definitions {
 				if c.options.TakenName != nil && c.options.TakenName(name) || seen[name] != "" {
-					r.find("Choose another name for it: each name is one definition in the schema of all.", "The name %s is taken in the schema.", name)
+					r.find("Choose another name. Each name has one definition in the schema.", "The schema already uses the name %s.", name)
 				}
 			}
 		}
@@ -189,28 +189,28 @@ func call[Q, A any](c *checker, method func(context.Context, Q) (A, error), q Q)
 	switch said.Code() {
 	case codes.DeadlineExceeded, codes.Canceled:
 		err = &fault{fmt.Sprintf("was not answered within %s", brief(c.options.Deadline)),
-			"Answer at once: compute from the arguments alone, and refuse arguments that are too long. A server ends a plugin that is late five times in a row."}
+			"Answer quickly: compute from the arguments only, and refuse arguments that are too long. A server restarts a plugin that misses its deadline five times in a row."}
 	case codes.Unavailable:
 		problem := "ended the plugin"
 		if c.lasting {
 			c.faults = maxFaults
 		} else if again := c.start(); again != nil {
-			problem += ", which did not start again: " + plain(again.Error())
+			problem += ", which did not restart: " + plain(again.Error())
 			c.faults = maxFaults
 		}
-		err = &fault{problem, "Refuse arguments that it cannot take with an argument error; all filters of all people fail while a plugin is started again."}
+		err = &fault{problem, "Refuse arguments that you cannot handle with an argument error. While a plugin restarts, its filters fail for everyone."}
 	case codes.ResourceExhausted:
-		err = tooLong("has an answer that is too big: " + plain(said.Message()))
+		err = tooLong("has an answer that is too large: " + plain(said.Message()))
 	default:
 		err = &fault{"failed: " + plain(said.Message()),
-			`Refuse arguments with an argument error (in Go plugins.ArgError("path", "what to do"); in other languages the answer's field "error"): any other failure tells people to try again later.`}
+			`Refuse arguments with an argument error: in Go plugins.ArgError("path", "what to do"), in other languages the answer's field "error". Any other failure tells people to try again later.`}
 	}
 	f, _ := errors.AsType[*fault](err)
 	return answer, f
 }
 
 func tooLong(problem string) *fault {
-	return &fault{problem, fmt.Sprintf("A predicate has at most %d bytes; refuse arguments that would make a longer one.", filter.MaxText)}
+	return &fault{problem, fmt.Sprintf("Refuse arguments that would make a predicate longer than %d bytes.", filter.MaxText)}
 }
 
 // compiled is the answer to a filter.
@@ -251,7 +251,7 @@ func (c *checker) compile(typ, args string) (compiled, *fault) {
 	predicate, err := filter.Parse(response.GetCompiled().GetPredicate())
 	if err != nil {
 		return answer, &fault{fmt.Sprintf("answered a predicate that does not parse (%s): %s", plain(err.Error()), excerpt(response.GetCompiled().GetPredicate())),
-			"Write predicates in the syntax that filter.proto gives, with the fields that sessions have; in Go the types of the package filter do."}
+			"Write predicates in the syntax of filter.proto, with the fields of sessions. In Go, the types of the package filter do so."}
 	}
 	answer.predicate, answer.label = filter.Simplify(predicate), response.GetCompiled().GetLabel()
 	return answer, nil
@@ -266,7 +266,7 @@ func badLine(text string, most int) string {
 	case !utf8.ValidString(text):
 		return "is not valid UTF-8"
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return "is not one line without control characters"
+		return "is not a single line without control characters"
 	case utf8.RuneCountInString(text) > most:
 		return fmt.Sprintf("has %d characters", utf8.RuneCountInString(text))
 	}

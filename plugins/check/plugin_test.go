@@ -159,11 +159,11 @@ func TestWrongProcessesAreFound(t *testing.T) {
 		{"another protocol", script(t, "echo '1|2|unix|/tmp/none|grpc'; read line"), nil, check.Start, "version"},
 		{"missing", filepath.Join(t.TempDir(), "none"), nil, check.Start, "no such file"},
 		{"dies", self(t), []string{"dies"}, check.Limits, "A list of 50,000 texts for tags ended the plugin."},
-		{"describes itself otherwise", self(t), []string{"changes"}, check.Purity, "describes itself otherwise"},
+		{"describes itself otherwise", self(t), []string{"changes"}, check.Purity, "describes itself differently"},
 		// The script waits for the plugin, and is all that it is the parent of.
 		{"lives on", script(t, plugin+" & wait"), nil, check.End, "still runs"},
 		// The second start answers otherwise.
-		{"differs when it is started again", script(t, `[ -e "$0.started" ] && exit 4; : >"$0.started"; exec `+plugin), nil, check.Purity, "Started again"},
+		{"differs when it is started again", script(t, `[ -e "$0.started" ] && exit 4; : >"$0.started"; exec `+plugin), nil, check.Purity, "After a restart"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

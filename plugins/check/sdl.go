@@ -40,7 +40,7 @@ func checkSDL(typ, input, sdl string) ([]string, error) {
 		names = append(names, definition.Name)
 	}
 	if d := own[input]; d == nil || d.Kind != ast.InputObject {
-		return nil, fmt.Errorf("the input %.100q is not an input object of it", input)
+		return nil, fmt.Errorf("the input %.100q is not an input object in it", input)
 	}
 	for _, definition := range document.Definitions {
 		if err := checkDefinition(definition, own); err != nil {
@@ -49,7 +49,7 @@ func checkSDL(typ, input, sdl string) ([]string, error) {
 	}
 	for _, definition := range document.Definitions {
 		if needs(definition.Name, definition.Name, own, map[string]bool{}) {
-			return nil, fmt.Errorf("%s needs itself, so it can never be given", definition.Name)
+			return nil, fmt.Errorf("%s needs itself, so nobody can write it", definition.Name)
 		}
 	}
 	// The rest is the validator's, in a schema such as the server's.
@@ -88,7 +88,7 @@ func checkDefinition(definition *ast.Definition, own map[string]*ast.Definition)
 		case own[name] == nil && !slices.Contains([]string{"String", "Int", "Float", "Boolean", "ID"}, name):
 			return fmt.Errorf(".%s: the type %s is neither built in nor defined here", field.Name, name)
 		case oneOf && (field.Type.NonNull || field.DefaultValue != nil):
-			return fmt.Errorf(".%s: a member of a oneOf is nullable and has no default", field.Name)
+			return fmt.Errorf(".%s: a member of a oneOf must be nullable, without a default", field.Name)
 		}
 		seen[field.Name] = true
 		if field.DefaultValue != nil {
@@ -170,7 +170,7 @@ func checkObject(value *ast.Value, definition *ast.Definition, own map[string]*a
 	for _, child := range value.Children {
 		field := definition.Fields.ForName(child.Name)
 		if field == nil || given[child.Name] {
-			return fmt.Errorf("%s.%s is unknown or given twice", definition.Name, child.Name)
+			return fmt.Errorf("%s.%s is unknown or appears twice", definition.Name, child.Name)
 		}
 		given[child.Name] = true
 		if err := checkDefault(child.Value, field.Type, own); err != nil {
@@ -183,7 +183,7 @@ func checkObject(value *ast.Value, definition *ast.Definition, own map[string]*a
 		}
 	}
 	if definition.Directives.ForName("oneOf") != nil && (len(given) != 1 || value.Children[0].Value.Kind == ast.NullValue) {
-		return fmt.Errorf("exactly one member of %s is given", definition.Name)
+		return fmt.Errorf("exactly one member of %s must be given", definition.Name)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
@@ -33,7 +34,7 @@ func newSampler(random *rand.Rand, exprs ...filter.Expr) *sampler {
 	s := &sampler{random: random, exprs: exprs, texts: map[filter.Field][]string{}, numbers: map[filter.Field][]float64{}, variants: map[string][]string{}}
 	stems := map[filter.Field][]string{}
 	for _, e := range exprs {
-		s.learn(e, stems)
+		filter.EachLeaf(e, func(leaf filter.Expr) { s.learn(leaf, stems) })
 	}
 	for field, of := range stems {
 		for _, a := range of[:min(len(of), 20)] {
@@ -48,20 +49,10 @@ func newSampler(random *rand.Rand, exprs ...filter.Expr) *sampler {
 // mostValues of one list are learnt.
 const mostValues = 50
 
-// learn gathers the values that the predicate's leaves name. stems are texts that
+// learn gathers the values that a leaf names. stems are texts that
 // globs match, to be joined.
 func (s *sampler) learn(e filter.Expr, stems map[filter.Field][]string) {
 	switch e := e.(type) {
-	case filter.And:
-		for _, part := range e {
-			s.learn(part, stems)
-		}
-	case filter.Or:
-		for _, part := range e {
-			s.learn(part, stems)
-		}
-	case filter.Not:
-		s.learn(e.Expr, stems)
 	case filter.In:
 		s.texts[e.Field] = append(s.texts[e.Field], e.Values[:min(len(e.Values), mostValues)]...)
 	case filter.Glob:
@@ -226,21 +217,15 @@ func (d draft) session() *model.Session {
 		VisitorKey: d.one(filter.Visitor),
 		First:      d.one(filter.VisitorKind) == filter.NewVisitor,
 		Start:      model.Millis(d.number(filter.Start, mostStart)),
-		Origin: model.Origin{
-			IP: d.one(filter.IP), Country: d.one(filter.Country), Referrer: d.one(filter.Referrer), EntryPage: d.one(filter.EntryPage),
-			Browser: d.one(filter.Browser), OS: d.one(filter.OS), Language: d.one(filter.Language),
-			UTM: model.UTM{
-				Source: d.one(filter.UTMSource), Medium: d.one(filter.UTMMedium), Campaign: d.one(filter.UTMCampaign),
-				Term: d.one(filter.UTMTerm), Content: d.one(filter.UTMContent),
-			},
-		},
 		Tags:       distinct(d.texts[filter.Tags]),
 		Properties: map[string]string{},
 		Assigned:   d.assigned,
 	}
 	s.End = s.Start + model.Millis(d.number(filter.Length, mostLength))
-	if device := model.Device(d.one(filter.Device)); slices.Contains([]model.Device{model.Desktop, model.Mobile, model.Tablet, model.OtherDevice}, device) {
-		s.Device = device
+	for _, of := range dimension.Origins() {
+		if value := d.one(filter.Field{Name: of.Name}); of.Values == nil || slices.Contains(of.Values, value) {
+			*of.Origin(&s.Origin) = value
+		}
 	}
 	for _, field := range ordered(d.texts) {
 		if field.Name == "property" && d.one(field) != "" {

@@ -35,7 +35,7 @@ func (c *checker) checkType(d *pb.FilterType) {
 	r := &Result{Rule: Description, Type: d.GetName()}
 	t, _, err := Type(d)
 	if err != nil {
-		r.find("No server loads it so; Describe says what it must be.", "%s.", capital(plain(err.Error())))
+		r.find("Correct it in Describe. No server loads the type as it is.", "%s.", capital(plain(err.Error())))
 		c.add(r)
 		return
 	}
@@ -76,7 +76,7 @@ func (c *checker) checkType(d *pb.FilterType) {
 func (t *typeChecker) checkTexts(r *Result) {
 	const advice = `Write one in the SDL, a "string" before the name: the people who write queries read it in GraphiQL and in their editors.`
 	if t.Description.Description == "" {
-		r.find("Say what sessions it matches, and how two of them merge.", "The filter type has no description.")
+		r.find("Say which sessions it matches, and how two such filters merge.", "The filter type has no description.")
 	}
 	definitions := make([]*ast.Definition, 0, len(t.generator.definitions))
 	for _, definition := range t.generator.definitions {
@@ -131,16 +131,16 @@ func (t *typeChecker) checkCompile(r *Result) {
 		}
 	}
 	r.Tried = fmt.Sprintf("%d filters, %d more refused", len(t.accepted), len(t.refused))
-	const advice = "Name values that it takes in the argument's description, in parentheses: \"Country codes (RO, US)\", \"Hours (0, 23)\". People read them, and this check tries them."
+	const advice = "Name allowed values in the argument's description, in parentheses: \"Country codes (RO, US)\", \"Hours (0, 23)\". People read them, and this check tries them."
 	switch {
 	case len(r.Findings) > 0:
 	case len(t.accepted) == 0:
-		r.find(advice, "Of %d filters that were tried none compiles. The last, %s, was refused: %s.", len(t.refused),
+		r.find(advice, "None of the %d filters tried compiles. The last, %s, was refused: %s.", len(t.refused),
 			excerpt(t.refused[len(t.refused)-1].args), words(t.refused[len(t.refused)-1].refused))
 	default:
 		for _, field := range fields {
 			if !given[field.Name] {
-				r.find(advice, "No filter with %s compiles of those that were tried.", field.Name)
+				r.find(advice, "None of the filters tried with %s compiles.", field.Name)
 			}
 		}
 	}
@@ -163,7 +163,7 @@ func (t *typeChecker) checkLabels(r *Result) {
 	said := map[string]compiled{}
 	for _, a := range t.accepted {
 		if bad := badLine(a.label, maxSmallLabel); bad != "" {
-			r.find(fmt.Sprintf("A label words the filter for people in one line of at most %d characters, such as \"Country is RO or US\"; name some of many values and count the others.", maxSmallLabel),
+			r.find(fmt.Sprintf("Describe the filter in a single line of at most %d characters, for example \"Country is RO or US\". If there are many values, name some and count the others.", maxSmallLabel),
 				"The label of %s %s: %q.", excerpt(a.args), bad, excerpt(a.label))
 			continue
 		}
@@ -171,24 +171,24 @@ func (t *typeChecker) checkLabels(r *Result) {
 		if !found {
 			said[a.label] = a
 		} else if other.predicate.String() != a.predicate.String() {
-			r.find("Let the label say all that the arguments do, so that people can tell filters from each other.",
-				"%s and %s match different sessions and have one label, %q.", excerpt(other.args), excerpt(a.args), excerpt(a.label))
+			r.find("Put everything that the arguments say into the label, so that people can tell filters apart.",
+				"%s and %s match different sessions but have the same label, %q.", excerpt(other.args), excerpt(a.args), excerpt(a.label))
 		}
 	}
 }
 
-const impure = "An answer is a function of the arguments alone, for servers remember it: no clock, no chance, no state, no order of calls. Sort what comes out of a map."
+const impure = "Make answers depend on the arguments only, as servers remember them: no clock, no randomness, no state, no order of calls. Sort what comes out of a map."
 
 // checkPurity asks everything again: backwards, all at once, and of a new process.
 func (t *typeChecker) checkPurity(r *Result) {
 	before := slices.Concat(t.accepted, t.refused[:min(len(t.refused), kept)])
-	ways := []string{"asked again", "asked at the same time as others"}
+	ways := []string{"asked again", "asked concurrently"}
 	t.again(r, before, ways[0])
 	t.atOnce(r, before, ways[1])
 	if t.subject.path != "" && t.ctx.Err() == nil {
-		ways = append(ways, "asked after the plugin was started again")
+		ways = append(ways, "asked after a restart")
 		if err := t.start(); err != nil {
-			r.find("Let Describe say the same at every start, and every start end well: servers start a plugin again when it is gone.", "Started again, %s.", plain(err.Error()))
+			r.find("Make Describe answer the same at every start, and make every start succeed. Servers restart a plugin that has died.", "After a restart, %s.", plain(err.Error()))
 			t.faults = maxFaults
 			return
 		}
@@ -214,7 +214,7 @@ func (t *typeChecker) again(r *Result, before []compiled, way string) {
 		if f != nil {
 			f.report(r, asked("Merge", b.active.args, b.goal.args))
 		} else if !b.same(answer) {
-			r.find(impure, "%s, %s, answered %s, and %s before.", asked("Merge", b.active.args, b.goal.args), way, answer, b)
+			r.find(impure, "%s, %s, answered %s, but %s before.", asked("Merge", b.active.args, b.goal.args), way, answer, b)
 		}
 	}
 }
@@ -223,7 +223,7 @@ func (t *typeChecker) compare(r *Result, before, answer compiled, f *fault, way 
 	if f != nil {
 		f.report(r, asked("Compile", before.args))
 	} else if !before.same(answer) {
-		r.find(impure, "%s, %s, answered %s, and %s before.", asked("Compile", before.args), way, answer, before)
+		r.find(impure, "%s, %s, answered %s, but %s before.", asked("Compile", before.args), way, answer, before)
 	}
 }
 
@@ -287,9 +287,9 @@ func (t *typeChecker) checkSpeed(r *Result) {
 	}
 	slices.Sort(took)
 	median := took[len(took)/2]
-	r.Tried = fmt.Sprintf("a filter compiles in %s, half of %d", brief(median), len(took))
+	r.Tried = fmt.Sprintf("half of %[2]d filters compile within %[1]s", brief(median), len(took))
 	if median > maxMedian {
-		r.find("Do what is slow once, when the plugin starts: reading files, compiling patterns, building tables.",
+		r.find("Do slow work once, when the plugin starts: read files, compile patterns, build tables.",
 			"Half of the filters take more than %s to compile.", brief(maxMedian))
 	}
 }

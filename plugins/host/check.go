@@ -7,14 +7,14 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
-// maxName bounds the names that messages quote, in characters.
+// maxName is the maximum length of names quoted in messages, in characters.
 const maxName = 100
 
 // filterInput is the input that the filter types are the fields of.
 const filterInput = "FilterInput"
 
-// read checks what the plugin says of itself, apart from all others, and returns
-// its types and the names that their SDL defines.
+// read checks a plugin's description on its own. It returns the filter types and the
+// names that their SDL defines.
 func (w *worker) read(d *pb.DescribeResponse) ([]*Type, []string, error) {
 	if err := check.Name(d); err != nil {
 		return nil, nil, err
@@ -36,8 +36,7 @@ func (w *worker) read(d *pb.DescribeResponse) ([]*Type, []string, error) {
 	return types, definitions, nil
 }
 
-// names holds what is taken by the plugins that are loaded so far, by the plugin's
-// name.
+// names holds the names in use, with the name of the plugin that has each.
 type names struct {
 	taken                       func(definition string) bool
 	plugins, types, definitions map[string]string
@@ -47,10 +46,10 @@ func newNames(taken func(string) bool) *names {
 	return &names{taken, map[string]string{}, map[string]string{}, map[string]string{}}
 }
 
-// take takes the names of a plugin, or says which one is taken already.
+// take reserves the names of a plugin, or returns which one is already in use.
 func (n *names) take(w *worker) error {
 	if _, found := n.plugins[w.name]; found {
-		return fmt.Errorf("there is a plugin %s already", w.name)
+		return fmt.Errorf("there is already a plugin named %s", w.name)
 	}
 	n.plugins[w.name] = w.name
 	for _, t := range w.types {
@@ -58,16 +57,16 @@ func (n *names) take(w *worker) error {
 		case found && other == w.name:
 			return fmt.Errorf("filter type %s is described twice", t.Name)
 		case found:
-			return fmt.Errorf("filter type %s is the plugin %s's already", t.Name, other)
+			return fmt.Errorf("filter type %s already belongs to the plugin %s", t.Name, other)
 		}
 		n.types[t.Name] = w.name
 	}
 	for _, definition := range w.definitions {
 		if other, found := n.definitions[definition]; found {
-			return fmt.Errorf("the name %s in its SDL is taken by the plugin %s", definition, other)
+			return fmt.Errorf("the name %s in its SDL is already used by the plugin %s", definition, other)
 		}
 		if n.taken(definition) || definition == filterInput {
-			return fmt.Errorf("the name %s in its SDL is taken by the schema", definition)
+			return fmt.Errorf("the name %s in its SDL is already used by the schema", definition)
 		}
 		n.definitions[definition] = w.name
 	}

@@ -21,21 +21,20 @@ const (
 	maxReason = 4000
 )
 
-// Compiled is what a filter stands for.
+// Compiled is what a filter means.
 type Compiled struct {
 	// Predicate is simplified.
 	Predicate filter.Expr
-	// Label is the filter for people, one line of at most 1,000 characters.
+	// Label is the filter in words, a single line of at most 1,000 characters.
 	Label string
-	// condition is what its plugin answered where the predicate has a filter.Computed
-	// too.
+	// condition is the plugin's predicate, if Predicate also has a filter.Computed.
 	condition filter.Expr
 }
 
-// Compile returns what the filter stands for. The error is a model.Error:
-// BadInput where the arguments are refused, its field the type's name and the
-// path of the argument ("country.is[0]"), and Unavailable where the type is not
-// loaded or its plugin cannot answer; or it is that of ctx.
+// Compile returns what the filter means. The error is that of ctx or a model.Error:
+// BadInput if the plugin refuses the arguments, with the type's name and the path of
+// the argument as its field ("country.is[0]"); Unavailable if the type is not loaded or
+// its plugin cannot answer.
 func (s *Set) Compile(ctx context.Context, spec model.FilterSpec) (Compiled, error) {
 	t, err := s.loaded(spec.Type)
 	if err != nil {
@@ -60,7 +59,7 @@ func (s *Set) loaded(name string) (*Type, error) {
 // remembered once.
 func canonical(spec model.FilterSpec) (string, error) {
 	if len(spec.Args) > maxArgs {
-		return "", model.Invalid(spec.Type, "the filter is %d bytes long; the most is %d", len(spec.Args), maxArgs)
+		return "", model.Invalid(spec.Type, "the filter is %d bytes long; the maximum is %d", len(spec.Args), maxArgs)
 	}
 	if !utf8.Valid(spec.Args) {
 		return "", model.Invalid(spec.Type, "the arguments are not valid UTF-8")
@@ -122,10 +121,10 @@ func (s *Set) compile(ctx context.Context, t *Type, args string) (Compiled, erro
 	return a.compiled, a.refused
 }
 
-// nonsense is the error of an answer that a plugin must not give.
+// nonsense returns the error for an invalid answer of a plugin.
 func (w *worker) nonsense(format string, args ...any) error {
 	cause := fmt.Errorf(format, args...)
-	w.log.Error("a plugin answered nonsense", "error", cause)
+	w.log.Error("a plugin gave an invalid answer", "error", cause)
 	return w.unavailable(cause)
 }
 

@@ -9,11 +9,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
-// Limits of what a plugin computes in one call.
+// Limits of one call to compute.
 const (
 	maxVisits      = 1000
 	maxVisitsBytes = 4 << 20
@@ -23,17 +24,17 @@ const (
 )
 
 // computationKey names what the type's plugin computes with canonical arguments: the
-// type's name, a space, and all that the answers depend on.
+// type's name, a space, and everything the answers depend on.
 func computationKey(t *Type, args string) string {
 	return t.Name + " " + t.Plugin + "@" + t.version + " " + args
 }
 
-// Computation is what a filter computes of sessions.
+// Computation is what a filter computes per session.
 type Computation struct {
 	// Type is the name of the filter type, Plugin its plugin's with the version
 	// ("journey@1.0.0"), Args the arguments.
 	Type, Plugin, Args string
-	// Loaded tells that this plugin in this version is there.
+	// Loaded tells that this version of the plugin is loaded.
 	Loaded bool
 }
 
@@ -53,10 +54,10 @@ func (h *Host) Computation(key string) Computation {
 	return Computation{Type: name, Args: "{}"}
 }
 
-// acquireFor returns the newest set in use with the plugin of a key, in that version,
-// its type and the arguments. An operation that began before the plugin was replaced
-// so finishes with the one that it began with. The error is Unavailable where no set
-// has the plugin; otherwise the set is to be released.
+// acquireFor returns the newest set in use that has the plugin of a key in that
+// version, with its type and the arguments. So an operation that began before the
+// plugin was replaced finishes with the plugin it began with. The error is Unavailable
+// if no set has the plugin. Otherwise the caller releases the set.
 func (h *Host) acquireFor(key string) (s *Set, t *Type, args string, err error) {
 	name, _, _ := strings.Cut(key, " ")
 	h.mu.Lock()
@@ -70,13 +71,13 @@ func (h *Host) acquireFor(key string) (s *Set, t *Type, args string, err error) 
 		}
 	}
 	if _, found := h.current.byName[name]; found {
-		return nil, nil, "", model.Errorf(model.Unavailable, "the filter type %s is of another plugin now, or of another version of it; ask again", clean(name, maxName))
+		return nil, nil, "", model.Errorf(model.Unavailable, "filter type %s now comes from another plugin or another version; ask again", clean(name, maxName))
 	}
 	return nil, nil, "", model.Errorf(model.Unavailable, "filter type %s is not loaded", clean(name, maxName))
 }
 
-// Condition returns the predicate that every session satisfies which the computation
-// of a filter.Computed can choose. Its errors are as Compile's.
+// Condition returns a predicate that matches every session which the computation of a
+// filter.Computed could match. The errors are those of Compile.
 func (h *Host) Condition(ctx context.Context, key string) (filter.Expr, error) {
 	s, t, args, err := h.acquireFor(key)
 	if err != nil {
@@ -87,8 +88,8 @@ func (h *Host) Condition(ctx context.Context, key string) (filter.Expr, error) {
 	return compiled.condition, err
 }
 
-// Compute asks the plugin of a filter.Computed whether each of the visits matches. The
-// error is Unavailable where it cannot answer, or that of ctx.
+// Compute asks the plugin of a filter.Computed which of the visits match. The error is
+// that of ctx, or Unavailable if the plugin cannot answer.
 func (h *Host) Compute(ctx context.Context, key string, visits []model.Visit) ([]bool, error) {
 	s, t, args, err := h.acquireFor(key)
 	if err != nil {
@@ -140,6 +141,15 @@ func (h *Host) computeBatch(ctx context.Context, t *Type, args string, visits []
 	return matches, nil
 }
 
+// ownFields are the dimensions of a first hit that have fields of their own in pb.Visit,
+// and the address, which plugins are not told.
+var ownFields = []string{
+	"ip", "country", "referrer", "entryPage", "browser", "os", "device", "language", "utmSource", "utmMedium", "utmCampaign", "utmTerm", "utmContent",
+}
+
+// otherTexts are the dimensions that stand in pb.Visit.Texts.
+var otherTexts = slices.DeleteFunc(dimension.Origins(), func(d *dimension.Dimension) bool { return slices.Contains(ownFields, d.Name) })
+
 // visitOf returns a visit as the protocol writes it.
 func visitOf(v *model.Visit) *pb.Visit {
 	s := &v.Session
@@ -149,6 +159,14 @@ func visitOf(v *model.Visit) *pb.Visit {
 		Browser: s.Browser, Os: s.OS, Device: string(s.Device), Language: s.Language,
 		UtmSource: s.UTM.Source, UtmMedium: s.UTM.Medium, UtmCampaign: s.UTM.Campaign, UtmTerm: s.UTM.Term, UtmContent: s.UTM.Content,
 		Tags: s.Tags, Properties: s.Properties,
+	}
+	for _, d := range otherTexts {
+		if text := d.Text(s); text != "" {
+			if visit.Texts == nil {
+				visit.Texts = make(map[string]string, len(otherTexts))
+			}
+			visit.Texts[d.Name] = text
+		}
 	}
 	bytes := 0
 	for i := range v.Hits {

@@ -63,7 +63,7 @@ var (
 		Session: model.Session{
 			VisitorKey: "ann", First: true, Start: 1000, End: 31_000, PageViews: 3, ExitPage: "/bye", Tags: []string{"x", "y"}, Properties: map[string]string{"plan": "pro"},
 			Origin: model.Origin{
-				IP: "10.0.0.1", Country: "RO", Referrer: "t.co", EntryPage: "/", Browser: "Firefox", OS: "Linux", Device: model.Desktop, Language: "ro-ro",
+				IP: "10.0.0.1", Country: "RO", City: "London", Region: "England", Referrer: "t.co", EntryPage: "/", Hostname: "www.shop.example", Browser: "Firefox", OS: "Linux", Device: model.Desktop, Language: "ro-ro",
 				UTM: model.UTM{Source: "s", Medium: "m", Campaign: "c", Term: "t", Content: "o"},
 			},
 		},
@@ -72,7 +72,7 @@ var (
 	everythingTold = plugins.Visit{
 		Visitor: "ann", First: true, Start: time.UnixMilli(1000).UTC(), End: time.UnixMilli(31_000).UTC(), Country: "RO", Referrer: "t.co", EntryPage: "/", ExitPage: "/bye",
 		Browser: "Firefox", OS: "Linux", Device: "DESKTOP", Language: "ro-ro", UTMSource: "s", UTMMedium: "m", UTMCampaign: "c", UTMTerm: "t", UTMContent: "o",
-		Tags: []string{"x", "y"}, Properties: map[string]string{"plan": "pro"},
+		Tags: []string{"x", "y"}, Properties: map[string]string{"plan": "pro"}, Texts: map[string]string{"city": "London", "region": "England", "hostname": "www.shop.example"},
 		Hits: []plugins.Hit{
 			{Kind: plugins.PageView, Name: "/", At: time.UnixMilli(1000).UTC()},
 			{Kind: plugins.Event, Name: "buy", At: time.UnixMilli(2000).UTC(), Value: -1.5, HasValue: true},
@@ -138,7 +138,7 @@ func TestCompute(t *testing.T) {
 	for _, do := range []string{"hang", "panic", "fail", "argument"} {
 		begin := time.Now()
 		_, err := h.Compute(t.Context(), keyOf(t, h, fmt.Sprintf(`{"do":%q}`, do)), visits[1:2])
-		if model.CodeOf(err) != model.Unavailable || err.Error() != "the plugin tally cannot answer at the moment; try again" || time.Since(begin) > 20*time.Second {
+		if model.CodeOf(err) != model.Unavailable || err.Error() != "the plugin tally cannot answer right now; try again" || time.Since(begin) > 20*time.Second {
 			t.Errorf("%s: %v", do, err)
 		}
 	}

@@ -1,21 +1,21 @@
-// Package host starts the filter plugins, keeps them running, and asks them: what
-// a filter compiles to, and what an active segment's filters and a goal's become
-// together.
+// Package host answers what a filter means. It starts the filter plugins, keeps them
+// running, and asks them what a filter compiles to and how two filters merge.
 //
-// A plugin is not trusted. It gets none of the server's environment; what it says
-// of itself is checked before any of it reaches the schema; each call has a
-// deadline; and an answer that makes no sense is an UNAVAILABLE error on the
-// filter that needed it, as is a plugin that is down. One that died is started
-// again with growing pauses. A plugin that does not start, or wants a name that
-// another has, is listed as FAILED with the reason, and its types are absent;
-// the built-in plugin alone must start.
+// Plugins are code that the operator trusts, but they have bugs. So a plugin's
+// description is checked before any of it reaches the schema, every call has a
+// deadline, and memory has a bound. A plugin that is down or gives an invalid answer
+// makes the filters that need it UNAVAILABLE, and nothing else. A plugin that died is
+// restarted with growing pauses. A plugin that does not start, or wants a name that
+// is taken, is listed as FAILED with the reason, and its types are absent. Only the
+// built-in plugin must start. None of this protects from malice: a plugin runs with
+// the server's rights. It only lacks the server's environment.
 //
-// The folder of plugins is followed while the host runs. The filter types that are
-// loaded at one moment are a Set, which does not change: who acquires one sees the
-// same types until it releases it, and the plugins in it run as long.
+// The host watches the plugin folder. A Set holds the filter types loaded at one
+// moment and never changes: whoever acquires one sees the same types until release,
+// and their plugins run that long.
 //
-// Answers are pure functions of their arguments, so they are remembered, those
-// that refuse arguments too, within a bound of bytes. An answer belongs to one
-// start of the plugin: what its successor says is asked anew. While a plugin is
-// down, what it had said still stands.
+// Answers are pure functions of their arguments, so the host remembers them, refusals
+// included, within a bound of bytes. An answer belongs to one start of the plugin and
+// is asked again after a restart. While a plugin is down, its remembered answers
+// count.
 package host

@@ -83,7 +83,7 @@ func TestPluginThatStartsOnlyOnce(t *testing.T) {
 	if _, err := h.Compile(t.Context(), spec("odd", `{"do":"die"}`)); model.CodeOf(err) != model.Unavailable {
 		t.Fatalf("%v", err)
 	}
-	pauses := regexp.MustCompile(`started again.* after=(\S+)`)
+	pauses := regexp.MustCompile(`restarting a plugin.* after=(\S+)`)
 	eventually(t, "it was tried six times", func() bool { return len(pauses.FindAllString(log.String(), -1)) >= 6 })
 	var got []string
 	for _, match := range pauses.FindAllStringSubmatch(log.String(), 6) {
@@ -222,7 +222,7 @@ func TestFloodOfOutput(t *testing.T) {
 	if _, err := h.Compile(t.Context(), spec("odd", `{"do":"flood"}`)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "lines were dropped", func() bool { return strings.Contains(log.String(), "some of it was dropped") })
+	eventually(t, "lines were dropped", func() bool { return strings.Contains(log.String(), "some lines were dropped") })
 	if after := memory(); after > before+16<<20 {
 		t.Errorf("%d MiB more memory", (after-before)>>20)
 	}
@@ -251,7 +251,7 @@ func TestPluginThatTakesTooMuchMemory(t *testing.T) {
 	if _, err := h.Compile(t.Context(), spec("odd", `{"do":"grow"}`)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is ended, with the reason", func() bool { return strings.Contains(log.String(), "MiB of memory, of at most 200") })
+	eventually(t, "it is ended, with the reason", func() bool { return strings.Contains(log.String(), "MiB of memory, more than the maximum of 200") })
 	eventually(t, "it is started again", func() bool { return h.plugin("odd").Status == Running && h.plugin("odd").Restarts == 1 })
 }
 

@@ -14,15 +14,15 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/process"
 )
 
-// Host is a folder of plugins that are kept running, and replaced when their files
-// are. Its methods may be called by several goroutines at once.
+// Host runs the plugins of a folder, and replaces a plugin when its file is replaced.
+// It is safe for concurrent use.
 type Host struct {
 	options Options
 	memory  *memory
 	merges  *otter.Cache[string, *Merged]
 	scratch scratch
 	starter *process.Starter
-	// starts counts the starts of all plugins, so that each has a number of its own.
+	// starts counts the starts of all plugins, so that every start has its own number.
 	starts atomic.Int64
 
 	stop  context.CancelFunc
@@ -32,18 +32,17 @@ type Host struct {
 	builtin *worker
 	// slots are the files of the folder, by path.
 	slots map[string]*slot
-	// current is the set that operations begin with, and sets are those in use, the
-	// newest last.
+	// current is the set that new operations use. sets are all sets in use, newest
+	// last.
 	current *Set
 	sets    []*Set
 }
 
-// New starts the built-in plugin and every executable file in the options'
-// folder, all at once, and returns when each has described itself or failed. From
-// then on, plugins are loaded, replaced and ended as the files in the folder are.
-// The error says that the built-in plugin did not start, or that the folder cannot
-// be read; a plugin of the folder that fails is only listed so. ctx bounds the
-// start; Close ends the plugins.
+// New starts the built-in plugin and every executable file in the folder, all at once,
+// and returns when each has described itself or failed. From then on the host follows
+// the files in the folder. It is an error if the built-in plugin does not start or the
+// folder cannot be read; other plugins that fail are only listed as FAILED. ctx limits
+// the start; Close stops the plugins.
 func New(ctx context.Context, options Options) (*Host, error) {
 	o := options.withDefaults()
 	folder, err := openFolder(o.Folder)
@@ -86,8 +85,8 @@ func (h *Host) serve(ctx context.Context, w *worker) {
 	h.ended.Go(func() { w.supervise(ctx) })
 }
 
-// Close ends all plugins and removes their sockets. Calls that are under way
-// fail. It may be called more than once.
+// Close stops all plugins and removes their sockets. Calls in progress fail. It may be
+// called more than once.
 func (h *Host) Close() error {
 	h.stop()
 	h.ended.Wait()
@@ -95,8 +94,8 @@ func (h *Host) Close() error {
 	return h.scratch.close()
 }
 
-// Plugins returns the state of each plugin, the built-in one first and the others
-// by name.
+// Plugins returns the state of every plugin: the built-in one first, then the others by
+// name.
 func (h *Host) Plugins() []Plugin {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -112,8 +111,8 @@ func (h *Host) Plugins() []Plugin {
 	return list
 }
 
-// Acquire returns the set of the moment. Its plugins run until Release, also when
-// they are replaced or removed meanwhile.
+// Acquire returns the current set. Its plugins run until Release, even if they are
+// replaced or removed before.
 func (h *Host) Acquire() *Set {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,7 +120,7 @@ func (h *Host) Acquire() *Set {
 	return h.current
 }
 
-// publish makes a set of these workers the current one, at once for all.
+// publish makes a set of these workers current, for everyone at once.
 func (h *Host) publish(workers []*worker) {
 	next := newSet(h, workers)
 	h.mu.Lock()
@@ -139,8 +138,8 @@ func (h *Host) publish(workers []*worker) {
 	}
 }
 
-// release takes a user from the set, and with the last one the set from its
-// plugins: one that no set has ends. h.mu is held.
+// release removes a user from the set. A set without users releases its plugins, and a
+// plugin in no set stops. h.mu is held.
 func (h *Host) release(s *Set) {
 	if s.users--; s.users > 0 {
 		return

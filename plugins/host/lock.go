@@ -14,12 +14,12 @@ import (
 )
 
 // LockFile is the name of the file that pins the plugins of its folder. It has the
-// form of sha256sum: a line for each plugin, of its SHA-256 in hexadecimal, two
-// spaces and its file's name. Where it is, a file that it does not list, or lists
-// with another sum, is not run.
+// format of sha256sum: a line per plugin, with its SHA-256 in hexadecimal, two spaces
+// and its file name. If the file exists, the host runs no plugin that it does not list
+// with the same checksum.
 const LockFile = "plugins.lock"
 
-// pins are what a lock file allows, by the files' names; nil where there is none.
+// pins are the checksums in a lock file, by file name; nil if there is no lock file.
 type pins map[string][]byte
 
 // readPins reads the lock file of a folder.
@@ -43,7 +43,7 @@ func readPins(folder string) (pins, error) {
 		name = strings.TrimPrefix(strings.TrimSpace(name), "*") // sha256sum --binary
 		raw, err := hex.DecodeString(sum)
 		if err != nil || len(raw) != 32 || name == "" {
-			return nil, fmt.Errorf("%s:%d is not a SHA-256 and a file's name; goalgraph plugin lock writes the file anew", path, n)
+			return nil, fmt.Errorf("%s:%d is not a SHA-256 followed by a file name; run goalgraph plugin lock to write the file again", path, n)
 		}
 		p[strings.TrimPrefix(name, "./")] = raw
 	}
@@ -58,15 +58,15 @@ func (p pins) allow(program program) error {
 	name := filepath.Base(program.file)
 	switch pinned, listed := p[name]; {
 	case !listed:
-		return fmt.Errorf("%s does not list the file %s; where it is to be trusted, run goalgraph plugin lock", LockFile, name)
+		return fmt.Errorf("%s does not list the file %s; if you trust the file, run goalgraph plugin lock", LockFile, name)
 	case !bytes.Equal(pinned, program.sum):
-		return fmt.Errorf("the file %s has the SHA-256 %x, and %s another one; where it is to be trusted, run goalgraph plugin lock", name, program.sum, LockFile)
+		return fmt.Errorf("the file %s has the SHA-256 %x, but %s lists another one; if you trust the file, run goalgraph plugin lock", name, program.sum, LockFile)
 	}
 	return nil
 }
 
-// Lock pins the plugins that are in the folder now, and returns their files'
-// names. A server that runs takes it up.
+// Lock pins the plugins now in the folder, and returns their file names. A running
+// server notices.
 func Lock(folder string) (names []string, err error) {
 	files, err := find(folder)
 	if err != nil {
@@ -84,7 +84,7 @@ func Lock(folder string) (names []string, err error) {
 		}
 		fmt.Fprintf(&text, "%x  %s\n", sum, name)
 	}
-	// By another name first, so that no server reads half of it.
+	// Written under another name first, so that no server reads half of it.
 	hidden := filepath.Join(folder, "."+LockFile)
 	if err := os.WriteFile(hidden, []byte(text.String()), 0o644); err != nil {
 		return nil, fmt.Errorf("pinning the plugins: %w", err)

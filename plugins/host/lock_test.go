@@ -59,6 +59,6 @@ func TestLockFileThatIsNone(t *testing.T) {
 	put(t, dir, "mine", filepath.Join(programs, "odd-2"))
 	eventually(t, "it is said", func() bool {
 		p := h.plugin("odd")
-		return p.Version == "1.0.0" && p.Status == Running && strings.Contains(p.Reason, "plugins.lock:1 is not a SHA-256 and a file's name")
+		return p.Version == "1.0.0" && p.Status == Running && strings.Contains(p.Reason, "plugins.lock:1 is not a SHA-256 followed by a file name")
 	})
 }

@@ -17,7 +17,7 @@ func logger(log *slog.Logger) hclog.Logger {
 	return l
 }
 
-// sink takes lines into the log: of a plugin that floods it a few a second.
+// sink logs lines, at most a few per second for each plugin.
 type sink struct {
 	log *slog.Logger
 
@@ -27,11 +27,10 @@ type sink struct {
 	dropped int
 }
 
-// mostLines are logged of a plugin in a second.
+// mostLines is the maximum number of logged lines per plugin and second.
 const mostLines = 50
 
-// admit tells whether one more line may be logged, and how many were not since the
-// last that was.
+// admit tells whether one more line may be logged, and how many were dropped before it.
 func (s *sink) admit() (dropped int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +64,7 @@ func (s *sink) Accept(_ string, level hclog.Level, message string, args ...any) 
 		return
 	}
 	if dropped > 0 {
-		s.log.Warn("a plugin logs too much; some of it was dropped", "lines", dropped)
+		s.log.Warn("a plugin logs too much; some lines were dropped", "lines", dropped)
 	}
 	s.log.Log(context.Background(), to, message, args...)
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// question is what a plugin was asked, of which the answer is a pure function.
-// goal is set for a merge.
+// question is a call to a plugin. The answer is a pure function of it. goal is set for
+// a merge.
 type question struct {
 	typ          *Type
 	generation   int64
@@ -15,14 +15,14 @@ type question struct {
 	active, goal string
 }
 
-// answer is what it said.
+// answer is the plugin's answer.
 type answer struct {
 	// compiled is the answer to a filter.
 	compiled Compiled
 	// outcome and args are the answer to a merge.
 	outcome outcome
 	args    string
-	// refused says what was wrong with the arguments, and nothing else is set.
+	// refused says what was wrong with the arguments; then nothing else is set.
 	refused error
 	bytes   int
 }
@@ -35,7 +35,7 @@ const (
 	empty
 )
 
-// memory remembers answers within a bound of bytes.
+// memory remembers answers, within a limit of bytes.
 type memory struct {
 	answers *otter.Cache[question, *answer]
 }
@@ -50,8 +50,8 @@ func newMemory(bytes uint64) *memory {
 	})}
 }
 
-// recall returns the remembered answer, or asks and remembers. An error of ask is
-// not remembered.
+// recall returns the remembered answer, or asks and remembers. It does not remember
+// errors.
 func (m *memory) recall(q question, ask func() (*answer, error)) (*answer, error) {
 	if a, ok := m.answers.GetIfPresent(q); ok {
 		return a, nil
@@ -75,5 +75,5 @@ func newMerges(bytes uint64) *otter.Cache[string, *Merged] {
 	})
 }
 
-// treeBytes is about what a predicate takes in memory, by its text.
+// treeBytes estimates the memory of a predicate from its text.
 func treeBytes(e filter.Expr) int { return 4 * len(e.String()) }

@@ -14,42 +14,42 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
-// Merged is an active segment's filters combined with a goal's.
+// Merged is an active segment's filters merged with a goal's.
 type Merged struct {
 	// Filters are in the order in which their types first appear, the active
 	// segment's before the goal's.
 	Filters []MergedFilter
-	// Empty tells that no session can match: there is nothing to be counted.
+	// Empty tells that no session can match, so there is nothing to count.
 	Empty bool
-	// Predicate is simplified, and false where Empty is set.
+	// Predicate is simplified. It is false if Empty is set.
 	Predicate filter.Expr
-	// Label is the merged segment for people.
+	// Label is the merged segment in words.
 	Label string
 }
 
 // MergedFilter is one filter of a merged segment and where it came from.
 type MergedFilter struct {
 	Type *Type
-	// Filter must hold; nil where Empty is set.
+	// Filter must hold; nil if Empty is set.
 	Filter *model.FilterSpec
-	// Active and Goal are the filters it was made of, nil where a side has none.
-	// Filters of one type within one side are combined before, by the same rule.
+	// Active and Goal are the filters it comes from; nil if a side has none. Filters of
+	// the same type within one side are merged before, by the same rule.
 	Active, Goal *model.FilterSpec
 	Rule         Rule
-	// Empty tells that Active and Goal exclude each other, or, where only one is
-	// set, that it and another filter of its own side do.
+	// Empty tells that Active and Goal exclude each other. If only one is set, it
+	// excludes another filter of its own side.
 	Empty bool
 }
 
-// Merge combines the filters of an active segment with those of a goal, type by
-// type, each by its type's rule. With no goal it gives what a segment alone stands
-// for. For the rules UNION and INTERSECTION the result matches the sessions that
-// match both sides, exactly.
+// Merge merges the filters of an active segment with those of a goal, type by type,
+// each by its type's rule. Without a goal it returns the segment on its own. Under the
+// rules UNION and INTERSECTION, the result matches exactly the sessions that match both
+// sides.
 //
-// The error is as Compile's, its field under the filter's place: "active[0]" or
-// "goal[0]".
+// The errors are those of Compile, with the filter's place before the field:
+// "active[0]" or "goal[0]".
 //
-// The result is shared, and not to be changed.
+// The result is shared, so callers must not change it.
 func (s *Set) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
 	name, known := s.mergeName(active, goal)
 	if known {
@@ -64,8 +64,8 @@ func (s *Set) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merg
 	return merged, err
 }
 
-// mergeName names a merge by its filters and by the starts of the plugins that
-// answer it. ok is false where a type is not loaded.
+// mergeName names a merge by its filters and by the starts of the plugins involved. ok
+// is false if a type is not loaded.
 func (s *Set) mergeName(active, goal []model.FilterSpec) (name string, ok bool) {
 	var b []byte
 	for _, side := range [2][]model.FilterSpec{active, goal} {
@@ -122,14 +122,14 @@ type held struct {
 	Compiled
 }
 
-// side is what one side says by one type: filters that must all hold.
+// side holds one side's filters of one type. All must hold.
 type side struct {
 	filters []held
-	// empty tells that some of them exclude each other.
+	// empty tells that some exclude each other.
 	empty bool
 }
 
-// merging is one merge under way.
+// merging is one merge in progress.
 type merging struct {
 	set     *Set
 	ctx     context.Context
@@ -159,7 +159,7 @@ func (m *merging) hold(t *Type, args string) (held, error) {
 	return held{t, model.FilterSpec{Type: t.Name, Args: json.RawMessage(args)}, compiled}, err
 }
 
-// add combines f with what its side says already.
+// add merges f into its side.
 func (m *merging) add(s *side, f held) error {
 	if f.typ.Rule == plugins.Last {
 		s.filters = []held{f}
@@ -182,7 +182,7 @@ func (m *merging) add(s *side, f held) error {
 	return nil
 }
 
-// cross combines the two sides of a type.
+// cross merges the two sides of a type.
 func (m *merging) cross(t *Type, active, goal *side) error {
 	switch {
 	case active == nil:
@@ -229,7 +229,7 @@ func (m *merging) cross(t *Type, active, goal *side) error {
 	return nil
 }
 
-// alone lists the filters of a side that are not combined with the other's.
+// alone lists the filters of a side that are not merged with the other side's.
 func (m *merging) alone(s *side, active bool) {
 	for _, f := range s.filters {
 		a, g := &f, (*held)(nil)
@@ -292,7 +292,7 @@ func (m *merging) result() *Merged {
 	return merged
 }
 
-// pair asks the type's plugin to make one filter of two.
+// pair asks the type's plugin to merge two filters into one.
 func (m *merging) pair(a, g held) (held, outcome, error) {
 	t := a.typ
 	if !t.merges {

@@ -205,8 +205,10 @@ func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
 }
 
 var pools = map[string][]string{
+	"city":    {"London", "Munich", "*n*", "*"},
+	"region":  {"England", "Bavaria", "*n*", "*"},
 	"country": {"RO", "US", "DE"}, "referrer": {"www.google.com", "google.de", "t.co", "(direct)", "*google*", "*.com", "*", "www.*"},
-	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*"}, "exitPage": {"/", "/a", "/a*"}, "browser": {"Chrome", "Firefox"},
+	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*"}, "hostname": {"www.shop.example", "Shop.example", "*.shop.example", "*"}, "exitPage": {"/", "/a", "/a*"}, "browser": {"Chrome", "Firefox"},
 	"os": {"Windows", "Linux"}, "device": {"DESKTOP", "MOBILE"}, "language": {"en", "en-GB", "de", "en-us"},
 	"tags": {"x", "y", "z"}, "pages": {"/", "/a", "/a/b", "/a*", "*b"}, "events": {"buy", "see"}, "visitor": {"v1", "v2", "v3"},
 	"utm": {"s", "t"}, "property": {"p", "q"}, "variant": {"a", "b", "c"},
@@ -224,7 +226,7 @@ func some(r *rand.Rand, pool []string) string {
 
 func randomFilters(r *rand.Rand) []model.FilterSpec {
 	var list []model.FilterSpec
-	types := []string{"country", "referrer", "entryPage", "exitPage", "browser", "os", "device", "language", "tags", "pages",
+	types := []string{"country", "city", "region", "referrer", "entryPage", "hostname", "exitPage", "browser", "os", "device", "language", "tags", "pages",
 		"events", "visitor", "utm", "property", "sessionLength", "pageViews", "eventValue", "variant", "referrer", "language"}
 	for range r.IntN(4) {
 		typ := pick(r, types)
@@ -272,8 +274,8 @@ func randomSession(r *rand.Rand) *model.Session {
 		ExitPage: maybe("/", "/a", "/b"), Properties: map[string]string{},
 		Assigned: map[string]string{"e": maybe("a", "b", "c", "d"), "f": maybe("a", "b", "c")},
 		Origin: model.Origin{
-			Country: maybe("RO", "US", "DE", "FR"), Referrer: maybe("www.google.com", "google.de", "t.co", "x.com"),
-			EntryPage: maybe("/", "/a", "/a/b", "/c"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
+			Country: maybe("RO", "US", "DE", "FR"), City: maybe("London", "Munich", "Elsewhere"), Region: maybe("England", "Bavaria", "Elsewhere"), Referrer: maybe("www.google.com", "google.de", "t.co", "x.com"),
+			EntryPage: maybe("/", "/a", "/a/b", "/c"), Hostname: maybe("www.shop.example", "shop.example", "x.example"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
 			Device: model.Device(maybe("DESKTOP", "MOBILE", "TABLET")), Language: maybe("en", "en-gb", "en-us", "de", "eno"),
 			UTM: model.UTM{Source: maybe("s", "t", "u"), Medium: maybe("s", "t")},
 		},

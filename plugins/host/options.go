@@ -5,28 +5,27 @@ import (
 	"time"
 )
 
-// Options are the host's settings. The zero value of each but Logger is its
-// default.
+// Options are the host's settings. Every zero value but Logger's is a default.
 type Options struct {
 	Logger *slog.Logger
-	// Folder holds the plugins: every executable file in it is one. Empty, or
-	// where there is no such folder, only the built-in plugin is started.
+	// Folder holds the plugins: every executable file in it is one. If it is empty or
+	// does not exist, only the built-in plugin starts.
 	Folder string
-	// StartTimeout bounds the start of a plugin, 10 s by default.
+	// StartTimeout limits the start of a plugin; 10 s by default.
 	StartTimeout time.Duration
-	// CallTimeout bounds a call, 1 s by default, and ComputeTimeout one about a batch of
-	// sessions, 10 s by default.
+	// CallTimeout limits a call; 1 s by default. ComputeTimeout limits a call about a
+	// batch of sessions; 10 s by default.
 	CallTimeout, ComputeTimeout time.Duration
-	// FirstPause and LastPause bound the pause before a plugin that died is
-	// started again, 100 ms and 30 s by default; each pause is twice the one
-	// before it, until the plugin has run for LastPause.
+	// FirstPause and LastPause are the shortest and the longest pause before a restart;
+	// 100 ms and 30 s by default. Each pause is twice the one before, until the plugin
+	// has run for LastPause.
 	FirstPause, LastPause time.Duration
-	// PluginBytes is the memory that a plugin may take before it is ended and started
-	// again, 512 MiB by default. Other systems than Linux do not tell.
+	// PluginBytes is the resident memory beyond which a plugin is restarted; 512 MiB by
+	// default. Only Linux reports it.
 	PluginBytes uint64
-	// MemoryBytes bounds the remembered answers, 64 MiB by default.
+	// MemoryBytes limits the remembered answers; 64 MiB by default.
 	MemoryBytes uint64
-	// Taken tells the names of types that the schema has without plugins.
+	// Taken tells whether the schema has a type of that name without plugins.
 	Taken func(name string) bool
 }
 

@@ -5,23 +5,24 @@ import (
 	"github.com/goalgraph/goalgraph/plugins"
 )
 
-// Status is how a plugin fares. Its values are those of the graph's PluginStatus.
+// Status is the state of a plugin. Its values are those of the graph's PluginStatus.
 type Status string
 
 const (
 	// Running plugins answer.
 	Running Status = "RUNNING"
-	// Restarting plugins have died and are being started again.
+	// Restarting plugins have died and are being restarted.
 	Restarting Status = "RESTARTING"
-	// Failed plugins did not start, or what they said of themselves was refused.
+	// Failed plugins did not start, or their description was refused.
 	Failed Status = "FAILED"
 )
 
 // Plugin is the state of a plugin at one moment.
 type Plugin struct {
-	// Name is the plugin's own, or its file's where it did not come to say it.
+	// Name is the name that the plugin reports, or its file name if it never reported
+	// one.
 	Name, Version string
-	// File is the path of its executable; empty for the built-in one.
+	// File is the path of the executable; empty for the built-in plugin.
 	File    string
 	Builtin bool
 	Status  Status
@@ -29,29 +30,28 @@ type Plugin struct {
 	Types []*Type
 	// Restarts counts the starts after the first.
 	Restarts int
-	// Calls counts what it was asked. What is remembered is not asked.
+	// Calls counts the calls to it. Remembered answers need no call.
 	Calls int64
-	// Reason says why it is not running, or why its file as it is now does not take
-	// the place of the one that runs; empty where neither is so.
+	// Reason says why it is not running, or why an older version of its file still
+	// runs; empty if all is well.
 	Reason string
 }
 
 // Rule is a merge rule.
 type Rule = plugins.Rule
 
-// Type is a filter type that is loaded. It does not change.
+// Type is a loaded filter type. It never changes.
 type Type struct {
 	Name, Title, Description string
 	Rule                     Rule
-	// SDL holds the definitions of the input object that Input names, and of what
-	// it needs; no name in it is another type's.
+	// SDL defines the input object Input and whatever it needs. No other type uses a
+	// name in it.
 	SDL, Input string
-	// Dimension is the text field whose values are offered for completion; the
-	// zero Field for none.
+	// Dimension is the text field whose values are suggested; the zero Field for none.
 	Dimension filter.Field
-	// None is what stands for "no value" among the arguments, empty for nothing.
+	// None is the argument that stands for "no value"; empty if there is none.
 	None string
-	// Plugin is the name of the plugin that the type comes from.
+	// Plugin is the name of the plugin that offers the type.
 	Plugin string
 	// Computed tells that the plugin looks at sessions one by one.
 	Computed bool

@@ -13,20 +13,18 @@ import (
 
 // program is how a plugin is started.
 type program struct {
-	// file is the executable in the folder, and path what is run: a copy of it, or
-	// itself.
+	// file is the executable in the folder. path is what runs: a copy of it, or the
+	// file itself.
 	file, path string
 	args       []string
-	// sum is the file's SHA-256, which is checked at every start; nil for the
-	// built-in plugin.
+	// sum is the file's SHA-256, checked at every start; nil for the built-in plugin.
 	sum     []byte
 	builtin bool
 }
 
-// load returns the program of a file. A compiled program is copied into a folder
-// below scratch and run from there, so that the file can be written to while it
-// runs, and what is started again is what was started at first. A script runs
-// where it is, beside what it needs.
+// load returns the program of a file. A compiled program runs from a copy below
+// scratch, so that the file can be written to while it runs, and a restart runs the
+// same code. A script runs in place, next to the files it needs.
 func load(file, scratch string) (p program, err error) {
 	source, err := os.Open(file)
 	if err != nil {
@@ -47,7 +45,7 @@ func load(file, scratch string) (p program, err error) {
 	}
 	own, err := os.MkdirTemp(scratch, "")
 	if err != nil {
-		return p, fmt.Errorf("making a folder for a copy of the plugin: %w", err)
+		return p, fmt.Errorf("creating a folder for a copy of the plugin: %w", err)
 	}
 	p.path = filepath.Join(own, filepath.Base(file))
 	if err := copyTo(p.path, io.TeeReader(source, sum)); err != nil {
@@ -58,8 +56,8 @@ func load(file, scratch string) (p program, err error) {
 	return p, nil
 }
 
-// copyTo makes an executable file. No process is started meanwhile: it would
-// inherit the open file, and a file that is open for writing cannot be run.
+// copyTo makes an executable file. No process may start meanwhile: it would inherit the
+// open file, and a file that is open for writing cannot run.
 func copyTo(path string, from io.Reader) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -81,7 +79,7 @@ func (p program) inPlace() program {
 	return p
 }
 
-// unload removes the copy. What remains of it goes with the host's folder.
+// unload removes the copy. Anything left is removed with the host's folder.
 func (p program) unload() {
 	if p.path != p.file && !p.builtin {
 		os.RemoveAll(filepath.Dir(p.path))

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// resident returns the bytes of memory that the process takes, 0 where that is
-// not known.
+// resident returns the resident memory of a process in bytes, or 0 if unknown.
 func resident(pid int) uint64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
 	if err != nil {

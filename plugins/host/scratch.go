@@ -28,7 +28,7 @@ func openScratch() (scratch, error) {
 	sweep(parent)
 	path, err := os.MkdirTemp(parent, scratchName)
 	if err != nil {
-		return scratch{}, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
+		return scratch{}, fmt.Errorf("creating a folder for the plugins' sockets: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
@@ -41,8 +41,8 @@ func openScratch() (scratch, error) {
 	return scratch{path, lock}, nil
 }
 
-// scratchParent returns the folder for temporary files, or a shorter one where the
-// path of a socket in it would be longer than systems allow (104 bytes on macOS).
+// scratchParent returns the folder for temporary files, or a shorter one if a socket's
+// path in it would be too long (104 bytes on macOS).
 func scratchParent(temp string) string {
 	if len(temp) > 40 {
 		return "/tmp"
@@ -50,8 +50,7 @@ func scratchParent(temp string) string {
 	return temp
 }
 
-// sweep removes the folders of hosts that are gone. What is ours to remove and
-// cannot be, is the next one's to try.
+// sweep removes the folders of hosts that are gone. If that fails, the next host tries.
 func sweep(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, scratchName+"*", lockName))
 	for _, path := range left {

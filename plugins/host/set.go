@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Set is the filter types that were loaded at one moment. It does not change: an
-// operation that begins with a set sees the same types until it ends, whatever
-// becomes of the plugins' files. Whoever acquired it releases it once.
+// Set holds the filter types loaded at one moment. It never changes: an operation sees
+// the same types from beginning to end, whatever happens to the plugins' files. Whoever
+// acquires a set releases it once.
 type Set struct {
 	// Number counts the sets of the host, from 0.
 	Number uint64
@@ -32,7 +32,7 @@ func newSet(h *Host, workers []*worker) *Set {
 	return s
 }
 
-// Release lets the set's plugins end where they are no longer loaded.
+// Release gives the set back. Its plugins stop if no other set has them.
 func (s *Set) Release() {
 	s.host.mu.Lock()
 	defer s.host.mu.Unlock()

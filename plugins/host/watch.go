@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// slot is an executable file of the folder, and what became of it.
+// slot is an executable file in the folder, and its plugin.
 type slot struct {
 	path string
 	// seen is the file as it was at the last look, nil for none; taken is the file
 	// as it was when it was last started.
 	seen, taken fs.FileInfo
-	// coming is being started, to take the place of serving; cancel ends that.
+	// coming is starting, to replace serving; cancel stops it.
 	coming *worker
 	cancel context.CancelFunc
 	// retry is when a file that did not start is tried again; zero for when it has
@@ -32,7 +32,7 @@ type slot struct {
 
 	// serving is in the current set, nil for none.
 	serving *worker
-	// failed is the file as it is now where that does not serve, nil where it does.
+	// failed is the current version of the file if it does not serve, or nil.
 	failed *worker
 }
 
@@ -47,18 +47,18 @@ func (s *slot) snapshot() (p Plugin, ok bool) {
 	}
 	p = s.serving.snapshot()
 	if s.failed != nil {
-		p.Reason = strings.TrimPrefix(p.Reason+"; ", "; ") + "the file as it is now is not used: " + s.failed.snapshot().Reason
+		p.Reason = strings.TrimPrefix(p.Reason+"; ", "; ") + "the current file is not used: " + s.failed.snapshot().Reason
 	}
 	return p, true
 }
 
-// look is how often the folder is looked at. A look reads the folder and takes
-// some microseconds a file, so there is nothing to gain from the notices that
-// systems give of changes, which not all file systems do.
+// look is the time between two looks at the folder. A look takes some microseconds per
+// file, so notifications of the operating system would gain nothing, and not all file
+// systems have them.
 const look = 200 * time.Millisecond
 
-// watch starts what is put into the folder and ends what is taken out. But for
-// slots, only its own goroutine knows it.
+// watch starts plugins whose files are new in the folder, and stops those whose files
+// are gone. Only its own goroutine uses it, except for the slots.
 type watch struct {
 	host   *Host
 	folder string
@@ -85,26 +85,26 @@ func newWatch(h *Host, folder string) *watch {
 	return &watch{host: h, folder: folder, arrived: make(chan arrival)}
 }
 
-// openFolder returns the folder's whole path, and whether it can be read.
+// openFolder returns the folder's absolute path, and an error if it cannot be read.
 func openFolder(folder string) (string, error) {
 	if folder == "" {
 		return "", nil
 	}
 	folder, err := filepath.Abs(folder)
 	if err != nil {
-		return "", fmt.Errorf("finding the folder of plugins: %w", err)
+		return "", fmt.Errorf("finding the plugin folder: %w", err)
 	}
 	_, err = find(folder)
 	return folder, err
 }
 
-// find returns the executable files of the folder by their paths, none where
-// there is no folder. What a hidden file's name begins with, a dot, marks files
-// that are still being copied.
+// find returns the executable files of the folder by path; none if there is no folder.
+// It skips hidden files: a dot at the beginning marks files that are still being
+// copied.
 func find(folder string) (map[string]fs.FileInfo, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the folder of plugins: %w", err)
+		return nil, fmt.Errorf("reading the plugin folder: %w", err)
 	}
 	files := map[string]fs.FileInfo{}
 	for _, entry := range entries {
@@ -127,7 +127,7 @@ func same(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
 }
 
-// first starts every file that is there, and returns when each has begun or failed.
+// first starts every file in the folder, and returns when each has started or failed.
 func (w *watch) first(ctx context.Context) {
 	if w.folder == "" {
 		return
@@ -181,14 +181,13 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// look compares the folder with what is known of it. What has changed is taken
-// up when it was the same at two looks: a file that is still being written, or is
-// about to be replaced, is let be.
+// look compares the folder with its last state. A changed file must be the same at two
+// looks, so that a file that is still being written is left alone.
 func (w *watch) look(ctx context.Context) {
 	files, err := find(w.folder)
 	if err != nil {
 		if !w.unread {
-			w.host.options.Logger.ErrorContext(ctx, "the folder of plugins cannot be read; the plugins stay as they are", "error", err)
+			w.host.options.Logger.ErrorContext(ctx, "cannot read the plugin folder; the loaded plugins keep running", "error", err)
 		}
 		w.unread = true
 		return
@@ -214,8 +213,8 @@ func (w *watch) look(ctx context.Context) {
 	}
 }
 
-// readLock reads the lock file where it has changed, and tells whether it has.
-// While it cannot be read nothing is started.
+// readLock reads the lock file if it has changed, and tells whether it has. Nothing
+// starts while it cannot be read.
 func (w *watch) readLock(ctx context.Context) (changed bool) {
 	info, err := os.Stat(filepath.Join(w.folder, LockFile))
 	if err != nil {
@@ -226,13 +225,13 @@ func (w *watch) readLock(ctx context.Context) (changed bool) {
 	}
 	w.lock = info
 	if w.pins, w.badLock = readPins(w.folder); w.badLock != nil {
-		w.host.options.Logger.ErrorContext(ctx, "no plugin of the folder is started", "error", w.badLock)
+		w.host.options.Logger.ErrorContext(ctx, "no plugin in the folder is started", "error", w.badLock)
 	}
 	return true
 }
 
-// relock follows a lock file that has changed: what was refused may be allowed, and
-// a file that serves may not be any more.
+// relock applies a changed lock file: it may allow files refused before, and forbid
+// files that serve.
 func (w *watch) relock(ctx context.Context) {
 	if !w.readLock(ctx) || w.badLock != nil {
 		return
@@ -245,7 +244,7 @@ func (w *watch) relock(ctx context.Context) {
 	}
 }
 
-// slot returns the slot of the file, a new one where there is none.
+// slot returns the slot of the file, and makes it if there is none.
 func (w *watch) slot(path string) *slot {
 	w.host.mu.Lock()
 	defer w.host.mu.Unlock()
@@ -257,8 +256,8 @@ func (w *watch) slot(path string) *slot {
 	return s
 }
 
-// start starts the file as it is now. What serves goes on to, until the new one
-// has proved itself.
+// start starts the current version of the file. The previous version serves until the
+// new one has proved itself.
 func (w *watch) start(ctx context.Context, s *slot) {
 	if s.cancel != nil {
 		s.cancel()
@@ -286,11 +285,11 @@ func (w *watch) start(ctx context.Context, s *slot) {
 	})
 }
 
-// arrive takes a worker that was started into service, or says why not.
+// arrive puts a started worker into service, or records why not.
 func (w *watch) arrive(ctx context.Context, a arrival) {
 	s, log := a.slot, w.host.options.Logger.With("plugin", a.worker.name, "file", a.slot.path)
 	if s.coming != a.worker {
-		a.worker.refuse(errors.New("its file was changed or removed while it started"))
+		a.worker.refuse(errors.New("its file was changed or removed during the start"))
 		return
 	}
 	s.cancel()
@@ -325,19 +324,19 @@ func (w *watch) arrive(ctx context.Context, a arrival) {
 	}
 	if err != nil {
 		if failed == nil || failed.snapshot().Reason != a.worker.snapshot().Reason {
-			log.ErrorContext(ctx, "a plugin failed", "error", err, "version before serves on", last != nil)
+			log.ErrorContext(ctx, "a plugin failed", "error", err, "previous version serves", last != nil)
 		}
 		return
 	}
 	w.host.serve(ctx, a.worker)
 	w.publish()
-	log.InfoContext(ctx, "a plugin runs", "version", a.worker.described.GetVersion(), "types", len(a.worker.types), "replaces another version", last != nil)
+	log.InfoContext(ctx, "a plugin is running", "version", a.worker.described.GetVersion(), "types", len(a.worker.types), "replaces another version", last != nil)
 	if last != nil {
 		w.retryConflicts(ctx)
 	}
 }
 
-// conflict says which of the worker's names is taken by a plugin that serves.
+// conflict returns an error if a serving plugin has one of the worker's names.
 func (w *watch) conflict(s *slot, coming *worker) error {
 	names := newNames(w.host.options.Taken)
 	workers := append(w.serving(s), coming)
@@ -362,7 +361,7 @@ func (w *watch) serving(but *slot) []*worker {
 
 func (w *watch) publish() { w.host.publish(w.serving(nil)) }
 
-// remove ends what the slot serves: its file is gone.
+// remove stops what the slot serves, because its file is gone.
 func (w *watch) remove(ctx context.Context, s *slot) {
 	if s.cancel != nil {
 		s.cancel()
@@ -379,7 +378,7 @@ func (w *watch) remove(ctx context.Context, s *slot) {
 	w.retryConflicts(ctx)
 }
 
-// retryConflicts starts what waited for a name that may be free now.
+// retryConflicts starts plugins that waited for a name which may be free now.
 func (w *watch) retryConflicts(ctx context.Context) {
 	for _, s := range w.host.slots {
 		if s.conflict && s.coming == nil {

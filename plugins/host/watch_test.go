@@ -142,7 +142,7 @@ func TestReplacementThatFailsLeavesWhatServes(t *testing.T) {
 		put(t, dir, "mine", filepath.Join(programs, program))
 		eventually(t, "it says why the new file is not used", func() bool {
 			p := h.plugin("odd")
-			return p.Status == Running && p.Version == "1.0.0" && strings.Contains(p.Reason, "the file as it is now is not used: ") && strings.Contains(p.Reason, reason)
+			return p.Status == Running && p.Version == "1.0.0" && strings.Contains(p.Reason, "the current file is not used: ") && strings.Contains(p.Reason, reason)
 		})
 	}
 	if _, err := h.Compile(t.Context(), spec("odd", `{"do":"nothing"}`)); err != nil {
@@ -160,7 +160,7 @@ func TestNameThatBecomesFreeIsTaken(t *testing.T) {
 	put(t, dir, "also", filepath.Join(programs, "odd-2"))
 	eventually(t, "the second is refused", func() bool {
 		p := h.plugin("also")
-		return p.Status == Failed && strings.Contains(p.Reason, "there is a plugin odd already") && len(p.Types) == 0
+		return p.Status == Failed && strings.Contains(p.Reason, "there is already a plugin named odd") && len(p.Types) == 0
 	})
 	if version := h.plugin("odd").Version; version != "1.0.0" {
 		t.Errorf("version %s", version)

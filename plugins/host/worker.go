@@ -31,8 +31,8 @@ type worker struct {
 	// users counts the sets that it is in; guarded by the host's mu.
 	users int
 
-	// What the plugin said of itself at its first start; it says the same at every
-	// other one. They do not change once begin has returned.
+	// The plugin's description at its first start, which every later start must repeat.
+	// It does not change once begin has returned.
 	described   *pb.DescribeResponse
 	name        string
 	types       []*Type
@@ -49,12 +49,12 @@ type worker struct {
 	// process, running or not.
 	running *process.Process
 	last    int64
-	// late counts the calls in a row that were not answered in time.
+	// late counts calls in a row that missed their deadline.
 	late int
 	hung chan struct{}
 }
 
-// maxLate calls in a row without an answer in time make a plugin count as dead.
+// maxLate is how many missed deadlines in a row make a plugin count as dead.
 const maxLate = 5
 
 func (h *Host) newWorker(p program, name string) *worker {
@@ -64,8 +64,8 @@ func (h *Host) newWorker(p program, name string) *worker {
 	}
 }
 
-// begin starts the plugin for the first time, where the pins allow it, and reads
-// what it says of itself.
+// begin starts the plugin for the first time, if the pins allow it, and reads its
+// description.
 func (w *worker) begin(ctx context.Context, pins pins) error {
 	if !w.program.builtin {
 		var err error
@@ -99,7 +99,7 @@ func (w *worker) begin(ctx context.Context, pins pins) error {
 	return nil
 }
 
-// refuse stops a plugin that has started, for good.
+// refuse stops a started plugin for good.
 func (w *worker) refuse(reason error) {
 	w.mu.Lock()
 	proc := w.running
@@ -133,7 +133,7 @@ func (w *worker) start(ctx context.Context) (*process.Process, error) {
 	defer w.mu.Unlock()
 	if w.described != nil && !proto.Equal(w.described, described) {
 		go proc.Kill()
-		return nil, errors.New("the plugin describes itself otherwise than when it was first started")
+		return nil, errors.New("the plugin describes itself differently than at its first start")
 	}
 	w.described = described
 	w.starts++
@@ -141,8 +141,8 @@ func (w *worker) start(ctx context.Context) (*process.Process, error) {
 	return proc, nil
 }
 
-// supervise starts the plugin again whenever it is gone, until ctx ends, and then
-// stops it.
+// supervise restarts the plugin whenever it is gone. When ctx ends, it stops the
+// plugin.
 func (w *worker) supervise(ctx context.Context) {
 	defer w.program.unload()
 	pauses := pause{first: w.options.FirstPause, last: w.options.LastPause}
@@ -169,7 +169,7 @@ func (w *worker) supervise(ctx context.Context) {
 				return
 			}
 			wait := pauses.after(lived)
-			w.log.Warn("a plugin is started again", "reason", reason, "after", wait)
+			w.log.Warn("restarting a plugin", "reason", reason, "after", wait)
 			select {
 			case <-ctx.Done():
 				return
@@ -177,7 +177,7 @@ func (w *worker) supervise(ctx context.Context) {
 			}
 			var err error
 			if proc, err = w.start(ctx); err != nil && ctx.Err() == nil {
-				w.log.Error("a plugin did not start again", "error", err)
+				w.log.Error("a plugin did not restart", "error", err)
 				w.mu.Lock()
 				reason = clean(err.Error(), maxReason)
 				w.reason = reason
@@ -194,8 +194,8 @@ func (w *worker) supervise(ctx context.Context) {
 	}
 }
 
-// await returns when the process is gone, hangs, takes too much memory, or ctx
-// ends, and says which.
+// await returns when the process is gone, hangs or uses too much memory, or when ctx
+// ends. It says which.
 func (w *worker) await(ctx context.Context, proc *process.Process) (reason string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -211,16 +211,16 @@ func (w *worker) await(ctx context.Context, proc *process.Process) (reason strin
 		case <-lost:
 			return "the plugin ended"
 		case <-w.hung:
-			return fmt.Sprintf("the plugin did not answer %d calls in a row in time, and was ended", maxLate)
+			return fmt.Sprintf("the plugin missed its deadline %d times in a row and was stopped", maxLate)
 		case <-weigh.C:
 			if bytes := resident(proc.PID); bytes > w.options.PluginBytes {
-				return fmt.Sprintf("the plugin took %d MiB of memory, of at most %d, and was ended", bytes>>20, w.options.PluginBytes>>20)
+				return fmt.Sprintf("the plugin used %d MiB of memory, more than the maximum of %d, and was stopped", bytes>>20, w.options.PluginBytes>>20)
 			}
 		}
 	}
 }
 
-// weighing is how often a plugin's memory is looked at.
+// weighing is the time between two checks of a plugin's memory.
 const weighing = 250 * time.Millisecond
 
 // call makes one call with a deadline. Its error is that of the caller's context,
@@ -229,7 +229,7 @@ func call[Q, A any](ctx context.Context, w *worker, method func(pb.FilterPluginC
 	return callWithin(ctx, w, w.options.CallTimeout, method, request)
 }
 
-// callWithin is call with a deadline of the caller's.
+// callWithin is call with a deadline chosen by the caller.
 func callWithin[Q, A any](ctx context.Context, w *worker, limit time.Duration, method func(pb.FilterPluginClient, context.Context, Q) (A, error), request Q) (A, error) {
 	var none A
 	w.mu.Lock()
@@ -279,15 +279,15 @@ func (w *worker) note(late bool) {
 	}
 }
 
-// unavailable is the error of a filter whose plugin cannot answer.
+// unavailable returns the error for a filter whose plugin cannot answer.
 func (w *worker) unavailable(cause error) error {
-	err := model.Errorf(model.Unavailable, "the plugin %s cannot answer at the moment; try again", w.name)
+	err := model.Errorf(model.Unavailable, "the plugin %s cannot answer right now; try again", w.name)
 	err.Cause = cause
 	return err
 }
 
-// generation is the number of the newest start, whose answers stand while the
-// plugin is down. No other start, of this plugin or another, has it.
+// generation is the number of the newest start, unique among the starts of all plugins.
+// Its answers count while the plugin is down.
 func (w *worker) generation() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -80,9 +80,9 @@ func TestPluginsThatFailAreListedAndNothingElseFails(t *testing.T) {
 		got[p.Name] += string(p.Status) + " " + p.Reason + "\n"
 	}
 	for name, want := range map[string]string{
-		"builtin": "RUNNING ", "odd": "RUNNING ", "odd-again": "there is a plugin odd already",
-		"thief":      "filter type country is the plugin builtin's already",
-		"unprefixed": "its name must begin with Mine", "unparsed": "SDL", "schema": "the name Site in its SDL is taken by the schema",
+		"builtin": "RUNNING ", "odd": "RUNNING ", "odd-again": "there is already a plugin named odd",
+		"thief":      "filter type country already belongs to the plugin builtin",
+		"unprefixed": "its name must begin with Mine", "unparsed": "SDL", "schema": "the name Site in its SDL is already used by the schema",
 		"quitter": "the licence has run out", "script": "not today",
 		"noplugin": "FAILED the plugin did not start", "binary": "FAILED the plugin did not start",
 	} {

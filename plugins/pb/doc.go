@@ -1,9 +1,9 @@
-// Package pb is the protocol between the host and a plugin: filter.proto, which
-// is the public contract for plugins in any language, and the code that protoc
-// makes of it. Everything else in this folder is generated.
+// Package pb is the protocol between the host and a plugin. filter.proto is the
+// public contract for plugins in any language; the rest of this folder is generated
+// from it.
 //
-// Predicates travel in their text form and arguments as JSON, so that the
-// protocol need not change when the tree or a filter's input does.
+// Predicates travel in their text form and arguments as JSON. So the protocol need
+// not change when the predicate tree or a filter's input does.
 package pb
 
 //go:generate ./generate.sh

@@ -1,10 +1,10 @@
-// Package plugintest is the test that every plugin must pass, for Go's tests:
+// Package plugintest is the test that every plugin must pass, for use under go test:
 //
 //	func TestPlugin(t *testing.T) { plugintest.Run(t, plugins.Of(paidTraffic{})) }
 //
-// It makes filters of the SDL, compiles and merges them, and holds the answers
-// against the rules of the package check, which holds the reasons too. The same
-// runs for a plugin in any language by "goalgraph plugin check FILE".
+// It builds filters from the SDL, compiles and merges them, and checks the answers
+// against the rules of the package check. For a plugin in any language, the command
+// "goalgraph plugin check FILE" does the same.
 package plugintest
 
 import (

@@ -13,19 +13,19 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 )
 
-// group is a process with a process group of its own, which is killed as a whole.
+// group is a process with its own process group, which is killed as a whole.
 type group struct {
 	command        *exec.Cmd
 	starter        *Starter
 	stdout, stderr io.ReadCloser
 
 	mu sync.Mutex
-	// killed groups are not started; ended ones have no process any more, and their
-	// number may be another's.
+	// killed groups are not started. ended groups have no process any more, and their
+	// number may belong to another one.
 	killed, ended bool
 }
 
-var errKilled = errors.New("it was ended before it had started")
+var errKilled = errors.New("it was stopped before it had started")
 
 var _ runner.Runner = (*group)(nil)
 
@@ -55,7 +55,7 @@ func (g *group) Start(context.Context) error {
 	return g.starter.run(g.command)
 }
 
-// Wait waits until the process has ended, and ends what it has left behind.
+// Wait waits until the process has ended, and kills whatever it has left behind.
 func (g *group) Wait(context.Context) error {
 	err := g.command.Wait()
 	g.kill()
@@ -71,8 +71,9 @@ func (g *group) Kill(context.Context) error {
 	return nil
 }
 
-// kill kills all processes of the group, and closes their output: one that left the
-// group may hold it open. It may be called more than once, and by several goroutines.
+// kill kills all processes of the group and closes their output, which a process
+// outside the group may still hold open. It is safe for concurrent use and may be
+// called more than once.
 func (g *group) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -84,11 +85,11 @@ func (g *group) kill() {
 		g.stdout.Close()
 		g.stderr.Close()
 	})
-	// The group may have ended already, and is ours where it has not.
+	// The group may have ended already. If not, it is ours.
 	syscall.Kill(-g.command.Process.Pid, syscall.SIGKILL)
 }
 
-// lastWords is how long the output of a process that was killed is read on.
+// lastWords is how long the output of a killed process is still read.
 const lastWords = time.Second
 
 // Stdout is the line of the handshake.
@@ -108,7 +109,7 @@ func (g *group) ID() string {
 	return strconv.Itoa(g.command.Process.Pid)
 }
 
-// Diagnose says what a first line that is no handshake may mean.
+// Diagnose explains a first line that is not a handshake.
 func (g *group) Diagnose(context.Context) string {
 	return "the first line of a plugin's standard output is the handshake, such as 1|1|unix|/path/of/the/socket|grpc"
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// longestLine bounds a line of the log, in bytes; what is longer becomes several.
+// longestLine is the maximum length of a log line, in bytes. Longer lines are split.
 const longestLine = 4096
 
-// throttled reads at most flood bytes a second: a plugin that writes more waits.
+// throttled reads at most flood bytes per second, so a plugin that writes more waits.
 type throttled struct {
 	io.ReadCloser
 	since time.Time
@@ -32,8 +32,8 @@ func (t *throttled) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// firstLine reads the first line, or of one without an end the first bytes, and
-// drops all else.
+// firstLine reads the first line, or its first bytes if it does not end, and drops the
+// rest.
 type firstLine struct {
 	throttled
 	read int
@@ -59,8 +59,7 @@ func (f *firstLine) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tail keeps the last bytes that a plugin wrote to its standard error, for the
-// reason of a failed start.
+// tail keeps the last bytes of a plugin's standard error, to explain a failed start.
 type tail struct {
 	mu   sync.Mutex
 	text []byte

@@ -1,11 +1,11 @@
-// Package process starts a plugin's program, and ends it: in bounded time, whatever
-// the program does, and with all that it has started.
+// Package process starts a plugin's program and stops it, in bounded time, whatever
+// the program does, together with everything it has started.
 //
-// Each process has a group of its own, no environment but what the protocol says, and
-// at most a mebibyte a second of its output is read. Where it announces a certificate,
-// as those that plugins.Serve serves do, the connection is of mutual TLS with keys that
-// are made for this one start; one that announces none is talked to without, over a
-// socket in a folder that only its user can enter.
+// Each process has a process group of its own and no environment but the protocol's.
+// At most 1 MiB of its output is read per second. If the process announces a
+// certificate, as plugins.Serve does, the connection uses mutual TLS with keys made
+// for this start. Otherwise the connection is in plain text, over a socket in a
+// folder that only the server's user can enter.
 package process
 
 import (
@@ -27,20 +27,20 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
-// Program is how a plugin is started.
+// Program says how to start a plugin.
 type Program struct {
 	Path string
 	Args []string
-	// Sockets is the folder that its socket is made in.
+	// Sockets is the folder for its socket.
 	Sockets string
-	// Logger takes what it writes to its standard error.
+	// Logger receives its standard error.
 	Logger hclog.Logger
 }
 
 // Process is one start of a plugin.
 type Process struct {
 	pb.FilterPluginClient
-	// PID is the process's number.
+	// PID is the process id.
 	PID int
 
 	client *plugin.Client
@@ -51,8 +51,8 @@ type Process struct {
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 8 << 20
 
-// Start starts the program and waits until it answers, or ctx ends. The process lives
-// on after ctx. The error holds what the program wrote to its standard error.
+// Start starts the program and waits until it answers, or ctx ends. The process
+// outlives ctx. The error includes the program's standard error.
 func (s *Starter) Start(ctx context.Context, p Program) (*Process, error) {
 	group, err := newGroup(exec.Command(p.Path, p.Args...), s)
 	if err != nil {
@@ -129,25 +129,25 @@ func dial(client *plugin.Client, config *plugin.ClientConfig) (*grpc.ClientConn,
 	return raw.(*grpc.ClientConn), nil
 }
 
-// Gone waits until the connection to the process is lost, which is how its death
-// shows first, or until ctx ends.
+// Gone waits until the connection to the process is lost, which is the first sign of
+// its death, or until ctx ends.
 func (p *Process) Gone(ctx context.Context) {
 	for state := p.conn.GetState(); state == connectivity.Ready && p.conn.WaitForStateChange(ctx, state); {
 		state = p.conn.GetState()
 	}
 }
 
-// grace is how long a process may take to end when it is asked to.
+// grace is how long a process may take to exit when asked to.
 const grace = time.Second
 
-// End asks the process to end, and kills it where it has not within a second.
+// End asks the process to exit, and kills it after a second.
 func (p *Process) End() {
 	force := time.AfterFunc(grace, p.group.kill)
 	defer force.Stop()
 	p.client.Kill() // which waits for the answer without a deadline
 }
 
-// Kill ends the process at once.
+// Kill kills the process at once.
 func (p *Process) Kill() {
 	p.group.kill()
 	p.client.Kill()

@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// Starter starts processes from one thread, which lives until it is closed: where the
-// system can, the processes are killed when that is gone, and so when the program is,
-// even by force. It may be used by several goroutines at once.
+// Starter starts processes from one thread, which lives until Close. On systems that
+// can do so, the processes are killed when the thread is gone, and so when this program
+// is killed. It is safe for concurrent use.
 type Starter struct {
 	commands chan func()
 	close    func()
 }
 
-// NewStarter returns a Starter, which is to be closed.
+// NewStarter returns a Starter. Close it after use.
 func NewStarter() *Starter {
 	s := &Starter{commands: make(chan func())}
 	s.close = sync.OnceFunc(func() { close(s.commands) })
@@ -27,7 +27,7 @@ func NewStarter() *Starter {
 	return s
 }
 
-// Close ends the thread, after all processes that it has started. It may be called
+// Close ends the thread. All processes it started must have ended. It may be called
 // more than once.
 func (s *Starter) Close() { s.close() }
 

@@ -2,8 +2,9 @@
 //
 //	with-test-servers go test ./...
 //
-// It names them in GOALGRAPH_TEST_DATABASE_URL and GOALGRAPH_TEST_REDIS_URL, starts a private server for each of the two that is not set
-// already, exits as the command does, and leaves no server behind, however it ends.
+// It passes the servers' addresses in GOALGRAPH_TEST_DATABASE_URL and GOALGRAPH_TEST_REDIS_URL. A variable that is
+// already set stays as it is; for one that is not, it starts a private server. It exits with the command's exit code and
+// stops its servers, however the command ends.
 package main
 
 import (
@@ -29,7 +30,7 @@ func run(argv []string) (code int, err error) {
 	if len(argv) == 0 {
 		return 2, errors.New("usage: with-test-servers COMMAND [ARGUMENT…]")
 	}
-	// The command decides what a signal means; this process ends when the command has.
+	// The command decides what a signal means; this process ends after the command.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 

@@ -1,6 +1,6 @@
-// Package app wires the parts of Goalgraph together and runs them: the store, the
-// host of the plugins, the count engine and the graph behind an HTTP server; and
-// the commands that work on the same parts without one.
+// Package app wires the parts of Goalgraph together and runs them. App is the server:
+// the store, the plugin host, the count engine and the graph behind HTTP. The other
+// functions are the commands that need the same parts without a server.
 package app
 
 import (
@@ -32,8 +32,8 @@ type App struct {
 	redis   *redis.Client // nil without --redis
 	host    *host.Host
 	bus     live.Bus
-	// countries is nil without a file of them.
-	countries *ingest.Countries
+	// locations is nil without a location database.
+	locations *ingest.Locations
 	pipeline  *ingest.Pipeline
 	unknown   *unknownVariants
 	listener  net.Listener
@@ -50,8 +50,8 @@ type cleanup struct {
 	do   func(context.Context) error
 }
 
-// New opens the database and migrates it, starts the plugins and listens. What it
-// has done is undone where a later step fails. Run answers requests.
+// New opens and migrates the database, starts the plugins and listens. If a step fails,
+// New undoes the earlier ones. Run answers requests.
 func New(ctx context.Context, o Options) (app *App, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}()
 
 	if o.GeoIP != "" {
-		if a.countries, err = ingest.OpenCountries(o.GeoIP); err != nil {
+		if a.locations, err = ingest.OpenLocations(o.GeoIP); err != nil {
 			return nil, err
 		}
 	}
@@ -74,7 +74,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 		a.onStop("Redis client", func(context.Context) error { return a.redis.Close() })
 		if err := pingRedis(ctx, a.redis); err != nil {
-			o.Log.WarnContext(ctx, "Redis is not reachable; answers are the same without it", "address", a.redis.Options().Addr, "error", err)
+			o.Log.WarnContext(ctx, "Redis is unreachable; answers stay the same without it", "address", a.redis.Options().Addr, "error", err)
 		} else {
 			o.Log.InfoContext(ctx, "Redis is reachable", "address", a.redis.Options().Addr)
 		}
@@ -106,7 +106,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.followWrites(engine)
+	a.onStop("engine", func(context.Context) error {
+		engine.Close()
+		return nil
+	})
+	a.prefetchWrites(engine)
 	tracker, err := a.newTracker(registry)
 	if err != nil {
 		return nil, err
@@ -128,12 +132,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	})
 	background, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { a.storeColumns(background, engine) })
-	running.Go(func() { engine.KeepComputed(background) })
+	running.Go(func() { a.sealPartitions(background, engine) })
+	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
 	running.Go(func() { every(background, runningPass, a.unknown.reload) })
-	if a.countries != nil {
-		running.Go(func() { every(background, reloadPass, a.reloadCountries()) })
+	if a.locations != nil {
+		running.Go(func() { every(background, reloadPass, a.reloadLocations()) })
 	}
 	a.onStop("background work", func(context.Context) error {
 		end()
@@ -167,7 +171,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 // OpenStore opens the database of the options and migrates it.
 func OpenStore(ctx context.Context, o Options) (*store.Store, error) { return openStore(ctx, o, nil) }
 
-// openStore has defined called with the sites whose definitions change.
+// openStore opens and migrates the database. The store calls defined with the sites
+// whose definitions change.
 func openStore(ctx context.Context, o Options, defined func(site int64)) (*store.Store, error) {
 	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log, MaxValues: o.MaxValues, Defined: defined})
 	if err != nil {
@@ -178,17 +183,17 @@ func openStore(ctx context.Context, o Options, defined func(site int64)) (*store
 		return nil, errors.Join(err, st.Close())
 	}
 	if applied > 0 {
-		o.Log.InfoContext(ctx, "the database was migrated", "database", store.Redacted(o.Database), "migrations", applied)
+		o.Log.InfoContext(ctx, "migrated the database", "database", store.Redacted(o.Database), "migrations", applied)
 	}
 	return st, nil
 }
 
-// StartPlugins starts the built-in filter plugin and those of the folder.
+// StartPlugins starts the built-in filter plugin and those in the folder.
 func StartPlugins(ctx context.Context, o Options) (*host.Host, error) {
 	return host.New(ctx, host.Options{Logger: o.Log, Folder: o.Plugins, Taken: graph.HasType})
 }
 
-// Address returns the address that it listens on.
+// Address returns the address that the server listens on.
 func (a *App) Address() string { return a.listener.Addr().String() }
 
 // Run answers requests until the context is done, and then stops.
@@ -209,8 +214,8 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 	a.cleanups = append(a.cleanups, cleanup{name, do})
 }
 
-// Stop undoes what New did, the last step first. Requests that run are waited
-// for, but not for ever. It may be called more than once.
+// Stop undoes what New did, last step first. It waits for running requests, for a
+// limited time. It may be called more than once.
 func (a *App) Stop() error {
 	a.stop.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), a.options.StopTimeout)

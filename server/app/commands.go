@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
@@ -23,25 +23,25 @@ import (
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
-// ImportOptions say what Import loads.
+// ImportOptions are the settings of Import.
 type ImportOptions struct {
-	// Site is a domain; empty for the only site there is.
+	// Site is a domain; empty for the only site.
 	Site        string
 	Format      string
 	IncludeBots bool
-	// GeoIP is a file of countries, or empty.
+	// GeoIP is a country database file, or empty.
 	GeoIP  string
 	Files  []string
 	Stdin  io.Reader
 	Stderr io.Writer
 }
 
-// Import loads files into the database and returns what became of their lines.
-// Visitors and sessions are the site's, after it.
+// Import loads files into the database and returns what happened to their lines. The
+// summary's visitors and sessions are the site's after the import.
 func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Summary, err error) {
-	var countries *ingest.Countries
+	var locations *ingest.Locations
 	if i.GeoIP != "" {
-		if countries, err = ingest.OpenCountries(i.GeoIP); err != nil {
+		if locations, err = ingest.OpenLocations(i.GeoIP); err != nil {
 			return summary, err
 		}
 	}
@@ -62,7 +62,7 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 		return err
 	}
 	options := ingest.Options{
-		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Countries: countries, Rejects: i.Stderr,
+		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Locations: locations, Rejects: i.Stderr,
 		Write: func(ctx context.Context, batch []model.Message) (int, error) {
 			if err := create(ctx); err != nil {
 				return 0, err
@@ -80,7 +80,7 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	if err := create(ctx); err != nil {
 		return summary, err
 	}
-	if err := storeColumns(ctx, st, site.ID, o); err != nil {
+	if err := sealImported(ctx, st, site.ID, o); err != nil {
 		return summary, err
 	}
 	totals, err := st.Totals(ctx, site.ID)
@@ -88,25 +88,22 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	return summary, err
 }
 
-// storeColumns stores the columns of what was imported, so that the first question
-// finds them.
-func storeColumns(ctx context.Context, st *store.Store, site int64, o Options) error {
-	// Each partition is stored and not asked again.
+// sealImported stores the columns of the imported sessions, so that the first question finds them.
+func sealImported(ctx context.Context, st *store.Store, site int64, o Options) error {
+	// Each partition is sealed and not asked again.
 	const bytes = 32 << 20
-	engine, err := count.NewColumns(st, count.ColumnsOptions{Bytes: bytes, Log: o.Log})
+	e, err := engine.New(st, engine.Options{ColumnBytes: bytes, Log: o.Log})
 	if err != nil {
 		return err
 	}
-	if _, err = engine.StoreBehind(ctx, site, model.Open); err != nil {
-		return err
-	}
-	_, err = engine.StoreExposed(ctx, site, model.Open)
+	defer e.Close()
+	_, err = e.SealBehind(ctx, site, model.Open)
 	return err
 }
 
-// CreateKey makes a key and returns its secret. domain names the site that the key
-// is of, which is made where it is missing; empty is the only site there is, or for
-// keys that write nothing, all sites.
+// CreateKey creates a key and returns its secret. domain names the key's site, which is
+// created if it does not exist. An empty domain means the only site, or all sites for
+// keys that cannot write.
 func CreateKey(ctx context.Context, o Options, name string, scope model.KeyScope, domain string) (secret string, err error) {
 	err = WithStore(ctx, o, func(st *store.Store) error {
 		if _, err := st.Migrate(ctx); err != nil {
@@ -118,7 +115,7 @@ func CreateKey(ctx context.Context, o Options, name string, scope model.KeyScope
 				return err
 			}
 			if site.ID == 0 && domain == "" {
-				return model.Invalid("--site", "is needed, because there is no site yet; give its domain, such as shop.example")
+				return model.Invalid("--site", "is required, because there is no site yet; give its domain, like shop.example")
 			}
 		}
 		key, made, err := model.NewKey(name, scope)
@@ -139,8 +136,8 @@ func CreateKey(ctx context.Context, o Options, name string, scope model.KeyScope
 	return secret, err
 }
 
-// namedSite returns the site of a domain, one without an id where it is still
-// to be made. Without a domain it is the only site.
+// namedSite returns the site of a domain. If it does not exist yet, its id is 0.
+// Without a domain it returns the only site.
 func namedSite(ctx context.Context, st *store.Store, domain string) (*model.Site, error) {
 	if domain == "" {
 		sites, err := st.Sites(ctx)
@@ -154,13 +151,13 @@ func namedSite(ctx context.Context, st *store.Store, domain string) (*model.Site
 			for i, site := range sites {
 				names[i] = site.Name
 			}
-			return nil, model.Invalid("--site", "is needed, because there are several sites (%s)", strings.Join(names, ", "))
+			return nil, model.Invalid("--site", "is required, because there are several sites (%s)", strings.Join(names, ", "))
 		}
 		domain = "localhost"
 	}
 	site := &model.Site{Name: domain, Domains: []string{domain}, Timezone: "UTC"}
 	if err := site.Validate(); err != nil {
-		return nil, model.Invalid("--site", "%q is no host name; write it like shop.example", domain)
+		return nil, model.Invalid("--site", "%q is not a host name; write it like shop.example", domain)
 	}
 	found, err := st.SiteByDomain(ctx, site.Domains[0])
 	if model.CodeOf(err) == model.NotFound {
@@ -177,7 +174,7 @@ func createSite(ctx context.Context, st *store.Store, site *model.Site) (*model.
 	return site, err
 }
 
-// WithStore gives do the database as it is, without migrating it.
+// WithStore calls do with the database, without migrating it.
 func WithStore(ctx context.Context, o Options, do func(*store.Store) error) (err error) {
 	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log})
 	if err != nil {
@@ -187,7 +184,7 @@ func WithStore(ctx context.Context, o Options, do func(*store.Store) error) (err
 	return do(st)
 }
 
-// Plugins starts the plugins, and returns how they are.
+// Plugins starts the plugins and returns their states.
 func Plugins(ctx context.Context, o Options) (list []host.Plugin, err error) {
 	h, err := StartPlugins(ctx, o)
 	if err != nil {
@@ -197,8 +194,8 @@ func Plugins(ctx context.Context, o Options) (list []host.Plugin, err error) {
 	return h.Plugins(), nil
 }
 
-// CheckPlugin checks the plugin that the file is against the rules of the package
-// check, beside the built-in plugin. The error says that the file cannot be run.
+// CheckPlugin checks a plugin's executable with the package check, as if the built-in
+// plugin were loaded. It returns an error if the file cannot run.
 func CheckPlugin(ctx context.Context, file string) (*check.Report, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
@@ -209,7 +206,7 @@ func CheckPlugin(ctx context.Context, file string) (*check.Report, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read: %w", file, errors.Unwrap(err))
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return nil, fmt.Errorf("%s is no executable file", file)
+		return nil, fmt.Errorf("%s is not an executable file; make it executable with chmod +x", file)
 	}
 	taken := func(name string) bool {
 		return slices.ContainsFunc(builtin.Types(), func(t plugins.Type) bool { return t.Name() == name })

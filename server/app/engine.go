@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,7 @@ const (
 
 // newEngine returns the engine over the store, with a cache in the process and,
 // where there is one, in Redis.
-func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*count.Columns, error) {
+func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*engine.Engine, error) {
 	memory, err := count.NewMemory(countCacheBytes)
 	if err != nil {
 		return nil, err
@@ -37,33 +38,29 @@ func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*c
 		}
 		redis := count.NewRedis(a.redis, instance)
 		promauto.With(registry).NewCounterFunc(prometheus.CounterOpts{
-			Name: "goalgraph_count_redis_failures_total", Help: "How often Redis did not answer, or not in time; it is left alone for a second then.",
+			Name: "goalgraph_count_redis_failures_total", Help: "Requests to Redis that failed or timed out. Each pauses the use of Redis for a second.",
 		}, func() float64 { return float64(redis.Failures()) })
 		caches = append(caches, redis)
 	}
-	return count.NewColumns(a.store, count.ColumnsOptions{
+	return engine.New(a.store, engine.Options{
 		Caches: caches, Computer: a.host, Definitions: graph.NewDefinitions(a.store, a.host), Log: a.options.Log,
 	})
 }
 
-// storeColumns stores the columns of partitions that fall quiet, until the context is
-// done. Without them counts are the same, and a new process takes longer.
-func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
+// sealPartitions stores the columns of partitions that fall quiet, until the context is done. Without them counts are the
+// same, and a new process takes longer.
+func (a *App) sealPartitions(ctx context.Context, e *engine.Engine) {
 	ticks := time.NewTicker(pass)
 	defer ticks.Stop()
 	for {
-		before := model.MillisOf(time.Now().Add(-quiet))
-		stored, err := engine.StoreBehind(ctx, count.AllSites, before)
-		if err == nil {
-			_, err = engine.StoreExposed(ctx, count.AllSites, before)
-		}
+		sealed, err := e.SealBehind(ctx, count.AllSites, model.MillisOf(time.Now().Add(-quiet)))
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			a.options.Log.WarnContext(ctx, "columns could not be stored; it is tried again", "error", err)
-		case stored > 0:
-			a.logBehind(ctx, stored)
+			a.options.Log.WarnContext(ctx, "cannot store columns; trying again later", "error", err)
+		case sealed > 0:
+			a.logBehind(ctx, sealed)
 		}
 		select {
 		case <-ctx.Done():
@@ -73,37 +70,37 @@ func (a *App) storeColumns(ctx context.Context, engine *count.Columns) {
 	}
 }
 
-func (a *App) logBehind(ctx context.Context, stored int) {
+func (a *App) logBehind(ctx context.Context, sealed int) {
 	behind, err := a.store.CountBehind(ctx, column.Format)
 	if err != nil {
-		a.options.Log.WarnContext(ctx, "it could not be told how far stored columns are behind", "error", err)
+		a.options.Log.WarnContext(ctx, "cannot tell how far stored columns are behind", "error", err)
 		return
 	}
-	a.options.Log.InfoContext(ctx, "columns were stored", "partitions", stored, "partitions behind", behind.Partitions, "sessions behind", behind.Sessions)
+	a.options.Log.InfoContext(ctx, "stored columns", "partitions", sealed, "partitions behind", behind.Partitions, "sessions behind", behind.Sessions)
 }
 
 // engineMetrics tells how counting does.
 type engineMetrics struct {
 	app    *App
-	engine *count.Columns
+	engine *engine.Engine
 }
 
 var (
 	layerHits = prometheus.NewDesc("goalgraph_count_hits_total",
-		"What a layer of counting had: counts in memory or redis, sets of leaves, columns stored, made or brought forward.", []string{"layer"}, nil)
-	layerMisses      = prometheus.NewDesc("goalgraph_count_misses_total", "What a layer of counting was asked for and did not have.", []string{"layer"}, nil)
-	layerSeconds     = prometheus.NewDesc("goalgraph_count_seconds_total", "Time that a layer of counting took.", []string{"layer"}, nil)
-	columnBytes      = prometheus.NewDesc("goalgraph_columns_bytes", "Memory that columns take with sets of leaves, about.", nil, nil)
-	columnPartitions = prometheus.NewDesc("goalgraph_columns_partitions", "Partitions that have columns in memory.", nil, nil)
-	behindPartitions = prometheus.NewDesc("goalgraph_columns_behind_partitions", "Partitions whose columns are not stored as they are.", nil, nil)
-	experimentBytes  = prometheus.NewDesc("goalgraph_experiment_bytes", "Memory that takes what is kept of experiments, about.", nil, nil)
-	computedSessions = prometheus.NewDesc("goalgraph_computed_sessions_total", "Sessions that plugins computed filters for.", nil, nil)
-	computedBatches  = prometheus.NewDesc("goalgraph_computed_batches_total", "Batches of sessions that plugins were asked about.", nil, nil)
-	computedFailed   = prometheus.NewDesc("goalgraph_computed_failures_total", "Batches of sessions that plugins did not answer.", nil, nil)
-	computedSeconds  = prometheus.NewDesc("goalgraph_computed_seconds_total", "Time that plugins took for computed filters.", nil, nil)
-	computedFilling  = prometheus.NewDesc("goalgraph_computed_filling", "Computed filters that are being brought up to date.", nil, nil)
-	computedBytes    = prometheus.NewDesc("goalgraph_computed_bytes", "Memory that computed filters take, about.", nil, nil)
-	behindCount      = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions of partitions whose columns are not stored as they are.", nil, nil)
+		"Lookups that a layer of counting answered: counts in memory or Redis, sets of leaves, columns stored, built or brought forward.", []string{"layer"}, nil)
+	layerMisses      = prometheus.NewDesc("goalgraph_count_misses_total", "Lookups that a layer of counting could not answer.", []string{"layer"}, nil)
+	layerSeconds     = prometheus.NewDesc("goalgraph_count_seconds_total", "Time spent in a layer of counting.", []string{"layer"}, nil)
+	columnBytes      = prometheus.NewDesc("goalgraph_columns_bytes", "Approximate memory used by columns and sets of leaves.", nil, nil)
+	columnPartitions = prometheus.NewDesc("goalgraph_columns_partitions", "Partitions with columns in memory.", nil, nil)
+	behindPartitions = prometheus.NewDesc("goalgraph_columns_behind_partitions", "Partitions whose stored columns are missing or behind.", nil, nil)
+	experimentBytes  = prometheus.NewDesc("goalgraph_experiment_bytes", "Approximate memory used by cached experiment data.", nil, nil)
+	computedSessions = prometheus.NewDesc("goalgraph_computed_sessions_total", "Sessions for which plugins computed filters.", nil, nil)
+	computedBatches  = prometheus.NewDesc("goalgraph_computed_batches_total", "Batches of sessions sent to plugins.", nil, nil)
+	computedFailed   = prometheus.NewDesc("goalgraph_computed_failures_total", "Batches of sessions that plugins failed to answer.", nil, nil)
+	computedSeconds  = prometheus.NewDesc("goalgraph_computed_seconds_total", "Time plugins spent on computed filters.", nil, nil)
+	computedFilling  = prometheus.NewDesc("goalgraph_computed_filling", "Computed filters that are catching up.", nil, nil)
+	computedBytes    = prometheus.NewDesc("goalgraph_computed_bytes", "Approximate memory used by computed filters.", nil, nil)
+	behindCount      = prometheus.NewDesc("goalgraph_columns_behind_sessions", "Sessions in partitions whose stored columns are missing or behind.", nil, nil)
 )
 
 // Describe says which metrics there are.
@@ -131,7 +128,7 @@ func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
 	send(computedBatches, prometheus.CounterValue, float64(stats.Computed.Batches))
 	send(computedFailed, prometheus.CounterValue, float64(stats.Computed.Failed))
 	send(computedSeconds, prometheus.CounterValue, stats.Computed.Time.Seconds())
-	send(computedFilling, prometheus.GaugeValue, float64(stats.Computed.Filling))
+	send(computedFilling, prometheus.GaugeValue, float64(stats.Computed.Running))
 	send(computedBytes, prometheus.GaugeValue, float64(stats.Computed.Bytes))
 	send(experimentBytes, prometheus.GaugeValue, float64(stats.ExperimentBytes))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)

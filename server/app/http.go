@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"net"
 	"net/http"
 	"time"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/transport"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
 	"github.com/goalgraph/goalgraph/server/app/liveexample"
@@ -23,9 +23,9 @@ import (
 	"github.com/goalgraph/goalgraph/server/sdk"
 )
 
-// handler routes requests. Every one gets an id, which the answer carries and by
-// which the log has what went wrong.
-func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engine *count.Columns, tracker *ingest.Tracker) http.Handler {
+// handler routes requests. Every request gets an id. The answer carries it, and the log
+// has errors under it.
+func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engine *engine.Engine, tracker *ingest.Tracker) http.Handler {
 	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
@@ -53,7 +53,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	return withRequestID(onlyLoopback(mux))
 }
 
-// newRegistry returns a registry of metrics that has those of the process.
+// newRegistry returns a registry with the metrics of the process.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -68,9 +68,9 @@ func withRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// onlyLoopback refuses requests that name another host than this machine: a page
-// elsewhere could otherwise have its own name resolve to this address, and read
-// what the browser's user may.
+// onlyLoopback refuses requests that name a host other than this machine. Otherwise a
+// web page could make its own host name resolve to this address, and read whatever the
+// browser's user can.
 func onlyLoopback(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.Host
@@ -81,18 +81,18 @@ func onlyLoopback(next http.Handler) http.Handler {
 			name = name[1 : len(name)-1]
 		}
 		if !isLoopback(name) {
-			http.Error(w, "without authentication this server answers to localhost alone; ask it as http://localhost", http.StatusMisdirectedRequest)
+			http.Error(w, "without authentication this server only answers requests to localhost; use http://localhost", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// readyLimit bounds the wait for a database that does not even refuse.
+// readyLimit limits the wait for a database that does not answer at all.
 const readyLimit = 2 * time.Second
 
-// ready tells whether requests can be answered: the database answers, and every
-// plugin that started still runs. Redis is shown, but is not needed.
+// ready tells whether the server can answer requests: the database answers, and every
+// plugin that started still runs. It shows Redis, but does not require it.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
 	defer cancel()
@@ -133,13 +133,13 @@ func timed(registry prometheus.Registerer, next http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerDuration(seconds, next)
 }
 
-// pluginMetrics tells how the plugins are.
+// pluginMetrics are the metrics of the plugins.
 type pluginMetrics struct{ host *host.Host }
 
 var (
-	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers.", []string{"plugin", "file"}, nil)
-	pluginCalls    = prometheus.NewDesc("goalgraph_plugin_calls_total", "How often a filter plugin was asked; what is known is not asked.", []string{"plugin", "file"}, nil)
-	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "How often a filter plugin was started again.", []string{"plugin", "file"}, nil)
+	pluginUp       = prometheus.NewDesc("goalgraph_plugin_up", "Whether a filter plugin answers (1) or not (0).", []string{"plugin", "file"}, nil)
+	pluginCalls    = prometheus.NewDesc("goalgraph_plugin_calls_total", "Calls to a filter plugin. Remembered answers need no call.", []string{"plugin", "file"}, nil)
+	pluginRestarts = prometheus.NewDesc("goalgraph_plugin_restarts_total", "Restarts of a filter plugin.", []string{"plugin", "file"}, nil)
 )
 
 // Describe says which metrics there are.

@@ -9,45 +9,45 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Options are the settings of the program. Only package main reads flags and
-// environment variables.
+// Options are the settings of the program. Only package main reads flags and environment
+// variables.
 type Options struct {
 	// Database is sqlite:FILE or postgres://….
 	Database string
-	// Redis is a redis:// address, or empty: what is shared through it stays in
-	// the process.
+	// Redis is a redis:// address, or empty. Without it, caches and notices of changes
+	// stay in the process.
 	Redis string
-	// Listen is the address of the HTTP server, host:port. Port 0 takes a free one.
+	// Listen is the address of the HTTP server, host:port. Port 0 picks a free port.
 	Listen string
 	// Plugins is the folder of filter plugins.
 	Plugins string
 	// Auth is AuthNone or AuthKeys.
 	Auth string
-	// GeoIP is a file of countries, or empty.
+	// GeoIP is a country database file, or empty.
 	GeoIP string
-	// MaxValues is how many distinct values a dimension of a site takes; 0 for the
-	// store's default.
+	// MaxValues is the maximum number of distinct values per site and dimension; 0 for
+	// the store's default.
 	MaxValues int
-	// MaxConnections is how many WebSockets and event streams may be open at once; 0 for
+	// MaxConnections is the maximum number of open WebSockets and event streams; 0 for
 	// the graph's default.
 	MaxConnections int
-	// MinVisitors and MinDays are how many visitors each variant of an experiment has,
-	// and how many days have passed, before it may be decided. At least one visitor.
+	// MinVisitors and MinDays are what an experiment needs before a decision: visitors
+	// per variant, at least 1, and days.
 	MinVisitors, MinDays int
-	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
+	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host headers are
+	// used.
 	TrustedProxies []netip.Prefix
 	// Sample loads the bundled sample into an empty database.
 	Sample bool
 	Log    *slog.Logger
-	// StopTimeout bounds how long running requests are waited for at the end;
-	// 10 s by default.
+	// StopTimeout limits how long Stop waits for running requests; 10 s by default.
 	StopTimeout time.Duration
 }
 
-// mostMinDays keeps MinDays far from what a duration can hold.
+// mostMinDays keeps MinDays well below the limit of a duration.
 const mostMinDays = 3650
 
-// Ways in which clients say who they are.
+// Ways in which clients authenticate.
 const (
 	AuthNone = "none"
 	AuthKeys = "keys"
@@ -63,10 +63,10 @@ func (o *Options) validate() error {
 	}
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
-		return model.Invalid("--listen", "%q is no address; write it like 127.0.0.1:8080", o.Listen)
+		return model.Invalid("--listen", "%q is not an address; write it like 127.0.0.1:8080", o.Listen)
 	}
 	if o.MinVisitors < 1 {
-		return model.Invalid("--min-visitors", "is %d; give 1 at least, for nothing is known of a variant without visitors", o.MinVisitors)
+		return model.Invalid("--min-visitors", "is %d; give at least 1, as nothing is known about a variant without visitors", o.MinVisitors)
 	}
 	if o.MinDays < 0 || o.MinDays > mostMinDays {
 		return model.Invalid("--min-days", "is %d; give 0 to %d", o.MinDays, mostMinDays)
@@ -74,12 +74,12 @@ func (o *Options) validate() error {
 	switch o.Auth {
 	case AuthNone:
 		if !isLoopback(host) {
-			return model.Invalid("--auth", "none lets in everybody who can reach %s; it is for loopback addresses such as 127.0.0.1:8080", o.Listen)
+			return model.Invalid("--auth", "none admits everyone who can reach %s, so it needs a loopback address like 127.0.0.1:8080", o.Listen)
 		}
 	case AuthKeys:
-		return model.Invalid("--auth", "keys are not part of this version; listen on a loopback address with --auth none, behind a proxy that checks who asks")
+		return model.Invalid("--auth", "keys is not available in this version; use --auth none on a loopback address, behind a proxy that authenticates")
 	default:
-		return model.Invalid("--auth", "is %q; it is none or keys", o.Auth)
+		return model.Invalid("--auth", "is %q; use none or keys", o.Auth)
 	}
 	return nil
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/goalgraph/goalgraph/model/live"
 )
 
-// redisLimit is all the time that Redis gets: it may only make things faster.
+// redisLimit is the time limit for Redis, which may only make things faster.
 const redisLimit = 100 * time.Millisecond
 
-// openRedis returns a client of the Redis at the address, which need not be there.
+// openRedis returns a client for a Redis address. The server need not be reachable.
 func openRedis(address string) (*redis.Client, error) {
 	options, err := redis.ParseURL(address)
 	if err != nil {
 		// The library's own error quotes the address, password and all.
-		return nil, model.Invalid("--redis", "is no Redis address; write it like redis://localhost:6379/0")
+		return nil, model.Invalid("--redis", "is not a Redis address; write it like redis://localhost:6379/0")
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = redisLimit, redisLimit, redisLimit, redisLimit
 	options.ContextTimeoutEnabled = true
@@ -37,8 +37,8 @@ func pingRedis(ctx context.Context, client *redis.Client) error {
 	return client.Ping(ctx).Err()
 }
 
-// newBus returns the bus that tells of changes: within the process, or through Redis
-// where there is one.
+// newBus returns the bus for changes: through Redis if there is one, otherwise within
+// the process.
 func (a *App) newBus(ctx context.Context) (live.Bus, error) {
 	if a.redis == nil {
 		return live.NewMemory(), nil

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -9,42 +10,41 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
 const (
-	// keyKept is how long a key that was looked up is believed: so long may one that is
-	// revoked still send.
+	// keyKept is how long a key's lookup is cached. A revoked key may send for that
+	// long.
 	keyKept = time.Second
 	maxKeys = 10_000
-	// A message's id is known for messagesKept days at least.
+	// Message ids are kept for at least messagesKept days.
 	messagesKept = 8
 	prunePass    = time.Hour
 	pruneSome    = 20_000
-	// reloadPass is how often the file of countries is looked at.
+	// reloadPass is the time between two checks of the country database file.
 	reloadPass = 2 * time.Second
 )
 
-// newTracker returns the part that takes in messages over HTTP.
+// newTracker returns the part that receives messages over HTTP.
 func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error) {
-	decoder, err := ingest.NewDecoder(a.countries)
+	decoder, err := ingest.NewDecoder(a.locations)
 	if err != nil {
 		return nil, err
 	}
 	a.unknown = a.newUnknownVariants(registry)
 	metrics := promauto.With(registry)
 	duplicates := metrics.NewCounter(prometheus.CounterOpts{
-		Name: "goalgraph_tracking_duplicates_total", Help: "Messages kept that were known already, and changed nothing.",
+		Name: "goalgraph_tracking_duplicates_total", Help: "Messages that had arrived before and changed nothing.",
 	})
 	overflows := metrics.NewCounterVec(prometheus.CounterOpts{
 		Name: "goalgraph_tracking_overflow_values_total",
-		Help: "Values kept as (other), by dimension, because the site had as many distinct ones as it may (--max-values).",
+		Help: "Values stored as (other), by dimension, because the site had reached its maximum number of distinct values (--max-values).",
 	}, []string{"dimension"})
 	seconds := metrics.NewHistogram(prometheus.HistogramOpts{
 		Name:    "goalgraph_tracking_commit_seconds",
-		Help:    "Time of a transaction that writes messages.",
+		Help:    "Duration of a transaction that writes messages.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	})
 	a.pipeline = ingest.NewPipeline(ingest.PipelineOptions{
@@ -87,18 +87,18 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 	}), nil
 }
 
-// siteOfKey returns the site that a write key is of. Without authentication, which
-// listens on loopback only, a site's domain is a write key of it too.
+// siteOfKey returns the site of a write key. Without authentication, which requires a
+// loopback address, a site's domain is a write key too.
 func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 	if secret == "" {
-		return 0, model.Errorf(model.Unauthenticated, "the request has no write key: give it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
+		return 0, model.Errorf(model.Unauthenticated, "the request has no write key; send it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
 	}
 	key, err := a.store.KeyByHash(ctx, model.HashOf(secret))
 	switch {
 	case model.CodeOf(err) == model.NotFound && a.options.Auth == AuthNone:
 		site, err := a.store.SiteByDomain(ctx, secret)
 		if model.CodeOf(err) == model.NotFound {
-			return 0, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication it may also be a site's domain")
+			return 0, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication, a site's domain works as well")
 		}
 		if err != nil {
 			return 0, err
@@ -111,23 +111,21 @@ func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
 	case key.RevokedAt != 0:
 		return 0, model.Errorf(model.Unauthenticated, "the write key was revoked")
 	case key.Scope != model.WriteScope:
-		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; messages are sent with a write key", key.Scope)
+		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; use a write key to send messages", key.Scope)
 	}
 	return key.SiteID, nil
 }
 
-// followWrites has the engine read what is written while nobody asks yet.
-func (a *App) followWrites(engine *count.Columns) {
-	ctx, end := context.WithCancel(context.Background())
-	cancel := a.bus.Subscribe(func(change live.Change) { engine.Follow(ctx, change.Site) })
-	a.onStop("following of writes", func(context.Context) error {
+// prefetchWrites makes the engine read new writes before anyone asks.
+func (a *App) prefetchWrites(e *engine.Engine) {
+	cancel := a.bus.Subscribe(func(change live.Change) { e.Prefetch(change.Site) })
+	a.onStop("prefetching of writes", func(context.Context) error {
 		cancel()
-		end()
 		return nil
 	})
 }
 
-// every calls do now and then until the context is done.
+// every calls do at once, and then after every pause, until the context is done.
 func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 	ticks := time.NewTicker(pause)
 	defer ticks.Stop()
@@ -141,13 +139,13 @@ func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 	}
 }
 
-// pruneMessages forgets the ids of messages that no sender sends again.
+// pruneMessages deletes message ids that are too old to arrive again.
 func (a *App) pruneMessages(ctx context.Context) {
 	before := model.MillisOf(time.Now()).Day() - messagesKept
 	for {
 		pruned, err := a.store.PruneMessages(ctx, before, pruneSome)
 		if err != nil && ctx.Err() == nil {
-			a.options.Log.WarnContext(ctx, "ids of old messages could not be forgotten; it is tried again", "error", err)
+			a.options.Log.WarnContext(ctx, "cannot delete the ids of old messages; trying again later", "error", err)
 		}
 		if err != nil || pruned < pruneSome {
 			return
@@ -155,18 +153,19 @@ func (a *App) pruneMessages(ctx context.Context) {
 	}
 }
 
-// reloadCountries takes the file of countries anew where it has changed.
-func (a *App) reloadCountries() func(context.Context) {
+// reloadLocations returns a function that reloads the location database if its file has
+// changed.
+func (a *App) reloadLocations() func(context.Context) {
 	said := ""
 	return func(ctx context.Context) {
-		changed, err := a.countries.Reload()
+		changed, err := a.locations.Reload()
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
-			a.options.Log.WarnContext(ctx, "countries are found in the file as it was", "error", err)
+			a.options.Log.WarnContext(ctx, "cannot reload the country database; using the one loaded before", "error", err)
 		case err == nil:
 			if said = ""; changed {
-				a.options.Log.InfoContext(ctx, "the file of countries has changed and was read", "file", a.options.GeoIP)
+				a.options.Log.InfoContext(ctx, "reloaded the country database", "file", a.options.GeoIP)
 			}
 		}
 	}

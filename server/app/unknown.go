@@ -14,17 +14,17 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// runningPass is how often is looked which experiments run.
+// runningPass is the time between two loads of the running experiments.
 const runningPass = 2 * time.Second
 
-// unknownVariants counts the assignments that arrive for a running experiment and name a
-// variant that it does not have: what assigns visitors then calls its variants
-// otherwise, which is best known before the result is waited for.
+// unknownVariants counts assignments to variants that a running experiment does not
+// have. They mean that the sender uses different variant keys, which people should know
+// before they wait for results.
 type unknownVariants struct {
 	app *App
-	// counter has the site's number and the experiment's key.
+	// counter has the site's id and the experiment's key as labels.
 	counter *prometheus.CounterVec
-	// running are the experiments that run.
+	// running holds the running experiments.
 	running atomic.Pointer[map[experimentName]*model.Experiment]
 }
 
@@ -36,18 +36,18 @@ type experimentName struct {
 func (a *App) newUnknownVariants(registry prometheus.Registerer) *unknownVariants {
 	u := &unknownVariants{app: a, counter: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "goalgraph_experiment_unknown_variants_total",
-		Help: "Assignments tracked for a running experiment that name a variant which it does not have; they assign nobody.",
+		Help: "Assignments to a variant that the running experiment does not have. They assign nobody.",
 	}, []string{"site", "experiment"})}
 	u.running.Store(&map[experimentName]*model.Experiment{})
 	return u
 }
 
-// reload looks which experiments run.
+// reload loads the running experiments.
 func (u *unknownVariants) reload(ctx context.Context) {
 	found, err := u.app.store.Experiments(ctx, store.ExperimentQuery{Status: []model.ExperimentStatus{model.Running}}, store.Page{})
 	if err != nil {
 		if ctx.Err() == nil {
-			u.app.options.Log.WarnContext(ctx, "it is not known which experiments run; unknown variants are counted for those that ran before", "error", err)
+			u.app.options.Log.WarnContext(ctx, "cannot load the running experiments; counting unknown variants for those known before", "error", err)
 		}
 		return
 	}
@@ -59,7 +59,7 @@ func (u *unknownVariants) reload(ctx context.Context) {
 	u.running.Store(&running)
 }
 
-// watch counts those of a batch that was written.
+// watch counts unknown variants in a written batch.
 func (u *unknownVariants) watch(site int64, batch []model.Message) {
 	running := *u.running.Load()
 	for i := range batch {

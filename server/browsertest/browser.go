@@ -1,13 +1,18 @@
-// Package browsertest gives tests a real browser.
+//go:build system
+
+// Package browsertest gives tests a real browser, Chromium. It has the tag system, like every test that uses it: a plain
+// go test ./... starts no browser.
 package browsertest
 
 import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -87,8 +92,22 @@ func (p *Page) Text(expression string) (text string) {
 	return text
 }
 
+// replaced reports whether an expression was not evaluated because a new document took the place of the one it was for.
+func replaced(err error) bool {
+	failure, ok := errors.AsType[*cdproto.Error](err)
+	return ok && failure.Code == -32000 && strings.HasPrefix(failure.Message, "Cannot find context")
+}
+
 // Await waits until an expression is true.
 func (p *Page) Await(expression string) {
 	p.tb.Helper()
-	p.Run(chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(0))) // the page's limit holds
+	for {
+		err := chromedp.Run(p.ctx, chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(0))) // the page's limit holds
+		if err == nil {
+			return
+		}
+		if !replaced(err) {
+			p.tb.Fatal(err)
+		}
+	}
 }

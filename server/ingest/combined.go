@@ -270,6 +270,15 @@ func (l *LogLine) PageView() (path string, ok bool) {
 	return path, true
 }
 
+// hostname returns the virtual host where the line names it, as lines of proxies do:
+// their targets are absolute URLs.
+func (l *LogLine) hostname() string {
+	if strings.HasPrefix(l.Target, "/") {
+		return "" // "//host" is a path here
+	}
+	return hostOf(l.Target)
+}
+
 // visitor returns the key by which a log's visitors are told apart: 128 bits in
 // hexadecimal of the SHA-256 of address NUL user agent. It is a hash so that the
 // address does not stand in the visitor's name as well, where removing addresses
@@ -293,6 +302,7 @@ func (d *Decoder) PageView(id model.MessageID, l *LogLine, path string) model.Me
 	origin := model.Origin{
 		Referrer:  hostOf(l.Referrer),
 		EntryPage: clean(path),
+		Hostname:  l.hostname(),
 		Browser:   agent.Browser,
 		OS:        agent.OS,
 		Device:    agent.Device,

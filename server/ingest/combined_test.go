@@ -13,11 +13,11 @@ const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KH
 
 func newTestDecoder(tb testing.TB) *Decoder {
 	tb.Helper()
-	countries, err := OpenCountries("testdata/GeoLite2-Country-Test.mmdb")
+	locations, err := OpenLocations("testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	decoder, err := NewDecoder(countries)
+	decoder, err := NewDecoder(locations)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -92,8 +92,8 @@ func TestParseCombinedRejects(t *testing.T) {
 		{`h - - [17/May/2015 12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no [time]"},
 		{`h - - [31/Feb/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no [time]"},
 		{`h - - [17/May/2015:24:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no [time]"},
-		{`h - - [17/May/0001:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "the year 1 is not"},
-		{`h - - [17/May/9999:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "the year 9999 is not"},
+		{`h - - [17/May/0001:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "the year 1 is outside"},
+		{`h - - [17/May/9999:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "the year 9999 is outside"},
 		{`h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1`, "no quoted request"},
 		{`h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" OK 1 "-" "UA"`, "no status"},
 		{`h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 x "-" "UA"`, "no size"},
@@ -177,6 +177,11 @@ func TestPageViewMessage(t *testing.T) {
 	}
 	if other := message("81.2.69.142", "/", "-", chrome+"x"); other.AnonymousID == got.AnonymousID {
 		t.Error("two user agents are one visitor")
+	}
+	for target, want := range map[string]string{"http://WWW.Shop.test:8080/p?q": "www.shop.test", "//www.shop.test/p": "", "/p": ""} {
+		if got := message("81.2.69.142", target, "-", chrome).Hit.Origin.Hostname; got != want {
+			t.Errorf("%s: hostname %q, want %q", target, got, want)
+		}
 	}
 	named := message("proxy.test", "/", "-", "-")
 	if o := named.Hit.Origin; o.IP != "" || o.Country != "" || o.Device != "" {

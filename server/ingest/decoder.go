@@ -11,25 +11,23 @@ import (
 // use by several goroutines.
 type Decoder struct {
 	agents    *Agents
-	countries *Countries
+	locations *Locations
 }
 
-// NewDecoder returns a decoder that finds countries in the given database;
-// countries may be nil.
-func NewDecoder(countries *Countries) (*Decoder, error) {
+// NewDecoder returns a decoder that finds where addresses are in the given database;
+// locations may be nil.
+func NewDecoder(locations *Locations) (*Decoder, error) {
 	agents, err := NewAgents()
 	if err != nil {
 		return nil, err
 	}
-	return &Decoder{agents: agents, countries: countries}, nil
+	return &Decoder{agents: agents, locations: locations}, nil
 }
 
-// locate fills in the address and its country.
+// locate fills in the address and where it is.
 func (d *Decoder) locate(origin *model.Origin, address netip.Addr) {
 	origin.IP = address.String()
-	if origin.Country == "" {
-		origin.Country = d.countries.Country(address)
-	}
+	d.locations.Fill(origin, address)
 }
 
 // Times outside of these are taken for a broken clock or a wrong unit.
@@ -51,5 +49,5 @@ func checkTime(field string, t time.Time) (model.Millis, error) {
 }
 
 func outOfRange(field string, t time.Time) error {
-	return model.Invalid(field, "the year %d is not from 1990 to 2199", t.UTC().Year())
+	return model.Invalid(field, "the year %d is outside 1990 to 2199", t.UTC().Year())
 }

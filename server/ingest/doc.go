@@ -1,27 +1,25 @@
-// Package ingest turns what visitors left behind into messages of the model:
-// lines of access logs in the combined format, and messages of the Segment
-// tracking spec as its SDKs send them.
+// Package ingest turns raw input into messages of the model: lines of access logs in
+// the combined format, and messages of the Segment tracking spec as its SDKs send
+// them.
 //
-// Decoding is free of state but for caches: a Decoder reads one line or one
-// message, and what it returns depends on that alone. Import reads whole files
-// and streams, in batches, while another goroutine hands the batches before to
-// the store. It knows nothing of the store but one function that writes a batch
-// once, however often the batch is written.
+// Decoding has no state except caches: the result depends on one line or one message
+// only. Import reads whole files and streams in batches, while another goroutine
+// passes the previous batches to the store. It knows the store as a single function,
+// which writes a batch once, however often it is called.
 //
 // # Identity
 //
-// Everything here rests on message ids, because a message id counts once. A
-// tracking message is named by its messageId. A line of a log has no name, and
-// two equal lines of a log with a resolution of one second may both be true: so
-// a line is named by its bytes and by its number among the equal lines of its
-// file. The same file read again, or the file when it has grown, gives the same
-// ids for the same lines. Cutting a log into files keeps the ids too, as long
-// as equal lines stay in one part; equal lines have equal times, so a log that
-// is cut between two seconds is safe.
+// Everything here rests on message ids, because a message id counts once. A tracking
+// message brings its messageId. A line of a log has no id, and two equal lines can
+// both be true, as a log has a resolution of one second. So the id of a line comes
+// from its bytes and its number among the equal lines of its file. The same file read
+// again, even after it has grown, gives the same ids for the same lines. A log may be
+// cut into several files, as long as equal lines stay together. Equal lines have
+// equal times, so a cut between two seconds is safe.
 //
 // # Lenience
 //
-// A message is rather kept than lost: text that is too long is cut, bytes that
-// are no text are dropped, a field of the wrong type counts as missing. It is
-// rejected, with a reason, when it does not say who did what and when.
+// Ingest prefers to keep a message. It cuts text that is too long, drops bytes that
+// are not text, and treats a field of the wrong type as missing. It rejects a message,
+// with a reason, if the message does not say who did what and when.
 package ingest

@@ -19,7 +19,7 @@ const (
 // text returns how the format is called in an error.
 func (f Format) text() string {
 	if f == Messages {
-		return "a file of one JSON message a line (format messages)"
+		return "a file with one JSON message per line (--format messages)"
 	}
 	return "an access log in the combined format"
 }
@@ -63,7 +63,7 @@ func (d *lineDecoder) decode(line []byte, last bool) (message model.Message, is 
 	if last && !l.Ended {
 		// It is being written just now. Taken as it is, it would count once more
 		// when the whole line is imported.
-		return message, rejected, malformed("the file ends within the line")
+		return message, rejected, malformed("the file ends in the middle of the line")
 	}
 	path, ok := l.PageView()
 	switch {

@@ -31,8 +31,8 @@ type Options struct {
 	Format Format
 	// IncludeBots keeps the page views of crawlers. It concerns access logs only.
 	IncludeBots bool
-	// Countries finds addresses' countries; nil finds none.
-	Countries *Countries
+	// Locations finds where addresses are; nil finds nothing.
+	Locations *Locations
 	// Write stores a batch, all or nothing, and tells how many of its messages it
 	// had already. The batch is Write's to keep. Calls come one after another, in
 	// the order of the lines.
@@ -62,7 +62,7 @@ func (o *Options) validate() error {
 		}
 	}
 	if stdin > 1 || (stdin == 1 && o.Stdin == nil) {
-		return errors.New("import: standard input can be read once only")
+		return errors.New("import: standard input can be read only once")
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func Import(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return total, err
 	}
-	decoder, err := NewDecoder(o.Countries)
+	decoder, err := NewDecoder(o.Locations)
 	if err != nil {
 		return total, err
 	}
@@ -223,7 +223,7 @@ func (r *reader) readFile(ctx context.Context, name string) error {
 		case err == io.EOF:
 			r.before += s.read.bytes
 			if good == 0 && bad > 0 {
-				return fmt.Errorf("%s is not %s: none of its lines (%d) is", s.name, r.options.Format.text(), bad)
+				return fmt.Errorf("%s is not %s: all of its lines (%d) were rejected", s.name, r.options.Format.text(), bad)
 			}
 			return nil
 		case err == errTooLong:

@@ -80,21 +80,21 @@ func TestImportFiles(t *testing.T) {
 		{name: "gzip", file: "a.gz", content: gzipped(t, logLines(3)), want: Summary{Lines: 3, Messages: 3}},
 		{name: "gzip of two parts", file: "a.GZ", content: gzipped(t, logLines(3)) + gzipped(t, logLine(9)), want: Summary{Lines: 4, Messages: 4}},
 		{name: "gzip by another name", file: "a.log", content: gzipped(t, logLines(3)), want: Summary{Lines: 3, Messages: 3}},
-		{name: "no gzip", file: "a.gz", content: logLines(3), reason: "named .gz, but"},
-		{name: "empty gzip", file: "a.gz", content: "", reason: "named .gz, but"},
-		{name: "header of a gzip", file: "a.gz", content: packed[:5], reason: "a.gz ends early, after line 0"},
+		{name: "no gzip", file: "a.gz", content: logLines(3), reason: "ends in .gz but"},
+		{name: "empty gzip", file: "a.gz", content: "", reason: "ends in .gz but"},
+		{name: "header of a gzip", file: "a.gz", content: packed[:5], reason: "a.gz is truncated: it ends early, after line 0"},
 		{name: "damaged gzip", file: "a.gz", content: string(damaged), reason: "a.gz is damaged after line"},
 		{name: "one bad line", file: "a.log", content: logLine(1) + "\nplain nonsense\n" + logLine(2) + "\n", want: Summary{Lines: 3, Messages: 2, Rejected: 1}, rejects: "a.log:2: not the combined log format: no [time] follows the address\n"},
-		{name: "overlong line", file: "a.log", content: logLine(1) + "\n" + long + "\n" + logLine(2) + "\n", want: Summary{Lines: 3, Messages: 2, Rejected: 1}, rejects: "a.log:2: the line is over 1 MiB\n"},
-		{name: "overlong last line", file: "a.log", content: logLine(1) + "\n" + long, want: Summary{Lines: 2, Messages: 1, Rejected: 1}, rejects: "a.log:2: the line is over 1 MiB\n"},
+		{name: "overlong line", file: "a.log", content: logLine(1) + "\n" + long + "\n" + logLine(2) + "\n", want: Summary{Lines: 3, Messages: 2, Rejected: 1}, rejects: "a.log:2: the line is longer than 1 MiB\n"},
+		{name: "overlong last line", file: "a.log", content: logLine(1) + "\n" + long, want: Summary{Lines: 2, Messages: 1, Rejected: 1}, rejects: "a.log:2: the line is longer than 1 MiB\n"},
 		{name: "no line break at the end", file: "a.log", content: logLine(1), want: Summary{Lines: 1, Messages: 1}},
-		{name: "last line being written", file: "a.log", content: logLine(1) + "\n" + strings.TrimSuffix(logLine(2), `6"`), want: Summary{Lines: 2, Messages: 1, Rejected: 1}, rejects: "the file ends within the line"},
+		{name: "last line being written", file: "a.log", content: logLine(1) + "\n" + strings.TrimSuffix(logLine(2), `6"`), want: Summary{Lines: 2, Messages: 1, Rejected: 1}, rejects: "the file ends in the middle of the line"},
 		{name: "binary rubbish", file: "a.log", content: string(random), reason: "a.log is not an access log in the combined format", rejects: "more lines were rejected"},
-		{name: "binary rubbish without line breaks", file: "a.log", content: strings.Repeat("\x00\xff", 2<<20), reason: "is not an access log", rejects: "a.log:1: the line is over 1 MiB"},
+		{name: "binary rubbish without line breaks", file: "a.log", content: strings.Repeat("\x00\xff", 2<<20), reason: "is not an access log", rejects: "a.log:1: the line is longer than 1 MiB"},
 		{name: "messages as a log", file: "a.log", content: fmt.Sprintf(message, 1), reason: "is not an access log"},
 		{name: "messages", file: "a.json", format: Messages, content: fmt.Sprintf(message+message+message, 1, 2, 1) + group, want: Summary{Lines: 4, Messages: 3, Duplicates: 1, Ignored: 1}},
-		{name: "bad message", file: "a.json", format: Messages, content: fmt.Sprintf(message, 1) + "{}", want: Summary{Lines: 2, Messages: 1, Rejected: 1}, rejects: "a.json:2: type: missing"},
-		{name: "a log as messages", file: "a.log", format: Messages, content: logLines(3), reason: "is not a file of one JSON message a line"},
+		{name: "bad message", file: "a.json", format: Messages, content: fmt.Sprintf(message, 1) + "{}", want: Summary{Lines: 2, Messages: 1, Rejected: 1}, rejects: "a.json:2: type: is missing"},
+		{name: "a log as messages", file: "a.log", format: Messages, content: logLines(3), reason: "is not a file with one JSON message per line"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var s sink
@@ -138,7 +138,7 @@ func TestImportTruncatedGzip(t *testing.T) {
 	var s sink
 	file := writeFile(t, "a.gz", packed[:len(packed)/2])
 	got, err := Import(t.Context(), Options{Files: []string{file}, Write: s.write, Batch: 7})
-	if err == nil || !strings.Contains(err.Error(), "a.gz ends early") {
+	if err == nil || !strings.Contains(err.Error(), "a.gz is truncated") {
 		t.Fatalf("error %v", err)
 	}
 	if got.Messages == 0 || got.Messages >= 3000 || got.Rejected != 0 || len(s.messages) != got.Messages {
@@ -175,7 +175,7 @@ func TestImportRefuses(t *testing.T) {
 		{Options{Files: []string{good, t.TempDir()}}, "is a directory"},
 		{Options{Files: []string{good}, Format: "csv"}, `unknown format "csv"`},
 		{Options{Files: []string{"-"}}, "standard input"},
-		{Options{Files: []string{"-", "-"}, Stdin: strings.NewReader("")}, "once only"},
+		{Options{Files: []string{"-", "-"}, Stdin: strings.NewReader("")}, "only once"},
 	} {
 		var s sink
 		test.options.Write = s.write

@@ -65,7 +65,7 @@ const experimentViewed = "Experiment Viewed"
 type wireContext struct {
 	userAgent, locale, ip, sessionID, tags, traits   value
 	pagePath, pageURL, pageReferrer                  value
-	country, library                                 value
+	location, library                                value
 	source, medium, campaignName, campaign, term, ad value
 }
 
@@ -85,7 +85,7 @@ func (d *Decoder) Message(raw []byte, envelope Envelope) (message model.Message,
 // message reads a message whose JSON has been checked.
 func (d *Decoder) message(root value, envelope Envelope) (message model.Message, kept bool, err error) {
 	if len(root) > MaxMessageBytes {
-		return message, false, model.Errorf(model.BadInput, "the message is over %d KiB", MaxMessageBytes>>10)
+		return message, false, model.Errorf(model.BadInput, "the message is larger than %d KiB", MaxMessageBytes>>10)
 	}
 	if !root.isObject() {
 		return message, false, model.Errorf(model.BadInput, "not a JSON object")
@@ -199,11 +199,7 @@ func (c *wireContext) read(name []byte, v value) {
 	case "campaign":
 		v.members(c.readCampaign)
 	case "location":
-		v.members(func(name []byte, v value) {
-			if string(name) == "country" {
-				c.country = v
-			}
-		})
+		c.location = v
 	case "library":
 		v.members(func(name []byte, v value) {
 			if string(name) == "name" {
@@ -248,12 +244,12 @@ func (w *wire) readKind(hit *model.Hit) error {
 		hit.Kind = model.PageView
 		hit.Name = firstOf(clean(w.path.text()), w.urlPath(), w.pageName())
 		if hit.Name == "" {
-			return model.Invalid("properties.path", "a %s needs a path, a url or a name", w.kind)
+			return model.Invalid("properties.path", "a %s needs a path, url or name", w.kind)
 		}
 	case "track":
 		hit.Kind = model.Event
 		if hit.Name = clean(w.event.text()); hit.Name == "" {
-			return model.Invalid("event", "a track needs the event's name")
+			return model.Invalid("event", "a track needs the name of the event")
 		}
 		for _, v := range []value{w.value, w.revenue} {
 			if hit.Value, hit.HasValue = numberOf(v); hit.HasValue {
@@ -270,9 +266,9 @@ func (w *wire) readKind(hit *model.Hit) error {
 		hit.Properties = readTraits(w.traits, w.context.traits)
 	case "alias":
 	case "":
-		return model.Invalid("type", "missing; page, screen, track, identify, alias or group is expected")
+		return model.Invalid("type", "is missing; use page, screen, track, identify, alias or group")
 	default:
-		return model.Invalid("type", "unknown type %q; page, screen, track, identify, alias or group is expected", clip(w.kind))
+		return model.Invalid("type", "unknown type %q; use page, screen, track, identify, alias or group", clip(w.kind))
 	}
 	return nil
 }
@@ -326,7 +322,7 @@ func (w *wire) readWho(message *model.Message) (kept bool, err error) {
 	}
 	message.AnonymousID = clean(w.anonymousID.scalar())
 	if message.UserID == "" && message.AnonymousID == "" {
-		return false, model.Invalid("anonymousId", "neither anonymousId nor userId is given")
+		return false, model.Invalid("anonymousId", "anonymousId and userId are both missing; give at least one")
 	}
 	return true, nil
 }
@@ -353,7 +349,7 @@ func (w *wire) readTime(hit *model.Hit, envelope Envelope) (timed bool, err erro
 	}
 	if hit.At == 0 {
 		if hit.At = envelope.Received; hit.At == 0 {
-			return false, model.Invalid("timestamp", "missing; so are originalTimestamp and sentAt")
+			return false, model.Invalid("timestamp", "is missing, and so are originalTimestamp and sentAt; give one of them")
 		}
 		return false, nil
 	}
@@ -375,7 +371,7 @@ func timeOf(field string, v value) (model.Millis, error) {
 	case v.isNumber():
 		number, err := strconv.ParseFloat(string(v), 64)
 		if err != nil || number < float64(earliest) || number >= float64(latest) {
-			return 0, model.Invalid(field, "%s is not a number of milliseconds of a year from 1990 to 2199", clip(string(v)))
+			return 0, model.Invalid(field, "%s is not a time in milliseconds between the years 1990 and 2199", clip(string(v)))
 		}
 		return model.Millis(number), nil
 	case v.isString():
@@ -389,9 +385,9 @@ func timeOf(field string, v value) (model.Millis, error) {
 				return checkTime(field, t)
 			}
 		}
-		return 0, model.Invalid(field, "%q is not a time like 2006-01-02T15:04:05Z", clip(text))
+		return 0, model.Invalid(field, "%q is not a time; write it like 2006-01-02T15:04:05Z", clip(text))
 	}
-	return 0, model.Invalid(field, "neither a string nor a number")
+	return 0, model.Invalid(field, "must be a string or a number")
 }
 
 // id returns the message's id. A message without messageId is named by what it
@@ -469,7 +465,6 @@ func (d *Decoder) readOrigin(w *wire, hit *model.Hit, envelope Envelope) {
 	c := &w.context
 	agent := d.agents.Agent(c.userAgent.text())
 	hit.Origin = model.Origin{
-		Country:  countryCode(c.country.text()),
 		Referrer: firstOf(hostOf(c.pageReferrer.text()), hostOf(w.propertyReferrer.text())),
 		Browser:  agent.Browser,
 		OS:       agent.OS,
@@ -483,8 +478,10 @@ func (d *Decoder) readOrigin(w *wire, hit *model.Hit, envelope Envelope) {
 			Content:  clean(c.ad.scalar()),
 		},
 	}
+	readLocation(&hit.Origin, c.location)
+	hit.Origin.Hostname = hostOf(c.pageURL.text())
 	if hit.Kind == model.PageView {
-		hit.Origin.EntryPage = hit.Name
+		hit.Origin.EntryPage, hit.Origin.Hostname = hit.Name, firstOf(hostOf(w.url.text()), hit.Origin.Hostname)
 	} else if hit.Origin.EntryPage = clean(c.pagePath.text()); hit.Origin.EntryPage == "" {
 		if path, ok := pathOf(c.pageURL.text()); ok {
 			hit.Origin.EntryPage = clean(path)

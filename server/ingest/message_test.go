@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
 func equalMessages(t *testing.T, got, want model.Message) {
@@ -26,9 +27,10 @@ func checkSane(t *testing.T, message model.Message) {
 	t.Helper()
 	hit := message.Hit
 	texts := []string{
-		message.AnonymousID, message.UserID, hit.SessionKey, hit.Name, hit.Origin.IP, hit.Origin.Country, hit.Origin.Referrer,
-		hit.Origin.EntryPage, hit.Origin.Browser, hit.Origin.OS, string(hit.Origin.Device), hit.Origin.Language,
-		hit.Origin.UTM.Source, hit.Origin.UTM.Medium, hit.Origin.UTM.Campaign, hit.Origin.UTM.Term, hit.Origin.UTM.Content,
+		message.AnonymousID, message.UserID, hit.SessionKey, hit.Name,
+	}
+	for _, d := range dimension.Origins() {
+		texts = append(texts, *d.Origin(&hit.Origin))
 	}
 	texts = append(texts, hit.Tags...)
 	for name, property := range hit.Properties {
@@ -83,19 +85,20 @@ func TestMessage(t *testing.T) {
 		}
 		return message
 	}
+	onHost := func(host string) func(*model.Hit) { return func(h *model.Hit) { h.Origin.Hostname = host } }
 	for _, test := range []struct {
 		name, text string
 		want       model.Message
 	}{
-		{"page by path", `{"type":"page","name":"N","properties":{"path":"/p","url":"http://x.test/u"}}`, hit(model.PageView, "/p", nil)},
-		{"page by url", `{"type":"Page","name":"N","properties":{"url":"http://x.test/u?q#f"},"context":{"page":{"url":"http://x.test/c"}}}`, hit(model.PageView, "/u", nil)},
-		{"page by its context's url", `{"type":"PAGE","name":"N","context":{"page":{"url":"http://x.test"}}}`, hit(model.PageView, "/", nil)},
+		{"page by path", `{"type":"page","name":"N","properties":{"path":"/p","url":"http://x.test/u"}}`, hit(model.PageView, "/p", onHost("x.test"))},
+		{"page by url", `{"type":"Page","name":"N","properties":{"url":"http://X.test:81/u?q#f"},"context":{"page":{"url":"http://y.test/c"}}}`, hit(model.PageView, "/u", onHost("x.test"))},
+		{"page by its context's url", `{"type":"PAGE","name":"N","context":{"page":{"url":"http://x.test"}}}`, hit(model.PageView, "/", onHost("x.test"))},
 		{"page by name", `{"type":"page","name":"N","properties":{"url":"nonsense"}}`, hit(model.PageView, "N", nil)},
 		{"screen by path", `{"type":"screen","name":"S","properties":{"path":"/p"}}`, hit(model.PageView, "/p", nil)},
-		{"screen by its context's url", `{"type":"screen","name":"S","context":{"page":{"url":"http://x.test/c"}}}`, hit(model.PageView, "/c", nil)},
+		{"screen by its context's url", `{"type":"screen","name":"S","context":{"page":{"url":"http://x.test/c"}}}`, hit(model.PageView, "/c", onHost("x.test"))},
 		{"screen by name", `{"type":"screen","name":"S"}`, hit(model.PageView, "S", nil)},
 		{"track", `{"type":"track","event":"E","context":{"page":{"path":"/p"}}}`, hit(model.Event, "E", func(h *model.Hit) { h.Origin.EntryPage = "/p" })},
-		{"track on a url", `{"type":"track","event":"E","context":{"page":{"url":"http://x.test/p?q"}}}`, hit(model.Event, "E", func(h *model.Hit) { h.Origin.EntryPage = "/p" })},
+		{"track on a url", `{"type":"track","event":"E","properties":{"url":"http://linked.test"},"context":{"page":{"url":"http://x.test/p?q"}}}`, hit(model.Event, "E", func(h *model.Hit) { h.Origin.EntryPage, h.Origin.Hostname = "/p", "x.test" })},
 		{"value", `{"type":"track","event":"E","properties":{"value":-1.5,"revenue":2}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = -1.5, true })},
 		{"value zero", `{"type":"track","event":"E","properties":{"value":0,"revenue":2}}`, hit(model.Event, "E", func(h *model.Hit) { h.HasValue = true })},
 		{"revenue", `{"type":"track","event":"E","properties":{"value":"1","revenue":9.99}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = 9.99, true })},
@@ -154,6 +157,22 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// There is a message that fills every dimension of a first hit.
+func TestMessageFillsEachDimension(t *testing.T) {
+	const text = `{"type":"page","messageId":"m","anonymousId":"a","timestamp":"2026-01-02T03:04:05Z","context":{
+		"page":{"url":"https://shop.test/p","referrer":"https://other.test"},"userAgent":"` + chrome + `","locale":"ro","ip":"81.2.69.142",
+		"campaign":{"source":"s","medium":"m","name":"n","term":"t","content":"c"},"location":{"country":"GB","region":"England","city":"London"}}}`
+	message, kept, err := newTestDecoder(t).Message([]byte(text), Envelope{})
+	if err != nil || !kept {
+		t.Fatal(err)
+	}
+	for _, d := range dimension.Origins() {
+		if *d.Origin(&message.Hit.Origin) == "" {
+			t.Errorf("nothing fills %s", d.Name)
+		}
+	}
+}
+
 func TestMessageIgnored(t *testing.T) {
 	decoder := newTestDecoder(t)
 	for _, text := range []string{
@@ -177,25 +196,25 @@ func TestMessageRejects(t *testing.T) {
 		{`[]`, "not a JSON object"},
 		{`null`, "not a JSON object"},
 		{`"page"`, "not a JSON object"},
-		{`{"type":"page","x":"` + strings.Repeat("x", MaxMessageBytes) + `"}`, "over 32 KiB"},
-		{`{}`, "type: missing"},
-		{`{"type":7}`, "type: missing"},
+		{`{"type":"page","x":"` + strings.Repeat("x", MaxMessageBytes) + `"}`, "larger than 32 KiB"},
+		{`{}`, "type: is missing"},
+		{`{"type":7}`, "type: is missing"},
 		{`{"type":"pag\u0000e"}`, "unknown type"},
-		{`{"batch":[]}`, "type: missing"},
+		{`{"batch":[]}`, "type: is missing"},
 		{`{"type":"page","anonymousId":"a","timestamp":"2026-01-02T03:04:05Z"}`, "needs a path"},
-		{`{"type":"screen","anonymousId":"a"}`, "a screen needs a path, a url or a name"},
-		{`{"type":"track","anonymousId":"a"}`, "event's name"},
-		{`{"type":"track","event":"\u0000","anonymousId":"a"}`, "event's name"},
-		{`{"type":"track","event":"E"}`, "neither anonymousId nor userId"},
-		{`{"type":"track","event":"E","userId":null,"anonymousId":{}}`, "neither anonymousId nor userId"},
+		{`{"type":"screen","anonymousId":"a"}`, "a screen needs a path, url or name"},
+		{`{"type":"track","anonymousId":"a"}`, "the name of the event"},
+		{`{"type":"track","event":"\u0000","anonymousId":"a"}`, "the name of the event"},
+		{`{"type":"track","event":"E"}`, "anonymousId and userId are both missing"},
+		{`{"type":"track","event":"E","userId":null,"anonymousId":{}}`, "anonymousId and userId are both missing"},
 		{`{"type":"alias","userId":"u"}`, "previousId and userId"},
-		{`{"type":"track","event":"E","userId":"u"}`, "timestamp: missing"},
+		{`{"type":"track","event":"E","userId":"u"}`, "timestamp: is missing"},
 		{`{"type":"track","event":"E","userId":"u","timestamp":"yesterday"}`, "not a time"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":true}`, "neither a string nor a number"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":"0001-01-01T00:00:00Z"}`, "the year 1 is not"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":"9999-12-31T00:00:00Z"}`, "the year 9999 is not"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":1767323045}`, "not a number of milliseconds"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":1e999}`, "not a number of milliseconds"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":true}`, "must be a string or a number"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":"0001-01-01T00:00:00Z"}`, "the year 1 is outside"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":"9999-12-31T00:00:00Z"}`, "the year 9999 is outside"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":1767323045}`, "not a time in milliseconds"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":1e999}`, "not a time in milliseconds"},
 	} {
 		_, _, err := decoder.Message([]byte(test.text), Envelope{})
 		if err == nil || !strings.Contains(err.Error(), test.reason) {

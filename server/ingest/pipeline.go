@@ -62,7 +62,7 @@ type delivery struct {
 var (
 	// ErrBusy says that too much waits already: nothing was kept, and it is to be sent
 	// again later.
-	ErrBusy = errors.New("too many messages wait to be written")
+	ErrBusy = errors.New("too many messages are waiting to be written")
 	// ErrClosed says that the pipeline ends.
 	ErrClosed = errors.New("the server is stopping")
 )

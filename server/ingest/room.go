@@ -26,7 +26,7 @@ const messageBytes = 1 << 10
 func (c *claim) grow(bytes int) error {
 	c.bytes += int64(bytes)
 	if c.room.taken.Add(int64(bytes)) > c.room.bytes {
-		return refusef(http.StatusServiceUnavailable, "too many messages arrive at once; nothing was kept: send them again")
+		return refusef(http.StatusServiceUnavailable, "too many messages are arriving at once, so nothing was kept; send them again")
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 const maxLineBytes = 1 << 20
 
 // errTooLong is a line's, not the file's: reading goes on after it.
-var errTooLong = fmt.Errorf("the line is over %d MiB", maxLineBytes>>20)
+var errTooLong = fmt.Errorf("the line is longer than %d MiB", maxLineBytes>>20)
 
 // source reads a file's lines, unpacked where it is packed by gzip.
 type source struct {
@@ -69,7 +69,7 @@ func openSource(ctx context.Context, name string, stdin io.Reader) (*source, err
 		s.lines = bufio.NewReaderSize(unpacked, 64<<10)
 	case strings.HasSuffix(strings.ToLower(name), ".gz"):
 		s.close()
-		return nil, fmt.Errorf("%s is named .gz, but gzip did not write it", s.name)
+		return nil, fmt.Errorf("%s ends in .gz but is not a gzip file", s.name)
 	default:
 		s.lines = packed
 	}
@@ -136,7 +136,7 @@ func (s *source) failed(err error) error {
 	_, isCorrupt := errors.AsType[flate.CorruptInputError](err)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s ends early, after line %d: the file is truncated", s.name, s.number)
+		return fmt.Errorf("%s is truncated: it ends early, after line %d", s.name, s.number)
 	case isCorrupt, errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return fmt.Errorf("%s is damaged after line %d: %w", s.name, s.number, err)
 	}

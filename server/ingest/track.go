@@ -81,22 +81,22 @@ func NewTracker(o TrackerOptions) *Tracker {
 		room:    &room{bytes: o.RoomBytes},
 		messages: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "goalgraph_tracking_messages_total",
-			Help: "Messages that came by HTTP: kept, ignored because they tell nothing that is counted, or rejected.",
+			Help: "Messages received over HTTP, by result: kept, ignored (nothing in them is counted) or rejected.",
 		}, []string{"result"}),
 		requests: metrics.NewCounterVec(prometheus.CounterOpts{
-			Name: "goalgraph_tracking_requests_total", Help: "Requests with messages, by the status of their answer.",
+			Name: "goalgraph_tracking_requests_total", Help: "Requests with messages, by HTTP status.",
 		}, []string{"code"}),
 		seconds: metrics.NewHistogram(prometheus.HistogramOpts{
 			Name:    "goalgraph_tracking_seconds",
-			Help:    "Time from a request with messages to its acknowledgement.",
+			Help:    "Time to acknowledge a request with messages.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
 	metrics.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "goalgraph_tracking_queue_bytes", Help: "What messages take that wait to be written, in bytes.",
+		Name: "goalgraph_tracking_queue_bytes", Help: "Memory used by messages that wait to be written, in bytes.",
 	}, func() float64 { return float64(o.Pipeline.Queued()) })
 	metrics.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "goalgraph_tracking_room_bytes", Help: "What requests hold that are not answered yet, in bytes.",
+		Name: "goalgraph_tracking_room_bytes", Help: "Memory used by requests in progress, in bytes.",
 	}, func() float64 { return float64(t.room.taken.Load()) })
 	return t
 }
@@ -135,7 +135,7 @@ func crossOrigin(method string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		default:
 			header.Set("Allow", method+", OPTIONS")
-			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not understood here; send %s", r.Method, method))
+			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not allowed here; use %s", r.Method, method))
 		}
 	})
 }
@@ -202,8 +202,8 @@ func (t *Tracker) take(kind string) http.Handler {
 			// be to answer 200, which means that the messages are kept.
 			panic(http.ErrAbortHandler)
 		default:
-			t.options.Log.ErrorContext(r.Context(), "messages could not be written", "error", err)
-			status, body = http.StatusServiceUnavailable, answer{Error: "the messages could not be written: send them again; what was kept all the same counts once"}
+			t.options.Log.ErrorContext(r.Context(), "cannot write messages", "error", err)
+			status, body = http.StatusServiceUnavailable, answer{Error: "the messages could not be written; send them again (any that were kept count only once)"}
 		}
 		if status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "1")
@@ -222,7 +222,7 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 		return answer{}, refusef(http.StatusBadRequest, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if !root.isObject() {
-		return answer{}, refusef(http.StatusBadRequest, "the body is not a JSON object: send one message, or {\"batch\": [...]}")
+		return answer{}, refusef(http.StatusBadRequest, "the body is not a JSON object; send one message, or {\"batch\": [...]}")
 	}
 	request := readRequest(root)
 	site, err := t.site(r, request.writeKey.text())
@@ -232,28 +232,33 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 	envelope := Envelope{Received: received, Type: kind, IP: t.sender(r)}
 	batched := request.batch != nil
 	if kind == "" && !batched {
-		return answer{}, refusef(http.StatusBadRequest, "the body has no batch, which is a list of messages")
+		return answer{}, refusef(http.StatusBadRequest, "the body has no batch; send {\"batch\": [...]} with a list of messages")
 	}
 	if !batched {
 		return t.acceptOne(r.Context(), site, root, envelope, claim)
 	}
 	if request.batch[0] != '[' {
-		return answer{}, refusef(http.StatusBadRequest, "batch is not a list of messages")
+		return answer{}, refusef(http.StatusBadRequest, "batch is not a list; send a list of messages")
 	}
 	for _, sent := range []value{request.sentAt, jsonString(r.Header.Get("SentAt"))} {
 		if at, err := timeOf("sentAt", sent); err == nil && at != 0 && envelope.SentAt == 0 {
 			envelope.SentAt = at
 		}
 	}
-	count := 0
-	request.batch.elements(func(value) { count++ })
+	count, objects := 0, 0
+	request.batch.elements(func(element value) {
+		count++
+		if element.isObject() {
+			objects++
+		}
+	})
 	if count > MaxBatchMessages {
-		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the batch has %d messages; the most is %d", count, MaxBatchMessages)
+		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the batch has %d messages; the maximum is %d", count, MaxBatchMessages)
 	}
 	if err := claim.grow(count * messageBytes); err != nil {
 		return answer{}, err
 	}
-	messages := make([]model.Message, 0, count)
+	messages := make([]model.Message, 0, objects)
 	result := answer{Success: true}
 	index := 0
 	request.batch.elements(func(element value) {
@@ -274,7 +279,7 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 
 func (t *Tracker) acceptOne(ctx context.Context, site int64, raw value, envelope Envelope, claim *claim) (answer, error) {
 	if len(raw) > MaxMessageBytes {
-		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the message is over %d KiB", MaxMessageBytes>>10)
+		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the message is larger than %d KiB", MaxMessageBytes>>10)
 	}
 	message, kept, err := t.options.Decoder.message(raw, envelope)
 	if err != nil {
@@ -298,7 +303,7 @@ func (t *Tracker) submit(ctx context.Context, site int64, messages []model.Messa
 		t.messages.WithLabelValues("kept").Add(float64(len(messages)))
 		return nil
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrClosed):
-		return refusef(http.StatusServiceUnavailable, "%v; nothing was kept: send it again", err)
+		return refusef(http.StatusServiceUnavailable, "%v, so nothing was kept; send the request again", err)
 	case model.CodeOf(err) == model.NotFound:
 		return refusef(http.StatusUnauthorized, "the site of this key was deleted")
 	}
@@ -336,7 +341,7 @@ func jsonString(text string) value {
 
 // readBody returns the body, unpacked, whatever the content type says of it.
 func readBody(r *http.Request, claim *claim) ([]byte, error) {
-	tooLong := refusef(http.StatusRequestEntityTooLarge, "the body is over %d KiB: send smaller batches", MaxBatchBytes>>10)
+	tooLong := refusef(http.StatusRequestEntityTooLarge, "the body is larger than %d KiB; send smaller batches", MaxBatchBytes>>10)
 	if r.ContentLength > MaxBatchBytes {
 		return nil, tooLong
 	}
@@ -346,12 +351,12 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 	case "gzip", "x-gzip":
 		unpacked, err := gzip.NewReader(reader)
 		if err != nil {
-			return nil, refusef(http.StatusBadRequest, "the body is not gzip, which its Content-Encoding names: %v", err)
+			return nil, refusef(http.StatusBadRequest, "Content-Encoding is gzip, but the body is not: %v", err)
 		}
 		defer unpacked.Close()
 		reader = io.LimitReader(unpacked, MaxBatchBytes+1)
 	default:
-		return nil, refusef(http.StatusUnsupportedMediaType, "the Content-Encoding %q is not understood; send gzip or none", clip(encoding))
+		return nil, refusef(http.StatusUnsupportedMediaType, "the Content-Encoding %q is not supported; use gzip or none", clip(encoding))
 	}
 	raw, err := claim.readAll(reader)
 	var refused *refusal
@@ -359,7 +364,7 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 	case errors.As(err, &refused):
 		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refusef(http.StatusRequestTimeout, "the body did not arrive within %v", bodyLimit)
+		return nil, refusef(http.StatusRequestTimeout, "the body did not arrive within %v; send it again", bodyLimit)
 	case err != nil:
 		return nil, refusef(http.StatusBadRequest, "the body ends early: %v", err)
 	case len(raw) > MaxBatchBytes:
@@ -455,8 +460,8 @@ func (t *Tracker) knows(w http.ResponseWriter, r *http.Request, key string) bool
 	case errors.As(err, &refused):
 		refuse(w, refused.status, refused.reason)
 	default:
-		t.options.Log.ErrorContext(r.Context(), "a key could not be looked up", "error", err)
-		refuse(w, http.StatusServiceUnavailable, "the key could not be looked up; ask again")
+		t.options.Log.ErrorContext(r.Context(), "cannot look up a key", "error", err)
+		refuse(w, http.StatusServiceUnavailable, "the key could not be looked up; send the request again")
 	}
 	return false
 }

@@ -1,4 +1,4 @@
-// Package sdk serves the snippet by which a web page sends events: sdk.js, minified.
+// Package sdk serves sdk.js, the minified snippet with which a web page sends events.
 package sdk
 
 import (

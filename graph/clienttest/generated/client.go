@@ -11,15 +11,15 @@ import (
 	"github.com/Khan/genqlient/graphql"
 )
 
-// How much of a visitor's IP address a site keeps.
+// How much of each IP address a site stores.
 type AddressPrivacy string
 
 const (
-	// All of it.
+	// The whole address.
 	AddressPrivacyWhole AddressPrivacy = "WHOLE"
-	// The network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one.
+	// The network only: the first 24 bits of an IPv4 address, the first 48 bits of an IPv6 address.
 	AddressPrivacyTruncated AddressPrivacy = "TRUNCATED"
-	// None.
+	// Nothing.
 	AddressPrivacyNone AddressPrivacy = "NONE"
 )
 
@@ -29,11 +29,11 @@ var AllAddressPrivacy = []AddressPrivacy{
 	AddressPrivacyNone,
 }
 
-// Sessions by the name of the browser, without its version. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by browser name, without the version. Give is, isNot or both. Merge rule INTERSECTION.
 type BrowserFilter struct {
-	// Names as sessions show them (Chrome, Firefox): one of them.
+	// One of these names, as sessions show them (Chrome, Firefox).
 	Is []string `json:"is"`
-	// Names as sessions show them (Chrome, Firefox): none of them. A session without a known browser satisfies it.
+	// None of these names, as sessions show them (Chrome, Firefox). An unknown browser matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -43,9 +43,23 @@ func (v *BrowserFilter) GetIs() []string { return v.Is }
 // GetIsNot returns BrowserFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *BrowserFilter) GetIsNot() []string { return v.IsNot }
 
+// Sessions by the city of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+type CityFilter struct {
+	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: one of them.
+	Is []string `json:"is"`
+	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: none of them. A session without a known city satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns CityFilter.Is, and is useful for accessing the field via an interface.
+func (v *CityFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns CityFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *CityFilter) GetIsNot() []string { return v.IsNot }
+
 // CountSessionsResponse is returned by CountSessions on success.
 type CountSessionsResponse struct {
-	// One site, by its id or by one of its domains: exactly one is given. Null where there is none.
+	// One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site.
 	Site *CountSessionsSite `json:"site"`
 }
 
@@ -55,20 +69,20 @@ func (v *CountSessionsResponse) GetSite() *CountSessionsSite { return v.Site }
 // CountSessionsSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type CountSessionsSite struct {
-	// Sessions that match all filters.
+	// The number of sessions that match all filters.
 	SessionCount int `json:"sessionCount"`
 }
 
 // GetSessionCount returns CountSessionsSite.SessionCount, and is useful for accessing the field via an interface.
 func (v *CountSessionsSite) GetSessionCount() int { return v.SessionCount }
 
-// Sessions by the country of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the country of the first hit. Give is, isNot or both. Merge rule INTERSECTION.
 type CountryFilter struct {
-	// ISO 3166-1 alpha-2 codes (RO, US): one of them.
+	// One of these ISO 3166-1 alpha-2 codes (RO, US).
 	Is []string `json:"is"`
-	// ISO 3166-1 alpha-2 codes (RO, US): none of them. A session without a country satisfies it.
+	// None of these ISO 3166-1 alpha-2 codes (RO, US). An unknown country matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -81,13 +95,13 @@ func (v *CountryFilter) GetIsNot() []string { return v.IsNot }
 // CreateGoalCreateGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
-// A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too.
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type CreateGoalCreateGoal struct {
-	// Opaque, and stable for as long as the goal exists.
+	// Opaque and stable while the goal exists.
 	Id string `json:"id"`
-	// Unique on the site; what a client tracks: track(key, value).
+	// The event name that clients track: track(key, value). Unique on the site.
 	Key string `json:"key"`
-	// The event whose value is summed; null where the goal carries no value.
+	// The event whose values are summed; null if the goal has no value.
 	ValueEvent *string `json:"valueEvent"`
 }
 
@@ -100,20 +114,20 @@ func (v *CreateGoalCreateGoal) GetKey() string { return v.Key }
 // GetValueEvent returns CreateGoalCreateGoal.ValueEvent, and is useful for accessing the field via an interface.
 func (v *CreateGoalCreateGoal) GetValueEvent() *string { return v.ValueEvent }
 
-// What a new goal is.
+// A new goal.
 type CreateGoalInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteId string `json:"siteId"`
-	// Unique on the site; what a client tracks; 1 to 200 characters.
+	// The event name that clients track, 1 to 200 characters. Unique on the site.
 	Key string `json:"key"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// For people; up to 5,000 characters.
+	// The description shown to people, up to 5,000 characters.
 	Description *string `json:"description"`
-	// What a session must match to reach the goal, all of them; at most 100. By default [{events: {all: [key]}}]: a goal of
-	// only a key counts what clients track under it, and sums its value.
+	// A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
+	// goal counts sessions with the event that clients track as `key`.
 	Filters []*FilterInput `json:"filters,omitempty"`
-	// The event whose value is summed; by default the key where filters are left out, else none. Null is none.
+	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent *string `json:"valueEvent"`
 }
 
@@ -137,7 +151,7 @@ func (v *CreateGoalInput) GetValueEvent() *string { return v.ValueEvent }
 
 // CreateGoalResponse is returned by CreateGoal on success.
 type CreateGoalResponse struct {
-	// Makes a goal. CONFLICT where the site has a goal of the key.
+	// Creates a goal. CONFLICT if the site already has a goal with this key.
 	CreateGoal *CreateGoalCreateGoal `json:"createGoal"`
 }
 
@@ -147,11 +161,11 @@ func (v *CreateGoalResponse) GetCreateGoal() *CreateGoalCreateGoal { return v.Cr
 // CreateSegmentCreateSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
-// A named list of filters over a site's sessions. All filters must hold; no filters match every session.
+// A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
 type CreateSegmentCreateSegment struct {
-	// Opaque, and stable for as long as the segment exists.
+	// Opaque and stable while the segment exists.
 	Id string `json:"id"`
-	// What a session must match, all of them.
+	// A session is in the segment if it matches all of these filters.
 	Filters []*CreateSegmentCreateSegmentFiltersFilter `json:"filters"`
 }
 
@@ -166,22 +180,22 @@ func (v *CreateSegmentCreateSegment) GetFilters() []*CreateSegmentCreateSegmentF
 // CreateSegmentCreateSegmentFiltersFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
-// A filter of a segment or a goal: a filter type and its arguments.
+// A filter of a segment or a goal: a filter type with its arguments.
 type CreateSegmentCreateSegmentFiltersFilter struct {
-	// For people: Referrer is t.co or *google*.
+	// The filter in words, for example: Referrer is t.co or *google*.
 	Label string `json:"label"`
 }
 
 // GetLabel returns CreateSegmentCreateSegmentFiltersFilter.Label, and is useful for accessing the field via an interface.
 func (v *CreateSegmentCreateSegmentFiltersFilter) GetLabel() string { return v.Label }
 
-// What a new segment is.
+// A new segment.
 type CreateSegmentInput struct {
-	// The site's id.
+	// The id of the site.
 	SiteId string `json:"siteId"`
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// What a session must match, all of them; at most 100. None match every session.
+	// A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session.
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active *bool `json:"active"`
@@ -201,7 +215,7 @@ func (v *CreateSegmentInput) GetActive() *bool { return v.Active }
 
 // CreateSegmentResponse is returned by CreateSegment on success.
 type CreateSegmentResponse struct {
-	// Makes a segment of a list of filters.
+	// Creates a segment.
 	CreateSegment *CreateSegmentCreateSegment `json:"createSegment"`
 }
 
@@ -213,11 +227,11 @@ func (v *CreateSegmentResponse) GetCreateSegment() *CreateSegmentCreateSegment {
 // CreateSiteCreateSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type CreateSiteCreateSite struct {
-	// Opaque, and stable for as long as the site exists.
+	// Opaque and stable while the site exists.
 	Id string `json:"id"`
-	// For people.
+	// The name shown to people.
 	Name string `json:"name"`
 }
 
@@ -227,15 +241,15 @@ func (v *CreateSiteCreateSite) GetId() string { return v.Id }
 // GetName returns CreateSiteCreateSite.Name, and is useful for accessing the field via an interface.
 func (v *CreateSiteCreateSite) GetName() string { return v.Name }
 
-// What a new site is.
+// A new site.
 type CreateSiteInput struct {
-	// For people; 1 to 200 characters.
+	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// Host names without scheme, port or path, such as shop.example; at most 100.
+	// Host names without scheme, port or path, for example shop.example. At most 100.
 	Domains []string `json:"domains"`
-	// IANA name of the zone of the site's days, such as Europe/Bucharest.
+	// The IANA name of the site's time zone, for example Europe/Bucharest.
 	Timezone *string `json:"timezone"`
-	// How much of a visitor's IP address is kept.
+	// How much of each IP address is stored.
 	Addresses *AddressPrivacy `json:"addresses"`
 }
 
@@ -253,18 +267,18 @@ func (v *CreateSiteInput) GetAddresses() *AddressPrivacy { return v.Addresses }
 
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {
-	// Makes a site, with an active segment All of no filters. CONFLICT where a domain is another site's.
+	// Creates a site, with an active segment All that has no filters. CONFLICT if another site has one of the domains.
 	CreateSite *CreateSiteCreateSite `json:"createSite"`
 }
 
 // GetCreateSite returns CreateSiteResponse.CreateSite, and is useful for accessing the field via an interface.
 func (v *CreateSiteResponse) GetCreateSite() *CreateSiteCreateSite { return v.CreateSite }
 
-// Sessions by the kind of device. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by kind of device. Give is, isNot or both. Merge rule INTERSECTION.
 type DeviceFilter struct {
-	// Kinds of device: one of them.
+	// One of these kinds.
 	Is []DeviceKind `json:"is"`
-	// Kinds of device: none of them. A session without a known device satisfies it.
+	// None of these kinds. An unknown device matches.
 	IsNot []DeviceKind `json:"isNot"`
 }
 
@@ -284,7 +298,7 @@ const (
 	DeviceKindMobile DeviceKind = "MOBILE"
 	// Tablets.
 	DeviceKindTablet DeviceKind = "TABLET"
-	// All else: televisions, consoles, watches, programs.
+	// Everything else: televisions, consoles, watches, programs.
 	DeviceKindOther DeviceKind = "OTHER"
 )
 
@@ -295,11 +309,11 @@ var AllDeviceKind = []DeviceKind{
 	DeviceKindOther,
 }
 
-// Sessions by the path of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the path of the first page viewed. Give is, isNot or both. Merge rule INTERSECTION.
 type EntryPageFilter struct {
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: one of them.
+	// One of these path globs (/pricing, /blog/*). * stands for any characters; upper and lower case differ.
 	Is []string `json:"is"`
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: none of them. A session without a page satisfies it.
+	// None of these path globs (/pricing, /blog/*). A session without a page view matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -309,13 +323,13 @@ func (v *EntryPageFilter) GetIs() []string { return v.Is }
 // GetIsNot returns EntryPageFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *EntryPageFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the sum of the values of one event. At least one of min and max is given. Merge rule INTERSECTION.
+// Sessions by the sum of one event's values. Give min, max or both. Merge rule INTERSECTION.
 type EventValueFilter struct {
-	// Name of the event, exactly as it was sent.
+	// The event name, exactly as sent.
 	Event string `json:"event"`
-	// In the unit of the event's values; this sum is included.
+	// The least sum, included, in the unit of the event's values.
 	Min *float64 `json:"min"`
-	// In the unit of the event's values; this sum is included.
+	// The greatest sum, included, in the unit of the event's values.
 	Max *float64 `json:"max"`
 }
 
@@ -328,20 +342,20 @@ func (v *EventValueFilter) GetMin() *float64 { return v.Min }
 // GetMax returns EventValueFilter.Max, and is useful for accessing the field via an interface.
 func (v *EventValueFilter) GetMax() *float64 { return v.Max }
 
-// Sessions in which every one of the events was tracked. Merge rule UNION.
+// Sessions with every one of these events. Merge rule UNION.
 type EventsFilter struct {
-	// Names of events, exactly as they were sent: every one of them.
+	// Event names, exactly as sent. Every one must occur.
 	All []string `json:"all"`
 }
 
 // GetAll returns EventsFilter.All, and is useful for accessing the field via an interface.
 func (v *EventsFilter) GetAll() []string { return v.All }
 
-// Sessions by the path of the last page that they viewed. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the path of the last page viewed. Give is, isNot or both. Merge rule INTERSECTION.
 type ExitPageFilter struct {
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: one of them.
+	// One of these path globs (/pricing, /blog/*). * stands for any characters; upper and lower case differ.
 	Is []string `json:"is"`
-	// Path globs (/pricing, /blog/*); * is any run of characters, upper and lower case differ: none of them. A session without a page view satisfies it.
+	// None of these path globs (/pricing, /blog/*). A session without a page view matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -354,48 +368,57 @@ func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 // A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each
 // filter type that a loaded plugin offers, typed by the input that the plugin declares.
 type FilterInput struct {
-	// Sessions by the name of the browser, without its version. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by browser name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
-	// Sessions by the country of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the city of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	City *CityFilter `json:"city,omitempty"`
+	// Sessions by the country of the first hit. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Country *CountryFilter `json:"country,omitempty"`
-	// Sessions by the kind of device. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by kind of device. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Device *DeviceFilter `json:"device,omitempty"`
-	// Sessions by the path of the page that they began on. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the path of the first page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	EntryPage *EntryPageFilter `json:"entryPage,omitempty"`
-	// Sessions by the sum of the values of one event in them. A session in which the event had no value never matches. Merged, only the sums that both allow are left; filters on two events must both hold. Merge rule INTERSECTION.
+	// Sessions by the sum of one event's values. A session in which the event had no value never matches. Merging keeps the sums that both filters allow; filters on two events must both hold. Merge rule INTERSECTION.
 	EventValue *EventValueFilter `json:"eventValue,omitempty"`
-	// Sessions in which every one of the events was tracked. Merged, the events of both must have been. Merge rule UNION.
+	// Sessions with every one of these events. Merging requires the events of both filters. Merge rule UNION.
 	Events *EventsFilter `json:"events,omitempty"`
-	// Sessions by the path of the last page that they viewed. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the path of the last page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	ExitPage *ExitPageFilter `json:"exitPage,omitempty"`
-	// Sessions from one of the addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
+	// Sessions by the host of the page that they began on. Merged, only what both allow is left. Merge rule INTERSECTION.
+	Hostname *HostnameFilter `json:"hostname,omitempty"`
+	// Sessions from one of these IP addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
 	Ip *IpFilter `json:"ip,omitempty"`
-	// Sessions by the language of the browser. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by browser language. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Language *LanguageFilter `json:"language,omitempty"`
-	// Sessions by the name of the operating system, without its version. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by operating system name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Os *OsFilter `json:"os,omitempty"`
-	// Sessions by the number of their page views; a page viewed twice counts twice. Merged, only the numbers that both allow are left. Merge rule INTERSECTION.
+	// Sessions by number of page views. A page viewed twice counts twice. Merging keeps the numbers that both filters allow. Merge rule INTERSECTION.
 	PageViews *PageViewsFilter `json:"pageViews,omitempty"`
-	// Sessions that visited a page for every one of the path globs. Merged, a session must have visited those of both. Merge rule UNION.
+	// Sessions that visited a page for every one of these path globs. Merging requires the pages of both filters. Merge rule UNION.
 	Pages *PagesFilter `json:"pages,omitempty"`
-	// Sessions by the value of a custom property. Merged, only what both allow is left; filters on two properties must both hold. Merge rule INTERSECTION.
+	// Sessions by the value of a custom property. Merging keeps what both filters allow; filters on two properties must both hold. Merge rule INTERSECTION.
 	Property *PropertyFilter `json:"property,omitempty"`
-	// Sessions by the host of the page that led to them. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the host of the page that the visitor came from. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Referrer *ReferrerFilter `json:"referrer,omitempty"`
-	// Sessions by the time from their first to their last hit, in whole seconds. Merged, only the lengths that both allow are left. Merge rule INTERSECTION.
+	// Sessions by the region of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	Region *RegionFilter `json:"region,omitempty"`
+	// Sessions by the time from the first hit to the last, in whole seconds. Merging keeps the lengths that both filters allow. Merge rule INTERSECTION.
 	SessionLength *SessionLengthFilter `json:"sessionLength,omitempty"`
-	// Sessions that carry every one of the tags. Merged, a session must carry the tags of both. Merge rule UNION.
+	// Sessions with every one of these tags. Merging requires the tags of both filters. Merge rule UNION.
 	Tags *TagsFilter `json:"tags,omitempty"`
-	// Sessions by the campaign parameters of the link that led to them. All given parameters must hold. Merged, only what both allow is left, parameter by parameter. Merge rule INTERSECTION.
+	// Sessions by the campaign parameters of their link. All given parameters must match. Merging keeps what both filters allow, parameter by parameter. Merge rule INTERSECTION.
 	Utm *UtmFilter `json:"utm,omitempty"`
-	// Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on: the session in which it happened, and all that started later. Merged, only the variants that both allow are left; filters on two experiments must both hold. Merge rule INTERSECTION.
+	// Sessions by the visitor's variant in an experiment: the session of the assignment and all that start later. Merging keeps the variants that both filters allow; filters on two experiments must both hold. Merge rule INTERSECTION.
 	Variant *VariantFilter `json:"variant,omitempty"`
-	// Sessions by their visitor. Both is and kind must hold where both are given. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by visitor. If you give both is and kind, both must match. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Visitor *VisitorFilter `json:"visitor,omitempty"`
 }
 
 // GetBrowser returns FilterInput.Browser, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetBrowser() *BrowserFilter { return v.Browser }
+
+// GetCity returns FilterInput.City, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetCity() *CityFilter { return v.City }
 
 // GetCountry returns FilterInput.Country, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetCountry() *CountryFilter { return v.Country }
@@ -414,6 +437,9 @@ func (v *FilterInput) GetEvents() *EventsFilter { return v.Events }
 
 // GetExitPage returns FilterInput.ExitPage, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetExitPage() *ExitPageFilter { return v.ExitPage }
+
+// GetHostname returns FilterInput.Hostname, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetHostname() *HostnameFilter { return v.Hostname }
 
 // GetIp returns FilterInput.Ip, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetIp() *IpFilter { return v.Ip }
@@ -436,6 +462,9 @@ func (v *FilterInput) GetProperty() *PropertyFilter { return v.Property }
 // GetReferrer returns FilterInput.Referrer, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetReferrer() *ReferrerFilter { return v.Referrer }
 
+// GetRegion returns FilterInput.Region, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetRegion() *RegionFilter { return v.Region }
+
 // GetSessionLength returns FilterInput.SessionLength, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetSessionLength() *SessionLengthFilter { return v.SessionLength }
 
@@ -453,7 +482,7 @@ func (v *FilterInput) GetVisitor() *VisitorFilter { return v.Visitor }
 
 // GoalCardsResponse is returned by GoalCards on success.
 type GoalCardsResponse struct {
-	// One site, by its id or by one of its domains: exactly one is given. Null where there is none.
+	// One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site.
 	Site *GoalCardsSite `json:"site"`
 }
 
@@ -463,9 +492,9 @@ func (v *GoalCardsResponse) GetSite() *GoalCardsSite { return v.Site }
 // GoalCardsSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type GoalCardsSite struct {
-	// One card a goal, in the order asked for; the oldest goal first by default.
+	// A card for each goal, in the order you asked for. By default the oldest goal comes first.
 	GoalCards []*GoalCardsSiteGoalCardsGoalCard `json:"goalCards"`
 }
 
@@ -479,7 +508,7 @@ func (v *GoalCardsSite) GetGoalCards() []*GoalCardsSiteGoalCardsGoalCard { retur
 type GoalCardsSiteGoalCardsGoalCard struct {
 	// The goal.
 	Goal *GoalCardsSiteGoalCardsGoalCardGoal `json:"goal"`
-	// A cell for each segment, in the order asked for; the oldest segment first by default.
+	// A cell for each segment, in the order you asked for. By default the oldest segment comes first.
 	Cells []*GoalCardsSiteGoalCardsGoalCardCellsGoalCell `json:"cells"`
 }
 
@@ -498,16 +527,17 @@ func (v *GoalCardsSiteGoalCardsGoalCard) GetCells() []*GoalCardsSiteGoalCardsGoa
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCell struct {
 	// The active segment.
 	Segment *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment `json:"segment"`
-	// Sessions in the active segment.
+	// The number of sessions in the active segment.
 	Sessions int `json:"sessions"`
-	// Sessions in the merged segment. For the rules UNION and INTERSECTION these are the segment's sessions that reached the
-	// goal. Under a LAST filter that the goal replaces (IP), they are others, and may exceed `sessions`.
+	// The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
+	// that reached the goal. If the goal replaces one of the segment's filters (LAST, as with `ip`), they are other
+	// sessions, and there may be more of them than `sessions`.
 	Conversions int `json:"conversions"`
-	// The share, conversions / sessions: 0.25 is 25 %. It exceeds 1 where conversions exceed sessions. Null where sessions is 0.
+	// The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions.
 	ConversionRate *float64 `json:"conversionRate"`
-	// The segment's filters combined with the goal's.
+	// The segment's filters merged with the goal's.
 	Merged *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment `json:"merged"`
-	// The same by hour, day, week (from Monday) or month of the site's zone. At most 10,000 points.
+	// The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points.
 	Series []*GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint `json:"series"`
 }
 
@@ -540,14 +570,14 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetSeries() []*GoalCardsSi
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment includes the requested fields of the GraphQL type MergedSegment.
 // The GraphQL type's documentation follows.
 //
-// An active segment's filters combined with a goal's, filter type by filter type, each by its own rule.
-// Filters of one type within one list combine by the same rule, from left to right.
+// An active segment's filters merged with a goal's, filter type by filter type, each by its own rule. Filters of one type
+// within the same list are merged by the same rule, from left to right.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment struct {
-	// True where two filters exclude each other: the count is 0 and nothing is queried.
+	// Whether two filters exclude each other. If so the count is 0, and no query runs.
 	Empty bool `json:"empty"`
-	// For people: Referrer is t.co and Pages visited /pricing.
+	// The segment in words, for example: Referrer is t.co and Visited /pricing.
 	Label string `json:"label"`
-	// The filters that hold together, and where each comes from.
+	// The filters that result, and where each comes from.
 	Filters []*GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter `json:"filters"`
 }
 
@@ -571,9 +601,9 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment) GetFilt
 //
 // A filter of a merged segment.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter struct {
-	// The rule by which the two were combined.
+	// The rule by which the two were merged.
 	Rule MergeRule `json:"rule"`
-	// The filter that holds; null where the two exclude each other.
+	// The filter that results; null if the two exclude each other.
 	Filter *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter `json:"filter"`
 }
 
@@ -590,11 +620,11 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
-// A filter of a segment or a goal: a filter type and its arguments.
+// A filter of a segment or a goal: a filter type with its arguments.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter struct {
-	// What it filters by. UNAVAILABLE while the plugin that offers it is not loaded.
+	// The filter type. UNAVAILABLE while its plugin is not loaded.
 	Type *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType `json:"type"`
-	// The arguments, in the shape of the type's input.
+	// The arguments, in the shape of the filter type's input.
 	Args json.RawMessage `json:"args"`
 }
 
@@ -611,7 +641,7 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType includes the requested fields of the GraphQL type FilterType.
 // The GraphQL type's documentation follows.
 //
-// A kind of filter that a plugin offers.
+// A kind of filter, offered by a plugin.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType struct {
 	// The name of its field in FilterInput.
 	Name string `json:"name"`
@@ -625,9 +655,9 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
-// A named list of filters over a site's sessions. All filters must hold; no filters match every session.
+// A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment struct {
-	// For people.
+	// The name shown to people.
 	Name string `json:"name"`
 }
 
@@ -637,11 +667,11 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment) GetName() string { 
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint includes the requested fields of the GraphQL type GoalPoint.
 // The GraphQL type's documentation follows.
 //
-// A point of a series.
+// A point of a series: the counts of one interval.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint struct {
-	// When the interval begins. The first one may begin before the range; only sessions of the range count.
+	// When the interval begins. The first interval may begin before the range, but only sessions in the range count.
 	At time.Time `json:"at"`
-	// Sessions in the merged segment that started in the interval.
+	// The number of sessions in the merged segment that started in the interval.
 	Conversions int `json:"conversions"`
 }
 
@@ -656,29 +686,43 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint) GetConversi
 // GoalCardsSiteGoalCardsGoalCardGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
-// A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too.
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type GoalCardsSiteGoalCardsGoalCardGoal struct {
-	// Unique on the site; what a client tracks: track(key, value).
+	// The event name that clients track: track(key, value). Unique on the site.
 	Key string `json:"key"`
 }
 
 // GetKey returns GoalCardsSiteGoalCardsGoalCardGoal.Key, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardGoal) GetKey() string { return v.Key }
 
-// Sessions from one of the addresses. Merge rule LAST.
+// Sessions by the host of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION.
+type HostnameFilter struct {
+	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: one of them.
+	Is []string `json:"is"`
+	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: none of them. A session without a known host satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns HostnameFilter.Is, and is useful for accessing the field via an interface.
+func (v *HostnameFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns HostnameFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *HostnameFilter) GetIsNot() []string { return v.IsNot }
+
+// Sessions from one of these IP addresses. Merge rule LAST.
 type IpFilter struct {
-	// Addresses (203.0.113.7, 2001:db8::1) or CIDR blocks (203.0.113.0/24, 2001:db8::/32): one of them.
+	// One of these addresses (203.0.113.7, 2001:db8::1) or CIDR blocks (203.0.113.0/24, 2001:db8::/32).
 	Is []string `json:"is"`
 }
 
 // GetIs returns IpFilter.Is, and is useful for accessing the field via an interface.
 func (v *IpFilter) GetIs() []string { return v.Is }
 
-// Sessions by the language of the browser. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by browser language. Give is, isNot or both. Merge rule INTERSECTION.
 type LanguageFilter struct {
-	// BCP 47 tags, without regard to case: en matches en and en-GB, en-GB matches en-GB alone and what is below it: one of them.
+	// One of these BCP 47 tags (en, en-GB), in any case. en matches en and en-GB; en-GB matches en-GB and its subtags only.
 	Is []string `json:"is"`
-	// BCP 47 tags, without regard to case: en matches en and en-GB, en-GB matches en-GB alone and what is below it: none of them. A session without a language satisfies it.
+	// None of these BCP 47 tags (en, en-GB), in any case. A session without a language matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -688,17 +732,19 @@ func (v *LanguageFilter) GetIs() []string { return v.Is }
 // GetIsNot returns LanguageFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *LanguageFilter) GetIsNot() []string { return v.IsNot }
 
-// How a goal's filter and an active segment's filter of one type become one.
+// How an active segment's filter and a goal's filter of the same type are merged.
 type MergeRule string
 
 const (
-	// The goal's filter replaces the active segment's: IP. The merged segment may then hold more sessions than the active one.
+	// The goal's filter replaces the active segment's, as with `ip`. The merged segment may then hold sessions that the
+	// active segment does not.
 	MergeRuleLast MergeRule = "LAST"
-	// All values of both must hold: tags, visited pages, events.
+	// The values of both must all be there, as with tags, pages and events.
 	MergeRuleUnion MergeRule = "UNION"
-	// Only what both allow: country, referrer, session length. What neither allows makes the merged segment empty.
+	// Only what both filters allow is left, as with country, referrer and session length. If that is nothing, the merged
+	// segment is empty.
 	MergeRuleIntersection MergeRule = "INTERSECTION"
-	// The plugin's own.
+	// The plugin decides.
 	MergeRuleCustom MergeRule = "CUSTOM"
 )
 
@@ -719,7 +765,7 @@ var AllMergeRule = []MergeRule{
 // NodeNodeSite
 // The GraphQL type's documentation follows.
 //
-// An object with an id by which `node` finds it again.
+// An object with an id. `node` finds it again by that id.
 type NodeNode interface {
 	implementsGraphQLInterfaceNodeNode()
 	// GetTypename returns the receiver's concrete GraphQL type-name (see interface doc for possible values).
@@ -727,7 +773,7 @@ type NodeNode interface {
 	// GetId returns the interface-field "id" from its implementation.
 	// The GraphQL interface field's documentation follows.
 	//
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	GetId() string
 }
 
@@ -830,12 +876,12 @@ func __marshalNodeNode(v *NodeNode) ([]byte, error) {
 // NodeNodeExperiment includes the requested fields of the GraphQL type Experiment.
 // The GraphQL type's documentation follows.
 //
-// A comparison of variants by the goals that the visitors assigned to them reach. A visitor is assigned by a message
-// `Experiment Viewed` that names the experiment and the variant by their keys; every one is kept, also before the
-// experiment is defined, and a visitor's first within the run stands.
+// An experiment compares variants by the goals that their visitors reach. An `Experiment Viewed` message assigns a
+// visitor: it names the experiment and the variant by their keys. Every assignment is kept, even before the experiment
+// is defined. A visitor's first assignment within the run counts.
 type NodeNodeExperiment struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
 }
 
@@ -848,12 +894,12 @@ func (v *NodeNodeExperiment) GetId() string { return v.Id }
 // NodeNodeGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
-// A segment that counts as success. Whatever a site already tracks can be a goal, at once and for the past too.
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type NodeNodeGoal struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
-	// Unique on the site; what a client tracks: track(key, value).
+	// The event name that clients track: track(key, value). Unique on the site.
 	Key string `json:"key"`
 }
 
@@ -869,12 +915,12 @@ func (v *NodeNodeGoal) GetKey() string { return v.Key }
 // NodeNodeSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
-// A named list of filters over a site's sessions. All filters must hold; no filters match every session.
+// A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
 type NodeNodeSegment struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
-	// For people.
+	// The name shown to people.
 	Name string `json:"name"`
 }
 
@@ -893,7 +939,7 @@ func (v *NodeNodeSegment) GetName() string { return v.Name }
 // A visit: what one visitor did without a pause longer than 30 minutes.
 type NodeNodeSession struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
 }
 
@@ -906,10 +952,10 @@ func (v *NodeNodeSession) GetId() string { return v.Id }
 // NodeNodeSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
-// A web site or an app whose visitors are counted.
+// A web site or app whose visitors are counted.
 type NodeNodeSite struct {
 	Typename *string `json:"__typename"`
-	// Opaque, and stable for as long as the object exists.
+	// Opaque and stable while the object exists.
 	Id string `json:"id"`
 }
 
@@ -921,7 +967,7 @@ func (v *NodeNodeSite) GetId() string { return v.Id }
 
 // NodeResponse is returned by Node on success.
 type NodeResponse struct {
-	// The object with this id, of whatever type; null where there is none.
+	// The object with this id, of any type; null if there is none.
 	Node *NodeNode `json:"-"`
 }
 
@@ -994,11 +1040,11 @@ func (v *NodeResponse) __premarshalJSON() (*__premarshalNodeResponse, error) {
 	return &retval, nil
 }
 
-// Sessions by the name of the operating system, without its version. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by operating system name, without the version. Give is, isNot or both. Merge rule INTERSECTION.
 type OsFilter struct {
-	// Names as sessions show them (Windows, Android): one of them.
+	// One of these names, as sessions show them (Windows, Android).
 	Is []string `json:"is"`
-	// Names as sessions show them (Windows, Android): none of them. A session without a known operating system satisfies it.
+	// None of these names, as sessions show them (Windows, Android). An unknown operating system matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1008,11 +1054,11 @@ func (v *OsFilter) GetIs() []string { return v.Is }
 // GetIsNot returns OsFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *OsFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the number of their page views. At least one of min and max is given. Merge rule INTERSECTION.
+// Sessions by number of page views. Give min, max or both. Merge rule INTERSECTION.
 type PageViewsFilter struct {
-	// Page views, 0 or more; sessions of this many are included.
+	// The least number, included; 0 or more.
 	Min *int `json:"min"`
-	// Page views, 0 or more; sessions of this many are included.
+	// The greatest number, included; 0 or more.
 	Max *int `json:"max"`
 }
 
@@ -1022,22 +1068,22 @@ func (v *PageViewsFilter) GetMin() *int { return v.Min }
 // GetMax returns PageViewsFilter.Max, and is useful for accessing the field via an interface.
 func (v *PageViewsFilter) GetMax() *int { return v.Max }
 
-// Sessions that visited a page for every one of the path globs. Merge rule UNION.
+// Sessions that visited a page for every one of these path globs. Merge rule UNION.
 type PagesFilter struct {
-	// Path globs (/pricing, /blog/*): for every one some page of the session matches. * is any run of characters; upper and lower case differ.
+	// Path globs (/pricing, /blog/*). Every one must match a page of the session. * stands for any characters; upper and lower case differ.
 	All []string `json:"all"`
 }
 
 // GetAll returns PagesFilter.All, and is useful for accessing the field via an interface.
 func (v *PagesFilter) GetAll() []string { return v.All }
 
-// Sessions by a custom property. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by a custom property. Give is, isNot or both. Merge rule INTERSECTION.
 type PropertyFilter struct {
-	// Name of the property.
+	// The name of the property.
 	Key string `json:"key"`
-	// Values, exactly: one of them.
+	// One of these values, exactly as sent.
 	Is []string `json:"is"`
-	// Values, exactly: none of them. A session without the property satisfies it.
+	// None of these values, exactly as sent. A session without the property matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1050,11 +1096,11 @@ func (v *PropertyFilter) GetIs() []string { return v.Is }
 // GetIsNot returns PropertyFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *PropertyFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the host of the page that led to them. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the host of the page that the visitor came from. Give is, isNot or both. Merge rule INTERSECTION.
 type ReferrerFilter struct {
-	// Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: one of them.
+	// One of these host globs (t.co, *google*), in any case. * stands for any characters, (direct) for no referrer.
 	Is []string `json:"is"`
-	// Host globs (t.co, *google*), without regard to case; * is any run of characters, and (direct) stands for no referrer: none of them. A session without a referrer satisfies it, unless (direct) is among them.
+	// None of these host globs (t.co, *google*), in any case. A session without a referrer matches, unless (direct) is listed.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1064,11 +1110,25 @@ func (v *ReferrerFilter) GetIs() []string { return v.Is }
 // GetIsNot returns ReferrerFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *ReferrerFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the time from their first to their last hit. At least one of min and max is given. Merge rule INTERSECTION.
+// Sessions by the region of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+type RegionFilter struct {
+	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: one of them.
+	Is []string `json:"is"`
+	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: none of them. A session without a known region satisfies it.
+	IsNot []string `json:"isNot"`
+}
+
+// GetIs returns RegionFilter.Is, and is useful for accessing the field via an interface.
+func (v *RegionFilter) GetIs() []string { return v.Is }
+
+// GetIsNot returns RegionFilter.IsNot, and is useful for accessing the field via an interface.
+func (v *RegionFilter) GetIsNot() []string { return v.IsNot }
+
+// Sessions by the time from the first hit to the last. Give min, max or both. Merge rule INTERSECTION.
 type SessionLengthFilter struct {
-	// Whole seconds, 0 or more; sessions of this length are included.
+	// The least length, included; in whole seconds, 0 or more.
 	Min *int `json:"min"`
-	// Whole seconds, 0 or more; sessions of this length are included, up to the next second.
+	// The greatest length, included up to the next second; in whole seconds, 0 or more.
 	Max *int `json:"max"`
 }
 
@@ -1078,20 +1138,20 @@ func (v *SessionLengthFilter) GetMin() *int { return v.Min }
 // GetMax returns SessionLengthFilter.Max, and is useful for accessing the field via an interface.
 func (v *SessionLengthFilter) GetMax() *int { return v.Max }
 
-// Sessions that carry every one of the tags. Merge rule UNION.
+// Sessions with every one of these tags. Merge rule UNION.
 type TagsFilter struct {
-	// Tags, exactly as they were sent: every one of them.
+	// Tags, exactly as sent. Every one must occur.
 	All []string `json:"all"`
 }
 
 // GetAll returns TagsFilter.All, and is useful for accessing the field via an interface.
 func (v *TagsFilter) GetAll() []string { return v.All }
 
-// A range of time, half open: from <= t < to. A session belongs where it started.
+// A half-open range of time: from <= t < to. A session belongs to the range in which it started.
 type TimeRange struct {
-	// The first instant.
+	// The first instant in the range.
 	From time.Time `json:"from"`
-	// The instant behind the last one. Without it the range is open: new sessions count as they come.
+	// The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive.
 	To *time.Time `json:"to"`
 }
 
@@ -1101,17 +1161,17 @@ func (v *TimeRange) GetFrom() time.Time { return v.From }
 // GetTo returns TimeRange.To, and is useful for accessing the field via an interface.
 func (v *TimeRange) GetTo() *time.Time { return v.To }
 
-// Sessions by campaign parameters: all that are given must hold, and at least one is. Merge rule INTERSECTION.
+// Sessions by campaign parameters. Give at least one; all that you give must match. Merge rule INTERSECTION.
 type UtmFilter struct {
-	// Values of utm_source, exactly: one of them.
+	// One of these values of utm_source, exactly as sent.
 	Source []string `json:"source"`
-	// Values of utm_medium, exactly: one of them.
+	// One of these values of utm_medium, exactly as sent.
 	Medium []string `json:"medium"`
-	// Values of utm_campaign, exactly: one of them.
+	// One of these values of utm_campaign, exactly as sent.
 	Campaign []string `json:"campaign"`
-	// Values of utm_term, exactly: one of them.
+	// One of these values of utm_term, exactly as sent.
 	Term []string `json:"term"`
-	// Values of utm_content, exactly: one of them.
+	// One of these values of utm_content, exactly as sent.
 	Content []string `json:"content"`
 }
 
@@ -1130,11 +1190,11 @@ func (v *UtmFilter) GetTerm() []string { return v.Term }
 // GetContent returns UtmFilter.Content, and is useful for accessing the field via an interface.
 func (v *UtmFilter) GetContent() []string { return v.Content }
 
-// Sessions by the variant of an experiment that their visitor is assigned to, from the assignment on. Merge rule INTERSECTION.
+// Sessions by the visitor's variant in an experiment, from the assignment on. Merge rule INTERSECTION.
 type VariantFilter struct {
-	// Key of the experiment (headline).
+	// The key of the experiment (headline).
 	Experiment string `json:"experiment"`
-	// Keys of variants (a, b, c): the visitor is assigned to one of them.
+	// The keys of variants (a, b, c). The visitor is assigned to one of them.
 	Is []string `json:"is"`
 }
 
@@ -1144,11 +1204,11 @@ func (v *VariantFilter) GetExperiment() string { return v.Experiment }
 // GetIs returns VariantFilter.Is, and is useful for accessing the field via an interface.
 func (v *VariantFilter) GetIs() []string { return v.Is }
 
-// Sessions by their visitor. At least one of is and kind is given, and all that are must hold. Merge rule INTERSECTION.
+// Sessions by visitor. Give is, kind or both; all that you give must match. Merge rule INTERSECTION.
 type VisitorFilter struct {
-	// Visitor ids, exactly as they were sent: one of them.
+	// One of these visitor ids, exactly as sent.
 	Is []string `json:"is"`
-	// Whether it is the visitor's first session.
+	// Whether the session is the visitor's first.
 	Kind *VisitorKind `json:"kind"`
 }
 
@@ -1162,9 +1222,9 @@ func (v *VisitorFilter) GetKind() *VisitorKind { return v.Kind }
 type VisitorKind string
 
 const (
-	// The visitor had no session before.
+	// The visitor's first session.
 	VisitorKindNew VisitorKind = "NEW"
-	// The visitor had a session before.
+	// A later session of the visitor.
 	VisitorKindReturning VisitorKind = "RETURNING"
 )
 

@@ -12,26 +12,35 @@ import (
 	"net/netip"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
 // Day is the UTC day around which RandomSession's sessions start.
 const Day model.Day = 20_000
 
-// The fields that occur in predicates: every one that there is, a family by the
+// The fields that occur in predicates: every one that there is, a keyed one by the
 // keys that sessions have and by one that none has.
 var (
-	TextFields = []filter.Field{
-		filter.IP, filter.Country, filter.Referrer, filter.EntryPage, filter.ExitPage, filter.Browser, filter.OS, filter.Device,
-		filter.Language, filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.Visitor,
-		filter.VisitorKind, filter.Property("plan"), filter.Property(`ké"y`), filter.Property("unheard of"),
-	}
-	SetFields    = []filter.Field{filter.Tags, filter.Pages, filter.Events}
-	NumberFields = []filter.Field{
-		filter.Length, filter.PageViews, filter.Start,
-		filter.EventValue("purchase"), filter.EventValue("sign up"), filter.EventValue("unheard of"),
-	}
+	TextFields   = fields(map[dimension.Kind][]string{dimension.Text: {""}, dimension.KeyedText: append([]string{unheardOf}, properties...)})
+	SetFields    = fields(map[dimension.Kind][]string{dimension.Texts: {""}})
+	NumberFields = fields(map[dimension.Kind][]string{dimension.Number: {""}, dimension.KeyedNumber: {"purchase", "sign up", unheardOf}})
 )
+
+// fields returns the fields of some kinds of dimensions, each under all keys.
+func fields(keys map[dimension.Kind][]string) (fields []filter.Field) {
+	for _, d := range dimension.All() {
+		for _, key := range keys[d.Kind] {
+			fields = append(fields, filter.Field{Name: d.Name, Key: key})
+		}
+	}
+	return fields
+}
+
+const unheardOf = "unheard of"
+
+// properties are the keys of properties that sessions have.
+var properties = []string{"plan", `ké"y`}
 
 var (
 	// Hits have no empty names or tags.
@@ -42,7 +51,7 @@ var (
 	events    = []string{"purchase", "sign up", "é"}
 	values    = []float64{-1, 0, 0.1, 0.2, 1, 2.5, 100}
 	// Of the experiments, none has an assignment to the last one.
-	experiments = []string{"headline", `pri"cé`, "unheard of"}
+	experiments = []string{"headline", `pri"cé`, unheardOf}
 	variants    = []string{"a", "b", "é"}
 )
 
@@ -75,13 +84,9 @@ func RandomSession(r *rand.Rand) model.Session {
 // RandomVisit returns the hits of one visit, in order of time.
 func RandomVisit(r *rand.Rand) []model.Hit {
 	at := Day.Start() + model.Millis(r.IntN(4))*6*60*60*1000
-	origin := model.Origin{
-		IP:       pick(r, addresses),
-		Country:  pick(r, []string{"", "RO", "US", "DE"}),
-		Referrer: pick(r, optional), EntryPage: pick(r, optional),
-		Browser: pick(r, optional), OS: pick(r, optional), Language: pick(r, optional),
-		Device: pick(r, []model.Device{"", model.Desktop, model.Mobile, model.Tablet, model.OtherDevice}),
-		UTM:    model.UTM{Source: pick(r, optional), Medium: pick(r, optional), Campaign: pick(r, optional), Term: pick(r, optional), Content: pick(r, optional)},
+	var origin model.Origin
+	for _, d := range dimension.Origins() {
+		*d.Origin(&origin) = pick(r, vocabulary(filter.Field{Name: d.Name}))
 	}
 	visitor := pick(r, words)
 	var hits []model.Hit
@@ -99,7 +104,7 @@ func RandomVisit(r *rand.Rand) []model.Hit {
 			hit.Value, hit.HasValue = pick(r, values), r.IntN(3) > 0
 		}
 		if r.IntN(2) == 0 {
-			hit.Properties = map[string]string{pick(r, []string{"plan", `ké"y`}): pick(r, words)}
+			hit.Properties = map[string]string{pick(r, properties): pick(r, words)}
 		}
 		hits = append(hits, hit)
 		at += model.Millis(r.IntN(3)) * 10_000
@@ -180,12 +185,11 @@ func vocabulary(field filter.Field) []string {
 		return addresses
 	case filter.Country:
 		return []string{"", "RO", "US", "DE", "ro"}
-	case filter.Device:
-		return []string{"", "DESKTOP", "MOBILE", "TABLET", "OTHER"}
-	case filter.VisitorKind:
-		return []string{"", filter.NewVisitor, filter.ReturningVisitor, "other"}
 	case filter.Events:
 		return append([]string{""}, events...)
+	}
+	if values := dimension.Named(field.Name).Values; values != nil {
+		return append([]string{""}, values...)
 	}
 	return optional
 }

@@ -1,10 +1,12 @@
 // Package storetest gives tests empty databases: SQLite, PostgreSQL and Redis.
 //
-// A run of the tests has one PostgreSQL and one Redis. `make test` starts them and names them in GOALGRAPH_TEST_DATABASE_URL and
-// GOALGRAPH_TEST_REDIS_URL; one can set these to servers of one's own. Where they are missing, as in a plain `go test ./model/store`, the
-// process starts private servers when a test first asks (package servers), which end with the process. Each test gets a
-// database of its own on them, so tests may run in parallel, also those of different packages. A server that is not there fails the
-// test and never skips it: a skipped database is one that nobody tests.
+// A test run has one PostgreSQL and one Redis. `make test` starts them and names them
+// in GOALGRAPH_TEST_DATABASE_URL and GOALGRAPH_TEST_REDIS_URL; you can set these to
+// servers of your own. Without them, as in a plain `go test ./model/store`, the process
+// starts private servers when a test first asks (package servers), and they end with
+// the process. Each test gets a database of its own, so tests can run in parallel,
+// across packages too. A missing server fails the test and never skips it: nobody
+// would test a database that is skipped.
 package storetest
 
 import (

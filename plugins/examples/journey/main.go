@@ -25,13 +25,13 @@ const maxSteps = 20
 func (journey) Describe() plugins.Description {
 	return plugins.Description{
 		Name: "journey", Title: "Journey", Rule: plugins.Union, Input: "JourneyFilter",
-		Description: "Sessions that viewed pages in this order. Other pages may come between them. Merged, both journeys must have been made.",
+		Description: "Sessions that viewed pages in this order. Other pages may come between. Merging requires both journeys.",
 		SDL: `
-"Sessions that viewed pages in this order. Other pages may come between them. Merge rule UNION."
+"Sessions that viewed pages in this order. Other pages may come between. Merge rule UNION."
 input JourneyFilter {
-  "Globs of the pages' paths (/pricing, /docs/*), 2 to 20 of them. Each is matched by a page view of its own. * is any run of characters; upper and lower case differ."
+  "2 to 20 path globs (/pricing, /docs/*). Each must match a page view of its own. * stands for any characters; upper and lower case differ."
   steps: [String!]!
-  "The most minutes from the view of the first page to that of the last, 1 or more (30). Left out, any."
+  "The most minutes from the first page view to the last, 1 or more (30). No limit if left out."
   withinMinutes: Int
 }`,
 	}
@@ -55,7 +55,7 @@ func (a args) check() error {
 		return err
 	}
 	if n := len(a.Steps); n < 2 || n > maxSteps {
-		return plugins.ArgError("steps", "steps has %d pages; a journey has 2 to %d", n, maxSteps)
+		return plugins.ArgError("steps", "has %d pages; a journey has 2 to %d", n, maxSteps)
 	}
 	for i, step := range a.Steps {
 		if err := plugins.CheckGlob(plugins.At("steps", i), step); err != nil {
@@ -63,7 +63,7 @@ func (a args) check() error {
 		}
 	}
 	if a.WithinMinutes != nil && *a.WithinMinutes < 1 {
-		return plugins.ArgError("withinMinutes", "%d is given; the least is 1", *a.WithinMinutes)
+		return plugins.ArgError("withinMinutes", "must be at least 1, not %d", *a.WithinMinutes)
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ type args struct {
 func (paidTraffic) Describe() plugins.Description {
 	return plugins.Description{
 		Name: "paidTraffic", Title: "Paid traffic", Rule: plugins.Intersection, Input: "PaidTrafficFilter",
-		Description: "Sessions whose utm_medium is cpc, ppc or begins with paid. Merged, only the sources that both allow are left.",
-		SDL:         `"Sessions that a paid campaign led to." input PaidTrafficFilter { "Values of utm_source (google, bing): one of them. Left out, any." source: [String!] }`,
+		Description: "Sessions whose utm_medium is cpc, ppc or begins with paid. Merging keeps the sources that both filters allow.",
+		SDL:         `"Sessions from a paid campaign." input PaidTrafficFilter { "One of these values of utm_source (google, bing). Any if left out." source: [String!] }`,
 	}
 }
 

@@ -23,13 +23,13 @@ const all = Object.keys(known)
 // engines returns the chosen engines in the order of all, each once.
 function engines(args) {
   for (const name of Object.keys(args)) {
-    if (name !== 'is') throw new ArgumentError(name, `there is no argument ${name}; there is: is`)
+    if (name !== 'is') throw new ArgumentError(name, `there is no argument ${name}; use is`)
   }
   if (args.is == null) return all
-  if (!Array.isArray(args.is)) throw new ArgumentError('is', 'a list of search engines is expected')
-  if (args.is.length === 0) throw new ArgumentError('is', 'the list is empty; name an engine, or leave it out')
+  if (!Array.isArray(args.is)) throw new ArgumentError('is', 'expected a list of search engines')
+  if (args.is.length === 0) throw new ArgumentError('is', 'the list is empty; name an engine or leave the list out')
   args.is.forEach((name, i) => {
-    if (!all.includes(name)) throw new ArgumentError(`is[${i}]`, `a search engine is one of ${all.join(', ')}`)
+    if (!all.includes(name)) throw new ArgumentError(`is[${i}]`, `not a search engine; use one of ${all.join(', ')}`)
   })
   return all.filter((name) => args.is.includes(name))
 }
@@ -39,13 +39,13 @@ const leaf = (host) => (host.includes('*') ? `(glob referrer ${JSON.stringify(ho
 const searchEngine = {
   name: 'searchEngine',
   title: 'Search engine',
-  description: 'Sessions that a search engine led to, by the host of the referrer. Merged, only the engines that both allow are left.',
+  description: 'Sessions from a search engine, by the host of the referrer. Merging keeps the engines that both filters allow.',
   rule: 'MERGE_RULE_INTERSECTION',
   input: 'SearchEngineFilter',
   sdl: `
-"Sessions that a search engine led to. Merge rule INTERSECTION."
+"Sessions from a search engine. Merge rule INTERSECTION."
 input SearchEngineFilter {
-  "One of these engines. Left out, any."
+  "One of these engines. Any if left out."
   is: [SearchEngineName!]
 }
 "A search engine."

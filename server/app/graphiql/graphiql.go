@@ -1,9 +1,12 @@
-// Package graphiql serves GraphiQL, the in-browser editor of GraphQL, from the binary: it works without any other host, and the page's
-// Content-Security-Policy holds it to that.
+// Package graphiql serves GraphiQL, the editor for GraphQL in the browser, from the
+// binary. It needs no other host, and the page's Content-Security-Policy enforces
+// that.
 //
-// The page is an npm project in ui/, bundled by Vite into generated/, which is committed, so that building the server needs no
-// Node.js. Its files are stored as gzip, a third of their size, and sent as they are to every client that accepts gzip, which is every
-// browser. Only index.html is plain, because the path of the GraphQL endpoint is written into it.
+// The page is an npm project in ui/. Vite bundles it into generated/, which is
+// committed, so that building the server needs no Node.js. The files are stored
+// gzipped and sent as they are to clients that accept gzip, which every browser does.
+// Only index.html is plain, because the path of the GraphQL endpoint is written into
+// it.
 package graphiql
 
 import (

@@ -1,5 +1,6 @@
-// Package liveexample serves a page that shows a site's goal cards as they change: what a dashboard does, in less than
-// a hundred lines. Its one library is the client of graphql-ws, as its authors bundle it, from the binary.
+// Package liveexample serves a page with live goal cards, to show how little a
+// dashboard needs: fewer than a hundred lines. Its only library is the graphql-ws
+// client, as its authors bundle it, served from the binary.
 package liveexample
 
 import (

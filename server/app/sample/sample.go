@@ -1,5 +1,5 @@
-// Package sample is a real site's access log, with segments and goals on it: what
-// a newcomer's first query is answered from. README.md says where it is from.
+// Package sample is the site behind a newcomer's first query: a real site's access
+// log, with segments and goals. README.md tells where the log comes from.
 package sample
 
 import (
@@ -36,11 +36,11 @@ func Load(ctx context.Context, st *store.Store, log *slog.Logger) error {
 	}
 	summary, err := load(ctx, st, site.ID)
 	if _, gone := st.Site(ctx, site.ID); model.CodeOf(gone) == model.NotFound {
-		log.InfoContext(ctx, "another process loads the sample")
+		log.InfoContext(ctx, "another process is loading the sample")
 		return nil
 	}
 	if err == nil {
-		log.InfoContext(ctx, "the sample was loaded", "site", Domain, "page views", summary.Messages)
+		log.InfoContext(ctx, "loaded the sample", "site", Domain, "page views", summary.Messages)
 	}
 	return err
 }

@@ -1,12 +1,15 @@
 // Package servers starts private PostgreSQL and Redis servers for tests.
 //
-// A server listens on a free loopback port, asks for a random password, keeps nothing (no fsync, no snapshots), and has a folder of
-// its own that goes with it. It ends with the process that started it, even when that one is killed with SIGKILL: a shell, which is
-// the server's parent, holds the reading end of a pipe whose writing end only this process has. When the pipe closes, for
-// whatever reason, the shell ends the server by its process id and removes the folder. So nobody has to remember to clean up, and a
-// package of tests needs no TestMain.
+// A server listens on a free loopback port, requires a random password, keeps nothing
+// (no fsync, no snapshots), and has a folder of its own that is removed with it. It
+// ends with the process that started it, even after SIGKILL: a shell, which is the
+// server's parent, holds the reading end of a pipe, and only this process has the
+// writing end. When the pipe closes, for whatever reason, the shell ends the server by
+// its process id and removes the folder. So nobody has to clean up, and test packages
+// need no TestMain.
 //
-// PostgreSQL refuses to run as root; started by root, servers run as the user postgres or else nobody.
+// PostgreSQL refuses to run as root. Started by root, servers run as the user
+// postgres, or else nobody.
 package servers
 
 import (

@@ -1,0 +1,282 @@
+package column
+
+import (
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"github.com/bits-and-blooms/bitset"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Sessions are the sessions of one partition.
+type Sessions struct {
+	n       int // ordinals
+	columns map[Dimension]column
+	// places are where Put puts things. They are found when they are first needed, and
+	// again after a column was loaded.
+	places *places
+}
+
+// places are the columns of the dimensions by their kinds, each with its accessor:
+// looking each one up by its name for each session would take longer than setting it.
+type places struct {
+	counting   bitmapColumn
+	visitors   *integerColumn
+	origins    []place[*dictionaryColumn, func(*model.Origin) *string]
+	texts      []place[*dictionaryColumn, func(*model.Session) string]
+	lists      []place[*invertedColumn, func(*model.Session) []string]
+	numbers    []place[*integerColumn, func(*model.Session) int64]
+	keyedTexts []place[map[string]*dictionaryColumn, func(*model.Session) map[string]string]
+	keyedSums  []place[map[string]*sparseColumn, func(*model.Session) []model.EventSum]
+}
+
+// place is a column and what it holds of a session.
+type place[C, A any] struct {
+	column C
+	of     A
+}
+
+func placeOf[C, A any](column C, of A) place[C, A] { return place[C, A]{column, of} }
+
+// New returns the columns, of all dimensions, of no sessions.
+func New() *Sessions {
+	s := &Sessions{columns: map[Dimension]column{Counting: bitmapColumn{bitset.New(0)}, Visitors: newIntegerColumn()}}
+	for _, d := range indexed {
+		s.columns[Dimension(d.Name)] = newColumn(d.Kind)
+	}
+	return s
+}
+
+// get returns a column that the caller knows to be there, and of the type: a
+// question's dimensions are loaded before it is asked.
+func get[C column](s *Sessions, dimension Dimension) C { return s.columns[dimension].(C) }
+
+// findPlaces returns where Put puts things.
+func (s *Sessions) findPlaces() *places {
+	if s.places != nil {
+		return s.places
+	}
+	p := &places{counting: get[bitmapColumn](s, Counting), visitors: get[*integerColumn](s, Visitors)}
+	for _, d := range indexed {
+		switch column := s.columns[Dimension(d.Name)].(type) {
+		case *dictionaryColumn:
+			if d.Origin != nil {
+				p.origins = append(p.origins, placeOf(column, d.Origin))
+			} else {
+				p.texts = append(p.texts, placeOf(column, d.Text))
+			}
+		case *invertedColumn:
+			p.lists = append(p.lists, placeOf(column, d.Texts))
+		case *integerColumn:
+			p.numbers = append(p.numbers, placeOf(column, d.Number))
+		case *keyedColumn[*dictionaryColumn]:
+			p.keyedTexts = append(p.keyedTexts, placeOf(column.members, d.KeyedTexts))
+		case *keyedColumn[*sparseColumn]:
+			p.keyedSums = append(p.keyedSums, placeOf(column.members, d.Sums))
+		}
+	}
+	s.places = p
+	return p
+}
+
+// Put takes in a session at its ordinal, in place of the one that was there. All
+// dimensions must be loaded.
+func (s *Sessions) Put(session *model.Session) {
+	ordinal := int(session.ID.Ordinal)
+	s.grow(ordinal)
+	to := s.findPlaces()
+	to.counting.Set(uint(ordinal))
+	to.visitors.set(ordinal, session.Visitor)
+	for _, to := range to.origins {
+		to.column.set(ordinal, *to.of(&session.Origin))
+	}
+	for _, to := range to.texts {
+		to.column.set(ordinal, to.of(session))
+	}
+	for _, to := range to.lists {
+		to.column.set(ordinal, to.of(session))
+	}
+	for _, to := range to.numbers {
+		to.column.set(ordinal, to.of(session))
+	}
+	for _, to := range to.keyedTexts {
+		for key, value := range to.of(session) {
+			if to.column[key] == nil {
+				to.column[key] = newDictionaryColumn()
+			}
+			to.column[key].set(ordinal, value)
+		}
+	}
+	for _, to := range to.keyedSums {
+		for _, event := range to.of(session) {
+			if event.Values == 0 {
+				continue
+			}
+			if to.column[event.Name] == nil {
+				to.column[event.Name] = &sparseColumn{}
+			}
+			to.column[event.Name].set(ordinal, event.Sum)
+		}
+	}
+}
+
+// Drop takes the session of an ordinal out: it counts nowhere. All dimensions must
+// be loaded.
+func (s *Sessions) Drop(ordinal int32) {
+	s.grow(int(ordinal))
+	s.findPlaces().counting.Clear(uint(ordinal))
+}
+
+// grow makes room for the ordinal in the columns that have something for each one;
+// the others take a missing one for none.
+func (s *Sessions) grow(ordinal int) {
+	if ordinal < s.n {
+		return
+	}
+	s.n = ordinal + 1
+	to := s.findPlaces()
+	to.counting.Set(uint(ordinal)).Clear(uint(ordinal))
+	to.visitors.fill(s.n)
+	for _, number := range to.numbers {
+		number.column.fill(s.n)
+	}
+}
+
+// Ordinals returns how many ordinals there are.
+func (s *Sessions) Ordinals() int { return s.n }
+
+// Bytes returns about how much memory the columns take.
+func (s *Sessions) Bytes() uint64 {
+	bytes := 1000
+	for _, c := range s.columns {
+		bytes += c.bytes()
+	}
+	return uint64(bytes)
+}
+
+// Fit returns a copy of a set that has as many ordinals as the columns: those that
+// are missing are not in it.
+func (s *Sessions) Fit(set Set) Set {
+	words := make([]uint64, (s.n+63)/64)
+	copy(words, set.Words())
+	if rest := s.n % 64; rest > 0 {
+		words[len(words)-1] &= 1<<rest - 1
+	}
+	return bitset.FromWithLength(uint(s.n), words)
+}
+
+// counting returns the sessions that count.
+func (s *Sessions) counting() Set {
+	if set := get[bitmapColumn](s, Counting).BitSet; set.Len() == uint(s.n) {
+		return set
+	}
+	counting := bitset.New(uint(s.n))
+	counting.InPlaceUnion(get[bitmapColumn](s, Counting).BitSet)
+	return counting
+}
+
+// AddVisitors adds the visitors of the sessions. It needs Visitors.
+func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
+	column := get[*integerColumn](s, Visitors)
+	visitors := make([]uint64, 0, of.Count())
+	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
+		visitors = append(visitors, uint64(column.at(int(i))))
+	}
+	slices.Sort(visitors)
+	to.AddMany(visitors)
+}
+
+// Value returns the sum of the event's values over the sessions, added in the
+// order of ordinals. It needs Values.
+func (s *Sessions) Value(of Set, event string) float64 {
+	if column := get[*keyedColumn[*sparseColumn]](s, Values).members[event]; column != nil {
+		return column.total(of)
+	}
+	return 0
+}
+
+// CountSteps adds to counts how many of the sessions started between each two
+// neighbours of steps, the earlier one included. It needs the field Start.
+func (s *Sessions) CountSteps(of Set, steps []model.Millis, counts []int) {
+	instants := make([]int64, len(steps))
+	for i, step := range steps {
+		instants[i] = int64(step)
+	}
+	get[*integerColumn](s, Dimension(filter.Start.Name)).countSteps(of, instants, counts)
+}
+
+// EachStart calls do with the ordinal and the start of each of the sessions. It
+// needs the field Start.
+func (s *Sessions) EachStart(of Set, do func(ordinal int32, start model.Millis)) {
+	starts := get[*integerColumn](s, Dimension(filter.Start.Name))
+	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
+		do(int32(i), model.Millis(starts.at(int(i))))
+	}
+}
+
+// EachValue calls do with each value of a text field and how many sessions have
+// it, the empty value standing for none. It needs the field.
+func (s *Sessions) EachValue(field filter.Field, do func(value string, sessions int)) {
+	counting := s.counting()
+	switch column := s.columns[Dimension(field.Name)].(type) {
+	case *dictionaryColumn:
+		column.eachValue(counting, do)
+	case *invertedColumn:
+		column.eachValue(s.n, counting, do)
+	case *keyedColumn[*dictionaryColumn]:
+		if member := column.members[field.Key]; member != nil {
+			member.eachValue(counting, do)
+		} else {
+			do("", int(counting.Count()))
+		}
+	}
+}
+
+// EachVisitor calls do with the ordinal, the visitor and the start of each of the
+// sessions. It needs Visitors and the field Start.
+func (s *Sessions) EachVisitor(of Set, do func(ordinal int32, visitor int64, start model.Millis)) {
+	visitors, starts := get[*integerColumn](s, Visitors), get[*integerColumn](s, Dimension(filter.Start.Name))
+	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
+		do(int32(i), visitors.at(int(i)), model.Millis(starts.at(int(i))))
+	}
+}
+
+// Across returns the sessions that started before an instant and did not end before
+// it. It needs the fields Start and Length.
+func (s *Sessions) Across(instant model.Millis) Set {
+	starts, lengths := get[*integerColumn](s, Dimension(filter.Start.Name)), get[*integerColumn](s, Dimension(filter.Length.Name))
+	counting, across := s.counting(), bitset.New(uint(s.n))
+	for i := range s.n {
+		start := starts.at(i)
+		if start < int64(instant) && start+lengths.at(i) >= int64(instant) && counting.Test(uint(i)) {
+			across.Set(uint(i))
+		}
+	}
+	return across
+}
+
+// Counting returns the sessions that count. It is not to be changed.
+func (s *Sessions) Counting() Set { return s.counting() }
+
+// Sum is the sum of an event's values in a session.
+type Sum struct {
+	Ordinal uint32
+	Sum     float64
+}
+
+// Sums returns the sums of the event's values of those of the sessions that have one,
+// in the order of ordinals. It needs Values.
+func (s *Sessions) Sums(of Set, event string) (found []Sum) {
+	column := get[*keyedColumn[*sparseColumn]](s, Values).members[event]
+	if column == nil {
+		return nil
+	}
+	for i, ordinal := range column.ordinals {
+		if of.Test(uint(ordinal)) {
+			found = append(found, Sum{ordinal, column.numbers[i]})
+		}
+	}
+	return found
+}

@@ -1,0 +1,279 @@
+package column
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+)
+
+// random returns columns of random sessions, some of them put twice and some
+// dropped, and those of them that count, by ordinal.
+func random(r *rand.Rand, n int) (*Sessions, map[int]model.Session) {
+	columns, sessions := New(), map[int]model.Session{}
+	dropped := map[int]bool{} // for good
+	for range n {
+		ordinal := r.IntN(n)
+		if r.IntN(6) == 0 {
+			columns.Drop(int32(ordinal))
+			delete(sessions, ordinal)
+			dropped[ordinal] = true
+		}
+		if _, again := sessions[ordinal]; again || dropped[ordinal] {
+			continue
+		}
+		session := filtertest.RandomSession(r)
+		session.ID.Ordinal, session.Visitor = int32(ordinal), int64(1+r.IntN(20))
+		if r.IntN(3) == 0 {
+			// It grows: what is put first is a part of it.
+			part := session
+			part.Pages, part.Tags, part.Events = nil, part.Tags[:len(part.Tags)/2], nil
+			columns.Put(&part)
+		}
+		columns.Put(&session)
+		sessions[ordinal] = session
+	}
+	return columns, sessions
+}
+
+func check(t *testing.T, columns *Sessions, sessions map[int]model.Session, where filter.Expr) {
+	t.Helper()
+	matched, err := columns.Match(Prepare(where), Memo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ordinal := range columns.n {
+		session, counts := sessions[ordinal]
+		if want := counts && where.Match(&session); matched.Test(uint(ordinal)) != want {
+			t.Fatalf("%v: ordinal %d of %d is %v, want %v: %+v", where, ordinal, columns.n, !want, want, session)
+		}
+	}
+	if int(matched.Count()) > len(sessions) {
+		t.Fatalf("%v matches ordinals beyond the partition", where)
+	}
+}
+
+// predicate returns a random predicate over what is a column.
+func predicate(r *rand.Rand) filter.Expr {
+	for {
+		where := filtertest.RandomExpr(r)
+		if !filter.Uses(where, filter.Visitor) && len(filter.Computations(where))+len(filter.Experiments(where)) == 0 {
+			return where
+		}
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		columns, sessions := random(r, 1+r.IntN(1500)) // more than few of them
+		for range 30 {
+			check(t, columns, sessions, predicate(r))
+		}
+	}
+}
+
+// The set of a leaf that is brought forward is the one that is made anew.
+func TestForward(t *testing.T) {
+	forwarded := 0
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		columns, _ := random(r, 1+r.IntN(300))
+		columns.KeepForwardIndex()
+		n := columns.n
+		leaves := map[string]filter.Expr{}
+		before := Memo{}
+		for range 20 {
+			if _, err := columns.Match(Prepare(predicate(r)), collector{before, leaves}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var written []uint32
+		for range 1 + r.IntN(20) {
+			session := filtertest.RandomSession(r)
+			session.ID.Ordinal = int32(n + r.IntN(20))
+			if slices.Contains(written, uint32(session.ID.Ordinal)) {
+				continue
+			}
+			written = append(written, uint32(session.ID.Ordinal))
+			columns.Put(&session)
+			session.Tags, session.PageViews = append(slices.Clone(session.Tags), "grown"), session.PageViews+1
+			columns.Put(&session)
+		}
+		for text, leaf := range leaves {
+			after, ok := columns.Forward(leaf, before[text], written)
+			if !ok {
+				continue
+			}
+			forwarded++
+			anew, err := columns.evaluate(Prepare(leaf), Memo{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for ordinal := range uint(columns.n) {
+				if get[bitmapColumn](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
+					t.Fatalf("%s: ordinal %d of %d, of which %v were written, is %v", text, ordinal, columns.n, written, after.Test(ordinal))
+				}
+			}
+			if after.Len() != uint(columns.n) {
+				t.Fatalf("%s: a set of %d ordinals, want %d", text, after.Len(), columns.n)
+			}
+		}
+	}
+	if forwarded < 500 {
+		t.Fatalf("%d leaves were brought forward", forwarded)
+	}
+}
+
+// collector notes which sets are those of leaves.
+type collector struct {
+	Memo
+	leaves map[string]filter.Expr
+}
+
+func (c collector) Put(e filter.Expr, text string, set Set) {
+	switch e.(type) {
+	case filter.In, filter.Glob, filter.Within, filter.Range:
+		c.leaves[text] = e
+	}
+	c.Memo.Put(e, text, set)
+}
+
+// Loaded again, columns are the same, and go on changing.
+func TestEncodeLoad(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		columns, sessions := random(r, 1+r.IntN(200))
+		stored, err := columns.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := Unloaded()
+		if missing := again.Missing(slices.Repeat(Dimensions(), 2)); len(missing) != len(Dimensions()) {
+			t.Fatalf("%d dimensions of %d are missing: each is loaded once", len(missing), len(Dimensions()))
+		}
+		for _, dimension := range Dimensions() { // Counting is the first of them
+			if err := again.Load(dimension, stored[dimension]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if missing := again.Missing(Dimensions()); len(missing) > 0 || len(stored) != len(Dimensions()) {
+			t.Fatalf("missing %v", missing)
+		}
+		for range 10 {
+			check(t, again, sessions, predicate(r))
+		}
+		for ordinal, session := range sessions {
+			session.Pages = append(slices.Clone(session.Pages), "/late")
+			session.ID.Ordinal = int32(ordinal)
+			again.Put(&session)
+			sessions[ordinal] = session
+			if r.IntN(4) == 0 {
+				break
+			}
+		}
+		check(t, again, sessions, filter.In{Field: filter.Pages, Values: []string{"/late"}})
+		for range 10 {
+			check(t, again, sessions, predicate(r))
+		}
+	}
+}
+
+// A question loads only the dimensions it needs.
+func TestDimensionsOf(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		columns, sessions := random(r, 50)
+		stored, err := columns.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		where := predicate(r)
+		dimensions := Prepare(where).Dimensions()
+		again := Unloaded()
+		for _, dimension := range append([]Dimension{Counting}, dimensions...) {
+			if err := again.Load(dimension, stored[dimension]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(t, again, sessions, where)
+	}
+}
+
+// A stored column in which a bit is turned, or which is cut off, is an error.
+func TestDamagedColumn(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 14))
+	columns, _ := random(r, 200)
+	stored, err := columns.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dimension := range Dimensions() {
+		for range 200 {
+			damaged := bytes.Clone(stored[dimension])
+			if r.IntN(3) == 0 {
+				damaged = damaged[:r.IntN(len(damaged))]
+			} else {
+				damaged[r.IntN(len(damaged))] ^= 1 << r.IntN(8)
+			}
+			again := Unloaded()
+			if err := again.Load(Counting, stored[Counting]); err != nil {
+				t.Fatal(err)
+			}
+			// Some bits of a frame's header say nothing: then it is the same column.
+			if err := again.Load(dimension, damaged); err == nil {
+				if got := again.columns[dimension].append(nil); !bytes.Equal(got, columns.columns[dimension].append(nil)) {
+					t.Fatalf("%s: a damaged column was taken for another one", dimension)
+				}
+			}
+		}
+	}
+}
+
+// FuzzRead feeds bytes that passed the checksum, as those of a faulty writer
+// would: whatever they are, reading and evaluating them does not panic.
+func FuzzRead(f *testing.F) {
+	columns, _ := random(rand.New(rand.NewPCG(1, 15)), 100)
+	for i, dimension := range Dimensions() {
+		f.Add(uint8(i), columns.columns[dimension].append(nil))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, plain []byte) {
+		dimension := Dimensions()[int(which)%len(Dimensions())]
+		loaded := Unloaded()
+		loaded.n = 100
+		loaded.columns[Counting] = columns.columns[Counting]
+		r := &reader{data: plain}
+		if dimension == Counting {
+			if c := readBitmapColumn(r); r.err == nil && c.Len() < 1<<20 {
+				loaded.columns[Counting], loaded.n = c, int(c.Len())
+				loaded.counting().Count()
+			}
+			return
+		}
+		c, covers := read(dimension, r)
+		if r.err != nil || !covers(loaded.n) {
+			return
+		}
+		loaded.columns[dimension] = c
+		field := filter.Field{Name: string(dimension)}
+		switch dimension {
+		case Visitors:
+			return
+		case Properties, Values:
+			field.Key = "plan"
+		}
+		leaves := []filter.Expr{
+			filter.In{Field: field, Values: []string{"", "a"}}, filter.Glob{Field: field, Pattern: "*a*"}, filter.Range{Field: field, Min: 0, Max: 9},
+		}
+		for _, leaf := range leaves {
+			if set, err := loaded.Match(Prepare(leaf), Memo{}); err == nil && set.Count() > 100 {
+				t.Errorf("%v matches %d of 100", leaf, set.Count())
+			}
+		}
+		loaded.EachValue(field, func(string, int) {})
+	})
+}

@@ -1,0 +1,213 @@
+package count
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// aggregate is the answer to one question on its way. It adds up the partial aggregates of the partitions: those of
+// the sealed ones, which mostly stay as they are, apart from that of the head.
+type aggregate struct {
+	question *Question
+	text     string            // of the predicate
+	where    *column.Predicate // made when the first scan needs it
+	need     *need             // nil where columns are enough
+	answer   *Answer
+	// duplicates are the answers to equal questions.
+	duplicates []*Answer
+	// err says why there is no answer.
+	err error
+
+	// fingerprint is of the question; partialFingerprint is of what is asked of a partition whose day is in the range.
+	fingerprint, partialFingerprint Fingerprint
+	answerKey, sealedKey            answerKey
+
+	// head is the place of the newest partition. sealed is the answer over the others, which are asked only if it is not
+	// known.
+	head        int
+	sealed      Answer
+	sealedKnown bool
+	// visitors are those of the head. The sealed ones do not change once they are known: the numbers of both do not add up.
+	visitors, sealedVisitors *roaring64.Bitmap
+	// values are the sums of the partitions, which are added in the end: the order of floating-point additions must not
+	// depend on which partition came first.
+	values []float64
+}
+
+// partial is the partial aggregate of one question in one partition.
+type partial struct {
+	*Question
+	text  string // of the predicate
+	where *column.Predicate
+	need  *need
+
+	sessions int
+	visitors *roaring64.Bitmap // nil where the question does not ask
+	value    float64
+	steps    []int
+	// err says why the partition is not counted for the question, while it is for others.
+	err error
+}
+
+// isLocal tells whether what the question counts in a partition follows from the partition alone.
+func (a *aggregate) isLocal() bool { return a.need == nil || a.need.isLocal }
+
+// fail makes an error the question's answer.
+func (a *aggregate) fail(err error) {
+	a.err = err
+	*a.answer = Answer{Steps: make([]int, max(0, len(a.question.Steps)-1)), Err: err}
+}
+
+// asks tells whether the partition at a place is to be asked.
+func (a *aggregate) asks(at int, day model.Day) bool {
+	return touches(a.question.In, day) && !(a.sealedKnown && at < a.head)
+}
+
+// aggregate makes the answers from their partial aggregates: what the caches have not is scanned, some partitions at a
+// time.
+func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) error {
+	for _, a := range aggregates {
+		a.begin(len(partitions))
+	}
+	tasks := e.lookUp(ctx, partitions, aggregates)
+	counted := map[Key]Entry{}
+	var mu sync.Mutex
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, task := range tasks {
+		group.Go(func() error {
+			if err := e.run(within, task); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			task.deliver(counted)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if len(counted) > 0 {
+		for _, cache := range e.caches {
+			cache.Set(ctx, counted)
+		}
+	}
+	for _, a := range aggregates {
+		a.finish()
+	}
+	return nil
+}
+
+// begin makes the aggregate ready for the partial aggregates of so many partitions.
+func (a *aggregate) begin(partitions int) {
+	a.values = make([]float64, partitions)
+	a.partialFingerprint = FingerprintOf(a.text, a.question.Value)
+	if a.question.Visitors {
+		a.visitors = roaring64.New()
+	}
+	if a.sealedKnown {
+		return
+	}
+	a.sealed.Steps = make([]int, len(a.answer.Steps))
+	if a.question.Visitors {
+		a.sealedVisitors = roaring64.New()
+	}
+}
+
+// newPartial returns what is to be counted in a partition.
+func (a *aggregate) newPartial() *partial {
+	if a.where == nil {
+		a.where = column.Prepare(a.question.Where)
+	}
+	p := &partial{Question: a.question, text: a.text, where: a.where, need: a.need, steps: make([]int, len(a.answer.Steps))}
+	if a.question.Visitors {
+		p.visitors = roaring64.New()
+	}
+	return p
+}
+
+// sum is the answer that the partition at a place is added to, with its visitors.
+func (a *aggregate) sum(at int) (sum *Answer, visitors *roaring64.Bitmap) {
+	if at < a.head {
+		return &a.sealed, a.sealedVisitors
+	}
+	return a.answer, a.visitors
+}
+
+// addEntry adds what a cache knows of the partition at a place.
+func (a *aggregate) addEntry(entry Entry, at int, day model.Day) {
+	sum, _ := a.sum(at)
+	sum.Sessions += int(entry.Sessions)
+	a.values[at] = entry.Value
+	if step := a.question.step(day); step >= 0 {
+		sum.Steps[step] += int(entry.Sessions)
+	}
+}
+
+// add adds the partial aggregate of the partition at a place.
+func (a *aggregate) add(at int, p *partial) {
+	if p.err != nil {
+		a.err = p.err
+		return
+	}
+	sum, visitors := a.sum(at)
+	sum.Sessions += p.sessions
+	a.values[at] = p.value
+	for i, n := range p.steps {
+		sum.Steps[i] += n
+	}
+	if p.visitors != nil {
+		visitors.Or(p.visitors)
+	}
+}
+
+// finish adds the head to the sealed partitions.
+func (a *aggregate) finish() {
+	if a.err != nil {
+		a.fail(a.err)
+		return
+	}
+	if a.visitors != nil {
+		a.answer.Visitors = int(a.visitors.OrCardinality(a.sealedVisitors))
+	}
+	for at, value := range a.values {
+		if at < a.head {
+			a.sealed.Value += value // 0 where it is known
+		} else {
+			a.answer.Value = a.sealed.Value + value
+		}
+	}
+	a.answer.Sessions += a.sealed.Sessions
+	for i, n := range a.sealed.Steps {
+		a.answer.Steps[i] += n
+	}
+}
+
+// step returns the step that holds the whole day, -1 where none does.
+func (q *Question) step(day model.Day) int {
+	behind, _ := slices.BinarySearchFunc(q.Steps, day.Start(), func(step, start model.Millis) int {
+		return cmp.Or(cmp.Compare(step, start), -1)
+	})
+	if behind == 0 || behind == len(q.Steps) || q.Steps[behind] < (day+1).Start() {
+		return -1
+	}
+	return behind - 1
+}
+
+// splits tells whether a day's sessions are of more than one step, or of a step and none.
+func (q *Question) splits(day model.Day) bool {
+	return slices.ContainsFunc(q.Steps, func(step model.Millis) bool {
+		return day.Start() < step && step < (day+1).Start()
+	})
+}

@@ -1,0 +1,207 @@
+package computed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bits-and-blooms/bitset"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// batchesAtOnce is how many batches of one partition a Computer is asked about at the same time.
+const batchesAtOnce = 2
+
+// setSource is the Source of the set of a partition and a computation. A set does not change: a newer one takes its place.
+type setSource struct {
+	sets        *Sets
+	computation store.Computation
+	partition   store.Partition
+	// most is how many sessions are asked about at most.
+	most int
+}
+
+var _ partition.Source[column.Set] = (*setSource)(nil)
+
+// errTooMany says that more sessions are to be asked about than the caller wants to.
+var errTooMany = errors.New("too many sessions to compute at once")
+
+// recordName names the one record.
+const recordName = "set"
+
+func recordOf(set store.ComputedSet) partition.Record {
+	return partition.Record{Name: recordName, Revision: set.Revision, Data: set.Data}
+}
+
+func (s *setSource) key() setKey { return setKey{s.partition.ID, s.computation.ID} }
+
+func (s *setSource) Place() partition.Place {
+	return partition.Place{Kind: "computed", Partition: s.partition.ID, Of: strconv.FormatInt(s.computation.ID, 10)}
+}
+
+func (*setSource) Empty() column.Set { return nil }
+
+func (*setSource) Copy(set column.Set) column.Set { return set }
+
+func (*setSource) Missing(set column.Set, _ bool) []string {
+	if set == nil {
+		return []string{recordName}
+	}
+	return nil
+}
+
+func (s *setSource) Stored(ctx context.Context, _ []string) (records []partition.Record, err error) {
+	stored, err := s.sets.store.ComputedSets(ctx, s.computation.ID, []int64{s.partition.ID})
+	for _, set := range stored {
+		records = append(records, recordOf(set))
+	}
+	return records, err
+}
+
+func (*setSource) Decode(_ column.Set, _ string, plain []byte) (column.Set, error) {
+	return column.DecodeSet(plain)
+}
+
+// Build computes the set for all sessions of the partition. Sessions that are written meanwhile may be taken in as they
+// were later: follow puts that right.
+func (s *setSource) Build(ctx context.Context) (column.Set, int64, error) {
+	condition, err := s.sets.condition(ctx, s.computation.Key)
+	if err != nil {
+		return nil, 0, err
+	}
+	ordinals, revision, err := s.sets.candidates(ctx, &s.partition, condition)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(ordinals) > s.most {
+		return nil, 0, errTooMany
+	}
+	set := bitset.New(uint(s.partition.Sessions))
+	if err := s.choose(ctx, ordinals, set); err != nil {
+		return nil, 0, err
+	}
+	return s.follow(ctx, condition, set, revision)
+}
+
+func (s *setSource) CatchUp(ctx context.Context, set column.Set, revision int64, apply func(func(column.Set) column.Set)) (int64, error) {
+	condition, err := s.sets.condition(ctx, s.computation.Key)
+	if err != nil {
+		return 0, err
+	}
+	newer, newest, err := s.follow(ctx, condition, set, revision)
+	if err == nil && newer != set {
+		apply(func(column.Set) column.Set { return newer })
+	}
+	return newest, err
+}
+
+// follow computes what was written since a revision, until nothing more was: hits are read after the sessions, and may be
+// newer than they.
+func (s *setSource) follow(ctx context.Context, condition filter.Expr, set column.Set, revision int64) (column.Set, int64, error) {
+	for {
+		var changed, asked []int32
+		newest, err := s.sets.store.EachChange(ctx, s.partition.ID, revision, func(ordinal int32, session *model.Session) error {
+			changed = append(changed, ordinal)
+			if session != nil && condition.Match(session) {
+				asked = append(asked, ordinal)
+			}
+			if len(asked) > s.most {
+				return errTooMany
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(changed) == 0 {
+			return set, revision, nil
+		}
+		next := set.Clone()
+		for _, ordinal := range changed {
+			next.Clear(uint(ordinal))
+		}
+		if err := s.choose(ctx, asked, next); err != nil {
+			return nil, 0, err
+		}
+		set, revision = next, newest
+	}
+}
+
+// choose asks about the sessions at the ordinals, and adds those that are chosen to a set.
+func (s *setSource) choose(ctx context.Context, ordinals []int32, to column.Set) error {
+	var mu sync.Mutex
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(batchesAtOnce)
+	for batch := range slices.Chunk(ordinals, count.ComputeBatch) {
+		if within.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			visits, err := s.sets.store.VisitsAt(within, s.partition.ID, batch)
+			if err != nil || len(visits) == 0 {
+				return err
+			}
+			matches, err := s.sets.Ask(within, s.computation.Key, visits)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i, match := range matches {
+				if match {
+					to.Set(uint(visits[i].Session.ID.Ordinal))
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// Ask asks the Computer about a batch of visits, which have page views and events alone.
+func (s *Sets) Ask(ctx context.Context, key string, visits []model.Visit) ([]bool, error) {
+	if s.computer == nil {
+		return nil, noComputer(key)
+	}
+	begin := time.Now()
+	matches, err := s.computer.Compute(ctx, key, visits)
+	if err == nil && len(matches) != len(visits) {
+		err = fmt.Errorf("the filter %s: %d answers about %d sessions", nameOf(key), len(matches), len(visits))
+	}
+	s.counters.add(len(visits), begin, err)
+	return matches, err
+}
+
+func (*setSource) Encode(set column.Set) (map[string][]byte, error) {
+	data, err := column.EncodeSet(set)
+	return map[string][]byte{recordName: data}, err
+}
+
+func (s *setSource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
+	return s.sets.store.SaveComputed(ctx, store.ComputedSet{PartitionID: s.partition.ID, ComputationID: s.computation.ID, Revision: revision, Data: sealed[recordName]})
+}
+
+func (s *setSource) Forget(ctx context.Context) error {
+	return s.sets.store.ForgetComputed(ctx, s.computation.ID, s.partition.ID)
+}
+
+// SavesBuilt is false: Backfill saves the sets, which questions do not wait for.
+func (*setSource) SavesBuilt() bool { return false }
+
+func (*setSource) Bytes(set column.Set) uint64 {
+	if set == nil {
+		return 0
+	}
+	return 8 * uint64(len(set.Words()))
+}

@@ -1,0 +1,147 @@
+package count
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// ColumnEngine is the Engine that counts from columns. Its answers include every write that was committed before the
+// question, on whatever node.
+type ColumnEngine struct {
+	store   *store.Store
+	columns *partition.Columns
+	matcher *Matcher
+	log     *slog.Logger
+
+	answers *answers
+	caches  []Cache
+	// flights make equal scans one that are asked for at the same time.
+	flights singleflight.Group
+
+	planning, scanning partition.Meter
+	looking            []*partition.Meter // of the caches
+
+	// Prefetching lasts as long as the engine.
+	lifetime context.Context
+	end      context.CancelFunc
+	running  sync.WaitGroup
+	// prefetching are the sites that are being prefetched. The value tells that it is to be done again: more was written
+	// meanwhile.
+	mu          sync.Mutex
+	prefetching map[int64]bool
+}
+
+// Options are the parts of a ColumnEngine that may be left out.
+type Options struct {
+	// Caches keep partial aggregates, the nearest first; none by default.
+	Caches []Cache
+	// AnswerBytes bounds the answers in memory, about; 16 MiB by default.
+	AnswerBytes uint64
+	// Leaves answer what columns cannot, beside the keys of visitors. Leaves that nobody answers are errors of their
+	// questions.
+	Leaves []Leaves
+	// Log takes what goes wrong without being an answer's error; none by default.
+	Log *slog.Logger
+}
+
+// NewColumnEngine returns an engine over a store's columns. It is to be closed.
+func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) (*ColumnEngine, error) {
+	if o.AnswerBytes == 0 {
+		o.AnswerBytes = 16 << 20
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	answers, err := newAnswers(o.AnswerBytes)
+	if err != nil {
+		return nil, err
+	}
+	e := &ColumnEngine{
+		store: st, columns: columns, log: o.Log, answers: answers, caches: o.Caches,
+		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
+		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
+	}
+	for _, cache := range o.Caches {
+		e.looking = append(e.looking, &partition.Meter{Name: cache.Name()})
+	}
+	e.lifetime, e.end = context.WithCancel(context.Background())
+	return e, nil
+}
+
+var _ Engine = (*ColumnEngine)(nil)
+
+// Close ends what the engine does ahead of questions.
+func (e *ColumnEngine) Close() {
+	e.mu.Lock()
+	e.end()
+	e.mu.Unlock()
+	e.running.Wait()
+}
+
+// Matcher finds the sessions of single partitions.
+func (e *ColumnEngine) Matcher() *Matcher { return e.matcher }
+
+// Columns are what the engine counts from.
+func (e *ColumnEngine) Columns() *partition.Columns { return e.columns }
+
+// Meters count what the engine's layers had, in the order of a question's way.
+func (e *ColumnEngine) Meters() []*partition.Meter {
+	meters := append([]*partition.Meter{&e.planning, &e.answers.meter}, e.looking...)
+	return append(append(meters, &e.scanning), e.columns.Meters()...)
+}
+
+// maxPrefetch bounds how long a prefetch takes.
+const maxPrefetch = 10 * time.Second
+
+// Prefetch brings the head of a site forward.
+func (e *ColumnEngine) Prefetch(site int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, isRunning := e.prefetching[site]
+	e.prefetching[site] = isRunning
+	if !isRunning && e.lifetime.Err() == nil {
+		e.running.Go(func() { e.prefetch(site) })
+	}
+}
+
+func (e *ColumnEngine) prefetch(site int64) {
+	for isAgain := true; isAgain; {
+		ctx, cancel := context.WithTimeout(e.lifetime, maxPrefetch)
+		e.columns.Prefetch(ctx, site)
+		cancel()
+		e.mu.Lock()
+		if isAgain = e.prefetching[site] && e.lifetime.Err() == nil; isAgain {
+			e.prefetching[site] = false
+		} else {
+			delete(e.prefetching, site)
+		}
+		e.mu.Unlock()
+	}
+}
+
+// SealBehind stores the columns of a site's partitions, or those of AllSites, that were last written to before an
+// instant and whose columns are not stored as they are. It returns how many.
+func (e *ColumnEngine) SealBehind(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
+	const some = 50
+	for {
+		partitions, err := e.store.PartitionsBehind(ctx, site, column.Format, before, some)
+		if err != nil || len(partitions) == 0 {
+			return sealed, err
+		}
+		for i := range partitions {
+			if err := e.columns.Seal(ctx, &partitions[i]); err != nil {
+				return sealed, err
+			}
+			sealed++
+		}
+	}
+}

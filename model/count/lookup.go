@@ -1,0 +1,89 @@
+package count
+
+import (
+	"context"
+	"time"
+
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// lookup asks the caches for one partial aggregate.
+type lookup struct {
+	at        int // the partition's place
+	aggregate *aggregate
+	key       Key
+}
+
+// lookUp asks the caches for all partial aggregates at once, and returns scan tasks for those that they have not. What
+// a farther cache has the nearer ones are told.
+func (e *ColumnEngine) lookUp(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) []*scanTask {
+	tasks := make([]*scanTask, len(partitions)) // by the partition's place
+	scan := func(l lookup) {
+		if tasks[l.at] == nil {
+			tasks[l.at] = &scanTask{at: l.at, partition: &partitions[l.at]}
+		}
+		tasks[l.at].add(l)
+	}
+	var unknown []lookup
+	for at := range partitions {
+		for _, a := range aggregates {
+			if !a.asks(at, partitions[at].Day) {
+				continue
+			}
+			if key, ok := a.key(&partitions[at]); ok && len(e.caches) > 0 {
+				unknown = append(unknown, lookup{at, a, key})
+			} else {
+				scan(lookup{at, a, Key{}})
+			}
+		}
+	}
+	for n, cache := range e.caches {
+		if len(unknown) == 0 {
+			break
+		}
+		begin, asked := time.Now(), len(unknown)
+		unknown = lookUpIn(ctx, cache, e.caches[:n], partitions, unknown)
+		e.looking[n].Add(ctx, asked-len(unknown), len(unknown), begin)
+	}
+	for _, l := range unknown {
+		scan(l)
+	}
+	needed := tasks[:0]
+	for _, task := range tasks {
+		if task != nil {
+			needed = append(needed, task)
+		}
+	}
+	return needed
+}
+
+// lookUpIn asks one cache, and returns what it has not.
+func lookUpIn(ctx context.Context, cache Cache, nearer []Cache, partitions []store.Partition, asked []lookup) (unknown []lookup) {
+	unknown = asked[:0]
+	if memory, ok := cache.(*Memory); ok { // the nearest, without a list and a map between
+		for _, l := range asked {
+			if entry, found := memory.entries.GetIfPresent(l.key); found {
+				l.aggregate.addEntry(entry, l.at, partitions[l.at].Day)
+			} else {
+				unknown = append(unknown, l)
+			}
+		}
+		return unknown
+	}
+	keys := make([]Key, len(asked))
+	for i, l := range asked {
+		keys[i] = l.key
+	}
+	found := cache.Get(ctx, keys)
+	for _, near := range nearer {
+		near.Set(ctx, found)
+	}
+	for _, l := range asked {
+		if entry, ok := found[l.key]; ok {
+			l.aggregate.addEntry(entry, l.at, partitions[l.at].Day)
+		} else {
+			unknown = append(unknown, l)
+		}
+	}
+	return unknown
+}

@@ -1,0 +1,191 @@
+// Package naive is the oracle: it counts by reading every session and evaluating it, and knows nothing of columns.
+//
+// The engines are checked against it, so it shares nothing with them but the contracts, the store and the predicates'
+// own Match. It keeps nothing. Each question reads all sessions of its partitions, fills in what plugins compute and which
+// variants visitors were assigned to, and looks at one session after the other. It is slow, and needs memory for one
+// day's sessions at a time, for the distinct visitors and values that are asked for, and for the visitors of experiments.
+package naive
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/experiment"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// Engine answers questions about sessions and about experiments.
+type Engine struct {
+	store       *store.Store
+	computer    count.Computer
+	definitions experiment.Definitions
+}
+
+// New returns an engine over a store. The computer and the definitions may be nil; questions that need them have errors
+// then.
+func New(st *store.Store, computer count.Computer, definitions experiment.Definitions) *Engine {
+	return &Engine{store: st, computer: computer, definitions: definitions}
+}
+
+var (
+	_ count.Engine      = (*Engine)(nil)
+	_ experiment.Engine = (*Engine)(nil)
+)
+
+// Prefetch does nothing: sessions are read when they are asked for.
+func (*Engine) Prefetch(int64) {}
+
+// Count answers questions one after the other.
+func (e *Engine) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
+	answers := make([]count.Answer, len(questions))
+	for i, q := range questions {
+		answer, err := e.count(ctx, q)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			if model.CodeOf(err) == model.Internal {
+				return nil, err
+			}
+			answer = count.Answer{Steps: make([]int, max(0, len(q.Steps)-1)), Err: err}
+		}
+		answers[i] = answer
+	}
+	return answers, nil
+}
+
+func (e *Engine) count(ctx context.Context, q count.Question) (count.Answer, error) {
+	answer := count.Answer{Steps: make([]int, max(0, len(q.Steps)-1))}
+	visitors := map[int64]bool{}
+	var partition int64
+	var value float64 // of the partition's sessions
+	err := e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) error {
+		if session.ID.Partition != partition {
+			partition, value, answer.Value = session.ID.Partition, 0, answer.Value+value
+		}
+		answer.Sessions++
+		visitors[session.Visitor] = true
+		if event, ok := session.Event(q.Value); ok && q.Value != "" {
+			value += event.Sum
+		}
+		for i := range answer.Steps {
+			if q.Steps[i] <= session.Start && session.Start < q.Steps[i+1] {
+				answer.Steps[i]++
+			}
+		}
+		return nil
+	})
+	answer.Value += value
+	if q.Visitors {
+		answer.Visitors = len(visitors)
+	}
+	return answer, err
+}
+
+// Sessions reads all matching sessions, and cuts the page out of them.
+func (e *Engine) Sessions(ctx context.Context, q count.SessionQuery) (page []model.Session, err error) {
+	err = e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) error {
+		if q.After == nil || compare(session.Start, session.ID, q.After.Start, q.After.ID) > 0 {
+			session.Computed, session.Assigned = nil, nil
+			page = append(page, *session)
+		}
+		return nil
+	})
+	slices.SortFunc(page, func(a, b model.Session) int { return compare(a.Start, a.ID, b.Start, b.ID) })
+	return page[:min(len(page), max(0, q.Limit))], err
+}
+
+// compare orders sessions, the newest first.
+func compare(start model.Millis, id model.SessionID, otherStart model.Millis, other model.SessionID) int {
+	return cmp.Or(cmp.Compare(otherStart, start), cmp.Compare(other.Partition, id.Partition), cmp.Compare(other.Ordinal, id.Ordinal))
+}
+
+// Values counts the values of all sessions.
+func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value, error) {
+	counts := map[string]int{}
+	err := e.each(ctx, q.Site, model.Range{From: -model.Open, To: model.Open}, filter.Bool(true), func(session *model.Session) error {
+		texts := q.Field.Texts(session)
+		for _, text := range texts {
+			if strings.Contains(strings.ToLower(text), strings.ToLower(q.Search)) {
+				counts[text]++
+			}
+		}
+		if len(texts) == 0 && q.None && q.Search == "" {
+			counts[""]++
+		}
+		return nil
+	})
+	values := make([]count.Value, 0, len(counts))
+	for text, sessions := range counts {
+		values = append(values, count.Value{Text: text, Sessions: sessions})
+	}
+	slices.SortFunc(values, func(a, b count.Value) int {
+		return cmp.Or(cmp.Compare(b.Sessions, a.Sessions), strings.Compare(a.Text, b.Text))
+	})
+	return values[:min(len(values), q.Limit)], err
+}
+
+// visitBatch is how many visits are read at once.
+const visitBatch = 1000
+
+// each calls do with the sessions of a site that started in a range and match, the oldest day first and by ordinal.
+func (e *Engine) each(ctx context.Context, site int64, in model.Range, where filter.Expr, do func(*model.Session) error) error {
+	if in.From >= in.To || where == filter.Expr(filter.Bool(false)) {
+		return nil
+	}
+	fill, err := e.filling(ctx, site, []filter.Expr{where}, nil)
+	if err != nil {
+		return err
+	}
+	partitions, err := e.store.Partitions(ctx, site, in)
+	if err != nil {
+		return err
+	}
+	for i := range partitions {
+		var visits []model.Visit
+		if err := e.store.EachSession(ctx, partitions[i].ID, true, func(session *model.Session) error {
+			visits = append(visits, model.Visit{Session: *session})
+			return nil
+		}); err != nil {
+			return err
+		}
+		for batch := range slices.Chunk(visits, visitBatch) {
+			if err := e.readHits(ctx, fill, batch); err != nil {
+				return err
+			}
+			for v := range batch {
+				if session := &batch[v].Session; in.Contains(session.Start) && where.Match(session) {
+					if err := do(session); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// readHits fills in what the visits' sessions need, and reads their hits first if plugins look at these.
+func (e *Engine) readHits(ctx context.Context, fill *filling, visits []model.Visit) error {
+	if len(fill.computations) == 0 {
+		return fill.visits(ctx, visits)
+	}
+	places, ordinals := map[int32]int{}, make([]int32, len(visits))
+	for i := range visits {
+		ordinals[i] = visits[i].Session.ID.Ordinal
+		places[ordinals[i]] = i
+	}
+	read, err := e.store.WholeVisitsAt(ctx, visits[0].Session.ID.Partition, ordinals, true)
+	if err != nil {
+		return err
+	}
+	for i := range read {
+		visits[places[read[i].Session.ID.Ordinal]].Hits = read[i].Hits
+	}
+	return fill.visits(ctx, visits)
+}

@@ -1,0 +1,181 @@
+package count
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// Count answers questions together, equal ones once. A question whose partitions are as they were is answered from
+// memory, and one of which only the head has changed from what the sealed partitions came to.
+func (e *ColumnEngine) Count(ctx context.Context, questions []Question) ([]Answer, error) {
+	if e.log.Enabled(ctx, slog.LevelDebug) {
+		traced, stats := WithStats(ctx)
+		begin := time.Now()
+		ctx = traced
+		defer func() {
+			e.log.DebugContext(ctx, "questions were counted", "questions", len(questions), "took", time.Since(begin), "stats", stats())
+		}()
+	}
+	answers := make([]Answer, len(questions))
+	bySite := map[int64][]*aggregate{}
+	distinct := map[Fingerprint]*aggregate{}
+	for i := range questions {
+		q := &questions[i]
+		answers[i].Steps = make([]int, max(0, len(q.Steps)-1))
+		if q.Where == filter.Expr(filter.Bool(false)) || q.In.From >= q.In.To {
+			continue
+		}
+		text := q.Where.String()
+		of := q.fingerprint(text)
+		a := distinct[of]
+		if a == nil {
+			a = &aggregate{question: q, fingerprint: of, text: text, answer: &answers[i]}
+			distinct[of] = a
+			bySite[q.Site] = append(bySite[q.Site], a)
+		} else {
+			a.duplicates = append(a.duplicates, &answers[i])
+		}
+	}
+	for site, aggregates := range bySite {
+		if err := e.answer(ctx, site, aggregates); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range distinct {
+		for _, answer := range a.duplicates {
+			*answer = *a.answer
+			answer.Steps = slices.Clone(a.answer.Steps)
+		}
+	}
+	return answers, nil
+}
+
+// answer answers a site's questions.
+func (e *ColumnEngine) answer(ctx context.Context, site int64, aggregates []*aggregate) error {
+	begin := time.Now()
+	all := aggregates[0].question.In
+	for _, a := range aggregates {
+		all.From, all.To = min(all.From, a.question.In.From), max(all.To, a.question.In.To)
+	}
+	partitions, err := e.store.Partitions(ctx, site, all)
+	if err != nil {
+		return err
+	}
+	if aggregates, err = e.resolve(ctx, site, aggregates); err != nil {
+		return err
+	}
+	e.planning.Add(ctx, len(partitions), 0, begin)
+	if len(partitions) == 0 {
+		return nil
+	}
+	unknown := e.answers.recall(ctx, partitions, aggregates)
+	if unknown, err = ready(ctx, partitions, unknown); err != nil {
+		return err
+	}
+	if err := e.aggregate(ctx, partitions, unknown); err != nil {
+		return err
+	}
+	e.answers.keep(unknown)
+	return nil
+}
+
+// need is what the predicates of several questions need beside columns.
+type need struct {
+	resolution Resolution
+	isLocal    bool
+	err        error
+}
+
+// resolve gives the aggregates their needs. Those whose need has an error that a person can do something about have it
+// for their answer, and are left out.
+func (e *ColumnEngine) resolve(ctx context.Context, site int64, aggregates []*aggregate) (able []*aggregate, err error) {
+	needs := map[string]*need{}
+	for _, a := range aggregates {
+		text := needText(a.question.Where)
+		if text == "" {
+			able = append(able, a)
+			continue
+		}
+		n := needs[text]
+		if n == nil {
+			n = &need{}
+			n.resolution, n.err = e.matcher.Resolve(ctx, site, a.question.Where)
+			n.isLocal = n.resolution.IsLocal()
+			needs[text] = n
+		}
+		switch {
+		case n.err == nil:
+			a.need = n
+			able = append(able, a)
+		case ctx.Err() != nil || model.CodeOf(n.err) == model.Internal:
+			return nil, n.err
+		default:
+			a.fail(n.err)
+		}
+	}
+	return able, nil
+}
+
+// needText is equal for predicates that need the same beside columns, and empty for those that need nothing.
+func needText(where filter.Expr) string {
+	var text strings.Builder
+	for _, list := range [][]string{filter.Computations(where), filter.Experiments(where)} {
+		for _, key := range list {
+			text.WriteString(strconv.Quote(key))
+		}
+		if len(list) > 0 {
+			text.WriteByte(';')
+		}
+	}
+	filter.EachLeaf(where, func(leaf filter.Expr) {
+		if filter.Uses(leaf, filter.Visitor) {
+			text.WriteString(leaf.String())
+		}
+	})
+	return text.String()
+}
+
+// ready returns the aggregates whose needs can be had for all the partitions that are asked. The others have their errors.
+func ready(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) (able []*aggregate, err error) {
+	type asking struct {
+		need   *need
+		in     model.Range
+		sealed bool
+	}
+	errs := map[asking]error{} // most questions are about one range
+	for _, a := range aggregates {
+		if a.need == nil {
+			able = append(able, a)
+			continue
+		}
+		key := asking{a.need, a.question.In, !a.sealedKnown}
+		err, found := errs[key]
+		if !found {
+			var asked []store.Partition
+			for at := range partitions {
+				if a.asks(at, partitions[at].Day) {
+					asked = append(asked, partitions[at])
+				}
+			}
+			err = a.need.resolution.Ready(ctx, asked)
+			errs[key] = err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			a.fail(err)
+			continue
+		}
+		able = append(able, a)
+	}
+	return able, nil
+}

@@ -1,0 +1,115 @@
+package count
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
+)
+
+// maxValues bounds the memory of Values: about a field of more distinct values one asks with a search.
+const maxValues = 500_000
+
+func errTooManyValues() error {
+	return model.Errorf(model.ResourceExhausted, "more than %d distinct values match; search for a part of the value", maxValues)
+}
+
+// Values counts the sessions of each value in the columns, some partitions at a time.
+func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error) {
+	partitions, err := e.store.Partitions(ctx, q.Site, model.Range{From: -model.Open, To: model.Open})
+	if err != nil {
+		return nil, err
+	}
+	each, dimensions := eachValueOf(q.Field), []column.Dimension{column.Dimension(q.Field.Name)}
+	if q.Field == filter.Visitor {
+		if each, err = e.eachVisitorKey(ctx, q); err != nil {
+			return nil, err
+		}
+		dimensions = visitorNumbers{}.Dimensions()
+	}
+	var mu sync.Mutex
+	counts := map[string]int{}
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range partitions {
+		group.Go(func() error {
+			own := map[string]int{}
+			err := e.columns.Read(within, &partitions[i], dimensions, func(view *partition.View) error {
+				each(view, func(value string, sessions int) {
+					if len(own) <= maxValues && q.wants(value) {
+						own[value] += sessions
+					}
+				})
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for value, sessions := range own {
+				counts[value] += sessions
+			}
+			if len(counts) > maxValues {
+				return errTooManyValues()
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	values := make([]Value, 0, len(counts))
+	for text, sessions := range counts {
+		values = append(values, Value{Text: text, Sessions: sessions})
+	}
+	slices.SortFunc(values, func(a, b Value) int {
+		return cmp.Or(cmp.Compare(b.Sessions, a.Sessions), strings.Compare(a.Text, b.Text))
+	})
+	return values[:min(len(values), q.Limit)], nil
+}
+
+// wants tells whether a value is asked for; empty stands for none.
+func (q *ValueQuery) wants(value string) bool {
+	if value == "" {
+		return q.None && q.Search == ""
+	}
+	return q.Search == "" || strings.Contains(strings.ToLower(value), strings.ToLower(q.Search))
+}
+
+// eachValue calls do with values of a partition, and how many sessions have them.
+type eachValue func(view *partition.View, do func(value string, sessions int))
+
+func eachValueOf(field filter.Field) eachValue {
+	return func(view *partition.View, do func(value string, sessions int)) { view.EachValue(field, do) }
+}
+
+// eachVisitorKey counts the sessions of the visitors whose keys are asked for: the columns have their numbers.
+func (e *ColumnEngine) eachVisitorKey(ctx context.Context, q ValueQuery) (eachValue, error) {
+	keys := map[int64]string{}
+	err := e.store.EachVisitor(ctx, q.Site, nil, func(number int64, key string) error {
+		if q.wants(key) {
+			keys[number] = key
+		}
+		if len(keys) > maxValues {
+			return errTooManyValues()
+		}
+		return nil
+	})
+	return func(view *partition.View, do func(value string, sessions int)) {
+		view.EachVisitor(view.Counting(), func(_ int32, visitor int64, _ model.Millis) {
+			if key, found := keys[visitor]; found {
+				do(key, 1)
+			}
+		})
+	}, err
+}

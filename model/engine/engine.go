@@ -1,0 +1,160 @@
+// Package engine puts the parts of counting together, and is what a server holds of them.
+//
+//	plan, look up, scan, aggregate    model/count
+//	columns of the day partitions     model/partition
+//	sets that plugins computed        model/count/computed
+//	assignments, results              model/experiment
+//
+// Calls go down this list, and leaves of predicates are asked of the last two by an interface of the first.
+//
+// All that the process keeps, and what losing it costs:
+//
+//	cache                 key                                        bound              what losing it costs
+//	answers               question, partitions with revisions        16 MiB             looking up its partial aggregates
+//	partial aggregates    question, partition, revision              48 MiB (server)    a look in Redis, or a scan
+//	  in Redis            the same, and the database                 a day, Redis's own a scan
+//	columns               partition                                  7/8 of 608 MiB     loading or building a day's columns
+//	sets of leaves        partition, leaf                            1/8 of 608 MiB     a scan of one column
+//	heads                 site                                       1,000 sites        no prefetch
+//	computed sets         partition, computation                     32 MiB             loading, or asking a plugin again
+//	exposures             partition, experiment                      64 MiB             loading, or folding sessions again
+//	indexes, visitors     definition, partitions with revisions      48 MiB             joining the exposures
+//	variants' sets        index, partition, revision                 16 MiB             a look at each session
+//	results               question, partitions with revisions        8 MiB              adding up measurements
+//	measurements          metric, partitions with revisions          120 MiB            evaluating exposures and columns
+//
+// The database keeps columns, exposures and computed sets beside the rows that they were made from. None of these ever
+// changes an answer.
+package engine
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/count/computed"
+	"github.com/goalgraph/goalgraph/model/experiment"
+	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// Options are the parts of an Engine that may be left out. Bounds are in bytes, about.
+type Options struct {
+	// ColumnBytes bounds the columns in memory, with the sets of leaves; 608 MiB by default.
+	ColumnBytes uint64
+	// AnswerBytes bounds the answers in memory; 16 MiB by default.
+	AnswerBytes uint64
+	// ComputedBytes bounds the computed sets in memory; 32 MiB by default.
+	ComputedBytes uint64
+	// ExperimentBytes bounds what is kept of experiments in memory; 256 MiB by default.
+	ExperimentBytes uint64
+	// Caches keep partial aggregates, the nearest first; none by default.
+	Caches []count.Cache
+	// Computer is asked for what predicates cannot say. Without one, questions that need it have errors.
+	Computer count.Computer
+	// Definitions are those of the experiments that predicates name. Without them, questions that name one have errors.
+	Definitions experiment.Definitions
+	// Log takes what is damaged and built anew; none by default.
+	Log *slog.Logger
+}
+
+func (o *Options) setDefaults() {
+	for bound, fallback := range map[*uint64]uint64{
+		&o.ColumnBytes: 608 << 20, &o.AnswerBytes: 16 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
+	} {
+		if *bound == 0 {
+			*bound = fallback
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Engine answers questions about sessions and about experiments. It is safe for concurrent use.
+type Engine struct {
+	*count.ColumnEngine
+	experiments *experiment.ColumnEngine
+	assignments *experiment.Assignments
+	computed    *computed.Sets
+}
+
+var (
+	_ count.Engine      = (*Engine)(nil)
+	_ experiment.Engine = (*Engine)(nil)
+)
+
+// New returns an engine over a store. It is to be closed.
+func New(st *store.Store, o Options) (*Engine, error) {
+	o.setDefaults()
+	columns, err := partition.NewColumns(st, o.ColumnBytes, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := computed.New(st, columns, o.Computer, o.ComputedBytes, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	assignments, err := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes/2, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := count.NewColumnEngine(st, columns, count.Options{
+		Caches: o.Caches, AnswerBytes: o.AnswerBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	experiments, err := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, o.Computer, o.ExperimentBytes/2)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil
+}
+
+// Results answers questions about experiments.
+func (e *Engine) Results(ctx context.Context, questions []experiment.Question) ([]experiment.Answer, error) {
+	return e.experiments.Results(ctx, questions)
+}
+
+// SealBehind stores the columns and the exposures of a site's partitions, or those of count.AllSites, that were last
+// written to before an instant, where they are not stored as they are. It returns how many it stored.
+func (e *Engine) SealBehind(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
+	columns, err := e.ColumnEngine.SealBehind(ctx, site, before)
+	if err != nil {
+		return columns, err
+	}
+	exposures, err := e.assignments.SealBehind(ctx, site, before)
+	return columns + exposures, err
+}
+
+// Backfill computes, until the context is done, what questions do not wait for.
+func (e *Engine) Backfill(ctx context.Context) { e.computed.Backfill(ctx) }
+
+// Stats are the engine's figures so far.
+type Stats struct {
+	// Layers are in the order of a question's way.
+	Layers []partition.Reading
+	// ColumnBytes is about how much memory the columns of Partitions take, with the sets of leaves.
+	ColumnBytes uint64
+	Partitions  int
+	Computed    computed.Figures
+	// ExperimentBytes is about how much memory cached experiment data takes.
+	ExperimentBytes uint64
+}
+
+// Stats returns the engine's figures so far.
+func (e *Engine) Stats() Stats {
+	columns := e.Columns()
+	stats := Stats{
+		ColumnBytes: columns.Bytes(), Partitions: columns.Len(), Computed: e.computed.Figures(),
+		ExperimentBytes: e.assignments.Bytes() + e.experiments.Bytes(),
+	}
+	for _, meters := range [][]*partition.Meter{e.ColumnEngine.Meters(), e.computed.Meters(), e.experiments.Meters(), e.assignments.Meters()} {
+		for _, meter := range meters {
+			stats.Layers = append(stats.Layers, meter.Read())
+		}
+	}
+	return stats
+}

@@ -1,0 +1,167 @@
+// Package experiment tells who is in which variant of an experiment, and what these visitors did.
+//
+// The problem: a visitor's standing assignment is the earliest one that qualifies, over all days, and the results count
+// distinct visitors and the variance of their values. Neither adds up over days as counts of sessions do. So what is kept
+// for each partition is by visitor, and joined in memory.
+//
+// The way of one question about results:
+//
+//  1. exposure.go keeps, for each partition with assignments, these assignments and the columns of the sessions cut to
+//     begin at their first one: exposures. A partition.Cache loads them and brings them to the partition's revision.
+//  2. assignments.go joins the partitions' assignments to an index of all visitors of the experiment (index.go), those
+//     that match its audience alone. The index of the sealed partitions is kept while they stay as they are; the head
+//     adds its own. The index also answers filter.Assigned for the count engine: Assignments are count.Leaves.
+//  3. results.go knows whole answers whose partitions are as they were, and makes equal questions one.
+//  4. measure.go says for each visitor and metric whether and when the visitor converted, and the value: from the
+//     exposures for the session of assignment, from all columns for later sessions (later.go). A session that no column
+//     says, because another assignment than its first stands or because it lasts beyond the end, is refolded from its
+//     hits (refold.go).
+//  5. The visitors that take part in each question are added up, in the order of their numbers.
+//
+// Everything is kept by fingerprints of what it was made from, and bounded by bytes. What is lost is made again.
+package experiment
+
+import (
+	"context"
+	"slices"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// Engine answers questions about experiments. Whatever the way, the answers are those that reading every hit gives.
+type Engine interface {
+	// Results answers questions together, in their order. An error is one about all of them; what is wrong with one
+	// alone is its answer's. It ends with the context's error when that is done.
+	Results(ctx context.Context, questions []Question) ([]Answer, error)
+}
+
+// Definition is what the definition of an experiment says of who takes part.
+//
+// The run is half open, [startedAt, stoppedAt). An assignment qualifies when it lies
+// in the run, names one of the variants, and happened in a session that matches the
+// audience: the whole session, as any segment's predicate would be asked. The
+// standing assignment of a visitor is the earliest one that qualifies, by time and
+// then by message id, whatever order messages arrive in. An assignment to a variant
+// that the experiment does not have assigns nobody. A visitor with assignments
+// that qualify to more than one variant has multiple exposures; the visitor counts in the first.
+type Definition struct {
+	Site int64
+	// Key is what messages call the experiment.
+	Key string
+	// Run is empty where the experiment has not started: nobody is assigned. It ends at
+	// model.Open while the experiment runs.
+	Run model.Range
+	// Variants are the keys of the variants, each once.
+	Variants []string
+	// Audience is simplified; filter.Bool(true) for everyone.
+	Audience filter.Expr
+}
+
+// Definitions says what experiments are that a filter.Assigned names. It is an
+// interface because a count knows nothing of filters, of which an audience is made.
+type Definitions interface {
+	// Experiment returns the site's experiment of a key. Where there is none the error
+	// is a BadInput that says so: it is that of the questions that name it.
+	Experiment(ctx context.Context, site int64, key string) (Definition, error)
+}
+
+// Metric is what is measured: a goal.
+type Metric struct {
+	// Where is the goal's predicate, simplified.
+	Where filter.Expr
+	// Value names the event whose values are summed; empty for none.
+	Value string
+}
+
+// Question asks for the results of an experiment.
+//
+// A visitor takes part whose standing assignment lies in the range and whose session
+// of assignment matches Where; which assignment stands is decided before, and does not
+// depend on either. The end is that of the run or of the range, whichever is earlier.
+//
+// The visitor converts when the session of assignment matches the metric, folded again
+// from those of its hits that come at or behind the assignment (by time and message
+// id) and before the end. Its start is then the assignment's, and what it has of its
+// origin and whether it is the visitor's first stays the whole session's. Where Later
+// is set, the visitor converts too when any other session matches that started at or
+// after the assignment and before the end; where such a session lasts beyond the end,
+// it is folded again from its hits before the end. A filter.Assigned in a metric is asked of
+// the whole session in all cases.
+//
+// The visitor's value is the sum of the event's values over all sessions that match so:
+// first that of the assignment, then those of each partition by their ordinals, the
+// oldest partition first.
+type Question struct {
+	Definition Definition
+	// Later tells that sessions after that of the assignment count too: attribution by
+	// experiment. Without it, attribution is by session.
+	Later bool
+	// In narrows the results to what happened in it.
+	In model.Range
+	// Where is simplified; filter.Bool(true) for everyone.
+	Where   filter.Expr
+	Metrics []Metric
+	// Steps are instants in ascending order, such as the ends of days: the results as
+	// they were seen then are asked for, too.
+	Steps []model.Millis
+}
+
+// Answer is what an Question asks for.
+type Answer struct {
+	// Variants are those of the experiment, in its order.
+	Variants []VariantAnswer
+	// MultipleExposures is how many of the visitors have a qualifying assignment to another variant before the end.
+	MultipleExposures int
+	// Unknown is how many assignments lie in the run and in the range that name a variant
+	// which the experiment does not have, whatever the audience and Where. Each counts:
+	// a visitor may have several.
+	Unknown int
+	// Err says why there is no answer to this question, while others have theirs. Nothing
+	// else is set.
+	Err error
+}
+
+// VariantAnswer is what is counted of the visitors that are assigned to a variant.
+type VariantAnswer struct {
+	Visitors int
+	// Steps are for each of the question's the visitors whose assignment is earlier.
+	Steps []int
+	// Metrics are in the order of the question's.
+	Metrics []MetricAnswer
+}
+
+// MetricAnswer is what is counted of a metric.
+type MetricAnswer struct {
+	// Conversions is how many of the visitors converted.
+	Conversions int
+	// Total is the sum of the visitors' values, and Squares that of the values' squares.
+	// Both are added in the order of the visitors' numbers, so that the same data gives
+	// the same digits.
+	Total, Squares float64
+	// Steps are for each of the question's the visitors that had converted earlier: a
+	// conversion is of the moment at which its session started or, in the session of
+	// assignment, of the assignment's.
+	Steps []int
+}
+
+// NewAnswer returns the answer to a question in which nobody takes part.
+func NewAnswer(q *Question) Answer {
+	a := Answer{Variants: make([]VariantAnswer, len(q.Definition.Variants))}
+	for i := range a.Variants {
+		v := &a.Variants[i]
+		v.Steps, v.Metrics = make([]int, len(q.Steps)), make([]MetricAnswer, len(q.Metrics))
+		for m := range v.Metrics {
+			v.Metrics[m].Steps = make([]int, len(q.Steps))
+		}
+	}
+	return a
+}
+
+// End is the instant from which on nothing counts.
+func (q *Question) End() model.Millis { return min(q.Definition.Run.To, q.In.To) }
+
+// Takes tells whether an assignment is in the run and to one of the variants.
+func (d *Definition) Takes(at model.Millis, variant string) bool {
+	return d.Run.Contains(at) && slices.Contains(d.Variants, variant)
+}

@@ -1,0 +1,316 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// exposures keeps the exposures of partitions and experiments.
+type exposures struct {
+	store *store.Store
+	cache *partition.Cache[exposureKey, *exposure]
+}
+
+type exposureKey struct {
+	partition  int64
+	experiment string
+}
+
+// exposure holds one partition's assignments to an experiment, and the columns of those sessions cut to start at the
+// first assignment. Whichever assignment stands, it mostly is that one, so goals are evaluated on these columns.
+type exposure struct {
+	// assignments are ordered by visitor, time and message. The list does not change; it is nil while it is not loaded.
+	assignments []column.Assignment
+	variants    []string
+	*column.Sessions
+
+	// sets are those of predicates, by their text.
+	setsMu sync.Mutex
+	sets   map[string]column.Set
+}
+
+const (
+	// assignmentBytes is about what an assignment takes in memory.
+	assignmentBytes = 56
+	// maxForward is how many sessions are brought forward at most: if more have changed, the exposure is built anew, which
+	// keeps none of them in memory meanwhile.
+	maxForward = 20_000
+	// maxSets bounds the sets that are kept of predicates, and maxText the texts of these.
+	maxSets = 32
+	maxText = 1024
+	// visitBatch is how many visits are read at once.
+	visitBatch = 1000
+)
+
+func newExposures(st *store.Store, bytes uint64, log *slog.Logger) (*exposures, error) {
+	cache, err := partition.NewCache[exposureKey, *exposure]("exposures", bytes, log)
+	return &exposures{store: st, cache: cache}, err
+}
+
+// read calls do with the exposure of an experiment in a partition as it is at the partition's revision, or a newer one,
+// with the dimensions.
+func (e *exposures) read(ctx context.Context, p *store.Partition, experiment string, dimensions []column.Dimension, do func(*exposure) error) error {
+	source := e.source(p, experiment, dimensions)
+	return e.cache.Read(ctx, source.key(), p, source, func(x *exposure, _ int64) error { return do(x) })
+}
+
+// seal stores the exposure of an experiment in a partition as it is.
+func (e *exposures) seal(ctx context.Context, p *store.Partition, experiment string) error {
+	source := e.source(p, experiment, column.Dimensions())
+	return e.cache.Save(ctx, source.key(), p, source)
+}
+
+func (e *exposures) source(p *store.Partition, experiment string, dimensions []column.Dimension) *exposureSource {
+	return &exposureSource{store: e.store, partition: p, experiment: experiment, dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
+}
+
+// exposureSource is the Source of the exposure of an experiment in a partition.
+type exposureSource struct {
+	store      *store.Store
+	partition  *store.Partition
+	experiment string
+	// dimensions are those that the question needs. Counting is the first: the others are held against it.
+	dimensions []column.Dimension
+}
+
+var _ partition.Source[*exposure] = (*exposureSource)(nil)
+
+func (s *exposureSource) key() exposureKey { return exposureKey{s.partition.ID, s.experiment} }
+
+func (s *exposureSource) Place() partition.Place {
+	return partition.Place{Kind: "exposures", Partition: s.partition.ID, Of: s.experiment}
+}
+
+func (*exposureSource) Empty() *exposure { return &exposure{Sessions: column.Unloaded()} }
+
+func (*exposureSource) Copy(x *exposure) *exposure {
+	return &exposure{assignments: x.assignments, variants: x.variants, Sessions: x.Sessions.Copy()}
+}
+
+func (s *exposureSource) Missing(x *exposure, all bool) (names []string) {
+	needed := s.dimensions
+	if all {
+		needed = column.Dimensions()
+	}
+	if x.assignments == nil {
+		names = append(names, store.AssignmentsDimension)
+	}
+	for _, dimension := range x.Sessions.Missing(needed) {
+		names = append(names, string(dimension))
+	}
+	return names
+}
+
+func (s *exposureSource) Stored(ctx context.Context, names []string) (records []partition.Record, err error) {
+	stored, err := s.store.ExperimentColumns(ctx, s.partition.ID, s.experiment, names)
+	for _, c := range stored {
+		records = append(records, partition.Record{Name: c.Dimension, Revision: c.Revision, Data: c.Data})
+	}
+	return records, err
+}
+
+func (*exposureSource) Decode(x *exposure, name string, plain []byte) (_ *exposure, err error) {
+	if name == store.AssignmentsDimension {
+		x.assignments, x.variants, err = column.DecodeAssignments(plain)
+		return x, err
+	}
+	return x, x.Load(column.Dimension(name), plain)
+}
+
+func (s *exposureSource) Build(ctx context.Context) (*exposure, int64, error) {
+	rows, err := s.store.Assignments(ctx, s.partition.SiteID, s.experiment, s.partition.ID)
+	if err != nil {
+		return nil, 0, err
+	}
+	x := &exposure{assignments: []column.Assignment{}, Sessions: column.New()}
+	err = s.eachVisit(ctx, rows, func(visit *model.Visit, own []store.Assignment) {
+		x.add(visit, own)
+		if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
+			x.Put(&part)
+		}
+	})
+	x.sort()
+	return x, s.partition.Revision, err
+}
+
+func (s *exposureSource) CatchUp(ctx context.Context, x *exposure, revision int64, apply func(func(*exposure) *exposure)) (int64, error) {
+	changed, newest, err := s.store.ChangedOrdinals(ctx, s.partition.ID, revision)
+	if err != nil {
+		return 0, err
+	}
+	if len(changed) > maxForward {
+		anew, _, err := s.Build(ctx)
+		if err == nil {
+			apply(func(*exposure) *exposure { return anew })
+		}
+		return newest, err
+	}
+	rows, err := s.store.AssignmentsAt(ctx, s.partition.SiteID, s.experiment, s.partition.ID, changed)
+	if err != nil {
+		return 0, err
+	}
+	isChanged := make(map[int32]bool, len(changed))
+	for _, ordinal := range changed {
+		isChanged[ordinal] = true
+	}
+	next := &exposure{assignments: make([]column.Assignment, 0, len(x.assignments)+len(rows)), variants: slices.Clone(x.variants)}
+	var gone []int32
+	for _, assignment := range x.assignments {
+		if isChanged[assignment.Ordinal] {
+			gone = append(gone, assignment.Ordinal)
+		} else {
+			next.assignments = append(next.assignments, assignment)
+		}
+	}
+	var parts []model.Session
+	err = s.eachVisit(ctx, rows, func(visit *model.Visit, own []store.Assignment) {
+		next.add(visit, own)
+		if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
+			parts = append(parts, part)
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	next.sort()
+	if len(gone) == 0 && len(rows) == 0 {
+		return newest, nil
+	}
+	apply(func(x *exposure) *exposure {
+		next.Sessions = x.Sessions
+		for _, ordinal := range gone {
+			next.Drop(ordinal)
+		}
+		for i := range parts {
+			next.Put(&parts[i])
+		}
+		return next
+	})
+	return newest, nil
+}
+
+// eachVisit calls do with the visits of assignments, and the assignments of each, of which there is one at least.
+func (s *exposureSource) eachVisit(ctx context.Context, rows []store.Assignment, do func(visit *model.Visit, own []store.Assignment)) error {
+	var ordinals []int32
+	own := map[int32][]store.Assignment{}
+	for from := 0; from < len(rows); {
+		to, ordinal := from+1, rows[from].Ordinal
+		for to < len(rows) && rows[to].Ordinal == ordinal {
+			to++
+		}
+		// Databases order the halves of ids by their signs.
+		slices.SortFunc(rows[from:to], func(a, b store.Assignment) int {
+			return model.Hit{At: a.At, ID: a.Message()}.Compare(model.Hit{At: b.At, ID: b.Message()})
+		})
+		ordinals, own[ordinal] = append(ordinals, ordinal), rows[from:to]
+		from = to
+	}
+	for batch := range slices.Chunk(ordinals, visitBatch) {
+		visits, err := s.store.WholeVisitsAt(ctx, s.partition.ID, batch, false)
+		if err != nil {
+			return err
+		}
+		for i := range visits {
+			do(&visits[i], own[visits[i].Session.ID.Ordinal])
+		}
+	}
+	return ctx.Err()
+}
+
+// add adds the assignments of a visit.
+func (x *exposure) add(visit *model.Visit, own []store.Assignment) {
+	for i, a := range own {
+		variant := slices.Index(x.variants, a.Variant)
+		if variant < 0 {
+			variant, x.variants = len(x.variants), append(x.variants, a.Variant)
+		}
+		x.assignments = append(x.assignments, column.Assignment{
+			Ordinal: a.Ordinal, Variant: uint32(variant), Visitor: visit.Session.Visitor, At: a.At, End: visit.Session.End,
+			IDHigh: a.IDHigh, IDLow: a.IDLow, First: i == 0,
+		})
+	}
+}
+
+func (x *exposure) sort() {
+	slices.SortFunc(x.assignments, func(a, b column.Assignment) int {
+		return cmp.Or(cmp.Compare(a.Visitor, b.Visitor), cmp.Compare(a.At, b.At),
+			cmp.Compare(uint64(a.IDHigh), uint64(b.IDHigh)), cmp.Compare(uint64(a.IDLow), uint64(b.IDLow)))
+	})
+}
+
+func (*exposureSource) Encode(x *exposure) (map[string][]byte, error) {
+	columns, err := x.Sessions.Encode()
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string][]byte, len(columns)+1)
+	for dimension, data := range columns {
+		records[string(dimension)] = data
+	}
+	records[store.AssignmentsDimension], err = column.EncodeAssignments(x.assignments, x.variants)
+	return records, err
+}
+
+func (s *exposureSource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
+	return s.store.SaveExperimentColumns(ctx, s.partition.ID, s.experiment, revision, sealed)
+}
+
+func (s *exposureSource) Forget(ctx context.Context) error {
+	return s.store.ForgetExperimentColumns(ctx, s.partition.ID, s.experiment)
+}
+
+// SavesBuilt is true: all hits of the sessions were read and folded.
+func (*exposureSource) SavesBuilt() bool { return true }
+
+func (*exposureSource) Bytes(x *exposure) uint64 {
+	return x.Sessions.Bytes() + assignmentBytes*uint64(cap(x.assignments)) + maxSets*uint64(x.Ordinals()/8+maxText)
+}
+
+// match returns the sessions whose cut columns match, from sets that are known. foreign are the sets of leaves that no
+// column has, by their text; it is nil for predicates without such leaves.
+func (x *exposure) match(where *column.Predicate, foreign map[string]column.Set) (column.Set, error) {
+	text := where.String()
+	isKept := foreign == nil && len(text) <= maxText
+	if isKept {
+		x.setsMu.Lock()
+		set, found := x.sets[text]
+		x.setsMu.Unlock()
+		if found {
+			return set, nil
+		}
+	}
+	set, err := x.Match(where, &exposureSets{Memo: column.Memo{}, of: x, foreign: foreign})
+	if err == nil && isKept {
+		x.setsMu.Lock()
+		defer x.setsMu.Unlock()
+		if x.sets == nil || len(x.sets) >= maxSets {
+			x.sets = map[string]column.Set{}
+		}
+		x.sets[text] = set
+	}
+	return set, err
+}
+
+// exposureSets are the sets that are known while predicates are evaluated on an exposure.
+type exposureSets struct {
+	column.Memo
+	of      *exposure
+	foreign map[string]column.Set
+}
+
+// Get returns the set of a text.
+func (s *exposureSets) Get(e filter.Expr, text string) (column.Set, bool) {
+	if set, found := s.foreign[text]; found {
+		return s.of.Fit(set), true
+	}
+	return s.Memo.Get(e, text)
+}

@@ -1,0 +1,298 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bits-and-blooms/bitset"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// measuring is the work on questions about one experiment, attribution and end.
+type measuring struct {
+	engine *ColumnEngine
+	group  []*asking
+	d      *Definition
+	end    model.Millis
+	later  bool
+	index  *index
+	// metrics are those of all questions, each once, and resolution is of their predicates.
+	metrics    []measuredMetric
+	resolution count.Resolution
+	// takes are, for each question, the visitors that take part, by their places.
+	takes [][]uint64
+}
+
+// measuredMetric is a metric that is asked of many partitions.
+type measuredMetric struct {
+	Metric
+	where *column.Predicate
+	// computations are those of the metric. A plugin computes them of parts of sessions, which no column says.
+	computations []string
+	// foreign are the leaves that no column has and that whole sessions answer.
+	foreign []filter.Expr
+}
+
+func measuredMetricOf(metric Metric) measuredMetric {
+	m := measuredMetric{Metric: metric, where: column.Prepare(metric.Where), computations: filter.Computations(metric.Where)}
+	filter.EachLeaf(metric.Where, func(leaf filter.Expr) {
+		if _, ok := leaf.(filter.Assigned); ok || filter.Uses(leaf, filter.Visitor) {
+			m.foreign = append(m.foreign, leaf)
+		}
+	})
+	return m
+}
+
+// measured is what a metric comes to for each visitor, by their places. It does not change once it is kept.
+type measured struct {
+	// at is when the visitor first converted; model.Open where that did not happen.
+	at []model.Millis
+	// values are nil where the metric has none.
+	values []float64
+}
+
+// measure answers the questions of a group.
+func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, error) {
+	first := group[0]
+	m := &measuring{engine: e, group: group, d: &first.Definition, end: first.End(), later: first.Later}
+	var wheres []filter.Expr
+	for _, q := range group {
+		for _, metric := range q.Metrics {
+			if m.place(metric) < 0 {
+				m.metrics, wheres = append(m.metrics, measuredMetricOf(metric)), append(wheres, metric.Where)
+			}
+		}
+	}
+	var err error
+	if len(wheres) > 0 {
+		if m.resolution, err = e.matcher.Resolve(ctx, m.d.Site, wheres...); err != nil {
+			return nil, err
+		}
+	}
+	if m.index, err = e.assignments.index(ctx, e.matcher, m.d); err != nil {
+		return nil, err
+	}
+	answers := make([]Answer, len(group))
+	for i, q := range group {
+		answers[i] = NewAnswer(q.Question)
+	}
+	if err := m.chooseVisitors(ctx, answers); err != nil {
+		return nil, err
+	}
+	if err := m.countUnknown(ctx, answers); err != nil {
+		return nil, err
+	}
+	results, err := m.measureAll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for place, result := range results {
+		workers.Go(func() error {
+			for i, q := range group {
+				for at, metric := range q.Metrics {
+					if m.place(metric) == place {
+						m.sum(q, m.takes[i], result, at, &answers[i])
+					}
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	return answers, workers.Wait()
+}
+
+// place returns the place of a metric among all, -1 where there is none.
+func (m *measuring) place(metric Metric) int {
+	text := metric.Where.String()
+	return slices.IndexFunc(m.metrics, func(other measuredMetric) bool { return other.Value == metric.Value && other.where.String() == text })
+}
+
+// chooseVisitors says who takes part in each question, and counts them.
+func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error {
+	m.takes = make([][]uint64, len(m.group))
+	wheres := map[string][]column.Set{}
+	for i, q := range m.group {
+		var sets []column.Set // of the partitions; nil where all sessions match
+		if q.Where != filter.Expr(filter.Bool(true)) {
+			text := q.Where.String()
+			if wheres[text] == nil {
+				var err error
+				if wheres[text], err = m.sessionSets(ctx, q.Where); err != nil {
+					return err
+				}
+			}
+			sets = wheres[text]
+		}
+		takes, answer := make([]uint64, (m.index.count()+63)/64), &answers[i]
+		for place, a := range m.index.all() {
+			if !q.In.Contains(a.at) || sets != nil && !sets[a.partition].Test(uint(a.ordinal)) {
+				continue
+			}
+			takes[place/64] |= 1 << (place % 64)
+			v := &answer.Variants[a.variant]
+			v.Visitors++
+			addSteps(v.Steps, q.Steps, a.at)
+			if a.other < m.end {
+				answer.MultipleExposures++
+			}
+		}
+		cumulate(answer, func(v *VariantAnswer) []int { return v.Steps })
+		m.takes[i] = takes
+	}
+	return ctx.Err()
+}
+
+// addSteps counts an instant at the first step that is later.
+func addSteps(counts []int, steps []model.Millis, at model.Millis) {
+	if len(steps) == 0 || at >= steps[len(steps)-1] {
+		return
+	}
+	i, found := slices.BinarySearch(steps, at)
+	for found && i < len(steps) && steps[i] == at {
+		i++
+	}
+	counts[i]++
+}
+
+// cumulate makes of what is counted at each step what is counted up to it.
+func cumulate(answer *Answer, of func(*VariantAnswer) []int) {
+	for i := range answer.Variants {
+		counts := of(&answer.Variants[i])
+		for step := 1; step < len(counts); step++ {
+			counts[step] += counts[step-1]
+		}
+	}
+}
+
+// eachPartition calls do with the places of the partitions of assignments from one on, some at a time.
+func (m *measuring) eachPartition(ctx context.Context, from int, do func(ctx context.Context, place int, p *store.Partition) error) error {
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for place := from; place < len(m.index.partitions); place++ {
+		if p := &m.index.partitions[place]; p.Day.Start() < m.end {
+			group.Go(func() error { return do(within, place, p) })
+		}
+	}
+	return group.Wait()
+}
+
+// sessionSets returns the sessions of assignment that match, by the places of partitions.
+func (m *measuring) sessionSets(ctx context.Context, where filter.Expr) ([]column.Set, error) {
+	resolution, err := m.engine.matcher.Resolve(ctx, m.d.Site, where)
+	if err == nil {
+		err = resolution.Ready(ctx, m.index.partitions)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sets := make([]column.Set, len(m.index.partitions))
+	for i := range sets {
+		sets[i] = bitset.New(0)
+	}
+	return sets, m.eachPartition(ctx, 0, func(ctx context.Context, place int, p *store.Partition) (err error) {
+		sets[place], err = m.engine.matcher.Match(ctx, p, resolution, where)
+		return err
+	})
+}
+
+// countUnknown counts assignments to variants that there are not.
+func (m *measuring) countUnknown(ctx context.Context, answers []Answer) error {
+	var mu sync.Mutex
+	return m.eachPartition(ctx, 0, func(ctx context.Context, _ int, p *store.Partition) error {
+		return m.engine.assignments.exposures.read(ctx, p, m.d.Key, nil, func(x *exposure) error {
+			variants := placesOf(x.variants, m.d.Variants)
+			if !slices.Contains(variants, -1) {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range x.assignments {
+				if row := &x.assignments[i]; variants[row.Variant] < 0 && m.d.Run.Contains(row.At) {
+					for n, q := range m.group {
+						if q.In.Contains(row.At) {
+							answers[n].Unknown++
+						}
+					}
+				}
+			}
+			return ctx.Err()
+		})
+	})
+}
+
+// measureAll says what the metrics come to for each visitor. What those of the sealed partitions did until then is kept:
+// mostly something happens in the head alone.
+func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
+	head := len(m.index.partitions) - 1
+	if head < 0 {
+		return make([]measured, len(m.metrics)), nil // of nobody
+	}
+	var before, after []store.Partition // the head's day
+	if m.later {
+		from, day := m.index.partitions[0].Day.Start(), m.index.partitions[head].Day // no visitor's assignment is earlier
+		partitions, err := m.engine.store.Partitions(ctx, m.d.Site, model.Range{From: from, To: m.end})
+		if err != nil {
+			return nil, err
+		}
+		if err := m.resolution.Ready(ctx, partitions); err != nil {
+			return nil, err
+		}
+		i, _ := slices.BinarySearchFunc(partitions, day, func(p store.Partition, day model.Day) int { return cmp.Compare(p.Day, day) })
+		before, after = partitions[:i], partitions[i:]
+	}
+	sealed, err := m.measureSealed(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	return m.extend(ctx, sealed, head, after)
+}
+
+// measureSealed says what the metrics come to for the visitors of the sealed partitions, with their sessions in the
+// partitions before the head's day.
+func (m *measuring) measureSealed(ctx context.Context, before []store.Partition) ([]measured, error) {
+	partitions := m.index.partitions[:len(m.index.partitions)-1]
+	results, keys := make([]measured, len(m.metrics)), make([]count.Fingerprint, len(m.metrics))
+	isKept := m.group[0].isKept // as it is for all of the group
+	sealed := *m
+	sealed.index = &index{variants: m.index.variants, partitions: partitions, sealed: newVisitors(nil), own: m.index.sealed}
+	sealed.metrics = nil
+	var unknown []int
+	for place, metric := range m.metrics {
+		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.where.String(), revisionsOf(partitions), revisionsOf(before))
+		if known, found := kept[*measured](m.engine.kept, keys[place]); found && isKept {
+			m.engine.measuredMeter.Add(ctx, 1, 0, time.Now())
+			results[place] = *known
+			continue
+		}
+		unknown, sealed.metrics = append(unknown, place), append(sealed.metrics, metric)
+	}
+	if len(unknown) == 0 {
+		return results, nil
+	}
+	begin := time.Now()
+	found, err := sealed.extend(ctx, make([]measured, len(unknown)), 0, before)
+	if err != nil {
+		return nil, err
+	}
+	m.engine.measuredMeter.Add(ctx, 0, len(unknown), begin)
+	for i, place := range unknown {
+		results[place] = found[i]
+		if isKept {
+			m.engine.kept.entries.Set(keys[place], &found[i])
+		}
+	}
+	return results, nil
+}

@@ -1,0 +1,220 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// ColumnEngine is the Engine that measures by exposures and columns.
+type ColumnEngine struct {
+	store       *store.Store
+	matcher     *count.Matcher
+	assignments *Assignments
+	computer    count.Computer // nil where there is none
+
+	answers *otter.Cache[count.Fingerprint, Answer]
+	// kept are what visitors did, as *measured.
+	kept *keep
+	// flights make equal questions one that are asked at the same time.
+	flights singleflight.Group
+
+	answerMeter, measuredMeter partition.Meter
+}
+
+// answersShare is which part of the memory the answers may take.
+const answersShare = 16
+
+// NewColumnEngine returns an engine over a store, of about as many bytes in memory at most. The matcher finds sessions
+// whose leaves the assignments answer; the computer, which may be nil, is asked about parts of sessions.
+func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assignments, computer count.Computer, bytes uint64) (*ColumnEngine, error) {
+	answers, err := otter.New(&otter.Options[count.Fingerprint, Answer]{
+		MaximumWeight: bytes / answersShare,
+		Weigher:       func(_ count.Fingerprint, a Answer) uint32 { return a.weight() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept, err := newKeep(bytes - bytes/answersShare)
+	return &ColumnEngine{
+		store: st, matcher: matcher, assignments: assignments, computer: computer, answers: answers, kept: kept,
+		answerMeter: partition.Meter{Name: "results"}, measuredMeter: partition.Meter{Name: "measurements"},
+	}, err
+}
+
+var _ Engine = (*ColumnEngine)(nil)
+
+// Meters count the answers and the measurements that were known.
+func (e *ColumnEngine) Meters() []*partition.Meter {
+	return []*partition.Meter{&e.answerMeter, &e.measuredMeter}
+}
+
+// Bytes is about how much memory the engine takes beside the assignments.
+func (e *ColumnEngine) Bytes() uint64 {
+	return e.answers.WeightedSize() + e.kept.entries.WeightedSize()
+}
+
+// weight is about how many bytes an answer takes.
+func (a *Answer) weight() uint32 {
+	bytes := 200
+	for _, v := range a.Variants {
+		bytes += 80 + 8*len(v.Steps)
+		for _, m := range v.Metrics {
+			bytes += 64 + 8*len(m.Steps)
+		}
+	}
+	return uint32(min(bytes, math.MaxUint32))
+}
+
+// clone returns an answer of the caller's own.
+func (a Answer) clone() Answer {
+	a.Variants = slices.Clone(a.Variants)
+	for i := range a.Variants {
+		v := &a.Variants[i]
+		v.Steps, v.Metrics = slices.Clone(v.Steps), slices.Clone(v.Metrics)
+		for m := range v.Metrics {
+			v.Metrics[m].Steps = slices.Clone(v.Metrics[m].Steps)
+		}
+	}
+	return a
+}
+
+// asking is a question whose answer is not known yet.
+type asking struct {
+	*Question
+	answer *Answer
+	key    count.Fingerprint // of the answer
+	// isKept tells that key says all that the answer depends on.
+	isKept bool
+}
+
+// Results answers questions together: those about one experiment, attribution and end share their metrics.
+func (e *ColumnEngine) Results(ctx context.Context, questions []Question) ([]Answer, error) {
+	answers := make([]Answer, len(questions))
+	states := map[string]string{}
+	groups := map[string][]*asking{}
+	for i := range questions {
+		q := &asking{Question: &questions[i], answer: &answers[i]}
+		// Who is assigned depends on the run's partitions, and none behind its end says more.
+		state := fmt.Sprint(q.Definition.Site, q.Definition.Run.To)
+		if _, found := states[state]; !found {
+			partitions, err := e.store.Partitions(ctx, q.Definition.Site, model.Range{From: -model.Open, To: q.Definition.Run.To})
+			if err != nil {
+				return nil, err
+			}
+			states[state] = revisionsOf(partitions)
+		}
+		// It says nothing of other experiments' definitions and sessions, nor of visitors' keys.
+		q.key, q.isKept = count.FingerprintOf(q.text(), states[state]), q.isLocal()
+		if q.isKept {
+			begin := time.Now()
+			known, found := e.answers.GetIfPresent(q.key)
+			if found {
+				answers[i] = known.clone()
+				e.answerMeter.Add(ctx, 1, 0, begin)
+				continue
+			}
+			e.answerMeter.Add(ctx, 0, 1, begin)
+		}
+		group := fmt.Sprint(q.Definition.text(), q.Later, q.End(), q.isKept, q.needs())
+		groups[group] = append(groups[group], q)
+	}
+	for _, group := range groups {
+		if err := e.answerGroup(ctx, group); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// predicates are all that the question asks of sessions.
+func (q *Question) predicates() []filter.Expr {
+	wheres := []filter.Expr{q.Where, q.Definition.Audience}
+	for _, metric := range q.Metrics {
+		wheres = append(wheres, metric.Where)
+	}
+	return wheres
+}
+
+// isLocal tells whether the answer follows from the definition and the partitions alone.
+func (q *Question) isLocal() bool {
+	return !slices.ContainsFunc(q.predicates(), func(where filter.Expr) bool {
+		return len(filter.Experiments(where)) > 0 || filter.Uses(where, filter.Visitor)
+	})
+}
+
+// needs are the experiments and the computations that the question needs beside its own experiment: what is wrong with
+// them is wrong with the questions that need the same.
+func (q *Question) needs() (keys [2][]string) {
+	for _, where := range q.predicates() {
+		keys[0], keys[1] = append(keys[0], filter.Experiments(where)...), append(keys[1], filter.Computations(where)...)
+	}
+	for i := range keys {
+		slices.Sort(keys[i])
+		keys[i] = slices.Compact(keys[i])
+	}
+	return keys
+}
+
+// text tells the question from others.
+func (q *Question) text() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s\n%t %d %d %s\n%d", q.Definition.text(), q.Later, q.In.From, q.In.To, q.Where, q.Steps)
+	for _, metric := range q.Metrics {
+		fmt.Fprintf(&text, "\n%q %s", metric.Value, metric.Where)
+	}
+	return text.String()
+}
+
+// answerGroup answers questions about one experiment, attribution and end. An error that a person can do something about
+// is the questions' own.
+func (e *ColumnEngine) answerGroup(ctx context.Context, group []*asking) error {
+	answers, err := e.measureOnce(ctx, group)
+	switch {
+	case err == nil:
+		for i, q := range group {
+			*q.answer = answers[i].clone()
+		}
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case model.CodeOf(err) == model.Internal:
+		return err
+	}
+	for _, q := range group {
+		*q.answer = Answer{Err: err}
+	}
+	return nil
+}
+
+// measureOnce measures a group. If an identical call is in flight, it shares that one's answers.
+func (e *ColumnEngine) measureOnce(ctx context.Context, group []*asking) ([]Answer, error) {
+	var name strings.Builder
+	for _, q := range group {
+		if !q.isKept {
+			return e.measure(ctx, group)
+		}
+		name.Write(q.key[:])
+	}
+	return count.Once(ctx, &e.flights, name.String(), func() ([]Answer, error) {
+		answers, err := e.measure(ctx, group)
+		if err == nil {
+			for i, q := range group {
+				e.answers.Set(q.key, answers[i].clone())
+			}
+		}
+		return answers, err
+	})
+}

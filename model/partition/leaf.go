@@ -1,0 +1,113 @@
+package partition
+
+import (
+	"math"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/filter"
+)
+
+// leafSets keeps the sets of leaves: they are what predicates have in common.
+type leafSets struct {
+	known *otter.Cache[leafKey, leafSet]
+	meter Meter
+}
+
+type leafKey struct {
+	partition int64
+	text      string
+}
+
+// leafSet is the set of a leaf as it was at a revision of its partition.
+type leafSet struct {
+	revision int64
+	set      column.Set
+}
+
+// maxText bounds the text of a leaf whose set is kept.
+const maxText = 1024
+
+func newLeafSets(bytes uint64) (*leafSets, error) {
+	known, err := otter.New(&otter.Options[leafKey, leafSet]{
+		MaximumWeight: bytes,
+		Weigher: func(key leafKey, leaf leafSet) uint32 {
+			const fixed = 200
+			return uint32(min(fixed+len(key.text)+8*len(leaf.set.Words()), math.MaxUint32))
+		},
+	})
+	return &leafSets{known: known, meter: Meter{Name: "leaves"}}, err
+}
+
+// Known returns the sets that are known of the view. others knows the sets of leaves that no column has; it may be nil.
+func (v *View) Known(others func(leaf filter.Expr) (column.Set, bool)) column.Known {
+	return &known{Memo: column.Memo{}, view: v, others: others}
+}
+
+// known keeps all sets while a view is read, and those of leaves for longer.
+type known struct {
+	column.Memo
+	view   *View
+	others func(leaf filter.Expr) (column.Set, bool)
+}
+
+// Get returns the set of a predicate.
+func (k *known) Get(e filter.Expr, text string) (column.Set, bool) {
+	if set, found := k.Memo[text]; found {
+		return set, true
+	}
+	if k.others != nil {
+		if set, found := k.others(e); found {
+			k.Memo[text] = set
+			return set, true
+		}
+	}
+	if !isLeaf(e) {
+		return nil, false
+	}
+	begin, leaves := time.Now(), k.view.leaves
+	leaf, found := leaves.known.GetIfPresent(leafKey{k.view.Partition, text})
+	set := leaf.set
+	if found && leaf.revision != k.view.Revision {
+		if set, found = k.catchUp(e, leaf); found {
+			k.Put(e, text, set)
+		}
+	}
+	if !found {
+		leaves.meter.Add(k.view.ctx, 0, 1, begin)
+		return nil, false
+	}
+	leaves.meter.Add(k.view.ctx, 1, 0, begin)
+	k.Memo[text] = set
+	return set, true
+}
+
+// catchUp returns the set of a leaf as it is at the view's revision.
+func (k *known) catchUp(e filter.Expr, leaf leafSet) (column.Set, bool) {
+	if leaf.revision > k.view.Revision { // it was made for a question that looked later
+		return nil, false
+	}
+	written, ok := k.view.changes.after(leaf.revision)
+	if !ok {
+		return nil, false
+	}
+	return k.view.Forward(e, leaf.set, written)
+}
+
+// Put keeps the set of a predicate.
+func (k *known) Put(e filter.Expr, text string, set column.Set) {
+	k.Memo[text] = set
+	if isLeaf(e) && len(text) <= maxText {
+		k.view.leaves.known.Set(leafKey{k.view.Partition, text}, leafSet{k.view.Revision, set})
+	}
+}
+
+func isLeaf(e filter.Expr) bool {
+	switch e.(type) {
+	case filter.In, filter.Glob, filter.Within, filter.Range:
+		return true
+	}
+	return false
+}

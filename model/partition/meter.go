@@ -1,0 +1,42 @@
+package partition
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Meter counts how a layer between a question and the rows does. It is safe for concurrent use.
+type Meter struct {
+	// Name names the layer in figures.
+	Name               string
+	hits, misses, time atomic.Int64
+}
+
+// Reading is what a Meter has counted so far.
+type Reading struct {
+	Name string
+	// Hits are what the layer had, or made; Misses what it was asked for and did not have.
+	Hits, Misses int64
+	// Time is what it took altogether.
+	Time time.Duration
+}
+
+// Add counts hits and misses, and the time since an instant; it tells the Trace of the context, too.
+func (m *Meter) Add(ctx context.Context, hits, misses int, since time.Time) {
+	took := time.Since(since)
+	m.hits.Add(int64(hits))
+	m.misses.Add(int64(misses))
+	m.time.Add(int64(took))
+	if trace, ok := ctx.Value(traceKey{}).(*Trace); ok {
+		trace.add(m.Name, hits, misses, took)
+	}
+}
+
+// Read returns the figures so far.
+func (m *Meter) Read() Reading {
+	return Reading{Name: m.Name, Hits: m.hits.Load(), Misses: m.misses.Load(), Time: time.Duration(m.time.Load())}
+}
+
+// Milliseconds is the time in milliseconds.
+func (r Reading) Milliseconds() float64 { return float64(r.Time.Microseconds()) / 1000 }

@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// PartitionsAssigned returns the site's partitions up to a day that have assignments to an
+// experiment, the oldest first.
+func (s *Store) PartitionsAssigned(ctx context.Context, site int64, experiment string, last model.Day) (partitions []Partition, err error) {
+	defer wrap(&err, "partitions with assignments to %q", experiment)
+	assigned := s.db.NewSelect().Table("assignments").ColumnExpr("1").
+		Where("assignments.site_id = ? AND assignments.experiment = ? AND assignments.partition_id = partitions.id", site, experiment)
+	err = s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day <= ?", site, last).Where("EXISTS (?)", assigned).Order("day").Scan(ctx)
+	return partitions, err
+}
+
+// AssignmentsAt returns the assignments to an experiment that stand in a partition, ordered
+// by session, time and message: those of the sessions at the ordinals alone.
+func (s *Store) AssignmentsAt(ctx context.Context, site int64, experiment string, partition int64, ordinals []int32) (assignments []Assignment, err error) {
+	defer wrap(&err, "assignments to %q of %d sessions of partition %d", experiment, len(ordinals), partition)
+	for chunk := range slices.Chunk(slices.Sorted(slices.Values(ordinals)), insertChunk) {
+		var some []Assignment
+		if err := s.db.NewSelect().Model(&some).
+			Where("site_id = ? AND experiment = ? AND partition_id = ? AND ordinal IN (?)", site, experiment, partition, bun.List(chunk)).
+			Order("ordinal", "at", "id_high", "id_low").Scan(ctx); err != nil {
+			return nil, err
+		}
+		assignments = append(assignments, some...)
+	}
+	return assignments, nil
+}
+
+// ChangedOrdinals returns the ordinals of a partition that were written after a revision,
+// and the revision that it was at then.
+func (s *Store) ChangedOrdinals(ctx context.Context, partition, after int64) (ordinals []int32, newest int64, err error) {
+	defer wrap(&err, "changed ordinals of partition %d after %d", partition, after)
+	var rows []struct {
+		Ordinal  int32
+		Revision int64
+	}
+	newest = after
+	err = s.db.NewSelect().Table("sessions").Column("ordinal", "revision").Where("partition_id = ? AND revision > ?", partition, after).Scan(ctx, &rows)
+	for _, row := range rows {
+		ordinals, newest = append(ordinals, row.Ordinal), max(newest, row.Revision)
+	}
+	return ordinals, newest, err
+}
+
+// AssignmentsDimension is the ExperimentColumn that has the assignments.
+const AssignmentsDimension = "assignments"
+
+// ExperimentColumn is a dimension of what is stored of a partition and an experiment.
+type ExperimentColumn struct {
+	bun.BaseModel `bun:"table:experiment_columns,alias:experiment_columns"`
+
+	PartitionID int64  `bun:",pk"`
+	Experiment  string `bun:",pk"`
+	Dimension   string `bun:",pk"`
+	Revision    int64
+	Data        []byte
+}
+
+// ExperimentColumns returns dimensions of what is stored of a partition and an experiment;
+// those that are not stored are left out. They are all of one revision, which may be
+// any.
+func (s *Store) ExperimentColumns(ctx context.Context, partition int64, experiment string, dimensions []string) (columns []ExperimentColumn, err error) {
+	defer wrap(&err, "columns of experiment %q in partition %d", experiment, partition)
+	err = s.db.NewSelect().Model(&columns).Where("partition_id = ? AND experiment = ? AND dimension IN (?)", partition, experiment, bun.List(dimensions)).Scan(ctx)
+	return columns, err
+}
+
+// SaveExperimentColumns stores all dimensions of a partition and an experiment, as the
+// partition was at a revision, AssignmentsDimension among them. What is as new stays as it
+// is, so that several processes may do this at once.
+func (s *Store) SaveExperimentColumns(ctx context.Context, partition int64, experiment string, revision int64, columns map[string][]byte) (err error) {
+	defer wrap(&err, "save columns of experiment %q in partition %d", experiment, partition)
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		// The first is also a lock.
+		first := ExperimentColumn{PartitionID: partition, Experiment: experiment, Dimension: AssignmentsDimension, Revision: revision, Data: columns[AssignmentsDimension]}
+		result, err := tx.NewInsert().Model(&first).On("CONFLICT (partition_id, experiment, dimension) DO UPDATE").
+			Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("experiment_columns.revision < EXCLUDED.revision").Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if changed, err := result.RowsAffected(); err != nil || changed == 0 {
+			return err
+		}
+		if _, err := tx.NewDelete().Table("experiment_columns").
+			Where("partition_id = ? AND experiment = ? AND dimension <> ?", partition, experiment, AssignmentsDimension).Exec(ctx); err != nil {
+			return err
+		}
+		for _, dimension := range slices.Sorted(maps.Keys(columns)) {
+			if dimension == AssignmentsDimension {
+				continue
+			}
+			row := ExperimentColumn{PartitionID: partition, Experiment: experiment, Dimension: dimension, Revision: revision, Data: columns[dimension]}
+			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ForgetExperimentColumns erases what is stored of a partition and an experiment: it proved to be damaged.
+func (s *Store) ForgetExperimentColumns(ctx context.Context, partition int64, experiment string) (err error) {
+	defer wrap(&err, "forget columns of experiment %q in partition %d", experiment, partition)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("experiment_columns").Where("partition_id = ? AND experiment = ?", partition, experiment))
+	return err
+}
+
+// Exposure is a partition in which there are assignments to an experiment.
+type Exposure struct {
+	Partition
+	Experiment string
+}
+
+// ExposuresBehind returns, of one site or with 0 of all, partitions with assignments to
+// experiments that have started and are not archived, for which no columns are stored as
+// the partitions are now, and which were last written to before an instant.
+func (s *Store) ExposuresBehind(ctx context.Context, site int64, before model.Millis, limit int) (exposures []Exposure, err error) {
+	defer wrap(&err, "exposures behind")
+	assigned := s.db.NewSelect().Table("assignments").ColumnExpr("1").
+		Where("assignments.site_id = partitions.site_id AND assignments.experiment = experiments.key AND assignments.partition_id = partitions.id")
+	query := s.db.NewSelect().Model((*Partition)(nil)).ColumnExpr("partitions.*, experiments.key AS experiment").
+		Join("JOIN experiments ON experiments.site_id = partitions.site_id").
+		Join("LEFT JOIN experiment_columns AS stored ON stored.partition_id = partitions.id AND stored.experiment = experiments.key AND stored.dimension = ?", AssignmentsDimension).
+		Where("experiments.started_at > 0 AND experiments.status <> ?", model.Archived).
+		Where("stored.revision IS NULL OR stored.revision < partitions.revision").
+		Where("partitions.written_at < ?", before).Where("EXISTS (?)", assigned).
+		Order("partitions.id", "experiments.id").Limit(int64(limit))
+	if site != 0 {
+		query = query.Where("partitions.site_id = ?", site)
+	}
+	return exposures, query.Scan(ctx, &exposures)
+}
