@@ -36,6 +36,7 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 	x.Use(extension.Introspection{})
 	x.Use(variables)
 	x.Use(extension.FixedComplexityLimit(maxComplexity))
+	x.AroundOperations(withStats)
 	x.AroundOperations(withCollection(resolver))
 	go resolver.logMissing(context.Background())
 	return &generation{set, schema, x}, nil

@@ -172,6 +172,8 @@ type answer struct {
 	status int
 	Data   json.RawMessage
 	Errors []answerError
+	// Extensions are those of the whole answer.
+	Extensions json.RawMessage
 }
 
 type answerError struct {

@@ -25,6 +25,7 @@ func (g *testGraph) columns() *testGraph {
 	if err != nil {
 		g.Fatal(err)
 	}
+	g.Cleanup(engine.Close)
 	g.engine.Engine = engine
 	return g
 }
