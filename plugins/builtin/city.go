@@ -11,14 +11,14 @@ func city() plugins.Type {
 		Description: plugins.Description{
 			Name:        "city",
 			Title:       "City",
-			Description: "Sessions by the city of their first hit. Merged, only what both allow is left.",
+			Description: "Sessions by the city of the first hit. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the city of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by the city of the first hit. Give is, isNot or both. Merge rule INTERSECTION."
 input CityFilter {
-  "Globs of English names (London, San *); * is any run of characters, upper and lower case differ: one of them."
+  "One of these globs of English names (London, San *). * stands for any characters; upper and lower case differ."
   is: [String!]
-  "Globs of English names (London, San *); * is any run of characters, upper and lower case differ: none of them. A session without a known city satisfies it."
+  "None of these globs of English names (London, San *). An unknown city matches."
   isNot: [String!]
 }`,
 			Input:     "CityFilter",

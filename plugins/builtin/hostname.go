@@ -11,14 +11,14 @@ func hostname() plugins.Type {
 		Description: plugins.Description{
 			Name:        "hostname",
 			Title:       "Hostname",
-			Description: "Sessions by the host of the page that they began on. Merged, only what both allow is left.",
+			Description: "Sessions by the host of the first page viewed. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the host of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by the host of the first page viewed. Give is, isNot or both. Merge rule INTERSECTION."
 input HostnameFilter {
-  "Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: one of them."
+  "One of these host globs (www.shop.example, *.shop.example), in any case. * stands for any characters."
   is: [String!]
-  "Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: none of them. A session without a known host satisfies it."
+  "None of these host globs (www.shop.example, *.shop.example), in any case. An unknown host matches."
   isNot: [String!]
 }`,
 			Input:     "HostnameFilter",

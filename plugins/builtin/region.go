@@ -11,14 +11,14 @@ func region() plugins.Type {
 		Description: plugins.Description{
 			Name:        "region",
 			Title:       "Region",
-			Description: "Sessions by the region of their first hit. Merged, only what both allow is left.",
+			Description: "Sessions by the region of the first hit. Merging keeps what both filters allow.",
 			Rule:        plugins.Intersection,
 			SDL: `
-"Sessions by the region of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION."
+"Sessions by the region of the first hit. Give is, isNot or both. Merge rule INTERSECTION."
 input RegionFilter {
-  "Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: one of them."
+  "One of these globs of English names (England, California). * stands for any characters; upper and lower case differ."
   is: [String!]
-  "Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: none of them. A session without a known region satisfies it."
+  "None of these globs of English names (England, California). An unknown region matches."
   isNot: [String!]
 }`,
 			Input:     "RegionFilter",

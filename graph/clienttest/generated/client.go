@@ -43,11 +43,11 @@ func (v *BrowserFilter) GetIs() []string { return v.Is }
 // GetIsNot returns BrowserFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *BrowserFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the city of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the city of the first hit. Give is, isNot or both. Merge rule INTERSECTION.
 type CityFilter struct {
-	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: one of them.
+	// One of these globs of English names (London, San *). * stands for any characters; upper and lower case differ.
 	Is []string `json:"is"`
-	// Globs of English names (London, San *); * is any run of characters, upper and lower case differ: none of them. A session without a known city satisfies it.
+	// None of these globs of English names (London, San *). An unknown city matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -370,7 +370,7 @@ func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 type FilterInput struct {
 	// Sessions by browser name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
-	// Sessions by the city of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the city of the first hit. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	City *CityFilter `json:"city,omitempty"`
 	// Sessions by the country of the first hit. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Country *CountryFilter `json:"country,omitempty"`
@@ -384,7 +384,7 @@ type FilterInput struct {
 	Events *EventsFilter `json:"events,omitempty"`
 	// Sessions by the path of the last page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	ExitPage *ExitPageFilter `json:"exitPage,omitempty"`
-	// Sessions by the host of the page that they began on. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the host of the first page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Hostname *HostnameFilter `json:"hostname,omitempty"`
 	// Sessions from one of these IP addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
 	Ip *IpFilter `json:"ip,omitempty"`
@@ -400,7 +400,7 @@ type FilterInput struct {
 	Property *PropertyFilter `json:"property,omitempty"`
 	// Sessions by the host of the page that the visitor came from. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Referrer *ReferrerFilter `json:"referrer,omitempty"`
-	// Sessions by the region of their first hit. Merged, only what both allow is left. Merge rule INTERSECTION.
+	// Sessions by the region of the first hit. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Region *RegionFilter `json:"region,omitempty"`
 	// Sessions by the time from the first hit to the last, in whole seconds. Merging keeps the lengths that both filters allow. Merge rule INTERSECTION.
 	SessionLength *SessionLengthFilter `json:"sessionLength,omitempty"`
@@ -695,11 +695,11 @@ type GoalCardsSiteGoalCardsGoalCardGoal struct {
 // GetKey returns GoalCardsSiteGoalCardsGoalCardGoal.Key, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardGoal) GetKey() string { return v.Key }
 
-// Sessions by the host of the page that they began on. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the host of the first page viewed. Give is, isNot or both. Merge rule INTERSECTION.
 type HostnameFilter struct {
-	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: one of them.
+	// One of these host globs (www.shop.example, *.shop.example), in any case. * stands for any characters.
 	Is []string `json:"is"`
-	// Host globs (www.shop.example, *.shop.example), without regard to case; * is any run of characters: none of them. A session without a known host satisfies it.
+	// None of these host globs (www.shop.example, *.shop.example), in any case. An unknown host matches.
 	IsNot []string `json:"isNot"`
 }
 
@@ -1110,11 +1110,11 @@ func (v *ReferrerFilter) GetIs() []string { return v.Is }
 // GetIsNot returns ReferrerFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *ReferrerFilter) GetIsNot() []string { return v.IsNot }
 
-// Sessions by the region of their first hit. At least one of is and isNot is given. Merge rule INTERSECTION.
+// Sessions by the region of the first hit. Give is, isNot or both. Merge rule INTERSECTION.
 type RegionFilter struct {
-	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: one of them.
+	// One of these globs of English names (England, California). * stands for any characters; upper and lower case differ.
 	Is []string `json:"is"`
-	// Globs of English names (England, *Territory*); * is any run of characters, upper and lower case differ: none of them. A session without a known region satisfies it.
+	// None of these globs of English names (England, California). An unknown region matches.
 	IsNot []string `json:"isNot"`
 }
 
