@@ -20,7 +20,7 @@ import (
 const maxValues = 500_000
 
 func errTooManyValues() error {
-	return model.Errorf(model.ResourceExhausted, "more than %d distinct values match; search for a part of the value", maxValues)
+	return model.Errorf(model.ResourceExhausted, "more than %d distinct values match; search for a longer part of the value", maxValues)
 }
 
 // Values counts the sessions of each value in the columns, some partitions at a time.
@@ -34,7 +34,7 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 		if each, err = e.eachVisitorKey(ctx, q); err != nil {
 			return nil, err
 		}
-		dimensions = visitorNumbers{}.Dimensions()
+		dimensions = visitorDimensions
 	}
 	var mu sync.Mutex
 	counts := map[string]int{}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -68,7 +69,7 @@ func (c *cohort) evaluate(ctx context.Context, from int) error {
 		if err != nil {
 			return err
 		}
-		return c.engine.assignments.exposures.read(ctx, p, c.d.Key, dimensions, func(x *exposure) error {
+		return c.engine.assignments.readExposure(ctx, p, c.d.Key, dimensions, func(x *exposure) error {
 			found := evaluatedExposure{make([]column.Set, len(c.metrics)), make([][]column.Sum, len(c.metrics))}
 			for i := range c.metrics {
 				metric := &c.metrics[i]
@@ -142,8 +143,6 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 	return result, c.measureLater(ctx, place, &result)
 }
 
-func (r *measured) bytes() uint64 { return uint64(100 + 8*len(r.at) + 8*len(r.values)) }
-
 // sumOf returns the sum of an ordinal, 0 where there is none.
 func sumOf(sums []column.Sum, ordinal uint32) float64 {
 	i, found := slices.BinarySearchFunc(sums, ordinal, func(s column.Sum, ordinal uint32) int { return int(s.Ordinal) - int(ordinal) })
@@ -161,22 +160,108 @@ func (r *measured) add(place int, at model.Millis, sum float64) {
 	}
 }
 
-// sum adds up what the visitors that take part in a question did, for its metric at a
-// place.
-func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) {
-	for i := range m.index.inOrder() {
-		converted := result.at[i]
-		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
-			continue
+// laterSession is a session that matches a metric and started at or after its visitor's
+// assignment.
+type laterSession struct {
+	place   int // of the visitor
+	ordinal int32
+	start   model.Millis
+	sum     float64
+}
+
+// measureLater adds the sessions beside those of assignment. They are found in several
+// partitions at a time, and added in the order of partitions and of ordinals.
+func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
+	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
+		found := make([][]laterSession, len(some))
+		group, within := errgroup.WithContext(ctx)
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for i := range some {
+			group.Go(func() (err error) {
+				found[i], err = c.laterIn(within, &some[i], place)
+				return err
+			})
 		}
-		to := &answer.Variants[m.index.at(i).variant].Metrics[at]
-		to.Conversions++
-		addSteps(to.Steps, q.Steps, converted)
-		if result.values != nil {
-			value := result.values[i]
-			to.Total += value
-			to.Squares += value * value
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		for _, list := range found {
+			for i := range list {
+				result.add(list[i].place, list[i].start, list[i].sum)
+			}
 		}
 	}
-	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
+	return ctx.Err()
+}
+
+// laterIn finds those of a partition, in the order of ordinals.
+func (m *measuring) laterIn(ctx context.Context, p *store.Partition, place int) (found []laterSession, err error) {
+	metric := &m.metrics[place]
+	dimensions := append(metric.where.Dimensions(), column.Visitors, column.Dimension(filter.Start.Name))
+	if metric.Value != "" {
+		dimensions = append(dimensions, column.Values)
+	}
+	if m.end != model.Open {
+		dimensions = append(dimensions, column.Dimension(filter.Length.Name))
+	}
+	var across []laterSession
+	err = m.engine.matcher.Read(ctx, p, m.resolution, dimensions, func(view *partition.View, known column.Known) error {
+		matched, err := view.Match(metric.where, known)
+		if err != nil {
+			return err
+		}
+		if m.end != model.Open {
+			// What lasts beyond the end may match without what comes then.
+			beyond := view.Across(m.end)
+			matched = matched.Difference(beyond)
+			across = m.laterOf(view, beyond)
+		}
+		found = m.laterOf(view, matched)
+		if metric.Value == "" {
+			return nil
+		}
+		sums := view.Sums(matched, metric.Value)
+		for i := range found {
+			found[i].sum = sumOf(sums, uint32(found[i].ordinal))
+		}
+		return nil
+	})
+	if err != nil || len(across) == 0 {
+		return found, err
+	}
+	places, ordinals := make(map[int32]laterSession, len(across)), []int32(nil)
+	for _, l := range across {
+		places[l.ordinal], ordinals = l, append(ordinals, l.ordinal)
+	}
+	fromStart := func(model.SessionID) model.Hit { return model.Hit{At: -model.Open} }
+	err = m.refold(ctx, p, ordinals, fromStart, func(session *model.Session) {
+		if metric.Where.Match(session) {
+			l := places[session.ID.Ordinal]
+			event, _ := session.Event(metric.Value)
+			l.sum = event.Sum
+			found = append(found, l)
+		}
+	})
+	slices.SortFunc(found, func(a, b laterSession) int { return int(a.ordinal) - int(b.ordinal) })
+	return found, err
+}
+
+// laterOf returns those of the sessions that started at or after their visitors'
+// assignments and before the end, but the sessions of assignment.
+func (m *measuring) laterOf(view *partition.View, of column.Set) (found []laterSession) {
+	view.EachVisitor(of, func(ordinal int32, visitor int64, start model.Millis) {
+		if start >= m.end {
+			return
+		}
+		place := m.index.find(visitor)
+		if place < 0 {
+			return
+		}
+		a := m.index.at(place)
+		if start < a.at || a.ordinal == ordinal && m.index.partitions[a.partition].ID == view.Partition {
+			return
+		}
+		found = append(found, laterSession{place: place, ordinal: ordinal, start: start})
+	})
+	return found
 }

@@ -17,9 +17,10 @@ import (
 // index is the assignment index of an experiment: its visitors, each with the standing assignment. They have places:
 // those of the sealed partitions come first, since they mostly stay as they are, and behind them those that the head adds.
 type index struct {
-	// fingerprint is of what the index was made from; zero where it depends on more than its partitions.
-	fingerprint count.Fingerprint
-	variants    []string
+	// fingerprint is of what the index was made from, and sealedState of the sealed partitions. fingerprint is zero where
+	// that is more than its partitions.
+	fingerprint, sealedState count.Fingerprint
+	variants                 []string
 	// partitions are those that have assignments, the oldest first, as they were.
 	partitions  []store.Partition
 	sealed, own *visitors
@@ -77,47 +78,29 @@ func (a *index) at(place int) *assignee {
 	return &a.sealed.list[place]
 }
 
-// all are all of them, by their places.
+// all are all of them, in the order of the visitors' numbers: what is added up in it does not depend on which partition
+// is the newest.
 func (a *index) all() iter.Seq2[int, *assignee] {
 	return func(yield func(int, *assignee) bool) {
-		changed := a.changed
-		for place := range a.sealed.list {
-			one := &a.sealed.list[place]
-			if len(changed) > 0 && changed[0].place == place {
-				one, changed = &changed[0].assignee, changed[1:]
-			}
-			if !yield(place, one) {
-				return
-			}
-		}
-		for i := range a.own.list {
-			if !yield(len(a.sealed.list)+i, &a.own.list[i]) {
-				return
-			}
-		}
-	}
-}
-
-// inOrder are the places in the order of the visitors' numbers. What is added up in it does
-// not depend on which partition is the newest.
-func (a *index) inOrder() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		place := 0
-		for i, above := range a.above {
-			for ; place < int(above); place++ {
-				if !yield(place) {
-					return
+		place, changed := 0, a.changed
+		yieldSealed := func(end int) bool {
+			for ; place < end; place++ {
+				one := &a.sealed.list[place]
+				if len(changed) > 0 && changed[0].place == place {
+					one, changed = &changed[0].assignee, changed[1:]
+				}
+				if !yield(place, one) {
+					return false
 				}
 			}
-			if !yield(len(a.sealed.list) + i) {
+			return true
+		}
+		for i, above := range a.above {
+			if !yieldSealed(int(above)) || !yield(len(a.sealed.list)+i, &a.own.list[i]) {
 				return
 			}
 		}
-		for ; place < len(a.sealed.list); place++ {
-			if !yield(place) {
-				return
-			}
-		}
+		yieldSealed(len(a.sealed.list))
 	}
 }
 
@@ -150,7 +133,7 @@ func (a *index) find(visitor int64) int {
 }
 
 func (a *index) bytes() uint64 {
-	return a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.partitions))
+	return a.sealed.bytes() + a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.partitions))
 }
 
 const assigneeBytes = 64

@@ -114,6 +114,26 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 	return answers, workers.Wait()
 }
 
+// sum adds up what the visitors that take part in a question did, for its metric at a
+// place.
+func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) {
+	for i, a := range m.index.all() {
+		converted := result.at[i]
+		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
+			continue
+		}
+		to := &answer.Variants[a.variant].Metrics[at]
+		to.Conversions++
+		addSteps(to.Steps, q.Steps, converted)
+		if result.values != nil {
+			value := result.values[i]
+			to.Total += value
+			to.Squares += value * value
+		}
+	}
+	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
+}
+
 // place returns the place of a metric among all, -1 where there is none.
 func (m *measuring) place(metric Metric) int {
 	text := metric.Where.String()
@@ -212,7 +232,7 @@ func (m *measuring) sessionSets(ctx context.Context, where filter.Expr) ([]colum
 func (m *measuring) countUnknown(ctx context.Context, answers []Answer) error {
 	var mu sync.Mutex
 	return m.eachPartition(ctx, 0, func(ctx context.Context, _ int, p *store.Partition) error {
-		return m.engine.assignments.exposures.read(ctx, p, m.d.Key, nil, func(x *exposure) error {
+		return m.engine.assignments.readExposure(ctx, p, m.d.Key, nil, func(x *exposure) error {
 			variants := placesOf(x.variants, m.d.Variants)
 			if !slices.Contains(variants, -1) {
 				return nil
@@ -265,16 +285,17 @@ func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
 func (m *measuring) measureSealed(ctx context.Context, before []store.Partition) ([]measured, error) {
 	partitions := m.index.partitions[:len(m.index.partitions)-1]
 	results, keys := make([]measured, len(m.metrics)), make([]count.Fingerprint, len(m.metrics))
+	state, stateBefore := count.StateOf(partitions, always), count.StateOf(before, always)
 	isKept := m.group[0].isKept // as it is for all of the group
 	sealed := *m
 	sealed.index = &index{variants: m.index.variants, partitions: partitions, sealed: newVisitors(nil), own: m.index.sealed}
 	sealed.metrics = nil
 	var unknown []int
 	for place, metric := range m.metrics {
-		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.where.String(), revisionsOf(partitions), revisionsOf(before))
-		if known, found := kept[*measured](m.engine.kept, keys[place]); found && isKept {
+		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.where.String(), string(state[:]), string(stateBefore[:]))
+		if known, found := m.engine.measurements.GetIfPresent(keys[place]); found && isKept {
 			m.engine.measuredMeter.Add(ctx, 1, 0, time.Now())
-			results[place] = *known
+			results[place] = known
 			continue
 		}
 		unknown, sealed.metrics = append(unknown, place), append(sealed.metrics, metric)
@@ -291,7 +312,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	for i, place := range unknown {
 		results[place] = found[i]
 		if isKept {
-			m.engine.kept.entries.Set(keys[place], &found[i])
+			m.engine.measurements.Set(keys[place], found[i])
 		}
 	}
 	return results, nil

@@ -67,7 +67,6 @@ func (c *cohort) refoldAssigned(ctx context.Context) error {
 // refold calls do with those of a partition's sessions at the ordinals that count, folded again from their hits before
 // the end, and at or behind from. They have all that the metrics look at.
 func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []int32, from func(model.SessionID) model.Hit, do func(*model.Session)) error {
-	variants := m.variants()
 	withKeys := slices.ContainsFunc(m.metrics, func(metric measuredMetric) bool {
 		return len(metric.computations) > 0 || filter.Uses(metric.Where, filter.Visitor)
 	})
@@ -85,7 +84,11 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 			if !ok {
 				continue
 			}
-			variants.fill(&visit.Session)
+			for _, resolved := range m.resolution {
+				if resolved.Fill != nil {
+					resolved.Fill(&visit.Session)
+				}
+			}
 			session.Assigned = visit.Session.Assigned
 			// A Computer is asked about page views and events alone.
 			hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool {
@@ -103,16 +106,6 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 	return ctx.Err()
 }
 
-// variants are the assignments that the metrics look at; nil where they look at none.
-func (m *measuring) variants() *resolved {
-	for _, one := range m.resolution {
-		if r, ok := one.(*resolved); ok {
-			return r
-		}
-	}
-	return nil
-}
-
 // compute fills in what plugins compute of parts of sessions.
 func (m *measuring) compute(ctx context.Context, parts []model.Visit) error {
 	keys := m.computations()
@@ -123,8 +116,7 @@ func (m *measuring) compute(ctx context.Context, parts []model.Visit) error {
 		parts[i].Session.Computed = make(map[string]bool, len(keys))
 	}
 	for _, key := range keys {
-		// That there is a Computer the resolution of the metrics has made sure of.
-		matches, err := m.engine.computer.Compute(ctx, key, parts)
+		matches, err := m.engine.ask(ctx, key, parts)
 		if err != nil {
 			return err
 		}
