@@ -32,9 +32,8 @@ type Entry struct {
 	Value    float64
 }
 
-// Cache keeps entries. It may only make counting faster: what it does not have,
-// or cannot say in time, is counted. There are two: in the process, and in Redis,
-// which processes share. It is safe for concurrent use.
+// Cache keeps entries. It may only make counting faster: what it does not have, or cannot say in time, is counted.
+// There are two: in the process, and in Redis, which processes share. It is safe for concurrent use.
 type Cache interface {
 	// Name names the cache in figures.
 	Name() string
@@ -77,9 +76,8 @@ func (m *Memory) Set(_ context.Context, entries map[Key]Entry) {
 	}
 }
 
-// Redis is a Cache that processes share. A Redis that is slow or down is asked
-// again only after a while: it gets redisTimeout, once, and then counting goes on
-// without it.
+// Redis is a Cache that processes share. A Redis that is slow or down is asked again only after a while: it gets
+// redisTimeout, once, and then counting goes on without it.
 type Redis struct {
 	client *redis.Client
 	prefix string
@@ -173,9 +171,8 @@ func (r *Redis) failed(asker context.Context) {
 	r.resumeAt.Store(r.now().Add(redisPause).UnixNano())
 }
 
-// The form of an entry in Redis: the sessions, the value's bits, and a sum of both
-// and of the name that they are kept under, 8 bytes each. What others have written
-// there is not taken for an entry.
+// The form of an entry in Redis: the sessions, the value's bits, and a sum of both and of the name that they are kept
+// under, 8 bytes each. What others have written there is not taken for an entry.
 const packedEntry = 24
 
 func (e Entry) pack(name string) []byte {

@@ -14,12 +14,12 @@ import (
 // Leaves answer leaves of predicates that columns alone cannot: filter.Computed, filter.Assigned, and those that look at
 // filter.Visitor. It is an interface because who answers them stands above this package, or beside it.
 type Leaves interface {
-	// Resolve makes ready to answer the leaves of a predicate about a site's sessions; nil where it has none of these.
+	// Resolve makes ready to answer the leaves of a predicate about a site's sessions; nothing where it has none of these.
 	// The matcher evaluates other predicates on the way, such as the audience of an experiment.
-	Resolve(ctx context.Context, matcher *Matcher, site int64, where filter.Expr) (*Resolved, error)
+	Resolve(ctx context.Context, matcher *Matcher, site int64, where filter.Expr) (Resolution, error)
 }
 
-// Resolved answers the leaves of one predicate, either by Set or, where that takes more than columns, by At.
+// Resolved answers leaves of a predicate, either by Set or, where that takes more than columns, by At.
 type Resolved struct {
 	// IsLocal tells whether the sets of a partition follow from the partition alone, so that counts made of them can be
 	// kept by its revision.
@@ -59,9 +59,7 @@ func (m *Matcher) Resolve(ctx context.Context, site int64, wheres ...filter.Expr
 		if err != nil {
 			return nil, err
 		}
-		if resolved != nil {
-			resolution = append(resolution, resolved)
-		}
+		resolution = append(resolution, resolved...)
 	}
 	return resolution, nil
 }

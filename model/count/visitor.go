@@ -19,7 +19,7 @@ type visitorKeys struct{ store *store.Store }
 
 var _ Leaves = visitorKeys{}
 
-func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where filter.Expr) (*Resolved, error) {
+func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where filter.Expr) (Resolution, error) {
 	if !filter.Uses(where, filter.Visitor) {
 		return nil, nil
 	}
@@ -39,7 +39,7 @@ func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where 
 		return nil
 	})
 	// They are not local: a visitor may be given a key after a partition was written.
-	return &Resolved{Dimensions: visitorDimensions, Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
+	return Resolution{{Dimensions: visitorDimensions, Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
 		chosen := numbers[leaf.String()]
 		if chosen == nil {
 			return nil, false
@@ -51,7 +51,7 @@ func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where 
 			}
 		})
 		return set, true
-	}}, err
+	}}}, err
 }
 
 // keysOf returns the keys of the only visitors that leaves of a predicate choose; nil if a leaf may choose others.

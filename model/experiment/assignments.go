@@ -91,7 +91,7 @@ var _ count.Leaves = (*Assignments)(nil)
 
 // Resolve makes ready to answer the filter.Assigned of a predicate. An audience that depends on its own experiment is an
 // error.
-func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site int64, where filter.Expr) (*count.Resolved, error) {
+func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site int64, where filter.Expr) (count.Resolution, error) {
 	keys := filter.Experiments(where)
 	if len(keys) == 0 {
 		return nil, nil
@@ -109,7 +109,7 @@ func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site 
 			return nil, err
 		}
 	}
-	return &count.Resolved{
+	return count.Resolution{{
 		// It is not local: who is assigned follows from other partitions too.
 		Dimensions: []column.Dimension{column.Visitors, column.Dimension(filter.Start.Name)},
 		Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
@@ -134,7 +134,7 @@ func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site 
 				}
 			}
 		},
-	}, nil
+	}}, nil
 }
 
 func (a *Assignments) define(ctx context.Context, site int64, key string) (Definition, error) {

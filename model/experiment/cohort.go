@@ -160,8 +160,7 @@ func (r *measured) add(place int, at model.Millis, sum float64) {
 	}
 }
 
-// laterSession is a session that matches a metric and started at or after its visitor's
-// assignment.
+// laterSession is a session that matches a metric and started at or after its visitor's assignment.
 type laterSession struct {
 	place   int // of the visitor
 	ordinal int32

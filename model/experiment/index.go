@@ -35,8 +35,7 @@ type changedAssignee struct {
 	assignee
 }
 
-// visitors are some with their standing assignments, in the order of their numbers. They
-// do not change.
+// visitors are some with their standing assignments, in the order of their numbers. They do not change.
 type visitors struct {
 	list []assignee
 	// starts and shift find a visitor: the one of number n lies at starts[(n-base)>>shift]
@@ -49,8 +48,7 @@ type visitors struct {
 // assignee is a visitor with the standing assignment.
 type assignee struct {
 	visitor int64
-	// at is when the assignment was, other when the first one to another variant, and end
-	// when the session ended.
+	// at is when the assignment was, other when the first one to another variant, and end when the session ended.
 	at, other, end model.Millis
 	high, low      uint64 // of the message's id
 	ordinal        int32
@@ -224,8 +222,7 @@ func newIndex(d *Definition, partitions []store.Partition, sealed *visitors, hea
 	return a
 }
 
-// standOut leaves of each visitor's assignments, which are next to each other, the
-// earliest one.
+// standOut leaves of each visitor's assignments, which are next to each other, the earliest one.
 func standOut(list []assignee) []assignee {
 	kept := list[:0]
 	for i := range list {
@@ -238,8 +235,7 @@ func standOut(list []assignee) []assignee {
 	return kept
 }
 
-// earlier returns the earlier one of two assignments of a visitor, with what it is to
-// know of the other one.
+// earlier returns the earlier one of two assignments of a visitor, with what it is to know of the other one.
 func earlier(a, b assignee) assignee {
 	if b.compare(&a) < 0 {
 		a, b = b, a

@@ -114,8 +114,7 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 	return answers, workers.Wait()
 }
 
-// sum adds up what the visitors that take part in a question did, for its metric at a
-// place.
+// sum adds up what the visitors that take part in a question did, for its metric at a place.
 func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) {
 	for i, a := range m.index.all() {
 		converted := result.at[i]

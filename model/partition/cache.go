@@ -1,10 +1,9 @@
 // Package partition keeps what is known of day partitions, and brings it to their revisions.
 //
 // The problem: a question about a partition, the sessions of one site that started on one UTC day, must include every
-// write that was committed before it was asked, whichever process wrote. Reading the day's rows for each question
-// would be far too slow. So what was made of them is kept, in memory and in the database, with the revision of the
-// partition that it was made from. A write moves the revision. The next question reads what changed since, and
-// nothing else.
+// write that was committed before it was asked, whichever process wrote. Reading the day's rows for each question would
+// be far too slow. So what was made of them is kept, in memory and in the database, with the revision of the partition
+// that it was made from. A write moves the revision. The next question reads what changed since, and nothing else.
 //
 // Three things are kept that way, and one Cache serves them all: the columns of a day's sessions (Columns, here), the
 // exposures of an experiment (model/experiment), and the sets that plugins computed (model/count/computed). Each is a

@@ -98,8 +98,7 @@ func (s *Store) PartitionsBehind(ctx context.Context, site int64, format int, be
 // Behind is how much of the columns is not stored.
 type Behind struct{ Partitions, Sessions int }
 
-// CountBehind counts the partitions whose columns are not stored as they are, and
-// their sessions.
+// CountBehind counts the partitions whose columns are not stored as they are, and their sessions.
 func (s *Store) CountBehind(ctx context.Context, format int) (n Behind, err error) {
 	defer wrap(&err, "count partitions behind")
 	err = behind(s.db.NewSelect().Table("partitions").ColumnExpr("COUNT(*), COALESCE(SUM(sessions), 0)"), format).Scan(ctx, &n.Partitions, &n.Sessions)

@@ -75,9 +75,8 @@ func (s *Store) ExperimentColumns(ctx context.Context, partition int64, experime
 	return columns, err
 }
 
-// SaveExperimentColumns stores all dimensions of a partition and an experiment, as the
-// partition was at a revision, AssignmentsDimension among them. What is as new stays as it
-// is, so that several processes may do this at once.
+// SaveExperimentColumns stores all dimensions of a partition and an experiment, as the partition was at a revision,
+// AssignmentsDimension among them. What is as new stays as it is, so that several processes may do this at once.
 func (s *Store) SaveExperimentColumns(ctx context.Context, partition int64, experiment string, revision int64, columns map[string][]byte) (err error) {
 	defer wrap(&err, "save columns of experiment %q in partition %d", experiment, partition)
 	return s.inTransaction(ctx, func(tx bun.Tx) error {

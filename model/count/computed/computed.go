@@ -41,8 +41,6 @@ const (
 	// Backfill.
 	atOnce   = 20_000
 	patience = 2 * time.Second
-	// maxRounds bounds how often sets are brought forward again to be of one revision.
-	maxRounds = 10
 )
 
 // Sets keeps the sets that a Computer chose. It is safe for concurrent use.
@@ -84,48 +82,26 @@ func New(st *store.Store, columns *partition.Columns, computer count.Computer, b
 var _ count.Leaves = (*Sets)(nil)
 
 // Resolve makes ready to answer the filter.Computed of a predicate.
-func (s *Sets) Resolve(_ context.Context, _ *count.Matcher, site int64, where filter.Expr) (*count.Resolved, error) {
-	keys := filter.Computations(where)
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	if s.computer == nil {
-		return nil, noComputer(keys[0])
-	}
-	return &count.Resolved{
-		IsLocal: true, // a set follows from the sessions of its partition
-		Ready: func(ctx context.Context, partitions []store.Partition) error {
-			for _, key := range keys {
-				if err := s.ready(ctx, site, key, partitions); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		At: func(ctx context.Context, p *store.Partition) (count.SetOf, int64, error) {
-			return s.allAt(ctx, keys, *p)
-		},
-	}, nil
-}
-
-// allAt returns the sets of keys in a partition as they are at its revision, or a newer one.
-func (s *Sets) allAt(ctx context.Context, keys []string, p store.Partition) (_ count.SetOf, revision int64, err error) {
-	sets := make(map[string]column.Set, len(keys))
-	for round, isMixed := 0, true; isMixed && round < maxRounds; round++ {
-		isMixed = false
-		for i, key := range keys {
-			if sets[key], revision, err = s.at(ctx, key, &p); err != nil {
-				return nil, 0, err
-			}
-			isMixed = isMixed || i > 0 && revision != p.Revision
-			p.Revision = max(p.Revision, revision)
+func (s *Sets) Resolve(_ context.Context, _ *count.Matcher, site int64, where filter.Expr) (resolution count.Resolution, err error) {
+	for _, key := range filter.Computations(where) {
+		if s.computer == nil {
+			return nil, noComputer(key)
 		}
+		resolution = append(resolution, &count.Resolved{
+			IsLocal: true, // a set follows from the sessions of its partition
+			Ready: func(ctx context.Context, partitions []store.Partition) error {
+				return s.ready(ctx, site, key, partitions)
+			},
+			At: func(ctx context.Context, p *store.Partition) (count.SetOf, int64, error) {
+				set, revision, err := s.at(ctx, key, p)
+				return func(leaf filter.Expr, _ *partition.View) (column.Set, bool) {
+					computed, ok := leaf.(filter.Computed)
+					return set, ok && computed.Key == key
+				}, revision, err
+			},
+		})
 	}
-	return func(leaf filter.Expr, _ *partition.View) (column.Set, bool) {
-		computed, _ := leaf.(filter.Computed)
-		set, ok := sets[computed.Key]
-		return set, ok
-	}, p.Revision, nil
+	return resolution, nil
 }
 
 // nameOf is the name of the filter type of a key.
