@@ -3,12 +3,10 @@ package count
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -67,20 +65,15 @@ func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partiti
 	tasks := e.lookUp(ctx, partitions, aggregates)
 	counted := map[Key]Entry{}
 	var mu sync.Mutex
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, task := range tasks {
-		group.Go(func() error {
-			if err := e.run(within, task); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			task.deliver(counted)
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err := AtOnce(ctx, tasks, func(ctx context.Context, _ int, task *scanTask) error {
+		if err := e.run(ctx, task); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		task.deliver(counted)
+		return nil
+	}); err != nil {
 		return err
 	}
 	if len(counted) > 0 {

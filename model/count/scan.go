@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -215,4 +217,15 @@ func Once[T any](ctx context.Context, flights *singleflight.Group, name string, 
 // isCancellation tells whether an error is that of a context that is done.
 func isCancellation(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// AtOnce calls do with each of a list and its place, as many at a time as there are processors. It returns the first error,
+// which cancels the others.
+func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, place int, one T) error) error {
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for place, one := range list {
+		group.Go(func() error { return do(within, place, one) })
+	}
+	return group.Wait()
 }

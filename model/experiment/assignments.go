@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/bits-and-blooms/bitset"
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -249,18 +247,17 @@ func (b *indexing) build(ctx context.Context, partitions []store.Partition, know
 		sealed = known.sealed
 	} else {
 		lists := make([][]assignee, head)
-		group, within := errgroup.WithContext(ctx)
-		group.SetLimit(runtime.GOMAXPROCS(0))
-		for place := range lists {
-			group.Go(func() (err error) {
-				lists[place], err = b.assignees(within, &partitions[place], int32(place))
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
+		if err := count.AtOnce(ctx, partitions[:head], func(ctx context.Context, place int, p store.Partition) (err error) {
+			lists[place], err = b.assignees(ctx, &p, int32(place))
+			return err
+		}); err != nil {
 			return nil, err
 		}
-		sealed = newVisitors(standingOf(lists))
+		standing, err := standingOf(ctx, lists)
+		if err != nil {
+			return nil, err
+		}
+		sealed = newVisitors(standing)
 	}
 	list, err := b.assignees(ctx, &partitions[head], int32(head))
 	if err != nil {

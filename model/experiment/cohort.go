@@ -5,10 +5,9 @@ import (
 	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -41,15 +40,10 @@ func (m *measuring) extend(ctx context.Context, sealed []measured, from int, lat
 		return nil, err
 	}
 	results := make([]measured, len(m.metrics))
-	workers, within := errgroup.WithContext(ctx)
-	workers.SetLimit(runtime.GOMAXPROCS(0))
-	for place := range m.metrics {
-		workers.Go(func() (err error) {
-			results[place], err = c.measureMetric(within, place, sealed[place])
-			return err
-		})
-	}
-	return results, workers.Wait()
+	return results, count.AtOnce(ctx, sealed, func(ctx context.Context, place int, sealed measured) (err error) {
+		results[place], err = c.measureMetric(ctx, place, sealed)
+		return err
+	})
 }
 
 // evaluate evaluates the metrics on the exposures from a place on.
@@ -173,15 +167,10 @@ type laterSession struct {
 func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
 	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
 		found := make([][]laterSession, len(some))
-		group, within := errgroup.WithContext(ctx)
-		group.SetLimit(runtime.GOMAXPROCS(0))
-		for i := range some {
-			group.Go(func() (err error) {
-				found[i], err = c.laterIn(within, &some[i], place)
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
+		if err := count.AtOnce(ctx, some, func(ctx context.Context, i int, p store.Partition) (err error) {
+			found[i], err = c.laterIn(ctx, &p, place)
+			return err
+		}); err != nil {
 			return err
 		}
 		for _, list := range found {

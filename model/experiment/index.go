@@ -2,12 +2,10 @@ package experiment
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"math/bits"
-	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -248,30 +246,22 @@ func earlier(a, b assignee) assignee {
 	return a
 }
 
-// standingOf merges lists that are ordered by visitor, of each visitor one assignment.
-// Neighbours are merged in pairs, pair after pair.
-func standingOf(lists [][]assignee) []assignee {
-	for len(lists) > 1 {
-		merged := make([][]assignee, (len(lists)+1)/2)
-		var group errgroup.Group
-		group.SetLimit(runtime.GOMAXPROCS(0))
-		for i := range merged {
-			if 2*i+1 == len(lists) {
-				merged[i] = lists[2*i]
-				continue
+// standingOf merges lists that are ordered by visitor, of each visitor one assignment: neighbours in pairs, pair after pair.
+func standingOf(ctx context.Context, lists [][]assignee) (standing []assignee, err error) {
+	for len(lists) > 1 && err == nil {
+		pairs := slices.Collect(slices.Chunk(lists, 2))
+		lists = make([][]assignee, len(pairs))
+		err = count.AtOnce(ctx, pairs, func(ctx context.Context, i int, pair [][]assignee) error {
+			if lists[i] = pair[0]; len(pair) == 2 {
+				lists[i] = merge(pair[0], pair[1])
 			}
-			group.Go(func() error {
-				merged[i] = merge(lists[2*i], lists[2*i+1])
-				return nil
-			})
-		}
-		group.Wait() // it has no errors
-		lists = merged
+			return ctx.Err()
+		})
 	}
 	if len(lists) == 0 {
-		return nil
+		return nil, err
 	}
-	return lists[0]
+	return lists[0], err
 }
 
 func merge(a, b []assignee) []assignee {

@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/bits-and-blooms/bitset"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -97,21 +95,16 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 	if err != nil {
 		return nil, err
 	}
-	var workers errgroup.Group
-	workers.SetLimit(runtime.GOMAXPROCS(0))
-	for place, result := range results {
-		workers.Go(func() error {
-			for i, q := range group {
-				for at, metric := range q.Metrics {
-					if m.place(metric) == place {
-						m.sum(q, m.takes[i], result, at, &answers[i])
-					}
+	return answers, count.AtOnce(ctx, results, func(ctx context.Context, place int, result measured) error {
+		for i, q := range group {
+			for at, metric := range q.Metrics {
+				if m.place(metric) == place {
+					m.sum(q, m.takes[i], result, at, &answers[i])
 				}
 			}
-			return ctx.Err()
-		})
-	}
-	return answers, workers.Wait()
+		}
+		return ctx.Err()
+	})
 }
 
 // sum adds up what the visitors that take part in a question did, for its metric at a place.
@@ -198,14 +191,12 @@ func cumulate(answer *Answer, of func(*VariantAnswer) []int) {
 
 // eachPartition calls do with the places of the partitions of assignments from one on, some at a time.
 func (m *measuring) eachPartition(ctx context.Context, from int, do func(ctx context.Context, place int, p *store.Partition) error) error {
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for place := from; place < len(m.index.partitions); place++ {
-		if p := &m.index.partitions[place]; p.Day.Start() < m.end {
-			group.Go(func() error { return do(within, place, p) })
+	return count.AtOnce(ctx, m.index.partitions[from:], func(ctx context.Context, behind int, p store.Partition) error {
+		if p.Day.Start() >= m.end {
+			return nil
 		}
-	}
-	return group.Wait()
+		return do(ctx, from+behind, &p)
+	})
 }
 
 // sessionSets returns the sessions of assignment that match, by the places of partitions.
