@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -127,12 +128,9 @@ func (e *ColumnEngine) resolve(ctx context.Context, site int64, aggregates []*ag
 // needText is equal for predicates that need the same beside columns, and empty for those that need nothing.
 func needText(where filter.Expr) string {
 	var text strings.Builder
-	for _, list := range [][]string{filter.Computations(where), filter.Experiments(where)} {
-		for _, key := range list {
-			text.WriteString(strconv.Quote(key))
-		}
-		if len(list) > 0 {
-			text.WriteByte(';')
+	for kind, keys := range [][]string{filter.Computations(where), filter.Experiments(where)} {
+		for _, key := range keys {
+			fmt.Fprintf(&text, "%d%q", kind, key)
 		}
 	}
 	filter.EachLeaf(where, func(leaf filter.Expr) {

@@ -9,16 +9,16 @@
 //  1. exposure.go keeps, for each partition with assignments, these assignments and the columns of the sessions cut to
 //     begin at their first one: exposures. A partition.Cache loads them and brings them to the partition's revision.
 //  2. assignments.go joins the partitions' assignments to an index of all visitors of the experiment (index.go), those
-//     that match its audience alone. The index of the sealed partitions is kept while they stay as they are; the head
-//     adds its own. The index also answers filter.Assigned for the count engine: Assignments are count.Leaves.
+//     that match its audience alone. The newest index of each definition is kept; while the sealed partitions stay as
+//     they are, the head alone is joined again. The index also answers filter.Assigned for the count engine: Assignments are count.Leaves.
 //  3. results.go knows whole answers whose partitions are as they were, and makes equal questions one.
-//  4. measure.go says for each visitor and metric whether and when the visitor converted, and the value: from the
-//     exposures for the session of assignment, from all columns for later sessions (later.go). A session that no column
-//     says, because another assignment than its first stands or because it lasts beyond the end, is refolded from its
-//     hits (refold.go).
+//  4. measure.go chooses the visitors that take part, and cohort.go says for each visitor and metric whether and when the
+//     visitor converted, and the value: from the exposures for the session of assignment, from all columns for later
+//     sessions. A session that no column says, because another assignment than its first stands or because it lasts
+//     beyond the end, is refolded from its hits.
 //  5. The visitors that take part in each question are added up, in the order of their numbers.
 //
-// Everything is kept by fingerprints of what it was made from, and bounded by bytes. What is lost is made again.
+// Everything is known by fingerprints of what it was made from, and bounded by bytes. What is lost is made again.
 package experiment
 
 import (
