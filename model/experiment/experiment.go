@@ -10,7 +10,8 @@
 //     begin at their first one: exposures. A partition.Cache loads them and brings them to the partition's revision.
 //  2. assignments.go joins the partitions' assignments to an index of all visitors of the experiment (index.go), those
 //     that match its audience alone. The newest index of each definition is kept; while the sealed partitions stay as
-//     they are, the head alone is joined again. The index also answers filter.Assigned for the count engine: Assignments are count.Leaves.
+//     they are, the head alone is joined again. The index also answers filter.Assigned for the count engine: Assignments
+//     are count.Leaves.
 //  3. results.go knows whole answers whose partitions are as they were, and makes equal questions one.
 //  4. measure.go chooses the visitors that take part, and cohort.go says for each visitor and metric whether and when the
 //     visitor converted, and the value: from the exposures for the session of assignment, from all columns for later
