@@ -93,7 +93,9 @@ func (e *ColumnEngine) run(ctx context.Context, t *scanTask) error {
 		return err
 	}
 	for i, p := range counted {
-		t.partials[i].Entry, t.partials[i].err = p.Entry, p.err
+		if own := t.partials[i]; own != p { // another call's, which are not to be changed
+			own.Entry, own.err = p.Entry, p.err
+		}
 	}
 	return nil
 }
