@@ -3,12 +3,10 @@ package count
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -44,23 +42,8 @@ type aggregate struct {
 	values []float64
 }
 
-// partial is the partial aggregate of one question in one partition.
-type partial struct {
-	*Question
-	text  string // of the predicate
-	where *column.Predicate
-	need  *need
-
-	sessions int
-	visitors *roaring64.Bitmap // nil where the question does not ask
-	value    float64
-	steps    []int
-	// err says why the partition is not counted for the question, while it is for others.
-	err error
-}
-
 // isLocal tells whether what the question counts in a partition follows from the partition alone.
-func (a *aggregate) isLocal() bool { return a.need == nil || a.need.isLocal }
+func (a *aggregate) isLocal() bool { return a.need == nil || a.need.IsLocal() }
 
 // fail makes an error the question's answer.
 func (a *aggregate) fail(err error) {
@@ -82,20 +65,15 @@ func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partiti
 	tasks := e.lookUp(ctx, partitions, aggregates)
 	counted := map[Key]Entry{}
 	var mu sync.Mutex
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, task := range tasks {
-		group.Go(func() error {
-			if err := e.run(within, task); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			task.deliver(counted)
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err := AtOnce(ctx, tasks, func(ctx context.Context, _ int, task *scanTask) error {
+		if err := e.run(ctx, task); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		task.deliver(counted)
+		return nil
+	}); err != nil {
 		return err
 	}
 	if len(counted) > 0 {
@@ -125,18 +103,6 @@ func (a *aggregate) begin(partitions int) {
 	}
 }
 
-// newPartial returns what is to be counted in a partition.
-func (a *aggregate) newPartial() *partial {
-	if a.where == nil {
-		a.where = column.Prepare(a.question.Where)
-	}
-	p := &partial{Question: a.question, text: a.text, where: a.where, need: a.need, steps: make([]int, len(a.answer.Steps))}
-	if a.question.Visitors {
-		p.visitors = roaring64.New()
-	}
-	return p
-}
-
 // sum is the answer that the partition at a place is added to, with its visitors.
 func (a *aggregate) sum(at int) (sum *Answer, visitors *roaring64.Bitmap) {
 	if at < a.head {
@@ -145,30 +111,13 @@ func (a *aggregate) sum(at int) (sum *Answer, visitors *roaring64.Bitmap) {
 	return a.answer, a.visitors
 }
 
-// addEntry adds what a cache knows of the partition at a place.
-func (a *aggregate) addEntry(entry Entry, at int, day model.Day) {
+// add adds what is known of the partition at a place, but visitors and the steps of a day that is split.
+func (a *aggregate) add(at int, day model.Day, entry Entry) {
 	sum, _ := a.sum(at)
 	sum.Sessions += int(entry.Sessions)
 	a.values[at] = entry.Value
 	if step := a.question.step(day); step >= 0 {
 		sum.Steps[step] += int(entry.Sessions)
-	}
-}
-
-// add adds the partial aggregate of the partition at a place.
-func (a *aggregate) add(at int, p *partial) {
-	if p.err != nil {
-		a.err = p.err
-		return
-	}
-	sum, visitors := a.sum(at)
-	sum.Sessions += p.sessions
-	a.values[at] = p.value
-	for i, n := range p.steps {
-		sum.Steps[i] += n
-	}
-	if p.visitors != nil {
-		visitors.Or(p.visitors)
 	}
 }
 

@@ -2,7 +2,6 @@ package count
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -27,24 +26,17 @@ type knownAnswer struct {
 	visitors *roaring64.Bitmap
 }
 
-// weight is about how many bytes it takes.
-func (k knownAnswer) weight() uint32 {
-	n := 200 + 8*uint64(len(k.Steps))
-	if k.visitors != nil {
-		n += k.visitors.GetSizeInBytes()
-	}
-	return uint32(min(n, math.MaxUint32))
-}
-
 // answerKey names content: the partitions with their revisions, and the question.
 type answerKey struct{ state, question Fingerprint }
 
-func newAnswers(bytes uint64) (*answers, error) {
-	known, err := otter.New(&otter.Options[answerKey, knownAnswer]{
-		MaximumWeight: bytes,
-		Weigher:       func(_ answerKey, answer knownAnswer) uint32 { return answer.weight() },
-	})
-	return &answers{known: known, meter: partition.Meter{Name: "answers"}}, err
+func newAnswers(bytes uint64) *answers {
+	return &answers{meter: partition.Meter{Name: "answers"}, known: partition.Bounded(bytes, func(_ answerKey, k knownAnswer) uint64 {
+		n := 200 + 8*uint64(len(k.Steps))
+		if k.visitors != nil {
+			n += k.visitors.GetSizeInBytes()
+		}
+		return n
+	})}
 }
 
 // recall fills in the answers that are known, and what is known of the sealed partitions. It returns the aggregates
@@ -62,7 +54,7 @@ func (k *answers) recall(ctx context.Context, partitions []store.Partition, aggr
 		in := a.question.In
 		known, found := states[in]
 		if !found {
-			known = state{stateOf(partitions, in), stateOf(partitions[:a.head], in)}
+			known = state{StateOf(partitions, in), StateOf(partitions[:a.head], in)}
 			states[in] = known
 		}
 		sealed := a.fingerprint

@@ -29,13 +29,11 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// Engine answers questions about sessions. Whatever the way, the answers are
-// those that evaluating every session one by one would give. All methods end
-// with the context's error when it is done.
+// Engine answers questions about sessions. Whatever the way, the answers are those that evaluating every session one by
+// one would give. All methods end with the context's error when it is done.
 type Engine interface {
-	// Count answers questions together, in their order. Questions may be of
-	// different sites. An error is one about all of them; what is wrong with one alone
-	// is its Answer's.
+	// Count answers questions together, in their order. Questions may be of different sites. An error is one about all
+	// of them; what is wrong with one alone is its Answer's.
 	Count(ctx context.Context, questions []Question) ([]Answer, error)
 	// Prefetch says that questions about a site will come: what was written to it lately may be read meanwhile. It
 	// returns at once, and changes no answer.
@@ -46,8 +44,7 @@ type Engine interface {
 	Values(ctx context.Context, query ValueQuery) ([]Value, error)
 }
 
-// Question asks for the sessions of a site that started in a range and match a
-// predicate.
+// Question asks for the sessions of a site that started in a range and match a predicate.
 type Question struct {
 	Site int64
 	In   model.Range

@@ -40,33 +40,22 @@ type ColumnEngine struct {
 	prefetching map[int64]bool
 }
 
-// Options are the parts of a ColumnEngine that may be left out.
+// Options are the parts of a ColumnEngine beside its columns.
 type Options struct {
-	// Caches keep partial aggregates, the nearest first; none by default.
+	// Caches keep partial aggregates, the nearest first.
 	Caches []Cache
-	// AnswerBytes bounds the answers in memory, about; 16 MiB by default.
+	// AnswerBytes bounds the answers in memory, about.
 	AnswerBytes uint64
-	// Leaves answer what columns cannot, beside the keys of visitors. Leaves that nobody answers are errors of their
-	// questions.
+	// Leaves answer what columns cannot, beside the keys of visitors. Leaves that nobody answers are errors of their questions.
 	Leaves []Leaves
-	// Log takes what goes wrong without being an answer's error; none by default.
+	// Log takes what goes wrong without being an answer's error.
 	Log *slog.Logger
 }
 
 // NewColumnEngine returns an engine over a store's columns. It is to be closed.
-func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) (*ColumnEngine, error) {
-	if o.AnswerBytes == 0 {
-		o.AnswerBytes = 16 << 20
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	answers, err := newAnswers(o.AnswerBytes)
-	if err != nil {
-		return nil, err
-	}
+func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) *ColumnEngine {
 	e := &ColumnEngine{
-		store: st, columns: columns, log: o.Log, answers: answers, caches: o.Caches,
+		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), caches: o.Caches,
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
 		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}
@@ -74,7 +63,7 @@ func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) (*C
 		e.looking = append(e.looking, &partition.Meter{Name: cache.Name()})
 	}
 	e.lifetime, e.end = context.WithCancel(context.Background())
-	return e, nil
+	return e
 }
 
 var _ Engine = (*ColumnEngine)(nil)
@@ -144,4 +133,54 @@ func (e *ColumnEngine) SealBehind(ctx context.Context, site int64, before model.
 			sealed++
 		}
 	}
+}
+
+// QueryStats tell what answering the questions of one context took.
+type QueryStats struct {
+	// Partitions were looked at. Of their partial aggregates, FromMemory and FromRedis were known; Scanned partitions had
+	// some that were not.
+	Partitions, FromMemory, FromRedis, Scanned int64
+	// Stages are what the layers of counting did, in the order in which they were met first. Stages that run side by side
+	// add up to more than the time that passes.
+	Stages []partition.Reading
+}
+
+// WithStats returns a context whose questions are watched, and what returns their stats so far.
+func WithStats(ctx context.Context) (context.Context, func() QueryStats) {
+	ctx, trace := partition.WithTrace(ctx)
+	return ctx, func() QueryStats {
+		stats := QueryStats{Stages: trace.Readings()}
+		for _, stage := range stats.Stages {
+			switch stage.Name {
+			case planName:
+				stats.Partitions += stage.Hits
+			case memoryName:
+				stats.FromMemory += stage.Hits
+			case redisName:
+				stats.FromRedis += stage.Hits
+			case scanName:
+				stats.Scanned += stage.Hits
+			}
+		}
+		return stats
+	}
+}
+
+// The names of the layers that QueryStats count by.
+const (
+	planName   = "plan"
+	memoryName = "memory"
+	redisName  = "redis"
+	scanName   = "scan"
+)
+
+// LogValue writes the stats as attributes, with the milliseconds of each stage.
+func (s QueryStats) LogValue() slog.Value {
+	attributes := []slog.Attr{
+		slog.Int64("partitions", s.Partitions), slog.Int64("memory", s.FromMemory), slog.Int64("redis", s.FromRedis), slog.Int64("scanned", s.Scanned),
+	}
+	for _, stage := range s.Stages {
+		attributes = append(attributes, slog.Float64(stage.Name+"_ms", stage.Milliseconds()))
+	}
+	return slog.GroupValue(attributes...)
 }

@@ -2,6 +2,7 @@ package count
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model/store"
@@ -9,9 +10,9 @@ import (
 
 // lookup asks the caches for one partial aggregate.
 type lookup struct {
-	at        int // the partition's place
-	aggregate *aggregate
-	key       Key
+	*aggregate
+	at  int // the partition's place
+	key Key // zero where no cache can have it
 }
 
 // lookUp asks the caches for all partial aggregates at once, and returns scan tasks for those that they have not. What
@@ -22,7 +23,7 @@ func (e *ColumnEngine) lookUp(ctx context.Context, partitions []store.Partition,
 		if tasks[l.at] == nil {
 			tasks[l.at] = &scanTask{at: l.at, partition: &partitions[l.at]}
 		}
-		tasks[l.at].add(l)
+		tasks[l.at].partials = append(tasks[l.at].partials, l.partial(partitions[l.at].Day))
 	}
 	var unknown []lookup
 	for at := range partitions {
@@ -31,9 +32,9 @@ func (e *ColumnEngine) lookUp(ctx context.Context, partitions []store.Partition,
 				continue
 			}
 			if key, ok := a.key(&partitions[at]); ok && len(e.caches) > 0 {
-				unknown = append(unknown, lookup{at, a, key})
+				unknown = append(unknown, lookup{a, at, key})
 			} else {
-				scan(lookup{at, a, Key{}})
+				scan(lookup{a, at, Key{}})
 			}
 		}
 	}
@@ -48,39 +49,32 @@ func (e *ColumnEngine) lookUp(ctx context.Context, partitions []store.Partition,
 	for _, l := range unknown {
 		scan(l)
 	}
-	needed := tasks[:0]
-	for _, task := range tasks {
-		if task != nil {
-			needed = append(needed, task)
-		}
-	}
-	return needed
+	return slices.DeleteFunc(tasks, func(task *scanTask) bool { return task == nil })
 }
 
 // lookUpIn asks one cache, and returns what it has not.
 func lookUpIn(ctx context.Context, cache Cache, nearer []Cache, partitions []store.Partition, asked []lookup) (unknown []lookup) {
-	unknown = asked[:0]
+	var get func(Key) (Entry, bool)
 	if memory, ok := cache.(*Memory); ok { // the nearest, without a list and a map between
-		for _, l := range asked {
-			if entry, found := memory.entries.GetIfPresent(l.key); found {
-				l.aggregate.addEntry(entry, l.at, partitions[l.at].Day)
-			} else {
-				unknown = append(unknown, l)
-			}
+		get = memory.entries.GetIfPresent
+	} else {
+		keys := make([]Key, len(asked))
+		for i, l := range asked {
+			keys[i] = l.key
 		}
-		return unknown
+		found := cache.Get(ctx, keys)
+		for _, near := range nearer {
+			near.Set(ctx, found)
+		}
+		get = func(key Key) (entry Entry, ok bool) {
+			entry, ok = found[key]
+			return entry, ok
+		}
 	}
-	keys := make([]Key, len(asked))
-	for i, l := range asked {
-		keys[i] = l.key
-	}
-	found := cache.Get(ctx, keys)
-	for _, near := range nearer {
-		near.Set(ctx, found)
-	}
+	unknown = asked[:0]
 	for _, l := range asked {
-		if entry, ok := found[l.key]; ok {
-			l.aggregate.addEntry(entry, l.at, partitions[l.at].Day)
+		if entry, ok := get(l.key); ok {
+			l.add(l.at, partitions[l.at].Day, entry)
 		} else {
 			unknown = append(unknown, l)
 		}

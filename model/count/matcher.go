@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
@@ -13,32 +14,30 @@ import (
 // Leaves answer leaves of predicates that columns alone cannot: filter.Computed, filter.Assigned, and those that look at
 // filter.Visitor. It is an interface because who answers them stands above this package, or beside it.
 type Leaves interface {
-	// Resolve makes ready to answer the leaves of a predicate about a site's sessions; nil where it has none of these.
+	// Resolve makes ready to answer the leaves of a predicate about a site's sessions; nothing where it has none of these.
 	// The matcher evaluates other predicates on the way, such as the audience of an experiment.
-	Resolve(ctx context.Context, matcher *Matcher, site int64, where filter.Expr) (Resolved, error)
+	Resolve(ctx context.Context, matcher *Matcher, site int64, where filter.Expr) (Resolution, error)
 }
 
-// Resolved answers the leaves of one predicate.
-type Resolved interface {
+// Resolved answers leaves of a predicate, either by Set or, where that takes more than columns, by At.
+type Resolved struct {
 	// IsLocal tells whether the sets of a partition follow from the partition alone, so that counts made of them can be
 	// kept by its revision.
-	IsLocal() bool
+	IsLocal bool
 	// Dimensions are those that the columns need for it.
-	Dimensions() []column.Dimension
-	// Ready returns an error if the sets of some of the partitions cannot be had in the time that a question waits.
-	Ready(ctx context.Context, partitions []store.Partition) error
-	// At returns the sets in a partition.
-	At(ctx context.Context, p *store.Partition) (LeafSets, error)
+	Dimensions []column.Dimension
+	Set        SetOf
+	// At returns the sets in a partition, and the revision that they are of: the partition's, or a newer one.
+	At func(ctx context.Context, p *store.Partition) (sets SetOf, revision int64, err error)
+	// Ready returns an error if the sets of some of the partitions cannot be had in the time that a question waits; nil
+	// where they always can.
+	Ready func(ctx context.Context, partitions []store.Partition) error
+	// Fill fills in what the leaves look at in a session; nil where that is not needed.
+	Fill func(*model.Session)
 }
 
-// LeafSets are the sets of leaves in a partition.
-type LeafSets struct {
-	// Revision is the partition's that the sets are of: the one that was asked for, or a newer one. It is 0 where the
-	// sets are made from the columns, of whichever revision these are.
-	Revision int64
-	// Set returns the set of a leaf; ok is false for the leaves of others.
-	Set func(leaf filter.Expr, view *partition.View) (set column.Set, ok bool)
-}
+// SetOf returns the set of a leaf in a partition; ok is false for the leaves of others.
+type SetOf func(leaf filter.Expr, view *partition.View) (set column.Set, ok bool)
 
 // Matcher finds the sessions of a partition that match predicates. It is safe for concurrent use.
 type Matcher struct {
@@ -47,7 +46,7 @@ type Matcher struct {
 }
 
 // Resolution is what the Leaves answer of one or several predicates. The zero value is of predicates without such leaves.
-type Resolution []Resolved
+type Resolution []*Resolved
 
 // Resolve makes ready to evaluate predicates about a site's sessions.
 func (m *Matcher) Resolve(ctx context.Context, site int64, wheres ...filter.Expr) (resolution Resolution, err error) {
@@ -60,23 +59,23 @@ func (m *Matcher) Resolve(ctx context.Context, site int64, wheres ...filter.Expr
 		if err != nil {
 			return nil, err
 		}
-		if resolved != nil {
-			resolution = append(resolution, resolved)
-		}
+		resolution = append(resolution, resolved...)
 	}
 	return resolution, nil
 }
 
 // IsLocal tells whether all leaves' sets follow from the partition alone.
 func (r Resolution) IsLocal() bool {
-	return !slices.ContainsFunc(r, func(one Resolved) bool { return !one.IsLocal() })
+	return !slices.ContainsFunc(r, func(one *Resolved) bool { return !one.IsLocal })
 }
 
 // Ready returns an error if some sets cannot be had in the time that a question waits.
 func (r Resolution) Ready(ctx context.Context, partitions []store.Partition) error {
 	for _, resolved := range r {
-		if err := resolved.Ready(ctx, partitions); err != nil {
-			return err
+		if resolved.Ready != nil {
+			if err := resolved.Ready(ctx, partitions); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -91,38 +90,38 @@ const maxRounds = 10
 func (m *Matcher) Read(ctx context.Context, p *store.Partition, resolution Resolution, dimensions []column.Dimension,
 	do func(view *partition.View, known column.Known) error) error {
 	for _, resolved := range resolution {
-		dimensions = append(slices.Clip(dimensions), resolved.Dimensions()...)
+		dimensions = append(slices.Clip(dimensions), resolved.Dimensions...)
 	}
 	at := *p
 	for round := 1; ; round++ {
-		sets := make([]LeafSets, len(resolution))
+		sets, revisions := make([]SetOf, len(resolution)), []int64(nil)
 		for i, resolved := range resolution {
+			if sets[i] = resolved.Set; resolved.At == nil {
+				continue
+			}
+			var revision int64
 			var err error
-			if sets[i], err = resolved.At(ctx, &at); err != nil {
+			if sets[i], revision, err = resolved.At(ctx, &at); err != nil {
 				return err
 			}
-			at.Revision = max(at.Revision, sets[i].Revision)
+			at.Revision, revisions = max(at.Revision, revision), append(revisions, revision)
 		}
 		isDone := false
 		err := m.columns.Read(ctx, &at, dimensions, func(view *partition.View) error {
-			isBehind := func(s LeafSets) bool { return s.Revision != 0 && s.Revision != view.Revision }
-			if round < maxRounds && slices.ContainsFunc(sets, isBehind) {
+			isOther := func(revision int64) bool { return revision != view.Revision }
+			if round < maxRounds && slices.ContainsFunc(revisions, isOther) {
 				at.Revision = view.Revision
 				return nil
 			}
 			isDone = true
-			var others func(leaf filter.Expr) (column.Set, bool)
-			if len(sets) > 0 {
-				others = func(leaf filter.Expr) (column.Set, bool) {
-					for _, s := range sets {
-						if set, ok := s.Set(leaf, view); ok {
-							return view.Fit(set), true
-						}
+			return do(view, view.Known(func(leaf filter.Expr) (column.Set, bool) {
+				for _, setOf := range sets {
+					if set, ok := setOf(leaf, view); ok {
+						return view.Fit(set), true
 					}
-					return nil, false
 				}
-			}
-			return do(view, view.Known(others))
+				return nil, false
+			}))
 		})
 		if err != nil || isDone {
 			return err

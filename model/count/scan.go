@@ -2,10 +2,15 @@ package count
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sort"
+	"runtime"
 	"strings"
 	"time"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -16,23 +21,58 @@ import (
 
 // scanTask is what is to be counted in one partition.
 type scanTask struct {
-	at         int // the partition's place
-	partition  *store.Partition
-	aggregates []*aggregate
-	partials   []*partial // of the aggregates
-	keys       []Key      // of the partials; zero where no cache could have them
+	at        int // the partition's place
+	partition *store.Partition
+	partials  []*partial
 }
 
-func (t *scanTask) add(l lookup) {
-	t.aggregates, t.partials, t.keys = append(t.aggregates, l.aggregate), append(t.partials, l.aggregate.newPartial()), append(t.keys, l.key)
+// partial is the partial aggregate of one question in one partition.
+type partial struct {
+	lookup
+	where *column.Predicate // for the sessions of the day that are asked about
+
+	Entry
+	visitors *roaring64.Bitmap // nil where the question does not ask
+	steps    []int             // nil where the day is not split
+	// err says why the partition is not counted for the question, while it is for others.
+	err error
+}
+
+// partial returns what is to be counted in a partition.
+func (l lookup) partial(day model.Day) *partial {
+	if l.where == nil {
+		l.where = column.Prepare(l.question.Where)
+	}
+	p := &partial{lookup: l, where: l.where}
+	if !l.question.In.Covers(day) {
+		p.where = column.Prepare(within(l.question.Where, l.question.In, day))
+	}
+	if l.question.Visitors {
+		p.visitors = roaring64.New()
+	}
+	if l.question.splits(day) {
+		p.steps = make([]int, len(l.answer.Steps))
+	}
+	return p
 }
 
 // deliver adds the partial aggregates to their aggregates, and notes them for the caches.
 func (t *scanTask) deliver(counted map[Key]Entry) {
-	for i, a := range t.aggregates {
-		a.add(t.at, t.partials[i])
-		if t.keys[i] != (Key{}) && t.partials[i].err == nil {
-			counted[t.keys[i]] = t.partials[i].entry()
+	for _, p := range t.partials {
+		if p.err != nil {
+			p.aggregate.err = p.err
+			continue
+		}
+		p.add(t.at, t.partition.Day, p.Entry)
+		sum, visitors := p.sum(t.at)
+		for i, n := range p.steps {
+			sum.Steps[i] += n
+		}
+		if p.visitors != nil {
+			visitors.Or(p.visitors)
+		}
+		if p.key != (Key{}) {
+			counted[p.key] = p.Entry
 		}
 	}
 }
@@ -40,32 +80,22 @@ func (t *scanTask) deliver(counted map[Key]Entry) {
 // run scans a partition. Identical tasks that are run at the same time are run once.
 func (e *ColumnEngine) run(ctx context.Context, t *scanTask) error {
 	var name strings.Builder
-	for _, key := range t.keys {
-		if key == (Key{}) {
+	for _, p := range t.partials {
+		if p.key == (Key{}) {
 			return e.scan(ctx, t.partition, t.partials)
 		}
-		fmt.Fprintf(&name, "%d %d %d %x ", key.Partition, key.Revision, key.WrittenAt, key.Fingerprint)
+		fmt.Fprintf(&name, "%d %d %d %x ", p.key.Partition, p.key.Revision, p.key.WrittenAt, p.key.Fingerprint)
 	}
-	type result struct {
-		entry Entry
-		err   error
-	}
-	results, err := Once(ctx, &e.flights, name.String(), func() ([]result, error) {
-		if err := e.scan(ctx, t.partition, t.partials); err != nil {
-			return nil, err
-		}
-		results := make([]result, len(t.partials))
-		for i, p := range t.partials {
-			results[i] = result{p.entry(), p.err}
-		}
-		return results, nil
+	counted, err := Once(ctx, &e.flights, name.String(), func() ([]*partial, error) {
+		return t.partials, e.scan(ctx, t.partition, t.partials)
 	})
 	if err != nil {
 		return err
 	}
-	for i, result := range results {
-		t.partials[i].set(result.entry, t.partition.Day)
-		t.partials[i].err = result.err
+	for i, p := range counted {
+		if own := t.partials[i]; own != p { // another call's, which are not to be changed
+			own.Entry, own.err = p.Entry, p.err
+		}
 	}
 	return nil
 }
@@ -97,18 +127,18 @@ func (e *ColumnEngine) scan(ctx context.Context, p *store.Partition, partials []
 func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, need *need, partials []*partial) error {
 	var dimensions []column.Dimension
 	for _, one := range partials {
-		dimensions = append(dimensions, one.dimensions(p.Day)...)
+		dimensions = append(dimensions, one.dimensions()...)
 	}
 	var resolution Resolution
 	if need != nil {
-		resolution = need.resolution
+		resolution = need.Resolution
 	}
 	return e.matcher.Read(ctx, p, resolution, dimensions, func(view *partition.View, known column.Known) error {
 		for _, one := range partials {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := one.count(view, known, p.Day); err != nil {
+			if err := one.count(view, known); err != nil {
 				return err
 			}
 		}
@@ -116,27 +146,19 @@ func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, nee
 	})
 }
 
-// dimensions returns what the question needs on a day.
-func (p *partial) dimensions(day model.Day) []column.Dimension {
-	dimensions := p.within(day).Dimensions()
+// dimensions returns what the question needs.
+func (p *partial) dimensions() []column.Dimension {
+	dimensions := p.where.Dimensions()
 	if p.visitors != nil {
 		dimensions = append(dimensions, column.Visitors)
 	}
-	if p.Value != "" {
+	if p.question.Value != "" {
 		dimensions = append(dimensions, column.Values)
 	}
-	if len(p.steps) > 0 {
+	if p.steps != nil {
 		dimensions = append(dimensions, startDimension)
 	}
 	return dimensions
-}
-
-// within returns the predicate for the sessions of the day that are asked about.
-func (p *partial) within(day model.Day) *column.Predicate {
-	if p.In.Covers(day) {
-		return p.where
-	}
-	return column.Prepare(within(p.Where, p.In, day))
 }
 
 // within returns the predicate for the sessions of the day that started in the range.
@@ -149,46 +171,63 @@ func within(where filter.Expr, in model.Range, day model.Day) filter.Expr {
 }
 
 // count makes the partial aggregate.
-func (p *partial) count(view *partition.View, known column.Known, day model.Day) (err error) {
-	where := p.within(day)
-	if p.visitors == nil && p.Value == "" && len(p.steps) == 0 { // no need for the set itself
-		p.sessions, err = view.Count(where, known)
+func (p *partial) count(view *partition.View, known column.Known) error {
+	if p.visitors == nil && p.question.Value == "" && p.steps == nil { // no need for the set itself
+		sessions, err := view.Count(p.where, known)
+		p.Sessions = int64(sessions)
 		return err
 	}
-	matched, err := view.Match(where, known)
+	matched, err := view.Match(p.where, known)
 	if err != nil {
 		return err
 	}
-	p.sessions = int(matched.Count())
+	p.Sessions = int64(matched.Count())
 	if p.visitors != nil {
 		view.AddVisitors(matched, p.visitors)
 	}
-	if p.Value != "" {
-		p.value = view.Value(matched, p.Value)
+	if p.question.Value != "" {
+		p.Value = view.Value(matched, p.question.Value)
 	}
-	p.countSteps(view, matched, day)
+	if p.steps != nil {
+		view.CountSteps(matched, p.question.Steps, p.steps)
+	}
 	return nil
 }
 
-func (p *partial) countSteps(view *partition.View, matched column.Set, day model.Day) {
-	first := sort.Search(len(p.Steps), func(i int) bool { return p.Steps[i] > day.Start() })
-	switch {
-	case len(p.steps) == 0 || first == len(p.Steps):
-	case first > 0 && (day+1).Start() <= p.Steps[first]: // the whole day is in one step
-		p.steps[first-1] += p.sessions
-	default:
-		view.CountSteps(matched, p.Steps, p.steps)
+// Once calls do. If a call of the same name is in flight, Once waits for it and shares its result, unless that call was
+// cancelled and this one was not.
+func Once[T any](ctx context.Context, flights *singleflight.Group, name string, do func() (T, error)) (result T, err error) {
+	done := flights.DoChan(name, func() (any, error) {
+		result, err := do()
+		if err != nil && ctx.Err() != nil {
+			// Drivers report cancellation in many ways; this normalises them.
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+		return result, err
+	})
+	select {
+	case <-ctx.Done():
+		return result, ctx.Err()
+	case shared := <-done:
+		if shared.Err != nil && ctx.Err() == nil && isCancellation(shared.Err) {
+			return do()
+		}
+		return shared.Val.(T), shared.Err
 	}
 }
 
-// entry returns the partial aggregate as caches keep it.
-func (p *partial) entry() Entry { return Entry{Sessions: int64(p.sessions), Value: p.value} }
+// isCancellation tells whether an error is that of a context that is done.
+func isCancellation(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
 
-// set makes the partial aggregate what is known of it.
-func (p *partial) set(entry Entry, day model.Day) {
-	p.sessions, p.value = int(entry.Sessions), entry.Value
-	clear(p.steps)
-	if step := p.step(day); step >= 0 {
-		p.steps[step] = p.sessions
+// AtOnce calls do with each of a list and its place, as many at a time as there are processors. It returns the first error,
+// which cancels the others.
+func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, place int, one T) error) error {
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for place, one := range list {
+		group.Go(func() error { return do(within, place, one) })
 	}
+	return group.Wait()
 }

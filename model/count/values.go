@@ -3,24 +3,22 @@ package count
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 // maxValues bounds the memory of Values: about a field of more distinct values one asks with a search.
 const maxValues = 500_000
 
 func errTooManyValues() error {
-	return model.Errorf(model.ResourceExhausted, "more than %d distinct values match; search for a part of the value", maxValues)
+	return model.Errorf(model.ResourceExhausted, "more than %d distinct values match; search for a longer part of the value", maxValues)
 }
 
 // Values counts the sessions of each value in the columns, some partitions at a time.
@@ -34,38 +32,33 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 		if each, err = e.eachVisitorKey(ctx, q); err != nil {
 			return nil, err
 		}
-		dimensions = visitorNumbers{}.Dimensions()
+		dimensions = visitorDimensions
 	}
 	var mu sync.Mutex
 	counts := map[string]int{}
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range partitions {
-		group.Go(func() error {
-			own := map[string]int{}
-			err := e.columns.Read(within, &partitions[i], dimensions, func(view *partition.View) error {
-				each(view, func(value string, sessions int) {
-					if len(own) <= maxValues && q.wants(value) {
-						own[value] += sessions
-					}
-				})
-				return nil
+	if err := AtOnce(ctx, partitions, func(ctx context.Context, _ int, p store.Partition) error {
+		own := map[string]int{}
+		err := e.columns.Read(ctx, &p, dimensions, func(view *partition.View) error {
+			each(view, func(value string, sessions int) {
+				if len(own) <= maxValues && q.wants(value) {
+					own[value] += sessions
+				}
 			})
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for value, sessions := range own {
-				counts[value] += sessions
-			}
-			if len(counts) > maxValues {
-				return errTooManyValues()
-			}
 			return nil
 		})
-	}
-	if err := group.Wait(); err != nil {
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for value, sessions := range own {
+			counts[value] += sessions
+		}
+		if len(counts) > maxValues {
+			return errTooManyValues()
+		}
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	values := make([]Value, 0, len(counts))

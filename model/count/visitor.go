@@ -19,11 +19,11 @@ type visitorKeys struct{ store *store.Store }
 
 var _ Leaves = visitorKeys{}
 
-func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where filter.Expr) (Resolved, error) {
+func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where filter.Expr) (Resolution, error) {
 	if !filter.Uses(where, filter.Visitor) {
 		return nil, nil
 	}
-	numbers := visitorNumbers{}
+	numbers := map[string]*roaring64.Bitmap{} // of the visitors, by the leaf's text
 	filter.EachLeaf(where, func(leaf filter.Expr) {
 		if filter.Uses(leaf, filter.Visitor) {
 			numbers[leaf.String()] = roaring64.New()
@@ -38,7 +38,20 @@ func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where 
 		})
 		return nil
 	})
-	return numbers, err
+	// They are not local: a visitor may be given a key after a partition was written.
+	return Resolution{{Dimensions: visitorDimensions, Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
+		chosen := numbers[leaf.String()]
+		if chosen == nil {
+			return nil, false
+		}
+		set := bitset.New(uint(view.Ordinals()))
+		view.EachVisitor(view.Counting(), func(ordinal int32, visitor int64, _ model.Millis) {
+			if chosen.Contains(uint64(visitor)) {
+				set.Set(uint(ordinal))
+			}
+		})
+		return set, true
+	}}}, err
 }
 
 // keysOf returns the keys of the only visitors that leaves of a predicate choose; nil if a leaf may choose others.
@@ -60,33 +73,8 @@ func keysOf(where filter.Expr) []string {
 	return keys
 }
 
-// visitorNumbers are the numbers of the visitors that leaves choose, by the leaf's text.
-type visitorNumbers map[string]*roaring64.Bitmap
-
-// IsLocal is false: a key may be given to a visitor after a partition was written.
-func (visitorNumbers) IsLocal() bool { return false }
-
-func (visitorNumbers) Dimensions() []column.Dimension {
-	return []column.Dimension{column.Visitors, startDimension}
-}
-
-func (visitorNumbers) Ready(context.Context, []store.Partition) error { return nil }
-
-func (n visitorNumbers) At(context.Context, *store.Partition) (LeafSets, error) {
-	return LeafSets{Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
-		numbers := n[leaf.String()]
-		if numbers == nil {
-			return nil, false
-		}
-		set := bitset.New(uint(view.Ordinals()))
-		view.EachVisitor(view.Counting(), func(ordinal int32, visitor int64, _ model.Millis) {
-			if numbers.Contains(uint64(visitor)) {
-				set.Set(uint(ordinal))
-			}
-		})
-		return set, true
-	}}, nil
-}
+// visitorDimensions are what View.EachVisitor needs.
+var visitorDimensions = []column.Dimension{column.Visitors, startDimension}
 
 // startDimension is the column of the sessions' starts.
 var startDimension = column.Dimension(filter.Start.Name)

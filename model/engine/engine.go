@@ -7,24 +7,7 @@
 //
 // Calls go down this list, and leaves of predicates are asked of the last two by an interface of the first.
 //
-// All that the process keeps, and what losing it costs:
-//
-//	cache                 key                                        bound              what losing it costs
-//	answers               question, partitions with revisions        16 MiB             looking up its partial aggregates
-//	partial aggregates    question, partition, revision              48 MiB (server)    a look in Redis, or a scan
-//	  in Redis            the same, and the database                 a day, Redis's own a scan
-//	columns               partition                                  7/8 of 608 MiB     loading or building a day's columns
-//	sets of leaves        partition, leaf                            1/8 of 608 MiB     a scan of one column
-//	heads                 site                                       1,000 sites        no prefetch
-//	computed sets         partition, computation                     32 MiB             loading, or asking a plugin again
-//	exposures             partition, experiment                      64 MiB             loading, or folding sessions again
-//	indexes, visitors     definition, partitions with revisions      48 MiB             joining the exposures
-//	variants' sets        index, partition, revision                 16 MiB             a look at each session
-//	results               question, partitions with revisions        8 MiB              adding up measurements
-//	measurements          metric, partitions with revisions          120 MiB            evaluating exposures and columns
-//
-// The database keeps columns, exposures and computed sets beside the rows that they were made from. None of these ever
-// changes an answer.
+// Every cache of them is bounded by bytes, and a lost one costs time alone. docs/architecture.md lists them all.
 package engine
 
 import (
@@ -88,28 +71,13 @@ var (
 // New returns an engine over a store. It is to be closed.
 func New(st *store.Store, o Options) (*Engine, error) {
 	o.setDefaults()
-	columns, err := partition.NewColumns(st, o.ColumnBytes, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	sets, err := computed.New(st, columns, o.Computer, o.ComputedBytes, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	assignments, err := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes/2, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	sessions, err := count.NewColumnEngine(st, columns, count.Options{
+	columns := partition.NewColumns(st, o.ColumnBytes, o.Log)
+	sets := computed.New(st, columns, o.Computer, o.ComputedBytes, o.Log)
+	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
+	sessions := count.NewColumnEngine(st, columns, count.Options{
 		Caches: o.Caches, AnswerBytes: o.AnswerBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
 	})
-	if err != nil {
-		return nil, err
-	}
-	experiments, err := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, o.Computer, o.ExperimentBytes/2)
-	if err != nil {
-		return nil, err
-	}
+	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*3/8)
 	return &Engine{ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil
 }
 

@@ -4,15 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bits-and-blooms/bitset"
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -27,9 +23,9 @@ import (
 type Assignments struct {
 	store       *store.Store
 	definitions Definitions // nil where there are none
-	exposures   *exposures
-	// kept are indexes, and visitors of sealed partitions.
-	kept *keep
+	exposures   *partition.Cache[exposureKey, *exposure]
+	// indexes are the newest ones, by definition.
+	indexes *otter.Cache[count.Fingerprint, *index]
 	// sets are, of a partition, the sessions of each variant.
 	sets    *otter.Cache[setsKey, []column.Set]
 	flights singleflight.Group
@@ -44,36 +40,30 @@ type setsKey struct {
 
 // NewAssignments returns the assignments of a store, of about as many bytes in memory at most. definitions are those of
 // the experiments that predicates name; without them, which are nil then, every question that names one has an error.
-func NewAssignments(st *store.Store, definitions Definitions, bytes uint64, log *slog.Logger) (*Assignments, error) {
-	exposures, err := newExposures(st, bytes/2, log)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := newKeep(bytes * 3 / 8)
-	if err != nil {
-		return nil, err
-	}
-	sets, err := otter.New(&otter.Options[setsKey, []column.Set]{
-		MaximumWeight: bytes / 8,
-		Weigher: func(_ setsKey, sets []column.Set) uint32 {
+func NewAssignments(st *store.Store, definitions Definitions, bytes uint64, log *slog.Logger) *Assignments {
+	exposures := partition.NewCache[exposureKey, *exposure]("exposures", bytes*4/10, log)
+	exposures.SavesBuilt = true // for them, all hits of the sessions are read and folded
+	return &Assignments{
+		store: st, definitions: definitions, exposures: exposures, meter: partition.Meter{Name: "assignment_indexes"},
+		indexes: partition.Bounded(bytes*5/10, func(_ count.Fingerprint, x *index) uint64 { return x.bytes() }),
+		sets: partition.Bounded(bytes/10, func(_ setsKey, sets []column.Set) uint64 {
 			bytes := 200
 			for _, set := range sets {
 				bytes += 50 + 8*len(set.Words())
 			}
-			return uint32(min(bytes, math.MaxUint32))
-		},
-	})
-	return &Assignments{store: st, definitions: definitions, exposures: exposures, kept: kept, sets: sets, meter: partition.Meter{Name: "assignment_indexes"}}, err
+			return uint64(bytes)
+		}),
+	}
 }
 
 // Meters count the indexes that were known, and the exposures that were loaded, built and brought forward.
 func (a *Assignments) Meters() []*partition.Meter {
-	return append([]*partition.Meter{&a.meter}, a.exposures.cache.Meters()...)
+	return append([]*partition.Meter{&a.meter}, a.exposures.Meters()...)
 }
 
 // Bytes is about how much memory the assignments take.
 func (a *Assignments) Bytes() uint64 {
-	return a.exposures.cache.Bytes() + a.kept.entries.WeightedSize() + a.sets.WeightedSize()
+	return a.exposures.Bytes() + a.indexes.WeightedSize() + a.sets.WeightedSize()
 }
 
 // SealBehind stores the exposures of a site's partitions, or those of count.AllSites, that were last written to before an
@@ -86,7 +76,8 @@ func (a *Assignments) SealBehind(ctx context.Context, site int64, before model.M
 			return sealed, err
 		}
 		for i := range behind {
-			if err := a.exposures.seal(ctx, &behind[i].Partition, behind[i].Experiment); err != nil {
+			source := a.source(&behind[i].Partition, behind[i].Experiment, column.Dimensions())
+			if err := a.exposures.Save(ctx, source.key(), source.partition, source); err != nil {
 				return sealed, err
 			}
 			sealed++
@@ -98,12 +89,12 @@ var _ count.Leaves = (*Assignments)(nil)
 
 // Resolve makes ready to answer the filter.Assigned of a predicate. An audience that depends on its own experiment is an
 // error.
-func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site int64, where filter.Expr) (count.Resolved, error) {
+func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site int64, where filter.Expr) (count.Resolution, error) {
 	keys := filter.Experiments(where)
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	r := &resolved{assignments: a, indexes: map[string]*index{}}
+	indexes := make(map[string]*index, len(keys))
 	for _, key := range keys {
 		definition, err := a.define(ctx, site, key)
 		if err != nil {
@@ -112,11 +103,36 @@ func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site 
 		if slices.Contains(audiences(ctx), key) {
 			return nil, model.Errorf(model.BadInput, "the audience of the experiment %q depends on the experiment itself; change its filters", key)
 		}
-		if r.indexes[key], err = a.index(ctx, matcher, &definition); err != nil {
+		if indexes[key], err = a.index(ctx, matcher, &definition); err != nil {
 			return nil, err
 		}
 	}
-	return r, nil
+	return count.Resolution{{
+		// It is not local: who is assigned follows from other partitions too.
+		Dimensions: []column.Dimension{column.Visitors, column.Dimension(filter.Start.Name)},
+		Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
+			assigned, ok := leaf.(filter.Assigned)
+			index := indexes[assigned.Experiment]
+			if !ok || index == nil {
+				return nil, false
+			}
+			chosen := bitset.New(uint(view.Ordinals()))
+			for place, set := range a.variantSets(index, view) {
+				if slices.Contains(assigned.Variants, index.variants[place]) {
+					chosen.InPlaceUnion(set)
+				}
+			}
+			return chosen, true
+		},
+		Fill: func(session *model.Session) {
+			session.Assigned = make(map[string]string, len(indexes))
+			for key, index := range indexes {
+				if place := index.variantOf(session.Visitor, session.ID, session.Start); place >= 0 {
+					session.Assigned[key] = index.variants[place]
+				}
+			}
+		},
+	}}, nil
 }
 
 func (a *Assignments) define(ctx context.Context, site int64, key string) (Definition, error) {
@@ -136,38 +152,6 @@ func audiences(ctx context.Context) []string {
 
 func withAudience(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, audiencesKey{}, append(slices.Clip(audiences(ctx)), key))
-}
-
-// resolved answers the filter.Assigned of some experiments.
-type resolved struct {
-	assignments *Assignments
-	indexes     map[string]*index
-}
-
-// IsLocal is false: who is assigned follows from other partitions too.
-func (*resolved) IsLocal() bool { return false }
-
-func (*resolved) Dimensions() []column.Dimension {
-	return []column.Dimension{column.Visitors, column.Dimension(filter.Start.Name)}
-}
-
-func (*resolved) Ready(context.Context, []store.Partition) error { return nil }
-
-func (r *resolved) At(context.Context, *store.Partition) (count.LeafSets, error) {
-	return count.LeafSets{Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
-		assigned, ok := leaf.(filter.Assigned)
-		index := r.indexes[assigned.Experiment]
-		if !ok || index == nil {
-			return nil, false
-		}
-		chosen := bitset.New(uint(view.Ordinals()))
-		for place, set := range r.assignments.variantSets(index, view) {
-			if slices.Contains(assigned.Variants, index.variants[place]) {
-				chosen.InPlaceUnion(set)
-			}
-		}
-		return chosen, true
-	}}, nil
 }
 
 // variantSets returns the sessions of each variant in a partition.
@@ -194,19 +178,6 @@ func (a *Assignments) variantSets(x *index, view *partition.View) []column.Set {
 	return sets
 }
 
-// fill fills in the variants of a session.
-func (r *resolved) fill(session *model.Session) {
-	if r == nil {
-		return
-	}
-	session.Assigned = make(map[string]string, len(r.indexes))
-	for key, index := range r.indexes {
-		if place := index.variantOf(session.Visitor, session.ID, session.Start); place >= 0 {
-			session.Assigned[key] = index.variants[place]
-		}
-	}
-}
-
 // index returns the assignment index of an experiment.
 func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Definition) (*index, error) {
 	if d.Run.From >= d.Run.To {
@@ -224,39 +195,35 @@ func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Defi
 	if err := resolution.Ready(ctx, partitions); err != nil {
 		return nil, err
 	}
-	b := &indexing{assignments: a, matcher: matcher, definition: d, resolution: resolution, isLocal: resolution.IsLocal()}
-	if !b.isLocal { // it depends on more than these partitions
-		return b.build(ctx, partitions)
+	b := &indexing{assignments: a, matcher: matcher, definition: d, resolution: resolution}
+	if !resolution.IsLocal() { // it depends on more than these partitions
+		return b.build(ctx, partitions, nil)
 	}
-	key := count.FingerprintOf(d.text(), revisionsOf(partitions))
-	if x, found := kept[*index](a.kept, key); found {
+	definition, state := count.FingerprintOf(d.text()), count.StateOf(partitions, always)
+	key := count.FingerprintOf(string(definition[:]), string(state[:]))
+	known, found := a.indexes.GetIfPresent(definition)
+	if found && known.fingerprint == key {
 		a.meter.Add(ctx, 1, 0, time.Now())
-		return x, nil
+		return known, nil
 	}
 	begin := time.Now()
 	defer func() { a.meter.Add(ctx, 0, 1, begin) }()
 	return count.Once(ctx, &a.flights, string(key[:]), func() (*index, error) {
-		x, err := b.build(ctx, partitions)
+		x, err := b.build(ctx, partitions, known)
 		if err == nil {
 			x.fingerprint = key
-			a.kept.entries.Set(key, x)
+			a.indexes.Set(definition, x)
 		}
 		return x, err
 	})
 }
 
+// always is the range of all instants.
+var always = model.Range{From: -model.Open, To: model.Open}
+
 // text tells the definition from others.
 func (d *Definition) text() string {
 	return fmt.Sprintf("%d %q %d %d %q %s", d.Site, d.Key, d.Run.From, d.Run.To, d.Variants, d.Audience)
-}
-
-// revisionsOf tells partitions as they are from what they were and will be.
-func revisionsOf(partitions []store.Partition) string {
-	var text strings.Builder
-	for i := range partitions {
-		fmt.Fprintf(&text, "%d %d %d ", partitions[i].ID, partitions[i].Revision, partitions[i].WrittenAt)
-	}
-	return text.String()
 }
 
 // indexing builds an index.
@@ -265,40 +232,40 @@ type indexing struct {
 	matcher     *count.Matcher
 	definition  *Definition
 	resolution  count.Resolution
-	isLocal     bool
 }
 
-// build joins all assignments that qualify. Those of the sealed partitions are kept: mostly the head alone changes.
-func (b *indexing) build(ctx context.Context, partitions []store.Partition) (*index, error) {
+// build joins all assignments that qualify. Those of the sealed partitions are taken from an index that is known, which
+// may be nil, where they are as they were: mostly the head alone changes.
+func (b *indexing) build(ctx context.Context, partitions []store.Partition, known *index) (*index, error) {
 	head := len(partitions) - 1
 	if head < 0 {
 		return newIndex(b.definition, nil, newVisitors(nil), nil), nil
 	}
-	key := count.FingerprintOf(b.definition.text(), "sealed", revisionsOf(partitions[:head]))
-	sealed, found := kept[*visitors](b.assignments.kept, key)
-	if !found || !b.isLocal {
+	var sealed *visitors
+	state := count.StateOf(partitions[:head], always)
+	if known != nil && known.sealedState == state {
+		sealed = known.sealed
+	} else {
 		lists := make([][]assignee, head)
-		group, within := errgroup.WithContext(ctx)
-		group.SetLimit(runtime.GOMAXPROCS(0))
-		for place := range lists {
-			group.Go(func() (err error) {
-				lists[place], err = b.assignees(within, &partitions[place], int32(place))
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
+		if err := count.AtOnce(ctx, partitions[:head], func(ctx context.Context, place int, p store.Partition) (err error) {
+			lists[place], err = b.assignees(ctx, &p, int32(place))
+			return err
+		}); err != nil {
 			return nil, err
 		}
-		sealed = newVisitors(standingOf(lists))
-		if b.isLocal {
-			b.assignments.kept.entries.Set(key, sealed)
+		standing, err := standingOf(ctx, lists)
+		if err != nil {
+			return nil, err
 		}
+		sealed = newVisitors(standing)
 	}
 	list, err := b.assignees(ctx, &partitions[head], int32(head))
 	if err != nil {
 		return nil, err
 	}
-	return newIndex(b.definition, partitions, sealed, list), ctx.Err()
+	x := newIndex(b.definition, partitions, sealed, list)
+	x.sealedState = state
+	return x, ctx.Err()
 }
 
 // assignees returns the assignments that qualify in a partition, of each visitor the one that would stand if there were
@@ -312,7 +279,7 @@ func (b *indexing) assignees(ctx context.Context, p *store.Partition, place int3
 		}
 	}
 	var list []assignee
-	err := b.assignments.exposures.read(ctx, p, d.Key, nil, func(x *exposure) error {
+	err := b.assignments.readExposure(ctx, p, d.Key, nil, func(x *exposure) error {
 		variants := placesOf(x.variants, d.Variants)
 		list = make([]assignee, 0, len(x.assignments))
 		for i := range x.assignments {

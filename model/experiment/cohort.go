@@ -2,13 +2,14 @@ package experiment
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -40,15 +41,10 @@ func (m *measuring) extend(ctx context.Context, sealed []measured, from int, lat
 		return nil, err
 	}
 	results := make([]measured, len(m.metrics))
-	workers, within := errgroup.WithContext(ctx)
-	workers.SetLimit(runtime.GOMAXPROCS(0))
-	for place := range m.metrics {
-		workers.Go(func() (err error) {
-			results[place], err = c.measureMetric(within, place, sealed[place])
-			return err
-		})
-	}
-	return results, workers.Wait()
+	return results, count.AtOnce(ctx, sealed, func(ctx context.Context, place int, sealed measured) (err error) {
+		results[place], err = c.measureMetric(ctx, place, sealed)
+		return err
+	})
 }
 
 // evaluate evaluates the metrics on the exposures from a place on.
@@ -68,7 +64,7 @@ func (c *cohort) evaluate(ctx context.Context, from int) error {
 		if err != nil {
 			return err
 		}
-		return c.engine.assignments.exposures.read(ctx, p, c.d.Key, dimensions, func(x *exposure) error {
+		return c.engine.assignments.readExposure(ctx, p, c.d.Key, dimensions, func(x *exposure) error {
 			found := evaluatedExposure{make([]column.Set, len(c.metrics)), make([][]column.Sum, len(c.metrics))}
 			for i := range c.metrics {
 				metric := &c.metrics[i]
@@ -142,8 +138,6 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 	return result, c.measureLater(ctx, place, &result)
 }
 
-func (r *measured) bytes() uint64 { return uint64(100 + 8*len(r.at) + 8*len(r.values)) }
-
 // sumOf returns the sum of an ordinal, 0 where there is none.
 func sumOf(sums []column.Sum, ordinal uint32) float64 {
 	i, found := slices.BinarySearchFunc(sums, ordinal, func(s column.Sum, ordinal uint32) int { return int(s.Ordinal) - int(ordinal) })
@@ -161,22 +155,219 @@ func (r *measured) add(place int, at model.Millis, sum float64) {
 	}
 }
 
-// sum adds up what the visitors that take part in a question did, for its metric at a
-// place.
-func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) {
-	for i := range m.index.inOrder() {
-		converted := result.at[i]
-		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
-			continue
+// laterSession is a session that matches a metric and started at or after its visitor's assignment.
+type laterSession struct {
+	place   int // of the visitor
+	ordinal int32
+	start   model.Millis
+	sum     float64
+}
+
+// measureLater adds the sessions beside those of assignment. They are found in several
+// partitions at a time, and added in the order of partitions and of ordinals.
+func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
+	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
+		found := make([][]laterSession, len(some))
+		if err := count.AtOnce(ctx, some, func(ctx context.Context, i int, p store.Partition) (err error) {
+			found[i], err = c.laterIn(ctx, &p, place)
+			return err
+		}); err != nil {
+			return err
 		}
-		to := &answer.Variants[m.index.at(i).variant].Metrics[at]
-		to.Conversions++
-		addSteps(to.Steps, q.Steps, converted)
-		if result.values != nil {
-			value := result.values[i]
-			to.Total += value
-			to.Squares += value * value
+		for _, list := range found {
+			for i := range list {
+				result.add(list[i].place, list[i].start, list[i].sum)
+			}
 		}
 	}
-	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
+	return ctx.Err()
+}
+
+// laterIn finds those of a partition, in the order of ordinals.
+func (m *measuring) laterIn(ctx context.Context, p *store.Partition, place int) (found []laterSession, err error) {
+	metric := &m.metrics[place]
+	dimensions := append(metric.where.Dimensions(), column.Visitors, column.Dimension(filter.Start.Name))
+	if metric.Value != "" {
+		dimensions = append(dimensions, column.Values)
+	}
+	if m.end != model.Open {
+		dimensions = append(dimensions, column.Dimension(filter.Length.Name))
+	}
+	var across []laterSession
+	err = m.engine.matcher.Read(ctx, p, m.resolution, dimensions, func(view *partition.View, known column.Known) error {
+		matched, err := view.Match(metric.where, known)
+		if err != nil {
+			return err
+		}
+		if m.end != model.Open {
+			// What lasts beyond the end may match without what comes then.
+			beyond := view.Across(m.end)
+			matched = matched.Difference(beyond)
+			across = m.laterOf(view, beyond)
+		}
+		found = m.laterOf(view, matched)
+		if metric.Value == "" {
+			return nil
+		}
+		sums := view.Sums(matched, metric.Value)
+		for i := range found {
+			found[i].sum = sumOf(sums, uint32(found[i].ordinal))
+		}
+		return nil
+	})
+	if err != nil || len(across) == 0 {
+		return found, err
+	}
+	places, ordinals := make(map[int32]laterSession, len(across)), []int32(nil)
+	for _, l := range across {
+		places[l.ordinal], ordinals = l, append(ordinals, l.ordinal)
+	}
+	fromStart := func(model.SessionID) model.Hit { return model.Hit{At: -model.Open} }
+	err = m.refold(ctx, p, ordinals, fromStart, func(session *model.Session) {
+		if metric.Where.Match(session) {
+			l := places[session.ID.Ordinal]
+			event, _ := session.Event(metric.Value)
+			l.sum = event.Sum
+			found = append(found, l)
+		}
+	})
+	slices.SortFunc(found, func(a, b laterSession) int { return int(a.ordinal) - int(b.ordinal) })
+	return found, err
+}
+
+// laterOf returns those of the sessions that started at or after their visitors'
+// assignments and before the end, but the sessions of assignment.
+func (m *measuring) laterOf(view *partition.View, of column.Set) (found []laterSession) {
+	view.EachVisitor(of, func(ordinal int32, visitor int64, start model.Millis) {
+		if start >= m.end {
+			return
+		}
+		place := m.index.find(visitor)
+		if place < 0 {
+			return
+		}
+		a := m.index.at(place)
+		if start < a.at || a.ordinal == ordinal && m.index.partitions[a.partition].ID == view.Partition {
+			return
+		}
+		found = append(found, laterSession{place: place, ordinal: ordinal, start: start})
+	})
+	return found
+}
+
+// refoldedSession is what the metrics make of a session of assignment that was refolded from its hits.
+type refoldedSession struct {
+	place   int // of the visitor
+	matches []bool
+	sums    []float64 // by metric
+}
+
+// isRefolded tells whether the exposure does not say what the visitor did in the session of assignment: another
+// assignment than the session's first stands, or the session lasts beyond the end.
+func (m *measuring) isRefolded(a *assignee) bool { return !a.first || a.end >= m.end }
+
+// computations are those of all metrics.
+func (m *measuring) computations() (keys []string) {
+	for i := range m.metrics {
+		keys = append(keys, m.metrics[i].computations...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// refoldAssigned refolds sessions of assignment: those that exposures do not say or, if plugins compute a metric, all.
+func (c *cohort) refoldAssigned(ctx context.Context) error {
+	all := len(c.computations()) > 0
+	byPartition := map[int32]map[int32]int{} // places by ordinals
+	for place, a := range c.index.fresh() {
+		if a.at < c.end && (all || c.isRefolded(a)) {
+			if byPartition[a.partition] == nil {
+				byPartition[a.partition] = map[int32]int{}
+			}
+			byPartition[a.partition][a.ordinal] = place
+		}
+	}
+	for at := range c.index.partitions {
+		places := byPartition[int32(at)]
+		from := func(session model.SessionID) model.Hit {
+			a := c.index.at(places[session.Ordinal])
+			return model.Hit{At: a.at, ID: store.MessageID(int64(a.high), int64(a.low))}
+		}
+		err := c.refold(ctx, &c.index.partitions[at], slices.Collect(maps.Keys(places)), from, func(session *model.Session) {
+			r := refoldedSession{places[session.ID.Ordinal], make([]bool, len(c.metrics)), make([]float64, len(c.metrics))}
+			for i := range c.metrics {
+				r.matches[i] = c.metrics[i].Where.Match(session)
+				event, _ := session.Event(c.metrics[i].Value)
+				r.sums[i] = event.Sum
+			}
+			c.refolded = append(c.refolded, r)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refold calls do with those of a partition's sessions at the ordinals that count, folded again from their hits before
+// the end, and at or behind from. They have all that the metrics look at.
+func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []int32, from func(model.SessionID) model.Hit, do func(*model.Session)) error {
+	withKeys := slices.ContainsFunc(m.metrics, func(metric measuredMetric) bool {
+		return len(metric.computations) > 0 || filter.Uses(metric.Where, filter.Visitor)
+	})
+	slices.Sort(ordinals)
+	for batch := range slices.Chunk(ordinals, visitBatch) {
+		visits, err := m.engine.store.WholeVisitsAt(ctx, p.ID, batch, withKeys)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(visits, func(a, b model.Visit) int { return int(a.Session.ID.Ordinal) - int(b.Session.ID.Ordinal) })
+		var parts []model.Visit
+		for i := range visits {
+			visit, first := &visits[i], from(visits[i].Session.ID)
+			session, ok := visit.Part(first, m.end)
+			if !ok {
+				continue
+			}
+			for _, resolved := range m.resolution {
+				if resolved.Fill != nil {
+					resolved.Fill(&visit.Session)
+				}
+			}
+			session.Assigned = visit.Session.Assigned
+			// A Computer is asked about page views and events alone.
+			hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool {
+				return hit.Kind == model.Traits || hit.At >= m.end || hit.Compare(first) < 0
+			})
+			parts = append(parts, model.Visit{Session: session, Hits: hits})
+		}
+		if err := m.compute(ctx, parts); err != nil {
+			return err
+		}
+		for i := range parts {
+			do(&parts[i].Session)
+		}
+	}
+	return ctx.Err()
+}
+
+// compute fills in what plugins compute of parts of sessions.
+func (m *measuring) compute(ctx context.Context, parts []model.Visit) error {
+	keys := m.computations()
+	if len(keys) == 0 || len(parts) == 0 {
+		return nil
+	}
+	for i := range parts {
+		parts[i].Session.Computed = make(map[string]bool, len(keys))
+	}
+	for _, key := range keys {
+		matches, err := m.engine.ask(ctx, key, parts)
+		if err != nil {
+			return err
+		}
+		for i, match := range matches {
+			parts[i].Session.Computed[key] = match
+		}
+	}
+	return nil
 }

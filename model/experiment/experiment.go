@@ -9,16 +9,17 @@
 //  1. exposure.go keeps, for each partition with assignments, these assignments and the columns of the sessions cut to
 //     begin at their first one: exposures. A partition.Cache loads them and brings them to the partition's revision.
 //  2. assignments.go joins the partitions' assignments to an index of all visitors of the experiment (index.go), those
-//     that match its audience alone. The index of the sealed partitions is kept while they stay as they are; the head
-//     adds its own. The index also answers filter.Assigned for the count engine: Assignments are count.Leaves.
+//     that match its audience alone. The newest index of each definition is kept; while the sealed partitions stay as
+//     they are, the head alone is joined again. The index also answers filter.Assigned for the count engine: Assignments
+//     are count.Leaves.
 //  3. results.go knows whole answers whose partitions are as they were, and makes equal questions one.
-//  4. measure.go says for each visitor and metric whether and when the visitor converted, and the value: from the
-//     exposures for the session of assignment, from all columns for later sessions (later.go). A session that no column
-//     says, because another assignment than its first stands or because it lasts beyond the end, is refolded from its
-//     hits (refold.go).
+//  4. measure.go chooses the visitors that take part, and cohort.go says for each visitor and metric whether and when the
+//     visitor converted, and the value: from the exposures for the session of assignment, from all columns for later
+//     sessions. A session that no column says, because another assignment than its first stands or because it lasts
+//     beyond the end, is refolded from its hits.
 //  5. The visitors that take part in each question are added up, in the order of their numbers.
 //
-// Everything is kept by fingerprints of what it was made from, and bounded by bytes. What is lost is made again.
+// Everything is known by fingerprints of what it was made from, and bounded by bytes. What is lost is made again.
 package experiment
 
 import (
@@ -38,13 +39,12 @@ type Engine interface {
 
 // Definition is what the definition of an experiment says of who takes part.
 //
-// The run is half open, [startedAt, stoppedAt). An assignment qualifies when it lies
-// in the run, names one of the variants, and happened in a session that matches the
-// audience: the whole session, as any segment's predicate would be asked. The
-// standing assignment of a visitor is the earliest one that qualifies, by time and
-// then by message id, whatever order messages arrive in. An assignment to a variant
-// that the experiment does not have assigns nobody. A visitor with assignments
-// that qualify to more than one variant has multiple exposures; the visitor counts in the first.
+// The run is half open, [startedAt, stoppedAt). An assignment qualifies when it lies in the run, names one of the
+// variants, and happened in a session that matches the audience: the whole session, as any segment's predicate would be
+// asked. The standing assignment of a visitor is the earliest one that qualifies, by time and then by message id,
+// whatever order messages arrive in. An assignment to a variant that the experiment does not have assigns nobody. A
+// visitor with assignments that qualify to more than one variant has multiple exposures; the visitor counts in the
+// first.
 type Definition struct {
 	Site int64
 	// Key is what messages call the experiment.
@@ -80,18 +80,15 @@ type Metric struct {
 // of assignment matches Where; which assignment stands is decided before, and does not
 // depend on either. The end is that of the run or of the range, whichever is earlier.
 //
-// The visitor converts when the session of assignment matches the metric, folded again
-// from those of its hits that come at or behind the assignment (by time and message
-// id) and before the end. Its start is then the assignment's, and what it has of its
-// origin and whether it is the visitor's first stays the whole session's. Where Later
-// is set, the visitor converts too when any other session matches that started at or
-// after the assignment and before the end; where such a session lasts beyond the end,
-// it is folded again from its hits before the end. A filter.Assigned in a metric is asked of
-// the whole session in all cases.
+// The visitor converts when the session of assignment matches the metric, folded again from those of its hits that come
+// at or behind the assignment (by time and message id) and before the end. Its start is then the assignment's, and what
+// it has of its origin and whether it is the visitor's first stays the whole session's. Where Later is set, the visitor
+// converts too when any other session matches that started at or after the assignment and before the end; where such a
+// session lasts beyond the end, it is folded again from its hits before the end. A filter.Assigned in a metric is asked
+// of the whole session in all cases.
 //
-// The visitor's value is the sum of the event's values over all sessions that match so:
-// first that of the assignment, then those of each partition by their ordinals, the
-// oldest partition first.
+// The visitor's value is the sum of the event's values over all sessions that match so: first that of the assignment,
+// then those of each partition by their ordinals, the oldest partition first.
 type Question struct {
 	Definition Definition
 	// Later tells that sessions after that of the assignment count too: attribution by
@@ -113,12 +110,10 @@ type Answer struct {
 	Variants []VariantAnswer
 	// MultipleExposures is how many of the visitors have a qualifying assignment to another variant before the end.
 	MultipleExposures int
-	// Unknown is how many assignments lie in the run and in the range that name a variant
-	// which the experiment does not have, whatever the audience and Where. Each counts:
-	// a visitor may have several.
+	// Unknown is how many assignments lie in the run and in the range that name a variant which the experiment does not
+	// have, whatever the audience and Where. Each counts: a visitor may have several.
 	Unknown int
-	// Err says why there is no answer to this question, while others have theirs. Nothing
-	// else is set.
+	// Err says why there is no answer to this question, while others have theirs. Nothing else is set.
 	Err error
 }
 
@@ -135,13 +130,11 @@ type VariantAnswer struct {
 type MetricAnswer struct {
 	// Conversions is how many of the visitors converted.
 	Conversions int
-	// Total is the sum of the visitors' values, and Squares that of the values' squares.
-	// Both are added in the order of the visitors' numbers, so that the same data gives
-	// the same digits.
+	// Total is the sum of the visitors' values, and Squares that of the values' squares. Both are added in the order of
+	// the visitors' numbers, so that the same data gives the same digits.
 	Total, Squares float64
-	// Steps are for each of the question's the visitors that had converted earlier: a
-	// conversion is of the moment at which its session started or, in the session of
-	// assignment, of the assignment's.
+	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
+	// which its session started or, in the session of assignment, of the assignment's.
 	Steps []int
 }
 

@@ -3,7 +3,6 @@ package experiment
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 
@@ -14,12 +13,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// exposures keeps the exposures of partitions and experiments.
-type exposures struct {
-	store *store.Store
-	cache *partition.Cache[exposureKey, *exposure]
-}
-
+// exposureKey names an exposure.
 type exposureKey struct {
 	partition  int64
 	experiment string
@@ -51,26 +45,15 @@ const (
 	visitBatch = 1000
 )
 
-func newExposures(st *store.Store, bytes uint64, log *slog.Logger) (*exposures, error) {
-	cache, err := partition.NewCache[exposureKey, *exposure]("exposures", bytes, log)
-	return &exposures{store: st, cache: cache}, err
+// readExposure calls do with the exposure of an experiment in a partition as it is at the partition's revision, or a newer
+// one, with the dimensions.
+func (a *Assignments) readExposure(ctx context.Context, p *store.Partition, experiment string, dimensions []column.Dimension, do func(*exposure) error) error {
+	source := a.source(p, experiment, append([]column.Dimension{column.Counting}, dimensions...))
+	return a.exposures.Read(ctx, source.key(), p, source, func(x *exposure, _ int64) error { return do(x) })
 }
 
-// read calls do with the exposure of an experiment in a partition as it is at the partition's revision, or a newer one,
-// with the dimensions.
-func (e *exposures) read(ctx context.Context, p *store.Partition, experiment string, dimensions []column.Dimension, do func(*exposure) error) error {
-	source := e.source(p, experiment, dimensions)
-	return e.cache.Read(ctx, source.key(), p, source, func(x *exposure, _ int64) error { return do(x) })
-}
-
-// seal stores the exposure of an experiment in a partition as it is.
-func (e *exposures) seal(ctx context.Context, p *store.Partition, experiment string) error {
-	source := e.source(p, experiment, column.Dimensions())
-	return e.cache.Save(ctx, source.key(), p, source)
-}
-
-func (e *exposures) source(p *store.Partition, experiment string, dimensions []column.Dimension) *exposureSource {
-	return &exposureSource{store: e.store, partition: p, experiment: experiment, dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
+func (a *Assignments) source(p *store.Partition, experiment string, dimensions []column.Dimension) *exposureSource {
+	return &exposureSource{store: a.store, partition: p, experiment: experiment, dimensions: dimensions}
 }
 
 // exposureSource is the Source of the exposure of an experiment in a partition.
@@ -96,26 +79,16 @@ func (*exposureSource) Copy(x *exposure) *exposure {
 	return &exposure{assignments: x.assignments, variants: x.variants, Sessions: x.Sessions.Copy()}
 }
 
-func (s *exposureSource) Missing(x *exposure, all bool) (names []string) {
-	needed := s.dimensions
-	if all {
-		needed = column.Dimensions()
-	}
+func (s *exposureSource) Missing(x *exposure, all bool) []string {
+	names := partition.MissingColumns(x.Sessions, s.dimensions, all)
 	if x.assignments == nil {
 		names = append(names, store.AssignmentsDimension)
-	}
-	for _, dimension := range x.Sessions.Missing(needed) {
-		names = append(names, string(dimension))
 	}
 	return names
 }
 
-func (s *exposureSource) Stored(ctx context.Context, names []string) (records []partition.Record, err error) {
-	stored, err := s.store.ExperimentColumns(ctx, s.partition.ID, s.experiment, names)
-	for _, c := range stored {
-		records = append(records, partition.Record{Name: c.Dimension, Revision: c.Revision, Data: c.Data})
-	}
-	return records, err
+func (s *exposureSource) Stored(ctx context.Context, names []string) ([]store.Record, error) {
+	return s.store.ExperimentColumns(ctx, s.partition.ID, s.experiment, names)
 }
 
 func (*exposureSource) Decode(x *exposure, name string, plain []byte) (_ *exposure, err error) {
@@ -248,13 +221,9 @@ func (x *exposure) sort() {
 }
 
 func (*exposureSource) Encode(x *exposure) (map[string][]byte, error) {
-	columns, err := x.Sessions.Encode()
+	records, err := partition.EncodeColumns(x.Sessions)
 	if err != nil {
 		return nil, err
-	}
-	records := make(map[string][]byte, len(columns)+1)
-	for dimension, data := range columns {
-		records[string(dimension)] = data
 	}
 	records[store.AssignmentsDimension], err = column.EncodeAssignments(x.assignments, x.variants)
 	return records, err
@@ -267,9 +236,6 @@ func (s *exposureSource) Save(ctx context.Context, revision int64, sealed map[st
 func (s *exposureSource) Forget(ctx context.Context) error {
 	return s.store.ForgetExperimentColumns(ctx, s.partition.ID, s.experiment)
 }
-
-// SavesBuilt is true: all hits of the sessions were read and folded.
-func (*exposureSource) SavesBuilt() bool { return true }
 
 func (*exposureSource) Bytes(x *exposure) uint64 {
 	return x.Sessions.Bytes() + assignmentBytes*uint64(cap(x.assignments)) + maxSets*uint64(x.Ordinals()/8+maxText)

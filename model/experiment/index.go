@@ -2,12 +2,10 @@ package experiment
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"math/bits"
-	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -17,9 +15,10 @@ import (
 // index is the assignment index of an experiment: its visitors, each with the standing assignment. They have places:
 // those of the sealed partitions come first, since they mostly stay as they are, and behind them those that the head adds.
 type index struct {
-	// fingerprint is of what the index was made from; zero where it depends on more than its partitions.
-	fingerprint count.Fingerprint
-	variants    []string
+	// fingerprint is of what the index was made from, and sealedState of the sealed partitions. fingerprint is zero where
+	// that is more than its partitions.
+	fingerprint, sealedState count.Fingerprint
+	variants                 []string
 	// partitions are those that have assignments, the oldest first, as they were.
 	partitions  []store.Partition
 	sealed, own *visitors
@@ -34,8 +33,7 @@ type changedAssignee struct {
 	assignee
 }
 
-// visitors are some with their standing assignments, in the order of their numbers. They
-// do not change.
+// visitors are some with their standing assignments, in the order of their numbers. They do not change.
 type visitors struct {
 	list []assignee
 	// starts and shift find a visitor: the one of number n lies at starts[(n-base)>>shift]
@@ -48,8 +46,7 @@ type visitors struct {
 // assignee is a visitor with the standing assignment.
 type assignee struct {
 	visitor int64
-	// at is when the assignment was, other when the first one to another variant, and end
-	// when the session ended.
+	// at is when the assignment was, other when the first one to another variant, and end when the session ended.
 	at, other, end model.Millis
 	high, low      uint64 // of the message's id
 	ordinal        int32
@@ -77,47 +74,29 @@ func (a *index) at(place int) *assignee {
 	return &a.sealed.list[place]
 }
 
-// all are all of them, by their places.
+// all are all of them, in the order of the visitors' numbers: what is added up in it does not depend on which partition
+// is the newest.
 func (a *index) all() iter.Seq2[int, *assignee] {
 	return func(yield func(int, *assignee) bool) {
-		changed := a.changed
-		for place := range a.sealed.list {
-			one := &a.sealed.list[place]
-			if len(changed) > 0 && changed[0].place == place {
-				one, changed = &changed[0].assignee, changed[1:]
-			}
-			if !yield(place, one) {
-				return
-			}
-		}
-		for i := range a.own.list {
-			if !yield(len(a.sealed.list)+i, &a.own.list[i]) {
-				return
-			}
-		}
-	}
-}
-
-// inOrder are the places in the order of the visitors' numbers. What is added up in it does
-// not depend on which partition is the newest.
-func (a *index) inOrder() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		place := 0
-		for i, above := range a.above {
-			for ; place < int(above); place++ {
-				if !yield(place) {
-					return
+		place, changed := 0, a.changed
+		yieldSealed := func(end int) bool {
+			for ; place < end; place++ {
+				one := &a.sealed.list[place]
+				if len(changed) > 0 && changed[0].place == place {
+					one, changed = &changed[0].assignee, changed[1:]
+				}
+				if !yield(place, one) {
+					return false
 				}
 			}
-			if !yield(len(a.sealed.list) + i) {
+			return true
+		}
+		for i, above := range a.above {
+			if !yieldSealed(int(above)) || !yield(len(a.sealed.list)+i, &a.own.list[i]) {
 				return
 			}
 		}
-		for ; place < len(a.sealed.list); place++ {
-			if !yield(place) {
-				return
-			}
-		}
+		yieldSealed(len(a.sealed.list))
 	}
 }
 
@@ -150,7 +129,7 @@ func (a *index) find(visitor int64) int {
 }
 
 func (a *index) bytes() uint64 {
-	return a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.partitions))
+	return a.sealed.bytes() + a.own.bytes() + uint64((assigneeBytes+8)*len(a.changed)+4*len(a.above)+100*len(a.partitions))
 }
 
 const assigneeBytes = 64
@@ -241,8 +220,7 @@ func newIndex(d *Definition, partitions []store.Partition, sealed *visitors, hea
 	return a
 }
 
-// standOut leaves of each visitor's assignments, which are next to each other, the
-// earliest one.
+// standOut leaves of each visitor's assignments, which are next to each other, the earliest one.
 func standOut(list []assignee) []assignee {
 	kept := list[:0]
 	for i := range list {
@@ -255,8 +233,7 @@ func standOut(list []assignee) []assignee {
 	return kept
 }
 
-// earlier returns the earlier one of two assignments of a visitor, with what it is to
-// know of the other one.
+// earlier returns the earlier one of two assignments of a visitor, with what it is to know of the other one.
 func earlier(a, b assignee) assignee {
 	if b.compare(&a) < 0 {
 		a, b = b, a
@@ -269,30 +246,22 @@ func earlier(a, b assignee) assignee {
 	return a
 }
 
-// standingOf merges lists that are ordered by visitor, of each visitor one assignment.
-// Neighbours are merged in pairs, pair after pair.
-func standingOf(lists [][]assignee) []assignee {
-	for len(lists) > 1 {
-		merged := make([][]assignee, (len(lists)+1)/2)
-		var group errgroup.Group
-		group.SetLimit(runtime.GOMAXPROCS(0))
-		for i := range merged {
-			if 2*i+1 == len(lists) {
-				merged[i] = lists[2*i]
-				continue
+// standingOf merges lists that are ordered by visitor, of each visitor one assignment: neighbours in pairs, pair after pair.
+func standingOf(ctx context.Context, lists [][]assignee) (standing []assignee, err error) {
+	for len(lists) > 1 && err == nil {
+		pairs := slices.Collect(slices.Chunk(lists, 2))
+		lists = make([][]assignee, len(pairs))
+		err = count.AtOnce(ctx, pairs, func(ctx context.Context, i int, pair [][]assignee) error {
+			if lists[i] = pair[0]; len(pair) == 2 {
+				lists[i] = merge(pair[0], pair[1])
 			}
-			group.Go(func() error {
-				merged[i] = merge(lists[2*i], lists[2*i+1])
-				return nil
-			})
-		}
-		group.Wait() // it has no errors
-		lists = merged
+			return ctx.Err()
+		})
 	}
 	if len(lists) == 0 {
-		return nil
+		return nil, err
 	}
-	return lists[0]
+	return lists[0], err
 }
 
 func merge(a, b []assignee) []assignee {

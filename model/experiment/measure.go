@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/bits-and-blooms/bitset"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -97,21 +95,35 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 	if err != nil {
 		return nil, err
 	}
-	var workers errgroup.Group
-	workers.SetLimit(runtime.GOMAXPROCS(0))
-	for place, result := range results {
-		workers.Go(func() error {
-			for i, q := range group {
-				for at, metric := range q.Metrics {
-					if m.place(metric) == place {
-						m.sum(q, m.takes[i], result, at, &answers[i])
-					}
+	return answers, count.AtOnce(ctx, results, func(ctx context.Context, place int, result measured) error {
+		for i, q := range group {
+			for at, metric := range q.Metrics {
+				if m.place(metric) == place {
+					m.sum(q, m.takes[i], result, at, &answers[i])
 				}
 			}
-			return ctx.Err()
-		})
+		}
+		return ctx.Err()
+	})
+}
+
+// sum adds up what the visitors that take part in a question did, for its metric at a place.
+func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) {
+	for i, a := range m.index.all() {
+		converted := result.at[i]
+		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
+			continue
+		}
+		to := &answer.Variants[a.variant].Metrics[at]
+		to.Conversions++
+		addSteps(to.Steps, q.Steps, converted)
+		if result.values != nil {
+			value := result.values[i]
+			to.Total += value
+			to.Squares += value * value
+		}
 	}
-	return answers, workers.Wait()
+	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
 }
 
 // place returns the place of a metric among all, -1 where there is none.
@@ -179,14 +191,12 @@ func cumulate(answer *Answer, of func(*VariantAnswer) []int) {
 
 // eachPartition calls do with the places of the partitions of assignments from one on, some at a time.
 func (m *measuring) eachPartition(ctx context.Context, from int, do func(ctx context.Context, place int, p *store.Partition) error) error {
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for place := from; place < len(m.index.partitions); place++ {
-		if p := &m.index.partitions[place]; p.Day.Start() < m.end {
-			group.Go(func() error { return do(within, place, p) })
+	return count.AtOnce(ctx, m.index.partitions[from:], func(ctx context.Context, behind int, p store.Partition) error {
+		if p.Day.Start() >= m.end {
+			return nil
 		}
-	}
-	return group.Wait()
+		return do(ctx, from+behind, &p)
+	})
 }
 
 // sessionSets returns the sessions of assignment that match, by the places of partitions.
@@ -212,7 +222,7 @@ func (m *measuring) sessionSets(ctx context.Context, where filter.Expr) ([]colum
 func (m *measuring) countUnknown(ctx context.Context, answers []Answer) error {
 	var mu sync.Mutex
 	return m.eachPartition(ctx, 0, func(ctx context.Context, _ int, p *store.Partition) error {
-		return m.engine.assignments.exposures.read(ctx, p, m.d.Key, nil, func(x *exposure) error {
+		return m.engine.assignments.readExposure(ctx, p, m.d.Key, nil, func(x *exposure) error {
 			variants := placesOf(x.variants, m.d.Variants)
 			if !slices.Contains(variants, -1) {
 				return nil
@@ -265,16 +275,17 @@ func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
 func (m *measuring) measureSealed(ctx context.Context, before []store.Partition) ([]measured, error) {
 	partitions := m.index.partitions[:len(m.index.partitions)-1]
 	results, keys := make([]measured, len(m.metrics)), make([]count.Fingerprint, len(m.metrics))
+	state, stateBefore := count.StateOf(partitions, always), count.StateOf(before, always)
 	isKept := m.group[0].isKept // as it is for all of the group
 	sealed := *m
 	sealed.index = &index{variants: m.index.variants, partitions: partitions, sealed: newVisitors(nil), own: m.index.sealed}
 	sealed.metrics = nil
 	var unknown []int
 	for place, metric := range m.metrics {
-		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.where.String(), revisionsOf(partitions), revisionsOf(before))
-		if known, found := kept[*measured](m.engine.kept, keys[place]); found && isKept {
+		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.where.String(), string(state[:]), string(stateBefore[:]))
+		if known, found := m.engine.measurements.GetIfPresent(keys[place]); found && isKept {
 			m.engine.measuredMeter.Add(ctx, 1, 0, time.Now())
-			results[place] = *known
+			results[place] = known
 			continue
 		}
 		unknown, sealed.metrics = append(unknown, place), append(sealed.metrics, metric)
@@ -291,7 +302,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	for i, place := range unknown {
 		results[place] = found[i]
 		if isKept {
-			m.engine.kept.entries.Set(keys[place], &found[i])
+			m.engine.measurements.Set(keys[place], found[i])
 		}
 	}
 	return results, nil

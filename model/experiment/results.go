@@ -3,7 +3,6 @@ package experiment
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -23,35 +22,43 @@ type ColumnEngine struct {
 	store       *store.Store
 	matcher     *count.Matcher
 	assignments *Assignments
-	computer    count.Computer // nil where there is none
+	ask         Ask
 
 	answers *otter.Cache[count.Fingerprint, Answer]
-	// kept are what visitors did, as *measured.
-	kept *keep
+	// measurements are what metrics came to for the visitors of sealed partitions, by fingerprints of what they were made from.
+	measurements *otter.Cache[count.Fingerprint, measured]
 	// flights make equal questions one that are asked at the same time.
 	flights singleflight.Group
 
 	answerMeter, measuredMeter partition.Meter
 }
 
+// Ask asks a count.Computer about parts of sessions. That there is one the resolution of predicates makes sure of.
+type Ask func(ctx context.Context, key string, visits []model.Visit) ([]bool, error)
+
 // answersShare is which part of the memory the answers may take.
 const answersShare = 16
 
 // NewColumnEngine returns an engine over a store, of about as many bytes in memory at most. The matcher finds sessions
-// whose leaves the assignments answer; the computer, which may be nil, is asked about parts of sessions.
-func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assignments, computer count.Computer, bytes uint64) (*ColumnEngine, error) {
-	answers, err := otter.New(&otter.Options[count.Fingerprint, Answer]{
-		MaximumWeight: bytes / answersShare,
-		Weigher:       func(_ count.Fingerprint, a Answer) uint32 { return a.weight() },
-	})
-	if err != nil {
-		return nil, err
-	}
-	kept, err := newKeep(bytes - bytes/answersShare)
+// whose leaves the assignments answer.
+func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assignments, ask Ask, bytes uint64) *ColumnEngine {
 	return &ColumnEngine{
-		store: st, matcher: matcher, assignments: assignments, computer: computer, answers: answers, kept: kept,
+		store: st, matcher: matcher, assignments: assignments, ask: ask,
 		answerMeter: partition.Meter{Name: "results"}, measuredMeter: partition.Meter{Name: "measurements"},
-	}, err
+		measurements: partition.Bounded(bytes-bytes/answersShare, func(_ count.Fingerprint, m measured) uint64 {
+			return uint64(100 + 8*len(m.at) + 8*len(m.values))
+		}),
+		answers: partition.Bounded(bytes/answersShare, func(_ count.Fingerprint, a Answer) uint64 {
+			bytes := 200
+			for _, v := range a.Variants {
+				bytes += 80 + 8*len(v.Steps)
+				for _, m := range v.Metrics {
+					bytes += 64 + 8*len(m.Steps)
+				}
+			}
+			return uint64(bytes)
+		}),
+	}
 }
 
 var _ Engine = (*ColumnEngine)(nil)
@@ -63,19 +70,7 @@ func (e *ColumnEngine) Meters() []*partition.Meter {
 
 // Bytes is about how much memory the engine takes beside the assignments.
 func (e *ColumnEngine) Bytes() uint64 {
-	return e.answers.WeightedSize() + e.kept.entries.WeightedSize()
-}
-
-// weight is about how many bytes an answer takes.
-func (a *Answer) weight() uint32 {
-	bytes := 200
-	for _, v := range a.Variants {
-		bytes += 80 + 8*len(v.Steps)
-		for _, m := range v.Metrics {
-			bytes += 64 + 8*len(m.Steps)
-		}
-	}
-	return uint32(min(bytes, math.MaxUint32))
+	return e.answers.WeightedSize() + e.measurements.WeightedSize()
 }
 
 // clone returns an answer of the caller's own.
@@ -103,21 +98,23 @@ type asking struct {
 // Results answers questions together: those about one experiment, attribution and end share their metrics.
 func (e *ColumnEngine) Results(ctx context.Context, questions []Question) ([]Answer, error) {
 	answers := make([]Answer, len(questions))
-	states := map[string]string{}
+	states := map[string]count.Fingerprint{}
 	groups := map[string][]*asking{}
 	for i := range questions {
 		q := &asking{Question: &questions[i], answer: &answers[i]}
 		// Who is assigned depends on the run's partitions, and none behind its end says more.
-		state := fmt.Sprint(q.Definition.Site, q.Definition.Run.To)
-		if _, found := states[state]; !found {
+		of := fmt.Sprint(q.Definition.Site, q.Definition.Run.To)
+		state, found := states[of]
+		if !found {
 			partitions, err := e.store.Partitions(ctx, q.Definition.Site, model.Range{From: -model.Open, To: q.Definition.Run.To})
 			if err != nil {
 				return nil, err
 			}
-			states[state] = revisionsOf(partitions)
+			state = count.StateOf(partitions, always)
+			states[of] = state
 		}
 		// It says nothing of other experiments' definitions and sessions, nor of visitors' keys.
-		q.key, q.isKept = count.FingerprintOf(q.text(), states[state]), q.isLocal()
+		q.key, q.isKept = count.FingerprintOf(q.text(), string(state[:])), q.isLocal()
 		if q.isKept {
 			begin := time.Now()
 			known, found := e.answers.GetIfPresent(q.key)

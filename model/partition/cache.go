@@ -1,9 +1,35 @@
+// Package partition keeps what is known of day partitions, and brings it to their revisions.
+//
+// The problem: a question about a partition, the sessions of one site that started on one UTC day, must include every
+// write that was committed before it was asked, whichever process wrote. Reading the day's rows for each question would
+// be far too slow. So what was made of them is kept, in memory and in the database, with the revision of the partition
+// that it was made from. A write moves the revision. The next question reads what changed since, and nothing else.
+//
+// Three things are kept that way, and one Cache serves them all: the columns of a day's sessions (Columns, here), the
+// exposures of an experiment (model/experiment), and the sets that plugins computed (model/count/computed). Each is a
+// Source, which says how its contents are loaded, built, brought forward and saved.
+//
+// The way of one read (cache.go):
+//
+//  1. Contents that are at the partition's revision, or a newer one, and complete for the question are read at once,
+//     beside other readers.
+//  2. Otherwise one caller takes the entry's turn, and the others wait for it or leave with their contexts. It loads
+//     what is stored and missing, verifies each record's seal (Place), and tells the database to forget what is damaged.
+//  3. What is not stored is built from the rows.
+//  4. What is behind catches up by the rows with a newer revision. Readers are kept out only while a change is applied,
+//     not while rows are read or plugins are asked.
+//
+// What is kept in memory is bounded by its weight in bytes; what was asked for least is let go first, and is loaded
+// again when somebody needs it. What is stored is bounded by the data. A lost cache costs time and never changes an
+// answer.
 package partition
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"math"
 	"slices"
@@ -13,16 +39,9 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/store"
 )
-
-// Record is a named part of contents, as it is stored.
-type Record struct {
-	Name     string
-	Revision int64
-	// Data is sealed.
-	Data []byte
-}
 
 // Damage is an error that says what is wrong with stored data.
 type Damage string
@@ -43,7 +62,7 @@ type Source[C any] interface {
 	Missing(contents C, all bool) []string
 	// Stored returns the stored records of the names, all of one revision, without those that are not stored. A Damage
 	// tells that what is stored cannot be used.
-	Stored(ctx context.Context, names []string) ([]Record, error)
+	Stored(ctx context.Context, names []string) ([]store.Record, error)
 	// Decode returns the contents with a record taken in. An error says that it is damaged.
 	Decode(contents C, name string, plain []byte) (C, error)
 	// Build makes contents from the rows, with the revision that they are of.
@@ -58,14 +77,15 @@ type Source[C any] interface {
 	Save(ctx context.Context, revision int64, sealed map[string][]byte) error
 	// Forget erases the stored records: one of them is damaged.
 	Forget(ctx context.Context) error
-	// SavesBuilt tells whether contents are saved as soon as they are built, because building them is dear.
-	SavesBuilt() bool
 	// Bytes is about how much memory the contents take.
 	Bytes(contents C) uint64
 }
 
 // Cache keeps contents by key. It is safe for concurrent use.
 type Cache[K comparable, C any] struct {
+	// SavesBuilt has contents saved as soon as they are built, because building them is dear. It is set before the first use.
+	SavesBuilt bool
+
 	entries *otter.Cache[K, *entry[C]]
 	log     *slog.Logger
 
@@ -81,20 +101,24 @@ type entry[C any] struct {
 	contents C
 	// revision is the partition's that the contents are of; 0 while they are of none.
 	revision int64
-	weight   atomic.Uint32
+	weight   atomic.Uint64
 }
 
 // NewCache returns a cache of at most about as many bytes. name begins the names of its meters. log is told of
 // damaged records.
-func NewCache[K comparable, C any](name string, bytes uint64, log *slog.Logger) (*Cache[K, C], error) {
-	entries, err := otter.New(&otter.Options[K, *entry[C]]{
-		MaximumWeight: bytes,
-		Weigher:       func(_ K, e *entry[C]) uint32 { return e.weight.Load() },
-	})
+func NewCache[K comparable, C any](name string, bytes uint64, log *slog.Logger) *Cache[K, C] {
 	return &Cache[K, C]{
-		entries: entries, log: log,
+		entries: Bounded(bytes, func(_ K, e *entry[C]) uint64 { return e.weight.Load() }), log: log,
 		loaded: Meter{Name: name + "_loaded"}, built: Meter{Name: name + "_built"}, caughtUp: Meter{Name: name + "_caught_up"},
-	}, err
+	}
+}
+
+// Bounded returns a cache of values that weigh at most about as many bytes. weight tells about how many one takes.
+func Bounded[K comparable, V any](bytes uint64, weight func(K, V) uint64) *otter.Cache[K, V] {
+	return otter.Must(&otter.Options[K, V]{
+		MaximumWeight: max(1, bytes),
+		Weigher:       func(key K, value V) uint32 { return uint32(min(weight(key, value), math.MaxUint32)) },
+	})
 }
 
 // Meters count the loads, the builds and the catching up.
@@ -112,7 +136,7 @@ func (c *Cache[K, C]) Read(ctx context.Context, key K, p *store.Partition, sourc
 	e := c.entry(key, source)
 	for {
 		e.mu.RLock()
-		if e.has(p.Revision, source) {
+		if e.has(source, false, p.Revision) {
 			defer e.mu.RUnlock()
 			return do(e.contents, e.revision)
 		}
@@ -148,7 +172,7 @@ func (c *Cache[K, C]) CatchUp(ctx context.Context, key K, source Source[C]) {
 	default:
 		return
 	}
-	if e.isComplete(source) {
+	if e.has(source, true, 0) {
 		_ = c.catchUp(ctx, e, 0, source)
 		c.weigh(key, e, source)
 	}
@@ -156,7 +180,7 @@ func (c *Cache[K, C]) CatchUp(ctx context.Context, key K, source Source[C]) {
 
 // Offer takes in records that the caller has read, where nothing of the key is in memory. ok is false where one is
 // damaged, and forgotten.
-func (c *Cache[K, C]) Offer(ctx context.Context, key K, source Source[C], records []Record) (ok bool, err error) {
+func (c *Cache[K, C]) Offer(ctx context.Context, key K, source Source[C], records []store.Record) (ok bool, err error) {
 	e := c.entry(key, source)
 	select {
 	case e.turn <- struct{}{}:
@@ -217,16 +241,14 @@ const entryBytes = 500
 
 // weigh notes the weight that an entry has now.
 func (c *Cache[K, C]) weigh(key K, e *entry[C], source Source[C]) {
-	e.weight.Store(uint32(min(entryBytes+source.Bytes(e.contents), math.MaxUint32)))
+	e.weight.Store(entryBytes + source.Bytes(e.contents))
 	c.entries.Set(key, e)
 }
 
-func (e *entry[C]) has(revision int64, source Source[C]) bool {
-	return e.revision > 0 && e.revision >= revision && len(source.Missing(e.contents, false)) == 0
-}
-
-func (e *entry[C]) isComplete(source Source[C]) bool {
-	return e.revision > 0 && len(source.Missing(e.contents, true)) == 0
+// has tells whether the contents are of a revision at least, with all that the question needs or, with all, with all there
+// is.
+func (e *entry[C]) has(source Source[C], all bool, revision int64) bool {
+	return e.revision >= max(1, revision) && len(source.Missing(e.contents, all)) == 0
 }
 
 // set makes contents those of the entry.
@@ -244,11 +266,11 @@ func (c *Cache[K, C]) update(ctx context.Context, key K, e *entry[C], p *store.P
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if e.has(p.Revision, source) {
+	if e.has(source, false, p.Revision) {
 		return nil // another caller was faster
 	}
 	defer c.weigh(key, e, source)
-	if !e.isComplete(source) {
+	if !e.has(source, true, 0) {
 		loaded, err := c.load(ctx, e, p, source)
 		if err != nil {
 			return err
@@ -310,10 +332,10 @@ func (c *Cache[K, C]) load(ctx context.Context, e *entry[C], p *store.Partition,
 }
 
 // decode returns the contents with records taken in, which it verifies. Damaged ones are forgotten, and ok is false.
-func (c *Cache[K, C]) decode(ctx context.Context, source Source[C], contents C, names []string, records []Record) (_ C, ok bool, err error) {
+func (c *Cache[K, C]) decode(ctx context.Context, source Source[C], contents C, names []string, records []store.Record) (_ C, ok bool, err error) {
 	revision := records[0].Revision
 	for _, name := range names {
-		i := slices.IndexFunc(records, func(r Record) bool { return r.Name == name })
+		i := slices.IndexFunc(records, func(r store.Record) bool { return r.Name == name })
 		damage := fmt.Errorf("the record %s is missing", name)
 		if i >= 0 {
 			var plain []byte
@@ -351,7 +373,7 @@ func (c *Cache[K, C]) build(ctx context.Context, e *entry[C], least int64, sourc
 	}
 	e.set(contents, max(revision, least))
 	c.built.Add(ctx, 1, 0, begin)
-	if !source.SavesBuilt() {
+	if !c.SavesBuilt {
 		return nil
 	}
 	plain, err := source.Encode(e.contents)
@@ -381,4 +403,42 @@ func (c *Cache[K, C]) catchUp(ctx context.Context, e *entry[C], least int64, sou
 		e.set(source.Empty(), 0)
 	}
 	return err
+}
+
+// Place says what a stored record is a record of.
+type Place struct {
+	// Kind is columns, exposures or computed.
+	Kind      string
+	Partition int64
+	// Of is the experiment's key, or the computation's id; empty for columns.
+	Of string
+}
+
+// String names the place in logs.
+func (p Place) String() string {
+	if p.Of == "" {
+		return fmt.Sprintf("%s of partition %d", p.Kind, p.Partition)
+	}
+	return fmt.Sprintf("%s of partition %d and %s", p.Kind, p.Partition, p.Of)
+}
+
+// seal returns a record as it is stored: behind a hash of the format and of what the record is one of. A record that
+// strayed to another place is whole, and wrong; that it is whole its own checksum says.
+func seal(place Place, revision int64, name string, plain []byte) []byte {
+	return append(place.seal(revision, name), plain...)
+}
+
+// unseal returns what stands behind the seal of a record.
+func unseal(place Place, revision int64, name string, sealed []byte) (plain []byte, err error) {
+	plain, found := bytes.CutPrefix(sealed, place.seal(revision, name))
+	if !found {
+		return nil, fmt.Errorf("the record %s belongs to another place, or has another format", name)
+	}
+	return plain, nil
+}
+
+func (p Place) seal(revision int64, name string) []byte {
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%v %q %d %q %d %q", column.Format, p.Kind, p.Partition, p.Of, revision, name)
+	return hash.Sum(nil)
 }

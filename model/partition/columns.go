@@ -29,17 +29,13 @@ const leavesShare = 8
 
 // NewColumns returns the columns of a store's partitions, of about as many bytes in memory at most. log is told of
 // stored columns that are damaged.
-func NewColumns(st *store.Store, bytes uint64, log *slog.Logger) (*Columns, error) {
-	cache, err := NewCache[int64, *day]("columns", bytes-bytes/leavesShare, log)
-	if err != nil {
-		return nil, err
+func NewColumns(st *store.Store, bytes uint64, log *slog.Logger) *Columns {
+	return &Columns{
+		store:  st,
+		cache:  NewCache[int64, *day]("columns", bytes-bytes/leavesShare, log),
+		leaves: newLeafSets(bytes / leavesShare),
+		heads:  otter.Must(&otter.Options[int64, int64]{MaximumSize: maxHeads}),
 	}
-	leaves, err := newLeafSets(bytes / leavesShare)
-	if err != nil {
-		return nil, err
-	}
-	heads, err := otter.New(&otter.Options[int64, int64]{MaximumSize: maxHeads})
-	return &Columns{store: st, cache: cache, leaves: leaves, heads: heads}, err
 }
 
 // Meters count what was loaded, built and brought forward, and the sets of leaves.
@@ -63,7 +59,7 @@ type View struct {
 
 // Read calls do with the columns of a partition as they are at its revision, or a newer one, with the dimensions.
 func (c *Columns) Read(ctx context.Context, p *store.Partition, dimensions []column.Dimension, do func(*View) error) error {
-	source := &daySource{columns: c, partition: p.ID, site: p.SiteID, isStored: isStored(p), dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
+	source := &daySource{columns: c, partition: p, dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
 	return c.cache.Read(ctx, p.ID, p, source, func(d *day, revision int64) error {
 		return do(&View{Sessions: d.Sessions, Partition: p.ID, Revision: revision, changes: &d.changes, leaves: c.leaves, ctx: ctx})
 	})
@@ -72,18 +68,13 @@ func (c *Columns) Read(ctx context.Context, p *store.Partition, dimensions []col
 // Prefetch brings the partition of a site that caught up last forward again, ahead of a question.
 func (c *Columns) Prefetch(ctx context.Context, site int64) {
 	if id, found := c.heads.GetIfPresent(site); found {
-		c.cache.CatchUp(ctx, id, &daySource{columns: c, partition: id, site: site})
+		c.cache.CatchUp(ctx, id, &daySource{columns: c, partition: &store.Partition{ID: id, SiteID: site}})
 	}
 }
 
 // Seal stores the columns of a partition as they are.
 func (c *Columns) Seal(ctx context.Context, p *store.Partition) error {
-	return c.cache.Save(ctx, p.ID, p, &daySource{columns: c, partition: p.ID, site: p.SiteID, isStored: isStored(p), dimensions: allDimensions})
-}
-
-// isStored tells whether the partition's row says that columns of today's format are stored.
-func isStored(p *store.Partition) bool {
-	return p.ColumnsRevision > 0 && p.ColumnsFormat == column.Format
+	return c.cache.Save(ctx, p.ID, p, &daySource{columns: c, partition: p, dimensions: column.Dimensions()})
 }
 
 // day is the sessions of a partition as columns, and which of them were written lately.
@@ -92,47 +83,33 @@ type day struct {
 	changes
 }
 
-var allDimensions = column.Dimensions()
-
 // daySource is the Source of one partition's columns.
 type daySource struct {
-	columns         *Columns
-	partition, site int64
-	isStored        bool
+	columns   *Columns
+	partition *store.Partition
 	// dimensions are those that the question needs. Counting is the first: the others are held against it.
 	dimensions []column.Dimension
 }
 
 var _ Source[*day] = (*daySource)(nil)
 
-func (s *daySource) Place() Place { return Place{Kind: "columns", Partition: s.partition} }
+func (s *daySource) Place() Place { return Place{Kind: "columns", Partition: s.partition.ID} }
 
 func (*daySource) Empty() *day { return &day{Sessions: column.Unloaded()} }
 
 func (*daySource) Copy(d *day) *day { return &day{Sessions: d.Sessions.Copy(), changes: d.changes} }
 
 func (s *daySource) Missing(d *day, all bool) []string {
-	needed := s.dimensions
-	if all {
-		needed = allDimensions
-	}
-	var names []string
-	for _, dimension := range d.Sessions.Missing(needed) {
-		names = append(names, string(dimension))
-	}
-	return names
+	return MissingColumns(d.Sessions, s.dimensions, all)
 }
 
-func (s *daySource) Stored(ctx context.Context, names []string) (records []Record, err error) {
-	if !s.isStored {
+func (s *daySource) Stored(ctx context.Context, names []string) (records []store.Record, err error) {
+	if s.partition.ColumnsRevision == 0 || s.partition.ColumnsFormat != column.Format {
 		return nil, nil
 	}
-	stored, err := s.columns.store.Columns(ctx, s.partition, names)
-	if err == nil && len(stored) == 0 {
+	records, err = s.columns.store.Columns(ctx, s.partition.ID, names)
+	if err == nil && len(records) == 0 {
 		return nil, Damage("all columns are missing")
-	}
-	for _, c := range stored {
-		records = append(records, Record{Name: c.Dimension, Revision: c.Revision, Data: c.Data})
 	}
 	return records, err
 }
@@ -143,7 +120,7 @@ func (*daySource) Decode(d *day, name string, plain []byte) (*day, error) {
 
 func (s *daySource) Build(ctx context.Context) (*day, int64, error) {
 	d := &day{Sessions: column.New()}
-	newest, err := s.columns.store.EachChange(ctx, s.partition, 0, func(ordinal int32, session *model.Session) error {
+	newest, err := s.columns.store.EachChange(ctx, s.partition.ID, 0, func(ordinal int32, session *model.Session) error {
 		d.write(ordinal, session)
 		return nil
 	})
@@ -176,7 +153,7 @@ func (s *daySource) CatchUp(ctx context.Context, d *day, revision int64, apply f
 		changed = changed[:0]
 		return d
 	}
-	newest, err := s.columns.store.EachChange(ctx, s.partition, revision, func(ordinal int32, session *model.Session) error {
+	newest, err := s.columns.store.EachChange(ctx, s.partition.ID, revision, func(ordinal int32, session *model.Session) error {
 		written, changed = append(written, uint32(ordinal)), append(changed, change{ordinal, session})
 		if len(changed) == maxWritten {
 			apply(write)
@@ -190,28 +167,88 @@ func (s *daySource) CatchUp(ctx context.Context, d *day, revision int64, apply f
 		d.changes.add(revision, newest, written)
 		return write(d)
 	})
-	s.columns.heads.Set(s.site, s.partition)
+	s.columns.heads.Set(s.partition.SiteID, s.partition.ID)
 	return newest, nil
 }
 
-func (*daySource) Encode(d *day) (map[string][]byte, error) {
-	columns, err := d.Sessions.Encode()
-	records := make(map[string][]byte, len(columns))
+func (*daySource) Encode(d *day) (map[string][]byte, error) { return EncodeColumns(d.Sessions) }
+
+func (s *daySource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
+	return s.columns.store.SaveColumns(ctx, s.partition.ID, revision, column.Format, sealed)
+}
+
+func (s *daySource) Forget(ctx context.Context) error {
+	return s.columns.store.ForgetColumns(ctx, s.partition.ID)
+}
+
+func (*daySource) Bytes(d *day) uint64 { return d.Sessions.Bytes() + d.changes.bytes() }
+
+// MissingColumns returns the names of the columns that are not loaded: of some dimensions or, with all, of all.
+func MissingColumns(s *column.Sessions, dimensions []column.Dimension, all bool) (names []string) {
+	if all {
+		dimensions = column.Dimensions()
+	}
+	for _, dimension := range s.Missing(dimensions) {
+		names = append(names, string(dimension))
+	}
+	return names
+}
+
+// EncodeColumns returns the records of columns, by name.
+func EncodeColumns(s *column.Sessions) (map[string][]byte, error) {
+	columns, err := s.Encode()
+	records := make(map[string][]byte, len(columns)+1)
 	for dimension, data := range columns {
 		records[string(dimension)] = data
 	}
 	return records, err
 }
 
-func (s *daySource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
-	_, err := s.columns.store.SaveColumns(ctx, s.partition, revision, column.Format, sealed)
-	return err
+// changes are the ordinals that were written lately, by which sets of leaves catch up instead of being made anew.
+type changes struct {
+	// since is the revision from which on they are known.
+	since   int64
+	batches []batch
+	written int // ordinals of all batches
 }
 
-func (s *daySource) Forget(ctx context.Context) error {
-	return s.columns.store.ForgetColumns(ctx, s.partition)
+// batch is the ordinals that were written between the revision of the batch before it and its own.
+type batch struct {
+	revision int64
+	ordinals []uint32
 }
 
-func (*daySource) SavesBuilt() bool { return false }
+// maxWritten bounds the ordinals that are kept. With more of them it is faster to evaluate a leaf for all sessions.
+const maxWritten = 8192
 
-func (*daySource) Bytes(d *day) uint64 { return d.Sessions.Bytes() + 4*uint64(d.changes.written) }
+// add notes the ordinals that were written between two revisions.
+func (c *changes) add(from, to int64, ordinals []uint32) {
+	if from == 0 || len(ordinals) > maxWritten {
+		*c = changes{since: to}
+		return
+	}
+	if len(c.batches) == 0 {
+		c.since = from
+	}
+	c.batches = append(c.batches, batch{to, ordinals})
+	c.written += len(ordinals)
+	for c.written > maxWritten {
+		c.since, c.written = c.batches[0].revision, c.written-len(c.batches[0].ordinals)
+		c.batches = c.batches[1:]
+	}
+}
+
+// after returns the ordinals that were written after a revision, some more than once. ok is false if that is unknown.
+func (c *changes) after(revision int64) (ordinals []uint32, ok bool) {
+	if revision < c.since || len(c.batches) == 0 {
+		return nil, false
+	}
+	for i := range c.batches {
+		if c.batches[i].revision > revision {
+			ordinals = append(ordinals, c.batches[i].ordinals...)
+		}
+	}
+	return ordinals, true
+}
+
+func (c *changes) bytes() uint64 { return 4*uint64(c.written) + 32*uint64(len(c.batches)) }

@@ -1,7 +1,6 @@
 package partition
 
 import (
-	"math"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -30,15 +29,11 @@ type leafSet struct {
 // maxText bounds the text of a leaf whose set is kept.
 const maxText = 1024
 
-func newLeafSets(bytes uint64) (*leafSets, error) {
-	known, err := otter.New(&otter.Options[leafKey, leafSet]{
-		MaximumWeight: bytes,
-		Weigher: func(key leafKey, leaf leafSet) uint32 {
-			const fixed = 200
-			return uint32(min(fixed+len(key.text)+8*len(leaf.set.Words()), math.MaxUint32))
-		},
-	})
-	return &leafSets{known: known, meter: Meter{Name: "leaves"}}, err
+func newLeafSets(bytes uint64) *leafSets {
+	return &leafSets{meter: Meter{Name: "leaves"}, known: Bounded(bytes, func(key leafKey, leaf leafSet) uint64 {
+		const fixed = 200
+		return uint64(fixed + len(key.text) + 8*len(leaf.set.Words()))
+	})}
 }
 
 // Known returns the sets that are known of the view. others knows the sets of leaves that no column has; it may be nil.

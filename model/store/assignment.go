@@ -9,9 +9,8 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Assignment tells that a visitor saw a variant of an experiment. Every one that a
-// message told of is kept, whether the experiment is defined or not; which one of a
-// visitor's stands is not decided here.
+// Assignment tells that a visitor saw a variant of an experiment. Every one that a message told of is kept, whether the
+// experiment is defined or not; which one of a visitor's stands is not decided here.
 type Assignment struct {
 	bun.BaseModel `bun:"table:assignments,alias:assignments"`
 
@@ -22,8 +21,7 @@ type Assignment struct {
 	PartitionID int64        `bun:",pk"`
 	Ordinal     int32        `bun:",pk"`
 	At          model.Millis `bun:",pk"`
-	// IDHigh and IDLow are the halves of the message's id, which orders assignments
-	// of the same moment.
+	// IDHigh and IDLow are the halves of the message's id, which orders assignments of the same moment.
 	IDHigh int64 `bun:",pk"`
 	IDLow  int64 `bun:",pk"`
 	// VisitorID is the visitor's number.
@@ -45,8 +43,7 @@ func (s *Store) Assignments(ctx context.Context, site int64, experiment string, 
 	return assignments, err
 }
 
-// saveAssignments keeps what the new hits assign, and has older assignments follow
-// the sessions that they belong to.
+// saveAssignments keeps what the new hits assign, and has older assignments follow the sessions that they belong to.
 func (w *writer) saveAssignments(ctx context.Context) error {
 	var rows []Assignment
 	for _, c := range w.changes {

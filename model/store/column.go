@@ -13,8 +13,15 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Column is a dimension of what is stored of a partition.
-type Column struct {
+// Record is a named part of what is stored of a partition as it was at a revision.
+type Record struct {
+	Name     string
+	Revision int64
+	Data     []byte
+}
+
+// columnRow is a dimension of a partition, as it is stored.
+type columnRow struct {
 	bun.BaseModel `bun:"table:columns,alias:columns"`
 
 	PartitionID int64  `bun:",pk"`
@@ -23,49 +30,46 @@ type Column struct {
 	Data        []byte
 }
 
-// Columns returns stored columns of a partition, without those that are not stored. They are all of one revision, which
-// may be any.
-func (s *Store) Columns(ctx context.Context, partition int64, dimensions []string) (columns []Column, err error) {
+// Columns returns stored columns of a partition, by dimensions, without those that are not stored. They are all of one
+// revision, which may be any.
+func (s *Store) Columns(ctx context.Context, partition int64, dimensions []string) (columns []Record, err error) {
 	defer wrap(&err, "columns of partition %d", partition)
-	query := s.db.NewSelect().Model((*Column)(nil)).Column("dimension").ColumnExpr("CAST(revision AS TEXT)").Column("data").
+	query := s.db.NewSelect().Model((*columnRow)(nil)).Column("dimension").ColumnExpr("CAST(revision AS TEXT)").Column("data").
 		Where("partition_id = ? AND dimension IN (?)", partition, bun.List(dimensions))
-	columns = make([]Column, 0, len(dimensions))
+	columns = make([]Record, 0, len(dimensions))
 	var malformed error
 	err = s.dialect.eachRow(ctx, s.db, query.String(), func(values [][]byte) {
 		revision, err := strconv.ParseInt(string(values[1]), 10, 64)
 		malformed = errors.Join(malformed, err)
-		columns = append(columns, Column{PartitionID: partition, Dimension: string(values[0]), Revision: revision, Data: bytes.Clone(values[2])})
+		columns = append(columns, Record{string(values[0]), revision, bytes.Clone(values[2])})
 	})
 	return columns, errors.Join(err, malformed)
 }
 
-// SaveColumns stores the columns of all dimensions of a partition, as it was at a
-// revision. Columns of the same format that are as new stay as they are, so that
-// several processes may do this at once; stored tells which it was.
-func (s *Store) SaveColumns(ctx context.Context, partition, revision int64, format int, columns map[string][]byte) (stored bool, err error) {
+// SaveColumns stores the columns of all dimensions of a partition, as it was at a revision. Columns of the same format
+// that are as new stay as they are, so that several processes may do this at once.
+func (s *Store) SaveColumns(ctx context.Context, partition, revision int64, format int, columns map[string][]byte) (err error) {
 	defer wrap(&err, "save columns of partition %d", partition)
-	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		result, err := tx.NewUpdate().Table("partitions").Set("columns_revision = ?", revision).Set("columns_format = ?", format).
 			Where("id = ? AND (columns_revision < ? OR columns_format <> ?)", partition, revision, format).Exec(ctx)
 		if err != nil {
 			return err
 		}
-		changed, err := result.RowsAffected()
-		if stored = changed > 0; err != nil || !stored {
+		if changed, err := result.RowsAffected(); err != nil || changed == 0 {
 			return err
 		}
 		if _, err := tx.NewDelete().Table("columns").Where("partition_id = ?", partition).Exec(ctx); err != nil {
 			return err
 		}
 		for _, dimension := range slices.Sorted(maps.Keys(columns)) {
-			row := Column{PartitionID: partition, Dimension: dimension, Revision: revision, Data: columns[dimension]}
+			row := columnRow{PartitionID: partition, Dimension: dimension, Revision: revision, Data: columns[dimension]}
 			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return stored, err
 }
 
 // ForgetColumns makes the columns of a partition count as not stored: they proved to be damaged.
@@ -94,8 +98,7 @@ func (s *Store) PartitionsBehind(ctx context.Context, site int64, format int, be
 // Behind is how much of the columns is not stored.
 type Behind struct{ Partitions, Sessions int }
 
-// CountBehind counts the partitions whose columns are not stored as they are, and
-// their sessions.
+// CountBehind counts the partitions whose columns are not stored as they are, and their sessions.
 func (s *Store) CountBehind(ctx context.Context, format int) (n Behind, err error) {
 	defer wrap(&err, "count partitions behind")
 	err = behind(s.db.NewSelect().Table("partitions").ColumnExpr("COUNT(*), COALESCE(SUM(sessions), 0)"), format).Scan(ctx, &n.Partitions, &n.Sessions)

@@ -64,8 +64,7 @@ type ComputedSet struct {
 	Data          []byte
 }
 
-// ComputedSets returns what is stored of a computation for some partitions, in no
-// order.
+// ComputedSets returns what is stored of a computation for some partitions, in no order.
 func (s *Store) ComputedSets(ctx context.Context, computation int64, partitions []int64) (sets []ComputedSet, err error) {
 	defer wrap(&err, "what computation %d computed for %d partitions", computation, len(partitions))
 	for chunk := range slices.Chunk(partitions, insertChunk) {
@@ -78,9 +77,8 @@ func (s *Store) ComputedSets(ctx context.Context, computation int64, partitions 
 	return sets, nil
 }
 
-// SaveComputed stores what was computed for a partition, in place of what is older.
-// Several processes may do so at once. Where the computation was forgotten nothing is
-// stored.
+// SaveComputed stores what was computed for a partition, in place of what is older. Several processes may do so at
+// once. Where the computation was forgotten nothing is stored.
 func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
 	defer wrap(&err, "save what computation %d computed for partition %d", set.ComputationID, set.PartitionID)
 	_, err = s.execute(ctx, s.writing.NewInsert().Model(&set).On("CONFLICT (partition_id, computation_id) DO UPDATE").
@@ -126,9 +124,8 @@ func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedPro
 	return p, err
 }
 
-// PartitionsToCompute returns the partitions for which a computation is not stored, or not
-// as they are now, the newest first. Those for which it is stored are left out when
-// they were written to at a moment or later.
+// PartitionsToCompute returns the partitions for which a computation is not stored, or not as they are now, the newest
+// first. Those for which it is stored are left out when they were written to at a moment or later.
 func (s *Store) PartitionsToCompute(ctx context.Context, c Computation, before model.Millis) (partitions []Partition, err error) {
 	defer wrap(&err, "partitions to compute for computation %d", c.ID)
 	err = s.db.NewSelect().Model(&partitions).
@@ -138,10 +135,9 @@ func (s *Store) PartitionsToCompute(ctx context.Context, c Computation, before m
 	return partitions, err
 }
 
-// VisitsAt returns those of a partition's sessions at the ordinals that count, with
-// their page views and events in the order of time, without tags and properties.
-// Writes while it reads may show in the one and not in the other: EachChange tells of
-// them afterwards.
+// VisitsAt returns those of a partition's sessions at the ordinals that count, with their page views and events in the
+// order of time, without tags and properties. Writes while it reads may show in the one and not in the other:
+// EachChange tells of them afterwards.
 func (s *Store) VisitsAt(ctx context.Context, partition int64, ordinals []int32) (visits []model.Visit, err error) {
 	defer wrap(&err, "%d visits of partition %d", len(ordinals), partition)
 	return s.visitsAt(ctx, partition, ordinals, true, hitColumns[:8], model.PageView, model.Event)

@@ -52,11 +52,11 @@ func (s *Store) ChangedOrdinals(ctx context.Context, partition, after int64) (or
 	return ordinals, newest, err
 }
 
-// AssignmentsDimension is the ExperimentColumn that has the assignments.
+// AssignmentsDimension is the record that has the assignments.
 const AssignmentsDimension = "assignments"
 
-// ExperimentColumn is a dimension of what is stored of a partition and an experiment.
-type ExperimentColumn struct {
+// experimentColumn is a dimension of a partition and an experiment, as it is stored.
+type experimentColumn struct {
 	bun.BaseModel `bun:"table:experiment_columns,alias:experiment_columns"`
 
 	PartitionID int64  `bun:",pk"`
@@ -66,23 +66,22 @@ type ExperimentColumn struct {
 	Data        []byte
 }
 
-// ExperimentColumns returns dimensions of what is stored of a partition and an experiment;
-// those that are not stored are left out. They are all of one revision, which may be
-// any.
-func (s *Store) ExperimentColumns(ctx context.Context, partition int64, experiment string, dimensions []string) (columns []ExperimentColumn, err error) {
+// ExperimentColumns returns what is stored of a partition and an experiment, by dimensions, without those that are not
+// stored. They are all of one revision, which may be any.
+func (s *Store) ExperimentColumns(ctx context.Context, partition int64, experiment string, dimensions []string) (columns []Record, err error) {
 	defer wrap(&err, "columns of experiment %q in partition %d", experiment, partition)
-	err = s.db.NewSelect().Model(&columns).Where("partition_id = ? AND experiment = ? AND dimension IN (?)", partition, experiment, bun.List(dimensions)).Scan(ctx)
+	err = s.db.NewSelect().Model((*experimentColumn)(nil)).ColumnExpr("dimension AS name").Column("revision", "data").
+		Where("partition_id = ? AND experiment = ? AND dimension IN (?)", partition, experiment, bun.List(dimensions)).Scan(ctx, &columns)
 	return columns, err
 }
 
-// SaveExperimentColumns stores all dimensions of a partition and an experiment, as the
-// partition was at a revision, AssignmentsDimension among them. What is as new stays as it
-// is, so that several processes may do this at once.
+// SaveExperimentColumns stores all dimensions of a partition and an experiment, as the partition was at a revision,
+// AssignmentsDimension among them. What is as new stays as it is, so that several processes may do this at once.
 func (s *Store) SaveExperimentColumns(ctx context.Context, partition int64, experiment string, revision int64, columns map[string][]byte) (err error) {
 	defer wrap(&err, "save columns of experiment %q in partition %d", experiment, partition)
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		// The first is also a lock.
-		first := ExperimentColumn{PartitionID: partition, Experiment: experiment, Dimension: AssignmentsDimension, Revision: revision, Data: columns[AssignmentsDimension]}
+		first := experimentColumn{PartitionID: partition, Experiment: experiment, Dimension: AssignmentsDimension, Revision: revision, Data: columns[AssignmentsDimension]}
 		result, err := tx.NewInsert().Model(&first).On("CONFLICT (partition_id, experiment, dimension) DO UPDATE").
 			Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("experiment_columns.revision < EXCLUDED.revision").Exec(ctx)
 		if err != nil {
@@ -99,7 +98,7 @@ func (s *Store) SaveExperimentColumns(ctx context.Context, partition int64, expe
 			if dimension == AssignmentsDimension {
 				continue
 			}
-			row := ExperimentColumn{PartitionID: partition, Experiment: experiment, Dimension: dimension, Revision: revision, Data: columns[dimension]}
+			row := experimentColumn{PartitionID: partition, Experiment: experiment, Dimension: dimension, Revision: revision, Data: columns[dimension]}
 			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -34,31 +35,53 @@ const (
 
 // backfill is the work that questions do not wait for.
 type backfill struct {
-	fillMu sync.Mutex
-	// running are the computations that are being filled in, and wanted those that a question waits for.
-	running, wanted map[int64]bool
-	// failures are what the last try of a computation ended with, if it failed.
-	failures map[int64]error
+	jobsMu sync.Mutex
+	jobs   map[int64]*job // by computation
 	// urgent and idle are held by those that are at work.
 	urgent, idle chan struct{}
 	wake         chan struct{}
 }
 
+// job is the filling in of a computation.
+type job struct {
+	isRunning bool
+	isWanted  bool // by a question that waits
+	// failure is what the last try ended with, if it failed.
+	failure error
+}
+
 func newBackfill() backfill {
-	return backfill{running: map[int64]bool{}, wanted: map[int64]bool{}, failures: map[int64]error{},
-		urgent: make(chan struct{}, maxRunning), idle: make(chan struct{}, maxRunning), wake: make(chan struct{}, 1)}
+	return backfill{jobs: map[int64]*job{}, urgent: make(chan struct{}, maxRunning), idle: make(chan struct{}, maxRunning), wake: make(chan struct{}, 1)}
 }
 
-func (b *backfill) isRunning(computation int64) bool {
-	b.fillMu.Lock()
-	defer b.fillMu.Unlock()
-	return b.running[computation]
+// withJob calls do with the job of a computation.
+func (b *backfill) withJob(computation int64, do func(*job)) {
+	b.jobsMu.Lock()
+	defer b.jobsMu.Unlock()
+	if b.jobs[computation] == nil {
+		b.jobs[computation] = &job{}
+	}
+	do(b.jobs[computation])
 }
 
-func (b *backfill) countRunning() int {
-	b.fillMu.Lock()
-	defer b.fillMu.Unlock()
-	return len(b.running)
+func (b *backfill) countRunning() (running int) {
+	b.jobsMu.Lock()
+	defer b.jobsMu.Unlock()
+	for _, j := range b.jobs {
+		if j.isRunning {
+			running++
+		}
+	}
+	return running
+}
+
+// keepJobs drops the jobs of computations that there are not any more.
+func (b *backfill) keepJobs(list []store.Computation) {
+	b.jobsMu.Lock()
+	defer b.jobsMu.Unlock()
+	maps.DeleteFunc(b.jobs, func(id int64, j *job) bool {
+		return !j.isRunning && !j.isWanted && !slices.ContainsFunc(list, func(c store.Computation) bool { return c.ID == id })
+	})
 }
 
 // later has a computation filled in soon, and returns the error of the questions that need it until then.
@@ -68,10 +91,8 @@ func (s *Sets) later(ctx context.Context, computation store.Computation) error {
 	if err != nil {
 		return err
 	}
-	s.fillMu.Lock()
-	s.wanted[computation.ID] = true
-	failed := s.failures[computation.ID]
-	s.fillMu.Unlock()
+	var failed error
+	s.withJob(computation.ID, func(j *job) { j.isWanted, failed = true, j.failure })
 	s.awaken()
 	progress, err := s.store.ComputedProgress(ctx, computation.SiteID)
 	if err != nil {
@@ -95,7 +116,7 @@ func unfinished(name string, done, sessions int, failed error) error {
 	}
 	what := fmt.Sprintf("the filter %s is being computed for the past: %d %% of %s sessions", name, int(100*share), thousands(sessions))
 	if done >= sessions {
-		what = fmt.Sprintf("the filter %s is being computed for sessions that have changed", name)
+		what = fmt.Sprintf("the filter %s is catching up with changed sessions", name)
 	}
 	e := model.Errorf(model.Unavailable, "%s; ask again", what)
 	if failed != nil {
@@ -129,7 +150,7 @@ func (s *Sets) Backfill(ctx context.Context) {
 	defer ticks.Stop()
 	for tidy := true; ; {
 		if err := s.look(ctx, &running, tidy); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "computed filters could not be brought up to date; trying again soon", "error", err)
+			s.log.WarnContext(ctx, "cannot maintain computed filters; trying again later", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -142,8 +163,7 @@ func (s *Sets) Backfill(ctx context.Context) {
 	}
 }
 
-// look begins to fill what is to be filled: what questions wait for and, now and then,
-// what else is behind.
+// look begins to fill what is to be filled: what questions wait for and, now and then, what else is behind.
 func (s *Sets) look(ctx context.Context, running *sync.WaitGroup, tidy bool) error {
 	now := time.Now()
 	list, err := s.store.Computations(ctx, count.AllSites)
@@ -154,56 +174,38 @@ func (s *Sets) look(ctx context.Context, running *sync.WaitGroup, tidy bool) err
 		if list, err = s.forget(ctx, list, model.MillisOf(now.Add(-keepKnown))); err != nil {
 			return err
 		}
+		s.keepJobs(list)
 	}
 	for _, computation := range list {
-		wanted, free := s.claim(computation.ID, tidy && computation.AskedAt >= model.MillisOf(now.Add(-keepForward)))
-		if !free {
-			continue
-		}
-		before, place := model.MillisOf(now.Add(-quietFor)), s.idle
-		if wanted {
-			before, place = model.Open, s.urgent
-		}
-		running.Go(func() {
-			err := s.fillIn(ctx, place, computation, before)
-			if isNews := s.release(computation.ID, err); isNews && ctx.Err() == nil {
-				s.log.WarnContext(ctx, "a computed filter could not be brought up to date; trying again soon", "filter", nameOf(computation.Key), "computation", computation.ID, "error", err)
+		isForward := tidy && computation.AskedAt >= model.MillisOf(now.Add(-keepForward))
+		before, place, isFree := model.MillisOf(now.Add(-quietFor)), s.idle, false
+		s.withJob(computation.ID, func(j *job) {
+			if isFree = !j.isRunning && (j.isWanted || isForward); !isFree {
+				return
 			}
+			if j.isWanted {
+				before, place = model.Open, s.urgent
+			}
+			j.isRunning, j.isWanted = true, false
 		})
+		if isFree {
+			running.Go(func() { s.release(ctx, computation, s.fill(ctx, place, computation, before)) })
+		}
 	}
 	return nil
 }
 
-// claim takes a computation to be filled. free is false where it is not to be now.
-func (b *backfill) claim(computation int64, idle bool) (wanted, free bool) {
-	b.fillMu.Lock()
-	defer b.fillMu.Unlock()
-	wanted = b.wanted[computation]
-	if b.running[computation] || !wanted && !idle {
-		return false, false
-	}
-	delete(b.wanted, computation)
-	b.running[computation] = true
-	return wanted, true
-}
-
-// release is called when a computation was filled, or was not for a reason. isNews
-// tells that it is another one than that of the last try.
-func (s *Sets) release(computation int64, reason error) (isNews bool) {
-	s.fillMu.Lock()
-	before := s.failures[computation]
-	delete(s.running, computation)
-	delete(s.failures, computation)
-	if reason != nil {
-		s.failures[computation] = reason
-		isNews = before == nil || before.Error() != reason.Error()
-	}
-	waiting := len(s.wanted) > 0
-	s.fillMu.Unlock()
-	if waiting && reason == nil {
-		s.awaken()
-	}
-	return isNews
+// release is called when a computation was filled, or was not for a reason.
+func (s *Sets) release(ctx context.Context, computation store.Computation, reason error) {
+	s.withJob(computation.ID, func(j *job) {
+		if reason != nil && ctx.Err() == nil && (j.failure == nil || j.failure.Error() != reason.Error()) {
+			s.log.WarnContext(ctx, "cannot fill a computed filter; trying again later", "filter", nameOf(computation.Key), "computation", computation.ID, "error", reason)
+		}
+		j.isRunning, j.failure = false, reason
+		if j.isWanted && reason == nil {
+			s.awaken()
+		}
+	})
 }
 
 // forget erases the computations that are not needed any more, and returns the others.
@@ -226,19 +228,14 @@ func (s *Sets) forget(ctx context.Context, list []store.Computation, before mode
 	return kept, s.store.ForgetComputations(ctx, ids)
 }
 
-// fillIn fills a computation when there is a place.
-func (s *Sets) fillIn(ctx context.Context, place chan struct{}, computation store.Computation, before model.Millis) error {
+// fill computes and stores what is not stored of a computation, when there is a place.
+func (s *Sets) fill(ctx context.Context, place chan struct{}, computation store.Computation, before model.Millis) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case place <- struct{}{}:
 		defer func() { <-place }()
 	}
-	return s.fill(ctx, computation, before)
-}
-
-// fill computes and stores what is not stored of a computation.
-func (s *Sets) fill(ctx context.Context, computation store.Computation, before model.Millis) error {
 	partitions, err := s.store.PartitionsToCompute(ctx, computation, before)
 	if err != nil || len(partitions) == 0 {
 		return err

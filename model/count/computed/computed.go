@@ -41,8 +41,6 @@ const (
 	// Backfill.
 	atOnce   = 20_000
 	patience = 2 * time.Second
-	// maxRounds bounds how often sets are brought forward again to be of one revision.
-	maxRounds = 10
 )
 
 // Sets keeps the sets that a Computer chose. It is safe for concurrent use.
@@ -74,72 +72,36 @@ type (
 
 // New returns the sets of a store, of about as many bytes in memory at most. Without a computer, which is nil then,
 // every question that needs one has an error. Conditions are evaluated on the columns.
-func New(st *store.Store, columns *partition.Columns, computer count.Computer, bytes uint64, log *slog.Logger) (*Sets, error) {
-	cache, err := partition.NewCache[setKey, column.Set]("computed", bytes, log)
+func New(st *store.Store, columns *partition.Columns, computer count.Computer, bytes uint64, log *slog.Logger) *Sets {
 	return &Sets{
-		store: st, columns: columns, computer: computer, log: log, cache: cache,
+		store: st, columns: columns, computer: computer, log: log, cache: partition.NewCache[setKey, column.Set]("computed", bytes, log),
 		known: map[computationKey]noted{}, backfill: newBackfill(),
-	}, err
+	}
 }
 
 var _ count.Leaves = (*Sets)(nil)
 
 // Resolve makes ready to answer the filter.Computed of a predicate.
-func (s *Sets) Resolve(_ context.Context, _ *count.Matcher, site int64, where filter.Expr) (count.Resolved, error) {
-	keys := filter.Computations(where)
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	if s.computer == nil {
-		return nil, noComputer(keys[0])
-	}
-	return &resolved{sets: s, site: site, keys: keys}, nil
-}
-
-// resolved answers the computations of some keys.
-type resolved struct {
-	sets *Sets
-	site int64
-	keys []string
-}
-
-// IsLocal is true: a set follows from the sessions of its partition.
-func (*resolved) IsLocal() bool { return true }
-
-func (*resolved) Dimensions() []column.Dimension { return nil }
-
-func (r *resolved) Ready(ctx context.Context, partitions []store.Partition) error {
-	for _, key := range r.keys {
-		if err := r.sets.ready(ctx, r.site, key, partitions); err != nil {
-			return err
+func (s *Sets) Resolve(_ context.Context, _ *count.Matcher, site int64, where filter.Expr) (resolution count.Resolution, err error) {
+	for _, key := range filter.Computations(where) {
+		if s.computer == nil {
+			return nil, noComputer(key)
 		}
+		resolution = append(resolution, &count.Resolved{
+			IsLocal: true, // a set follows from the sessions of its partition
+			Ready: func(ctx context.Context, partitions []store.Partition) error {
+				return s.ready(ctx, site, key, partitions)
+			},
+			At: func(ctx context.Context, p *store.Partition) (count.SetOf, int64, error) {
+				set, revision, err := s.at(ctx, key, p)
+				return func(leaf filter.Expr, _ *partition.View) (column.Set, bool) {
+					computed, ok := leaf.(filter.Computed)
+					return set, ok && computed.Key == key
+				}, revision, err
+			},
+		})
 	}
-	return nil
-}
-
-func (r *resolved) At(ctx context.Context, p *store.Partition) (count.LeafSets, error) {
-	at := *p
-	for round := 1; ; round++ {
-		sets, isMixed := make([]column.Set, len(r.keys)), false
-		for i, key := range r.keys {
-			set, revision, err := r.sets.at(ctx, key, &at)
-			if err != nil {
-				return count.LeafSets{}, err
-			}
-			sets[i], isMixed = set, isMixed || i > 0 && revision != at.Revision
-			at.Revision = max(at.Revision, revision)
-		}
-		if !isMixed || round == maxRounds {
-			return count.LeafSets{Revision: at.Revision, Set: func(leaf filter.Expr, _ *partition.View) (column.Set, bool) {
-				computed, ok := leaf.(filter.Computed)
-				i := slices.Index(r.keys, computed.Key)
-				if !ok || i < 0 {
-					return nil, false
-				}
-				return sets[i], true
-			}}, nil
-		}
-	}
+	return resolution, nil
 }
 
 // nameOf is the name of the filter type of a key.
@@ -149,7 +111,7 @@ func nameOf(key string) string {
 }
 
 func noComputer(key string) error {
-	return model.Errorf(model.Unavailable, "the filter %s is computed by a plugin, and no plugins run here", nameOf(key))
+	return model.Errorf(model.Unavailable, "the filter %s needs a plugin, but no plugins are available here", nameOf(key))
 }
 
 // noteEvery is how often it is noted in the database that a computation is needed.
@@ -229,7 +191,7 @@ func (s *Sets) recall(ctx context.Context, computation store.Computation, partit
 	}
 	for _, set := range stored {
 		source := &setSource{sets: s, computation: computation, partition: store.Partition{ID: set.PartitionID}}
-		ok, err := s.cache.Offer(ctx, source.key(), source, []partition.Record{recordOf(set)})
+		ok, err := s.cache.Offer(ctx, source.key(), source, []store.Record{recordOf(set)})
 		if err != nil {
 			return nil, err
 		}
@@ -246,7 +208,9 @@ func (s *Sets) isFew(ctx context.Context, computation store.Computation, partiti
 	for _, p := range partitions {
 		all += int(p.Sessions)
 	}
-	if all <= atOnce || s.isRunning(computation.ID) {
+	isRunning := false
+	s.withJob(computation.ID, func(j *job) { isRunning = j.isRunning })
+	if all <= atOnce || isRunning {
 		return all <= atOnce, nil
 	}
 	condition, err := s.condition(ctx, computation.Key)

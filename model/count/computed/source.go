@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bits-and-blooms/bitset"
@@ -40,8 +41,8 @@ var errTooMany = errors.New("too many sessions to compute at once")
 // recordName names the one record.
 const recordName = "set"
 
-func recordOf(set store.ComputedSet) partition.Record {
-	return partition.Record{Name: recordName, Revision: set.Revision, Data: set.Data}
+func recordOf(set store.ComputedSet) store.Record {
+	return store.Record{Name: recordName, Revision: set.Revision, Data: set.Data}
 }
 
 func (s *setSource) key() setKey { return setKey{s.partition.ID, s.computation.ID} }
@@ -61,7 +62,7 @@ func (*setSource) Missing(set column.Set, _ bool) []string {
 	return nil
 }
 
-func (s *setSource) Stored(ctx context.Context, _ []string) (records []partition.Record, err error) {
+func (s *setSource) Stored(ctx context.Context, _ []string) (records []store.Record, err error) {
 	stored, err := s.sets.store.ComputedSets(ctx, s.computation.ID, []int64{s.partition.ID})
 	for _, set := range stored {
 		records = append(records, recordOf(set))
@@ -196,12 +197,45 @@ func (s *setSource) Forget(ctx context.Context) error {
 	return s.sets.store.ForgetComputed(ctx, s.computation.ID, s.partition.ID)
 }
 
-// SavesBuilt is false: Backfill saves the sets, which questions do not wait for.
-func (*setSource) SavesBuilt() bool { return false }
-
 func (*setSource) Bytes(set column.Set) uint64 {
 	if set == nil {
 		return 0
 	}
 	return 8 * uint64(len(set.Words()))
 }
+
+// Figures say how computations have done so far.
+type Figures struct {
+	// Sessions were asked about, in Batches, of which Failed had no answer.
+	Sessions, Batches, Failed int64
+	// Time is what the answers took altogether.
+	Time time.Duration
+	// Running is how many computations are being filled in at the moment.
+	Running int
+	// Bytes is about how much memory the sets take.
+	Bytes uint64
+}
+
+type counters struct{ sessions, batches, failed, time atomic.Int64 }
+
+func (c *counters) add(sessions int, since time.Time, err error) {
+	c.batches.Add(1)
+	c.time.Add(int64(time.Since(since)))
+	if err != nil {
+		c.failed.Add(1)
+		return
+	}
+	c.sessions.Add(int64(sessions))
+}
+
+// Figures returns the figures so far.
+func (s *Sets) Figures() Figures {
+	c := &s.counters
+	return Figures{
+		Sessions: c.sessions.Load(), Batches: c.batches.Load(), Failed: c.failed.Load(),
+		Time: time.Duration(c.time.Load()), Running: s.countRunning(), Bytes: s.cache.Bytes(),
+	}
+}
+
+// Meters count the sets that were loaded, built and brought forward.
+func (s *Sets) Meters() []*partition.Meter { return s.cache.Meters() }

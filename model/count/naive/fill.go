@@ -1,12 +1,16 @@
 package naive
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 // filling fills in what predicates need of visits beside what is stored: what plugins compute, and the variants.
@@ -17,7 +21,7 @@ type filling struct {
 }
 
 // filling returns one for predicates. above are the keys of the experiments whose audiences they are parts of.
-func (e *Engine) filling(ctx context.Context, site int64, wheres []filter.Expr, above []string) (*filling, error) {
+func (e *Engine) filling(ctx context.Context, site int64, wheres []filter.Expr, above ...string) (*filling, error) {
 	f := &filling{engine: e, experiments: map[string]standings{}}
 	for _, where := range wheres {
 		f.computations = append(f.computations, filter.Computations(where)...)
@@ -32,15 +36,14 @@ func (e *Engine) filling(ctx context.Context, site int64, wheres []filter.Expr, 
 			if slices.Contains(above, key) {
 				return nil, model.Errorf(model.BadInput, "the audience of the experiment %q depends on the experiment itself; change its filters", key)
 			}
-			if f.experiments[key], err = e.standings(ctx, &definition, above); err != nil {
+			if f.experiments[key], err = e.standings(ctx, &definition, above...); err != nil {
 				return nil, err
 			}
 		}
 	}
-	slices.Sort(f.computations)
-	f.computations = slices.Compact(f.computations)
 	if len(f.computations) > 0 && e.computer == nil {
-		return nil, model.Errorf(model.Unavailable, "no plugins run here")
+		name, _, _ := strings.Cut(f.computations[0], " ")
+		return nil, model.Errorf(model.Unavailable, "the filter %s needs a plugin, but no plugins are available here", name)
 	}
 	return f, nil
 }
@@ -52,36 +55,114 @@ func (e *Engine) define(ctx context.Context, site int64, key string) (experiment
 	return e.definitions.Experiment(ctx, site, key)
 }
 
-// visits fills in what visits need. Parts of visits keep the variants of the whole.
-func (f *filling) visits(ctx context.Context, visits []model.Visit) error {
-	if len(visits) == 0 {
-		return nil
+// visits returns the visits of a partition in the order of ordinals, filled in. They have hits if these are wanted, or if
+// plugins look at them.
+func (f *filling) visits(ctx context.Context, p *store.Partition, withHits bool) (visits []model.Visit, err error) {
+	if withHits || len(f.computations) > 0 {
+		ordinals := make([]int32, p.Sessions)
+		for i := range ordinals {
+			ordinals[i] = int32(i)
+		}
+		visits, err = f.engine.store.WholeVisitsAt(ctx, p.ID, ordinals, true)
+		slices.SortFunc(visits, func(a, b model.Visit) int { return cmp.Compare(a.Session.ID.Ordinal, b.Session.ID.Ordinal) })
+	} else {
+		err = f.engine.store.EachSession(ctx, p.ID, true, func(session *model.Session) error {
+			visits = append(visits, model.Visit{Session: *session})
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i := range visits {
 		session := &visits[i].Session
-		session.Computed = map[string]bool{}
-		if session.Assigned != nil {
-			continue
-		}
 		session.Assigned = map[string]string{}
 		for key, standings := range f.experiments {
-			if variant, ok := standings.variantOf(session); ok {
-				session.Assigned[key] = variant
+			now, found := standings[session.Visitor]
+			if found && (now.session == session.ID || now.at < session.Start) {
+				session.Assigned[key] = now.variant
 			}
 		}
 	}
-	tracked := slices.Clone(visits)
-	for i := range tracked {
-		tracked[i].Hits = slices.DeleteFunc(slices.Clone(tracked[i].Hits), func(hit model.Hit) bool { return hit.Kind == model.Traits })
+	return visits, f.compute(ctx, visits)
+}
+
+// compute fills in what plugins compute of visits, from page views and events alone.
+func (f *filling) compute(ctx context.Context, visits []model.Visit) error {
+	for batch := range slices.Chunk(visits, count.ComputeBatch) {
+		tracked := slices.Clone(batch)
+		for i := range tracked {
+			batch[i].Session.Computed = map[string]bool{}
+			tracked[i].Hits = slices.DeleteFunc(slices.Clone(batch[i].Hits), func(hit model.Hit) bool { return hit.Kind == model.Traits })
+		}
+		for _, key := range f.computations {
+			matches, err := f.engine.computer.Compute(ctx, key, tracked)
+			if err != nil {
+				return err
+			}
+			for i, match := range matches {
+				batch[i].Session.Computed[key] = match
+			}
+		}
 	}
-	for _, key := range f.computations {
-		matches, err := f.engine.computer.Compute(ctx, key, tracked)
+	return ctx.Err()
+}
+
+// standing is the assignment of a visitor that stands: the earliest one that qualifies.
+type standing struct {
+	at      model.Millis
+	id      model.MessageID
+	variant string
+	session model.SessionID
+	// other is when the visitor's first assignment to another variant was; model.Open without any.
+	other model.Millis
+}
+
+// standings are the standing assignments to an experiment, by visitor.
+type standings map[int64]standing
+
+// standings reads all assignments to the experiment.
+func (e *Engine) standings(ctx context.Context, x *experiment.Definition, above ...string) (standings, error) {
+	stand := standings{}
+	if x.Run.From >= x.Run.To {
+		return stand, nil
+	}
+	fill, err := e.filling(ctx, x.Site, []filter.Expr{x.Audience}, append(slices.Clip(above), x.Key)...)
+	if err != nil {
+		return nil, err
+	}
+	partitions, err := e.store.Partitions(ctx, x.Site, model.Range{From: -model.Open, To: model.Open})
+	if err != nil {
+		return nil, err
+	}
+	qualifying := map[int64][]standing{} // by visitor
+	for i := range partitions {
+		rows, err := e.store.Assignments(ctx, x.Site, x.Key, partitions[i].ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for i, match := range matches {
-			visits[i].Session.Computed[key] = match
+		visits, err := fill.visits(ctx, &partitions[i], false)
+		if err != nil {
+			return nil, err
+		}
+		sessions := map[int32]*model.Session{}
+		for i := range visits {
+			sessions[visits[i].Session.ID.Ordinal] = &visits[i].Session
+		}
+		for _, row := range rows {
+			session := sessions[row.Ordinal]
+			if session != nil && x.Takes(row.At, row.Variant) && x.Audience.Match(session) {
+				qualifying[session.Visitor] = append(qualifying[session.Visitor], standing{row.At, row.Message(), row.Variant, session.ID, model.Open})
+			}
 		}
 	}
-	return nil
+	for visitor, list := range qualifying {
+		slices.SortFunc(list, func(a, b standing) int { return model.Hit{At: a.at, ID: a.id}.Compare(model.Hit{At: b.at, ID: b.id}) })
+		first := list[0]
+		if i := slices.IndexFunc(list, func(s standing) bool { return s.variant != first.variant }); i >= 0 {
+			first.other = list[i].at
+		}
+		stand[visitor] = first
+	}
+	return stand, nil
 }

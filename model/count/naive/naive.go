@@ -2,8 +2,8 @@
 //
 // The engines are checked against it, so it shares nothing with them but the contracts, the store and the predicates'
 // own Match. It keeps nothing. Each question reads all sessions of its partitions, fills in what plugins compute and which
-// variants visitors were assigned to, and looks at one session after the other. It is slow, and needs memory for one
-// day's sessions at a time, for the distinct visitors and values that are asked for, and for the visitors of experiments.
+// variants visitors were assigned to (fill.go), and looks at one session after the other. It is slow, and needs memory for
+// one day's sessions at a time, or for all of a site's with their hits to answer questions about experiments.
 package naive
 
 import (
@@ -64,7 +64,7 @@ func (e *Engine) count(ctx context.Context, q count.Question) (count.Answer, err
 	visitors := map[int64]bool{}
 	var partition int64
 	var value float64 // of the partition's sessions
-	err := e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) error {
+	err := e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) {
 		if session.ID.Partition != partition {
 			partition, value, answer.Value = session.ID.Partition, 0, answer.Value+value
 		}
@@ -78,7 +78,6 @@ func (e *Engine) count(ctx context.Context, q count.Question) (count.Answer, err
 				answer.Steps[i]++
 			}
 		}
-		return nil
 	})
 	answer.Value += value
 	if q.Visitors {
@@ -89,12 +88,11 @@ func (e *Engine) count(ctx context.Context, q count.Question) (count.Answer, err
 
 // Sessions reads all matching sessions, and cuts the page out of them.
 func (e *Engine) Sessions(ctx context.Context, q count.SessionQuery) (page []model.Session, err error) {
-	err = e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) error {
+	err = e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) {
 		if q.After == nil || compare(session.Start, session.ID, q.After.Start, q.After.ID) > 0 {
 			session.Computed, session.Assigned = nil, nil
 			page = append(page, *session)
 		}
-		return nil
 	})
 	slices.SortFunc(page, func(a, b model.Session) int { return compare(a.Start, a.ID, b.Start, b.ID) })
 	return page[:min(len(page), max(0, q.Limit))], err
@@ -108,7 +106,7 @@ func compare(start model.Millis, id model.SessionID, otherStart model.Millis, ot
 // Values counts the values of all sessions.
 func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value, error) {
 	counts := map[string]int{}
-	err := e.each(ctx, q.Site, model.Range{From: -model.Open, To: model.Open}, filter.Bool(true), func(session *model.Session) error {
+	err := e.each(ctx, q.Site, model.Range{From: -model.Open, To: model.Open}, filter.Bool(true), func(session *model.Session) {
 		texts := q.Field.Texts(session)
 		for _, text := range texts {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(q.Search)) {
@@ -118,7 +116,6 @@ func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value,
 		if len(texts) == 0 && q.None && q.Search == "" {
 			counts[""]++
 		}
-		return nil
 	})
 	values := make([]count.Value, 0, len(counts))
 	for text, sessions := range counts {
@@ -130,15 +127,12 @@ func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value,
 	return values[:min(len(values), q.Limit)], err
 }
 
-// visitBatch is how many visits are read at once.
-const visitBatch = 1000
-
 // each calls do with the sessions of a site that started in a range and match, the oldest day first and by ordinal.
-func (e *Engine) each(ctx context.Context, site int64, in model.Range, where filter.Expr, do func(*model.Session) error) error {
+func (e *Engine) each(ctx context.Context, site int64, in model.Range, where filter.Expr, do func(*model.Session)) error {
 	if in.From >= in.To || where == filter.Expr(filter.Bool(false)) {
 		return nil
 	}
-	fill, err := e.filling(ctx, site, []filter.Expr{where}, nil)
+	fill, err := e.filling(ctx, site, []filter.Expr{where})
 	if err != nil {
 		return err
 	}
@@ -147,45 +141,15 @@ func (e *Engine) each(ctx context.Context, site int64, in model.Range, where fil
 		return err
 	}
 	for i := range partitions {
-		var visits []model.Visit
-		if err := e.store.EachSession(ctx, partitions[i].ID, true, func(session *model.Session) error {
-			visits = append(visits, model.Visit{Session: *session})
-			return nil
-		}); err != nil {
+		visits, err := fill.visits(ctx, &partitions[i], false)
+		if err != nil {
 			return err
 		}
-		for batch := range slices.Chunk(visits, visitBatch) {
-			if err := e.readHits(ctx, fill, batch); err != nil {
-				return err
-			}
-			for v := range batch {
-				if session := &batch[v].Session; in.Contains(session.Start) && where.Match(session) {
-					if err := do(session); err != nil {
-						return err
-					}
-				}
+		for v := range visits {
+			if session := &visits[v].Session; in.Contains(session.Start) && where.Match(session) {
+				do(session)
 			}
 		}
 	}
 	return ctx.Err()
-}
-
-// readHits fills in what the visits' sessions need, and reads their hits first if plugins look at these.
-func (e *Engine) readHits(ctx context.Context, fill *filling, visits []model.Visit) error {
-	if len(fill.computations) == 0 {
-		return fill.visits(ctx, visits)
-	}
-	places, ordinals := map[int32]int{}, make([]int32, len(visits))
-	for i := range visits {
-		ordinals[i] = visits[i].Session.ID.Ordinal
-		places[ordinals[i]] = i
-	}
-	read, err := e.store.WholeVisitsAt(ctx, visits[0].Session.ID.Partition, ordinals, true)
-	if err != nil {
-		return err
-	}
-	for i := range read {
-		visits[places[read[i].Session.ID.Ordinal]].Hits = read[i].Hits
-	}
-	return fill.visits(ctx, visits)
 }
