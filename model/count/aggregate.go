@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
@@ -63,18 +62,12 @@ func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partiti
 		a.begin(len(partitions))
 	}
 	tasks := e.lookUp(ctx, partitions, aggregates)
-	counted := map[Key]Entry{}
-	var mu sync.Mutex
-	if err := AtOnce(ctx, tasks, func(ctx context.Context, _ int, task *scanTask) error {
-		if err := e.run(ctx, task); err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		task.deliver(counted)
-		return nil
-	}); err != nil {
+	if err := e.scanAll(ctx, tasks); err != nil {
 		return err
+	}
+	counted := map[Key]Entry{}
+	for _, task := range tasks {
+		task.deliver(counted)
 	}
 	if len(counted) > 0 {
 		for _, cache := range e.caches {

@@ -2,10 +2,12 @@ package count
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
@@ -77,27 +79,47 @@ func (t *scanTask) deliver(counted map[Key]Entry) {
 	}
 }
 
-// run scans a partition. Identical tasks that are run at the same time are run once.
-func (e *ColumnEngine) run(ctx context.Context, t *scanTask) error {
-	var name strings.Builder
-	for _, p := range t.partials {
-		if p.key == (Key{}) {
-			return e.scan(ctx, t.partition, t.partials)
-		}
-		fmt.Fprintf(&name, "%d %d %d %x ", p.key.Partition, p.key.Revision, p.key.WrittenAt, p.key.Fingerprint)
+// scanAll scans the partitions of tasks, some at a time. Identical tasks that are asked for at the same time are scanned
+// once.
+func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask) error {
+	scan := func() ([]*scanTask, error) {
+		return tasks, AtOnce(ctx, tasks, func(ctx context.Context, _ int, t *scanTask) error { return e.scan(ctx, t.partition, t.partials) })
 	}
-	counted, err := Once(ctx, &e.flights, name.String(), func() ([]*partial, error) {
-		return t.partials, e.scan(ctx, t.partition, t.partials)
-	})
+	name, ok := nameOf(tasks)
+	if !ok {
+		_, err := scan()
+		return err
+	}
+	scanned, err := Once(ctx, &e.flights, name, scan)
 	if err != nil {
 		return err
 	}
-	for i, p := range counted {
-		if own := t.partials[i]; own != p { // another call's, which are not to be changed
-			own.Entry, own.err = p.Entry, p.err
+	for i, t := range scanned {
+		for n, p := range t.partials {
+			if own := tasks[i].partials[n]; own != p { // another call's, which are not to be changed
+				own.Entry, own.err = p.Entry, p.err
+			}
 		}
 	}
 	return nil
+}
+
+// nameOf tells tasks from others. ok is false if an Entry does not say all that a partial aggregate is.
+func nameOf(tasks []*scanTask) (name string, ok bool) {
+	var keys []byte
+	for _, t := range tasks {
+		for _, p := range t.partials {
+			if p.key == (Key{}) {
+				return "", false
+			}
+			for _, n := range [...]int64{p.key.Partition, p.key.Revision, int64(p.key.WrittenAt)} {
+				keys = binary.LittleEndian.AppendUint64(keys, uint64(n))
+			}
+			keys = append(keys, p.key.Fingerprint[:]...)
+		}
+	}
+	hash := sha256.Sum256(keys)
+	return string(hash[:]), true
 }
 
 // scan makes partial aggregates from a partition's columns. In each partition every part of their predicates is
@@ -225,9 +247,19 @@ func isCancellation(err error) bool {
 // which cancels the others.
 func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, place int, one T) error) error {
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for place, one := range list {
-		group.Go(func() error { return do(within, place, one) })
+	var taken atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
+		group.Go(func() error {
+			for place := int(taken.Add(1)) - 1; place < len(list); place = int(taken.Add(1)) - 1 {
+				if err := within.Err(); err != nil {
+					return err
+				}
+				if err := do(within, place, list[place]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return group.Wait()
 }
