@@ -25,7 +25,7 @@ type Columns struct {
 const maxHeads = 1000
 
 // leavesShare is which part of the memory the sets of leaves may take.
-const leavesShare = 8
+const leavesShare = 12
 
 // NewColumns returns the columns of a store's partitions, of about as many bytes in memory at most. log is told of
 // stored columns that are damaged.
