@@ -2,9 +2,9 @@ package graph
 
 import (
 	"context"
-	"github.com/goalgraph/goalgraph/model/experiment"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )

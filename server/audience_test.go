@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"github.com/goalgraph/goalgraph/model/engine"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 

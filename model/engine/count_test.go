@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"github.com/goalgraph/goalgraph/model/count/naive"
-	"github.com/goalgraph/goalgraph/model/engine"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
 	"github.com/goalgraph/goalgraph/model/store"

@@ -5,8 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"github.com/goalgraph/goalgraph/model/engine"
-	"github.com/goalgraph/goalgraph/model/experiment"
 	"math"
 	"os"
 	"slices"
@@ -19,6 +17,8 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/engine"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
 	"github.com/goalgraph/goalgraph/model/store/storetest"

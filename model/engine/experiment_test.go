@@ -3,9 +3,6 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"github.com/goalgraph/goalgraph/model/count/naive"
-	"github.com/goalgraph/goalgraph/model/engine"
-	"github.com/goalgraph/goalgraph/model/experiment"
 	"math/rand/v2"
 	"os"
 	"reflect"
@@ -16,6 +13,9 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/engine"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
 	"github.com/goalgraph/goalgraph/model/store"

@@ -2,10 +2,6 @@ package engine_test
 
 import (
 	"bytes"
-	"github.com/goalgraph/goalgraph/model/count/naive"
-	"github.com/goalgraph/goalgraph/model/engine"
-	"github.com/goalgraph/goalgraph/model/experiment"
-	"github.com/goalgraph/goalgraph/model/partition"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
@@ -14,7 +10,11 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/engine"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )

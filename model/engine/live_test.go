@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"github.com/goalgraph/goalgraph/model/count/naive"
-	"github.com/goalgraph/goalgraph/model/engine"
 	mathrand "math/rand/v2"
 	"os"
 	"reflect"
@@ -20,6 +18,8 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
 	"github.com/goalgraph/goalgraph/model/store"

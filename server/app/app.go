@@ -35,7 +35,7 @@ type App struct {
 	// locations is nil without a location database.
 	locations *ingest.Locations
 	pipeline  *ingest.Pipeline
-	unknown   *unknownVariants
+	writer    *ingest.Writer
 	listener  net.Listener
 	server    *http.Server
 
@@ -135,7 +135,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	running.Go(func() { a.sealPartitions(background, engine) })
 	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
-	running.Go(func() { every(background, runningPass, a.unknown.reload) })
+	running.Go(func() { every(background, runningPass, a.writer.ReloadExperiments) })
 	if a.locations != nil {
 		running.Go(func() { every(background, reloadPass, a.reloadLocations()) })
 	}

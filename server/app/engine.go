@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"github.com/goalgraph/goalgraph/model/engine"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +11,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/engine"
 )
 
 const (

@@ -2,14 +2,13 @@ package app
 
 import (
 	"context"
-	"github.com/goalgraph/goalgraph/model/engine"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
@@ -25,6 +24,8 @@ const (
 	pruneSome    = 20_000
 	// reloadPass is the time between two checks of the country database file.
 	reloadPass = 2 * time.Second
+	// runningPass is the time between two loads of the running experiments.
+	runningPass = 2 * time.Second
 )
 
 // newTracker returns the part that receives messages over HTTP.
@@ -33,37 +34,9 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 	if err != nil {
 		return nil, err
 	}
-	a.unknown = a.newUnknownVariants(registry)
-	metrics := promauto.With(registry)
-	duplicates := metrics.NewCounter(prometheus.CounterOpts{
-		Name: "goalgraph_tracking_duplicates_total", Help: "Messages that had arrived before and changed nothing.",
-	})
-	overflows := metrics.NewCounterVec(prometheus.CounterOpts{
-		Name: "goalgraph_tracking_overflow_values_total",
-		Help: "Values stored as (other), by dimension, because the site had reached its maximum number of distinct values (--max-values).",
-	}, []string{"dimension"})
-	seconds := metrics.NewHistogram(prometheus.HistogramOpts{
-		Name:    "goalgraph_tracking_commit_seconds",
-		Help:    "Duration of a transaction that writes messages.",
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-	})
+	a.writer = ingest.NewWriter(a.store, a.bus, registry, a.options.Log)
 	a.pipeline = ingest.NewPipeline(ingest.PipelineOptions{
-		Transactions: a.store.Writers(), SiteTransactions: min(2, a.store.Writers()),
-		Write: func(ctx context.Context, site int64, batch []model.Message) error {
-			begin := time.Now()
-			written, err := a.store.Write(ctx, site, batch)
-			if err != nil {
-				return err
-			}
-			seconds.Observe(time.Since(begin).Seconds())
-			duplicates.Add(float64(written.Duplicates))
-			for dimension, n := range written.Overflows {
-				overflows.WithLabelValues(dimension).Add(float64(n))
-			}
-			a.unknown.watch(site, batch)
-			a.bus.Publish(live.Change{Site: site})
-			return nil
-		},
+		Transactions: a.store.Writers(), SiteTransactions: min(2, a.store.Writers()), Write: a.writer.Write,
 	})
 	a.onStop("writing of messages", a.pipeline.Close)
 	keys, err := otter.New(&otter.Options[string, int64]{

@@ -1,11 +1,11 @@
-package app
+package ingest
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -14,14 +14,12 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// runningPass is the time between two loads of the running experiments.
-const runningPass = 2 * time.Second
-
 // unknownVariants counts assignments to variants that a running experiment does not
 // have. They mean that the sender uses different variant keys, which people should know
 // before they wait for results.
 type unknownVariants struct {
-	app *App
+	store *store.Store
+	log   *slog.Logger
 	// counter has the site's id and the experiment's key as labels.
 	counter *prometheus.CounterVec
 	// running holds the running experiments.
@@ -33,8 +31,8 @@ type experimentName struct {
 	key  string
 }
 
-func (a *App) newUnknownVariants(registry prometheus.Registerer) *unknownVariants {
-	u := &unknownVariants{app: a, counter: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
+func newUnknownVariants(st *store.Store, registry prometheus.Registerer, log *slog.Logger) *unknownVariants {
+	u := &unknownVariants{store: st, log: log, counter: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "goalgraph_experiment_unknown_variants_total",
 		Help: "Assignments to a variant that the running experiment does not have. They assign nobody.",
 	}, []string{"site", "experiment"})}
@@ -44,10 +42,10 @@ func (a *App) newUnknownVariants(registry prometheus.Registerer) *unknownVariant
 
 // reload loads the running experiments.
 func (u *unknownVariants) reload(ctx context.Context) {
-	found, err := u.app.store.Experiments(ctx, store.ExperimentQuery{Status: []model.ExperimentStatus{model.Running}}, store.Page{})
+	found, err := u.store.Experiments(ctx, store.ExperimentQuery{Status: []model.ExperimentStatus{model.Running}}, store.Page{})
 	if err != nil {
 		if ctx.Err() == nil {
-			u.app.options.Log.WarnContext(ctx, "cannot load the running experiments; counting unknown variants for those known before", "error", err)
+			u.log.WarnContext(ctx, "cannot load the running experiments; counting unknown variants for those known before", "error", err)
 		}
 		return
 	}
