@@ -18,7 +18,7 @@ import (
 )
 
 type serveCommand struct {
-	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A country database in MaxMind format (.mmdb), to look up the countries of senders. It is reloaded when it changes."`
+	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where senders are. It is reloaded when it changes."`
 	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Trusted proxies, as addresses or networks (10.0.0.0/8) separated by commas. Only their X-Forwarded-For, -Proto and -Host headers are used. Default: none."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
@@ -129,7 +129,7 @@ type importCommand struct {
 	Site   string   `placeholder:"DOMAIN" help:"A domain of the site to load into. The site is created if it does not exist. Default: the only site."`
 	Format string   `enum:"combined,messages" default:"combined" placeholder:"NAME" help:"The format of the lines. combined: access logs in the combined format of Apache and nginx. messages: one JSON message of a tracking SDK per line. Default: combined."`
 	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"Whether to exclude or include page views by crawlers. Default: exclude."`
-	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A country database in MaxMind format (.mmdb), to look up the countries of addresses."`
+	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where addresses are."`
 	Files  []string `arg:"" name:"file" help:"The files to load, plain or gzipped; - is standard input."`
 }
 

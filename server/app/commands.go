@@ -29,7 +29,7 @@ type ImportOptions struct {
 	Site        string
 	Format      string
 	IncludeBots bool
-	// GeoIP is a country database file, or empty.
+	// GeoIP is a location database file, or empty.
 	GeoIP  string
 	Files  []string
 	Stdin  io.Reader

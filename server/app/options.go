@@ -23,7 +23,7 @@ type Options struct {
 	Plugins string
 	// Auth is AuthNone or AuthKeys.
 	Auth string
-	// GeoIP is a country database file, or empty.
+	// GeoIP is a location database file, or empty.
 	GeoIP string
 	// MaxValues is the maximum number of distinct values per site and dimension; 0 for
 	// the store's default.

@@ -22,7 +22,7 @@ const (
 	messagesKept = 8
 	prunePass    = time.Hour
 	pruneSome    = 20_000
-	// reloadPass is the time between two checks of the country database file.
+	// reloadPass is the time between two checks of the location database file.
 	reloadPass = 2 * time.Second
 	// runningPass is the time between two loads of the running experiments.
 	runningPass = 2 * time.Second
@@ -135,10 +135,10 @@ func (a *App) reloadLocations() func(context.Context) {
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
-			a.options.Log.WarnContext(ctx, "cannot reload the country database; using the one loaded before", "error", err)
+			a.options.Log.WarnContext(ctx, "cannot reload the location database; using the one loaded before", "error", err)
 		case err == nil:
 			if said = ""; changed {
-				a.options.Log.InfoContext(ctx, "reloaded the country database", "file", a.options.GeoIP)
+				a.options.Log.InfoContext(ctx, "reloaded the location database", "file", a.options.GeoIP)
 			}
 		}
 	}
