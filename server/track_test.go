@@ -482,7 +482,7 @@ func TestTrackAddresses(t *testing.T) {
 	if err := os.WriteFile(countries, []byte("no database"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the damaged file is told of", func() bool { return strings.Contains(s.stderr.String(), "cannot reload the country database") })
+	await(t, "the damaged file is told of", func() bool { return strings.Contains(s.stderr.String(), "cannot reload the location database") })
 	data, err := os.ReadFile("ingest/testdata/GeoLite2-Country-Test.mmdb")
 	if err != nil {
 		t.Fatal(err)
@@ -491,7 +491,7 @@ func TestTrackAddresses(t *testing.T) {
 	if err := os.WriteFile(countries, bytes.ReplaceAll(data, []byte("\x42GB"), []byte("\x42FR")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the file is read again", func() bool { return strings.Contains(s.stderr.String(), "reloaded the country database") })
+	await(t, "the file is read again", func() bool { return strings.Contains(s.stderr.String(), "reloaded the location database") })
 	s.mustTrack(t, key, "/v1/page", []byte(`{"anonymousId":"later","properties":{"path":"/"},"context":{"ip":"81.2.69.142"}}`))
 	if got := originOf("later"); got != " FR" {
 		t.Errorf("with the new file: %q", got)
