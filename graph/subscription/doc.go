@@ -5,7 +5,8 @@
 // every change, and most changes of a site change no answer at all. So equal subscriptions of one caller share a feed:
 // one operation that is carried out for all of them.
 //
-// The way of an answer: Subscribe looks up the feed by caller and operation, or makes one. The feed computes its answer
+// The way of an answer: Subscribe looks up the feed by caller and operation (Source.Key of package graph tells operations
+// apart: text, name, variables and generation), or makes one. The feed computes its answer
 // (package graph); while it does, the resolver says which site the answer follows from, and the site's state before. A
 // watch for each site that feeds follow looks at that state: at once when the bus hints at a change, and a second later
 // at the latest where nothing is heard. The feeds that have not seen the state compute again, together, so that they

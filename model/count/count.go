@@ -6,7 +6,7 @@
 //  1. plan.go makes equal questions one and reads the list of their partitions, with the revisions.
 //  2. answers.go knows whole answers whose partitions are as they were, and answers over the sealed partitions, all but
 //     the head, which is the newest.
-//  3. lookup.go asks the caches (in memory, then in Redis) for partial aggregates, each of one question and partition.
+//  3. lookup.go asks the caches (cache.go in memory, then redis.go) for partial aggregates, each of one question and partition.
 //  4. scan.go makes what is still unknown: a scan task for each partition, some at a time, evaluates the predicates on
 //     the partition's columns.
 //  5. aggregate.go adds the partial aggregates up.

@@ -75,7 +75,7 @@ type Source[C any] interface {
 	Encode(contents C) (map[string][]byte, error)
 	// Save stores sealed records in place of those of older revisions.
 	Save(ctx context.Context, revision int64, sealed map[string][]byte) error
-	// Forget erases the stored records: one of them is damaged.
+	// Forget makes all stored records count as not stored: one of them is damaged.
 	Forget(ctx context.Context) error
 	// Bytes is about how much memory the contents take.
 	Bytes(contents C) uint64
