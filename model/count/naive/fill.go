@@ -15,9 +15,16 @@ import (
 
 // filling fills in what predicates need of visits beside what is stored: what plugins compute, and the variants.
 type filling struct {
-	engine       *Engine
+	engine *Engine
+	// read are the visits that were read for questions that are asked together; nil where one is asked alone.
+	read         map[readKey][]model.Visit
 	computations []string
 	experiments  map[string]standings
+}
+
+type readKey struct {
+	partition, revision int64
+	withHits            bool
 }
 
 // filling returns one for predicates. above are the keys of the experiments whose audiences they are parts of.
@@ -58,22 +65,17 @@ func (e *Engine) define(ctx context.Context, site int64, key string) (experiment
 // visits returns the visits of a partition in the order of ordinals, filled in. They have hits if these are wanted, or if
 // plugins look at them.
 func (f *filling) visits(ctx context.Context, p *store.Partition, withHits bool) (visits []model.Visit, err error) {
-	if withHits || len(f.computations) > 0 {
-		ordinals := make([]int32, p.Sessions)
-		for i := range ordinals {
-			ordinals[i] = int32(i)
+	key := readKey{p.ID, p.Revision, withHits || len(f.computations) > 0}
+	read, found := f.read[key]
+	if !found {
+		if read, err = f.engine.visits(ctx, p, key.withHits); err != nil {
+			return nil, err
 		}
-		visits, err = f.engine.store.WholeVisitsAt(ctx, p.ID, ordinals, true)
-		slices.SortFunc(visits, func(a, b model.Visit) int { return cmp.Compare(a.Session.ID.Ordinal, b.Session.ID.Ordinal) })
-	} else {
-		err = f.engine.store.EachSession(ctx, p.ID, true, func(session *model.Session) error {
-			visits = append(visits, model.Visit{Session: *session})
-			return nil
-		})
+		if f.read != nil {
+			f.read[key] = read
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
+	visits = slices.Clone(read)
 	for i := range visits {
 		session := &visits[i].Session
 		session.Assigned = map[string]string{}
@@ -85,6 +87,23 @@ func (f *filling) visits(ctx context.Context, p *store.Partition, withHits bool)
 		}
 	}
 	return visits, f.compute(ctx, visits)
+}
+
+// visits reads the visits of a partition, in the order of ordinals.
+func (e *Engine) visits(ctx context.Context, p *store.Partition, withHits bool) (visits []model.Visit, err error) {
+	if !withHits {
+		return visits, e.store.EachSession(ctx, p.ID, true, func(session *model.Session) error {
+			visits = append(visits, model.Visit{Session: *session})
+			return nil
+		})
+	}
+	ordinals := make([]int32, p.Sessions)
+	for i := range ordinals {
+		ordinals[i] = int32(i)
+	}
+	visits, err = e.store.WholeVisitsAt(ctx, p.ID, ordinals, true)
+	slices.SortFunc(visits, func(a, b model.Visit) int { return cmp.Compare(a.Session.ID.Ordinal, b.Session.ID.Ordinal) })
+	return visits, err
 }
 
 // compute fills in what plugins compute of visits, from page views and events alone.

@@ -40,11 +40,12 @@ var (
 // Prefetch does nothing: sessions are read when they are asked for.
 func (*Engine) Prefetch(int64) {}
 
-// Count answers questions one after the other.
+// Count answers questions one after the other. Each visit is read once for all of them.
 func (e *Engine) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
 	answers := make([]count.Answer, len(questions))
+	read := map[readKey][]model.Visit{}
 	for i, q := range questions {
-		answer, err := e.count(ctx, q)
+		answer, err := e.count(ctx, q, read)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -59,12 +60,12 @@ func (e *Engine) Count(ctx context.Context, questions []count.Question) ([]count
 	return answers, nil
 }
 
-func (e *Engine) count(ctx context.Context, q count.Question) (count.Answer, error) {
+func (e *Engine) count(ctx context.Context, q count.Question, read map[readKey][]model.Visit) (count.Answer, error) {
 	answer := count.Answer{Steps: make([]int, max(0, len(q.Steps)-1))}
 	visitors := map[int64]bool{}
 	var partition int64
 	var value float64 // of the partition's sessions
-	err := e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) {
+	err := e.each(ctx, q.Site, q.In, q.Where, read, func(session *model.Session) {
 		if session.ID.Partition != partition {
 			partition, value, answer.Value = session.ID.Partition, 0, answer.Value+value
 		}
@@ -88,7 +89,7 @@ func (e *Engine) count(ctx context.Context, q count.Question) (count.Answer, err
 
 // Sessions reads all matching sessions, and cuts the page out of them.
 func (e *Engine) Sessions(ctx context.Context, q count.SessionQuery) (page []model.Session, err error) {
-	err = e.each(ctx, q.Site, q.In, q.Where, func(session *model.Session) {
+	err = e.each(ctx, q.Site, q.In, q.Where, nil, func(session *model.Session) {
 		if q.After == nil || compare(session.Start, session.ID, q.After.Start, q.After.ID) > 0 {
 			session.Computed, session.Assigned = nil, nil
 			page = append(page, *session)
@@ -106,7 +107,7 @@ func compare(start model.Millis, id model.SessionID, otherStart model.Millis, ot
 // Values counts the values of all sessions.
 func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value, error) {
 	counts := map[string]int{}
-	err := e.each(ctx, q.Site, model.Range{From: -model.Open, To: model.Open}, filter.Bool(true), func(session *model.Session) {
+	err := e.each(ctx, q.Site, model.Range{From: -model.Open, To: model.Open}, filter.Bool(true), nil, func(session *model.Session) {
 		texts := q.Field.Texts(session)
 		for _, text := range texts {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(q.Search)) {
@@ -128,7 +129,7 @@ func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value,
 }
 
 // each calls do with the sessions of a site that started in a range and match, the oldest day first and by ordinal.
-func (e *Engine) each(ctx context.Context, site int64, in model.Range, where filter.Expr, do func(*model.Session)) error {
+func (e *Engine) each(ctx context.Context, site int64, in model.Range, where filter.Expr, read map[readKey][]model.Visit, do func(*model.Session)) error {
 	if in.From >= in.To || where == filter.Expr(filter.Bool(false)) {
 		return nil
 	}
@@ -136,6 +137,7 @@ func (e *Engine) each(ctx context.Context, site int64, in model.Range, where fil
 	if err != nil {
 		return err
 	}
+	fill.read = read
 	partitions, err := e.store.Partitions(ctx, site, in)
 	if err != nil {
 		return err
