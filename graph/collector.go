@@ -75,7 +75,16 @@ func (c *collector[Q, A]) begin(ctx context.Context) {
 }
 
 // wait returns the answer. The error is the context's, or the one that answering the batch ended with.
-func (p promise[Q, A]) wait(ctx context.Context) (answer A, err error) {
+func (p promise[Q, A]) wait(ctx context.Context) (A, error) {
+	answer, err := p.await(ctx)
+	if err != nil && ctx.Err() == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		// The operation that had the batch answered was cancelled, and this one, which shares its collector, was not.
+		return p.collector.register(p.batch.questions[p.place]).await(ctx)
+	}
+	return answer, err
+}
+
+func (p promise[Q, A]) await(ctx context.Context) (answer A, err error) {
 	select {
 	case <-p.batch.done:
 	case <-ctx.Done():
@@ -84,15 +93,10 @@ func (p promise[Q, A]) wait(ctx context.Context) (answer A, err error) {
 		p.collector.dispatch(ctx, p.batch)
 		<-p.collector.turn
 	}
-	switch err := p.batch.err; {
-	case err == nil:
-		return p.batch.answers[p.place], nil
-	case errors.Is(err, context.Canceled) && ctx.Err() == nil:
-		// The operation that had the batch answered was cancelled, and this one, which shares its collector, was not.
-		return p.collector.ask(ctx, p.batch.questions[p.place])
-	default:
-		return answer, err
+	if p.batch.err != nil {
+		return answer, p.batch.err
 	}
+	return p.batch.answers[p.place], nil
 }
 
 func waitAll[Q, A any](ctx context.Context, promises []promise[Q, A]) ([]A, error) {

@@ -169,7 +169,7 @@ func TestPluginOfARunningServer(t *testing.T) {
 		}
 	}
 
-	if data := s.mustAsk(t, `{ plugins { name status reason } }`); !strings.Contains(data, `{"name":"paidTraffic","status":"FAILED","reason":"no plugin offers the filter type paidTraffic, by which 1 segments, 0 goals and 0 experiments filter, such as \"Paid\"`) {
+	if data := s.mustAsk(t, `{ plugins { name status reason } }`); !strings.Contains(data, `{"name":"paidTraffic","status":"FAILED","reason":"no plugin offers the filter type paidTraffic, which 1 segments, 0 goals and 0 experiments use (\"Paid\", for example)`) {
 		t.Errorf("%s", data)
 	}
 	await(t, "the log says what is missing", func() bool {

@@ -151,7 +151,9 @@ const drain = 3 * time.Second
 // Close ends subscriptions and the connections that they come by, and returns when they are gone: those that have not
 // ended after a few seconds are cut off. It may be called while requests are answered, and again.
 func (h *Handler) Close(ctx context.Context) {
+	h.mu.Lock() // a connection is admitted before, and waited for, or is refused
 	h.stop()
+	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, drain)
 	defer cancel()
 	defer context.AfterFunc(ctx, h.cancel)()

@@ -62,12 +62,9 @@ func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partiti
 		a.begin(len(partitions))
 	}
 	tasks := e.lookUp(ctx, partitions, aggregates)
-	if err := e.scanAll(ctx, tasks); err != nil {
-		return err
-	}
 	counted := map[Key]Entry{}
-	for _, task := range tasks {
-		task.deliver(counted)
+	if err := e.scanAll(ctx, tasks, func(t *scanTask) { t.deliver(counted) }); err != nil {
+		return err
 	}
 	if len(counted) > 0 {
 		for _, cache := range e.caches {

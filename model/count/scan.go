@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,27 +81,37 @@ func (t *scanTask) deliver(counted map[Key]Entry) {
 	}
 }
 
-// scanAll scans the partitions of tasks, some at a time. Identical tasks that are asked for at the same time are scanned
-// once.
-func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask) error {
-	scan := func() ([]*scanTask, error) {
-		return tasks, AtOnce(ctx, tasks, func(ctx context.Context, _ int, t *scanTask) error { return e.scan(ctx, t.partition, t.partials) })
-	}
+// scanAll scans the partitions of tasks, some at a time, and delivers each. Identical tasks that are asked for at the same
+// time are scanned once.
+func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask, deliver func(*scanTask)) error {
 	name, ok := nameOf(tasks)
 	if !ok {
-		_, err := scan()
-		return err
+		// Distinct visitors take memory: it is given back as soon as they are added.
+		var mu sync.Mutex
+		return AtOnce(ctx, tasks, func(ctx context.Context, i int, t *scanTask) error {
+			if err := e.scan(ctx, t.partition, t.partials); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			deliver(t)
+			t.partials = nil
+			return nil
+		})
 	}
-	scanned, err := Once(ctx, &e.flights, name, scan)
+	scanned, err := Once(ctx, &e.flights, name, func() ([]*scanTask, error) {
+		return tasks, AtOnce(ctx, tasks, func(ctx context.Context, _ int, t *scanTask) error { return e.scan(ctx, t.partition, t.partials) })
+	})
 	if err != nil {
 		return err
 	}
-	for i, t := range scanned {
-		for n, p := range t.partials {
-			if own := tasks[i].partials[n]; own != p { // another call's, which are not to be changed
+	for i, t := range tasks {
+		for n, p := range scanned[i].partials {
+			if own := t.partials[n]; own != p { // another call's, which are not to be changed
 				own.Entry, own.err = p.Entry, p.err
 			}
 		}
+		deliver(t)
 	}
 	return nil
 }
@@ -220,7 +232,7 @@ func (p *partial) count(view *partition.View, known column.Known) error {
 // cancelled and this one was not.
 func Once[T any](ctx context.Context, flights *singleflight.Group, name string, do func() (T, error)) (result T, err error) {
 	done := flights.DoChan(name, func() (any, error) {
-		result, err := do()
+		result, err := safely(do)
 		if err != nil && ctx.Err() != nil {
 			// Drivers report cancellation in many ways; this normalises them.
 			err = fmt.Errorf("%w: %w", ctx.Err(), err)
@@ -254,7 +266,8 @@ func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, p
 				if err := within.Err(); err != nil {
 					return err
 				}
-				if err := do(within, place, list[place]); err != nil {
+				_, err := safely(func() (bool, error) { return true, do(within, place, list[place]) })
+				if err != nil {
 					return err
 				}
 			}
@@ -262,4 +275,14 @@ func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, p
 		})
 	}
 	return group.Wait()
+}
+
+// safely calls do, and makes a panic an error: in a goroutine of its own, it would end the process.
+func safely[T any](do func() (T, error)) (result T, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+		}
+	}()
+	return do()
 }

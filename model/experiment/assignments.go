@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/bits-and-blooms/bitset"
@@ -29,6 +30,8 @@ type Assignments struct {
 	// sets are, of a partition, the sessions of each variant.
 	sets    *otter.Cache[setsKey, []column.Set]
 	flights singleflight.Group
+	// serials counts the lists of sealed partitions' visitors.
+	serials atomic.Int64
 	meter   partition.Meter
 }
 
@@ -258,6 +261,7 @@ func (b *indexing) build(ctx context.Context, partitions []store.Partition, know
 			return nil, err
 		}
 		sealed = newVisitors(standing)
+		sealed.serial = b.assignments.serials.Add(1)
 	}
 	list, err := b.assignees(ctx, &partitions[head], int32(head))
 	if err != nil {

@@ -41,6 +41,9 @@ type visitors struct {
 	starts []int32
 	base   int64
 	shift  int
+	// serial tells the visitors of sealed partitions from those of others, and of the same ones at another moment: what was
+	// measured of them is known by their places.
+	serial int64
 }
 
 // assignee is a visitor with the standing assignment.

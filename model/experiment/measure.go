@@ -282,7 +282,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	sealed.metrics = nil
 	var unknown []int
 	for place, metric := range m.metrics {
-		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end), metric.Value, metric.where.String(), string(state[:]), string(stateBefore[:]))
+		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end, m.index.sealed.serial), metric.Value, metric.where.String(), string(state[:]), string(stateBefore[:]))
 		if known, found := m.engine.measurements.GetIfPresent(keys[place]); found && isKept {
 			m.engine.measuredMeter.Add(ctx, 1, 0, time.Now())
 			results[place] = known

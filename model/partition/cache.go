@@ -179,14 +179,14 @@ func (c *Cache[K, C]) CatchUp(ctx context.Context, key K, source Source[C]) {
 }
 
 // Offer takes in records that the caller has read, where nothing of the key is in memory. ok is false where one is
-// damaged, and forgotten.
+// damaged, and forgotten, and where somebody is at the entry.
 func (c *Cache[K, C]) Offer(ctx context.Context, key K, source Source[C], records []store.Record) (ok bool, err error) {
 	e := c.entry(key, source)
 	select {
 	case e.turn <- struct{}{}:
 		defer func() { <-e.turn }()
-	case <-ctx.Done():
-		return false, ctx.Err()
+	default:
+		return false, nil
 	}
 	if e.revision > 0 {
 		return true, nil
@@ -393,7 +393,8 @@ func (c *Cache[K, C]) catchUp(ctx context.Context, e *entry[C], least int64, sou
 	newest, err := source.CatchUp(ctx, e.contents, before, func(change func(C) C) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.contents, e.revision = change(e.contents), 0
+		e.revision = 0 // first: a change that panics leaves contents of no revision
+		e.contents = change(e.contents)
 	})
 	switch {
 	case err == nil:
