@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/goalgraph/goalgraph/model/count"
 )
 
 // collector has what the fields of one operation ask answered together. A field registers its question and gets a
@@ -120,7 +122,7 @@ func (c *collector[Q, A]) dispatch(ctx context.Context, b *batch[Q, A]) {
 	c.mu.Lock()
 	c.next = nil // which was b: the turn came to nobody who waits for another one
 	c.mu.Unlock()
-	b.answers, b.err = safely(func() ([]A, error) { return c.answer(ctx, b.questions) })
+	b.answers, b.err = count.Safely(func() ([]A, error) { return c.answer(ctx, b.questions) })
 	close(b.done)
 }
 

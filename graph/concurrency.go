@@ -2,12 +2,11 @@ package graph
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
@@ -26,7 +25,7 @@ func each[T any](n int, do func(int) (T, error)) []outcome[T] {
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
-			outcomes[i].value, outcomes[i].err = safely(func() (T, error) { return do(i) })
+			outcomes[i].value, outcomes[i].err = count.Safely(func() (T, error) { return do(i) })
 		}
 	}
 	var others sync.WaitGroup
@@ -42,23 +41,13 @@ func each[T any](n int, do func(int) (T, error)) []outcome[T] {
 func both[A, B any](first func() (A, error), second func() (B, error)) (A, B, error) {
 	var b outcome[B]
 	var other sync.WaitGroup
-	other.Go(func() { b.value, b.err = safely(second) })
-	a, err := safely(first)
+	other.Go(func() { b.value, b.err = count.Safely(second) })
+	a, err := count.Safely(first)
 	other.Wait()
 	if err == nil {
 		err = b.err
 	}
 	return a, b.value, err
-}
-
-// safely makes an error of a panic, which would otherwise end the process in a goroutine of our own.
-func safely[T any](do func() (T, error)) (value T, err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
-		}
-	}()
-	return do()
 }
 
 // sides are the filters of a segment and those of goals that are merged with it.

@@ -232,7 +232,7 @@ func (p *partial) count(view *partition.View, known column.Known) error {
 // cancelled and this one was not.
 func Once[T any](ctx context.Context, flights *singleflight.Group, name string, do func() (T, error)) (result T, err error) {
 	done := flights.DoChan(name, func() (any, error) {
-		result, err := safely(do)
+		result, err := Safely(do)
 		if err != nil && ctx.Err() != nil {
 			// Drivers report cancellation in many ways; this normalises them.
 			err = fmt.Errorf("%w: %w", ctx.Err(), err)
@@ -266,7 +266,7 @@ func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, p
 				if err := within.Err(); err != nil {
 					return err
 				}
-				_, err := safely(func() (bool, error) { return true, do(within, place, list[place]) })
+				_, err := Safely(func() (bool, error) { return true, do(within, place, list[place]) })
 				if err != nil {
 					return err
 				}
@@ -277,8 +277,8 @@ func AtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, p
 	return group.Wait()
 }
 
-// safely calls do, and makes a panic an error: in a goroutine of its own, it would end the process.
-func safely[T any](do func() (T, error)) (result T, err error) {
+// Safely calls do, and makes a panic an error: in a goroutine of its own, it would end the process.
+func Safely[T any](do func() (T, error)) (result T, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
