@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/bits-and-blooms/bitset"
-
-	"github.com/goalgraph/goalgraph/model/filter"
 )
 
 // conjunction is the sessions that count and are in all terms and pass all tests.
@@ -35,10 +33,10 @@ func (s *Sessions) conjunction(parts []*Predicate, known Known) (*conjunction, e
 	var listed, others []*Predicate
 	for _, part := range parts {
 		bare, not := part.bare()
-		switch set, found := known.Get(bare.expr, bare.text); {
+		switch set, found := known.Get(bare); {
 		case found:
 			c.add(set, not)
-		case s.isListed(bare.expr):
+		case s.isListed(bare):
 			listed = append(listed, part)
 		default:
 			others = append(others, part)
@@ -53,7 +51,7 @@ func (s *Sessions) conjunction(parts []*Predicate, known Known) (*conjunction, e
 			break
 		}
 		if left <= s.n/few {
-			if tests, ok := s.tester(part.expr); ok {
+			if tests, ok := s.tester(part); ok {
 				c.tests = append(c.tests, tests)
 				continue
 			}
@@ -69,10 +67,9 @@ func (s *Sessions) conjunction(parts []*Predicate, known Known) (*conjunction, e
 }
 
 // isListed tells whether a leaf is made from lists of ordinals.
-func (s *Sessions) isListed(e filter.Expr) bool {
-	field, _, ok := valuePredicateOf(e)
-	_, inverted := s.columns[Dimension(field.Name)].(*invertedColumn)
-	return ok && inverted
+func (s *Sessions) isListed(p *Predicate) bool {
+	_, isInverted := s.columns[Dimension(p.field.Name)].(*invertedColumn)
+	return p.values != nil && isInverted
 }
 
 func (c *conjunction) add(set Set, not bool) {

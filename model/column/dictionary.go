@@ -82,12 +82,13 @@ func (d *dictionary) find(value string) (code uint32, found bool) {
 // valuePredicate is a leaf as a predicate over single values: it matches the values that it
 // names, or those of which matches is true. The empty value stands for none.
 type valuePredicate struct {
-	names   []string // none where only matches tells
-	matches func(value string) bool
+	names       []string // none where only matches tells
+	matches     func(value string) bool
+	matchesNone bool
 }
 
 // matching returns the codes of the values that match, in their order.
-func (d *dictionary) matching(want valuePredicate) (codes []uint32) {
+func (d *dictionary) matching(want *valuePredicate) (codes []uint32) {
 	const few = 64 // for more names than that, a look at all values is faster
 	if 0 < len(want.names) && len(want.names) <= few {
 		for _, name := range want.names {
@@ -167,13 +168,13 @@ func (c *dictionaryColumn) set(ordinal int, value string) {
 }
 
 // match returns the ordinals below n whose value matches.
-func (c *dictionaryColumn) match(n int, want valuePredicate) *bitset.BitSet {
+func (c *dictionaryColumn) match(n int, want *valuePredicate) *bitset.BitSet {
 	return c.codes.oneOf(n, c.matching(want))
 }
 
 // tester returns what tells whether an ordinal's value matches. Each value that
 // occurs is tested once.
-func (c *dictionaryColumn) tester(want valuePredicate) func(ordinal int) bool {
+func (c *dictionaryColumn) tester(want *valuePredicate) func(ordinal int) bool {
 	const yes, no = 1, 2
 	known := make([]uint8, len(c.values)) // by code
 	return func(ordinal int) bool {

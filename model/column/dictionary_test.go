@@ -29,9 +29,9 @@ func TestDictionaryFinds(t *testing.T) {
 		}
 		for _, names := range [][]string{nil, {"none"}, {""}, {"value 7", "none", "", "value 7", "value 999", "value 3"}, d.values[100:300]} {
 			want := valuePredicate{matches: func(value string) bool { return slices.Contains(names, value) }}
-			all := d.matching(want)
+			all := d.matching(&want)
 			want.names = names
-			if found := d.matching(want); !slices.Equal(found, all) {
+			if found := d.matching(&want); !slices.Equal(found, all) {
 				t.Errorf("%s: of %q, the codes %v are wanted, and %v found", name, names, all, found)
 			}
 		}

@@ -68,7 +68,7 @@ func (c *invertedColumn) makeForward() {
 }
 
 // match returns the ordinals below n that have a value that matches.
-func (c *invertedColumn) match(n int, want valuePredicate) *bitset.BitSet {
+func (c *invertedColumn) match(n int, want *valuePredicate) *bitset.BitSet {
 	words := make([]uint64, (n+63)/64)
 	for _, code := range c.matching(want) {
 		for _, ordinal := range c.postings[code] {
@@ -80,14 +80,14 @@ func (c *invertedColumn) match(n int, want valuePredicate) *bitset.BitSet {
 
 // tester returns what tells whether an ordinal has a value that matches, or has none and
 // the empty one does. ok is false without a forward index.
-func (c *invertedColumn) tester(want valuePredicate) (tests func(ordinal int) bool, ok bool) {
+func (c *invertedColumn) tester(want *valuePredicate) (tests func(ordinal int) bool, ok bool) {
 	if c.forward == nil {
 		return nil, false
 	}
 	return func(ordinal int) bool {
 		codes := at(c.forward, ordinal)
 		if len(codes) == 0 {
-			return want.matches("")
+			return want.matchesNone
 		}
 		return slices.ContainsFunc(codes, func(code uint32) bool { return want.matches(c.values[code]) })
 	}, true
@@ -95,7 +95,7 @@ func (c *invertedColumn) tester(want valuePredicate) (tests func(ordinal int) bo
 
 // without returns the ordinals below n that have no value.
 func (c *invertedColumn) without(n int) *bitset.BitSet {
-	return c.match(n, valuePredicate{matches: func(string) bool { return true }}).Complement()
+	return c.match(n, &valuePredicate{matches: func(string) bool { return true }}).Complement()
 }
 
 func (c *invertedColumn) bytes() int {

@@ -10,20 +10,20 @@ import (
 )
 
 // leaf evaluates a predicate that looks at one field, for all ordinals.
-func (s *Sessions) leaf(e filter.Expr) (Set, error) {
-	if e, ok := e.(filter.Range); ok {
+func (s *Sessions) leaf(p *Predicate) (Set, error) {
+	if e, ok := p.expr.(filter.Range); ok {
 		return s.between(e)
 	}
-	field, want, ok := valuePredicateOf(e)
-	if !ok {
-		return nil, fmt.Errorf("columns: a predicate of type %T", e)
+	field, want := p.field, p.values
+	if want == nil {
+		return nil, fmt.Errorf("columns: a predicate of type %T", p.expr)
 	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:
 		return column.match(s.n, want), nil
 	case *invertedColumn:
 		set := column.match(s.n, want)
-		if want.matches("") {
+		if want.matchesNone {
 			set.InPlaceUnion(column.without(s.n))
 		}
 		return set, nil
@@ -32,7 +32,7 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 			return member.match(s.n, want), nil
 		}
 		none := bitset.New(uint(s.n))
-		if want.matches("") {
+		if want.matchesNone {
 			return none.Complement(), nil
 		}
 		return none, nil
@@ -41,18 +41,21 @@ func (s *Sessions) leaf(e filter.Expr) (Set, error) {
 }
 
 // valuePredicateOf returns the text field of a leaf, and the leaf as a predicate over its
-// values. ok is false where the leaf is not one about text.
-func valuePredicateOf(e filter.Expr) (field filter.Field, want valuePredicate, ok bool) {
+// values: nil where the leaf is not one about text.
+func valuePredicateOf(e filter.Expr) (field filter.Field, want *valuePredicate) {
 	switch e := e.(type) {
 	case filter.In:
-		return e.Field, valuePredicate{e.Values, among(e.Values)}, true
+		field, want = e.Field, &valuePredicate{names: e.Values, matches: among(e.Values)}
 	case filter.Glob:
 		matches := filter.Matcher(e.Pattern)
-		return e.Field, valuePredicate{matches: func(value string) bool { return value != "" && matches(value) }}, true
+		field, want = e.Field, &valuePredicate{matches: func(value string) bool { return value != "" && matches(value) }}
 	case filter.Within:
-		return e.Field, valuePredicate{matches: e.Contains}, true
+		field, want = e.Field, &valuePredicate{matches: e.Contains}
+	default:
+		return field, nil
 	}
-	return filter.Field{}, valuePredicate{}, false
+	want.matchesNone = want.matches("")
+	return field, want
 }
 
 func among(values []string) func(value string) bool {
@@ -82,10 +85,10 @@ func (s *Sessions) between(e filter.Range) (Set, error) {
 
 // tester returns what tells of a single ordinal whether a leaf, or a leaf's
 // opposite, matches it. ok is false where that is no faster than to look at all.
-func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool) {
-	switch e := e.(type) {
+func (s *Sessions) tester(p *Predicate) (tests func(ordinal int) bool, ok bool) {
+	switch e := p.expr.(type) {
 	case filter.Not:
-		opposite, ok := s.tester(e.Expr)
+		opposite, ok := s.tester(p.parts[0])
 		return func(ordinal int) bool { return !opposite(ordinal) }, ok
 	case filter.Range:
 		switch column := s.columns[Dimension(e.Field.Name)].(type) {
@@ -100,8 +103,8 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 		}
 		return nil, false
 	}
-	field, want, ok := valuePredicateOf(e)
-	if !ok {
+	field, want := p.field, p.values
+	if want == nil {
 		return nil, false
 	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
@@ -113,8 +116,7 @@ func (s *Sessions) tester(e filter.Expr) (tests func(ordinal int) bool, ok bool)
 		if member := column.members[field.Key]; member != nil {
 			return member.tester(want), true
 		}
-		without := want.matches("")
-		return func(int) bool { return without }, true
+		return func(int) bool { return want.matchesNone }, true
 	}
 	return nil, false
 }
@@ -130,8 +132,8 @@ func (s *Sessions) KeepForwardIndex() {
 // Forward returns the set of a leaf from what it was before some ordinals were
 // written, of which each was written again or is new. ok is false where it is to be
 // evaluated for all.
-func (s *Sessions) Forward(e filter.Expr, before Set, written []uint32) (after Set, ok bool) {
-	tests, ok := s.tester(e)
+func (s *Sessions) Forward(p *Predicate, before Set, written []uint32) (after Set, ok bool) {
+	tests, ok := s.tester(p)
 	if !ok {
 		return nil, false
 	}

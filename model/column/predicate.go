@@ -2,6 +2,7 @@ package column
 
 import (
 	"slices"
+	"unique"
 
 	"github.com/bits-and-blooms/bitset"
 
@@ -13,8 +14,11 @@ import (
 // found once. It does not change.
 type Predicate struct {
 	expr  filter.Expr
-	text  string
-	parts []*Predicate // of an And, an Or and a Not
+	text  unique.Handle[string] // found faster in a map than a string
+	parts []*Predicate          // of an And, an Or and a Not
+	// field and values are those of a leaf about text. Other predicates have no values.
+	field  filter.Field
+	values *valuePredicate
 	// dimensions are those that the whole predicate needs.
 	dimensions []Dimension
 }
@@ -31,7 +35,8 @@ func Prepare(where filter.Expr) *Predicate {
 }
 
 func prepare(e filter.Expr) *Predicate {
-	p := &Predicate{expr: e, text: e.String()}
+	p := &Predicate{expr: e, text: unique.Make(e.String())}
+	p.field, p.values = valuePredicateOf(e)
 	switch e := e.(type) {
 	case filter.And:
 		p.parts = prepareAll(e)
@@ -51,8 +56,11 @@ func prepareAll(list []filter.Expr) []*Predicate {
 	return prepared
 }
 
-// String returns the text form of the predicate.
-func (p *Predicate) String() string { return p.text }
+// Expr returns the expression of the predicate.
+func (p *Predicate) Expr() filter.Expr { return p.expr }
+
+// Text returns the text form of the predicate. Predicates with the same text are equivalent.
+func (p *Predicate) Text() unique.Handle[string] { return p.text }
 
 // Dimensions returns the dimensions that evaluating the predicate needs, beside the sets of its filter.Computed, its
 // filter.Assigned and the leaves that look at filter.Visitor, which are to be known.
@@ -79,24 +87,24 @@ func (p *Predicate) bare() (bare *Predicate, not bool) {
 	return p, false
 }
 
-// Known keeps the sets of predicates, by their text, for one state of the columns.
-// They may hold ordinals that count nowhere, too, and are not to be changed.
+// Known keeps the sets of predicates for one state of the columns. They may hold ordinals that count nowhere, too, and
+// are not to be changed.
 type Known interface {
-	Get(e filter.Expr, text string) (Set, bool)
-	Put(e filter.Expr, text string, set Set)
+	Get(p *Predicate) (Set, bool)
+	Put(p *Predicate, set Set)
 }
 
-// Memo is a Known that keeps all.
-type Memo map[string]Set
+// Memo is a Known that keeps all sets, by the text of their predicates.
+type Memo map[unique.Handle[string]]Set
 
-// Get returns the set of a text.
-func (m Memo) Get(_ filter.Expr, text string) (Set, bool) {
-	set, found := m[text]
+// Get returns the set of a predicate.
+func (m Memo) Get(p *Predicate) (Set, bool) {
+	set, found := m[p.text]
 	return set, found
 }
 
-// Put keeps the set of a text.
-func (m Memo) Put(_ filter.Expr, text string, set Set) { m[text] = set }
+// Put keeps the set of a predicate.
+func (m Memo) Put(p *Predicate, set Set) { m[p.text] = set }
 
 // Match returns the sessions that match the predicate, ordinals that count
 // nowhere not among them. known has the sets of parts of it that have been made,
@@ -120,7 +128,7 @@ func (s *Sessions) Count(where *Predicate, known Known) (int, error) {
 
 // set returns the set of a predicate.
 func (s *Sessions) set(p *Predicate, known Known) (Set, error) {
-	if set, found := known.Get(p.expr, p.text); found {
+	if set, found := known.Get(p); found {
 		return set, nil
 	}
 	return s.evaluate(p, known)
@@ -145,10 +153,10 @@ func (s *Sessions) evaluate(p *Predicate, known Known) (set Set, err error) {
 			set = set.Complement()
 		}
 	default:
-		set, err = s.leaf(e)
+		set, err = s.leaf(p)
 	}
 	if err == nil {
-		known.Put(p.expr, p.text, set)
+		known.Put(p, set)
 	}
 	return set, err
 }

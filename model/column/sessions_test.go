@@ -85,7 +85,7 @@ func TestForward(t *testing.T) {
 		columns, _ := random(r, 1+r.IntN(300))
 		columns.KeepForwardIndex()
 		n := columns.n
-		leaves := map[string]filter.Expr{}
+		leaves := map[*Predicate]bool{}
 		before := Memo{}
 		for range 20 {
 			if _, err := columns.Match(Prepare(predicate(r)), collector{before, leaves}); err != nil {
@@ -104,23 +104,24 @@ func TestForward(t *testing.T) {
 			session.Tags, session.PageViews = append(slices.Clone(session.Tags), "grown"), session.PageViews+1
 			columns.Put(&session)
 		}
-		for text, leaf := range leaves {
-			after, ok := columns.Forward(leaf, before[text], written)
+		for leaf := range leaves {
+			set, _ := before.Get(leaf)
+			after, ok := columns.Forward(leaf, set, written)
 			if !ok {
 				continue
 			}
 			forwarded++
-			anew, err := columns.evaluate(Prepare(leaf), Memo{})
+			anew, err := columns.evaluate(leaf, Memo{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for ordinal := range uint(columns.n) {
 				if get[bitmapColumn](columns, Counting).Test(ordinal) && after.Test(ordinal) != anew.Test(ordinal) {
-					t.Fatalf("%s: ordinal %d of %d, of which %v were written, is %v", text, ordinal, columns.n, written, after.Test(ordinal))
+					t.Fatalf("%s: ordinal %d of %d, of which %v were written, is %v", leaf.text.Value(), ordinal, columns.n, written, after.Test(ordinal))
 				}
 			}
 			if after.Len() != uint(columns.n) {
-				t.Fatalf("%s: a set of %d ordinals, want %d", text, after.Len(), columns.n)
+				t.Fatalf("%s: a set of %d ordinals, want %d", leaf.text.Value(), after.Len(), columns.n)
 			}
 		}
 	}
@@ -132,15 +133,15 @@ func TestForward(t *testing.T) {
 // collector notes which sets are those of leaves.
 type collector struct {
 	Memo
-	leaves map[string]filter.Expr
+	leaves map[*Predicate]bool
 }
 
-func (c collector) Put(e filter.Expr, text string, set Set) {
-	switch e.(type) {
+func (c collector) Put(p *Predicate, set Set) {
+	switch p.expr.(type) {
 	case filter.In, filter.Glob, filter.Within, filter.Range:
-		c.leaves[text] = e
+		c.leaves[p] = true
 	}
-	c.Memo.Put(e, text, set)
+	c.Memo.Put(p, set)
 }
 
 // Loaded again, columns are the same, and go on changing.

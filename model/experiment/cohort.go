@@ -88,18 +88,17 @@ func (c *cohort) evaluate(ctx context.Context, from int) error {
 	})
 }
 
-// foreignSets returns the sets of the leaves that whole sessions answer, by their text.
-func (m *measuring) foreignSets(ctx context.Context, p *store.Partition) (map[string]column.Set, error) {
-	sets := map[string]column.Set{}
+// foreignSets returns the sets of the leaves that whole sessions answer.
+func (m *measuring) foreignSets(ctx context.Context, p *store.Partition) (column.Memo, error) {
+	sets := column.Memo{}
 	if !slices.ContainsFunc(m.metrics, func(metric measuredMetric) bool { return len(metric.foreign) > 0 }) {
 		return sets, nil
 	}
 	err := m.engine.matcher.Read(ctx, p, m.resolution, nil, func(_ *partition.View, known column.Known) error {
 		for i := range m.metrics {
 			for _, leaf := range m.metrics[i].foreign {
-				text := leaf.String()
-				if set, found := known.Get(leaf, text); found {
-					sets[text] = set
+				if set, found := known.Get(leaf); found {
+					sets.Put(leaf, set)
 				}
 			}
 		}

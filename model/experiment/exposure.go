@@ -8,7 +8,6 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
-	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -27,9 +26,9 @@ type exposure struct {
 	variants    []string
 	*column.Sessions
 
-	// sets are those of predicates, by their text.
+	// sets are those of predicates.
 	setsMu sync.Mutex
-	sets   map[string]column.Set
+	sets   column.Memo
 }
 
 const (
@@ -242,13 +241,12 @@ func (*exposureSource) Bytes(x *exposure) uint64 {
 }
 
 // match returns the sessions whose cut columns match, from sets that are known. foreign are the sets of leaves that no
-// column has, by their text; it is nil for predicates without such leaves.
-func (x *exposure) match(where *column.Predicate, foreign map[string]column.Set) (column.Set, error) {
-	text := where.String()
-	isKept := foreign == nil && len(text) <= maxText
+// column has; it is nil for predicates without such leaves.
+func (x *exposure) match(where *column.Predicate, foreign column.Memo) (column.Set, error) {
+	isKept := foreign == nil && len(where.Text().Value()) <= maxText
 	if isKept {
 		x.setsMu.Lock()
-		set, found := x.sets[text]
+		set, found := x.sets.Get(where)
 		x.setsMu.Unlock()
 		if found {
 			return set, nil
@@ -259,9 +257,9 @@ func (x *exposure) match(where *column.Predicate, foreign map[string]column.Set)
 		x.setsMu.Lock()
 		defer x.setsMu.Unlock()
 		if x.sets == nil || len(x.sets) >= maxSets {
-			x.sets = map[string]column.Set{}
+			x.sets = column.Memo{}
 		}
-		x.sets[text] = set
+		x.sets.Put(where, set)
 	}
 	return set, err
 }
@@ -270,13 +268,13 @@ func (x *exposure) match(where *column.Predicate, foreign map[string]column.Set)
 type exposureSets struct {
 	column.Memo
 	of      *exposure
-	foreign map[string]column.Set
+	foreign column.Memo
 }
 
-// Get returns the set of a text.
-func (s *exposureSets) Get(e filter.Expr, text string) (column.Set, bool) {
-	if set, found := s.foreign[text]; found {
+// Get returns the set of a predicate.
+func (s *exposureSets) Get(p *column.Predicate) (column.Set, bool) {
+	if set, found := s.foreign.Get(p); found {
 		return s.of.Fit(set), true
 	}
-	return s.Memo.Get(e, text)
+	return s.Memo.Get(p)
 }

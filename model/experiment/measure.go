@@ -39,14 +39,14 @@ type measuredMetric struct {
 	// computations are those of the metric. A plugin computes them of parts of sessions, which no column says.
 	computations []string
 	// foreign are the leaves that no column has and that whole sessions answer.
-	foreign []filter.Expr
+	foreign []*column.Predicate
 }
 
 func measuredMetricOf(metric Metric) measuredMetric {
 	m := measuredMetric{Metric: metric, where: column.Prepare(metric.Where), computations: filter.Computations(metric.Where)}
 	filter.EachLeaf(metric.Where, func(leaf filter.Expr) {
 		if _, ok := leaf.(filter.Assigned); ok || filter.Uses(leaf, filter.Visitor) {
-			m.foreign = append(m.foreign, leaf)
+			m.foreign = append(m.foreign, column.Prepare(leaf))
 		}
 	})
 	return m
@@ -129,7 +129,7 @@ func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answ
 // place returns the place of a metric among all, -1 where there is none.
 func (m *measuring) place(metric Metric) int {
 	text := metric.Where.String()
-	return slices.IndexFunc(m.metrics, func(other measuredMetric) bool { return other.Value == metric.Value && other.where.String() == text })
+	return slices.IndexFunc(m.metrics, func(other measuredMetric) bool { return other.Value == metric.Value && other.where.Text().Value() == text })
 }
 
 // chooseVisitors says who takes part in each question, and counts them.
@@ -282,7 +282,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	sealed.metrics = nil
 	var unknown []int
 	for place, metric := range m.metrics {
-		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end, m.index.sealed.serial), metric.Value, metric.where.String(), string(state[:]), string(stateBefore[:]))
+		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end, m.index.sealed.serial), metric.Value, metric.where.Text().Value(), string(state[:]), string(stateBefore[:]))
 		if known, found := m.engine.measurements.GetIfPresent(keys[place]); found && isKept {
 			m.engine.measuredMeter.Add(ctx, 1, 0, time.Now())
 			results[place] = known

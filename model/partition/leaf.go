@@ -2,6 +2,7 @@ package partition
 
 import (
 	"time"
+	"unique"
 
 	"github.com/maypok86/otter/v2"
 
@@ -17,7 +18,7 @@ type leafSets struct {
 
 type leafKey struct {
 	partition int64
-	text      string
+	text      unique.Handle[string]
 }
 
 // leafSet is the set of a leaf as it was at a revision of its partition.
@@ -32,7 +33,7 @@ const maxText = 1024
 func newLeafSets(bytes uint64) *leafSets {
 	return &leafSets{meter: Meter{Name: "leaves"}, known: Bounded(bytes, func(key leafKey, leaf leafSet) uint64 {
 		const fixed = 200
-		return uint64(fixed + len(key.text) + 8*len(leaf.set.Words()))
+		return uint64(fixed + len(key.text.Value()) + 8*len(leaf.set.Words()))
 	})}
 }
 
@@ -49,25 +50,25 @@ type known struct {
 }
 
 // Get returns the set of a predicate.
-func (k *known) Get(e filter.Expr, text string) (column.Set, bool) {
-	if set, found := k.Memo[text]; found {
+func (k *known) Get(p *column.Predicate) (column.Set, bool) {
+	if set, found := k.Memo.Get(p); found {
 		return set, true
 	}
 	if k.others != nil {
-		if set, found := k.others(e); found {
-			k.Memo[text] = set
+		if set, found := k.others(p.Expr()); found {
+			k.Memo.Put(p, set)
 			return set, true
 		}
 	}
-	if !isLeaf(e) {
+	if !isLeaf(p) {
 		return nil, false
 	}
 	begin, leaves := time.Now(), k.view.leaves
-	leaf, found := leaves.known.GetIfPresent(leafKey{k.view.Partition, text})
+	leaf, found := leaves.known.GetIfPresent(leafKey{k.view.Partition, p.Text()})
 	set := leaf.set
 	if found && leaf.revision != k.view.Revision {
-		if set, found = k.catchUp(e, leaf); found {
-			k.Put(e, text, set)
+		if set, found = k.catchUp(p, leaf); found {
+			k.Put(p, set)
 		}
 	}
 	if !found {
@@ -75,12 +76,12 @@ func (k *known) Get(e filter.Expr, text string) (column.Set, bool) {
 		return nil, false
 	}
 	leaves.meter.Add(k.view.ctx, 1, 0, begin)
-	k.Memo[text] = set
+	k.Memo.Put(p, set)
 	return set, true
 }
 
 // catchUp returns the set of a leaf as it is at the view's revision.
-func (k *known) catchUp(e filter.Expr, leaf leafSet) (column.Set, bool) {
+func (k *known) catchUp(p *column.Predicate, leaf leafSet) (column.Set, bool) {
 	if leaf.revision > k.view.Revision { // it was made for a question that looked later
 		return nil, false
 	}
@@ -88,19 +89,19 @@ func (k *known) catchUp(e filter.Expr, leaf leafSet) (column.Set, bool) {
 	if !ok {
 		return nil, false
 	}
-	return k.view.Forward(e, leaf.set, written)
+	return k.view.Forward(p, leaf.set, written)
 }
 
 // Put keeps the set of a predicate.
-func (k *known) Put(e filter.Expr, text string, set column.Set) {
-	k.Memo[text] = set
-	if isLeaf(e) && len(text) <= maxText {
-		k.view.leaves.known.Set(leafKey{k.view.Partition, text}, leafSet{k.view.Revision, set})
+func (k *known) Put(p *column.Predicate, set column.Set) {
+	k.Memo.Put(p, set)
+	if isLeaf(p) && len(p.Text().Value()) <= maxText {
+		k.view.leaves.known.Set(leafKey{k.view.Partition, p.Text()}, leafSet{k.view.Revision, set})
 	}
 }
 
-func isLeaf(e filter.Expr) bool {
-	switch e.(type) {
+func isLeaf(p *column.Predicate) bool {
+	switch p.Expr().(type) {
 	case filter.In, filter.Glob, filter.Within, filter.Range:
 		return true
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
@@ -87,15 +88,15 @@ func (s *Set) mergeName(active, goal []model.FilterSpec) (name string, ok bool) 
 
 func (s *Set) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
 	m := merging{set: s, ctx: ctx}
+	filters, err := m.readAll([2][]model.FilterSpec{active, goal})
+	if err != nil {
+		return nil, err
+	}
 	sides := [2]map[*Type]*side{}
 	var order []*Type
-	for s, specs := range [2][]model.FilterSpec{active, goal} {
+	for s := range filters {
 		sides[s] = map[*Type]*side{}
-		for i, spec := range specs {
-			f, err := m.read(spec)
-			if err != nil {
-				return nil, model.Under(fmt.Sprintf("%s[%d]", [2]string{"active", "goal"}[s], i), err)
-			}
+		for _, f := range filters[s] {
 			if !slices.Contains(order, f.typ) {
 				order = append(order, f.typ)
 			}
@@ -140,6 +141,28 @@ type merging struct {
 	// conflicts are the labels of filters that exclude each other.
 	conflicts []string
 	empty     bool
+}
+
+// readAll reads the filters of both sides at the same time: a plugin is asked about each. The error is that of the first
+// one that is refused.
+func (m *merging) readAll(sides [2][]model.FilterSpec) (filters [2][]held, err error) {
+	var errs [2][]error
+	var reading sync.WaitGroup
+	for s, specs := range sides {
+		filters[s], errs[s] = make([]held, len(specs)), make([]error, len(specs))
+		for i, spec := range specs {
+			reading.Go(func() { filters[s][i], errs[s][i] = m.read(spec) })
+		}
+	}
+	reading.Wait()
+	for s, name := range [...]string{"active", "goal"} {
+		for i, err := range errs[s] {
+			if err != nil {
+				return filters, model.Under(fmt.Sprintf("%s[%d]", name, i), err)
+			}
+		}
+	}
+	return filters, nil
 }
 
 func (m *merging) read(spec model.FilterSpec) (held, error) {
