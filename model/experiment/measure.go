@@ -129,7 +129,9 @@ func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answ
 // place returns the place of a metric among all, -1 where there is none.
 func (m *measuring) place(metric Metric) int {
 	text := metric.Where.String()
-	return slices.IndexFunc(m.metrics, func(other measuredMetric) bool { return other.Value == metric.Value && other.where.Text().Value() == text })
+	return slices.IndexFunc(m.metrics, func(other measuredMetric) bool {
+		return other.Value == metric.Value && other.where.Text().Value() == text
+	})
 }
 
 // chooseVisitors says who takes part in each question, and counts them.

@@ -14,9 +14,10 @@ import (
 // Columns keeps the sessions of partitions as columns, with the sets of the leaves that were evaluated on them. Only
 // the dimensions that questions need are loaded.
 type Columns struct {
-	store  *store.Store
-	cache  *Cache[int64, *day]
-	leaves *leafSets
+	store *store.Store
+	cache *Cache[int64, *day]
+	// leaves counts the sets of leaves that were known.
+	leaves Meter
 	// heads are the partitions that caught up last, by site.
 	heads *otter.Cache[int64, int64]
 }
@@ -24,25 +25,22 @@ type Columns struct {
 // maxHeads is how many sites' heads are known.
 const maxHeads = 1000
 
-// leavesShare is which part of the memory the sets of leaves may take.
-const leavesShare = 12
-
 // NewColumns returns the columns of a store's partitions, of about as many bytes in memory at most. log is told of
 // stored columns that are damaged.
 func NewColumns(st *store.Store, bytes uint64, log *slog.Logger) *Columns {
 	return &Columns{
 		store:  st,
-		cache:  NewCache[int64, *day]("columns", bytes-bytes/leavesShare, log),
-		leaves: newLeafSets(bytes / leavesShare),
+		cache:  NewCache[int64, *day]("columns", bytes, log),
+		leaves: Meter{Name: "leaves"},
 		heads:  otter.Must(&otter.Options[int64, int64]{MaximumSize: maxHeads}),
 	}
 }
 
 // Meters count what was loaded, built and brought forward, and the sets of leaves.
-func (c *Columns) Meters() []*Meter { return append([]*Meter{&c.leaves.meter}, c.cache.Meters()...) }
+func (c *Columns) Meters() []*Meter { return append([]*Meter{&c.leaves}, c.cache.Meters()...) }
 
-// Bytes is about how much memory the columns and the sets of leaves take.
-func (c *Columns) Bytes() uint64 { return c.cache.Bytes() + c.leaves.known.WeightedSize() }
+// Bytes is about how much memory the columns take, with the sets of leaves.
+func (c *Columns) Bytes() uint64 { return c.cache.Bytes() }
 
 // Len is about how many partitions have columns in memory.
 func (c *Columns) Len() int { return c.cache.Len() }
@@ -54,6 +52,7 @@ type View struct {
 
 	changes *changes
 	leaves  *leafSets
+	meter   *Meter
 	ctx     context.Context
 }
 
@@ -61,7 +60,7 @@ type View struct {
 func (c *Columns) Read(ctx context.Context, p *store.Partition, dimensions []column.Dimension, do func(*View) error) error {
 	source := &daySource{columns: c, partition: p, dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
 	return c.cache.Read(ctx, p.ID, p, source, func(d *day, revision int64) error {
-		return do(&View{Sessions: d.Sessions, Partition: p.ID, Revision: revision, changes: &d.changes, leaves: c.leaves, ctx: ctx})
+		return do(&View{Sessions: d.Sessions, Partition: p.ID, Revision: revision, changes: &d.changes, leaves: d.leaves, meter: &c.leaves, ctx: ctx})
 	})
 }
 
@@ -77,10 +76,11 @@ func (c *Columns) Seal(ctx context.Context, p *store.Partition) error {
 	return c.cache.Save(ctx, p.ID, p, &daySource{columns: c, partition: p, dimensions: column.Dimensions()})
 }
 
-// day is the sessions of a partition as columns, and which of them were written lately.
+// day is the sessions of a partition as columns, which of them were written lately, and sets of leaves.
 type day struct {
 	*column.Sessions
 	changes
+	leaves *leafSets
 }
 
 // daySource is the Source of one partition's columns.
@@ -95,9 +95,11 @@ var _ Source[*day] = (*daySource)(nil)
 
 func (s *daySource) Place() Place { return Place{Kind: "columns", Partition: s.partition.ID} }
 
-func (*daySource) Empty() *day { return &day{Sessions: column.Unloaded()} }
+func (*daySource) Empty() *day { return &day{Sessions: column.Unloaded(), leaves: newLeafSets()} }
 
-func (*daySource) Copy(d *day) *day { return &day{Sessions: d.Sessions.Copy(), changes: d.changes} }
+func (*daySource) Copy(d *day) *day {
+	return &day{Sessions: d.Sessions.Copy(), changes: d.changes, leaves: d.leaves}
+}
 
 func (s *daySource) Missing(d *day, all bool) []string {
 	return MissingColumns(d.Sessions, s.dimensions, all)
@@ -119,7 +121,7 @@ func (*daySource) Decode(d *day, name string, plain []byte) (*day, error) {
 }
 
 func (s *daySource) Build(ctx context.Context) (*day, int64, error) {
-	d := &day{Sessions: column.New()}
+	d := &day{Sessions: column.New(), leaves: newLeafSets()}
 	newest, err := s.columns.store.EachChange(ctx, s.partition.ID, 0, func(ordinal int32, session *model.Session) error {
 		d.write(ordinal, session)
 		return nil
@@ -181,7 +183,9 @@ func (s *daySource) Forget(ctx context.Context) error {
 	return s.columns.store.ForgetColumns(ctx, s.partition.ID)
 }
 
-func (*daySource) Bytes(d *day) uint64 { return d.Sessions.Bytes() + d.changes.bytes() }
+func (*daySource) Bytes(d *day) uint64 {
+	return d.Sessions.Bytes() + d.changes.bytes() + leafBytes(d.Ordinals())
+}
 
 // MissingColumns returns the names of the columns that are not loaded: of some dimensions or, with all, of all.
 func MissingColumns(s *column.Sessions, dimensions []column.Dimension, all bool) (names []string) {

@@ -1,24 +1,19 @@
 package partition
 
 import (
+	"sync"
 	"time"
 	"unique"
-
-	"github.com/maypok86/otter/v2"
 
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// leafSets keeps the sets of leaves: they are what predicates have in common.
+// leafSets are the sets of leaves that were evaluated on the columns of a partition, by their text: they are what
+// predicates have in common.
 type leafSets struct {
-	known *otter.Cache[leafKey, leafSet]
-	meter Meter
-}
-
-type leafKey struct {
-	partition int64
-	text      unique.Handle[string]
+	mu    sync.Mutex
+	known map[unique.Handle[string]]leafSet
 }
 
 // leafSet is the set of a leaf as it was at a revision of its partition.
@@ -27,14 +22,42 @@ type leafSet struct {
 	set      column.Set
 }
 
-// maxText bounds the text of a leaf whose set is kept.
-const maxText = 1024
+const (
+	// maxLeaves bounds the sets that are kept of one partition. Beyond it, any one of them makes room.
+	maxLeaves = 64
+	// maxText bounds the text of a leaf whose set is kept.
+	maxText = 1024
+	// minOrdinals is from how many ordinals on sets are kept: sets of fewer take longer to find than to make.
+	minOrdinals = 16
+)
 
-func newLeafSets(bytes uint64) *leafSets {
-	return &leafSets{meter: Meter{Name: "leaves"}, known: Bounded(bytes, func(key leafKey, leaf leafSet) uint64 {
-		const fixed = 200
-		return uint64(fixed + len(key.text.Value()) + 8*len(leaf.set.Words()))
-	})}
+func newLeafSets() *leafSets { return &leafSets{known: map[unique.Handle[string]]leafSet{}} }
+
+func (l *leafSets) get(text unique.Handle[string]) (leafSet, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	leaf, found := l.known[text]
+	return leaf, found
+}
+
+func (l *leafSets) put(text unique.Handle[string], leaf leafSet) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, found := l.known[text]; !found && len(l.known) >= maxLeaves {
+		for any := range l.known {
+			delete(l.known, any)
+			break
+		}
+	}
+	l.known[text] = leaf
+}
+
+// leafBytes is about how many bytes the sets of leaves of a partition with so many ordinals take at most.
+func leafBytes(ordinals int) uint64 {
+	if ordinals < minOrdinals {
+		return 0
+	}
+	return maxLeaves * uint64(ordinals/8+200)
 }
 
 // Known returns the sets that are known of the view. others knows the sets of leaves that no column has; it may be nil.
@@ -63,8 +86,8 @@ func (k *known) Get(p *column.Predicate) (column.Set, bool) {
 	if !isLeaf(p) {
 		return nil, false
 	}
-	begin, leaves := time.Now(), k.view.leaves
-	leaf, found := leaves.known.GetIfPresent(leafKey{k.view.Partition, p.Text()})
+	begin := time.Now()
+	leaf, found := k.view.leaves.get(p.Text())
 	set := leaf.set
 	if found && leaf.revision != k.view.Revision {
 		if set, found = k.catchUp(p, leaf); found {
@@ -72,10 +95,10 @@ func (k *known) Get(p *column.Predicate) (column.Set, bool) {
 		}
 	}
 	if !found {
-		leaves.meter.Add(k.view.ctx, 0, 1, begin)
+		k.view.meter.Add(k.view.ctx, 0, 1, begin)
 		return nil, false
 	}
-	leaves.meter.Add(k.view.ctx, 1, 0, begin)
+	k.view.meter.Add(k.view.ctx, 1, 0, begin)
 	k.Memo.Put(p, set)
 	return set, true
 }
@@ -95,8 +118,8 @@ func (k *known) catchUp(p *column.Predicate, leaf leafSet) (column.Set, bool) {
 // Put keeps the set of a predicate.
 func (k *known) Put(p *column.Predicate, set column.Set) {
 	k.Memo.Put(p, set)
-	if isLeaf(p) && len(p.Text().Value()) <= maxText {
-		k.view.leaves.known.Set(leafKey{k.view.Partition, p.Text()}, leafSet{k.view.Revision, set})
+	if isLeaf(p) && len(p.Text().Value()) <= maxText && k.view.Ordinals() >= minOrdinals {
+		k.view.leaves.put(p.Text(), leafSet{k.view.Revision, set})
 	}
 }
 
