@@ -21,37 +21,42 @@ import (
 // livetest is the folder of real clients. Its packages are installed once.
 const livetest = "livetest"
 
-// The clients that people use find the server to be as their protocols say.
+// The clients that people use find the server to be as their protocols say, at both of its paths.
 func TestSubscriptionProtocols(t *testing.T) {
 	t.Parallel()
 	nodetest.Install(t, livetest)
-	database := storetest.SQLite(t)
-	mustKey(t, database) // makes the site
-	s := mustServe(t, "--database", database)
-	s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "buy", name: "Buy" }) { id } }`, s.siteID(t)))
-	node := exec.CommandContext(t.Context(), "node", "conformance.mjs", s.url, s.siteID(t))
-	node.Dir = livetest
-	var problems output
-	node.Stderr = &problems
-	out, err := node.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s%s", err, out, &problems)
+	for _, path := range graphqlPaths {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			database := storetest.SQLite(t)
+			mustKey(t, database) // makes the site
+			s := mustServe(t, "--database", database)
+			s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "buy", name: "Buy" }) { id } }`, s.siteID(t)))
+			node := exec.CommandContext(t.Context(), "node", "conformance.mjs", s.url, path, s.siteID(t))
+			node.Dir = livetest
+			var problems output
+			node.Stderr = &problems
+			out, err := node.Output()
+			if err != nil {
+				t.Fatalf("%v\n%s%s", err, out, &problems)
+			}
+			ran := 0
+			for line := range strings.Lines(string(out)) {
+				var test struct{ Name, Problem string }
+				if err := json.Unmarshal([]byte(line), &test); err != nil {
+					t.Fatalf("%v: %s", err, line)
+				}
+				ran++
+				if test.Problem != "" {
+					t.Errorf("%s: %s", test.Name, test.Problem)
+				}
+			}
+			if ran < 30 {
+				t.Errorf("%d cases ran:\n%s%s", ran, out, &problems)
+			}
+			s.mustStop(t)
+		})
 	}
-	ran := 0
-	for line := range strings.Lines(string(out)) {
-		var test struct{ Name, Problem string }
-		if err := json.Unmarshal([]byte(line), &test); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		ran++
-		if test.Problem != "" {
-			t.Errorf("%s: %s", test.Name, test.Problem)
-		}
-	}
-	if ran < 30 {
-		t.Errorf("%d cases ran:\n%s%s", ran, out, &problems)
-	}
-	s.mustStop(t)
 }
 
 // The script of the docs shows cards, and again when something happened.

@@ -30,12 +30,19 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 
 	mux := http.NewServeMux()
 	timed := timed(registry, g)
-	mux.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
+	answer := func(w http.ResponseWriter, r *http.Request) {
 		if transport.IsStream(r) {
 			g.ServeHTTP(w, r) // how long that takes is the client's affair
 			return
 		}
 		timed.ServeHTTP(w, r)
+	}
+	mux.HandleFunc("/graphql", answer)
+	// The domain is for proxies, which send the questions about a site to one server by it. What is answered does not
+	// depend on it, and neither do metrics and logs: anybody can make domains up.
+	mux.HandleFunc("/graphql/{domain}", answer)
+	mux.HandleFunc("/graphql/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "there is nothing at this path; send requests to /graphql, or to /graphql/DOMAIN with a site's domain", http.StatusNotFound)
 	})
 	tracker.Register(mux)
 	mux.Handle("GET /sdk.js", sdk.Handler())

@@ -1,12 +1,12 @@
 // Puts a server to what the protocols of graphql-ws and graphql-sse say of servers, with these packages as the clients:
-// node conformance.mjs URL SITE. Each case is a line of JSON with its name, and with what is wrong where something is.
+// node conformance.mjs URL PATH SITE. Each case is a line of JSON with its name, and with what is wrong where something is.
 import assert from 'node:assert/strict'
 import { CloseCode, createClient, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType, parseMessage, stringifyMessage } from 'graphql-ws'
 import { createClient as createEventClient } from 'graphql-sse'
 import WebSocket from 'ws'
 
-const [url, site] = process.argv.slice(2)
-const graphql = url + '/graphql', socketURL = graphql.replace(/^http/, 'ws')
+const [url, path, site] = process.argv.slice(2)
+const graphql = url + path, socketURL = graphql.replace(/^http/, 'ws')
 const live = {
   query: 'subscription ($site: ID!) { goalCards(siteId: $site, range: { from: "2015-01-01T00:00:00Z" }) { goal { key } cells { sessions } } }',
   variables: { site },
