@@ -202,8 +202,11 @@ func (c *Cache[K, C]) Offer(ctx context.Context, key K, source Source[C], record
 }
 
 // Save stores the contents of a key as they are at the partition's revision, or a newer one. The source must need all
-// records.
+// records. Contents that were not in memory do not stay there: every server saves, also what only others are asked about.
 func (c *Cache[K, C]) Save(ctx context.Context, key K, p *store.Partition, source Source[C]) error {
+	if _, found := c.entries.GetIfPresent(key); !found {
+		defer c.entries.Invalidate(key)
+	}
 	var at int64
 	var plain map[string][]byte
 	err := c.Read(ctx, key, p, source, func(contents C, revision int64) (err error) {

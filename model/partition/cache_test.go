@@ -110,6 +110,30 @@ func mustSum(t *testing.T, c *Cache[int, []int], r *rows, p *store.Partition, wa
 	}
 }
 
+// Saving keeps nothing in memory that was not there, and lets nothing go that was.
+func TestCacheSaves(t *testing.T) {
+	t.Parallel()
+	r := &rows{}
+	c := newSums(1 << 20)
+	if err := c.Save(t.Context(), 1, r.write(1), r); err != nil || len(r.stored) != 1 {
+		t.Fatalf("%v; %d records are stored", err, len(r.stored))
+	}
+	if sum, _ := c.Known(1); sum != nil {
+		t.Errorf("%v stays in memory", sum)
+	}
+	p := r.write(2)
+	mustSum(t, c, r, p, 3)
+	if err := c.Save(t.Context(), 1, p, r); err != nil {
+		t.Fatal(err)
+	}
+	if sum, revision := c.Known(1); revision != 2 || sum[0] != 3 {
+		t.Errorf("known after saving: %v at %d", sum, revision)
+	}
+	if builds := r.builds.Load(); builds != 1 {
+		t.Errorf("%d builds, want the first one", builds)
+	}
+}
+
 // What is stored is loaded and catches up; what is damaged, or caught up half-way, is never read.
 func TestCache(t *testing.T) {
 	t.Parallel()
