@@ -22,7 +22,8 @@ BENCHFLAGS ?=
 # Number of questions of make soak, over both databases.
 SOAK_QUESTIONS ?= 10000
 
-# System tests build the server, install npm packages, or run Chromium or DuckDB. They have the build tag `system`.
+# System tests build the server, install npm packages, or run Chromium, HAProxy or DuckDB. They have the build tag
+# `system`.
 SYSTEM := -tags system
 # Runs its arguments with a PostgreSQL and a Redis.
 SERVERS := bin/with-test-servers
@@ -48,7 +49,7 @@ test-unit: unit-test-servers ## run all tests except the system tests, with the 
 	$(GO_TEST_RACE) $(TESTFLAGS) $(PACKAGES)
 
 test-system: PACKAGES = ./server/...
-test-system: test-servers ## run the system tests: they build the server, install npm packages, run Chromium or DuckDB
+test-system: test-servers ## run the system tests: they build the server, install npm packages, run Chromium, HAProxy or DuckDB
 	$(GO_TEST_RACE) $(SYSTEM) $(TESTFLAGS) $(PACKAGES)
 
 test-landing-page: test-servers ## import all 325,337 messages of a published A/B test into each database and check its results
