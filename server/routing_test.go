@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -115,7 +114,7 @@ func newStub(tb testing.TB, name string) *stub {
 			s.cut.Add(1)
 			panic(http.ErrAbortHandler)
 		default:
-			io.WriteString(w, name+" "+r.Header.Get("X-Forwarded-For"))
+			fmt.Fprint(w, name, " ", r.Header.Get("X-Forwarded-Proto"), "://", r.Host, r.Header.Get("X-Forwarded-Host"), " for ", r.Header.Get("X-Forwarded-For"))
 		}
 	}))
 	tb.Cleanup(s.Close)
@@ -139,6 +138,8 @@ func TestProxyRoutes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		request.Header.Set("X-Forwarded-Proto", "made")
+		request.Header.Set("X-Forwarded-Host", "up.example")
 		if header != "" {
 			request.Header.Set("Goalgraph-Site", header)
 		}
@@ -146,9 +147,9 @@ func TestProxyRoutes(t *testing.T) {
 		if err != nil || a.status != http.StatusOK {
 			t.Fatalf("%s: %v %+v", path, err, a)
 		}
-		name, client, _ := strings.Cut(a.body, " ")
-		if client != "127.0.0.1" {
-			t.Errorf("the server is told that %q asks", client)
+		name, told, _ := strings.Cut(a.body, " ")
+		if want := proxy.url + " for 127.0.0.1"; told != want {
+			t.Errorf("the server is told %q, want %q", told, want)
 		}
 		return name
 	}
@@ -441,7 +442,9 @@ func TestRoutingBySite(t *testing.T) {
 	}
 	// Any server may store columns. None keeps them for that.
 	await(t, "all columns are stored", func() bool {
-		return slices.ContainsFunc(nodeNames, func(name string) bool { return strings.Contains(r.nodes[name].stderr.String(), `"partitions behind"=0`) })
+		return slices.ContainsFunc(nodeNames, func(name string) bool {
+			return strings.Contains(r.nodes[name].stderr.String(), `"partitions behind"=0`)
+		})
 	})
 	r.holds()
 
