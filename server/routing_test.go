@@ -427,6 +427,13 @@ func TestRoutingBySite(t *testing.T) {
 		addresses = append(addresses, strings.TrimPrefix(r.nodes[name].url, "http://"))
 	}
 	r.proxy = mustRoute(t, addresses)
+	t.Cleanup(func() {
+		if t.Failed() {
+			for name, node := range r.nodes {
+				t.Logf("%s:\n%s", name, &node.stderr)
+			}
+		}
+	})
 	for site := range routedSites {
 		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createSite(input: { name: "Site", domains: [%q] }) { id } }`, routedDomain(site)))
 		var batch []string
