@@ -1,8 +1,8 @@
 //go:build system
 
 // The tests of this folder are system tests: they build the program and run it as users do, some with plugins, npm
-// packages, HAProxy or Chromium. That takes minutes, so they have the tag system, and a plain go test ./... leaves them out.
-// make test-system runs them, and make test runs them with all others.
+// packages, HAProxy or Chromium. That takes minutes, so they have the tag system, and a plain go test ./... leaves them
+// out. make test-system runs them, and make test runs them with all others.
 package main
 
 import (

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,9 +36,16 @@ var (
 	nodeAddresses = []string{"10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"}
 )
 
+// proxy is a run of HAProxy.
+type proxy struct {
+	*server
+	// logFile takes its log. A pipe would not do: HAProxy drops what does not fit into it.
+	logFile string
+}
+
 // mustRoute starts HAProxy as docs/haproxy.cfg has it, before the servers at the addresses. edits are texts of the file
 // with what takes their place.
-func mustRoute(tb testing.TB, addresses []string, edits ...string) *server {
+func mustRoute(tb testing.TB, addresses []string, edits ...string) *proxy {
 	tb.Helper()
 	haproxy, err := exec.LookPath("haproxy")
 	if err != nil {
@@ -74,8 +82,14 @@ func mustRoute(tb testing.TB, addresses []string, edits ...string) *server {
 	p := program(tb)
 	p.Path, p.Args = haproxy, []string{"haproxy", "-db", "-f", mustWriteFile(tb, "haproxy.cfg", configuration)}
 	p.ExtraFiles = []*os.File{file}
+	log, err := os.Create(filepath.Join(p.Dir, "log"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer log.Close()
+	p.Stdout = log
 	p.mustStart(tb)
-	s := &server{process: p, url: "http://" + listener.Addr().String()}
+	s := &proxy{&server{process: p, url: "http://" + listener.Addr().String()}, log.Name()}
 	await(tb, "HAProxy answers", func() bool {
 		select {
 		case <-p.ended:
@@ -88,11 +102,21 @@ func mustRoute(tb testing.TB, addresses []string, edits ...string) *server {
 	return s
 }
 
+// log returns what HAProxy has logged.
+func (p *proxy) log(tb testing.TB) string {
+	tb.Helper()
+	text, err := os.ReadFile(p.logFile)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
 // awaitHealth waits until HAProxy has said often enough that a server is DOWN or UP.
-func (s *server) awaitHealth(tb testing.TB, node, health string, times int) {
+func (p *proxy) awaitHealth(tb testing.TB, node, health string, times int) {
 	tb.Helper()
 	await(tb, fmt.Sprintf("HAProxy finds %s %s", node, health), func() bool {
-		return strings.Count(s.stdout.String(), fmt.Sprintf("Server servers/%s is %s", node, health)) >= times
+		return strings.Count(p.log(tb), fmt.Sprintf("Server servers/%s is %s", node, health)) >= times
 	})
 }
 
@@ -248,7 +272,7 @@ func routedPage(site, session int) int { return session * (site + 3) % routedPag
 // routing is a HAProxy before servers.
 type routing struct {
 	*testing.T
-	proxy *server
+	proxy *proxy
 	nodes map[string]*server
 	// asked counts the questions, of which each is another one.
 	asked atomic.Int64
@@ -299,17 +323,13 @@ func (r *routing) ask(site int) {
 // askAll asks about each site, and returns where its question went.
 func (r *routing) askAll() (homes map[string]string) {
 	r.Helper()
-	known := len(r.log())
+	before := len(r.log())
 	for site := range routedSites {
 		r.ask(site)
 	}
-	await(r, "HAProxy has logged the questions", func() bool { return len(r.log()) >= known+routedSites })
 	homes = map[string]string{}
-	for _, question := range r.log()[known:] {
+	for _, question := range r.log()[before:] {
 		homes[question.site] = question.node
-	}
-	if len(homes) != routedSites {
-		r.Fatalf("%d sites were asked about, want %d", len(homes), routedSites)
 	}
 	return homes
 }
@@ -317,13 +337,19 @@ func (r *routing) askAll() (homes map[string]string) {
 // routedQuestion is a question that HAProxy has seen answered.
 type routedQuestion struct{ site, node string }
 
-var routedLine = regexp.MustCompile(` goalgraph servers/(\w+) \S+ 200 .*"(?:GET|POST) /graphql\S*(site\d+\.example)`)
+// routedLine is the line of its log, for an answer that was not cut off.
+var routedLine = regexp.MustCompile(` goalgraph servers/(\w+) \S+ 200 \d+ - - ---- .*"(?:GET|POST) /graphql\S*(site\d+\.example)`)
 
-// log returns the questions about sites that were answered, in their order.
+// log returns the questions about sites that were answered, in their order, when HAProxy has logged them all.
 func (r *routing) log() (questions []routedQuestion) {
-	for _, found := range routedLine.FindAllStringSubmatch(r.proxy.stdout.String(), -1) {
-		questions = append(questions, routedQuestion{found[2], found[1]})
-	}
+	r.Helper()
+	await(r, "HAProxy has logged every answer", func() bool {
+		questions = nil
+		for _, found := range routedLine.FindAllStringSubmatch(r.proxy.log(r), -1) {
+			questions = append(questions, routedQuestion{found[2], found[1]})
+		}
+		return int64(len(questions)) >= r.asked.Load()
+	})
 	return questions
 }
 
@@ -432,6 +458,7 @@ func TestRoutingBySite(t *testing.T) {
 			for name, node := range r.nodes {
 				t.Logf("%s:\n%s", name, &node.stderr)
 			}
+			t.Logf("HAProxy, of %d questions:\n%s", r.asked.Load(), r.proxy.log(t)) // TEMP
 		}
 	})
 	for site := range routedSites {
