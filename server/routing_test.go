@@ -497,19 +497,17 @@ func TestRoutingBySite(t *testing.T) {
 	}
 
 	const killed = "two"
+	// site returns one of the sites of the server, or one of another server, with a goal to watch.
 	site := func(isKilled bool) (site int, id string) {
 		for homes[routedDomain(site)] == killed != isKilled {
 			site++
 		}
-		var made struct {
-			Site       struct{ ID string }
-			CreateGoal struct{ ID string }
-		}
-		if err := json.Unmarshal([]byte(r.proxy.mustAsk(t, fmt.Sprintf(`{ site(domain: %q) { id } }`, routedDomain(site)))), &made); err != nil {
+		var data struct{ Site struct{ ID string } }
+		if err := json.Unmarshal([]byte(r.proxy.mustAsk(t, fmt.Sprintf(`{ site(domain: %q) { id } }`, routedDomain(site)))), &data); err != nil {
 			t.Fatal(err)
 		}
-		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "tick", name: "Tick" }) { id } }`, made.Site.ID))
-		return site, made.Site.ID
+		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "tick", name: "Tick" }) { id } }`, data.Site.ID))
+		return site, data.Site.ID
 	}
 	stays, staysID := site(false)
 	moves, movesID := site(true)
