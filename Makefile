@@ -22,16 +22,19 @@ BENCHFLAGS ?=
 # Number of questions of make soak, over both databases.
 SOAK_QUESTIONS ?= 10000
 
+# Number of rounds of make soak-lost, over each database.
+LOST_ROUNDS ?= 1000
+
 # System tests build the server, install npm packages, or run Chromium, HAProxy or DuckDB. They have the build tag
 # `system`.
 SYSTEM := -tags system
 # Runs its arguments with a PostgreSQL and a Redis.
 SERVERS := bin/with-test-servers
 GO_TEST := $(SERVERS) go test
-GO_TEST_RACE := $(GO_TEST) -race -timeout 10m -parallel 3
+GO_TEST_RACE := $(GO_TEST) -race -timeout 15m -parallel 3
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-track test-landing-page soak soak-live soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-track test-landing-page soak soak-live soak-lost soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +86,9 @@ soak: test-servers ## ask random questions while data changes and servers restar
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server
+
+soak-lost: test-servers ## lose writes by restores, clones, crashes and failovers while engines count: make soak-lost LOST_ROUNDS=1000
+	GOALGRAPH_LOST_ROUNDS=$(LOST_ROUNDS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLost' -timeout 180m ./model/engine
 
 soak-plugins: test-servers ## reload a plugin 100 times while requests run, kill one during requests, and let one hang
 	GOALGRAPH_RELOADS=100 GOALGRAPH_CLIENTS=1000 $(GO_TEST) $(SYSTEM) -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server

@@ -28,7 +28,7 @@ func encodeID(noun noun, id int64) string {
 }
 
 func encodeSessionID(id model.SessionID) string {
-	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%d/%d", sessionNoun, id.Partition, id.Ordinal))
+	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%s", sessionNoun, sessionText(id)))
 }
 
 // splitID returns what an id names; ok is false where it is no id of ours.
@@ -65,13 +65,23 @@ func decodeIDs(want noun, ids []string, field string) ([]int64, error) {
 	return numbers, nil
 }
 
-// decodeSessionID is decodeID for sessions, whose ids are two numbers.
+// sessionText is what decodeSessionID reads.
+func sessionText(id model.SessionID) string {
+	return fmt.Sprintf("%d/%d/%d", id.Site, id.Partition, id.Ordinal)
+}
+
+// decodeSessionID is decodeID for sessions, whose ids are three numbers.
 func decodeSessionID(rest string) (id model.SessionID, ok bool) {
-	partition, ordinal, _ := strings.Cut(rest, "/")
-	b, err := strconv.ParseInt(partition, 10, 64)
-	if err != nil {
+	parts := strings.Split(rest, "/")
+	if len(parts) != 3 {
 		return id, false
 	}
-	n, err := strconv.ParseInt(ordinal, 10, 32)
-	return model.SessionID{Partition: b, Ordinal: int32(n)}, err == nil
+	var numbers [3]int64
+	for i, size := range [...]int{64, 64, 32} {
+		var err error
+		if numbers[i], err = strconv.ParseInt(parts[i], 10, size); err != nil {
+			return id, false
+		}
+	}
+	return model.SessionID{Site: numbers[0], Partition: numbers[1], Ordinal: int32(numbers[2])}, true
 }

@@ -69,7 +69,7 @@ func decodeIDCursor(after *string) (int64, error) {
 
 // sessionCursor is the cursor of a list of sessions in the order of their start.
 func sessionCursor(s *model.Session) string {
-	return encodeCursor(fmt.Sprintf("%d/%d/%d", s.Start, s.ID.Partition, s.ID.Ordinal))
+	return encodeCursor(fmt.Sprintf("%d/%s", s.Start, sessionText(s.ID)))
 }
 
 func decodeSessionCursor(after *string) (*count.Position, error) {

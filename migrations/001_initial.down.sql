@@ -1,3 +1,17 @@
+DROP TABLE leases;
+--split
+DROP TABLE computed;
+--split
+DROP TABLE computations;
+--split
+DROP TABLE experiment_columns;
+--split
+DROP TABLE assignments;
+--split
+DROP TABLE site_values;
+--split
+DROP TABLE site_dimensions;
+--split
 DROP TABLE events;
 --split
 DROP TABLE hits;
@@ -10,7 +24,17 @@ DROP TABLE visitor_links;
 --split
 DROP TABLE visitors;
 --split
+DROP TABLE columns;
+--split
 DROP TABLE partitions;
+--split
+DROP TABLE instance;
+--split
+DROP TABLE api_keys;
+--split
+DROP TABLE experiment_metrics;
+--split
+DROP TABLE experiments;
 --split
 DROP TABLE segments;
 --split

@@ -9,10 +9,10 @@ import (
 // exactly still join.
 const SessionGap Millis = 30 * 60 * 1000
 
-// SessionID names a session: its partition and its ordinal there.
+// SessionID names a session: its site, its partition and its ordinal there.
 type SessionID struct {
-	Partition int64
-	Ordinal   int32
+	Site, Partition int64
+	Ordinal         int32
 }
 
 // Session is a visit: what one visitor did without a pause longer than

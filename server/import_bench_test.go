@@ -85,15 +85,15 @@ func loadBare(b *testing.B, database string, want int) (took time.Duration) {
 	db := openSQL(b, database)
 	isPostgreSQL := strings.HasPrefix(database, "postgres")
 	for _, statement := range []string{
-		`CREATE TABLE bare (partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
-			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (partition_id, ordinal, at, id_high, id_low))`,
+		`CREATE TABLE bare (site_id BIGINT NOT NULL, partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
+			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
 		`CREATE TABLE hits_by_time AS SELECT * FROM hits ORDER BY at`,
 	} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			b.Fatal(err)
 		}
 	}
-	columns := []string{"partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
+	columns := []string{"site_id", "partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
 	found, err := db.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM hits_by_time")
 	if err != nil {
 		b.Fatal(err)

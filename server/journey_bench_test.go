@@ -179,7 +179,7 @@ func mustFillDays(b testing.TB, database string, perDay, days int) (*store.Store
 		}
 	}
 	for day := 1; day < days; day++ {
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO partitions (id, site_id, day, sessions, revision, written_at) SELECT id + %[1]d, site_id, day + %[1]d, sessions, revision, written_at FROM partitions WHERE id = 1", day)); err != nil {
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO partitions (id, site_id, day, sessions, revision, write_id, written_at) SELECT id + %[1]d, site_id, day + %[1]d, sessions, revision, write_id, written_at FROM partitions WHERE id = 1", day)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -240,7 +240,7 @@ func (s *liveSite) state(ctx context.Context, st *store.Store, withSessions bool
 		if !withSessions {
 			continue
 		}
-		err := st.EachSession(ctx, partition.ID, true, func(session *model.Session) error {
+		err := st.EachSession(ctx, partition.SiteID, partition.ID, true, func(session *model.Session) error {
 			sessions = append(sessions, *session)
 			return nil
 		})

@@ -48,6 +48,7 @@ const (
 // cli is the command line. Common flags may come before or after the command.
 type cli struct {
 	Database  string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"The database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME. Default: ${default}."`
+	Replica   string           `group:"common" name:"database-replica" env:"GOALGRAPH_DATABASE_REPLICA" placeholder:"URL" help:"A PostgreSQL that follows the database, to load columns from. It may lag, and is never required. Default: none."`
 	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis server, redis://HOST:PORT. It makes answers faster and live updates sooner, and is never required. Default: none."`
 	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"The address to serve HTTP on. Port 0 picks a free port. Default: ${default}."`
 	Plugins   string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"The folder with filter plugins. Every executable in it is one. Default: ${default}."`
@@ -137,7 +138,7 @@ func (c *cli) options(stderr io.Writer) app.Options {
 		level = slog.LevelDebug
 	}
 	return app.Options{
-		Database: c.Database, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample, MaxValues: int(c.MaxValues),
+		Database: c.Database, Replica: c.Replica, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample, MaxValues: int(c.MaxValues),
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
 }

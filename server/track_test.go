@@ -435,7 +435,7 @@ func TestTrackAddresses(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, partition := range partitions {
-			if err := st.EachSession(t.Context(), partition.ID, true, func(session *model.Session) error {
+			if err := st.EachSession(t.Context(), partition.SiteID, partition.ID, true, func(session *model.Session) error {
 				if session.VisitorKey == visitor {
 					found = session.IP + " " + session.Country
 				}

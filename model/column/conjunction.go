@@ -105,7 +105,7 @@ func (c *conjunction) count() (n int) {
 // eachBlock calls do with words of the sessions' set, as many at a time as stay in the
 // processor's nearest cache, and the place of the first. They are not to be changed.
 func (c *conjunction) eachBlock(do func(at int, words []uint64)) {
-	var block [512]uint64
+	block := make([]uint64, min(512, len(c.counting)))
 	for at := 0; at < len(c.counting); at += len(block) {
 		words := block[:min(len(block), len(c.counting)-at)]
 		from, terms := c.counting[at:], c.terms

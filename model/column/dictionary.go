@@ -13,7 +13,7 @@ import (
 type dictionary struct {
 	values []string
 	length int // of all values, about
-	// codes is made when a value is first looked up: columns that are only read
+	// codes is made when a value is added to more than some: columns that are only read
 	// need it not.
 	codes map[string]uint32
 	// hashBytes are a byte of each value's hash, where codes was not made yet: a value is
@@ -33,7 +33,8 @@ func newDictionary(values ...string) dictionary {
 
 // add returns the value's code, a new one where it is new.
 func (d *dictionary) add(value string) uint32 {
-	if d.codes == nil {
+	const some = 8
+	if d.codes == nil && len(d.values) >= some {
 		d.codes = make(map[string]uint32, len(d.values))
 		for code, value := range d.values {
 			d.codes[value] = uint32(code)
@@ -43,7 +44,7 @@ func (d *dictionary) add(value string) uint32 {
 	if int(d.last) < len(d.values) && d.values[d.last] == value {
 		return d.last
 	}
-	code, found := d.codes[value]
+	code, found := d.find(value)
 	if found {
 		d.last = code
 		return code
@@ -53,7 +54,11 @@ func (d *dictionary) add(value string) uint32 {
 	value = string([]byte(value))
 	d.values = append(d.values, value)
 	d.length += len(value)
-	d.codes[value], d.last = code, code
+	if d.last = code; d.codes != nil {
+		d.codes[value] = code
+	} else {
+		d.hashBytes = append(d.hashBytes, hashByteOf(value))
+	}
 	return code
 }
 

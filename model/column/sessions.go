@@ -1,12 +1,14 @@
 package column
 
 import (
+	"math"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
@@ -23,7 +25,7 @@ type Sessions struct {
 // looking each one up by its name for each session would take longer than setting it.
 type places struct {
 	counting   bitmapColumn
-	visitors   *integerColumn
+	visitors   *integerColumn // nil in Of without them
 	origins    []place[*dictionaryColumn, func(*model.Origin) *string]
 	texts      []place[*dictionaryColumn, func(*model.Session) string]
 	lists      []place[*invertedColumn, func(*model.Session) []string]
@@ -41,10 +43,35 @@ type place[C, A any] struct {
 func placeOf[C, A any](column C, of A) place[C, A] { return place[C, A]{column, of} }
 
 // New returns the columns, of all dimensions, of no sessions.
-func New() *Sessions {
-	s := &Sessions{columns: map[Dimension]column{Counting: bitmapColumn{bitset.New(0)}, Visitors: newIntegerColumn()}}
-	for _, d := range indexed {
-		s.columns[Dimension(d.Name)] = newColumn(d.Kind)
+func New() *Sessions { return newOf(Dimensions()) }
+
+// newOf returns the columns of some dimensions, of no sessions. Counting must be one of them.
+func newOf(dimensions []Dimension) *Sessions {
+	s := &Sessions{columns: make(map[Dimension]column, min(len(dimensions), len(indexed)+2))}
+	for _, d := range dimensions {
+		switch {
+		case s.columns[d] != nil:
+		case d == Counting:
+			s.columns[d] = bitmapColumn{bitset.New(0)}
+		case d == Visitors:
+			s.columns[d] = newIntegerColumn()
+		default:
+			s.columns[d] = newColumn(dimension.Named(string(d)).Kind)
+		}
+	}
+	return s
+}
+
+// Of returns the columns of some dimensions of few sessions, which are in the places of their ordinals: nil counts nowhere.
+// Counting must be one of the dimensions.
+func Of(sessions []*model.Session, dimensions []Dimension) *Sessions {
+	s := newOf(dimensions)
+	for ordinal, session := range sessions {
+		if session == nil {
+			s.Drop(int32(ordinal))
+		} else {
+			s.Put(session)
+		}
 	}
 	return s
 }
@@ -58,7 +85,8 @@ func (s *Sessions) findPlaces() *places {
 	if s.places != nil {
 		return s.places
 	}
-	p := &places{counting: get[bitmapColumn](s, Counting), visitors: get[*integerColumn](s, Visitors)}
+	p := &places{counting: get[bitmapColumn](s, Counting)}
+	p.visitors, _ = s.columns[Visitors].(*integerColumn)
 	for _, d := range indexed {
 		switch column := s.columns[Dimension(d.Name)].(type) {
 		case *dictionaryColumn:
@@ -88,7 +116,9 @@ func (s *Sessions) Put(session *model.Session) {
 	s.grow(ordinal)
 	to := s.findPlaces()
 	to.counting.Set(uint(ordinal))
-	to.visitors.set(ordinal, session.Visitor)
+	if to.visitors != nil {
+		to.visitors.set(ordinal, session.Visitor)
+	}
 	for _, to := range to.origins {
 		to.column.set(ordinal, *to.of(&session.Origin))
 	}
@@ -138,7 +168,9 @@ func (s *Sessions) grow(ordinal int) {
 	s.n = ordinal + 1
 	to := s.findPlaces()
 	to.counting.Set(uint(ordinal)).Clear(uint(ordinal))
-	to.visitors.fill(s.n)
+	if to.visitors != nil {
+		to.visitors.fill(s.n)
+	}
 	for _, number := range to.numbers {
 		number.column.fill(s.n)
 	}
@@ -181,10 +213,25 @@ func (s *Sessions) counting() Set {
 func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
 	column := get[*integerColumn](s, Visitors)
 	visitors := make([]uint64, 0, of.Count())
+	least, most := uint64(math.MaxUint64), uint64(0)
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		visitors = append(visitors, uint64(column.at(int(i))))
+		visitor := uint64(column.at(int(i)))
+		visitors, least, most = append(visitors, visitor), min(least, visitor), max(most, visitor)
 	}
-	slices.Sort(visitors)
+	const sparse = 64 // numbers that are farther apart are sorted faster than marked
+	if len(visitors) == 0 || most-least > sparse*uint64(len(visitors)) {
+		slices.Sort(visitors)
+		to.AddMany(visitors)
+		return
+	}
+	marked := bitset.New(uint(most - least + 1))
+	for _, visitor := range visitors {
+		marked.Set(uint(visitor - least))
+	}
+	visitors = visitors[:0]
+	for i, ok := marked.NextSet(0); ok; i, ok = marked.NextSet(i + 1) {
+		visitors = append(visitors, least+uint64(i))
+	}
 	to.AddMany(visitors)
 }
 

@@ -24,6 +24,9 @@ type aggregate struct {
 	duplicates []*Answer
 	// err says why there is no answer.
 	err error
+	// hasMoved tells that a partition was counted as it was later than the question saw it: the answer is right, and is
+	// not that of the partitions that it would be kept by.
+	hasMoved bool
 
 	// fingerprint is of the question; partialFingerprint is of what is asked of a partition whose day is in the range.
 	fingerprint, partialFingerprint Fingerprint
@@ -55,20 +58,26 @@ func (a *aggregate) asks(at int, day model.Day) bool {
 	return touches(a.question.In, day) && !(a.sealedKnown && at < a.head)
 }
 
+// maxPartials bounds the partial aggregates that are looked up and scanned before the next: each takes memory.
+const maxPartials = 1 << 16
+
 // aggregate makes the answers from their partial aggregates: what the caches have not is scanned, some partitions at a
 // time.
 func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) error {
 	for _, a := range aggregates {
 		a.begin(len(partitions))
 	}
-	tasks := e.lookUp(ctx, partitions, aggregates)
-	counted := map[Key]Entry{}
-	if err := e.scanAll(ctx, tasks, func(t *scanTask) { t.deliver(counted) }); err != nil {
-		return err
-	}
-	if len(counted) > 0 {
-		for _, cache := range e.caches {
-			cache.Set(ctx, counted)
+	some := max(1, maxPartials/max(1, len(aggregates)))
+	for from := 0; from < len(partitions); from += some {
+		tasks := e.lookUp(ctx, partitions, from, min(from+some, len(partitions)), aggregates)
+		counted := map[Key]Entry{}
+		if err := e.scanAll(ctx, tasks, func(t *scanTask) { t.deliver(counted) }); err != nil {
+			return err
+		}
+		if len(counted) > 0 {
+			for _, cache := range e.caches {
+				cache.Set(ctx, counted)
+			}
 		}
 	}
 	for _, a := range aggregates {

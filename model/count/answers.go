@@ -75,7 +75,7 @@ func (k *answers) recall(ctx context.Context, partitions []store.Partition, aggr
 // keep keeps the answers that were made.
 func (k *answers) keep(aggregates []*aggregate) {
 	for _, a := range aggregates {
-		if a.err != nil || !a.isLocal() {
+		if a.err != nil || a.hasMoved || !a.isLocal() {
 			continue
 		}
 		k.set(a.answerKey, a.answer, nil)

@@ -5,16 +5,14 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// Key names the partial aggregate of a question in a partition: the partition, its revision and what is asked. It names
-// content, so an entry is never out of date, and nothing needs to be invalidated.
+// Key names the partial aggregate of a question in a partition: the partition, the revision that was counted and what is
+// asked. It names content, so an entry is never out of date, and nothing needs to be invalidated.
 type Key struct {
-	Partition, Revision int64
-	// WrittenAt is when the partition came to the revision: a database that was restored from a backup comes to the same
-	// revisions again, with other sessions.
-	WrittenAt model.Millis
+	Partition int64
+	Revision  store.Revision
 	// Fingerprint is of the predicate, of the part of the partition's day that the range leaves, and of what is summed.
 	Fingerprint Fingerprint
 }

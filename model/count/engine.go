@@ -8,8 +8,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/goalgraph/goalgraph/model"
-	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -114,24 +112,6 @@ func (e *ColumnEngine) prefetch(site int64) {
 			delete(e.prefetching, site)
 		}
 		e.mu.Unlock()
-	}
-}
-
-// SealBehind stores the columns of a site's partitions, or those of AllSites, that were last written to before an
-// instant and whose columns are not stored as they are. It returns how many.
-func (e *ColumnEngine) SealBehind(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
-	const some = 50
-	for {
-		partitions, err := e.store.PartitionsBehind(ctx, site, column.Format, before, some)
-		if err != nil || len(partitions) == 0 {
-			return sealed, err
-		}
-		for i := range partitions {
-			if err := e.columns.Seal(ctx, &partitions[i]); err != nil {
-				return sealed, err
-			}
-			sealed++
-		}
 	}
 }
 

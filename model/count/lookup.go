@@ -12,29 +12,35 @@ import (
 type lookup struct {
 	*aggregate
 	at  int // the partition's place
-	key Key // zero where no cache can have it
+	key Key // zero where an Entry cannot have it
 }
 
-// lookUp asks the caches for all partial aggregates at once, and returns scan tasks for those that they have not. What
-// a farther cache has the nearer ones are told.
-func (e *ColumnEngine) lookUp(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) []*scanTask {
-	tasks := make([]*scanTask, len(partitions)) // by the partition's place
+// isCached tells whether caches have the partial aggregates of a partition: those of few sessions take longer to find
+// than to make.
+func isCached(p *store.Partition) bool { return p.Sessions >= store.MinColumns }
+
+// lookUp asks the caches for all partial aggregates of the partitions between two places at once, and returns scan tasks
+// for those that they have not. What a farther cache has the nearer ones are told.
+func (e *ColumnEngine) lookUp(ctx context.Context, partitions []store.Partition, from, to int, aggregates []*aggregate) []*scanTask {
+	tasks := make([]*scanTask, to-from) // by the partition's place
 	scan := func(l lookup) {
-		if tasks[l.at] == nil {
-			tasks[l.at] = &scanTask{at: l.at, partition: &partitions[l.at]}
+		task := tasks[l.at-from]
+		if task == nil {
+			task = &scanTask{at: l.at, partition: &partitions[l.at], partials: make([]*partial, 0, len(aggregates))}
+			tasks[l.at-from] = task
 		}
-		tasks[l.at].partials = append(tasks[l.at].partials, l.partial(partitions[l.at].Day))
+		task.partials = append(task.partials, l.partial(task.partition.Day))
 	}
 	var unknown []lookup
-	for at := range partitions {
+	for at := from; at < to; at++ {
 		for _, a := range aggregates {
 			if !a.asks(at, partitions[at].Day) {
 				continue
 			}
-			if key, ok := a.key(&partitions[at]); ok && len(e.caches) > 0 {
+			if key, ok := a.key(&partitions[at]); ok && len(e.caches) > 0 && isCached(&partitions[at]) {
 				unknown = append(unknown, lookup{a, at, key})
 			} else {
-				scan(lookup{a, at, Key{}})
+				scan(lookup{a, at, key})
 			}
 		}
 	}

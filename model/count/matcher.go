@@ -3,6 +3,7 @@ package count
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -28,7 +29,7 @@ type Resolved struct {
 	Dimensions []column.Dimension
 	Set        SetOf
 	// At returns the sets in a partition, and the revision that they are of: the partition's, or a newer one.
-	At func(ctx context.Context, p *store.Partition) (sets SetOf, revision int64, err error)
+	At func(ctx context.Context, p *store.Partition) (sets SetOf, revision store.Revision, err error)
 	// Ready returns an error if the sets of some of the partitions cannot be had in the time that a question waits; nil
 	// where they always can.
 	Ready func(ctx context.Context, partitions []store.Partition) error
@@ -94,26 +95,28 @@ func (m *Matcher) Read(ctx context.Context, p *store.Partition, resolution Resol
 	}
 	at := *p
 	for round := 1; ; round++ {
-		sets, revisions := make([]SetOf, len(resolution)), []int64(nil)
+		sets, revisions := make([]SetOf, len(resolution)), []store.Revision(nil)
 		for i, resolved := range resolution {
 			if sets[i] = resolved.Set; resolved.At == nil {
 				continue
 			}
-			var revision int64
+			var revision store.Revision
 			var err error
 			if sets[i], revision, err = resolved.At(ctx, &at); err != nil {
 				return err
 			}
-			at.Revision, revisions = max(at.Revision, revision), append(revisions, revision)
+			revisions = append(revisions, revision)
+			moveTo(&at, revision)
 		}
 		isDone := false
 		err := m.columns.Read(ctx, &at, dimensions, func(view *partition.View) error {
-			isOther := func(revision int64) bool { return revision != view.Revision }
+			isOther := func(revision store.Revision) bool { return revision != view.Revision }
 			if round < maxRounds && slices.ContainsFunc(revisions, isOther) {
-				at.Revision = view.Revision
+				moveTo(&at, view.Revision)
 				return nil
 			}
 			isDone = true
+			NoteRead(ctx, p, view.Revision)
 			return do(view, view.Known(func(leaf filter.Expr) (column.Set, bool) {
 				for _, setOf := range sets {
 					if set, ok := setOf(leaf, view); ok {
@@ -126,6 +129,13 @@ func (m *Matcher) Read(ctx context.Context, p *store.Partition, resolution Resol
 		if err != nil || isDone {
 			return err
 		}
+	}
+}
+
+// moveTo has a partition asked for at a revision, if that is another one than it has.
+func moveTo(p *store.Partition, revision store.Revision) {
+	if revision != p.Revision {
+		p.Revision, p.ReadAt = revision, time.Now()
 	}
 }
 

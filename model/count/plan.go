@@ -210,7 +210,7 @@ func (a *aggregate) key(p *store.Partition) (key Key, ok bool) {
 	if a.question.Visitors || a.question.splits(p.Day) || !a.isLocal() {
 		return Key{}, false
 	}
-	key = Key{Partition: p.ID, Revision: p.Revision, WrittenAt: p.WrittenAt, Fingerprint: a.partialFingerprint}
+	key = Key{Partition: p.ID, Revision: p.Revision, Fingerprint: a.partialFingerprint}
 	if in := a.question.In; !in.Covers(p.Day) {
 		from, to := max(in.From, p.Day.Start()), min(in.To, (p.Day+1).Start())
 		key.Fingerprint = FingerprintOf(a.text, a.question.Value, strconv.FormatInt(int64(from), 10), strconv.FormatInt(int64(to), 10))
@@ -224,8 +224,8 @@ func StateOf(partitions []store.Partition, in model.Range) Fingerprint {
 	for i := range partitions {
 		if touches(in, partitions[i].Day) {
 			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].ID))
-			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].Revision))
-			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].WrittenAt))
+			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].Revision.Number))
+			state = binary.LittleEndian.AppendUint64(state, uint64(partitions[i].Revision.Write))
 		}
 	}
 	return FingerprintOf(string(state))

@@ -45,8 +45,8 @@ func (r *Redis) Failures() int64 { return r.failures.Load() }
 // name returns the key as Redis has it.
 func (r *Redis) name(key Key) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(key.Partition))
-	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision))
-	raw = binary.BigEndian.AppendUint64(raw, uint64(key.WrittenAt))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision.Number))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(key.Revision.Write))
 	return r.prefix + base64.RawStdEncoding.EncodeToString(append(raw, key.Fingerprint[:]...))
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -46,7 +46,7 @@ func neverPaused(r *Redis) *Redis {
 }
 
 func randomKey(r *rand.Rand) (key Key) {
-	key.Partition, key.Revision, key.WrittenAt = r.Int64N(100), r.Int64N(100), model.Millis(r.Int64N(100))
+	key.Partition, key.Revision = r.Int64N(100), store.Revision{Number: r.Int64N(100), Write: r.Int64N(100)}
 	for i := range key.Fingerprint {
 		key.Fingerprint[i] = byte(r.Uint32())
 	}
@@ -87,10 +87,10 @@ func TestCache(t *testing.T) {
 			equalEntries(t, cache.Get(ctx, unknown), map[Key]Entry{})
 
 			special := map[Key]Entry{
-				{Partition: 1, Revision: 2}:                           {},
-				{Partition: 2, Revision: 1}:                           {Sessions: 1, Value: -0.1},
-				{Partition: 1, Revision: 2, Fingerprint: [16]byte{1}}: {Sessions: math.MaxInt64, Value: math.MaxFloat64},
-				{Partition: math.MaxInt64, Revision: 1<<62 + 12}:      {Sessions: 7, Value: math.Inf(1)},
+				{Partition: 1, Revision: store.Revision{Number: 2}}:                           {},
+				{Partition: 2, Revision: store.Revision{Number: 1}}:                           {Sessions: 1, Value: -0.1},
+				{Partition: 1, Revision: store.Revision{Number: 2}, Fingerprint: [16]byte{1}}: {Sessions: math.MaxInt64, Value: math.MaxFloat64},
+				{Partition: math.MaxInt64, Revision: store.Revision{Number: 1<<62 + 12}}:      {Sessions: 7, Value: math.Inf(1)},
 			}
 			cache.Set(ctx, special)
 			for key, entry := range special {
@@ -140,7 +140,7 @@ func TestRedisEntries(t *testing.T) {
 	client := mustRedisClient(t, storetest.Redis(t))
 	ctx := t.Context()
 	cache, other := neverPaused(NewRedis(client, "a")), neverPaused(NewRedis(client, "b"))
-	key, entry := Key{Partition: 1, Revision: 2, Fingerprint: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
+	key, entry := Key{Partition: 1, Revision: store.Revision{Number: 2}, Fingerprint: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
 	found := func(want bool) {
 		t.Helper()
 		got := cache.Get(ctx, []Key{key})
@@ -171,7 +171,7 @@ func TestRedisEntries(t *testing.T) {
 		}
 	}
 	// One that is of another question, and one that is no text.
-	strayed := Key{Partition: 1, Revision: 3, Fingerprint: key.Fingerprint}
+	strayed := Key{Partition: 1, Revision: store.Revision{Number: 3}, Fingerprint: key.Fingerprint}
 	cache.Set(ctx, map[Key]Entry{strayed: {Sessions: 9}})
 	value, err := client.Get(ctx, cache.name(strayed)).Result()
 	if err != nil {

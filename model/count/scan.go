@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,8 @@ type partial struct {
 	lookup
 	where *column.Predicate // for the sessions of the day that are asked about
 
+	// revision is the one that was counted.
+	revision store.Revision
 	Entry
 	visitors *roaring64.Bitmap // nil where the question does not ask
 	steps    []int             // nil where the day is not split
@@ -75,8 +78,12 @@ func (t *scanTask) deliver(counted map[Key]Entry) {
 		if p.visitors != nil {
 			visitors.Or(p.visitors)
 		}
-		if p.key != (Key{}) {
-			counted[p.key] = p.Entry
+		if p.revision != t.partition.Revision {
+			p.aggregate.hasMoved = true
+		}
+		if key := p.key; key != (Key{}) && isCached(t.partition) {
+			key.Revision = p.revision
+			counted[key] = p.Entry
 		}
 	}
 }
@@ -88,19 +95,15 @@ func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask, deliver f
 	if !ok {
 		// Distinct visitors take memory: it is given back as soon as they are added.
 		var mu sync.Mutex
-		return AtOnce(ctx, tasks, func(ctx context.Context, i int, t *scanTask) error {
-			if err := e.scan(ctx, t.partition, t.partials); err != nil {
-				return err
-			}
+		return e.scanEach(ctx, tasks, func(t *scanTask) {
 			mu.Lock()
 			defer mu.Unlock()
 			deliver(t)
 			t.partials = nil
-			return nil
 		})
 	}
 	scanned, err := Once(ctx, &e.flights, name, func() ([]*scanTask, error) {
-		return tasks, AtOnce(ctx, tasks, func(ctx context.Context, _ int, t *scanTask) error { return e.scan(ctx, t.partition, t.partials) })
+		return tasks, e.scanEach(ctx, tasks, func(*scanTask) {})
 	})
 	if err != nil {
 		return err
@@ -108,7 +111,7 @@ func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask, deliver f
 	for i, t := range tasks {
 		for n, p := range scanned[i].partials {
 			if own := t.partials[n]; own != p { // another call's, which are not to be changed
-				own.Entry, own.err = p.Entry, p.err
+				own.Entry, own.revision, own.err = p.Entry, p.revision, p.err
 			}
 		}
 		deliver(t)
@@ -116,34 +119,77 @@ func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask, deliver f
 	return nil
 }
 
+// scanEach scans the partitions of tasks, some at a time, and calls done behind each. Small partitions are brought to
+// memory together.
+func (e *ColumnEngine) scanEach(ctx context.Context, tasks []*scanTask, done func(*scanTask)) error {
+	groups := partition.Groups(tasks, func(t *scanTask) *store.Partition { return t.partition })
+	return AtOnce(ctx, groups, func(ctx context.Context, _ int, group []*scanTask) error {
+		partitions := make([]*store.Partition, len(group))
+		for i, t := range group {
+			partitions[i] = t.partition
+		}
+		dimensions := dimensionsOf(group)
+		if err := e.columns.Recall(ctx, partitions, dimensions); err != nil {
+			return err
+		}
+		for _, t := range group {
+			if err := e.scan(ctx, t.partition, t.partials, dimensions); err != nil {
+				return err
+			}
+			done(t)
+		}
+		return nil
+	})
+}
+
+// dimensionsOf returns what the partial aggregates of tasks need, each once.
+func dimensionsOf(tasks []*scanTask) (dimensions []column.Dimension) {
+	seen := map[*column.Predicate]bool{}
+	for _, t := range tasks {
+		for _, p := range t.partials {
+			if seen[p.where] && p.steps == nil {
+				continue
+			}
+			seen[p.where] = true
+			for _, dimension := range p.dimensions() {
+				if !slices.Contains(dimensions, dimension) {
+					dimensions = append(dimensions, dimension)
+				}
+			}
+		}
+	}
+	return dimensions
+}
+
 // nameOf tells tasks from others. ok is false if an Entry does not say all that a partial aggregate is.
 func nameOf(tasks []*scanTask) (name string, ok bool) {
-	var keys []byte
+	hash := sha256.New()
+	key := make([]byte, 0, 40)
 	for _, t := range tasks {
 		for _, p := range t.partials {
 			if p.key == (Key{}) {
 				return "", false
 			}
-			for _, n := range [...]int64{p.key.Partition, p.key.Revision, int64(p.key.WrittenAt)} {
-				keys = binary.LittleEndian.AppendUint64(keys, uint64(n))
+			key = key[:0]
+			for _, n := range [...]int64{p.key.Partition, p.key.Revision.Number, p.key.Revision.Write} {
+				key = binary.LittleEndian.AppendUint64(key, uint64(n))
 			}
-			keys = append(keys, p.key.Fingerprint[:]...)
+			hash.Write(append(key, p.key.Fingerprint[:]...))
 		}
 	}
-	hash := sha256.Sum256(keys)
-	return string(hash[:]), true
+	return string(hash.Sum(nil)), true
 }
 
 // scan makes partial aggregates from a partition's columns. In each partition every part of their predicates is
 // evaluated once; those that need the same beside columns are scanned together.
-func (e *ColumnEngine) scan(ctx context.Context, p *store.Partition, partials []*partial) error {
+func (e *ColumnEngine) scan(ctx context.Context, p *store.Partition, partials []*partial, dimensions []column.Dimension) error {
 	begin := time.Now()
 	byNeed := map[*need][]*partial{}
 	for _, one := range partials {
 		byNeed[one.need] = append(byNeed[one.need], one)
 	}
 	for need, some := range byNeed {
-		err := e.scanTogether(ctx, p, need, some)
+		err := e.scanTogether(ctx, p, need, some, dimensions)
 		switch {
 		case err == nil:
 		case need == nil || ctx.Err() != nil:
@@ -158,11 +204,7 @@ func (e *ColumnEngine) scan(ctx context.Context, p *store.Partition, partials []
 	return nil
 }
 
-func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, need *need, partials []*partial) error {
-	var dimensions []column.Dimension
-	for _, one := range partials {
-		dimensions = append(dimensions, one.dimensions()...)
-	}
+func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, need *need, partials []*partial, dimensions []column.Dimension) error {
 	var resolution Resolution
 	if need != nil {
 		resolution = need.Resolution
@@ -172,6 +214,7 @@ func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, nee
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			one.revision = view.Revision
 			if err := one.count(view, known); err != nil {
 				return err
 			}

@@ -51,7 +51,7 @@ func (e *ColumnEngine) Sessions(ctx context.Context, q SessionQuery) ([]model.Se
 		for _, position := range found[:min(len(found), q.Limit-len(page))] {
 			ordinals = append(ordinals, position.ID.Ordinal)
 		}
-		sessions, err := e.store.SessionsAt(ctx, p.ID, ordinals)
+		sessions, err := e.store.SessionsAt(ctx, p.SiteID, p.ID, ordinals)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func (e *ColumnEngine) positions(ctx context.Context, p *store.Partition, resolu
 			return err
 		}
 		view.EachStart(matched, func(ordinal int32, start model.Millis) {
-			position := Position{Start: start, ID: model.SessionID{Partition: p.ID, Ordinal: ordinal}}
+			position := Position{Start: start, ID: model.SessionID{Site: p.SiteID, Partition: p.ID, Ordinal: ordinal}}
 			if q.After == nil || position.compare(*q.After) > 0 {
 				found = append(found, position)
 			}

@@ -36,18 +36,27 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 	}
 	var mu sync.Mutex
 	counts := map[string]int{}
-	if err := AtOnce(ctx, partitions, func(ctx context.Context, _ int, p store.Partition) error {
-		own := map[string]int{}
-		err := e.columns.Read(ctx, &p, dimensions, func(view *partition.View) error {
-			each(view, func(value string, sessions int) {
-				if len(own) <= maxValues && q.wants(value) {
-					own[value] += sessions
-				}
-			})
-			return nil
-		})
-		if err != nil {
+	all := make([]*store.Partition, len(partitions))
+	for i := range partitions {
+		all[i] = &partitions[i]
+	}
+	groups := partition.Groups(all, func(p *store.Partition) *store.Partition { return p })
+	if err := AtOnce(ctx, groups, func(ctx context.Context, _ int, group []*store.Partition) error {
+		if err := e.columns.Recall(ctx, group, dimensions); err != nil {
 			return err
+		}
+		own := map[string]int{}
+		for _, p := range group {
+			if err := e.columns.Read(ctx, p, dimensions, func(view *partition.View) error {
+				each(view, func(value string, sessions int) {
+					if len(own) <= maxValues && q.wants(value) {
+						own[value] += sessions
+					}
+				})
+				return nil
+			}); err != nil {
+				return err
+			}
 		}
 		mu.Lock()
 		defer mu.Unlock()

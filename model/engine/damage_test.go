@@ -135,6 +135,7 @@ func TestDamagedColumns(t *testing.T) {
 		{"an older column", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			mustExec(t, db, "UPDATE columns SET revision = revision + 3")
 			mustExec(t, db, "UPDATE partitions SET columns_revision = columns_revision + 3, revision = revision + 3")
+			mustExec(t, db, "UPDATE sessions SET revision = revision + 3")
 		}},
 		{"some are gone", false, func(t *testing.T, r *rand.Rand, db *sql.DB, all []stored) {
 			mustExec(t, db, "DELETE FROM columns WHERE dimension IN ('country', 'pages', 'counting')")
@@ -159,7 +160,7 @@ func TestDamagedColumns(t *testing.T) {
 			t.Parallel()
 			storetest.Databases(t, func(t *testing.T, address string) {
 				r := rand.New(rand.NewPCG(21, 21))
-				w := newWorld(t, address, r, 60)
+				w := newWorld(t, address, r, 150)
 				db := mustOpenSQL(t, address)
 				var lines log
 				logger := slog.New(slog.NewTextHandler(&lines, nil))
@@ -252,7 +253,7 @@ func TestStoreColumnsAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, address string) {
 		r := rand.New(rand.NewPCG(23, 23))
-		w := newWorld(t, address, r, 60)
+		w := newWorld(t, address, r, 100)
 		var lines log
 		var running sync.WaitGroup
 		ctx, cancel := context.WithCancel(t.Context())

@@ -12,12 +12,17 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/count/computed"
 	"github.com/goalgraph/goalgraph/model/experiment"
+	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -58,6 +63,9 @@ func (o *Options) setDefaults() {
 // Engine answers questions about sessions and about experiments. It is safe for concurrent use.
 type Engine struct {
 	*count.ColumnEngine
+	store *store.Store
+	// holder is who takes leases.
+	holder      string
 	experiments *experiment.ColumnEngine
 	assignments *experiment.Assignments
 	computed    *computed.Sets
@@ -78,7 +86,7 @@ func New(st *store.Store, o Options) (*Engine, error) {
 		Caches: o.Caches, AnswerBytes: o.AnswerBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
 	})
 	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*3/8)
-	return &Engine{ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil
+	return &Engine{store: st, holder: rand.Text(), ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil
 }
 
 // Results answers questions about experiments.
@@ -86,15 +94,79 @@ func (e *Engine) Results(ctx context.Context, questions []experiment.Question) (
 	return e.experiments.Results(ctx, questions)
 }
 
-// SealBehind stores the columns and the exposures of a site's partitions, or those of count.AllSites, that were last
-// written to before an instant, where they are not stored as they are. It returns how many it stored.
-func (e *Engine) SealBehind(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
-	columns, err := e.ColumnEngine.SealBehind(ctx, site, before)
+// Totals are what a site holds altogether.
+type Totals struct{ Visitors, Sessions int }
+
+// Totals counts a site's visitors, those with a session that counts, and its sessions.
+func (e *Engine) Totals(ctx context.Context, site int64) (Totals, error) {
+	all := count.Question{Site: site, In: model.Range{From: -model.Open, To: model.Open}, Where: filter.Bool(true), Visitors: true}
+	answers, err := e.Count(ctx, []count.Question{all})
 	if err != nil {
-		return columns, err
+		return Totals{}, err
 	}
-	exposures, err := e.assignments.SealBehind(ctx, site, before)
-	return columns + exposures, err
+	return Totals{Visitors: answers[0].Visitors, Sessions: answers[0].Sessions}, answers[0].Err
+}
+
+// SealBehind stores the columns and the exposures of a site's partitions, or those of count.AllSites, that were last
+// written to before an instant, where they are not stored as they are. It returns how many it stored. Processes take
+// turns: a site that another one is at is left to that one.
+func (e *Engine) SealBehind(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
+	sites := []int64{site}
+	if site == count.AllSites {
+		if sites, err = e.store.SitesBehind(ctx, column.Format, before); err != nil {
+			return 0, err
+		}
+	}
+	for _, site := range sites {
+		n, err := e.sealSite(ctx, site, before)
+		sealed += n
+		if err != nil {
+			return sealed, err
+		}
+	}
+	return sealed, nil
+}
+
+// sealLease names the lease of who stores what is behind of a site, and leaseFor is its length: much longer than
+// storing one partition takes.
+const (
+	sealLease = "seal"
+	leaseFor  = time.Minute
+)
+
+func (e *Engine) sealSite(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
+	isOurs, err := e.store.Lease(ctx, site, sealLease, e.holder, leaseFor)
+	if err != nil || !isOurs {
+		return 0, err
+	}
+	defer func() {
+		err = errors.Join(err, e.store.EndLease(context.WithoutCancel(ctx), site, sealLease, e.holder))
+	}()
+	partitions, err := e.store.PartitionsBehind(ctx, site, column.Format, before)
+	if err != nil {
+		return 0, err
+	}
+	exposures, err := e.store.ExposuresBehind(ctx, site, before)
+	if err != nil {
+		return 0, err
+	}
+	for leased := time.Now(); sealed < len(partitions)+len(exposures); sealed++ {
+		if time.Since(leased) > leaseFor/4 {
+			leased = time.Now()
+			if isOurs, err := e.store.Lease(ctx, site, sealLease, e.holder, leaseFor); err != nil || !isOurs {
+				return sealed, err
+			}
+		}
+		if sealed < len(partitions) {
+			err = e.Columns().Seal(ctx, &partitions[sealed])
+		} else {
+			err = e.assignments.Seal(ctx, &exposures[sealed-len(partitions)])
+		}
+		if err != nil {
+			return sealed, err
+		}
+	}
+	return sealed, nil
 }
 
 // Backfill computes, until the context is done, what questions do not wait for.

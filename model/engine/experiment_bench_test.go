@@ -44,13 +44,14 @@ var fillExperiment = []string{
 			UNION ALL SELECT v, TRUE, (v + 1 + v %% 5) %% %[2]d, (%[3]d + (v + 1 + v %% 5) %% %[2]d) * 86400000::bigint + (hashint8(v + 8) & 65535) * 1000 FROM generate_series(1, %[1]d::bigint, 3) v) AS s`,
 	`INSERT INTO visitors (id, site_id, visitor, first_at) SELECT v, %[4]d, 'visitor ' || v, 0 FROM generate_series(1, %[1]d::bigint) v`,
 	`SELECT setval(pg_get_serial_sequence('visitors', 'id'), %[1]d)`,
-	`INSERT INTO partitions (site_id, day, sessions, revision, written_at) SELECT %[4]d, %[3]d + day, count(*), 1, 1 FROM drawn GROUP BY day`,
+	`INSERT INTO partitions (site_id, day, sessions, revision, write_id, written_at) SELECT %[4]d, %[3]d + day, count(*), 1, 1, 1 FROM drawn GROUP BY day`,
+	`INSERT INTO messages VALUES (%[4]d, 1, 0, 0)`,
 	`CREATE TABLE drawn_hits AS SELECT b.id AS partition_id, d.ordinal, d.at + h.after AS at, h.n, h.kind, h.name, CASE WHEN h.n = 6 THEN (e %% 10000) / 100.0::double precision END AS value, visitor_id, second
 		FROM drawn d JOIN partitions b ON b.site_id = %[4]d AND b.day = %[3]d + d.day
 		JOIN (VALUES (1, 0, 1, '/'), (2, 5000, 2, 'Experiment Viewed'), (3, 1000, 2, 'sign up'), (4, 60000, 1, '/pricing'), (5, 90000, 2, 'sign up'), (6, 120000, 2, 'purchase')) AS h (n, after, kind, name)
 		ON h.n = 1 OR h.n = 2 AND NOT second OR h.n = 3 AND e %% 17 = 0 OR h.n = 4 AND a %% 3 = 0 OR h.n = 5 AND a %% 7 = 0 OR h.n = 6 AND e %% 11 = 0`,
-	`INSERT INTO hits SELECT partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
-	`INSERT INTO sessions SELECT partition_id, ordinal, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
+	`INSERT INTO hits SELECT %[4]d, partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
+	`INSERT INTO sessions SELECT %[4]d, partition_id, ordinal, 1, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
 		(ARRAY['RO', 'US', 'DE', 'FR'])[1 + min(visitor_id) %% 4], '', '/', CASE WHEN bool_or(n = 4) THEN '/pricing' ELSE '/' END, 'Firefox', 'Linux', 'DESKTOP', 'en', '', '', '', '', '',
 		CASE WHEN bool_or(n = 4) THEN '["/","/pricing"]' ELSE '["/"]' END, '',
 		COALESCE('[' || string_agg(CASE WHEN n = 6 THEN '{"name":"purchase","count":1,"values":1,"sum":' || value || '}' ELSE '{"name":"' || name || '","count":1}' END, ',')

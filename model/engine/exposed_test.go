@@ -99,7 +99,7 @@ func TestExposedIsStored(t *testing.T) {
 		// behind is how many exposures that were not written to since an instant are not stored as they are.
 		behind := func(before model.Millis) int {
 			t.Helper()
-			exposures, err := st.ExposuresBehind(t.Context(), q.Definition.Site, before, 50)
+			exposures, err := st.ExposuresBehind(t.Context(), q.Definition.Site, before)
 			if err != nil {
 				t.Fatal(err)
 			}

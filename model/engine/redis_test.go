@@ -65,7 +65,7 @@ func newCached(t *testing.T, address string, client *redis.Client, r *rand.Rand,
 func (c *cached) write(t *testing.T, r *rand.Rand) {
 	t.Helper()
 	var batch []model.Message
-	for range 10 {
+	for range 80 {
 		late := model.Millis(r.IntN(200)) * 15 * 60 * 1000
 		for _, hit := range filtertest.RandomVisit(r) {
 			hit.At += late

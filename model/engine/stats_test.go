@@ -16,7 +16,7 @@ import (
 // QueryStats tell where the partial aggregates of a question came from.
 func TestQueryStats(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), rand.New(rand.NewPCG(4, 18)), 60)
+	w := newWorld(t, storetest.SQLite(t), rand.New(rand.NewPCG(4, 18)), 200)
 	memory, err := count.NewMemory(1 << 20)
 	if err != nil {
 		t.Fatal(err)

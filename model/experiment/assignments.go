@@ -37,8 +37,9 @@ type Assignments struct {
 
 // setsKey names what the sets were made from.
 type setsKey struct {
-	index               count.Fingerprint
-	partition, revision int64
+	index     count.Fingerprint
+	partition int64
+	revision  store.Revision
 }
 
 // NewAssignments returns the assignments of a store, of about as many bytes in memory at most. definitions are those of
@@ -69,23 +70,10 @@ func (a *Assignments) Bytes() uint64 {
 	return a.exposures.Bytes() + a.indexes.WeightedSize() + a.sets.WeightedSize()
 }
 
-// SealBehind stores the exposures of a site's partitions, or those of count.AllSites, that were last written to before an
-// instant, where they are not stored as they are. It returns how many.
-func (a *Assignments) SealBehind(ctx context.Context, site int64, before model.Millis) (sealed int, err error) {
-	const some = 50
-	for {
-		behind, err := a.store.ExposuresBehind(ctx, site, before, some)
-		if err != nil || len(behind) == 0 {
-			return sealed, err
-		}
-		for i := range behind {
-			source := a.source(&behind[i].Partition, behind[i].Experiment, column.Dimensions())
-			if err := a.exposures.Save(ctx, source.key(), source.partition, source); err != nil {
-				return sealed, err
-			}
-			sealed++
-		}
-	}
+// Seal stores an exposure as it is.
+func (a *Assignments) Seal(ctx context.Context, of *store.Exposure) error {
+	source := a.source(&of.Partition, of.Experiment, column.Dimensions())
+	return a.exposures.Save(ctx, source.key(), source.partition, source)
 }
 
 var _ count.Leaves = (*Assignments)(nil)
@@ -207,18 +195,40 @@ func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Defi
 	known, found := a.indexes.GetIfPresent(definition)
 	if found && known.fingerprint == key {
 		a.meter.Add(ctx, 1, 0, time.Now())
-		return known, nil
+		return known.over(partitions), nil
 	}
 	begin := time.Now()
 	defer func() { a.meter.Add(ctx, 0, 1, begin) }()
-	return count.Once(ctx, &a.flights, string(key[:]), func() (*index, error) {
+	x, err := count.Once(ctx, &a.flights, string(key[:]), func() (*index, error) {
+		ctx, watch := count.WithWatch(ctx)
 		x, err := b.build(ctx, partitions, known)
 		if err == nil {
-			x.fingerprint = key
-			a.indexes.Set(definition, x)
+			err = a.keep(ctx, watch, definition, key, x)
 		}
 		return x, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	if x.fingerprint != key && len(partitions) > 0 { // it is of later revisions, or not known to be of these
+		count.NoteRead(ctx, &partitions[len(partitions)-1], store.Revision{})
+	}
+	return x.over(partitions), nil
+}
+
+// keep keeps an index that was made of partitions which are still as they were, or only for what the sealed ones say.
+func (a *Assignments) keep(ctx context.Context, watch *count.Watch, definition, key count.Fingerprint, x *index) error {
+	head := max(0, len(x.partitions)-1)
+	sealedMoved, err := a.store.HaveMoved(ctx, x.partitions[:head])
+	if err != nil || sealedMoved || watch.HaveMoved(x.partitions[:head]) {
+		return err
+	}
+	headMoved, err := a.store.HaveMoved(ctx, x.partitions[head:])
+	if !headMoved && !watch.HaveMoved(x.partitions[head:]) {
+		x.fingerprint = key
+	}
+	a.indexes.Set(definition, x)
+	return err
 }
 
 // always is the range of all instants.

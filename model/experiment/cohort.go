@@ -316,7 +316,16 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 	})
 	slices.Sort(ordinals)
 	for batch := range slices.Chunk(ordinals, visitBatch) {
-		visits, err := m.engine.store.WholeVisitsAt(ctx, p.ID, batch, withKeys)
+		var visits []model.Visit
+		err := m.engine.store.AtOneMoment(ctx, func(st *store.Store) error {
+			revision, err := st.RevisionOf(ctx, p.SiteID, p.ID)
+			if err != nil {
+				return err
+			}
+			count.NoteRead(ctx, p, revision)
+			visits, err = st.WholeVisitsAt(ctx, p.SiteID, p.ID, batch, withKeys)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -48,7 +49,10 @@ const (
 // one, with the dimensions.
 func (a *Assignments) readExposure(ctx context.Context, p *store.Partition, experiment string, dimensions []column.Dimension, do func(*exposure) error) error {
 	source := a.source(p, experiment, append([]column.Dimension{column.Counting}, dimensions...))
-	return a.exposures.Read(ctx, source.key(), p, source, func(x *exposure, _ int64) error { return do(x) })
+	return a.exposures.Read(ctx, source.key(), p, source, func(x *exposure, revision store.Revision) error {
+		count.NoteRead(ctx, p, revision)
+		return do(x)
+	})
 }
 
 func (a *Assignments) source(p *store.Partition, experiment string, dimensions []column.Dimension) *exposureSource {
@@ -86,8 +90,8 @@ func (s *exposureSource) Missing(x *exposure, all bool) []string {
 	return names
 }
 
-func (s *exposureSource) Stored(ctx context.Context, names []string) ([]store.Record, error) {
-	return s.store.ExperimentColumns(ctx, s.partition.ID, s.experiment, names)
+func (s *exposureSource) Stored(ctx context.Context, names []string, tries store.Origin) (store.Stored, error) {
+	return s.store.ExperimentColumns(ctx, s.partition, s.experiment, names, tries)
 }
 
 func (*exposureSource) Decode(x *exposure, name string, plain []byte) (_ *exposure, err error) {
@@ -98,43 +102,78 @@ func (*exposureSource) Decode(x *exposure, name string, plain []byte) (_ *exposu
 	return x, x.Load(column.Dimension(name), plain)
 }
 
-func (s *exposureSource) Build(ctx context.Context) (*exposure, int64, error) {
-	rows, err := s.store.Assignments(ctx, s.partition.SiteID, s.experiment, s.partition.ID)
-	if err != nil {
-		return nil, 0, err
-	}
-	x := &exposure{assignments: []column.Assignment{}, Sessions: column.New()}
-	err = s.eachVisit(ctx, rows, func(visit *model.Visit, own []store.Assignment) {
-		x.add(visit, own)
-		if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
-			x.Put(&part)
+// Build reads everything as it is at one moment: what is read of a later write, which may be lost, would stay.
+func (s *exposureSource) Build(ctx context.Context) (x *exposure, revision store.Revision, err error) {
+	err = s.store.AtOneMoment(ctx, func(st *store.Store) error {
+		if revision, err = st.RevisionOf(ctx, s.partition.SiteID, s.partition.ID); err != nil {
+			return err
 		}
+		rows, err := st.Assignments(ctx, s.partition.SiteID, s.experiment, s.partition.ID)
+		if err != nil {
+			return err
+		}
+		x = &exposure{assignments: []column.Assignment{}, Sessions: column.New()}
+		return s.eachVisit(ctx, st, rows, func(visit *model.Visit, own []store.Assignment) {
+			x.add(visit, own)
+			if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
+				x.Put(&part)
+			}
+		})
 	})
+	if err != nil {
+		return nil, revision, err
+	}
 	x.sort()
-	return x, s.partition.Revision, err
+	return x, revision, nil
 }
 
-func (s *exposureSource) CatchUp(ctx context.Context, x *exposure, revision int64, apply func(func(*exposure) *exposure)) (int64, error) {
-	changed, newest, err := s.store.ChangedOrdinals(ctx, s.partition.ID, revision)
+// changedVisit is a visit with assignments that has changed, without its hits.
+type changedVisit struct {
+	model.Visit
+	own []store.Assignment
+	// part is the session from its first assignment on; ok is false where there is none.
+	part model.Session
+	ok   bool
+}
+
+// changes reads what was written after a revision, as it is at one moment. isMany tells that it is too much.
+func (s *exposureSource) changes(ctx context.Context, revision store.Revision) (changed []int32, visits []changedVisit, newest store.Revision, isMany bool, err error) {
+	err = s.store.AtOneMoment(ctx, func(st *store.Store) error {
+		if changed, newest, err = st.ChangedOrdinals(ctx, s.partition.SiteID, s.partition.ID, revision); err != nil {
+			return err
+		}
+		if isMany = len(changed) > maxForward; isMany {
+			return nil
+		}
+		rows, err := st.AssignmentsAt(ctx, s.partition.SiteID, s.experiment, s.partition.ID, changed)
+		if err != nil {
+			return err
+		}
+		return s.eachVisit(ctx, st, rows, func(visit *model.Visit, own []store.Assignment) {
+			part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open)
+			visits = append(visits, changedVisit{model.Visit{Session: visit.Session}, own, part, ok})
+		})
+	})
+	return changed, visits, newest, isMany, err
+}
+
+func (s *exposureSource) CatchUp(ctx context.Context, x *exposure, revision store.Revision, apply func(func(*exposure) *exposure)) (store.Revision, error) {
+	changed, visits, newest, isMany, err := s.changes(ctx, revision)
 	if err != nil {
-		return 0, err
+		return store.Revision{}, err
 	}
-	if len(changed) > maxForward {
-		anew, _, err := s.Build(ctx)
+	if isMany {
+		anew, newest, err := s.Build(ctx)
 		if err == nil {
 			apply(func(*exposure) *exposure { return anew })
 		}
 		return newest, err
 	}
-	rows, err := s.store.AssignmentsAt(ctx, s.partition.SiteID, s.experiment, s.partition.ID, changed)
-	if err != nil {
-		return 0, err
-	}
 	isChanged := make(map[int32]bool, len(changed))
 	for _, ordinal := range changed {
 		isChanged[ordinal] = true
 	}
-	next := &exposure{assignments: make([]column.Assignment, 0, len(x.assignments)+len(rows)), variants: slices.Clone(x.variants)}
+	next := &exposure{assignments: make([]column.Assignment, 0, len(x.assignments)+len(visits)), variants: slices.Clone(x.variants)}
 	var gone []int32
 	for _, assignment := range x.assignments {
 		if isChanged[assignment.Ordinal] {
@@ -143,18 +182,11 @@ func (s *exposureSource) CatchUp(ctx context.Context, x *exposure, revision int6
 			next.assignments = append(next.assignments, assignment)
 		}
 	}
-	var parts []model.Session
-	err = s.eachVisit(ctx, rows, func(visit *model.Visit, own []store.Assignment) {
-		next.add(visit, own)
-		if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
-			parts = append(parts, part)
-		}
-	})
-	if err != nil {
-		return 0, err
+	for i := range visits {
+		next.add(&visits[i].Visit, visits[i].own)
 	}
 	next.sort()
-	if len(gone) == 0 && len(rows) == 0 {
+	if len(gone) == 0 && len(visits) == 0 {
 		return newest, nil
 	}
 	apply(func(x *exposure) *exposure {
@@ -162,8 +194,10 @@ func (s *exposureSource) CatchUp(ctx context.Context, x *exposure, revision int6
 		for _, ordinal := range gone {
 			next.Drop(ordinal)
 		}
-		for i := range parts {
-			next.Put(&parts[i])
+		for i := range visits {
+			if visits[i].ok {
+				next.Put(&visits[i].part)
+			}
 		}
 		return next
 	})
@@ -171,7 +205,7 @@ func (s *exposureSource) CatchUp(ctx context.Context, x *exposure, revision int6
 }
 
 // eachVisit calls do with the visits of assignments, and the assignments of each, of which there is one at least.
-func (s *exposureSource) eachVisit(ctx context.Context, rows []store.Assignment, do func(visit *model.Visit, own []store.Assignment)) error {
+func (s *exposureSource) eachVisit(ctx context.Context, st *store.Store, rows []store.Assignment, do func(visit *model.Visit, own []store.Assignment)) error {
 	var ordinals []int32
 	own := map[int32][]store.Assignment{}
 	for from := 0; from < len(rows); {
@@ -187,7 +221,7 @@ func (s *exposureSource) eachVisit(ctx context.Context, rows []store.Assignment,
 		from = to
 	}
 	for batch := range slices.Chunk(ordinals, visitBatch) {
-		visits, err := s.store.WholeVisitsAt(ctx, s.partition.ID, batch, false)
+		visits, err := st.WholeVisitsAt(ctx, s.partition.SiteID, s.partition.ID, batch, false)
 		if err != nil {
 			return err
 		}
@@ -228,12 +262,12 @@ func (*exposureSource) Encode(x *exposure) (map[string][]byte, error) {
 	return records, err
 }
 
-func (s *exposureSource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
-	return s.store.SaveExperimentColumns(ctx, s.partition.ID, s.experiment, revision, sealed)
+func (s *exposureSource) Save(ctx context.Context, revision store.Revision, sealed map[string][]byte) error {
+	return s.store.SaveExperimentColumns(ctx, s.partition.SiteID, s.partition.ID, s.experiment, revision, sealed)
 }
 
 func (s *exposureSource) Forget(ctx context.Context) error {
-	return s.store.ForgetExperimentColumns(ctx, s.partition.ID, s.experiment)
+	return s.store.ForgetExperimentColumns(ctx, s.partition.SiteID, s.partition.ID, s.experiment)
 }
 
 func (*exposureSource) Bytes(x *exposure) uint64 {

@@ -63,6 +63,15 @@ func (a *assignee) compare(b *assignee) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.high, b.high), cmp.Compare(a.low, b.low))
 }
 
+// over returns the index with its partitions as they were just read, at the same revisions. When a partition was read
+// says which contents are new enough for it: a database that lost writes is at a revision of before again, and what was
+// read of the lost writes is newer than the index.
+func (a *index) over(partitions []store.Partition) *index {
+	now := *a
+	now.partitions = partitions
+	return &now
+}
+
 // count returns how many there are.
 func (a *index) count() int { return len(a.sealed.list) + len(a.own.list) }
 

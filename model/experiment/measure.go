@@ -296,11 +296,19 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 		return results, nil
 	}
 	begin := time.Now()
+	ctx, watch := count.WithWatch(ctx)
 	found, err := sealed.extend(ctx, make([]measured, len(unknown)), 0, before)
 	if err != nil {
 		return nil, err
 	}
 	m.engine.measuredMeter.Add(ctx, 0, len(unknown), begin)
+	for _, list := range [][]store.Partition{partitions, before} {
+		if moved, err := m.engine.store.HaveMoved(ctx, list); err != nil {
+			return nil, err
+		} else if moved || watch.HaveMoved(list) { // what was measured is later than the keys say
+			isKept = false
+		}
+	}
 	for i, place := range unknown {
 		results[place] = found[i]
 		if isKept {

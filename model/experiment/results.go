@@ -91,6 +91,8 @@ type asking struct {
 	*Question
 	answer *Answer
 	key    count.Fingerprint // of the answer
+	// partitions are those that the answer may depend on.
+	partitions []store.Partition
 	// isKept tells that key says all that the answer depends on.
 	isKept bool
 }
@@ -98,21 +100,20 @@ type asking struct {
 // Results answers questions together: those about one experiment, attribution and end share their metrics.
 func (e *ColumnEngine) Results(ctx context.Context, questions []Question) ([]Answer, error) {
 	answers := make([]Answer, len(questions))
-	states := map[string]count.Fingerprint{}
+	partitions := map[string][]store.Partition{}
 	groups := map[string][]*asking{}
 	for i := range questions {
 		q := &asking{Question: &questions[i], answer: &answers[i]}
 		// Who is assigned depends on the run's partitions, and none behind its end says more.
 		of := fmt.Sprint(q.Definition.Site, q.Definition.Run.To)
-		state, found := states[of]
-		if !found {
-			partitions, err := e.store.Partitions(ctx, q.Definition.Site, model.Range{From: -model.Open, To: q.Definition.Run.To})
-			if err != nil {
+		if q.partitions = partitions[of]; q.partitions == nil {
+			var err error
+			if q.partitions, err = e.store.Partitions(ctx, q.Definition.Site, model.Range{From: -model.Open, To: q.Definition.Run.To}); err != nil {
 				return nil, err
 			}
-			state = count.StateOf(partitions, always)
-			states[of] = state
+			partitions[of] = q.partitions
 		}
+		state := count.StateOf(q.partitions, always)
 		// It says nothing of other experiments' definitions and sessions, nor of visitors' keys.
 		q.key, q.isKept = count.FingerprintOf(q.text(), string(state[:])), q.isLocal()
 		if q.isKept {
@@ -206,12 +207,21 @@ func (e *ColumnEngine) measureOnce(ctx context.Context, group []*asking) ([]Answ
 		name.Write(q.key[:])
 	}
 	return count.Once(ctx, &e.flights, name.String(), func() ([]Answer, error) {
+		ctx, watch := count.WithWatch(ctx)
 		answers, err := e.measure(ctx, group)
-		if err == nil {
-			for i, q := range group {
-				e.answers.Set(q.key, answers[i].clone())
-			}
+		if err != nil {
+			return nil, err
 		}
-		return answers, err
+		if watch.HaveMoved(group[0].partitions) {
+			return answers, nil
+		}
+		// What was measured may be later than the key says.
+		if moved, err := e.store.HaveMoved(ctx, group[0].partitions); err != nil || moved {
+			return answers, err
+		}
+		for i, q := range group {
+			e.answers.Set(q.key, answers[i].clone())
+		}
+		return answers, nil
 	})
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model/store"
 )
@@ -19,6 +22,8 @@ type rows struct {
 	mu      sync.Mutex
 	numbers []int
 	stored  []store.Record
+	// replicated is what a replica has.
+	replicated []store.Record
 	// failAfter has the catching up fail behind so many changes, if it is positive.
 	failAfter int
 	builds    atomic.Int32
@@ -30,13 +35,24 @@ func (r *rows) write(n int) (p *store.Partition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.numbers = append(r.numbers, n)
-	return &store.Partition{ID: 1, Revision: int64(len(r.numbers))}
+	return &store.Partition{ID: 1, Revision: revisionOf(r.numbers), ReadAt: time.Now()}
 }
 
-func (r *rows) after(revision int64) []int {
+// revisionOf names numbers as writes do: another write makes another revision.
+func revisionOf(numbers []int) store.Revision {
+	hash := fnv.New64a()
+	fmt.Fprint(hash, numbers)
+	return store.Revision{Number: int64(len(numbers)), Write: int64(hash.Sum64())}
+}
+
+// after returns the numbers behind a revision, which may be lost.
+func (r *rows) after(revision store.Revision) (numbers []int, newest store.Revision, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.numbers[revision:])
+	if n := int(revision.Number); n > len(r.numbers) || n > 0 && revisionOf(r.numbers[:n]) != revision {
+		return nil, revision, store.ErrLost
+	}
+	return slices.Clone(r.numbers[revision.Number:]), revisionOf(r.numbers), nil
 }
 
 func (*rows) Place() Place           { return Place{Kind: "sums", Partition: 1} }
@@ -51,7 +67,12 @@ func (*rows) Missing(sum []int, _ bool) []string {
 	return nil
 }
 
-func (r *rows) Stored(context.Context, []string) ([]store.Record, error) { return r.stored, nil }
+func (r *rows) Stored(_ context.Context, _ []string, tries store.Origin) (store.Stored, error) {
+	if tries == store.FromReplica && r.replicated != nil {
+		return store.Stored{Records: r.replicated, From: store.FromReplica}, nil
+	}
+	return store.Stored{Records: r.stored}, nil
+}
 
 func (*rows) Decode(_ []int, _ string, plain []byte) ([]int, error) {
 	return []int{int(binary.LittleEndian.Uint64(plain))}, nil
@@ -61,30 +82,34 @@ func (*rows) Encode(sum []int) (map[string][]byte, error) {
 	return map[string][]byte{"sum": binary.LittleEndian.AppendUint64(nil, uint64(sum[0]))}, nil
 }
 
-func (r *rows) Build(context.Context) ([]int, int64, error) {
+func (r *rows) Build(context.Context) ([]int, store.Revision, error) {
 	r.builds.Add(1)
-	numbers, sum := r.after(0), 0
+	numbers, newest, err := r.after(store.Revision{})
+	sum := 0
 	for _, n := range numbers {
 		sum += n
 	}
-	return []int{sum}, int64(len(numbers)), nil
+	return []int{sum}, newest, err
 }
 
-func (r *rows) CatchUp(_ context.Context, _ []int, revision int64, apply func(func([]int) []int)) (int64, error) {
-	numbers := r.after(revision)
+func (r *rows) CatchUp(_ context.Context, _ []int, revision store.Revision, apply func(func([]int) []int)) (store.Revision, error) {
+	numbers, newest, err := r.after(revision)
+	if err != nil {
+		return revision, err
+	}
 	for i, n := range numbers {
 		if i+1 == r.failAfter {
-			return 0, errRead
+			return revision, errRead
 		}
 		apply(func(sum []int) []int {
 			sum[0] += n
 			return sum
 		})
 	}
-	return revision + int64(len(numbers)), nil
+	return newest, nil
 }
 
-func (r *rows) Save(_ context.Context, revision int64, sealed map[string][]byte) error {
+func (r *rows) Save(_ context.Context, revision store.Revision, sealed map[string][]byte) error {
 	r.stored = []store.Record{{Name: "sum", Revision: revision, Data: sealed["sum"]}}
 	return nil
 }
@@ -100,8 +125,8 @@ func newSums(bytes uint64) *Cache[int, []int] {
 
 func mustSum(t *testing.T, c *Cache[int, []int], r *rows, p *store.Partition, want int) {
 	t.Helper()
-	if err := c.Read(t.Context(), 1, p, r, func(sum []int, revision int64) error {
-		if sum[0] != want || revision < p.Revision {
+	if err := c.Read(t.Context(), 1, p, r, func(sum []int, revision store.Revision) error {
+		if sum[0] != want || revision != revisionOf(r.numbers) {
 			t.Errorf("%d at revision %d; want %d at %d", sum[0], revision, want, p.Revision)
 		}
 		return nil
@@ -118,16 +143,16 @@ func TestCacheSaves(t *testing.T) {
 	if err := c.Save(t.Context(), 1, r.write(1), r); err != nil || len(r.stored) != 1 {
 		t.Fatalf("%v; %d records are stored", err, len(r.stored))
 	}
-	if sum, _ := c.Known(1); sum != nil {
-		t.Errorf("%v stays in memory", sum)
+	if c.Has(1) {
+		t.Error("what was saved stays in memory")
 	}
 	p := r.write(2)
 	mustSum(t, c, r, p, 3)
 	if err := c.Save(t.Context(), 1, p, r); err != nil {
 		t.Fatal(err)
 	}
-	if sum, revision := c.Known(1); revision != 2 || sum[0] != 3 {
-		t.Errorf("known after saving: %v at %d", sum, revision)
+	if sum, revision, ok := c.Current(1, p); !ok || revision.Number != 2 || sum[0] != 3 {
+		t.Errorf("after saving: %v at %d, %t", sum, revision, ok)
 	}
 	if builds := r.builds.Load(); builds != 1 {
 		t.Errorf("%d builds, want the first one", builds)
@@ -153,7 +178,7 @@ func TestCache(t *testing.T) {
 	r.write(8)
 	p := r.write(16)
 	r.failAfter = 2
-	if err := loading.Read(t.Context(), 1, p, r, func(sum []int, _ int64) error {
+	if err := loading.Read(t.Context(), 1, p, r, func(sum []int, _ store.Revision) error {
 		t.Errorf("half of the changes were read: %d", sum[0])
 		return nil
 	}); !errors.Is(err, errRead) {
@@ -163,26 +188,71 @@ func TestCache(t *testing.T) {
 	mustSum(t, loading, r, p, 31)
 
 	offered := newSums(1 << 20)
-	if ok, err := offered.Offer(t.Context(), 1, r, []store.Record{saved}); !ok || err != nil {
+	if ok, err := offered.Offer(t.Context(), 1, r, store.Stored{Records: []store.Record{saved}}); !ok || err != nil {
 		t.Errorf("offered: %t, %v", ok, err)
 	}
-	if sum, revision := offered.Known(1); revision != 2 || sum[0] != 3 {
-		t.Errorf("known: %v at %d", sum, revision)
+	if _, _, ok := offered.Current(1, p); ok || !offered.Has(1) {
+		t.Error("what was offered is not there, or is taken for something newer")
 	}
 	offered.CatchUp(t.Context(), 1, r)
-	if sum, revision := offered.Known(1); revision != 5 || sum[0] != 31 {
-		t.Errorf("known after catching up: %v at %d", sum, revision)
+	if sum, revision, ok := offered.Current(1, p); !ok || revision != p.Revision || sum[0] != 31 {
+		t.Errorf("after catching up: %v at %d, %t", sum, revision, ok)
 	}
 
 	strayed := saved
-	strayed.Revision = 5 // the record of another revision is whole, and wrong
+	strayed.Revision = p.Revision // the record of another revision is whole, and wrong
 	r.stored = []store.Record{strayed}
 	mustSum(t, newSums(1<<20), r, p, 31)
 	if r.stored != nil {
 		t.Error("the damaged record was not forgotten")
 	}
-	if ok, err := newSums(1<<20).Offer(t.Context(), 1, r, []store.Record{strayed}); ok || err != nil {
+	if ok, err := newSums(1<<20).Offer(t.Context(), 1, r, store.Stored{Records: []store.Record{strayed}}); ok || err != nil {
 		t.Errorf("the damaged record was taken: %t, %v", ok, err)
+	}
+}
+
+// What a replica has that is damaged is read from the database, and is not forgotten there.
+func TestCacheOfDamagedReplica(t *testing.T) {
+	t.Parallel()
+	r := &rows{}
+	p := r.write(1)
+	if err := newSums(1<<20).Save(t.Context(), 1, p, r); err != nil {
+		t.Fatal(err)
+	}
+	damaged := r.stored[0]
+	damaged.Data = slices.Clone(damaged.Data)
+	damaged.Data[0] ^= 1
+	r.replicated = []store.Record{damaged}
+	mustSum(t, newSums(1<<20), r, p, 1)
+	if r.stored == nil || r.builds.Load() != 1 {
+		t.Errorf("the database's record was forgotten, or %d builds", r.builds.Load())
+	}
+}
+
+// What a database lost is never read, whatever the partition's number is then, and is not taken for newer.
+func TestCacheOfLostWrites(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		numbers []int // after the loss
+		want    int
+	}{{"fewer", []int{1}, 1}, {"as many others", []int{1, 16, 32}, 49}, {"more others", []int{1, 16, 32, 64}, 113}, {"all but the first others", []int{8, 2, 4}, 14}} {
+		for _, isStored := range []bool{false, true} {
+			r, c := &rows{}, newSums(1<<20)
+			for _, n := range []int{1, 2, 4} {
+				mustSum(t, c, r, r.write(n), []int{0, 1, 3, 0, 7}[n])
+			}
+			if isStored { // as a copy of the database may have it, too
+				if err := c.Save(t.Context(), 1, &store.Partition{ID: 1, Revision: revisionOf(r.numbers)}, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.numbers = test.numbers
+			p := &store.Partition{ID: 1, Revision: revisionOf(r.numbers), ReadAt: time.Now()}
+			mustSum(t, c, r, p, test.want)
+			mustSum(t, newSums(1<<20), r, p, test.want)
+			mustSum(t, c, r, r.write(128), test.want+128)
+		}
 	}
 }
 
@@ -198,8 +268,8 @@ func TestCacheAtOnce(t *testing.T) {
 				readers.Go(func() {
 					for range 200 {
 						p := r.write(1)
-						if err := c.Read(t.Context(), 1, p, r, func(sum []int, revision int64) error {
-							if int64(sum[0]) != revision || revision < p.Revision {
+						if err := c.Read(t.Context(), 1, p, r, func(sum []int, revision store.Revision) error {
+							if int64(sum[0]) != revision.Number || revision.Number < p.Revision.Number {
 								t.Errorf("%d at revision %d, asked for %d", sum[0], revision, p.Revision)
 							}
 							return nil

@@ -3,6 +3,9 @@ package partition
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 
@@ -48,7 +51,8 @@ func (c *Columns) Len() int { return c.cache.Len() }
 // View is the columns of a partition at a revision, while they do not change.
 type View struct {
 	*column.Sessions
-	Partition, Revision int64
+	Partition int64
+	Revision  store.Revision
 
 	changes *changes
 	leaves  *leafSets
@@ -58,10 +62,124 @@ type View struct {
 
 // Read calls do with the columns of a partition as they are at its revision, or a newer one, with the dimensions.
 func (c *Columns) Read(ctx context.Context, p *store.Partition, dimensions []column.Dimension, do func(*View) error) error {
-	source := &daySource{columns: c, partition: p, dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
-	return c.cache.Read(ctx, p.ID, p, source, func(d *day, revision int64) error {
-		return do(&View{Sessions: d.Sessions, Partition: p.ID, Revision: revision, changes: &d.changes, leaves: d.leaves, meter: &c.leaves, ctx: ctx})
+	source := c.source(p, dimensions)
+	return c.cache.Read(ctx, p.ID, p, source, func(d *day, revision store.Revision) error {
+		sessions := d.Sessions
+		if sessions == nil {
+			sessions = column.Of(d.few, source.dimensions)
+		}
+		return do(&View{Sessions: sessions, Partition: p.ID, Revision: revision, changes: &d.changes, leaves: d.leaves, meter: &c.leaves, ctx: ctx})
 	})
+}
+
+func (c *Columns) source(p *store.Partition, dimensions []column.Dimension) *daySource {
+	return &daySource{columns: c, partition: p, dimensions: append([]column.Dimension{column.Counting}, dimensions...)}
+}
+
+// Of partitions of up to maxRecalled sessions a statement each would take longer than what it reads. Those that are read
+// together have groupSessions at most, and are maxGroup at most.
+const (
+	maxRecalled   = 1024
+	groupSessions = 8192
+	maxGroup      = 256
+)
+
+// Groups divides a list of what is asked of each of some partitions into those that are best brought to memory together,
+// by Recall.
+func Groups[T any](list []T, of func(T) *store.Partition) (groups [][]T) {
+	begin, sessions := 0, 0
+	for i, one := range list {
+		n := int(of(one).Sessions)
+		if i > begin && (n > maxRecalled || i-begin == maxGroup || sessions+n > groupSessions) {
+			groups, begin, sessions = append(groups, list[begin:i]), i, 0
+		}
+		if sessions += n; n > maxRecalled {
+			sessions += groupSessions // it is alone
+		}
+	}
+	if begin < len(list) {
+		groups = append(groups, list[begin:])
+	}
+	return groups
+}
+
+// Recall brings partitions of a site to memory, with the dimensions, by two statements at most: those that Read would
+// load or build by a statement each although they are small. It is done ahead of Read, which sees to all others.
+func (c *Columns) Recall(ctx context.Context, partitions []*store.Partition, dimensions []column.Dimension) error {
+	if len(partitions) < 2 {
+		return nil
+	}
+	stored, unbuilt := map[int64]*daySource{}, map[int64]*daySource{}
+	for _, p := range partitions {
+		if p.Sessions > maxRecalled {
+			continue
+		}
+		source := c.source(p, dimensions)
+		isStored := p.Sessions >= store.MinColumns && p.Columns == p.Revision && p.ColumnsFormat == column.Format
+		has, isComplete := c.cache.state(p.ID, p, source)
+		switch {
+		case has && isComplete:
+		case isStored:
+			stored[p.ID] = source
+		case !has:
+			unbuilt[p.ID] = source
+		}
+	}
+	if err := c.recallStored(ctx, stored); err != nil {
+		return err
+	}
+	return c.recallBuilt(ctx, unbuilt)
+}
+
+// recallStored loads columns that are stored.
+func (c *Columns) recallStored(ctx context.Context, sources map[int64]*daySource) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	var names []string
+	var partitions []*store.Partition
+	for _, source := range sources {
+		names, partitions = MissingColumns(column.Unloaded(), source.dimensions, false), append(partitions, source.partition)
+	}
+	stored, err := c.store.Columns(ctx, partitions, names, store.FromReplica)
+	if err != nil {
+		return err
+	}
+	for id, source := range sources {
+		// What has moved meanwhile, or is missing, is for Read.
+		if of := stored[id]; len(of.Records) > 0 && of.Records[0].Revision == source.partition.Revision {
+			if _, err := c.cache.Offer(ctx, id, source, of); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// recallBuilt makes columns from rows.
+func (c *Columns) recallBuilt(ctx context.Context, sources map[int64]*daySource) error {
+	for _, any := range sources {
+		begin := time.Now()
+		days := make(map[int64]*day, len(sources))
+		for id := range sources {
+			days[id] = &day{}
+		}
+		newest, err := c.store.EachSessionOf(ctx, any.partition.SiteID, slices.Collect(maps.Keys(sources)), func(id int64, ordinal int32, session *model.Session) error {
+			days[id].write(ordinal, session)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for id, source := range sources {
+			if revision, found := newest[id]; found {
+				days[id].changes.add(store.Revision{}, revision, nil)
+				c.cache.Put(ctx, id, source, days[id], revision, begin)
+			}
+		}
+		break
+	}
+	return nil
 }
 
 // Prefetch brings the partition of a site that caught up last forward again, ahead of a question.
@@ -76,11 +194,15 @@ func (c *Columns) Seal(ctx context.Context, p *store.Partition) error {
 	return c.cache.Save(ctx, p.ID, p, &daySource{columns: c, partition: p, dimensions: column.Dimensions()})
 }
 
-// day is the sessions of a partition as columns, which of them were written lately, and sets of leaves.
+// day is the sessions of a partition as columns, which of them were written lately, and sets of leaves. Of few sessions it
+// keeps the sessions themselves: all columns of one take ten times the memory, and those that a question needs are
+// soon made.
 type day struct {
-	*column.Sessions
+	*column.Sessions // nil while there are few
 	changes
-	leaves *leafSets
+	leaves *leafSets // nil while there are few
+
+	few []*model.Session // by ordinal; nil counts nowhere
 }
 
 // daySource is the Source of one partition's columns.
@@ -98,40 +220,55 @@ func (s *daySource) Place() Place { return Place{Kind: "columns", Partition: s.p
 func (*daySource) Empty() *day { return &day{Sessions: column.Unloaded(), leaves: newLeafSets()} }
 
 func (*daySource) Copy(d *day) *day {
-	return &day{Sessions: d.Sessions.Copy(), changes: d.changes, leaves: d.leaves}
+	same := *d
+	if d.Sessions != nil {
+		same.Sessions = d.Sessions.Copy()
+	}
+	return &same
 }
 
 func (s *daySource) Missing(d *day, all bool) []string {
+	if d.Sessions == nil {
+		return nil
+	}
 	return MissingColumns(d.Sessions, s.dimensions, all)
 }
 
-func (s *daySource) Stored(ctx context.Context, names []string) (records []store.Record, err error) {
-	if s.partition.ColumnsRevision == 0 || s.partition.ColumnsFormat != column.Format {
-		return nil, nil
+func (s *daySource) Stored(ctx context.Context, names []string, tries store.Origin) (store.Stored, error) {
+	if s.partition.Columns.IsZero() || s.partition.ColumnsFormat != column.Format {
+		return store.Stored{}, nil
 	}
-	records, err = s.columns.store.Columns(ctx, s.partition.ID, names)
-	if err == nil && len(records) == 0 {
-		return nil, Damage("all columns are missing")
+	columns, err := s.columns.store.Columns(ctx, []*store.Partition{s.partition}, names, tries)
+	if err == nil && len(columns) == 0 {
+		return store.Stored{}, Damage("all columns are missing")
 	}
-	return records, err
+	return columns[s.partition.ID], err
 }
 
 func (*daySource) Decode(d *day, name string, plain []byte) (*day, error) {
 	return d, d.Load(column.Dimension(name), plain)
 }
 
-func (s *daySource) Build(ctx context.Context) (*day, int64, error) {
-	d := &day{Sessions: column.New(), leaves: newLeafSets()}
-	newest, err := s.columns.store.EachChange(ctx, s.partition.ID, 0, func(ordinal int32, session *model.Session) error {
+func (s *daySource) Build(ctx context.Context) (*day, store.Revision, error) {
+	d := &day{}
+	newest, err := s.columns.store.EachChange(ctx, s.partition.SiteID, s.partition.ID, store.Revision{}, func(ordinal int32, session *model.Session) error {
 		d.write(ordinal, session)
 		return nil
 	})
-	d.changes.add(0, newest, nil)
+	d.changes.add(store.Revision{}, newest, nil)
 	return d, newest, err
 }
 
 // write takes in a session that was written; nil where the ordinal counts nowhere.
 func (d *day) write(ordinal int32, session *model.Session) {
+	if d.Sessions == nil {
+		if int(ordinal) < minOrdinals-1 {
+			d.few = append(d.few, make([]*model.Session, max(0, int(ordinal)+1-len(d.few)))...)
+			d.few[ordinal] = session
+			return
+		}
+		d.Sessions, d.leaves, d.few = column.Of(d.few, column.Dimensions()), newLeafSets(), nil
+	}
 	if session == nil {
 		d.Drop(ordinal)
 	} else {
@@ -140,7 +277,7 @@ func (d *day) write(ordinal int32, session *model.Session) {
 }
 
 // CatchUp reads the changed sessions before it keeps readers out, maxWritten at a time.
-func (s *daySource) CatchUp(ctx context.Context, d *day, revision int64, apply func(func(*day) *day)) (int64, error) {
+func (s *daySource) CatchUp(ctx context.Context, d *day, revision store.Revision, apply func(func(*day) *day)) (store.Revision, error) {
 	type change struct {
 		ordinal int32
 		session *model.Session
@@ -148,14 +285,16 @@ func (s *daySource) CatchUp(ctx context.Context, d *day, revision int64, apply f
 	var changed []change
 	var written []uint32
 	write := func(d *day) *day {
-		d.KeepForwardIndex()
+		if d.Sessions != nil {
+			d.KeepForwardIndex()
+		}
 		for _, c := range changed {
 			d.write(c.ordinal, c.session)
 		}
 		changed = changed[:0]
 		return d
 	}
-	newest, err := s.columns.store.EachChange(ctx, s.partition.ID, revision, func(ordinal int32, session *model.Session) error {
+	newest, err := s.columns.store.EachChange(ctx, s.partition.SiteID, s.partition.ID, revision, func(ordinal int32, session *model.Session) error {
 		written, changed = append(written, uint32(ordinal)), append(changed, change{ordinal, session})
 		if len(changed) == maxWritten {
 			apply(write)
@@ -173,17 +312,31 @@ func (s *daySource) CatchUp(ctx context.Context, d *day, revision int64, apply f
 	return newest, nil
 }
 
-func (*daySource) Encode(d *day) (map[string][]byte, error) { return EncodeColumns(d.Sessions) }
+func (*daySource) Encode(d *day) (map[string][]byte, error) {
+	if d.Sessions == nil {
+		return EncodeColumns(column.Of(d.few, column.Dimensions()))
+	}
+	return EncodeColumns(d.Sessions)
+}
 
-func (s *daySource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
-	return s.columns.store.SaveColumns(ctx, s.partition.ID, revision, column.Format, sealed)
+func (s *daySource) Save(ctx context.Context, revision store.Revision, sealed map[string][]byte) error {
+	return s.columns.store.SaveColumns(ctx, s.partition.SiteID, s.partition.ID, revision, column.Format, sealed)
 }
 
 func (s *daySource) Forget(ctx context.Context) error {
-	return s.columns.store.ForgetColumns(ctx, s.partition.ID)
+	return s.columns.store.ForgetColumns(ctx, s.partition.SiteID, s.partition.ID)
 }
 
 func (*daySource) Bytes(d *day) uint64 {
+	if d.Sessions == nil {
+		bytes := 100 + d.changes.bytes()
+		for _, session := range d.few {
+			if session != nil {
+				bytes += uint64(800 + 60*(len(session.Pages)+len(session.Tags)+len(session.Events)+2*len(session.Properties)))
+			}
+		}
+		return bytes
+	}
 	return d.Sessions.Bytes() + d.changes.bytes() + leafBytes(d.Ordinals())
 }
 
@@ -211,14 +364,14 @@ func EncodeColumns(s *column.Sessions) (map[string][]byte, error) {
 // changes are the ordinals that were written lately, by which sets of leaves catch up instead of being made anew.
 type changes struct {
 	// since is the revision from which on they are known.
-	since   int64
+	since   store.Revision
 	batches []batch
 	written int // ordinals of all batches
 }
 
 // batch is the ordinals that were written between the revision of the batch before it and its own.
 type batch struct {
-	revision int64
+	revision store.Revision
 	ordinals []uint32
 }
 
@@ -226,8 +379,8 @@ type batch struct {
 const maxWritten = 8192
 
 // add notes the ordinals that were written between two revisions.
-func (c *changes) add(from, to int64, ordinals []uint32) {
-	if from == 0 || len(ordinals) > maxWritten {
+func (c *changes) add(from, to store.Revision, ordinals []uint32) {
+	if from.IsZero() || len(ordinals) > maxWritten {
 		*c = changes{since: to}
 		return
 	}
@@ -243,16 +396,15 @@ func (c *changes) add(from, to int64, ordinals []uint32) {
 }
 
 // after returns the ordinals that were written after a revision, some more than once. ok is false if that is unknown.
-func (c *changes) after(revision int64) (ordinals []uint32, ok bool) {
-	if revision < c.since || len(c.batches) == 0 {
-		return nil, false
-	}
+func (c *changes) after(revision store.Revision) (ordinals []uint32, ok bool) {
+	ok = revision == c.since
 	for i := range c.batches {
-		if c.batches[i].revision > revision {
+		if ok {
 			ordinals = append(ordinals, c.batches[i].ordinals...)
 		}
+		ok = ok || c.batches[i].revision == revision
 	}
-	return ordinals, true
+	return ordinals, ok
 }
 
 func (c *changes) bytes() uint64 { return 4*uint64(c.written) + 32*uint64(len(c.batches)) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 // leafSets are the sets of leaves that were evaluated on the columns of a partition, by their text: they are what
@@ -18,7 +19,7 @@ type leafSets struct {
 
 // leafSet is the set of a leaf as it was at a revision of its partition.
 type leafSet struct {
-	revision int64
+	revision store.Revision
 	set      column.Set
 }
 
@@ -28,7 +29,7 @@ const (
 	// maxText bounds the text of a leaf whose set is kept.
 	maxText = 1024
 	// minOrdinals is from how many ordinals on sets are kept: sets of fewer take longer to find than to make.
-	minOrdinals = 16
+	minOrdinals = store.MinColumns
 )
 
 func newLeafSets() *leafSets { return &leafSets{known: map[unique.Handle[string]]leafSet{}} }
@@ -83,7 +84,7 @@ func (k *known) Get(p *column.Predicate) (column.Set, bool) {
 			return set, true
 		}
 	}
-	if !isLeaf(p) {
+	if k.view.Ordinals() < minOrdinals || !isLeaf(p) {
 		return nil, false
 	}
 	begin := time.Now()
@@ -105,9 +106,6 @@ func (k *known) Get(p *column.Predicate) (column.Set, bool) {
 
 // catchUp returns the set of a leaf as it is at the view's revision.
 func (k *known) catchUp(p *column.Predicate, leaf leafSet) (column.Set, bool) {
-	if leaf.revision > k.view.Revision { // it was made for a question that looked later
-		return nil, false
-	}
 	written, ok := k.view.changes.after(leaf.revision)
 	if !ok {
 		return nil, false

@@ -38,7 +38,7 @@ func MessageID(high, low int64) model.MessageID { return joined(high, low) }
 // Assignments returns the assignments to an experiment that stand in a partition, ordered by session, time and message.
 func (s *Store) Assignments(ctx context.Context, site int64, experiment string, partition int64) (assignments []Assignment, err error) {
 	defer wrap(&err, "assignments to %q in partition %d", experiment, partition)
-	err = s.db.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND partition_id = ?", site, experiment, partition).
+	err = s.reading.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND partition_id = ?", site, experiment, partition).
 		Order("ordinal", "at", "id_high", "id_low").Scan(ctx)
 	return assignments, err
 }
@@ -46,7 +46,8 @@ func (s *Store) Assignments(ctx context.Context, site int64, experiment string, 
 // saveAssignments keeps what the new hits assign, and has older assignments follow the sessions that they belong to.
 func (w *writer) saveAssignments(ctx context.Context) error {
 	var rows []Assignment
-	for _, c := range w.changes {
+	for i := range w.changes {
+		c := &w.changes[i]
 		for _, hit := range c.hits {
 			if hit.Experiment == "" {
 				continue
@@ -57,13 +58,9 @@ func (w *writer) saveAssignments(ctx context.Context) error {
 				IDHigh: high, IDLow: low, VisitorID: c.session.Visitor, Variant: hit.Variant,
 			})
 		}
-		for _, from := range c.moved {
-			_, err := w.tx.NewUpdate().Model((*Assignment)(nil)).Set("partition_id = ?", c.session.ID.Partition).Set("ordinal = ?", c.session.ID.Ordinal).
-				Where("partition_id = ? AND ordinal = ?", from.Partition, from.Ordinal).Exec(ctx)
-			if err != nil {
-				return err
-			}
-		}
+	}
+	if err := w.move(ctx, "assignments"); err != nil {
+		return err
 	}
 	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
 		part := slices.Clip(rows[from:to])

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -33,7 +34,13 @@ func (s *Store) Computation(ctx context.Context, site int64, key string) (c Comp
 	defer wrap(&err, "computation of site %d", site)
 	hash, now := sha256.Sum256([]byte(key)), model.MillisOf(s.now())
 	c = Computation{SiteID: site, Hash: hex.EncodeToString(hash[:]), Key: key, CreatedAt: now, AskedAt: now}
-	_, err = s.execute(ctx, s.writing.NewInsert().Model(&c).On("CONFLICT (site_id, hash) DO UPDATE").Set("asked_at = EXCLUDED.asked_at").Returning("*"))
+	err = s.inTransaction(ctx, func(tx bun.Tx) error {
+		if _, err := s.site(ctx, tx, site, s.dialect.keyLock); err != nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&c).On("CONFLICT (site_id, hash) DO UPDATE").Set("asked_at = EXCLUDED.asked_at").Returning("*").Exec(ctx)
+		return err
+	})
 	return c, err
 }
 
@@ -43,33 +50,42 @@ func (s *Store) Computations(ctx context.Context, site int64) (list []Computatio
 	query := s.db.NewSelect().Model(&list).Order("id")
 	if site != 0 {
 		query = query.Where("site_id = ?", site)
+	} else {
+		query = query.Where("site_id IN (?)", s.allSites())
 	}
 	return list, query.Scan(ctx)
 }
 
-// ForgetComputations erases computations with all that was computed.
-func (s *Store) ForgetComputations(ctx context.Context, ids []int64) (err error) {
-	defer wrap(&err, "forget %d computations", len(ids))
-	_, err = s.execute(ctx, s.writing.NewDelete().Table("computations").Where("id IN (?)", bun.List(ids)))
-	return err
+// ForgetComputations erases computations of a site with all that was computed.
+func (s *Store) ForgetComputations(ctx context.Context, site int64, ids []int64) (err error) {
+	defer wrap(&err, "forget %d computations of site %d", len(ids), site)
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		// In this order, those that store a set have finished or will find no computation.
+		if _, err := tx.NewDelete().Table("computations").Where("site_id = ? AND id IN (?)", site, bun.List(ids)).Exec(ctx); err != nil {
+			return err
+		}
+		_, err := tx.NewDelete().Table("computed").Where("site_id = ? AND computation_id IN (?)", site, bun.List(ids)).Exec(ctx)
+		return err
+	})
 }
 
 // ComputedSet is what was computed for a partition, as it was at a revision.
 type ComputedSet struct {
 	bun.BaseModel `bun:"table:computed,alias:computed"`
 
-	PartitionID   int64 `bun:",pk"`
-	ComputationID int64 `bun:",pk"`
-	Revision      int64
+	SiteID        int64    `bun:",pk"`
+	PartitionID   int64    `bun:",pk"`
+	ComputationID int64    `bun:",pk"`
+	Revision      Revision `bun:"embed:"`
 	Data          []byte
 }
 
 // ComputedSets returns what is stored of a computation for some partitions, in no order.
-func (s *Store) ComputedSets(ctx context.Context, computation int64, partitions []int64) (sets []ComputedSet, err error) {
-	defer wrap(&err, "what computation %d computed for %d partitions", computation, len(partitions))
+func (s *Store) ComputedSets(ctx context.Context, c Computation, partitions []int64) (sets []ComputedSet, err error) {
+	defer wrap(&err, "what computation %d computed for %d partitions", c.ID, len(partitions))
 	for chunk := range slices.Chunk(partitions, insertChunk) {
 		var some []ComputedSet
-		if err := s.db.NewSelect().Model(&some).Where("computation_id = ? AND partition_id IN (?)", computation, bun.List(chunk)).Scan(ctx); err != nil {
+		if err := s.db.NewSelect().Model(&some).Where("site_id = ? AND computation_id = ? AND partition_id IN (?)", c.SiteID, c.ID, bun.List(chunk)).Scan(ctx); err != nil {
 			return nil, err
 		}
 		sets = append(sets, some...)
@@ -81,18 +97,33 @@ func (s *Store) ComputedSets(ctx context.Context, computation int64, partitions 
 // once. Where the computation was forgotten nothing is stored.
 func (s *Store) SaveComputed(ctx context.Context, set ComputedSet) (err error) {
 	defer wrap(&err, "save what computation %d computed for partition %d", set.ComputationID, set.PartitionID)
-	_, err = s.execute(ctx, s.writing.NewInsert().Model(&set).On("CONFLICT (partition_id, computation_id) DO UPDATE").
-		Set("revision = EXCLUDED.revision").Set("data = EXCLUDED.data").Where("computed.revision < EXCLUDED.revision"))
-	if errors.Is(sortError(err), errForeign) {
-		return nil
-	}
-	return err
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		// The lock keeps the computation from being forgotten meanwhile.
+		query := tx.NewSelect().Table("computations").ColumnExpr("1").Where("site_id = ? AND id = ?", set.SiteID, set.ComputationID)
+		if s.dialect.keyLock != "" {
+			query = query.For(s.dialect.keyLock)
+		}
+		var found int
+		if err := query.Scan(ctx, &found); err != nil {
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			return err
+		}
+		if isNewest, err := s.isSavable(ctx, tx, set.SiteID, set.PartitionID, set.Revision); err != nil || !isNewest {
+			return err
+		}
+		_, err := tx.NewInsert().Model(&set).On("CONFLICT (site_id, partition_id, computation_id) DO UPDATE").
+			Set("revision = EXCLUDED.revision").Set("write_id = EXCLUDED.write_id").Set("data = EXCLUDED.data").
+			Where("computed.revision < EXCLUDED.revision").Exec(ctx)
+		return err
+	})
 }
 
 // ForgetComputed erases what is stored for a partition: it proved to be damaged.
-func (s *Store) ForgetComputed(ctx context.Context, computation, partition int64) (err error) {
-	defer wrap(&err, "forget what computation %d computed for partition %d", computation, partition)
-	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("computation_id = ? AND partition_id = ?", computation, partition))
+func (s *Store) ForgetComputed(ctx context.Context, c Computation, partition int64) (err error) {
+	defer wrap(&err, "forget what computation %d computed for partition %d", c.ID, partition)
+	_, err = s.execute(ctx, s.writing.NewDelete().Table("computed").Where("site_id = ? AND partition_id = ? AND computation_id = ?", c.SiteID, partition, c.ID))
 	return err
 }
 
@@ -117,7 +148,8 @@ func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedPro
 	}
 	p.Done = map[int64]int{}
 	err = s.db.NewSelect().Table("computed").Column("computation_id").ColumnExpr("SUM(partitions.sessions) AS sessions").
-		Join("JOIN partitions ON partitions.id = computed.partition_id").Where("partitions.site_id = ?", site).Group("computation_id").Scan(ctx, &done)
+		Join("JOIN partitions ON partitions.site_id = computed.site_id AND partitions.id = computed.partition_id").
+		Where("computed.site_id = ?", site).Group("computation_id").Scan(ctx, &done)
 	for _, row := range done {
 		p.Done[row.ComputationID] = row.Sessions
 	}
@@ -128,33 +160,33 @@ func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedPro
 // first. Those for which it is stored are left out when they were written to at a moment or later.
 func (s *Store) PartitionsToCompute(ctx context.Context, c Computation, before model.Millis) (partitions []Partition, err error) {
 	defer wrap(&err, "partitions to compute for computation %d", c.ID)
-	err = s.db.NewSelect().Model(&partitions).
-		Join("LEFT JOIN computed ON computed.partition_id = partitions.id AND computed.computation_id = ?", c.ID).
+	query := s.db.NewSelect().Model(&partitions).
+		Join("LEFT JOIN computed ON computed.site_id = partitions.site_id AND computed.partition_id = partitions.id AND computed.computation_id = ?", c.ID).
 		Where("partitions.site_id = ? AND (computed.revision IS NULL OR computed.revision < partitions.revision AND partitions.written_at < ?)", c.SiteID, before).
-		Order("partitions.day DESC").Scan(ctx)
-	return partitions, err
+		Order("partitions.day DESC")
+	return partitions, scanPartitions(ctx, query, &partitions)
 }
 
 // VisitsAt returns those of a partition's sessions at the ordinals that count, with their page views and events in the
 // order of time, without tags and properties. Writes while it reads may show in the one and not in the other:
 // EachChange tells of them afterwards.
-func (s *Store) VisitsAt(ctx context.Context, partition int64, ordinals []int32) (visits []model.Visit, err error) {
+func (s *Store) VisitsAt(ctx context.Context, site, partition int64, ordinals []int32) (visits []model.Visit, err error) {
 	defer wrap(&err, "%d visits of partition %d", len(ordinals), partition)
-	return s.visitsAt(ctx, partition, ordinals, true, hitColumns[:8], model.PageView, model.Event)
+	return s.visitsAt(ctx, site, partition, ordinals, true, hitColumns[:9], model.PageView, model.Event)
 }
 
 // WholeVisitsAt returns what VisitsAt does, with all that hits have but their origins,
 // and with hits of all kinds. The visitors' keys are set where withKeys is.
-func (s *Store) WholeVisitsAt(ctx context.Context, partition int64, ordinals []int32, withKeys bool) (visits []model.Visit, err error) {
+func (s *Store) WholeVisitsAt(ctx context.Context, site, partition int64, ordinals []int32, withKeys bool) (visits []model.Visit, err error) {
 	defer wrap(&err, "%d whole visits of partition %d", len(ordinals), partition)
-	return s.visitsAt(ctx, partition, ordinals, withKeys, hitColumns[:10], model.PageView, model.Event, model.Traits)
+	return s.visitsAt(ctx, site, partition, ordinals, withKeys, hitColumns[:11], model.PageView, model.Event, model.Traits)
 }
 
-func (s *Store) visitsAt(ctx context.Context, partition int64, ordinals []int32, withKeys bool, columns []string, kinds ...model.HitKind) (visits []model.Visit, err error) {
+func (s *Store) visitsAt(ctx context.Context, site, partition int64, ordinals []int32, withKeys bool, columns []string, kinds ...model.HitKind) (visits []model.Visit, err error) {
 	for chunk := range slices.Chunk(ordinals, insertChunk) {
-		query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where(counted)
+		query := s.reading.NewSelect().Table("sessions").Column(sessionColumns...).Where("site_id = ?", site).Where(counted)
 		if withKeys {
-			query = s.keyedSessions()
+			query = s.keyedSessions(site)
 		}
 		at := make(map[int32]int, len(chunk))
 		err := eachSession(ctx, query.Where("partition_id = ? AND ordinal IN (?)", partition, bun.List(chunk)), withKeys, func(session *model.Session) error {
@@ -165,7 +197,7 @@ func (s *Store) visitsAt(ctx context.Context, partition int64, ordinals []int32,
 		if err != nil {
 			return nil, err
 		}
-		if err := s.eachHit(ctx, partition, chunk, columns, kinds, func(ordinal int32, hit model.Hit) {
+		if err := s.eachHit(ctx, site, partition, chunk, columns, kinds, func(ordinal int32, hit model.Hit) {
 			if i, found := at[ordinal]; found {
 				visits[i].Hits = append(visits[i].Hits, hit)
 			}
@@ -181,15 +213,15 @@ func (s *Store) visitsAt(ctx context.Context, partition int64, ordinals []int32,
 
 // eachHit calls do with each hit of the kinds of the sessions at the ordinals. columns
 // are some of the first of hitColumns.
-func (s *Store) eachHit(ctx context.Context, partition int64, ordinals []int32, columns []string, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
-	rows, err := s.db.NewSelect().Table("hits").Column(columns...).
-		Where("partition_id = ? AND ordinal IN (?) AND kind IN (?)", partition, bun.List(ordinals), bun.List(kinds)).Rows(ctx)
+func (s *Store) eachHit(ctx context.Context, site, partition int64, ordinals []int32, columns []string, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
+	rows, err := s.reading.NewSelect().Table("hits").Column(columns...).
+		Where("site_id = ? AND partition_id = ? AND ordinal IN (?) AND kind IN (?)", site, partition, bun.List(ordinals), bun.List(kinds)).Rows(ctx)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var row hitRow
-	fields := []any{&row.PartitionID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:len(columns)]
+	fields := []any{&row.SiteID, &row.PartitionID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:len(columns)]
 	for rows.Next() {
 		if err := rows.Scan(fields...); err != nil {
 			return err

@@ -449,7 +449,7 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := st.SaveComputed(ctx, store.ComputedSet{PartitionID: partitions[0].ID, ComputationID: computation.ID, Revision: 1, Data: []byte("x")}); err != nil {
+			if err := st.SaveComputed(ctx, store.ComputedSet{SiteID: site.ID, PartitionID: partitions[0].ID, ComputationID: computation.ID, Revision: partitions[0].Revision, Data: []byte("x")}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 type hitRow struct {
 	bun.BaseModel `bun:"table:hits,alias:hits"`
 
+	SiteID      int64 `bun:",pk"`
 	PartitionID int64 `bun:",pk"`
 	Ordinal     int32 `bun:",pk"`
 	At          int64 `bun:",pk"`
@@ -29,16 +30,16 @@ type hitRow struct {
 	Origin      string
 }
 
-var hitColumns = []string{"partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
+var hitColumns = []string{"site_id", "partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
 
 func (r *hitRow) values() ([]any, error) {
-	return []any{r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}, nil
+	return []any{r.SiteID, r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}, nil
 }
 
 func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, error) {
 	high, low := halves(hit.ID)
 	row := hitRow{
-		PartitionID: session.Partition, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
+		SiteID: session.Site, PartitionID: session.Partition, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
 		Kind: hit.Kind, Name: hit.Name, Value: sql.NullFloat64{Float64: hit.Value, Valid: hit.HasValue},
 	}
 	if err := encodeJSON(&row.Tags, len(hit.Tags), hit.Tags); err != nil {
@@ -78,8 +79,8 @@ func joined(high, low int64) (id model.MessageID) {
 	return id
 }
 
-// hitsOf returns the hits of sessions, by session.
-func hitsOf(ctx context.Context, db bun.IDB, sessions []model.Session) (map[model.SessionID][]model.Hit, error) {
+// hitsOf returns the hits of sessions of a site, by session.
+func hitsOf(ctx context.Context, db bun.IDB, site int64, sessions []model.Session) (map[model.SessionID][]model.Hit, error) {
 	hits := make(map[model.SessionID][]model.Hit, len(sessions))
 	const chunk = 500
 	for len(sessions) > 0 {
@@ -94,7 +95,7 @@ func hitsOf(ctx context.Context, db bun.IDB, sessions []model.Session) (map[mode
 			fmt.Fprintf(&keys, "(%d, %d)", session.ID.Partition, session.ID.Ordinal)
 		}
 		var rows []hitRow
-		if err := db.NewSelect().Model(&rows).Where("(partition_id, ordinal) IN (VALUES ?)", bun.Safe(keys.String())).Scan(ctx); err != nil {
+		if err := db.NewSelect().Model(&rows).Where("site_id = ? AND (partition_id, ordinal) IN (VALUES ?)", site, bun.Safe(keys.String())).Scan(ctx); err != nil {
 			return nil, err
 		}
 		for i := range rows {
@@ -102,7 +103,7 @@ func hitsOf(ctx context.Context, db bun.IDB, sessions []model.Session) (map[mode
 			if err != nil {
 				return nil, err
 			}
-			id := model.SessionID{Partition: rows[i].PartitionID, Ordinal: rows[i].Ordinal}
+			id := model.SessionID{Site: site, Partition: rows[i].PartitionID, Ordinal: rows[i].Ordinal}
 			hit.Visitor, hit.SessionKey = byID[id].VisitorKey, byID[id].Key
 			hits[id] = append(hits[id], hit)
 		}

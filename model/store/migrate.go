@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -33,9 +34,17 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 		if err != nil {
 			return err
 		}
+		isCluster, err := s.isCluster(ctx, tx)
+		if err != nil {
+			return err
+		}
 		applied = len(all) - version
 		for _, migration := range all[version:] {
-			if err := run(ctx, tx, migration.Up); err != nil {
+			up := migration.Up
+			if isCluster {
+				up = append(slices.Clip(up), migration.Citus...)
+			}
+			if err := run(ctx, tx, up); err != nil {
 				return fmt.Errorf("migration %03d_%s: %w", migration.Version, migration.Name, err)
 			}
 			if _, err := tx.ExecContext(ctx, "INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)",
@@ -109,6 +118,14 @@ func (s *Store) schema(ctx context.Context, db bun.IDB) ([]migrations.Migration,
 		return nil, 0, model.Errorf(model.FailedPrecondition, "the database has schema version %d, but this program only knows versions up to %d; run a newer goalgraph", version, len(all))
 	}
 	return all, version, nil
+}
+
+// isCluster tells whether the database has the extension Citus.
+func (s *Store) isCluster(ctx context.Context, db bun.IDB) (bool, error) {
+	if !s.dialect.copies {
+		return false, nil
+	}
+	return db.NewSelect().Table("pg_extension").Where("extname = 'citus'").Exists(ctx)
 }
 
 func (s *Store) hasTable(ctx context.Context, db bun.IDB, name string) (bool, error) {

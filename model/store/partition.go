@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -17,13 +19,15 @@ type Partition struct {
 	Day    model.Day
 	// Sessions is how many ordinals were handed out, those that count nowhere among them.
 	Sessions int32
-	// Revision is that of the newest write. Revisions commit in their order.
-	Revision int64
-	// WrittenAt is when that was.
+	// Revision is that of the newest write, and WrittenAt when that was.
+	Revision  Revision `bun:"embed:"`
 	WrittenAt model.Millis
-	// ColumnsRevision and ColumnsFormat are those of the stored columns; 0 without.
-	ColumnsRevision int64
-	ColumnsFormat   int
+	// Columns is the revision of the stored columns, and ColumnsFormat their format; zero without.
+	Columns       Revision `bun:"embed:columns_"`
+	ColumnsFormat int
+
+	// ReadAt is when the database had answered. What was read later is as new, or newer.
+	ReadAt time.Time `bun:"-"`
 }
 
 // Partitions returns the site's partitions that may hold sessions of the range, the
@@ -31,18 +35,35 @@ type Partition struct {
 func (s *Store) Partitions(ctx context.Context, site int64, in model.Range) (partitions []Partition, err error) {
 	defer wrap(&err, "partitions of site %d", site)
 	first, last := in.Days()
-	err = s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Order("day").Scan(ctx)
-	return partitions, err
+	query := s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Order("day")
+	return partitions, scanPartitions(ctx, query, &partitions)
 }
 
-// Totals are what a site holds altogether.
-type Totals struct{ Visitors, Sessions int }
+// scanPartitions reads partitions, and notes when.
+func scanPartitions(ctx context.Context, query *bun.SelectQuery, to *[]Partition) error {
+	err := query.Scan(ctx, to)
+	now := time.Now()
+	for i := range *to {
+		(*to)[i].ReadAt = now
+	}
+	return err
+}
 
-// Totals counts the site's visitors and sessions.
-func (s *Store) Totals(ctx context.Context, site int64) (totals Totals, err error) {
-	defer wrap(&err, "totals of site %d", site)
-	partitions := s.db.NewSelect().Table("partitions").Column("id").Where("site_id = ?", site)
-	err = s.db.NewSelect().Table("sessions").ColumnExpr("COUNT(DISTINCT visitor_id), COUNT(*)").
-		Where("partition_id IN (?)", partitions).Where(counted).Scan(ctx, &totals.Visitors, &totals.Sessions)
-	return totals, err
+// HaveMoved tells whether some of a site's partitions, in the order of their days, are not as they were when they were
+// read.
+func (s *Store) HaveMoved(ctx context.Context, partitions []Partition) (moved bool, err error) {
+	if len(partitions) == 0 {
+		return false, nil
+	}
+	first, last := &partitions[0], &partitions[len(partitions)-1]
+	defer wrap(&err, "revisions of site %d", first.SiteID)
+	now, err := s.Partitions(ctx, first.SiteID, model.Range{From: first.Day.Start(), To: (last.Day + 1).Start()})
+	if err != nil {
+		return false, err
+	}
+	revisions := make(map[int64]Revision, len(now))
+	for i := range now {
+		revisions[now[i].ID] = now[i].Revision
+	}
+	return slices.ContainsFunc(partitions, func(p Partition) bool { return revisions[p.ID] != p.Revision }), nil
 }

@@ -18,10 +18,10 @@ import (
 var origins = dimension.Origins()
 
 // sessionColumns are the columns in the order of sessionValues and sessionRow.places. The
-// first two are the key.
+// first three are the key.
 var sessionColumns = func() []string {
 	columns := []string{
-		"partition_id", "ordinal", "revision", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views", "exit_page",
+		"site_id", "partition_id", "ordinal", "revision", "write_id", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views", "exit_page",
 		"pages", "tags", "events", "properties",
 	}
 	for _, d := range origins {
@@ -44,14 +44,14 @@ type eventJSON struct {
 
 // sessionValues returns the row of a session at a revision. A session with nothing but an ID
 // is an ordinal that was given up.
-func sessionValues(s *model.Session, revision int64) ([]any, error) {
+func sessionValues(s *model.Session, revision Revision) ([]any, error) {
 	events := make([]eventJSON, len(s.Events))
 	for i, e := range s.Events {
 		events[i] = eventJSON(e)
 	}
 	values := make([]any, 0, len(sessionColumns))
 	values = append(values,
-		s.ID.Partition, s.ID.Ordinal, revision, s.Visitor, s.Key, s.First, int64(s.Start), int64(s.End), s.PageViews, s.ExitPage)
+		s.ID.Site, s.ID.Partition, s.ID.Ordinal, revision.Number, revision.Write, s.Visitor, s.Key, s.First, int64(s.Start), int64(s.End), s.PageViews, s.ExitPage)
 	for _, column := range []struct {
 		n     int
 		value any
@@ -71,7 +71,7 @@ func sessionValues(s *model.Session, revision int64) ([]any, error) {
 // sessionRow is a row of the table of sessions, as it is read.
 type sessionRow struct {
 	session                         *model.Session
-	revision                        int64
+	revision                        Revision
 	pages, tags, events, properties string
 }
 
@@ -80,7 +80,7 @@ func (r *sessionRow) places(b []any) []any {
 	s := &model.Session{}
 	r.session = s
 	b = append(b,
-		&s.ID.Partition, &s.ID.Ordinal, &r.revision, &s.Visitor, &s.Key, &s.First, (*int64)(&s.Start), (*int64)(&s.End), &s.PageViews, &s.ExitPage,
+		&s.ID.Site, &s.ID.Partition, &s.ID.Ordinal, &r.revision.Number, &r.revision.Write, &s.Visitor, &s.Key, &s.First, (*int64)(&s.Start), (*int64)(&s.End), &s.PageViews, &s.ExitPage,
 		&r.pages, &r.tags, &r.events, &r.properties)
 	for _, d := range origins {
 		b = append(b, d.Origin(&s.Origin))
@@ -135,35 +135,67 @@ func decodeJSON(text string, to any) error {
 }
 
 // EachChange calls do with every session of a partition that was written after a
-// revision, in no order; with revision 0 that is every one. The session is nil
+// revision, in no order; after the zero revision that is every one. The session is nil
 // where the ordinal counts nowhere. VisitorKey is not set. What do is given is its
-// own to keep.
+// own to keep. The error is ErrLost if the revision is not part of the database's history.
 //
 // newest is the revision that the partition was at when it was read: since revisions
 // commit in order, what was read is the partition at that revision, whole.
-func (s *Store) EachChange(ctx context.Context, partition, revision int64, do func(ordinal int32, session *model.Session) error) (newest int64, err error) {
-	defer wrap(&err, "changes of partition %d after %d", partition, revision)
-	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("partition_id = ?", partition)
-	if revision > 0 {
-		query = query.Where("revision > ?", revision)
-	}
-	newest = revision
-	err = eachRow(ctx, query, false, func(revision int64, session *model.Session) error {
-		newest = max(newest, revision)
+func (s *Store) EachChange(ctx context.Context, site, partition int64, after Revision, do func(ordinal int32, session *model.Session) error) (newest Revision, err error) {
+	defer wrap(&err, "changes of partition %d after %d", partition, after.Number)
+	query := s.changed(site, partition, after).Column(sessionColumns...)
+	newest = after
+	err = eachRow(ctx, query, false, func(revision Revision, session *model.Session) error {
+		if revision.Number > newest.Number {
+			newest = revision
+		}
 		if session.Visitor == 0 || !session.Counts() {
 			return do(session.ID.Ordinal, nil)
 		}
 		return do(session.ID.Ordinal, session)
 	})
+	if err == nil && newest == after && !after.IsZero() {
+		err = s.mustHave(ctx, site, partition, after)
+	}
 	return newest, err
+}
+
+// EachSessionOf calls do with every session of some partitions of a site, in no order. The session is nil where the ordinal
+// counts nowhere. VisitorKey is not set. What do is given is its own to keep.
+//
+// newest are the revisions that the partitions were at when they were read, by their ids, without those that have no
+// ordinals: one statement reads them all, each whole.
+func (s *Store) EachSessionOf(ctx context.Context, site int64, partitions []int64, do func(partition int64, ordinal int32, session *model.Session) error) (newest map[int64]Revision, err error) {
+	defer wrap(&err, "sessions of %d partitions of site %d", len(partitions), site)
+	newest = make(map[int64]Revision, len(partitions))
+	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("site_id = ? AND partition_id IN (?)", site, bun.List(partitions))
+	return newest, eachRow(ctx, query, false, func(revision Revision, session *model.Session) error {
+		id := session.ID
+		if revision.Number > newest[id.Partition].Number {
+			newest[id.Partition] = revision
+		}
+		if session.Visitor == 0 || !session.Counts() {
+			session = nil
+		}
+		return do(id.Partition, id.Ordinal, session)
+	})
+}
+
+// changed selects the sessions of a partition that were written after a revision: none if that was lost.
+func (s *Store) changed(site, partition int64, after Revision) *bun.SelectQuery {
+	query := s.reading.NewSelect().Table("sessions").Where("site_id = ? AND partition_id = ?", site, partition)
+	if !after.IsZero() {
+		query = query.Where("revision > ?", after.Number).Where("EXISTS (?)", noted(s.reading, site, after.Write))
+	}
+	return query
 }
 
 // SessionsAt returns those of a partition's sessions at the ordinals that count, in
 // no order.
-func (s *Store) SessionsAt(ctx context.Context, partition int64, ordinals []int32) (sessions []model.Session, err error) {
+func (s *Store) SessionsAt(ctx context.Context, site, partition int64, ordinals []int32) (sessions []model.Session, err error) {
 	defer wrap(&err, "%d sessions of partition %d", len(ordinals), partition)
 	for chunk := range slices.Chunk(ordinals, insertChunk) {
-		err := eachSession(ctx, s.keyedSessions().Where("partition_id = ? AND ordinal IN (?)", partition, bun.List(chunk)), true, func(session *model.Session) error {
+		err := eachSession(ctx, s.keyedSessions(site).Where("partition_id = ? AND ordinal IN (?)", partition, bun.List(chunk)), true, func(session *model.Session) error {
 			sessions = append(sessions, *session)
 			return nil
 		})
@@ -174,9 +206,10 @@ func (s *Store) SessionsAt(ctx context.Context, partition int64, ordinals []int3
 	return sessions, nil
 }
 
-// keyedSessions selects sessions that count, with their visitors' keys.
-func (s *Store) keyedSessions() *bun.SelectQuery {
-	query := s.db.NewSelect().Table("sessions").Where(counted).Join("JOIN visitors ON visitors.id = sessions.visitor_id")
+// keyedSessions selects sessions of a site that count, with their visitors' keys.
+func (s *Store) keyedSessions(site int64) *bun.SelectQuery {
+	query := s.reading.NewSelect().Table("sessions").Where("sessions.site_id = ?", site).Where(counted).
+		Join("JOIN visitors ON visitors.site_id = sessions.site_id AND visitors.id = sessions.visitor_id")
 	for _, column := range sessionColumns {
 		query = query.ColumnExpr("sessions.?", bun.Ident(column))
 	}
@@ -186,21 +219,21 @@ func (s *Store) keyedSessions() *bun.SelectQuery {
 // EachSession calls do with every session of a partition that counts, in the order of the
 // ordinals, and stops at its first error. VisitorKey is set where withKeys is.
 // What do is given is its own to keep.
-func (s *Store) EachSession(ctx context.Context, partition int64, withKeys bool, do func(*model.Session) error) (err error) {
+func (s *Store) EachSession(ctx context.Context, site, partition int64, withKeys bool, do func(*model.Session) error) (err error) {
 	defer wrap(&err, "sessions of partition %d", partition)
-	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where(counted)
+	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("site_id = ?", site).Where(counted)
 	if withKeys {
-		query = s.keyedSessions()
+		query = s.keyedSessions(site)
 	}
 	return eachSession(ctx, query.Where("partition_id = ?", partition).Order("ordinal"), withKeys, do)
 }
 
 func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
-	return eachRow(ctx, query, withKeys, func(_ int64, session *model.Session) error { return do(session) })
+	return eachRow(ctx, query, withKeys, func(_ Revision, session *model.Session) error { return do(session) })
 }
 
 // eachRow calls do with the revision and the session of each row.
-func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(revision int64, session *model.Session) error) error {
+func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(revision Revision, session *model.Session) error) error {
 	rows, err := query.Rows(ctx)
 	if err != nil {
 		return err
@@ -229,7 +262,7 @@ func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func
 // Session returns a session by its id, or NotFound.
 func (s *Store) Session(ctx context.Context, id model.SessionID) (session *model.Session, err error) {
 	defer wrap(&err, "session %d/%d", id.Partition, id.Ordinal)
-	err = eachSession(ctx, s.keyedSessions().Where("partition_id = ? AND ordinal = ?", id.Partition, id.Ordinal), true, func(found *model.Session) error {
+	err = eachSession(ctx, s.keyedSessions(id.Site).Where("partition_id = ? AND ordinal = ?", id.Partition, id.Ordinal), true, func(found *model.Session) error {
 		session = found
 		return nil
 	})

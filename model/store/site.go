@@ -103,13 +103,11 @@ func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
 			return 0, err
 		}
-		partitions := tx.NewSelect().Table("partitions").Column("id").Where("site_id = ?", id)
-		for _, table := range []string{"columns", "computed", "experiment_columns", "hits", "sessions"} {
-			if _, err := tx.NewDelete().Table(table).Where("partition_id IN (?)", partitions).Exec(ctx); err != nil {
-				return 0, err
-			}
-		}
-		for _, table := range []string{"assignments", "events", "experiments", "messages", "site_dimensions", "site_values", "visitor_links", "visitors"} {
+		for _, table := range []string{
+			"assignments", "columns", "computed", "computations", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
+			"site_dimensions", "site_values", "visitor_links", "visitors", // visits
+			"api_keys", "experiments", "segments", "goals", "site_domains",
+		} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
 				return 0, err
 			}
@@ -169,6 +167,9 @@ func (s *Store) SitesByID(ctx context.Context, ids []int64) (sites []model.Site,
 	defer wrap(&err, "%d sites by id", len(ids))
 	return sitesWhere(ctx, s.db, "sites.id IN (?)", bun.List(ids))
 }
+
+// allSites selects the ids of all sites. A statement about visits names its sites, if only by that.
+func (s *Store) allSites() *bun.SelectQuery { return s.db.NewSelect().Table("sites").Column("id") }
 
 // sitesWhere returns sites with their domains, oldest first.
 func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) ([]model.Site, error) {

@@ -14,21 +14,19 @@ type State struct {
 	// Revision is the site's revision, which changes with every change to its
 	// definitions.
 	Revision int64
-	// Sessions is the sum of the partitions' revisions.
+	// Sessions is the sum of the partitions' revisions, and Writes are the sums of the halves of their writes' ids: a
+	// database that lost writes reaches the same revisions again through others.
 	Sessions int64
-	// WrittenAt is the time of the newest write to a partition. It is there because a
-	// restored database may reach the same revisions again through other writes.
-	WrittenAt model.Millis
+	Writes   [2]int64
 }
 
 // State returns the state of a site, or NotFound.
 func (s *Store) State(ctx context.Context, site int64) (state State, err error) {
 	defer wrap(&err, "state of site %d", site)
-	partitions := s.db.NewSelect().Table("partitions").Where("site_id = sites.id")
-	err = s.db.NewSelect().Table("sites").Column("revision").
-		ColumnExpr("(?)", partitions.Clone().ColumnExpr("COALESCE(SUM(revision), 0)")).
-		ColumnExpr("(?)", partitions.Clone().ColumnExpr("COALESCE(MAX(written_at), 0)")).
-		Where("id = ?", site).Scan(ctx, &state.Revision, &state.Sessions, &state.WrittenAt)
+	err = s.db.NewSelect().Table("sites").ColumnExpr("sites.revision, COALESCE(SUM(partitions.revision), 0)").
+		ColumnExpr("COALESCE(SUM(partitions.write_id / 4294967296), 0), COALESCE(SUM(partitions.write_id % 4294967296), 0)").
+		Join("LEFT JOIN partitions ON partitions.site_id = sites.id").
+		Where("sites.id = ?", site).Group("sites.id", "sites.revision").Scan(ctx, &state.Revision, &state.Sessions, &state.Writes[0], &state.Writes[1])
 	return state, notFound(err, "site")
 }
 

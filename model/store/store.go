@@ -4,6 +4,10 @@
 // Its errors are model.Error if a person can do something about them. errors.go maps
 // the codes of the drivers' errors.
 //
+// Every statement about visits names its site, which the keys of their tables begin with: a cluster keeps all rows of a
+// site on one node. A partition's revision has the random id of its write beside its number (revision.go), so that a
+// database that lost writes is told from the one that had them.
+//
 // A message and the sessions it changes are written in one transaction (write.go).
 // The transaction takes its locks in a fixed order: the site, the ids of the messages,
 // the dimensions, the visitors, the partitions, the events, each sorted. So writers in
@@ -18,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -27,6 +32,8 @@ import (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	db *bun.DB
+	// reading is what sessions, hits and assignments are read from: db, or a transaction (AtOneMoment).
+	reading bun.IDB
 	// writing is the connection pool for all writes.
 	writing *bun.DB
 	dialect dialect
@@ -42,6 +49,10 @@ type Store struct {
 	values    *knownValues
 	maxValues int
 	defined   func(site int64)
+
+	// replica may be nil. loaded counts the bytes of records by their origin.
+	replica *replica
+	loaded  *[2]atomic.Int64
 }
 
 // Options are the optional parts of a Store.
@@ -54,6 +65,8 @@ type Options struct {
 	MaxValues int
 	// Defined is called after a commit that has changed a site's definitions; optional.
 	Defined func(site int64)
+	// Replica is the address of a PostgreSQL that follows the database, to load columns from; optional.
+	Replica string
 	// Log receives background events, for example retries; none by default.
 	Log *slog.Logger
 }
@@ -72,8 +85,13 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db: db, writing: writing, dialect: dialect, now: options.Now, log: options.Log, values: newKnownValues(), maxValues: cmp.Or(options.MaxValues, DefaultMaxValues),
-		defined: options.Defined, lockPatience: lockPatience,
+		db: db, reading: db, writing: writing, dialect: dialect, now: options.Now, log: options.Log, values: newKnownValues(), maxValues: cmp.Or(options.MaxValues, DefaultMaxValues),
+		defined: options.Defined, lockPatience: lockPatience, loaded: &[2]atomic.Int64{},
+	}
+	if options.Replica != "" {
+		if s.replica, err = openReplica(dialect, options.Replica); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	if writing != db {
 		s.turns = semaphore.NewWeighted(1)
@@ -89,10 +107,14 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 
 // Close closes the database.
 func (s *Store) Close() error {
-	if s.writing == s.db {
-		return s.db.Close()
+	var errs []error
+	if s.replica != nil {
+		errs = append(errs, s.replica.db.Close())
 	}
-	return errors.Join(s.writing.Close(), s.db.Close())
+	if s.writing != s.db {
+		errs = append(errs, s.writing.Close())
+	}
+	return errors.Join(append(errs, s.db.Close())...)
 }
 
 // Instance returns the unique id of the database. The first call creates it.

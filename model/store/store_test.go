@@ -10,9 +10,13 @@ import (
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
-// onEach runs a test on a new, migrated database of each kind.
+// onEach runs a test on a new, migrated database of each kind, and on a cluster if there is one.
 func onEach(t *testing.T, test func(t *testing.T, st *store.Store)) {
-	storetest.Databases(t, func(t *testing.T, url string) { test(t, mustOpen(t, url)) })
+	onURL := func(t *testing.T, url string) { test(t, mustOpen(t, url)) }
+	storetest.Databases(t, onURL)
+	if storetest.HasCitus() {
+		t.Run("citus", func(t *testing.T) { onURL(t, storetest.Citus(t)) })
+	}
 }
 
 func mustOpen(tb testing.TB, url string) *store.Store {
@@ -29,7 +33,7 @@ func mustOpen(tb testing.TB, url string) *store.Store {
 	if _, err := st.Migrate(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
-	return st
+	return st.WithHook(siteGuard{tb})
 }
 
 func mustCreateSite(tb testing.TB, st *store.Store, domain string) *model.Site {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -35,7 +36,7 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 	}
 	var w writer
 	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
-		w = writer{tx: tx, dialect: &s.dialect, site: site, now: model.MillisOf(s.now()), values: s.values, maxValues: s.maxValues}
+		w = writer{tx: tx, dialect: &s.dialect, site: site, id: newWriteID(), now: model.MillisOf(s.now()), values: s.values, maxValues: s.maxValues}
 		if err := w.lockSite(ctx); err != nil {
 			return err
 		}
@@ -73,6 +74,7 @@ type writer struct {
 	dialect *dialect
 	tx      loadingTx
 	site    int64
+	id      int64 // of the write
 	now     model.Millis
 
 	addresses model.AddressPrivacy
@@ -136,10 +138,11 @@ func (w *writer) lockSite(ctx context.Context) error {
 // dropKnown notes the ids of the messages and keeps those that are new. A
 // message that only links is kept: it does nothing twice.
 func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
-	ids := make([]model.MessageID, len(batch))
+	ids := make([]model.MessageID, len(batch), len(batch)+1)
 	for i, message := range batch {
 		ids[i] = message.Hit.ID
 	}
+	ids = append(ids, joined(w.id, 0)) // the note of this write
 	// In one order for all writers.
 	slices.SortFunc(ids, model.MessageID.Compare)
 	isNew := make(map[model.MessageID]bool, len(ids))
@@ -161,11 +164,22 @@ func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
 // idChunk is how many ids of messages are noted in one statement.
 const idChunk = 5000
 
+// fewIDs is up to how many ids are noted as a list of rows, which a cluster stores without a second phase.
+const fewIDs = 100
+
 // noteIDs notes the ids of messages, and says in isNew which of them were not noted
 // before.
 func (w *writer) noteIDs(ctx context.Context, ids []model.MessageID, isNew map[model.MessageID]bool) error {
-	rows, err := w.tx.QueryContext(ctx, "INSERT INTO messages (site_id, id_high, id_low, day) SELECT ?, high, low, ? FROM ? WHERE TRUE ON CONFLICT DO NOTHING RETURNING id_high, id_low",
-		w.site, w.now.Day(), w.dialect.pairs(ids))
+	source := bun.SafeQuery("SELECT ?, high, low, ? FROM ? WHERE TRUE", w.site, w.now.Day(), w.dialect.pairs(ids))
+	if len(ids) <= fewIDs {
+		var list strings.Builder
+		for i, id := range ids {
+			high, low := halves(id)
+			fmt.Fprintf(&list, "%s(%d, %d, %d, %d)", [2]string{"VALUES ", ", "}[min(i, 1)], w.site, high, low, w.now.Day())
+		}
+		source = bun.SafeQuery(list.String())
+	}
+	rows, err := w.tx.QueryContext(ctx, "INSERT INTO messages (site_id, id_high, id_low, day) ? ON CONFLICT DO NOTHING RETURNING id_high, id_low", source)
 	if err != nil {
 		return err
 	}
@@ -329,7 +343,7 @@ func (w *writer) fold(ctx context.Context) error {
 	if len(again) == 0 {
 		return nil
 	}
-	known, err := hitsOf(ctx, w.tx, touched)
+	known, err := hitsOf(ctx, w.tx, w.site, touched)
 	if err != nil {
 		return err
 	}
@@ -363,7 +377,7 @@ func (w *writer) neighbours(ctx context.Context) (map[int64][]model.Session, err
 			continue
 		}
 		query := w.tx.NewSelect().Table("sessions").Column(sessionColumns...).
-			Where("visitor_id IN (?)", bun.List(slices.Sorted(maps.Keys(byID)))).
+			Where("site_id = ? AND visitor_id IN (?)", w.site, bun.List(slices.Sorted(maps.Keys(byID)))).
 			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 				q = q.Where("started_at <= ? AND ended_at >= ?", latest+model.SessionGap, earliest-model.SessionGap)
 				if len(keys) > 0 {
@@ -458,11 +472,11 @@ func (w *writer) demoteFirsts(ctx context.Context) error {
 			StartedAt   model.Millis
 		}
 		if err := w.tx.NewSelect().Table("sessions").Column("partition_id", "ordinal", "started_at").
-			Where("visitor_id IN (?) AND first_visit", bun.List(chunk)).Scan(ctx, &found); err != nil {
+			Where("site_id = ? AND visitor_id IN (?) AND first_visit", w.site, bun.List(chunk)).Scan(ctx, &found); err != nil {
 			return err
 		}
 		for _, row := range found {
-			id := model.SessionID{Partition: row.PartitionID, Ordinal: row.Ordinal}
+			id := model.SessionID{Site: w.site, Partition: row.PartitionID, Ordinal: row.Ordinal}
 			if !changed[id] {
 				w.demoted = append(w.demoted, demotion{partition: row.StartedAt.Day(), session: id})
 			}
@@ -480,7 +494,7 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 	w.partitions = map[model.Day]*Partition{}
 	touch := func(day model.Day) *Partition {
 		if w.partitions[day] == nil {
-			w.partitions[day] = &Partition{SiteID: w.site, Day: day, Revision: 1, WrittenAt: w.now}
+			w.partitions[day] = &Partition{SiteID: w.site, Day: day, Revision: Revision{1, w.id}, WrittenAt: w.now}
 		}
 		return w.partitions[day]
 	}
@@ -501,7 +515,7 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 	for chunk := range slices.Chunk(rows, insertChunk) {
 		var claimed []Partition
 		if err := w.tx.NewInsert().Model(&chunk).On("CONFLICT (site_id, day) DO UPDATE").
-			Set("sessions = partitions.sessions + EXCLUDED.sessions").Set("revision = partitions.revision + 1").Set("written_at = EXCLUDED.written_at").
+			Set("sessions = partitions.sessions + EXCLUDED.sessions").Set("revision = partitions.revision + 1").Set("write_id = EXCLUDED.write_id").Set("written_at = EXCLUDED.written_at").
 			Returning("*").Scan(ctx, &claimed); err != nil {
 			return err
 		}
@@ -512,7 +526,7 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 	}
 	for i := range w.changes {
 		if c := &w.changes[i]; c.isNew {
-			c.session.ID = model.SessionID{Partition: w.partitions[c.partition].ID, Ordinal: next[c.partition]}
+			c.session.ID = model.SessionID{Site: w.site, Partition: w.partitions[c.partition].ID, Ordinal: next[c.partition]}
 			next[c.partition]++
 		}
 	}
@@ -522,10 +536,10 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 // replaceSession ends an INSERT of sessions that are there already.
 var replaceSession = func() string {
 	var set []string
-	for _, column := range sessionColumns[2:] {
+	for _, column := range sessionColumns[3:] {
 		set = append(set, fmt.Sprintf("%[1]s = EXCLUDED.%[1]s", column))
 	}
-	return "ON CONFLICT (partition_id, ordinal) DO UPDATE SET " + strings.Join(set, ", ")
+	return "ON CONFLICT (site_id, partition_id, ordinal) DO UPDATE SET " + strings.Join(set, ", ")
 }()
 
 func (w *writer) save(ctx context.Context) error {
@@ -557,27 +571,61 @@ func (w *writer) save(ctx context.Context) error {
 	if err := w.tx.load(ctx, "sessions", sessionColumns, len(inserted), values(inserted)); err != nil {
 		return err
 	}
-	for _, c := range w.changes {
-		for _, from := range c.moved {
-			if _, err := w.tx.NewUpdate().Table("hits").Set("partition_id = ?", c.session.ID.Partition).Set("ordinal = ?", c.session.ID.Ordinal).
-				Where("partition_id = ? AND ordinal = ?", from.Partition, from.Ordinal).Exec(ctx); err != nil {
-				return err
-			}
-		}
+	if err := w.move(ctx, "hits"); err != nil {
+		return err
 	}
 	if err := w.tx.load(ctx, "hits", hitColumns, len(hits), func(i int) ([]any, error) { return hits[i].values() }); err != nil {
 		return err
 	}
-	for _, d := range w.demoted {
-		if _, err := w.tx.NewUpdate().Table("sessions").Set("first_visit = ?", false).Set("revision = ?", w.partitions[d.partition].Revision).
-			Where("partition_id = ? AND ordinal = ?", d.session.Partition, d.session.Ordinal).Exec(ctx); err != nil {
-			return err
-		}
+	if err := w.demote(ctx); err != nil {
+		return err
 	}
 	if err := w.saveAssignments(ctx); err != nil {
 		return err
 	}
 	return w.saveEvents(ctx)
+}
+
+// move has the rows of a table follow the sessions that they belong to.
+func (w *writer) move(ctx context.Context, table string) error {
+	var moves [][]int64
+	for i := range w.changes {
+		to := w.changes[i].session.ID
+		for _, from := range w.changes[i].moved {
+			moves = append(moves, []int64{from.Partition, int64(from.Ordinal), to.Partition, int64(to.Ordinal)})
+		}
+	}
+	return w.updateFrom(ctx, moves, func(from schema.QueryAppender) *bun.UpdateQuery {
+		return w.tx.NewUpdate().Table(table).TableExpr("?", from).Set("partition_id = listed.column3").Set("ordinal = listed.column4")
+	})
+}
+
+// demote notes that sessions are their visitors' first ones no longer.
+func (w *writer) demote(ctx context.Context) error {
+	rows := make([][]int64, len(w.demoted))
+	for i, d := range w.demoted {
+		rows[i] = []int64{d.session.Partition, int64(d.session.Ordinal), w.partitions[d.partition].Revision.Number}
+	}
+	return w.updateFrom(ctx, rows, func(from schema.QueryAppender) *bun.UpdateQuery {
+		return w.tx.NewUpdate().Table("sessions").TableExpr("?", from).
+			Set("first_visit = ?", false).Set("revision = listed.column3").Set("write_id = ?", w.id)
+	})
+}
+
+// updateFrom runs the update that build makes of a list of numbers, for each chunk of them. The first two are a partition
+// and an ordinal; the others are columns of the table listed.
+func (w *writer) updateFrom(ctx context.Context, rows [][]int64, build func(from schema.QueryAppender) *bun.UpdateQuery) error {
+	for chunk := range slices.Chunk(rows, insertChunk) {
+		var list strings.Builder
+		for i, row := range chunk {
+			fmt.Fprintf(&list, "%s(%s)", [2]string{"", ", "}[min(i, 1)], strings.Trim(strings.Join(strings.Fields(fmt.Sprint(row)), ", "), "[]"))
+		}
+		update := build(bun.SafeQuery("(VALUES " + list.String() + ") AS listed"))
+		if _, err := update.Where("site_id = ? AND partition_id = listed.column1 AND ordinal = listed.column2", w.site).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) saveEvents(ctx context.Context) error {

@@ -92,18 +92,18 @@ func BenchmarkWrite(b *testing.B) {
 
 // loadBare loads the site's hits into an empty table of the same columns and key.
 func loadBare(b *testing.B, st *store.Store, site int64) time.Duration {
-	columns := []string{"partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
+	columns := []string{"site_id", "partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
 	ctx := context.Background()
 	for _, statement := range []string{
 		"DROP TABLE IF EXISTS bare",
-		`CREATE TABLE bare (partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
-			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (partition_id, ordinal, at, id_high, id_low))`,
+		`CREATE TABLE bare (site_id BIGINT NOT NULL, partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
+			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
 	} {
 		if _, err := st.DB().ExecContext(ctx, statement); err != nil {
 			b.Fatal(err)
 		}
 	}
-	found, err := st.DB().QueryContext(ctx, "SELECT hits.* FROM hits JOIN partitions ON partitions.id = hits.partition_id WHERE site_id = ? ORDER BY at", site)
+	found, err := st.DB().QueryContext(ctx, "SELECT * FROM hits WHERE site_id = ? ORDER BY at", site)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func insertBare(ctx context.Context, conn *sql.Conn, rows [][]any) error {
 		return err
 	}
 	defer tx.Rollback()
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}

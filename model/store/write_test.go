@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -91,7 +92,7 @@ func stored(t *testing.T, st *store.Store, site int64) []model.Session {
 	}
 	var sessions []model.Session
 	for _, partition := range partitions {
-		err := st.EachSession(t.Context(), partition.ID, true, func(s *model.Session) error {
+		err := st.EachSession(t.Context(), site, partition.ID, true, func(s *model.Session) error {
 			if s.Start.Day() != partition.Day || s.ID.Partition != partition.ID || s.ID.Ordinal >= partition.Sessions {
 				t.Errorf("session %v of day %d stands in partition %+v", s.ID, s.Start.Day(), partition)
 			}
@@ -200,7 +201,7 @@ func TestWriteRevisions(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := int64(min(i+1, 3)) // a duplicate changes nothing
-			if len(partitions) != 1 || partitions[0].Revision != want || partitions[0].Sessions != int32(min(i+1, 2)) {
+			if len(partitions) != 1 || partitions[0].Revision.Number != want || partitions[0].Sessions != int32(min(i+1, 2)) {
 				t.Errorf("after write %d: partitions %+v, want revision %d", i, partitions, want)
 			}
 			if wantDuplicates := i / 3; written.Duplicates != wantDuplicates {
@@ -328,7 +329,12 @@ func TestWriteKeepsTexts(t *testing.T) {
 				t.Errorf("%d event names, want %d; %v", len(events), len(odd), err)
 			}
 		}
-		totals, err := st.Totals(t.Context(), batch.ID)
+		subject, err := engine.New(st, engine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer subject.Close()
+		totals, err := subject.Totals(t.Context(), batch.ID)
 		if err != nil || totals.Sessions != len(want) || totals.Visitors != 3*len(odd) {
 			t.Errorf("totals %+v, %v", totals, err)
 		}
@@ -336,11 +342,11 @@ func TestWriteKeepsTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		session, err := st.Session(t.Context(), model.SessionID{Partition: partitions[0].ID, Ordinal: 0})
+		session, err := st.Session(t.Context(), model.SessionID{Site: partitions[0].SiteID, Partition: partitions[0].ID, Ordinal: 0})
 		if err != nil || session.VisitorKey == "" || session.ID.Partition != partitions[0].ID {
 			t.Errorf("session %+v, %v", session, err)
 		}
-		_, err = st.Session(t.Context(), model.SessionID{Partition: partitions[0].ID, Ordinal: partitions[0].Sessions})
+		_, err = st.Session(t.Context(), model.SessionID{Site: partitions[0].SiteID, Partition: partitions[0].ID, Ordinal: partitions[0].Sessions})
 		mustBe(t, err, model.NotFound, "")
 	})
 }

@@ -59,7 +59,7 @@ var arrows = []arrow{
 		golang.org/x/sync`},
 	// The oracle shares the contracts with the engines, and nothing else.
 	{folder: "model/count/naive", own: "model model/count model/experiment model/filter model/store"},
-	{folder: "model/engine", own: "model model/count model/count/computed model/experiment model/partition model/store"},
+	{folder: "model/engine", own: "model model/column model/count model/count/computed model/experiment model/filter model/partition model/store"},
 	{folder: "model/experiment", own: "model model/column model/count model/filter model/partition model/store", others: `
 		github.com/bits-and-blooms/bitset
 		github.com/maypok86/otter/v2

@@ -174,7 +174,7 @@ func OpenStore(ctx context.Context, o Options) (*store.Store, error) { return op
 // openStore opens and migrates the database. The store calls defined with the sites
 // whose definitions change.
 func openStore(ctx context.Context, o Options, defined func(site int64)) (*store.Store, error) {
-	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log, MaxValues: o.MaxValues, Defined: defined})
+	st, err := store.Open(ctx, o.Database, store.Options{Replica: o.Replica, Log: o.Log, MaxValues: o.MaxValues, Defined: defined})
 	if err != nil {
 		return nil, err
 	}

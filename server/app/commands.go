@@ -80,25 +80,25 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 	if err := create(ctx); err != nil {
 		return summary, err
 	}
-	if err := sealImported(ctx, st, site.ID, o); err != nil {
-		return summary, err
-	}
-	totals, err := st.Totals(ctx, site.ID)
+	totals, err := sealImported(ctx, st, site.ID, o)
 	summary.Visitors, summary.Sessions = totals.Visitors, totals.Sessions
 	return summary, err
 }
 
-// sealImported stores the columns of the imported sessions, so that the first question finds them.
-func sealImported(ctx context.Context, st *store.Store, site int64, o Options) error {
-	// Each partition is sealed and not asked again.
+// sealImported stores the columns of the imported sessions, so that the first question finds them. It returns what the
+// site holds now.
+func sealImported(ctx context.Context, st *store.Store, site int64, o Options) (totals engine.Totals, err error) {
+	// Each partition is sealed and hardly asked again.
 	const bytes = 32 << 20
 	e, err := engine.New(st, engine.Options{ColumnBytes: bytes, Log: o.Log})
 	if err != nil {
-		return err
+		return totals, err
 	}
 	defer e.Close()
-	_, err = e.SealBehind(ctx, site, model.Open)
-	return err
+	if _, err := e.SealBehind(ctx, site, model.Open); err != nil {
+		return totals, err
+	}
+	return e.Totals(ctx, site)
 }
 
 // CreateKey creates a key and returns its secret. domain names the key's site, which is
@@ -176,7 +176,7 @@ func createSite(ctx context.Context, st *store.Store, site *model.Site) (*model.
 
 // WithStore calls do with the database, without migrating it.
 func WithStore(ctx context.Context, o Options, do func(*store.Store) error) (err error) {
-	st, err := store.Open(ctx, o.Database, store.Options{Log: o.Log})
+	st, err := store.Open(ctx, o.Database, store.Options{Replica: o.Replica, Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -91,6 +91,7 @@ var (
 	layerMisses      = prometheus.NewDesc("goalgraph_count_misses_total", "Lookups that a layer of counting could not answer.", []string{"layer"}, nil)
 	layerSeconds     = prometheus.NewDesc("goalgraph_count_seconds_total", "Time spent in a layer of counting.", []string{"layer"}, nil)
 	columnBytes      = prometheus.NewDesc("goalgraph_columns_bytes", "Approximate memory used by columns and sets of leaves.", nil, nil)
+	columnLoaded     = prometheus.NewDesc("goalgraph_columns_loaded_bytes_total", "Bytes of stored columns read from the database and from its replica.", []string{"from"}, nil)
 	columnPartitions = prometheus.NewDesc("goalgraph_columns_partitions", "Partitions with columns in memory.", nil, nil)
 	behindPartitions = prometheus.NewDesc("goalgraph_columns_behind_partitions", "Partitions whose stored columns are missing or behind.", nil, nil)
 	experimentBytes  = prometheus.NewDesc("goalgraph_experiment_bytes", "Approximate memory used by cached experiment data.", nil, nil)
@@ -105,7 +106,7 @@ var (
 
 // Describe says which metrics there are.
 func (m engineMetrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnPartitions, behindPartitions, behindCount,
+	for _, description := range []*prometheus.Desc{layerHits, layerMisses, layerSeconds, columnBytes, columnLoaded, columnPartitions, behindPartitions, behindCount,
 		computedSessions, computedBatches, computedFailed, computedSeconds, computedFilling, computedBytes, experimentBytes} {
 		descriptions <- description
 	}
@@ -123,6 +124,9 @@ func (m engineMetrics) Collect(metrics chan<- prometheus.Metric) {
 		send(layerSeconds, prometheus.CounterValue, layer.Time.Seconds(), layer.Name)
 	}
 	send(columnBytes, prometheus.GaugeValue, float64(stats.ColumnBytes))
+	loaded := m.app.store.Loaded()
+	send(columnLoaded, prometheus.CounterValue, float64(loaded.Database), "database")
+	send(columnLoaded, prometheus.CounterValue, float64(loaded.Replica), "replica")
 	send(columnPartitions, prometheus.GaugeValue, float64(stats.Partitions))
 	send(computedSessions, prometheus.CounterValue, float64(stats.Computed.Sessions))
 	send(computedBatches, prometheus.CounterValue, float64(stats.Computed.Batches))

@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// Database is sqlite:FILE or postgres://….
 	Database string
+	// Replica is a PostgreSQL that follows the database, or empty. Columns are loaded from it.
+	Replica string
 	// Redis is a redis:// address, or empty. Without it, caches and notices of changes
 	// stay in the process.
 	Redis string

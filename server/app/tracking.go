@@ -115,14 +115,14 @@ func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 // pruneMessages deletes message ids that are too old to arrive again.
 func (a *App) pruneMessages(ctx context.Context) {
 	before := model.MillisOf(time.Now()).Day() - messagesKept
-	for {
-		pruned, err := a.store.PruneMessages(ctx, before, pruneSome)
-		if err != nil && ctx.Err() == nil {
-			a.options.Log.WarnContext(ctx, "cannot delete the ids of old messages; trying again later", "error", err)
+	sites, err := a.store.Sites(ctx)
+	for i := range sites {
+		for pruned := pruneSome; err == nil && pruned == pruneSome; {
+			pruned, err = a.store.PruneMessages(ctx, sites[i].ID, before, pruneSome)
 		}
-		if err != nil || pruned < pruneSome {
-			return
-		}
+	}
+	if err != nil && ctx.Err() == nil {
+		a.options.Log.WarnContext(ctx, "cannot delete the ids of old messages; trying again later", "error", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/server/ingest"
@@ -116,20 +117,25 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 			t.Errorf("partition %+v, want %d sessions", partition, len(sessions))
 		}
 		var got []*model.Session
-		if err := s.EachSession(ctx, partition.ID, false, func(session *model.Session) error {
+		if err := s.EachSession(ctx, partition.SiteID, partition.ID, false, func(session *model.Session) error {
 			got = append(got, session)
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 		for ordinal := range sessions {
-			want := g.session(&sessions[ordinal], model.SessionID{Partition: partition.ID, Ordinal: int32(ordinal)})
+			want := g.session(&sessions[ordinal], model.SessionID{Site: partition.SiteID, Partition: partition.ID, Ordinal: int32(ordinal)})
 			if !reflect.DeepEqual(want, got[ordinal]) {
 				t.Fatalf("got  %+v\nwant %+v", got[ordinal], want)
 			}
 		}
 	}
-	if totals, err := s.Totals(ctx, 1); err != nil || totals.Sessions != 400 || totals.Visitors > 240 {
+	subject, err := engine.New(s, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer subject.Close()
+	if totals, err := subject.Totals(ctx, 1); err != nil || totals.Sessions != 400 || totals.Visitors > 240 {
 		t.Errorf("%+v, %v", totals, err)
 	}
 
@@ -146,7 +152,7 @@ func TestFilledSessionsAreTheProductsOwn(t *testing.T) {
 	for i := range sessions {
 		written[shape(g.session(&sessions[i], model.SessionID{}))]++
 	}
-	err = s.EachSession(ctx, partitions[2].ID, false, func(session *model.Session) error {
+	err = s.EachSession(ctx, partitions[2].SiteID, partitions[2].ID, false, func(session *model.Session) error {
 		if int(session.ID.Ordinal) >= g.perDay[2] {
 			written[shape(session)]--
 		}

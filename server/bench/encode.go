@@ -30,7 +30,7 @@ type eventTotals struct {
 
 // drawnColumns are the columns of Goalgraph's table that sessions are drawn for, in the order in which encoder.product
 // writes them.
-const drawnColumns = "partition_id, ordinal, revision, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
+const drawnColumns = "site_id, partition_id, ordinal, revision, write_id, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
 	"ip, country, referrer, entry_page, exit_page, browser, os, device, language, " +
 	"utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties"
 
@@ -60,7 +60,7 @@ func (e *encoder) chunk(day int) chunk {
 	firsts := make([]model.Millis, e.newOn[day])
 	for ordinal := range sessions {
 		s := &sessions[ordinal]
-		c.sessions = e.product(c.sessions, s, model.SessionID{Partition: partitionID(day), Ordinal: int32(ordinal)})
+		c.sessions = e.product(c.sessions, s, model.SessionID{Site: e.site, Partition: partitionID(day), Ordinal: int32(ordinal)})
 		c.plain = e.plain(c.plain, s, day, ordinal)
 		c.duckdb = e.duckdb(c.duckdb, s, day)
 		if s.first {
@@ -91,9 +91,10 @@ func partitionID(day int) int64 { return int64(day) + 1 }
 
 // product writes a row of Goalgraph's table of sessions. A test compares it with the session that Goalgraph reads.
 func (e *encoder) product(b []byte, s *codedSession, id model.SessionID) []byte {
-	b = integer(b, id.Partition)
+	b = integer(b, id.Site)
+	b = integer(append(b, '\t'), id.Partition)
 	b = integer(append(b, '\t'), id.Ordinal)
-	b = append(b, "\t1\t"...)
+	b = append(b, "\t1\t1\t"...) // the first write to the partition, whose id is 1
 	b = integer(b, s.visitor)
 	b = append(b, "\t\t"...)
 	b = append(boolean(b, s.first), '\t')

@@ -20,7 +20,7 @@ import (
 )
 
 // stampVersion changes whenever fill writes other data.
-const stampVersion = 1
+const stampVersion = 2
 
 // stamp identifies the data of a folder.
 func (o *options) stamp() string {
@@ -215,11 +215,14 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 	visitors := 0
 	for day, n := range g.perDay {
 		visitors += g.newOn[day]
-		_, err := conn.Exec(ctx, "INSERT INTO partitions (id, site_id, day, sessions, revision) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1)",
+		_, err := conn.Exec(ctx, "INSERT INTO partitions (id, site_id, day, sessions, revision, write_id, written_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1, 1, 0)",
 			partitionID(day), site, int32(firstDay)+int32(day), n)
 		if err != nil {
 			return err
 		}
+	}
+	if _, err := conn.Exec(ctx, noteWrite, site); err != nil {
+		return err
 	}
 	events := map[int]*eventTotals{}
 	for _, c := range chunks {
@@ -246,6 +249,9 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 	return errors.Join(errs...)
 }
 
+// noteWrite notes the write of the fill: columns that are made of it catch up.
+const noteWrite = "INSERT INTO messages (site_id, id_high, id_low, day) VALUES ($1, 1, 0, 0)"
+
 // restore deletes what earlier runs wrote after the fill, so that every run begins like the first. No server may run.
 func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) error {
 	days := len(g.perDay)
@@ -264,12 +270,12 @@ func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) er
 		{"DELETE FROM plain.sessions WHERE day = $1 AND ordinal >= $2", []any{days - 1, g.perDay[days-1]}},
 		{"DELETE FROM visitors WHERE id > $1", []any{visitors}},
 		{"DELETE FROM hits", nil},
-		{"DELETE FROM messages", nil},
+		{"DELETE FROM messages WHERE day > 0", nil},
 		{"DELETE FROM segments", nil},
 		{"DELETE FROM goals", nil},
 		{"DELETE FROM columns WHERE partition_id >= $1 OR $2", []any{lastID, reindex}},
 		{"DELETE FROM partitions WHERE day > $1", []any{last}},
-		{"UPDATE partitions SET sessions = $2, revision = 1, written_at = 0, columns_revision = 0 WHERE day = $1", []any{last, g.perDay[days-1]}},
+		{"UPDATE partitions SET sessions = $2, revision = 1, write_id = 1, written_at = 0, columns_revision = 0 WHERE day = $1", []any{last, g.perDay[days-1]}},
 		{"UPDATE partitions SET columns_revision = 0 WHERE $1", []any{reindex}},
 	} {
 		if _, err := tx.Exec(ctx, statement.sql, statement.args...); err != nil {

@@ -259,7 +259,7 @@ func (b *bench) measureColumns(ctx context.Context) error {
 	made, took := 0, time.Duration(0)
 	for day := 0; day < b.days && made < 300_000; day++ {
 		var sessions []*model.Session
-		err := b.store.EachSession(ctx, partitionID(day), false, func(s *model.Session) error {
+		err := b.store.EachSession(ctx, b.site, partitionID(day), false, func(s *model.Session) error {
 			sessions = append(sessions, s)
 			return nil
 		})

@@ -210,22 +210,24 @@ func (s *Sets) release(ctx context.Context, computation store.Computation, reaso
 
 // forget erases the computations that are not needed any more, and returns the others.
 func (s *Sets) forget(ctx context.Context, list []store.Computation, before model.Millis) ([]store.Computation, error) {
-	kept, ids := list[:0:0], []int64(nil)
+	kept, ids := list[:0:0], map[int64][]int64{} // by site
 	newest := slices.SortedFunc(slices.Values(list), func(a, b store.Computation) int {
 		return cmp.Or(cmp.Compare(b.AskedAt, a.AskedAt), cmp.Compare(b.ID, a.ID))
 	})
 	ofSite := map[int64]int{}
 	for _, computation := range newest {
 		if ofSite[computation.SiteID]++; computation.AskedAt < before || ofSite[computation.SiteID] > maxComputations {
-			ids = append(ids, computation.ID)
+			ids[computation.SiteID] = append(ids[computation.SiteID], computation.ID)
 		} else {
 			kept = append(kept, computation)
 		}
 	}
-	if len(ids) == 0 {
-		return kept, nil
+	for site, ids := range ids {
+		if err := s.store.ForgetComputations(ctx, site, ids); err != nil {
+			return nil, err
+		}
 	}
-	return kept, s.store.ForgetComputations(ctx, ids)
+	return kept, nil
 }
 
 // fill computes and stores what is not stored of a computation, when there is a place.

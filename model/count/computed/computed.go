@@ -58,7 +58,11 @@ type Sets struct {
 }
 
 type (
-	setKey         struct{ partition, computation int64 }
+	// setKey has the hash of the computation's key beside its id: a database that lost writes gives ids again.
+	setKey struct {
+		partition, computation int64
+		hash                   string
+	}
 	computationKey struct {
 		site int64
 		key  string
@@ -69,6 +73,8 @@ type (
 		at time.Time
 	}
 )
+
+func keyOf(c store.Computation, partition int64) setKey { return setKey{partition, c.ID, c.Hash} }
 
 // New returns the sets of a store, of about as many bytes in memory at most. Without a computer, which is nil then,
 // every question that needs one has an error. Conditions are evaluated on the columns.
@@ -92,7 +98,7 @@ func (s *Sets) Resolve(_ context.Context, _ *count.Matcher, site int64, where fi
 			Ready: func(ctx context.Context, partitions []store.Partition) error {
 				return s.ready(ctx, site, key, partitions)
 			},
-			At: func(ctx context.Context, p *store.Partition) (count.SetOf, int64, error) {
+			At: func(ctx context.Context, p *store.Partition) (count.SetOf, store.Revision, error) {
 				set, revision, err := s.at(ctx, key, p)
 				return func(leaf filter.Expr, _ *partition.View) (column.Set, bool) {
 					computed, ok := leaf.(filter.Computed)
@@ -181,17 +187,17 @@ func (s *Sets) ready(ctx context.Context, site int64, key string, partitions []s
 func (s *Sets) recall(ctx context.Context, computation store.Computation, partitions []store.Partition) (missing []store.Partition, err error) {
 	var ids []int64
 	for _, p := range partitions {
-		if _, revision := s.cache.Known(setKey{p.ID, computation.ID}); revision == 0 {
+		if !s.cache.Has(keyOf(computation, p.ID)) {
 			missing, ids = append(missing, p), append(ids, p.ID)
 		}
 	}
-	stored, err := s.store.ComputedSets(ctx, computation.ID, ids)
+	stored, err := s.store.ComputedSets(ctx, computation, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, set := range stored {
-		source := &setSource{sets: s, computation: computation, partition: store.Partition{ID: set.PartitionID}}
-		ok, err := s.cache.Offer(ctx, source.key(), source, []store.Record{recordOf(set)})
+		source := &setSource{sets: s, computation: computation, partition: store.Partition{ID: set.PartitionID, SiteID: computation.SiteID}}
+		ok, err := s.cache.Offer(ctx, source.key(), source, store.Stored{Records: []store.Record{recordOf(set)}})
 		if err != nil {
 			return nil, err
 		}
@@ -247,7 +253,7 @@ func (s *Sets) condition(ctx context.Context, key string) (filter.Expr, error) {
 }
 
 // candidates returns the partition's sessions that a Computer is to be asked about, as they are at a revision.
-func (s *Sets) candidates(ctx context.Context, p *store.Partition, condition filter.Expr) (ordinals []int32, revision int64, err error) {
+func (s *Sets) candidates(ctx context.Context, p *store.Partition, condition filter.Expr) (ordinals []int32, revision store.Revision, err error) {
 	where := column.Prepare(condition)
 	err = s.columns.Read(ctx, p, where.Dimensions(), func(view *partition.View) error {
 		matched, err := view.Match(where, view.Known(nil))
@@ -265,12 +271,12 @@ func (s *Sets) candidates(ctx context.Context, p *store.Partition, condition fil
 
 // at returns the set of a partition as it is at the partition's revision, or a newer one, unless that takes longer than a
 // question waits.
-func (s *Sets) at(ctx context.Context, key string, p *store.Partition) (set column.Set, revision int64, err error) {
+func (s *Sets) at(ctx context.Context, key string, p *store.Partition) (set column.Set, revision store.Revision, err error) {
 	computation, err := s.computation(ctx, p.SiteID, key)
 	if err != nil {
-		return nil, 0, err
+		return nil, revision, err
 	}
-	if set, revision = s.cache.Known(setKey{p.ID, computation.ID}); revision > 0 && revision >= p.Revision {
+	if set, revision, ok := s.cache.Current(keyOf(computation, p.ID), p); ok {
 		return set, revision, nil
 	}
 	err = s.patiently(ctx, computation, func(ctx context.Context) (err error) {
@@ -282,9 +288,9 @@ func (s *Sets) at(ctx context.Context, key string, p *store.Partition) (set colu
 
 // read returns the set of a partition as it is at the partition's revision, or a newer one. At most some sessions are
 // asked about, or the error is errTooMany.
-func (s *Sets) read(ctx context.Context, computation store.Computation, p *store.Partition, most int) (set column.Set, revision int64, err error) {
+func (s *Sets) read(ctx context.Context, computation store.Computation, p *store.Partition, most int) (set column.Set, revision store.Revision, err error) {
 	source := &setSource{sets: s, computation: computation, partition: *p, most: most}
-	err = s.cache.Read(ctx, source.key(), p, source, func(contents column.Set, at int64) error {
+	err = s.cache.Read(ctx, source.key(), p, source, func(contents column.Set, at store.Revision) error {
 		set, revision = contents, at
 		return nil
 	})

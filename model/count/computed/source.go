@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,10 +44,10 @@ func recordOf(set store.ComputedSet) store.Record {
 	return store.Record{Name: recordName, Revision: set.Revision, Data: set.Data}
 }
 
-func (s *setSource) key() setKey { return setKey{s.partition.ID, s.computation.ID} }
+func (s *setSource) key() setKey { return keyOf(s.computation, s.partition.ID) }
 
 func (s *setSource) Place() partition.Place {
-	return partition.Place{Kind: "computed", Partition: s.partition.ID, Of: strconv.FormatInt(s.computation.ID, 10)}
+	return partition.Place{Kind: "computed", Partition: s.partition.ID, Of: s.computation.Hash}
 }
 
 func (*setSource) Empty() column.Set { return nil }
@@ -62,10 +61,10 @@ func (*setSource) Missing(set column.Set, _ bool) []string {
 	return nil
 }
 
-func (s *setSource) Stored(ctx context.Context, _ []string) (records []store.Record, err error) {
-	stored, err := s.sets.store.ComputedSets(ctx, s.computation.ID, []int64{s.partition.ID})
+func (s *setSource) Stored(ctx context.Context, _ []string, _ store.Origin) (records store.Stored, err error) {
+	stored, err := s.sets.store.ComputedSets(ctx, s.computation, []int64{s.partition.ID})
 	for _, set := range stored {
-		records = append(records, recordOf(set))
+		records.Records = append(records.Records, recordOf(set))
 	}
 	return records, err
 }
@@ -74,33 +73,54 @@ func (*setSource) Decode(_ column.Set, _ string, plain []byte) (column.Set, erro
 	return column.DecodeSet(plain)
 }
 
+// buildTries bounds how often a set is built because the database has lost what it was built from meanwhile.
+const buildTries = 10
+
 // Build computes the set for all sessions of the partition. Sessions that are written meanwhile may be taken in as they
 // were later: follow puts that right.
-func (s *setSource) Build(ctx context.Context) (column.Set, int64, error) {
+func (s *setSource) Build(ctx context.Context) (set column.Set, revision store.Revision, err error) {
 	condition, err := s.sets.condition(ctx, s.computation.Key)
 	if err != nil {
-		return nil, 0, err
+		return nil, revision, err
 	}
-	ordinals, revision, err := s.sets.candidates(ctx, &s.partition, condition)
-	if err != nil {
-		return nil, 0, err
+	at := s.partition
+	for range buildTries {
+		if set, revision, err = s.build(ctx, &at, condition); !errors.Is(err, store.ErrLost) {
+			return set, revision, err
+		}
+		// Columns of the revision that was lost are not to be asked again.
+		if at.Revision, err = s.sets.store.RevisionOf(ctx, at.SiteID, at.ID); err != nil {
+			return nil, revision, err
+		}
+		if at.ReadAt = time.Now(); at.Revision.IsZero() {
+			return bitset.New(0), at.Revision, nil
+		}
 	}
-	if len(ordinals) > s.most {
-		return nil, 0, errTooMany
-	}
-	set := bitset.New(uint(s.partition.Sessions))
-	if err := s.choose(ctx, ordinals, set); err != nil {
-		return nil, 0, err
-	}
-	return s.follow(ctx, condition, set, revision)
+	return nil, revision, err
 }
 
-func (s *setSource) CatchUp(ctx context.Context, set column.Set, revision int64, apply func(func(column.Set) column.Set)) (int64, error) {
+func (s *setSource) build(ctx context.Context, at *store.Partition, condition filter.Expr) (column.Set, store.Revision, error) {
+	ordinals, revision, err := s.sets.candidates(ctx, at, condition)
+	if err != nil {
+		return nil, store.Revision{}, err
+	}
+	if len(ordinals) > s.most {
+		return nil, store.Revision{}, errTooMany
+	}
+	set := bitset.New(uint(s.partition.Sessions))
+	read, err := s.choose(ctx, ordinals, set)
+	if err != nil {
+		return nil, store.Revision{}, err
+	}
+	return s.follow(ctx, condition, set, revision, read)
+}
+
+func (s *setSource) CatchUp(ctx context.Context, set column.Set, revision store.Revision, apply func(func(column.Set) column.Set)) (store.Revision, error) {
 	condition, err := s.sets.condition(ctx, s.computation.Key)
 	if err != nil {
-		return 0, err
+		return store.Revision{}, err
 	}
-	newer, newest, err := s.follow(ctx, condition, set, revision)
+	newer, newest, err := s.follow(ctx, condition, set, revision, nil)
 	if err == nil && newer != set {
 		apply(func(column.Set) column.Set { return newer })
 	}
@@ -108,11 +128,12 @@ func (s *setSource) CatchUp(ctx context.Context, set column.Set, revision int64,
 }
 
 // follow computes what was written since a revision, until nothing more was: hits are read after the sessions, and may be
-// newer than they.
-func (s *setSource) follow(ctx context.Context, condition filter.Expr, set column.Set, revision int64) (column.Set, int64, error) {
+// newer than they. read are the revisions that hits were read at. The error is store.ErrLost if one of them was lost: the
+// set would have what the database has not.
+func (s *setSource) follow(ctx context.Context, condition filter.Expr, set column.Set, revision store.Revision, read []store.Revision) (column.Set, store.Revision, error) {
 	for {
 		var changed, asked []int32
-		newest, err := s.sets.store.EachChange(ctx, s.partition.ID, revision, func(ordinal int32, session *model.Session) error {
+		newest, err := s.sets.store.EachChange(ctx, s.partition.SiteID, s.partition.ID, revision, func(ordinal int32, session *model.Session) error {
 			changed = append(changed, ordinal)
 			if session != nil && condition.Match(session) {
 				asked = append(asked, ordinal)
@@ -123,24 +144,26 @@ func (s *setSource) follow(ctx context.Context, condition filter.Expr, set colum
 			return nil
 		})
 		if err != nil {
-			return nil, 0, err
+			return nil, store.Revision{}, err
 		}
 		if len(changed) == 0 {
-			return set, revision, nil
+			return set, revision, s.sets.store.Confirm(ctx, s.partition.SiteID, s.partition.ID, revision, read)
 		}
 		next := set.Clone()
 		for _, ordinal := range changed {
 			next.Clear(uint(ordinal))
 		}
-		if err := s.choose(ctx, asked, next); err != nil {
-			return nil, 0, err
+		more, err := s.choose(ctx, asked, next)
+		if err != nil {
+			return nil, store.Revision{}, err
 		}
-		set, revision = next, newest
+		set, revision, read = next, newest, append(read, more...)
 	}
 }
 
-// choose asks about the sessions at the ordinals, and adds those that are chosen to a set.
-func (s *setSource) choose(ctx context.Context, ordinals []int32, to column.Set) error {
+// choose asks about the sessions at the ordinals, and adds those that are chosen to a set. It returns the revisions that
+// the partition was at when they were read.
+func (s *setSource) choose(ctx context.Context, ordinals []int32, to column.Set) (read []store.Revision, err error) {
 	var mu sync.Mutex
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(batchesAtOnce)
@@ -149,9 +172,24 @@ func (s *setSource) choose(ctx context.Context, ordinals []int32, to column.Set)
 			break
 		}
 		group.Go(func() error {
-			visits, err := s.sets.store.VisitsAt(within, s.partition.ID, batch)
-			if err != nil || len(visits) == 0 {
+			var visits []model.Visit
+			var revision store.Revision
+			err := s.sets.store.AtOneMoment(within, func(st *store.Store) (err error) {
+				if visits, err = st.VisitsAt(within, s.partition.SiteID, s.partition.ID, batch); err == nil {
+					revision, err = st.RevisionOf(within, s.partition.SiteID, s.partition.ID)
+				}
 				return err
+			})
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			if !slices.Contains(read, revision) {
+				read = append(read, revision)
+			}
+			mu.Unlock()
+			if len(visits) == 0 {
+				return nil
 			}
 			matches, err := s.sets.Ask(within, s.computation.Key, visits)
 			if err != nil {
@@ -167,7 +205,7 @@ func (s *setSource) choose(ctx context.Context, ordinals []int32, to column.Set)
 			return nil
 		})
 	}
-	return group.Wait()
+	return read, group.Wait()
 }
 
 // Ask asks the Computer about a batch of visits, which have page views and events alone.
@@ -189,12 +227,12 @@ func (*setSource) Encode(set column.Set) (map[string][]byte, error) {
 	return map[string][]byte{recordName: data}, err
 }
 
-func (s *setSource) Save(ctx context.Context, revision int64, sealed map[string][]byte) error {
-	return s.sets.store.SaveComputed(ctx, store.ComputedSet{PartitionID: s.partition.ID, ComputationID: s.computation.ID, Revision: revision, Data: sealed[recordName]})
+func (s *setSource) Save(ctx context.Context, revision store.Revision, sealed map[string][]byte) error {
+	return s.sets.store.SaveComputed(ctx, store.ComputedSet{SiteID: s.computation.SiteID, PartitionID: s.partition.ID, ComputationID: s.computation.ID, Revision: revision, Data: sealed[recordName]})
 }
 
 func (s *setSource) Forget(ctx context.Context) error {
-	return s.sets.store.ForgetComputed(ctx, s.computation.ID, s.partition.ID)
+	return s.sets.store.ForgetComputed(ctx, s.computation, s.partition.ID)
 }
 
 func (*setSource) Bytes(set column.Set) uint64 {

@@ -23,8 +23,9 @@ type filling struct {
 }
 
 type readKey struct {
-	partition, revision int64
-	withHits            bool
+	partition int64
+	revision  store.Revision
+	withHits  bool
 }
 
 // filling returns one for predicates. above are the keys of the experiments whose audiences they are parts of.
@@ -92,7 +93,7 @@ func (f *filling) visits(ctx context.Context, p *store.Partition, withHits bool)
 // visits reads the visits of a partition, in the order of ordinals.
 func (e *Engine) visits(ctx context.Context, p *store.Partition, withHits bool) (visits []model.Visit, err error) {
 	if !withHits {
-		return visits, e.store.EachSession(ctx, p.ID, true, func(session *model.Session) error {
+		return visits, e.store.EachSession(ctx, p.SiteID, p.ID, true, func(session *model.Session) error {
 			visits = append(visits, model.Visit{Session: *session})
 			return nil
 		})
@@ -101,7 +102,7 @@ func (e *Engine) visits(ctx context.Context, p *store.Partition, withHits bool) 
 	for i := range ordinals {
 		ordinals[i] = int32(i)
 	}
-	visits, err = e.store.WholeVisitsAt(ctx, p.ID, ordinals, true)
+	visits, err = e.store.WholeVisitsAt(ctx, p.SiteID, p.ID, ordinals, true)
 	slices.SortFunc(visits, func(a, b model.Visit) int { return cmp.Compare(a.Session.ID.Ordinal, b.Session.ID.Ordinal) })
 	return visits, err
 }

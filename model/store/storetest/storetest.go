@@ -81,6 +81,36 @@ func PostgreSQL(tb testing.TB) string {
 	return u.String()
 }
 
+// citusVariable names a database on the coordinator of a Citus cluster, which has the extension.
+const citusVariable = "GOALGRAPH_TEST_CITUS_URL"
+
+// HasCitus tells whether a cluster is given.
+func HasCitus() bool { return os.Getenv(citusVariable) != "" }
+
+// Citus returns the URL of a new, empty schema on the cluster. It is dropped when the test ends.
+func Citus(tb testing.TB) string {
+	tb.Helper()
+	cluster := os.Getenv(citusVariable)
+	u, err := url.Parse(cluster)
+	if err != nil {
+		tb.Fatalf("%s: %v", citusVariable, err)
+	}
+	name := "storetest_" + strings.ToLower(rand.Text())
+	quoted := pgx.Identifier{name}.Sanitize()
+	if err := execute(cluster, "CREATE SCHEMA "+quoted); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := execute(cluster, "DROP SCHEMA "+quoted+" CASCADE"); err != nil {
+			tb.Error(err)
+		}
+	})
+	query := u.Query()
+	query.Set("search_path", name)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
 func execute(server, sql string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -1,3 +1,0 @@
-DROP TABLE computed;
---split
-DROP TABLE computations;

@@ -1,3 +1,0 @@
-DROP TABLE experiment_metrics;
---split
-DROP TABLE experiments;
