@@ -55,7 +55,7 @@ func TestFilesArePairs(t *testing.T) {
 			t.Errorf("%s is not named like 001_name.up.sql", name)
 			continue
 		}
-		if match[2] == "citus" {
+		if match[2] == "citus" { // it goes with a pair
 			found[match[1]] += 0
 			continue
 		}

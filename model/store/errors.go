@@ -18,13 +18,10 @@ import (
 // people what is already in use.
 var errUnique = errors.New("unique constraint violated")
 
-// errForeign stands for a missing parent row.
-var errForeign = errors.New("foreign key constraint violated")
-
 // sortError turns a driver's error into one that says what to do about it. It is the
 // only place that knows the drivers' codes.
 func sortError(err error) error {
-	if err == nil || model.CodeOf(err) != model.Internal || errors.Is(err, errUnique) || errors.Is(err, errForeign) {
+	if err == nil || model.CodeOf(err) != model.Internal || errors.Is(err, errUnique) {
 		return err
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -48,8 +45,6 @@ func sortPostgreSQL(e *pgconn.PgError, err error) error {
 	switch e.Code {
 	case "23505":
 		return errors.Join(errUnique, err)
-	case "23503":
-		return errors.Join(errForeign, err)
 	case "25006":
 		return unavailable(err, "the database is read-only, so nothing changed; point --database at a server that accepts writes")
 	case "53100":
@@ -74,8 +69,6 @@ func sortSQLite(e *sqlite.Error, err error) error {
 	switch e.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return errors.Join(errUnique, err)
-	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-		return errors.Join(errForeign, err)
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_READONLY:

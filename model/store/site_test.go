@@ -3,149 +3,197 @@ package store_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
-	"github.com/uptrace/bun"
-
-	"github.com/goalgraph/goalgraph/migrations"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-// visitTables are the tables that a cluster spreads by site.
-var visitTables = func() (tables []string) {
-	all, err := migrations.All(migrations.PostgreSQL)
-	if err != nil {
-		panic(err)
-	}
-	for _, migration := range all {
-		for _, statement := range migration.Citus {
-			if match := regexp.MustCompile(`create_distributed_table\('(\w+)', 'site_id'`).FindStringSubmatch(statement); match != nil {
-				tables = append(tables, match[1])
-			}
-		}
-	}
-	return tables
-}()
-
-// siteGuard fails a test if a statement of the store touches a table of visits and does not name its site.
-type siteGuard struct{ tb testing.TB }
-
-func (siteGuard) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
-
-func (g siteGuard) AfterQuery(_ context.Context, event *bun.QueryEvent) {
-	if table := siteless(event.Query); table != "" && isOfStore() {
-		g.tb.Errorf("the statement touches %s and does not name its site: %s", table, event.Query)
-	}
-}
-
-var (
-	tableReference = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|INTO|UPDATE)\s+"?(\w+)"?`)
-	siteCondition  = regexp.MustCompile(`(?i)\bsite_id"?\s*(?:=|IN\b)`)
-	insertedSite   = regexp.MustCompile(`(?i)INSERT INTO "?\w+"?(?:\s+AS\s+"?\w+"?)?\s*\([^)]*\bsite_id\b`)
-)
-
-// siteless returns a table of visits that a statement touches without a condition on its site, if there is one. Each
-// reference to such a table needs a condition, or the column in what is inserted.
-func siteless(statement string) string {
-	references, last := 0, ""
-	for _, match := range tableReference.FindAllStringSubmatch(statement, -1) {
-		if slices.Contains(visitTables, match[1]) {
-			references, last = references+1, match[1]
-		}
-	}
-	named := len(siteCondition.FindAllString(statement, -1))
-	if insertedSite.MatchString(statement) {
-		named++
-	}
-	if named >= references {
-		return ""
-	}
-	return last
-}
-
-// isOfStore tells whether the statement that is run now is the store's, not a test's own.
-func isOfStore() bool {
-	var callers [64]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
-	for {
-		frame, more := frames.Next()
-		if strings.Contains(frame.Function, "/model/store.") || strings.Contains(frame.Function, "/model/store_test.") {
-			return !strings.HasSuffix(frame.File, "_test.go")
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-func TestSiteless(t *testing.T) {
-	for statement, want := range map[string]string{
-		`SELECT * FROM "sites" WHERE id = 1`:                                                            "",
-		`SELECT * FROM "sessions" WHERE "site_id" = 1 AND partition_id = 2`:                             "",
-		`SELECT * FROM "sessions" WHERE partition_id = 2`:                                               "sessions",
-		`SELECT * FROM sessions JOIN visitors ON visitors.id = visitor_id WHERE sessions.site_id = 1`:   "visitors",
-		`INSERT INTO "partitions" AS "partitions" ("id", "site_id") VALUES (1, 2)`:                      "",
-		`INSERT INTO messages (site_id, id_high) SELECT 1, high FROM unnest(ARRAY[1]) AS ids (high)`:    "",
-		`UPDATE hits SET partition_id = 3 WHERE ordinal = 2`:                                            "hits",
-		`DELETE FROM messages WHERE site_id = 1 AND id_high IN (SELECT id_high FROM messages LIMIT 10)`: "messages",
-	} {
-		if got := siteless(statement); got != want {
-			t.Errorf("%s: %q, want %q", statement, got, want)
-		}
-	}
-	if len(visitTables) < 10 {
-		t.Errorf("only %q are spread by site", visitTables)
-	}
-}
-
-// statementCounter counts the store's statements.
-type statementCounter struct{ n atomic.Int32 }
-
-func (*statementCounter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
-	return ctx
-}
-
-func (c *statementCounter) AfterQuery(context.Context, *bun.QueryEvent) { c.n.Add(1) }
-
-// A batch takes as many statements for a year of days as for one, whatever it changes: new sessions, sessions that go on,
-// are joined, and are their visitors' first ones no longer.
-func TestStatementsOfAWrite(t *testing.T) {
+func TestSites(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
-		counts := map[int][]int32{}
-		for _, days := range []int{1, 365} {
-			site := mustCreateSite(t, st, fmt.Sprintf("days-%d.example", days))
-			r := rand.New(rand.NewPCG(1, uint64(days)))
-			for round := range 6 {
-				var batch []model.Message
-				for n := range 400 {
-					visitor := fmt.Sprint("visitor ", n)
-					day := model.Day(20_000 + n%days - 400*round) // ever earlier: those before are no first ones
-					if round%2 == 1 {
-						day += 400 // and gaps are closed
+		ctx := t.Context()
+		site := &model.Site{Name: " Shop ", Domains: []string{"Shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest"}
+		if err := st.CreateSite(ctx, site); err != nil {
+			t.Fatal(err)
+		}
+		if site.ID == 0 {
+			t.Error("the site has no id")
+		}
+		for _, domain := range []string{"shop.example", "SHOP.example.", "a.example"} {
+			got, err := st.SiteByDomain(ctx, domain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest", Addresses: model.WholeAddress})
+		}
+		all, err := st.Segments(ctx, store.SegmentQuery{Site: site.ID}, store.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) != 1 || all[0].Name != "All" || !all[0].Active || len(all[0].Filters) != 0 {
+			t.Errorf("the new site has the segments %+v", all)
+		}
+
+		other := mustCreateSite(t, st, "other.example")
+		mustBe(t, st.CreateSite(ctx, &model.Site{Name: "Twin", Domains: []string{"new.example", "b.example"}, Timezone: "UTC"}), model.Conflict, "domains")
+		_, err = st.UpdateSite(ctx, other.ID, func(s *model.Site) error { s.Domains = []string{"a.example"}; return nil })
+		mustBe(t, err, model.Conflict, "domains")
+		_, err = st.SiteByDomain(ctx, "new.example")
+		mustBe(t, err, model.NotFound, "")
+		mustBe(t, st.CreateSite(ctx, &model.Site{Timezone: "UTC"}), model.BadInput, "name")
+
+		updated, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error {
+			s.Name, s.Domains, s.Timezone, s.Addresses = "Store", []string{"a.example", "c.example"}, "UTC", model.NoAddress
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := st.Site(ctx, site.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read.Revision <= site.Revision || updated.Revision != 0 {
+			t.Errorf("revisions %d after %d, and of what the update returns %d", read.Revision, site.Revision, updated.Revision)
+		}
+		updated.Revision = read.Revision
+		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress, Revision: read.Revision})
+		mustEqual(t, "what the update returns", updated, read)
+		refused := fmt.Errorf("no")
+		if _, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Name = "x"; return refused }); model.CodeOf(err) != model.Internal || !strings.Contains(err.Error(), "no") {
+			t.Errorf("error %v", err)
+		}
+		_, err = st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Timezone = "Mars"; return nil })
+		mustBe(t, err, model.BadInput, "timezone")
+		sites, err := st.Sites(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, "sites", sites, []model.Site{*read, *other})
+		sites, err = st.SitesByID(ctx, []int64{other.ID, 999})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, "sites by id", sites, []model.Site{*other})
+		if sites, err := st.SitesByID(ctx, nil); err != nil || len(sites) != 0 {
+			t.Errorf("no ids give %v, %v", sites, err)
+		}
+
+		_, err = st.Site(ctx, 999)
+		mustBe(t, err, model.NotFound, "")
+		_, err = st.UpdateSite(ctx, 999, func(*model.Site) error { t.Error("called"); return nil })
+		mustBe(t, err, model.NotFound, "")
+		mustBe(t, st.DeleteSite(ctx, 999), model.NotFound, "")
+		_, err = st.SiteByDomain(ctx, "a\x00b\xff")
+		mustBe(t, err, model.NotFound, "")
+	})
+}
+
+// tables returns what is in every table but the migrations'.
+func tables(tb testing.TB, st *store.Store) string {
+	var b strings.Builder
+	for _, table := range []string{"sites", "site_domains", "goals", "segments", "partitions", "visitors", "visitor_links", "messages", "sessions", "hits", "events"} {
+		lines := query(tb, st, "SELECT * FROM "+table)
+		slices.Sort(lines)
+		for _, line := range lines {
+			fmt.Fprintf(&b, "%s: %s\n", table, line)
+		}
+	}
+	return b.String()
+}
+
+func TestDeleteSiteErasesEverything(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		ctx := t.Context()
+		fill := func(site *model.Site) {
+			mustCreateGoal(t, st, site.ID, "a", "a")
+			if err := st.ConvertSegmentToGoal(ctx, mustCreateSegment(t, st, site.ID, "b", true).ID, &model.Goal{}); err != nil {
+				t.Fatal(err)
+			}
+			messages := randomMessages(newRand(5), 300)
+			for i := range messages {
+				messages[i].UserID = "user of " + messages[i].AnonymousID
+			}
+			if _, err := st.Write(ctx, site.ID, messages); err != nil {
+				t.Fatal(err)
+			}
+			computation, err := st.Computation(ctx, site.ID, "a b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			partitions, err := st.Partitions(ctx, site.ID, model.Range{From: -model.Open, To: model.Open})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := st.SaveComputed(ctx, store.ComputedSet{SiteID: site.ID, PartitionID: partitions[0].ID, ComputationID: computation.ID, Revision: partitions[0].Revision, Data: []byte("x")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept := mustCreateSite(t, st, "kept.example")
+		fill(kept)
+		before := tables(t, st)
+		site := mustCreateSite(t, st, "shop.example")
+		fill(site)
+		if err := st.DeleteSite(ctx, site.ID); err != nil {
+			t.Fatal(err)
+		}
+		if after := tables(t, st); after != before {
+			t.Errorf("the other site's data is not what is left: %d bytes, want %d", len(after), len(before))
+		}
+		if err := st.DeleteSite(ctx, kept.ID); err != nil {
+			t.Fatal(err)
+		}
+		if left := tables(t, st); left != "" {
+			t.Errorf("the last site leaves\n%s", left)
+		}
+	})
+}
+
+// A batch that is being written while its site is deleted is erased with it, or
+// is refused: nothing of it stays.
+func TestDeleteSiteWhileItIsWritten(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		for round := range uint64(8) {
+			site := mustCreateSite(t, st, "shop.example")
+			messages := randomMessages(newRand(round), 400)
+			for i := range messages {
+				if messages[i].UserID = "u"; i%10 == 0 {
+					messages[i].Hit.Kind = 0
+				}
+			}
+			if _, err := st.Write(t.Context(), site.ID, messages[:100]); err != nil {
+				t.Fatal(err)
+			}
+			begun := make(chan struct{}, 1)
+			var running sync.WaitGroup
+			for n := range 3 {
+				running.Go(func() {
+					for batch := range slices.Chunk(messages[100+100*n:200+100*n], 10) {
+						_, err := st.Write(context.Background(), site.ID, batch)
+						select {
+						case begun <- struct{}{}:
+						default:
+						}
+						if err != nil {
+							if model.CodeOf(err) != model.NotFound {
+								t.Error(err)
+							}
+							break
+						}
 					}
-					at := day.Start() + model.Millis(1000*60*20*(r.IntN(2)+1)+n)
-					id := model.MessageIDOf(visitor, fmt.Sprint(days, round))
-					batch = append(batch, model.Message{AnonymousID: visitor, Hit: model.Hit{ID: id, Visitor: visitor, At: at, Kind: model.PageView, Name: "/"}})
-				}
-				counter := &statementCounter{}
-				if _, err := st.WithHook(counter).Write(t.Context(), site.ID, batch); err != nil {
-					t.Fatal(err)
-				}
-				counts[days] = append(counts[days], counter.n.Load())
+				})
+			}
+			<-begun
+			if err := st.DeleteSite(t.Context(), site.ID); err != nil {
+				t.Error(err)
+			}
+			running.Wait()
+			if left := tables(t, st); left != "" {
+				t.Fatalf("the deleted site leaves\n%.2000s", left)
 			}
 		}
-		for round := range counts[1] {
-			if one, many := counts[1][round], counts[365][round]; many > one {
-				t.Errorf("round %d: %d statements for a day, %d for many", round, one, many)
-			}
-		}
-		t.Logf("statements by round: %v for a day, %v for a year", counts[1], counts[365])
 	})
 }
