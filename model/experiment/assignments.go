@@ -203,7 +203,7 @@ func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Defi
 		ctx, watch := count.WithWatch(ctx)
 		x, err := b.build(ctx, partitions, known)
 		if err == nil {
-			err = a.keep(ctx, watch, definition, key, x)
+			a.keep(watch, definition, key, x)
 		}
 		return x, err
 	})
@@ -216,19 +216,16 @@ func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Defi
 	return x.over(partitions), nil
 }
 
-// keep keeps an index that was made of partitions which are still as they were, or only for what the sealed ones say.
-func (a *Assignments) keep(ctx context.Context, watch *count.Watch, definition, key count.Fingerprint, x *index) error {
+// keep keeps an index whose partitions were read as they were asked for, or only for what the sealed ones say.
+func (a *Assignments) keep(watch *count.Watch, definition, key count.Fingerprint, x *index) {
 	head := max(0, len(x.partitions)-1)
-	sealedMoved, err := a.store.HaveMoved(ctx, x.partitions[:head])
-	if err != nil || sealedMoved || watch.HaveMoved(x.partitions[:head]) {
-		return err
+	if watch.HaveMoved(x.partitions[:head]) {
+		return
 	}
-	headMoved, err := a.store.HaveMoved(ctx, x.partitions[head:])
-	if !headMoved && !watch.HaveMoved(x.partitions[head:]) {
+	if !watch.HaveMoved(x.partitions[head:]) {
 		x.fingerprint = key
 	}
 	a.indexes.Set(definition, x)
-	return err
 }
 
 // always is the range of all instants.

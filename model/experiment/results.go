@@ -215,7 +215,7 @@ func (e *ColumnEngine) measureOnce(ctx context.Context, group []*asking) ([]Answ
 		if watch.HaveMoved(group[0].partitions) {
 			return answers, nil
 		}
-		// What was measured may be later than the key says.
+		// The partitions were read again on the way, and what was measured may be later than the key says.
 		if moved, err := e.store.HaveMoved(ctx, group[0].partitions); err != nil || moved {
 			return answers, err
 		}
