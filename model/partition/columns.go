@@ -3,8 +3,6 @@ package partition
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -109,7 +107,7 @@ func (c *Columns) Recall(ctx context.Context, partitions []*store.Partition, dim
 	if len(partitions) < 2 {
 		return nil
 	}
-	stored, unbuilt := map[int64]*daySource{}, map[int64]*daySource{}
+	var stored, unbuilt []*daySource
 	for _, p := range partitions {
 		if p.Sessions > maxRecalled {
 			continue
@@ -120,9 +118,9 @@ func (c *Columns) Recall(ctx context.Context, partitions []*store.Partition, dim
 		switch {
 		case has && isComplete:
 		case isStored:
-			stored[p.ID] = source
+			stored = append(stored, source)
 		case !has:
-			unbuilt[p.ID] = source
+			unbuilt = append(unbuilt, source)
 		}
 	}
 	if err := c.recallStored(ctx, stored); err != nil {
@@ -132,23 +130,24 @@ func (c *Columns) Recall(ctx context.Context, partitions []*store.Partition, dim
 }
 
 // recallStored loads columns that are stored.
-func (c *Columns) recallStored(ctx context.Context, sources map[int64]*daySource) error {
+func (c *Columns) recallStored(ctx context.Context, sources []*daySource) error {
 	if len(sources) == 0 {
 		return nil
 	}
-	var names []string
-	var partitions []*store.Partition
-	for _, source := range sources {
-		names, partitions = MissingColumns(column.Unloaded(), source.dimensions, false), append(partitions, source.partition)
+	names := MissingColumns(column.Unloaded(), sources[0].dimensions, false) // all have the same
+	partitions := make([]*store.Partition, len(sources))
+	for i, source := range sources {
+		partitions[i] = source.partition
 	}
 	stored, err := c.store.Columns(ctx, partitions, names, store.FromReplica)
 	if err != nil {
 		return err
 	}
-	for id, source := range sources {
+	for _, source := range sources {
 		// What has moved meanwhile, or is missing, is for Read.
-		if of := stored[id]; len(of.Records) > 0 && of.Records[0].Revision == source.partition.Revision {
-			if _, err := c.cache.Offer(ctx, id, source, of); err != nil {
+		of := stored[source.partition.ID]
+		if len(of.Records) > 0 && of.Records[0].Revision == source.partition.Revision {
+			if _, err := c.cache.Offer(ctx, source.partition.ID, source, of); err != nil {
 				return err
 			}
 		}
@@ -157,27 +156,28 @@ func (c *Columns) recallStored(ctx context.Context, sources map[int64]*daySource
 }
 
 // recallBuilt makes columns from rows.
-func (c *Columns) recallBuilt(ctx context.Context, sources map[int64]*daySource) error {
-	for _, any := range sources {
-		begin := time.Now()
-		days := make(map[int64]*day, len(sources))
-		for id := range sources {
-			days[id] = &day{}
+func (c *Columns) recallBuilt(ctx context.Context, sources []*daySource) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	begin := time.Now()
+	ids, days := make([]int64, len(sources)), make(map[int64]*day, len(sources))
+	for i, source := range sources {
+		ids[i] = source.partition.ID
+		days[ids[i]] = &day{}
+	}
+	newest, err := c.store.EachSessionOf(ctx, sources[0].partition.SiteID, ids, func(id int64, ordinal int32, session *model.Session) error {
+		days[id].write(ordinal, session)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, source := range sources {
+		if revision, found := newest[ids[i]]; found {
+			days[ids[i]].changes.add(store.Revision{}, revision, nil)
+			c.cache.Put(ctx, ids[i], source, days[ids[i]], revision, begin)
 		}
-		newest, err := c.store.EachSessionOf(ctx, any.partition.SiteID, slices.Collect(maps.Keys(sources)), func(id int64, ordinal int32, session *model.Session) error {
-			days[id].write(ordinal, session)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for id, source := range sources {
-			if revision, found := newest[id]; found {
-				days[id].changes.add(store.Revision{}, revision, nil)
-				c.cache.Put(ctx, id, source, days[id], revision, begin)
-			}
-		}
-		break
 	}
 	return nil
 }
