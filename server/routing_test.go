@@ -120,16 +120,16 @@ func (p *proxy) awaitHealth(tb testing.TB, node, health string, times int) {
 	})
 }
 
-// stub is a server that says which one it is.
-type stub struct {
+// backend is a server that says which one it is.
+type backend struct {
 	*httptest.Server
 	isUnready atomic.Bool
 	// cut counts the requests whose connections it has cut.
 	cut atomic.Int32
 }
 
-func newStub(tb testing.TB, name string) *stub {
-	s := &stub{}
+func newBackend(tb testing.TB, name string) *backend {
+	s := &backend{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/readyz" && s.isUnready.Load():
@@ -148,11 +148,11 @@ func newStub(tb testing.TB, name string) *stub {
 // Requests go where docs/haproxy.cfg says: by the header, by the path, or to any server.
 func TestProxyRoutes(t *testing.T) {
 	t.Parallel()
-	var stubs []*stub
+	var backends []*backend
 	var addresses []string
 	for _, name := range nodeNames {
-		s := newStub(t, name)
-		stubs, addresses = append(stubs, s), append(addresses, s.Listener.Addr().String())
+		s := newBackend(t, name)
+		backends, addresses = append(backends, s), append(addresses, s.Listener.Addr().String())
 	}
 	proxy := mustRoute(t, addresses, "#use-server", "use-server")
 	// node returns which server a request comes to.
@@ -216,7 +216,7 @@ func TestProxyRoutes(t *testing.T) {
 
 	// What changes something is not asked twice.
 	cuts := func() (n int32) {
-		for _, s := range stubs {
+		for _, s := range backends {
 			n += s.cut.Load()
 		}
 		return n
@@ -229,7 +229,7 @@ func TestProxyRoutes(t *testing.T) {
 	}
 
 	// A server that is not ready has its sites moved, and only those; they come back.
-	stubs[1].isUnready.Store(true)
+	backends[1].isUnready.Store(true)
 	proxy.awaitHealth(t, "two", "DOWN", 1)
 	moved := map[string]int{}
 	for d, was := range home {
@@ -247,7 +247,7 @@ func TestProxyRoutes(t *testing.T) {
 	if name := node("/graphql/large.example", ""); name == "two" {
 		t.Error("the site that has its place still comes there")
 	}
-	stubs[1].isUnready.Store(false)
+	backends[1].isUnready.Store(false)
 	proxy.awaitHealth(t, "two", "UP", 1)
 	for d, was := range home {
 		if now := node("/graphql/"+d, ""); now != was {

@@ -41,9 +41,9 @@ const (
 	storedDomain  = "shop.example"
 )
 
-// Databases that older versions of the program have left are opened and upgraded: what they hold is counted as before, by
-// the columns that they stored, and more can be written. A version that is released has a folder of testdata, which stays as
-// it is; -update makes that of the newest schema.
+// Databases that older versions of the program have left are opened and upgraded: what they hold is counted as before, no
+// stored column counts as damaged, and more can be written. A version that is released has a folder of testdata, which
+// stays as it is; -update makes that of the newest schema, and needs pg_dump in PATH.
 func TestStoredDatabases(t *testing.T) {
 	t.Parallel()
 	if *update {
