@@ -46,6 +46,8 @@ type dialect struct {
 	// eachRow calls do with the values of each row of a query for texts and bytes. The
 	// values are valid until do returns.
 	eachRow func(ctx context.Context, db *bun.DB, query string, do func(values [][]byte)) error
+	// boundMode is how PostgreSQL is sent bound statements.
+	boundMode pgx.QueryExecMode
 }
 
 var (
@@ -144,6 +146,8 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 			// The driver's own error quotes the address, password and all.
 			return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %s is not a PostgreSQL address; write it like postgres://user:password@host:5432/name", Redacted(database))
 		}
+		d := postgresqlDialect
+		d.boundMode = config.DefaultQueryExecMode
 		// bun writes values into the query text, and the default mode would prepare a
 		// statement for each.
 		config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
@@ -151,7 +155,7 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 			config.RuntimeParams["application_name"] = "goalgraph"
 		}
 		db := open(stdlib.OpenDB(*config), pgdialect.New(), connections)
-		return db, db, postgresqlDialect, nil
+		return db, db, d, nil
 	}
 	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is neither SQLite nor PostgreSQL; write sqlite:FILE or postgres://…", Redacted(database))
 }

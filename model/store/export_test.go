@@ -35,3 +35,11 @@ func IDOf(high, low int64) model.MessageID { return joined(high, low) }
 
 // Today is the day by the store's clock.
 func (s *Store) Today() model.Day { return model.MillisOf(s.now()).Day() }
+
+// BoundStatements are the statements that hooks do not see.
+func BoundStatements() (statements []string) {
+	for _, statement := range []bound{allSites, siteByID, siteByDomain, partitionsOfDays, sessionsOf, sessionsAfter, ordinalsOf, ordinalsAfter} {
+		statements = append(statements, statement.postgreSQL)
+	}
+	return statements
+}

@@ -41,24 +41,36 @@ func (s *Store) AssignmentsAt(ctx context.Context, site int64, experiment string
 // and the revision that it was at then. The error is ErrLost as that of EachChange.
 func (s *Store) ChangedOrdinals(ctx context.Context, site, partition int64, after Revision) (ordinals []int32, newest Revision, err error) {
 	defer wrap(&err, "changed ordinals of partition %d after %d", partition, after.Number)
-	var rows []struct {
-		Ordinal  int32
-		Revision Revision `bun:"embed:"`
-	}
 	newest = after
-	if err = s.changed(site, partition, after).Column("ordinal", "revision", "write_id").Scan(ctx, &rows); err != nil {
+	rows, err := s.changed(ctx, ordinalsOf, ordinalsAfter, site, partition, after)
+	if err != nil {
 		return nil, newest, err
 	}
-	for _, row := range rows {
-		if ordinals = append(ordinals, row.Ordinal); row.Revision.Number > newest.Number {
-			newest = row.Revision
+	defer rows.Close()
+	for rows.Next() {
+		var ordinal int32
+		var revision Revision
+		if err := rows.Scan(&ordinal, &revision.Number, &revision.Write); err != nil {
+			return nil, newest, err
+		}
+		if ordinals = append(ordinals, ordinal); revision.Number > newest.Number {
+			newest = revision
 		}
 	}
+	if err := rows.Err(); err != nil {
+		return nil, newest, err
+	}
+	rows.Close() // in a transaction, the next statement needs the connection
 	if newest == after {
 		err = s.mustHave(ctx, site, partition, after)
 	}
 	return ordinals, newest, err
 }
+
+var (
+	ordinalsOf    = bind("SELECT ordinal, revision, write_id" + ofPartition)
+	ordinalsAfter = bind("SELECT ordinal, revision, write_id" + ofPartition + andAfter)
+)
 
 // AssignmentsDimension is the record that has the assignments.
 const AssignmentsDimension = "assignments"

@@ -35,18 +35,38 @@ type Partition struct {
 func (s *Store) Partitions(ctx context.Context, site int64, in model.Range) (partitions []Partition, err error) {
 	defer wrap(&err, "partitions of site %d", site)
 	first, last := in.Days()
-	query := s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Order("day")
-	return partitions, scanPartitions(ctx, query, &partitions)
+	rows, err := s.dialect.rows(ctx, s.db, partitionsOfDays, site, int32(first), int32(last))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		p := Partition{SiteID: site}
+		if err := rows.Scan(&p.ID, (*int32)(&p.Day), &p.Sessions, &p.Revision.Number, &p.Revision.Write, (*int64)(&p.WrittenAt),
+			&p.Columns.Number, &p.Columns.Write, &p.ColumnsFormat); err != nil {
+			return nil, err
+		}
+		partitions = append(partitions, p)
+	}
+	setReadAt(partitions)
+	return partitions, rows.Err()
 }
+
+var partitionsOfDays = bind("SELECT id, day, sessions, revision, write_id, written_at, columns_revision, columns_write_id, columns_format " +
+	"FROM partitions WHERE site_id = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day")
 
 // scanPartitions reads partitions, and notes when.
 func scanPartitions(ctx context.Context, query *bun.SelectQuery, to *[]Partition) error {
 	err := query.Scan(ctx, to)
-	now := time.Now()
-	for i := range *to {
-		(*to)[i].ReadAt = now
-	}
+	setReadAt(*to)
 	return err
+}
+
+func setReadAt(partitions []Partition) {
+	now := time.Now()
+	for i := range partitions {
+		partitions[i].ReadAt = now
+	}
 }
 
 // HaveMoved tells whether some of a site's partitions, in the order of their days, are not as they were when they were

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -143,9 +144,12 @@ func decodeJSON(text string, to any) error {
 // commit in order, what was read is the partition at that revision, whole.
 func (s *Store) EachChange(ctx context.Context, site, partition int64, after Revision, do func(ordinal int32, session *model.Session) error) (newest Revision, err error) {
 	defer wrap(&err, "changes of partition %d after %d", partition, after.Number)
-	query := s.changed(site, partition, after).Column(sessionColumns...)
 	newest = after
-	err = eachRow(ctx, query, false, func(revision Revision, session *model.Session) error {
+	rows, err := s.changed(ctx, sessionsOf, sessionsAfter, site, partition, after)
+	if err != nil {
+		return newest, err
+	}
+	err = eachRow(rows, false, func(revision Revision, session *model.Session) error {
 		if revision.Number > newest.Number {
 			newest = revision
 		}
@@ -169,7 +173,11 @@ func (s *Store) EachSessionOf(ctx context.Context, site int64, partitions []int6
 	defer wrap(&err, "sessions of %d partitions of site %d", len(partitions), site)
 	newest = make(map[int64]Revision, len(partitions))
 	query := s.db.NewSelect().Table("sessions").Column(sessionColumns...).Where("site_id = ? AND partition_id IN (?)", site, bun.List(partitions))
-	return newest, eachRow(ctx, query, false, func(revision Revision, session *model.Session) error {
+	rows, err := query.Rows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newest, eachRow(rows, false, func(revision Revision, session *model.Session) error {
 		id := session.ID
 		if revision.Number > newest[id.Partition].Number {
 			newest[id.Partition] = revision
@@ -181,13 +189,23 @@ func (s *Store) EachSessionOf(ctx context.Context, site int64, partitions []int6
 	})
 }
 
-// changed selects the sessions of a partition that were written after a revision: none if that was lost.
-func (s *Store) changed(site, partition int64, after Revision) *bun.SelectQuery {
-	query := s.reading.NewSelect().Table("sessions").Where("site_id = ? AND partition_id = ?", site, partition)
-	if !after.IsZero() {
-		query = query.Where("revision > ?", after.Number).Where("EXISTS (?)", noted(s.reading, site, after.Write))
+// The conditions of a partition's sessions, and of those that were written after a revision: none if that was lost.
+const (
+	ofPartition = " FROM sessions WHERE site_id = ?1 AND partition_id = ?2"
+	andAfter    = " AND revision > ?3 AND EXISTS (SELECT 1 FROM messages WHERE site_id = ?1 AND id_high = ?4 AND id_low = 0)"
+)
+
+var (
+	sessionsOf    = bind("SELECT " + strings.Join(sessionColumns, ", ") + ofPartition)
+	sessionsAfter = bind("SELECT " + strings.Join(sessionColumns, ", ") + ofPartition + andAfter)
+)
+
+// changed runs one statement for all sessions of a partition, or another for those written after a revision.
+func (s *Store) changed(ctx context.Context, all, since bound, site, partition int64, after Revision) (*sql.Rows, error) {
+	if after.IsZero() {
+		return s.dialect.rows(ctx, s.reading, all, site, partition)
 	}
-	return query
+	return s.dialect.rows(ctx, s.reading, since, site, partition, after.Number, after.Write)
 }
 
 // SessionsAt returns those of a partition's sessions at the ordinals that count, in
@@ -229,15 +247,15 @@ func (s *Store) EachSession(ctx context.Context, site, partition int64, withKeys
 }
 
 func eachSession(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(*model.Session) error) error {
-	return eachRow(ctx, query, withKeys, func(_ Revision, session *model.Session) error { return do(session) })
-}
-
-// eachRow calls do with the revision and the session of each row.
-func eachRow(ctx context.Context, query *bun.SelectQuery, withKeys bool, do func(revision Revision, session *model.Session) error) error {
 	rows, err := query.Rows(ctx)
 	if err != nil {
 		return err
 	}
+	return eachRow(rows, withKeys, func(_ Revision, session *model.Session) error { return do(session) })
+}
+
+// eachRow calls do with the revision and the session of each row, and closes the rows.
+func eachRow(rows *sql.Rows, withKeys bool, do func(revision Revision, session *model.Session) error) error {
 	defer rows.Close()
 	var row sessionRow
 	var places []any

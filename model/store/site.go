@@ -17,9 +17,6 @@ type siteRow struct {
 	Name      string
 	Timezone  string
 	Addresses model.AddressPrivacy
-	Revision  int64 `bun:",scanonly"`
-	// Domain is one of the site's domains, from a join; "" if there is none.
-	Domain string `bun:",scanonly"`
 }
 
 type domainRow struct {
@@ -130,7 +127,7 @@ func (s *Store) site(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 			return nil, err
 		}
 	}
-	sites, err := sitesWhere(ctx, db, "sites.id = ?", id)
+	sites, err := s.sites(ctx, db, siteByID, id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +142,7 @@ func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Si
 	defer wrap(&err, "site of domain %q", domain)
 	var sites []model.Site
 	if isKeepable(domain) {
-		sites, err = sitesWhere(ctx, s.db, "sites.id = (SELECT site_id FROM site_domains WHERE domain = ?)", model.DomainOf(domain))
+		sites, err = s.sites(ctx, s.db, siteByDomain, model.DomainOf(domain))
 	}
 	if err != nil {
 		return nil, err
@@ -159,37 +156,60 @@ func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Si
 // Sites returns all sites, oldest first.
 func (s *Store) Sites(ctx context.Context) (sites []model.Site, err error) {
 	defer wrap(&err, "sites")
-	return sitesWhere(ctx, s.db, "TRUE")
+	return s.sites(ctx, s.db, allSites)
 }
 
 // SitesByID returns the sites that exist, in no particular order.
 func (s *Store) SitesByID(ctx context.Context, ids []int64) (sites []model.Site, err error) {
 	defer wrap(&err, "%d sites by id", len(ids))
-	return sitesWhere(ctx, s.db, "sites.id IN (?)", bun.List(ids))
+	rows, err := s.db.QueryContext(ctx, selectSites+"sites.id IN (?)"+inOrder, bun.List(ids))
+	if err != nil {
+		return nil, err
+	}
+	return scanSites(rows)
 }
 
 // allSites selects the ids of all sites. A statement about visits names its sites, if only by that.
 func (s *Store) allSites() *bun.SelectQuery { return s.db.NewSelect().Table("sites").Column("id") }
 
-// sitesWhere returns sites with their domains, oldest first.
-func sitesWhere(ctx context.Context, db bun.IDB, condition string, args ...any) ([]model.Site, error) {
-	var rows []siteRow
-	err := db.NewSelect().Model(&rows).ColumnExpr("?TableColumns, sites.revision, COALESCE(site_domains.domain, '') AS domain").
-		Join("LEFT JOIN site_domains ON site_domains.site_id = sites.id").
-		Where(condition, args...).Order("sites.id", "site_domains.position").Scan(ctx)
+// selectSites are the beginning and the end of statements that read sites with their domains, the oldest first.
+const (
+	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.revision, COALESCE(site_domains.domain, '') " +
+		"FROM sites LEFT JOIN site_domains ON site_domains.site_id = sites.id WHERE "
+	inOrder = " ORDER BY sites.id, site_domains.position"
+)
+
+var (
+	allSites     = bind(selectSites + "TRUE" + inOrder)
+	siteByID     = bind(selectSites + "sites.id = ?1" + inOrder)
+	siteByDomain = bind(selectSites + "sites.id = (SELECT site_id FROM site_domains WHERE domain = ?1)" + inOrder)
+)
+
+// sites returns what a statement of selectSites finds.
+func (s *Store) sites(ctx context.Context, db bun.IDB, statement bound, values ...any) ([]model.Site, error) {
+	rows, err := s.dialect.rows(ctx, db, statement, values...)
 	if err != nil {
 		return nil, err
 	}
+	return scanSites(rows)
+}
+
+func scanSites(rows *sql.Rows) ([]model.Site, error) {
+	defer rows.Close()
 	sites := []model.Site{}
-	for _, row := range rows {
-		if len(sites) == 0 || sites[len(sites)-1].ID != row.ID {
-			sites = append(sites, model.Site{ID: row.ID, Name: row.Name, Timezone: row.Timezone, Addresses: row.Addresses, Domains: []string{}, Revision: row.Revision})
+	for rows.Next() {
+		site, domain := model.Site{Domains: []string{}}, ""
+		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &site.Revision, &domain); err != nil {
+			return nil, err
 		}
-		if site := &sites[len(sites)-1]; row.Domain != "" {
-			site.Domains = append(site.Domains, row.Domain)
+		if len(sites) == 0 || sites[len(sites)-1].ID != site.ID {
+			sites = append(sites, site)
+		}
+		if site := &sites[len(sites)-1]; domain != "" {
+			site.Domains = append(site.Domains, domain)
 		}
 	}
-	return sites, nil
+	return sites, rows.Err()
 }
 
 // notFound turns a missing row into a NotFound error that names what is missing.

@@ -100,6 +100,11 @@ func TestSiteless(t *testing.T) {
 			t.Errorf("%s: %q, want %q", statement, got, want)
 		}
 	}
+	for _, statement := range store.BoundStatements() {
+		if table := siteless(statement); table != "" {
+			t.Errorf("the statement touches %s and does not name its site: %s", table, statement)
+		}
+	}
 	if len(visitTables) < 10 {
 		t.Errorf("only %q are spread by site", visitTables)
 	}
