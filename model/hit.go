@@ -44,6 +44,9 @@ type Hit struct {
 	// Visitor is the key of the visitor, as the site's messages name it.
 	Visitor string
 	At      Millis
+	// Place orders hits of one instant: it is the hit's place among those of the instant
+	// in the file or the batch that brought it.
+	Place int32
 	// SessionKey is the sender's own name for the session (context.sessionId). Hits
 	// with the same key form a session, whatever the gaps between them.
 	SessionKey string
@@ -59,12 +62,31 @@ type Hit struct {
 	// Experiment and Variant are the keys of the experiment and the variant to which
 	// the hit assigns the visitor, or empty.
 	Experiment, Variant string
-	// Origin tells where the visitor comes from. A session has the Origin of its first
-	// hit.
+	// Origin tells where the visitor comes from, and Knows which parts of it the hit knows.
 	Origin Origin
+	Knows  Knowledge
 }
 
-// Origin is what a session takes from its first hit. An empty string means unknown or
+// Knowledge is a set of parts of an Origin. A session has each part from its first hit that
+// knows it.
+type Knowledge uint8
+
+const (
+	// KnowsAcquisition is of a page view, and of a message with the context of a page or of a
+	// campaign: Referrer and UTM, which may be empty.
+	KnowsAcquisition Knowledge = 1 << iota
+	// KnowsPage is of a page view: EntryPage and Hostname.
+	KnowsPage
+	// KnowsAgent is of a hit with a browser's user agent: Browser, OS and Device.
+	KnowsAgent
+	// KnowsLanguage is of a hit with a locale: Language.
+	KnowsLanguage
+	// KnowsAddress is of a hit with the address of a client, or its location: IP, Country,
+	// Region and City.
+	KnowsAddress
+)
+
+// Origin is what a session takes from its hits. An empty string means unknown or
 // none.
 type Origin struct {
 	// IP is an address in its canonical text form.
