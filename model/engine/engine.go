@@ -29,7 +29,7 @@ import (
 
 // Options are the parts of an Engine that may be left out. Bounds are in bytes, about.
 type Options struct {
-	// ColumnBytes bounds the columns in memory, with the sets of leaves; 608 MiB by default.
+	// ColumnBytes bounds the columns in memory, with the sets of leaves; DefaultColumnBytes by default.
 	ColumnBytes uint64
 	// AnswerBytes bounds the answers in memory; 16 MiB by default.
 	AnswerBytes uint64
@@ -47,9 +47,12 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// DefaultColumnBytes bounds the columns in memory where nobody says how many there may be.
+const DefaultColumnBytes = 608 << 20
+
 func (o *Options) setDefaults() {
 	for bound, fallback := range map[*uint64]uint64{
-		&o.ColumnBytes: 608 << 20, &o.AnswerBytes: 16 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
+		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
 	} {
 		if *bound == 0 {
 			*bound = fallback

@@ -161,6 +161,12 @@ func newGenerator(seed uint64, sessions, days int) *generator {
 	return g
 }
 
+// visitors returns how many visitors there are. Their numbers count from 1.
+func (g *generator) visitors() int {
+	newest := len(g.perDay) - 1
+	return g.newBefore[newest] + g.newOn[newest]
+}
+
 // codedSession is a session whose values are numbers of the vocabulary. Fields that can be empty have 0 for empty, and the
 // number plus one otherwise.
 type codedSession struct {
