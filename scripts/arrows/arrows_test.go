@@ -148,7 +148,7 @@ var arrows = []arrow{
 	{folder: "server/app/graphiql/compress"},
 	{folder: "server/app/liveexample"},
 	{folder: "server/app/sample", own: "model model/store server/ingest"},
-	{folder: "server/bench", own: "model model/column model/dimension model/store model/store/storetest/servers", others: `
+	{folder: "server/bench", own: "model model/column model/dimension model/partition model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
 	{folder: "server/ingest", own: "model model/live model/store server/ingest/bots", others: `
