@@ -1,10 +1,6 @@
 package column
 
 import (
-	"math"
-	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -207,32 +203,6 @@ func (s *Sessions) counting() Set {
 	counting := bitset.New(uint(s.n))
 	counting.InPlaceUnion(get[bitmapColumn](s, Counting).BitSet)
 	return counting
-}
-
-// AddVisitors adds the visitors of the sessions. It needs Visitors.
-func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
-	column := get[*integerColumn](s, Visitors)
-	visitors := make([]uint64, 0, of.Count())
-	least, most := uint64(math.MaxUint64), uint64(0)
-	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		visitor := uint64(column.at(int(i)))
-		visitors, least, most = append(visitors, visitor), min(least, visitor), max(most, visitor)
-	}
-	const sparse = 64 // numbers that are farther apart are sorted faster than marked
-	if len(visitors) == 0 || most-least > sparse*uint64(len(visitors)) {
-		slices.Sort(visitors)
-		to.AddMany(visitors)
-		return
-	}
-	marked := bitset.New(uint(most - least + 1))
-	for _, visitor := range visitors {
-		marked.Set(uint(visitor - least))
-	}
-	visitors = visitors[:0]
-	for i, ok := marked.NextSet(0); ok; i, ok = marked.NextSet(i + 1) {
-		visitors = append(visitors, least+uint64(i))
-	}
-	to.AddMany(visitors)
 }
 
 // Value returns the sum of the event's values over the sessions, added in the
