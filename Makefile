@@ -88,7 +88,8 @@ bench-track: test-servers ## send batches of messages over HTTP: messages/s agai
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
 
 soak: test-servers ## ask random questions while data changes and servers restart: make soak SOAK_QUESTIONS=10000
-	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLive(Servers)?$$' -timeout 60m ./model/... ./server
+	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -timeout 60m ./model/... ./server \
+		-run '^Test(Live(Servers)?|Count(FollowsWrites)?|Sessions|DamagedColumns|StoreColumnsAtOnce|MemoryIsBounded|Results(AfterWrites)?)$$'
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

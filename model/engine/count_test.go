@@ -230,8 +230,8 @@ func (w *world) compare(t *testing.T, subject answering, questions []count.Quest
 func TestCount(t *testing.T) {
 	t.Parallel()
 	onEach(t, 1, 300, func(t *testing.T, r *rand.Rand, w *world, subject answering) {
-		matched := 0
-		for range 40 {
+		matched, rounds := 0, repeats(15, 40)
+		for range rounds {
 			questions := make([]count.Question, 1+r.IntN(12))
 			for i := range questions {
 				if questions[i] = w.question(r); r.IntN(3) == 0 {
@@ -240,7 +240,7 @@ func TestCount(t *testing.T) {
 			}
 			matched += w.compare(t, subject, questions)
 		}
-		if matched < 50 {
+		if matched < rounds {
 			t.Errorf("only %d of the questions matched sessions: they say little", matched)
 		}
 	})
@@ -250,7 +250,7 @@ func TestCount(t *testing.T) {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	onEach(t, 3, 200, func(t *testing.T, r *rand.Rand, w *world, subject answering) {
-		for range 20 {
+		for range repeats(8, 20) {
 			q := w.question(r)
 			if r.IntN(3) == 0 {
 				q.Where = filter.Simplify(computed(r))
@@ -377,7 +377,7 @@ func TestCountFollowsWrites(t *testing.T) {
 		other := &world{store: w.store, site: site.ID}
 		byVisitor := map[string][]model.Hit{}
 		var again []count.Question
-		for round := range 60 {
+		for round := range repeats(25, 60) {
 			var batch []model.Message
 			for range 1 + r.IntN(4) {
 				late := model.Millis(r.IntN(200)-100) * 15 * 60 * 1000

@@ -33,6 +33,8 @@ type Options struct {
 	ColumnBytes uint64
 	// AnswerBytes bounds the answers in memory; 16 MiB by default.
 	AnswerBytes uint64
+	// ComputedAtOnce is how many sessions are computed while a question waits; 20,000 by default.
+	ComputedAtOnce int
 	// ComputedBytes bounds the computed sets in memory; 32 MiB by default.
 	ComputedBytes uint64
 	// ExperimentBytes bounds what is kept of experiments in memory; 256 MiB by default.
@@ -57,6 +59,9 @@ func (o *Options) setDefaults() {
 		if *bound == 0 {
 			*bound = fallback
 		}
+	}
+	if o.ComputedAtOnce == 0 {
+		o.ComputedAtOnce = 20_000
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -83,7 +88,7 @@ var (
 func New(st *store.Store, o Options) (*Engine, error) {
 	o.setDefaults()
 	columns := partition.NewColumns(st, o.ColumnBytes, o.Log)
-	sets := computed.New(st, columns, o.Computer, o.ComputedBytes, o.Log)
+	sets := computed.New(st, columns, o.Computer, o.ComputedAtOnce, o.ComputedBytes, o.Log)
 	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
 		Caches: o.Caches, AnswerBytes: o.AnswerBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,

@@ -30,6 +30,14 @@ import (
 // together; it is set by make soak.
 const soakVariable = "SOAK_QUESTIONS"
 
+// repeats returns how often a test asks random questions: a few times, and many in make soak.
+func repeats(few, many int) int {
+	if os.Getenv(soakVariable) != "" {
+		return many
+	}
+	return few
+}
+
 // live is a database with two engines, each as in a process of its own, and
 // everything that may happen to them.
 type live struct {
