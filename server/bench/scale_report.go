@@ -67,7 +67,7 @@ type scaleResult struct {
 // print writes a table for people and the JSON for programs. Each figure has its ratio to the line through those of the
 // smallest and the largest size.
 func (r *scaleResult) print(out io.Writer) error {
-	fmt.Fprintf(out, "\n%d days, seed %d; medians over %d questions and %d new processes\n\n", r.Days, r.Seed, r.Questions, processes)
+	fmt.Fprintf(out, "\n%d days, seed %d; medians over %d questions, each time the shortest of %d processes\n\n", r.Days, r.Seed, r.Questions, processes)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(table, "sessions\t")
 	for _, p := range r.Points {
