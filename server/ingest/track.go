@@ -101,8 +101,8 @@ func NewTracker(o TrackerOptions) *Tracker {
 	return t
 }
 
-// types are the paths below /v1/ that take messages, with the short forms of
-// browsers' SDKs, and the type of a message that names none.
+// types are the paths below /v1/ and Jitsu's folders that take messages, with the short
+// forms of browsers' SDKs, and the type of a message that names none.
 var types = map[string]string{
 	"track": "track", "t": "track", "page": "page", "p": "page", "screen": "screen", "s": "screen",
 	"identify": "identify", "i": "identify", "group": "group", "g": "group", "alias": "alias", "a": "alias",
@@ -112,7 +112,9 @@ var types = map[string]string{
 // Register adds the routes to a mux.
 func (t *Tracker) Register(mux *http.ServeMux) {
 	for path, kind := range types {
-		mux.Handle("/v1/"+path, crossOrigin(http.MethodPost, t.take(kind)))
+		for _, folder := range []string{"/v1/", jitsuPath, jitsuServerPath} {
+			mux.Handle(folder+path, crossOrigin(http.MethodPost, t.take(kind)))
+		}
 	}
 	mux.Handle("/v1/projects/{key}/settings", crossOrigin(http.MethodGet, http.HandlerFunc(t.settings)))
 	mux.Handle("/sourceConfig/{$}", crossOrigin(http.MethodGet, http.HandlerFunc(t.sourceConfig)))
@@ -374,7 +376,7 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 }
 
 // site returns the site of the request's key: the user of Basic authentication, a
-// Bearer token, or the writeKey of the body or of the query.
+// Bearer token, Jitsu's header, or the writeKey of the body or of the query.
 func (t *Tracker) site(r *http.Request, inBody string) (int64, error) {
 	key, _, ok := r.BasicAuth()
 	if !ok {
@@ -383,9 +385,8 @@ func (t *Tracker) site(r *http.Request, inBody string) (int64, error) {
 			key = strings.TrimSpace(token)
 		}
 	}
-	if key == "" {
-		key = inBody
-	}
+	// Jitsu's SDK masks the key in the body.
+	key = cmp.Or(key, jitsuKey(r), inBody)
 	if key == "" {
 		key = r.URL.Query().Get("writeKey")
 	}
@@ -398,72 +399,6 @@ func (t *Tracker) siteOf(ctx context.Context, key string) (int64, error) {
 		return 0, refusef(http.StatusUnauthorized, "%v", err)
 	}
 	return site, err
-}
-
-// settings answers what Segment's browser SDK asks first: where to send. The host
-// is the one that it asked.
-func (t *Tracker) settings(w http.ResponseWriter, r *http.Request) {
-	key := r.PathValue("key")
-	if !t.knows(w, r, key) {
-		return
-	}
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if t.trusts(r) {
-		scheme = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme)
-		host = cmp.Or(r.Header.Get("X-Forwarded-Host"), host)
-	}
-	reply(w, http.StatusOK, map[string]any{
-		"integrations": map[string]any{
-			"Segment.io": map[string]any{"apiKey": key, "apiHost": host + "/v1", "protocol": scheme, "bundlingStatus": "bundled", "type": "browser"},
-		},
-		"plan":                      map[string]any{"track": map[string]any{"__default": map[string]any{"enabled": true}}},
-		"enabledMiddleware":         map[string]any{},
-		"remotePlugins":             []any{},
-		"analyticsNextEnabled":      true,
-		"middlewareSettings":        map[string]any{},
-		"metrics":                   map[string]any{"sampleRate": 0},
-		"legacyVideoPluginsEnabled": false,
-	})
-}
-
-// sourceConfig answers what RudderStack's browser SDK asks first: that it may send,
-// and has no other destinations.
-func (t *Tracker) sourceConfig(w http.ResponseWriter, r *http.Request) {
-	key := r.URL.Query().Get("writeKey")
-	if user, _, ok := r.BasicAuth(); ok {
-		key = user
-	}
-	if !t.knows(w, r, key) {
-		return
-	}
-	reply(w, http.StatusOK, map[string]any{
-		"source": map[string]any{
-			"id": "goalgraph", "name": "Goalgraph", "writeKey": key, "enabled": true, "workspaceId": "goalgraph",
-			"updatedAt": "2026-01-01T00:00:00.000Z", "dataplanes": map[string]any{}, "destinations": []any{}, "connections": []any{},
-			"config": map[string]any{"statsCollection": map[string]any{
-				"errors": map[string]any{"enabled": false}, "metrics": map[string]any{"enabled": false},
-			}},
-		},
-	})
-}
-
-// knows tells whether there is such a key, and answers where there is none.
-func (t *Tracker) knows(w http.ResponseWriter, r *http.Request, key string) bool {
-	_, err := t.siteOf(r.Context(), key)
-	var refused *refusal
-	switch {
-	case err == nil:
-		return true
-	case errors.As(err, &refused):
-		refuse(w, refused.status, refused.reason)
-	default:
-		t.options.Log.ErrorContext(r.Context(), "cannot look up a key", "error", err)
-		refuse(w, http.StatusServiceUnavailable, "the key could not be looked up; send the request again")
-	}
-	return false
 }
 
 // trusts tells whether the request comes from a proxy that is believed.
@@ -482,8 +417,12 @@ func (t *Tracker) isProxy(address netip.Addr) bool {
 }
 
 // sender returns the address that the request comes from: that of the connection,
-// or where this is a trusted proxy, the last one in X-Forwarded-For that is none.
+// or where this is a trusted proxy, the last one in X-Forwarded-For that is none. It is
+// empty where the path says that a server sends for its visitors.
 func (t *Tracker) sender(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, jitsuServerPath) {
+		return ""
+	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""
