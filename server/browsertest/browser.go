@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -68,6 +69,25 @@ func Open(tb testing.TB, url string) *Page {
 	p := &Page{tb, New(tb)}
 	p.Run(chromedp.Navigate(url))
 	return p
+}
+
+// Tab opens another page in the same browser, which shares what the pages of an origin keep.
+func (p *Page) Tab(url string) *Page {
+	p.tb.Helper()
+	ctx, cancel := chromedp.NewContext(p.ctx)
+	p.tb.Cleanup(cancel)
+	tab := &Page{p.tb, ctx}
+	tab.Run(chromedp.Navigate(url))
+	return tab
+}
+
+// BeforeLoad runs a script in every document that the page loads from then on, before its own.
+func (p *Page) BeforeLoad(script string) {
+	p.tb.Helper()
+	p.Run(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	}))
 }
 
 // Run does something with the page.
