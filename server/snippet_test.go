@@ -197,11 +197,11 @@ func TestSnippetKeepsLittle(t *testing.T) {
 	page.Await(loaded)
 	page.Run(network.Enable(), network.EmulateNetworkConditions(true, 0, -1, -1))
 	const kept = `JSON.parse(Object.entries(localStorage).find(([name]) => name.startsWith("goalgraph.queue."))[1])[1]`
-	page.Do(`for (let n = 0; n < 600; n++) goalgraph.track("short", n)`)
+	page.Do(`for (let n = 0; n < 600; n++) goalgraph.track("short", n); ` + timers)
 	if n := page.Text(kept + ".length"); n != "500" {
 		t.Errorf("%s short messages are kept", n)
 	}
-	page.Do(`for (let n = 0; n < 600; n++) goalgraph.track("long", n, { text: "x".repeat(10_000) })`)
+	page.Do(`for (let n = 0; n < 600; n++) goalgraph.track("long", n, { text: "x".repeat(10_000) }); ` + timers)
 	if length := page.Text(kept + `.reduce((sum, [, text]) => sum + text.length, 0) > 1_000_000`); length != "false" {
 		t.Error("more than a million characters are kept")
 	}

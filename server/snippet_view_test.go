@@ -126,18 +126,27 @@ func TestSnippetPrerendered(t *testing.T) {
 	database := storetest.SQLite(t)
 	key := mustKey(t, database)
 	s := mustServe(t, "--database", database)
-	var mutex sync.Mutex
-	ran := map[string]bool{}
+	var unseen sync.WaitGroup
+	unseen.Add(2)
+	prepared := make(chan struct{})
+	go func() {
+		unseen.Wait()
+		close(prepared)
+	}()
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		switch r.URL.Path {
 		case "/":
-			fmt.Fprint(w, `<!doctype html><title>shop</title><script type="speculationrules">{"prerender": [{"urls": ["/shown", "/never"], "eagerness": "immediate"}]}</script>`)
-		case "/ran":
-			mutex.Lock()
-			ran[r.URL.RawQuery] = true
-			mutex.Unlock()
-		default:
+			fmt.Fprint(w, `<!doctype html><title>shop</title><script type="speculationrules">{"prerender": [{"urls": ["/shown", "/never"], "eagerness": "immediate"}]}</script>
+				<script>fetch("/prepared").then(() => { location.href = "/shown" })</script>`)
+		case "/prepared":
+			select {
+			case <-prepared:
+			case <-r.Context().Done():
+			}
+		case "/unseen":
+			unseen.Done()
+		case "/shown", "/never":
 			// The page tells when the snippet is there and its timers have run, so that it would have sent.
 			fmt.Fprintf(w, `<!doctype html><title>shop</title><script>
 				window.goalgraph = [["track", "early", 1]]
@@ -145,19 +154,19 @@ func TestSnippetPrerendered(t *testing.T) {
 					if (!('track' in goalgraph)) return
 					clearInterval(told)
 					goalgraph.track("ready", 1)
-					setTimeout(() => setTimeout(() => fetch("/ran?" + location.pathname + (document.prerendering ? " unseen" : " seen") + ("goalgraph.visitor" in localStorage ? " known" : ""))))
+					setTimeout(() => setTimeout(() => {
+						if (!document.prerendering) throw new Error("the page is shown too early")
+						fetch("goalgraph.visitor" in localStorage ? "/kept" : "/unseen")
+					}))
 				}, 1)
 			</script><script async src="%s/sdk.js" data-key="%s"></script>`, s.url, key)
+		case "/kept":
+			t.Error("a page that is not shown keeps who the visitor is")
+			unseen.Done()
 		}
 	}))
 	t.Cleanup(shop.Close)
-	page := browsertest.Open(t, shop.URL+"/")
-	await(t, "both pages are prepared", func() bool {
-		mutex.Lock()
-		defer mutex.Unlock()
-		return ran["/shown%20unseen"] && ran["/never%20unseen"]
-	})
-	page.Do(`location.href = "/shown"`)
+	browsertest.OpenAlone(t, shop.URL+"/")
 	await(t, "the page is seen", func() bool { return s.events(t)["ready"] > 0 && s.count(t, `{ pages: { all: ["/shown"] } }`) == 1 })
 	if n, events := s.count(t, ""), s.events(t); n != 1 || events["early"] != 1 || events["ready"] != 1 || s.count(t, `{ pages: { all: ["/never"] } }`) != 0 {
 		t.Errorf("%d sessions, events %v", n, events)

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -55,6 +57,16 @@ func New(tb testing.TB) context.Context {
 		tb.Fatalf("start Chromium, which scripts/install-test-servers.sh installs: %v", err)
 	}
 	return ctx
+}
+
+// OpenAlone opens a page that nothing is attached to: what is attached to a page forbids it to prerender others. The page
+// has to tell the test itself what becomes of it.
+func OpenAlone(tb testing.TB, url string) {
+	tb.Helper()
+	ctx := New(tb)
+	if _, err := target.CreateTarget(url).Do(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Page is a page in a browser of its own.

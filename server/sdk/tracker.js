@@ -113,6 +113,17 @@ export const newTracker = ({ url, key, consent, library, pass = (message, next) 
       pause = Math.min(pause * 2, 60_000)
     }
   }
+  // Calls of one moment are kept and go together.
+  let due = false
+  const soon = () => {
+    if (due) return
+    due = true
+    setTimeout(() => {
+      due = false
+      keep()
+      flush()
+    })
+  }
   const leave = () => {
     if (!may) return
     bound()
@@ -175,10 +186,7 @@ export const newTracker = ({ url, key, consent, library, pass = (message, next) 
         return
       }
       bound()
-      if (!may) return
-      keep()
-      // Calls of one moment go together.
-      setTimeout(flush)
+      soon()
     })
   }
 
