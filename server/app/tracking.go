@@ -18,7 +18,7 @@ const (
 	// long.
 	keyKept = time.Second
 	maxKeys = 10_000
-	// Message ids are kept for at least messagesKept days.
+	// Message ids are kept for at least messagesKept days: for longer than SDKs send a message again.
 	messagesKept = 8
 	prunePass    = time.Hour
 	pruneSome    = 20_000

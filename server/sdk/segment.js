@@ -44,7 +44,7 @@ const start = () => {
   // extra takes what stands behind the arguments of a call proper out of them.
   const extra = (args) => {
     const at = args.find((value) => value?.__t === 'bpc')
-    return [args.filter((value) => value !== at || at === undefined), { at, callback: args.find(isFunction) }]
+    return [args.filter((value) => at === undefined || value !== at), { at, callback: args.find(isFunction) }]
   }
 
   const view = (type) => (...all) => {
@@ -53,14 +53,15 @@ const start = () => {
     const objects = args.filter(isObject)
     const category = texts.length > 1 ? texts[0] : undefined
     const title = texts.length > 1 ? texts[1] : texts[0]
-    const properties = { ...objects[0], ...defined({ name: title, category }) }
-    emit(type, category, title, properties, objects[1])
-    return deliver(type, { name: title, category, properties }, objects[1], rest)
+    const [told, options] = objects.length === 1 && args[3] === objects[0] ? [{}, objects[0]] : objects
+    const properties = { ...told, ...defined({ name: title, category }) }
+    emit(type, category, title, properties, options)
+    return deliver(type, { name: title, category, properties }, options, rest)
   }
   const about = (args) => {
     const id = isText(args[0]) || typeof args[0] === 'number' ? String(args[0]) : undefined
-    const [told, options] = args.filter(isObject)
-    return [id, told || {}, options]
+    const [told, options] = isObject(args[0]) ? args : args.slice(1)
+    return [id, isObject(told) ? told : {}, isObject(options) ? options : {}]
   }
   const methods = {
     page: view('page'),

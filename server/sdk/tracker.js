@@ -23,13 +23,14 @@ export const whenVisible = (call) => {
   else call()
 }
 
-// newTracker returns what sends to a server with a key. Where consent is 'wait', it keeps and sends nothing before consent is given.
-// pass sees every message, and hands on what is to be sent of it.
+// newTracker returns what sends to a server with a key. Where consent is 'wait', or whatever but true, it keeps and sends nothing before
+// consent is given. pass sees every message, and hands on what is to be sent of it.
 export const newTracker = ({ url, key, consent, library, pass = (message, next) => next(message) }) => {
   const refused = !key || navigator.globalPrivacyControl || [navigator.doNotTrack, window.doNotTrack].some((asked) => asked === '1' || asked === 'yes')
+  if (key === undefined) console.warn('goalgraph: the script has no write key (data-key), so nothing is tracked')
   // true: messages are kept and sent; undefined: they wait in memory for consent; false: there are none.
   let may = !refused
-  if (may && consent === 'wait') {
+  if (may && consent !== undefined && consent !== true) {
     try { may = !!localStorage.getItem(prefix + 'consent') || undefined } catch { may = undefined }
   }
 
