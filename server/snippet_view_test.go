@@ -33,9 +33,12 @@ type wiretap struct {
 }
 
 type wireMessage struct {
-	Type, Event, MessageID, AnonymousID string
-	Context                             struct {
-		Page struct{ Path, Referrer string }
+	Type, Event, Timestamp                     string
+	MessageID, AnonymousID, UserID, PreviousID string
+	Properties                                 map[string]any
+	Context                                    struct {
+		Page   struct{ Path, Referrer string }
+		Locale string
 	}
 }
 
@@ -95,6 +98,15 @@ func (w *wiretap) sent() (sent []wireMessage) {
 	return sent
 }
 
+// expect waits until so many messages are sent, and compares them with what they should say.
+func (w *wiretap) expect(tb testing.TB, want ...string) {
+	tb.Helper()
+	await(tb, "all is sent", func() bool { return len(w.sent()) >= len(want) })
+	if got := w.said(); !slices.Equal(got, want) {
+		tb.Fatalf("sent:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // All that happens on the page that a visitor came to tells where from, also what was
 // tracked before the snippet came; the pages after it were reached from within.
 func TestSnippetReferrer(t *testing.T) {
@@ -109,14 +121,9 @@ func TestSnippetReferrer(t *testing.T) {
 	}))
 	page.Await(loaded)
 	page.Do(`goalgraph.track("later", 1); history.pushState({}, "", "/next"); goalgraph.track("next", 1)`)
-	want := []string{
+	tap.expect(t,
 		"page  on /tagmanager from http://search.example/", "track early on /tagmanager from http://search.example/", "track later on /tagmanager from http://search.example/",
-		"page  on /next from", "track next on /next from",
-	}
-	await(t, "all is sent", func() bool { return len(tap.sent()) == len(want) })
-	if got := tap.said(); !slices.Equal(got, want) {
-		t.Errorf("sent:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
+		"page  on /next from", "track next on /next from")
 }
 
 // A page that the browser prepares before the visitor asks for it counts when he comes to
@@ -187,9 +194,5 @@ func TestSnippetInTheBackground(t *testing.T) {
 	page.Do(`history.replaceState({}, "", "/second"); goalgraph.track("unseen", 1)`)
 	await(t, "the event is sent", func() bool { return len(tap.sent()) == 1 })
 	page.Do(`looked = true; for (const again of [1, 2]) document.dispatchEvent(new Event("visibilitychange")); goalgraph.track("seen", 1)`)
-	want := []string{"track unseen on /second from", "page  on /second from", "track seen on /second from"}
-	await(t, "all is sent", func() bool { return len(tap.sent()) == len(want) })
-	if got := tap.said(); !slices.Equal(got, want) {
-		t.Errorf("sent %q, want %q", got, want)
-	}
+	tap.expect(t, "track unseen on /second from", "page  on /second from", "track seen on /second from")
 }
