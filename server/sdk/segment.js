@@ -69,10 +69,11 @@ const start = () => {
     pageview: (url) => methods.page(url ? { path: url } : {}),
     track: (...all) => {
       const [args, rest] = extra(all)
-      const [event, properties, options] = isObject(args[0]) ? [args[0].event, args[0].properties, args[1]] : args
+      const [event, ...objects] = isObject(args[0]) ? [args[0].event, args[0].properties, args[1]] : args
+      const [properties, options] = [0, 1].map((i) => isObject(objects[i]) ? objects[i] : {})
       if (!isText(event)) return Promise.reject(new Error('analytics.track: the name of the event is missing'))
       emit('track', event, properties, options)
-      return deliver('track', { event, properties: isObject(properties) ? properties : {} }, isObject(options) ? options : {}, rest)
+      return deliver('track', { event, properties }, options, rest)
     },
     identify: (...all) => {
       const [args, rest] = extra(all)
