@@ -104,7 +104,7 @@ func hexValue(b byte) byte {
 	if b <= '9' {
 		return b - '0'
 	}
-	return b|0x20 - 'a' + 10
+	return b | 0x20 - 'a' + 10
 }
 
 func percent(b byte) string {
@@ -152,6 +152,15 @@ func nameOfHost(host string) string {
 		}
 	}
 	return name
+}
+
+// ASCIIHost returns a host's name as it is sent, in Punycode where it is internationalised.
+func ASCIIHost(host string) string {
+	ascii, err := names.ToASCII(host)
+	if err != nil {
+		return host
+	}
+	return ascii
 }
 
 func plainHost(host string) string {

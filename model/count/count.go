@@ -96,7 +96,7 @@ type ValueQuery struct {
 	// Search is part of the value, without regard to case; empty for all.
 	Search string
 	Limit  int
-	// None asks for the sessions without a value too, as a Value of no text.
+	// None asks for the sessions without a value too, as a Value of no text, whatever Search is.
 	None bool
 }
 

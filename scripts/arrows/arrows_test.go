@@ -41,7 +41,7 @@ type arrow struct {
 var arrows = []arrow{
 	{folder: "migrations"},
 
-	{folder: "model"},
+	{folder: "model", others: "golang.org/x/net"},
 	{folder: "model/column", own: "model model/dimension model/filter", others: `
 		github.com/RoaringBitmap/roaring/v2
 		github.com/bits-and-blooms/bitset

@@ -114,7 +114,7 @@ func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value,
 				counts[text]++
 			}
 		}
-		if len(texts) == 0 && q.None && q.Search == "" {
+		if len(texts) == 0 && q.None {
 			counts[""]++
 		}
 	})
