@@ -3,6 +3,8 @@ package ingest
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // parseAddress reads an IP address into its one form: without a zone, and an
@@ -17,7 +19,7 @@ func parseAddress(s string) (netip.Addr, bool) {
 	return address, !address.IsUnspecified()
 }
 
-// hostOf returns the host of a URL in lower case, without a port, and the empty
+// hostOf returns the host of a URL in its one form (model.Host), without a port, and the empty
 // string where s is no URL with a host. It reads no more than the authority,
 // since referrers with a broken path or query still tell where they come from.
 func hostOf(s string) string {
@@ -43,10 +45,10 @@ func hostOf(s string) string {
 			return ""
 		}
 	}
-	return clean(strings.ToLower(host))
+	return model.Host(host)
 }
 
-// pathOf returns the path of a URL without query and fragment, "/" where the
+// pathOf returns the path of a URL in its one form (model.Path), "/" where the
 // URL has a host and no path. A URL may be relative ("/pricing?a=b").
 func pathOf(url string) (path string, ok bool) {
 	if authority, absolute := authorityOf(url); absolute {
@@ -54,13 +56,10 @@ func pathOf(url string) (path string, ok bool) {
 	} else if !strings.HasPrefix(url, "/") {
 		return "", false
 	}
-	if end := strings.IndexAny(url, "?#"); end >= 0 {
-		url = url[:end]
+	if path = model.Path(url); path == "" {
+		path = "/"
 	}
-	if url == "" {
-		url = "/"
-	}
-	return url, true
+	return path, true
 }
 
 func authorityOf(url string) (authority string, ok bool) {

@@ -28,7 +28,7 @@ func TestAgent(t *testing.T) {
 		"Mozilla/5.0 (iPad; CPU OS 13_3 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Mobile/15E148 Safari/604.1":          {Browser: "Safari", OS: "iOS", Device: model.Tablet},
 		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)":                                                                {Browser: "Googlebot", Device: model.OtherDevice, Bot: true},
 		"curl/8.4.0": {Browser: "curl", Device: model.OtherDevice, Bot: true, Library: true},
-		"nonsense": {Browser: "nonsense", Device: model.OtherDevice},
+		"nonsense":   {Browser: "nonsense", Device: model.OtherDevice},
 	} {
 		for range 2 {
 			if got := agents.Agent(text); got != want {

@@ -301,7 +301,7 @@ func (d *Decoder) PageView(id model.MessageID, l *LogLine, path string) model.Me
 	agent := d.agents.Agent(l.UserAgent)
 	origin := model.Origin{
 		Referrer:  hostOf(l.Referrer),
-		EntryPage: clean(path),
+		EntryPage: model.Path(path),
 		Hostname:  l.hostname(),
 		Browser:   agent.Browser,
 		OS:        agent.OS,

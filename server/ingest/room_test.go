@@ -27,7 +27,9 @@ func newTestTracker(t *testing.T, roomBytes int64, write func(context.Context, i
 	t.Helper()
 	tracker := NewTracker(TrackerOptions{
 		Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{Write: write}), RoomBytes: roomBytes,
-		Site:    func(context.Context, string) (int64, error) { return 1, nil },
+		Site: func(context.Context, string) (*model.Site, error) {
+			return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+		},
 		Metrics: prometheus.NewRegistry(),
 	})
 	mux := http.NewServeMux()
@@ -109,7 +111,9 @@ func TestSettings(t *testing.T) {
 	for proxies, want := range map[string]string{"127.0.0.0/8": "https shop.example/v1", "10.0.0.0/8": "http localhost/v1"} {
 		tracker := NewTracker(TrackerOptions{
 			Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{}), TrustedProxies: []netip.Prefix{netip.MustParsePrefix(proxies)},
-			Site:    func(context.Context, string) (int64, error) { return 1, nil },
+			Site: func(context.Context, string) (*model.Site, error) {
+				return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+			},
 			Metrics: prometheus.NewRegistry(),
 		})
 		mux := http.NewServeMux()
