@@ -209,6 +209,9 @@ func TestHostOf(t *testing.T) {
 		"android-app://com.example.reader": "com.example.reader",
 		"//x.test/a":                       "x.test",
 		"http://x.test/%zz":                "x.test",
+		"http://google.com./":              "google.com",
+		"http://xn--caf-dma.example/":      "café.example",
+		"http://CAFÉ.example:80/":          "café.example",
 	} {
 		if got := hostOf(url); got != want {
 			t.Errorf("hostOf(%q) = %q, want %q", url, got, want)

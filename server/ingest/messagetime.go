@@ -20,21 +20,22 @@ func (w *wire) readTime(hit *model.Hit, envelope Envelope) (timed bool, err erro
 	if sentErr != nil || !isInRange(sent) {
 		sent = envelope.SentAt
 	}
-	field := ""
-	for _, source := range []struct {
+	type source struct {
 		name string
 		value
-	}{{"timestamp", w.timestamp}, {"originalTimestamp", w.originalTimestamp}, {"sentAt", w.sentAt}} {
+	}
+	of := source{"sentAt", w.sentAt}
+	for _, source := range []source{{"timestamp", w.timestamp}, {"originalTimestamp", w.originalTimestamp}, {"sentAt", w.sentAt}} {
 		if hit.At, err = timeOf(source.name, source.value); err != nil {
 			return false, err
 		}
 		if hit.At != 0 {
-			field = source.name
+			of = source
 			break
 		}
 	}
 	if hit.At == 0 {
-		field, hit.At = "sentAt", sent
+		hit.At = sent
 	}
 	if hit.At == 0 {
 		if hit.At = envelope.Received; hit.At == 0 {
@@ -44,7 +45,7 @@ func (w *wire) readTime(hit *model.Hit, envelope Envelope) (timed bool, err erro
 	}
 	if envelope.Received == 0 {
 		if !isInRange(hit.At) {
-			return false, model.Invalid(field, "is outside the years 1990 to 2199")
+			return false, model.Invalid(of.name, "%s is outside the years 1990 to 2199; numbers are milliseconds since 1970", clip(of.scalar()))
 		}
 		return true, nil
 	}
@@ -55,7 +56,7 @@ func (w *wire) readTime(hit *model.Hit, envelope Envelope) (timed bool, err erro
 		hit.At = envelope.Received
 	}
 	if hit.At < model.MillisOf(envelope.Received.Time().AddDate(-maxYears, 0, 0)) {
-		return false, model.Invalid(field, "%s is more than %d years ago; import older messages from a file", hit.At.Time().UTC().Format(time.RFC3339), maxYears)
+		return false, model.Invalid(of.name, "%s is more than %d years ago, which only an import may bring; numbers are milliseconds since 1970", clip(of.scalar()), maxYears)
 	}
 	return true, nil
 }
