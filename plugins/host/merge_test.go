@@ -207,8 +207,8 @@ func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
 var pools = map[string][]string{
 	"city":    {"London", "Munich", "*n*", "*"},
 	"region":  {"England", "Bavaria", "*n*", "*"},
-	"country": {"RO", "US", "DE"}, "referrer": {"www.google.com", "google.de", "t.co", "(direct)", "*google*", "*.com", "*", "www.*"},
-	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*"}, "hostname": {"www.shop.example", "Shop.example", "*.shop.example", "*"}, "exitPage": {"/", "/a", "/a*"}, "browser": {"Chrome", "Firefox"},
+	"country": {"RO", "US", "DE"}, "referrer": {"www.google.com", "google.de", "t.co", "(direct)", "*google*", "*.com", "*", "www.*", "GOOGLE.de.", "xn--caf-dma.example"},
+	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*", "/a%20b", "a b", "*a b*", "*a%20b"}, "hostname": {"www.shop.example", "Shop.example", "*.shop.example", "*"}, "exitPage": {"/", "/a", "/a*", "/%61?q"}, "browser": {"Chrome", "Firefox"},
 	"os": {"Windows", "Linux"}, "device": {"DESKTOP", "MOBILE"}, "language": {"en", "en-GB", "de", "en-us"},
 	"tags": {"x", "y", "z"}, "pages": {"/", "/a", "/a/b", "/a*", "*b"}, "events": {"buy", "see"}, "visitor": {"v1", "v2", "v3"},
 	"utm": {"s", "t"}, "property": {"p", "q"}, "variant": {"a", "b", "c"},
@@ -275,7 +275,7 @@ func randomSession(r *rand.Rand) *model.Session {
 		Assigned: map[string]string{"e": maybe("a", "b", "c", "d"), "f": maybe("a", "b", "c")},
 		Origin: model.Origin{
 			Country: maybe("RO", "US", "DE", "FR"), City: maybe("London", "Munich", "Elsewhere"), Region: maybe("England", "Bavaria", "Elsewhere"), Referrer: maybe("www.google.com", "google.de", "t.co", "x.com"),
-			EntryPage: maybe("/", "/a", "/a/b", "/c"), Hostname: maybe("www.shop.example", "shop.example", "x.example"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
+			EntryPage: maybe("/", "/a", "/a/b", "/c", "/a%20b", "a b", "a%20b"), Hostname: maybe("www.shop.example", "shop.example", "x.example"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
 			Device: model.Device(maybe("DESKTOP", "MOBILE", "TABLET")), Language: maybe("en", "en-gb", "en-us", "de", "eno"),
 			UTM: model.UTM{Source: maybe("s", "t", "u"), Medium: maybe("s", "t")},
 		},

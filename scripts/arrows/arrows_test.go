@@ -88,7 +88,7 @@ var arrows = []arrow{
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
 		google.golang.org/grpc`},
-	{folder: "plugins/builtin", own: "model/filter plugins", others: "golang.org/x/text"},
+	{folder: "plugins/builtin", own: "model model/filter plugins", others: "golang.org/x/text"},
 	{folder: "plugins/check", own: "model model/dimension model/filter plugins plugins/pb plugins/process", others: `
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
