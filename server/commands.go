@@ -128,7 +128,7 @@ func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
 type importCommand struct {
 	Site   string   `placeholder:"DOMAIN" help:"A domain of the site to load into. The site is created if it does not exist. Default: the only site."`
 	Format string   `enum:"combined,messages" default:"combined" placeholder:"NAME" help:"The format of the lines. combined: access logs in the combined format of Apache and nginx. messages: one JSON message of a tracking SDK per line. Default: combined."`
-	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"Whether to exclude or include page views by crawlers. Default: exclude."`
+	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"Whether to exclude or include what crawlers, monitors and HTTP libraries did, by their user agent. Messages are excluded only where the site excludes bots. Default: exclude."`
 	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where addresses are."`
 	Files  []string `arg:"" name:"file" help:"The files to load, plain or gzipped; - is standard input."`
 }

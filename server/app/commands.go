@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 		return err
 	}
 	options := ingest.Options{
-		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Locations: locations, Rejects: i.Stderr,
+		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Bots: cmp.Or(site.Bots, model.ExcludeBots), Locations: locations, Rejects: i.Stderr,
 		Write: func(ctx context.Context, batch []model.Message) (int, error) {
 			if err := create(ctx); err != nil {
 				return 0, err

@@ -29,6 +29,8 @@ func New(tb testing.TB) context.Context {
 	tb.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.DisableGPU,
+		// A headless browser's own is a bot's, whose messages are not kept.
+		chromedp.UserAgent("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"),
 		chromedp.WSURLReadTimeout(time.Minute),
 		// The browser's own calls home; the page's would fail on the test's condition in any case.
 		chromedp.Flag("disable-quic", true),

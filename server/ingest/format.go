@@ -39,21 +39,16 @@ type lineDecoder struct {
 	decoder     *Decoder
 	format      Format
 	includeBots bool
-	lines       *Lines
+	// bots says whether messages of bots are kept.
+	bots  model.BotPolicy
+	lines *Lines
 }
 
 // decode reads one line; last tells that the file ends without a line break
 // after it. An error goes with rejected, and only with it.
 func (d *lineDecoder) decode(line []byte, last bool) (message model.Message, is fate, err error) {
 	if d.format == Messages {
-		message, isKept, err := d.decoder.Message(line, Envelope{})
-		switch {
-		case err != nil:
-			return message, rejected, err
-		case !isKept:
-			return message, ignored, nil
-		}
-		return message, kept, nil
+		return d.decoder.messageLine(line, Envelope{Bots: d.bots})
 	}
 	text := string(line)
 	l, err := ParseCombined(text)

@@ -29,8 +29,10 @@ type Options struct {
 	Stdin io.Reader
 	// Format is Combined where it is empty.
 	Format Format
-	// IncludeBots keeps the page views of crawlers. It concerns access logs only.
+	// IncludeBots keeps what bots did. Without it, lines of access logs are left out, and
+	// messages by the site's policy, Bots.
 	IncludeBots bool
+	Bots        model.BotPolicy
 	// Locations finds where addresses are; nil finds nothing.
 	Locations *Locations
 	// Write stores a batch, all or nothing, and tells how many of its messages it
@@ -204,7 +206,10 @@ func (r *reader) readFile(ctx context.Context, name string) error {
 		return err
 	}
 	defer s.close()
-	d := &lineDecoder{decoder: r.decoder, format: r.options.Format, includeBots: r.options.IncludeBots, lines: NewLines()}
+	d := &lineDecoder{decoder: r.decoder, format: r.options.Format, includeBots: r.options.IncludeBots, bots: r.options.Bots, lines: NewLines()}
+	if d.includeBots {
+		d.bots = model.IncludeBots
+	}
 	good, bad := 0, 0
 	reject := func(reason error) {
 		r.next.tally.count(rejected)
