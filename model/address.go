@@ -92,9 +92,8 @@ func isUnreserved(b byte) bool {
 	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '-' || b == '.' || b == '_' || b == '~'
 }
 
-// isReserved tells the delimiters that may stand in a path. Square brackets may not by the
-// letter, and browsers send them as they are.
-func isReserved(b byte) bool { return strings.IndexByte("/:@!$&'()*+,;=[]", b) >= 0 }
+// isReserved tells the delimiters that may stand in a path (RFC 3986, 3.3).
+func isReserved(b byte) bool { return strings.IndexByte("/:@!$&'()*+,;=", b) >= 0 }
 
 func isHex(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'f'
