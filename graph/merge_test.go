@@ -186,7 +186,8 @@ func (g *testGraph) writeRandomSessions(r *rand.Rand, n int) int {
 			messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 		}
 		for _, e := range s.Events {
-			hit := model.Hit{ID: model.MessageIDOf(visitor, "event", e.Name), At: s.Start, Kind: model.Event, Name: e.Name, Value: e.Sum, HasValue: e.Values > 0, Origin: s.Origin, Properties: s.Properties}
+			value, _ := e.Sum.Decimal()
+			hit := model.Hit{ID: model.MessageIDOf(visitor, "event", e.Name), At: s.Start, Kind: model.Event, Name: e.Name, Value: value, HasValue: e.Values > 0, Origin: s.Origin, Properties: s.Properties}
 			messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 		}
 	}

@@ -54,7 +54,7 @@ type Hit struct {
 	// Name is the path of a page view, or the name of an event.
 	Name string
 	// Value is an event's value, if it has one.
-	Value    float64
+	Value    Decimal
 	HasValue bool
 	// Tags and Properties are added to the session's.
 	Tags       []string

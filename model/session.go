@@ -53,10 +53,9 @@ type Session struct {
 type EventSum struct {
 	Name  string
 	Count int
-	// Values is how many of them had a value; Sum is their sum, added in the
-	// order of time.
+	// Values is how many of them had a value; Sum is their sum.
 	Values int
-	Sum    float64
+	Sum    Sum
 }
 
 // Counts tells whether the session is counted and listed: it has a page view or
@@ -189,7 +188,7 @@ func (s *Session) addEvent(hit Hit) {
 	s.Events[at].Count++
 	if hit.HasValue {
 		s.Events[at].Values++
-		s.Events[at].Sum += hit.Value
+		s.Events[at].Sum = s.Events[at].Sum.Add(hit.Value.Sum())
 	}
 }
 

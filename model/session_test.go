@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -38,7 +39,7 @@ func randomHits(r *rand.Rand, n int) []model.Hit {
 		case model.PageView:
 			hit.Name = pick("/", "/a", "/b")
 		case model.Event:
-			hit.Name, hit.Value, hit.HasValue = pick("buy", "look"), 1/float64(1+r.IntN(10)), r.IntN(3) > 0
+			hit.Name, hit.Value, hit.HasValue = pick("buy", "look"), model.One/model.Decimal(1+r.IntN(10)), r.IntN(3) > 0
 		case model.Traits:
 			hit.Properties = map[string]string{pick("plan", "team"): pick("a", "b")}
 		}
@@ -105,7 +106,7 @@ func sessionOf(hits []model.Hit) model.Session {
 			events[hit.Name].Count++
 			if hit.HasValue {
 				events[hit.Name].Values++
-				events[hit.Name].Sum += hit.Value
+				events[hit.Name].Sum = events[hit.Name].Sum.Add(hit.Value.Sum())
 			}
 		}
 	}
@@ -261,22 +262,29 @@ func TestFoldEdges(t *testing.T) {
 	}
 }
 
-// Floating-point sums depend on the order of their terms; a session's does not
-// depend on the order of arrival.
-func TestFoldSumsInOrderOfTime(t *testing.T) {
-	values := []float64{1e16, 1, -1e16, 1}
-	var hits []model.Hit
-	want := 0.0
-	for i, value := range values {
-		want += value
-		hits = append(hits, model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), Visitor: "ann", At: model.Millis(i), Kind: model.Event, Name: "buy", Value: value, HasValue: true})
-	}
-	hits = append(hits, model.Hit{ID: model.MessageIDOf("none"), Visitor: "ann", At: 2, Kind: model.Event, Name: "buy"})
+// A session's sums are exact, whatever the order of its hits, and may pass 64 bits.
+func TestFoldSumsExactly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 50 {
-		event, ok := model.Fold(shuffled(r, hits))[0].Session.Event("buy")
-		if !ok || event.Sum != want || event.Count != 5 || event.Values != 4 {
-			t.Fatalf("event %+v, want the sum %v", event, want)
+	var hits []model.Hit
+	for _, test := range []struct{ values, want string }{
+		{"10.10 20.20", "30.3"},
+		{"0.1 0.2 -0.3", "0"},
+		{"8999999999999.999999 8999999999999.999999 0.000002 8e12", "26000000000000"},
+		{"-8e12 -8e12 -8e12 8e12", "-16000000000000"},
+	} {
+		hits = []model.Hit{{ID: model.MessageIDOf("none"), Visitor: "ann", At: 2, Kind: model.Event, Name: "buy"}}
+		for i, value := range strings.Fields(test.values) {
+			decimal, err := model.ParseDecimal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hits = append(hits, model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), Visitor: "ann", At: model.Millis(i), Kind: model.Event, Name: "buy", Value: decimal, HasValue: true})
+		}
+		for range 20 {
+			event, ok := model.Fold(shuffled(r, hits))[0].Session.Event("buy")
+			if !ok || event.Sum.String() != test.want || event.Count != len(hits) || event.Values != len(hits)-1 {
+				t.Fatalf("%s: event %+v, want the sum %s", test.values, event, test.want)
+			}
 		}
 	}
 	if _, ok := model.Fold(hits)[0].Session.Event("look"); ok {

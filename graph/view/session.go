@@ -49,7 +49,7 @@ func SessionOf(id string, s *model.Session) Session {
 	for _, event := range s.Events {
 		session.Events = append(session.Events, event.Name)
 		if event.Values > 0 {
-			session.Values = append(session.Values, SessionValue{event.Name, event.Values, event.Sum})
+			session.Values = append(session.Values, SessionValue{event.Name, event.Values, event.Sum.Float64()})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Properties)) {

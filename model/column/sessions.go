@@ -235,13 +235,12 @@ func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
 	to.AddMany(visitors)
 }
 
-// Value returns the sum of the event's values over the sessions, added in the
-// order of ordinals. It needs Values.
-func (s *Sessions) Value(of Set, event string) float64 {
+// Value returns the sum of the event's values over the sessions. It needs Values.
+func (s *Sessions) Value(of Set, event string) model.Sum {
 	if column := get[*keyedColumn[*sparseColumn]](s, Values).members[event]; column != nil {
 		return column.total(of)
 	}
-	return 0
+	return model.Sum{}
 }
 
 // CountSteps adds to counts how many of the sessions started between each two
@@ -310,7 +309,7 @@ func (s *Sessions) Counting() Set { return s.counting() }
 // Sum is the sum of an event's values in a session.
 type Sum struct {
 	Ordinal uint32
-	Sum     float64
+	Sum     model.Sum
 }
 
 // Sums returns the sums of the event's values of those of the sessions that have one,
@@ -322,7 +321,7 @@ func (s *Sessions) Sums(of Set, event string) (found []Sum) {
 	}
 	for i, ordinal := range column.ordinals {
 		if of.Test(uint(ordinal)) {
-			found = append(found, Sum{ordinal, column.numbers[i]})
+			found = append(found, Sum{ordinal, column.at(i)})
 		}
 	}
 	return found

@@ -99,7 +99,7 @@ func (s *script) message(t *testing.T, line string) model.Message {
 		hit.Kind, hit.Name = model.PageView, words[4]
 	case "buys":
 		hit.Name, hit.HasValue = "buy", true
-		hit.Value, _ = strconv.ParseFloat(words[4], 64)
+		hit.Value, _ = model.ParseDecimal(words[4])
 	case "sees":
 		hit.Name, hit.Experiment, hit.Variant = "Experiment Viewed", "x", words[4]
 	default:
@@ -141,7 +141,7 @@ func told(q experiment.Question, a experiment.Answer) (lines []string) {
 		}
 		name, m := q.Definition.Variants[i], v.Metrics[0]
 		line := fmt.Sprintf("  %s: %d visitors, %d converted", name, v.Visitors, m.Conversions)
-		if m.Total != 0 {
+		if m.Total != (model.Sum{}) {
 			line += fmt.Sprintf(", total %v, squares %v", m.Total, m.Squares)
 		}
 		lines = append(lines, line)
@@ -554,7 +554,7 @@ func TestResultsAfterWrites(t *testing.T) {
 			// One session is from the day before, and another one assigns its visitor earlier.
 			midnight := (filtertest.Day + 4).Start()
 			did := func(key string, minute model.Millis, kind model.HitKind, name, variant string) {
-				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(key, minute)), Visitor: "owl", SessionKey: key, At: midnight + minute*60*1000, Kind: kind, Name: name, Value: 3, HasValue: name == "purchase"}
+				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(key, minute)), Visitor: "owl", SessionKey: key, At: midnight + minute*60*1000, Kind: kind, Name: name, Value: 3 * model.One, HasValue: name == "purchase"}
 				if variant != "" {
 					hit.Experiment, hit.Variant = experimentKeys[0], variant
 				}

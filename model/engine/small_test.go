@@ -56,7 +56,7 @@ func newDays(tb testing.TB, url string, days, visitsADay int) *world {
 				ID: model.MessageIDOf(visitor, strconv.Itoa(n)), Visitor: visitor, At: at + model.Millis(n*1000), Kind: model.PageView, Name: pages[r.IntN(5)], Origin: origin,
 			}
 			if n == 2 {
-				hit.Kind, hit.Name, hit.Value, hit.HasValue = model.Event, "purchase", float64(r.IntN(100)), true
+				hit.Kind, hit.Name, hit.Value, hit.HasValue = model.Event, "purchase", model.Decimal(r.IntN(100))*model.One, true
 			}
 			batch = append(batch, model.Message{AnonymousID: visitor, Hit: hit})
 			byVisitor[visitor] = append(byVisitor[visitor], hit)

@@ -113,7 +113,7 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 	result := measured{at: make([]model.Millis, c.index.count())}
 	copy(result.at, sealed.at)
 	if c.metrics[place].Value != "" {
-		result.values = make([]float64, len(result.at))
+		result.values = make([]model.Sum, len(result.at))
 		copy(result.values, sealed.values)
 	}
 	for i, a := range c.index.fresh() {
@@ -123,7 +123,7 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 			result.at[i] = a.at
 		}
 		if result.values != nil {
-			result.values[i] = 0
+			result.values[i] = model.Sum{}
 			if matches {
 				result.values[i] = sumOf(c.evaluated[a.partition].sums[place], uint32(a.ordinal))
 			}
@@ -138,19 +138,19 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 }
 
 // sumOf returns the sum of an ordinal, 0 where there is none.
-func sumOf(sums []column.Sum, ordinal uint32) float64 {
+func sumOf(sums []column.Sum, ordinal uint32) model.Sum {
 	i, found := slices.BinarySearchFunc(sums, ordinal, func(s column.Sum, ordinal uint32) int { return int(s.Ordinal) - int(ordinal) })
 	if !found {
-		return 0
+		return model.Sum{}
 	}
 	return sums[i].Sum
 }
 
 // add notes a session that matches.
-func (r *measured) add(place int, at model.Millis, sum float64) {
+func (r *measured) add(place int, at model.Millis, sum model.Sum) {
 	r.at[place] = min(r.at[place], at)
 	if r.values != nil {
-		r.values[place] += sum
+		r.values[place] = r.values[place].Add(sum)
 	}
 }
 
@@ -159,11 +159,11 @@ type laterSession struct {
 	place   int // of the visitor
 	ordinal int32
 	start   model.Millis
-	sum     float64
+	sum     model.Sum
 }
 
 // measureLater adds the sessions beside those of assignment. They are found in several
-// partitions at a time, and added in the order of partitions and of ordinals.
+// partitions at a time.
 func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
 	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
 		found := make([][]laterSession, len(some))
@@ -258,7 +258,7 @@ func (m *measuring) laterOf(view *partition.View, of column.Set) (found []laterS
 type refoldedSession struct {
 	place   int // of the visitor
 	matches []bool
-	sums    []float64 // by metric
+	sums    []model.Sum // by metric
 }
 
 // isRefolded tells whether the exposure does not say what the visitor did in the session of assignment: another
@@ -293,7 +293,7 @@ func (c *cohort) refoldAssigned(ctx context.Context) error {
 			return model.Hit{At: a.at, ID: store.MessageID(int64(a.high), int64(a.low))}
 		}
 		err := c.refold(ctx, &c.index.partitions[at], slices.Collect(maps.Keys(places)), from, func(session *model.Session) {
-			r := refoldedSession{places[session.ID.Ordinal], make([]bool, len(c.metrics)), make([]float64, len(c.metrics))}
+			r := refoldedSession{places[session.ID.Ordinal], make([]bool, len(c.metrics)), make([]model.Sum, len(c.metrics))}
 			for i := range c.metrics {
 				r.matches[i] = c.metrics[i].Where.Match(session)
 				event, _ := session.Event(c.metrics[i].Value)

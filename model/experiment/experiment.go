@@ -87,8 +87,7 @@ type Metric struct {
 // session lasts beyond the end, it is folded again from its hits before the end. A filter.Assigned in a metric is asked
 // of the whole session in all cases.
 //
-// The visitor's value is the sum of the event's values over all sessions that match so: first that of the assignment,
-// then those of each partition by their ordinals, the oldest partition first.
+// The visitor's value is the sum of the event's values over all sessions that match so.
 type Question struct {
 	Definition Definition
 	// Later tells that sessions after that of the assignment count too: attribution by
@@ -130,12 +129,20 @@ type VariantAnswer struct {
 type MetricAnswer struct {
 	// Conversions is how many of the visitors converted.
 	Conversions int
-	// Total is the sum of the visitors' values, and Squares that of the values' squares. Both are added in the order of
-	// the visitors' numbers, so that the same data gives the same digits.
-	Total, Squares float64
+	// Total is the sum of the visitors' values, and exact.
+	Total model.Sum
+	// Squares is the sum of the squares of the values' nearest doubles. It is a float64, good for the variance that it is
+	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits.
+	Squares float64
 	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
 	// which its session started or, in the session of assignment, of the assignment's.
 	Steps []int
+}
+
+// Add adds the value of a visitor.
+func (m *MetricAnswer) Add(value model.Sum) {
+	number := value.Float64()
+	m.Total, m.Squares = m.Total.Add(value), m.Squares+number*number
 }
 
 // NewAnswer returns the answer to a question in which nobody takes part.

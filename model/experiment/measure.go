@@ -57,7 +57,7 @@ type measured struct {
 	// at is when the visitor first converted; model.Open where that did not happen.
 	at []model.Millis
 	// values are nil where the metric has none.
-	values []float64
+	values []model.Sum
 }
 
 // measure answers the questions of a group.
@@ -118,9 +118,7 @@ func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answ
 		to.Conversions++
 		addSteps(to.Steps, q.Steps, converted)
 		if result.values != nil {
-			value := result.values[i]
-			to.Total += value
-			to.Squares += value * value
+			to.Add(result.values[i])
 		}
 	}
 	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })

@@ -22,7 +22,7 @@ func TestMatchFields(t *testing.T) {
 			UTM: model.UTM{Source: "s", Medium: "m", Campaign: "c", Term: "t", Content: "o"},
 		},
 		ExitPage: "/bye", Pages: []string{"/", "/bye"}, Tags: []string{"x"},
-		Events:     []model.EventSum{{Name: "buy", Count: 2, Values: 1, Sum: 5}, {Name: "look", Count: 1}},
+		Events:     []model.EventSum{{Name: "buy", Count: 2, Values: 1, Sum: (5 * model.One).Sum()}, {Name: "look", Count: 1}},
 		Properties: map[string]string{"plan": "pro", "void": ""},
 		Computed:   map[string]bool{"a": true},
 		Assigned:   map[string]string{"x": "a", "empty": ""},

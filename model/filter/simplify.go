@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // Simplify returns a predicate that matches the same sessions, in canonical form: constants
@@ -310,12 +312,25 @@ func simplifyWithin(e Within) Expr {
 }
 
 func simplifyRange(e Range) Expr {
-	// Not >= covers NaN.
-	if !(e.Min <= e.Max) || math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) {
+	if e.isNowhere() {
+		return Bool(false)
+	}
+	if e.Field.Partial() { // ends that are the same decimal are the same end
+		e.Min, e.Max = roundEnd(e.Min), roundEnd(e.Max)
+	}
+	if e.Min > e.Max {
 		return Bool(false)
 	}
 	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && !e.Field.Partial() {
 		return Bool(true)
 	}
 	return Range{e.Field, e.Min + 0, e.Max + 0}
+}
+
+// roundEnd returns the double that is nearest to the decimal of an end.
+func roundEnd(end float64) float64 {
+	if math.IsInf(end, 0) {
+		return end
+	}
+	return model.SumOf(end).Float64()
 }

@@ -24,7 +24,7 @@ type hitRow struct {
 	IDLow       int64 `bun:",pk"`
 	Kind        model.HitKind
 	Name        string
-	Value       sql.NullFloat64
+	Value       sql.NullInt64 // in micro-units
 	Tags        string
 	Properties  string
 	Origin      string
@@ -40,7 +40,7 @@ func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, erro
 	high, low := halves(hit.ID)
 	row := hitRow{
 		SiteID: session.Site, PartitionID: session.Partition, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
-		Kind: hit.Kind, Name: hit.Name, Value: sql.NullFloat64{Float64: hit.Value, Valid: hit.HasValue},
+		Kind: hit.Kind, Name: hit.Name, Value: sql.NullInt64{Int64: int64(hit.Value), Valid: hit.HasValue},
 	}
 	if err := encodeJSON(&row.Tags, len(hit.Tags), hit.Tags); err != nil {
 		return hitRow{}, err
@@ -60,7 +60,7 @@ func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, erro
 func (r *hitRow) hit() (model.Hit, error) {
 	hit := model.Hit{
 		ID: joined(r.IDHigh, r.IDLow), At: model.Millis(r.At), Kind: r.Kind, Name: r.Name,
-		Value: r.Value.Float64, HasValue: r.Value.Valid,
+		Value: model.Decimal(r.Value.Int64), HasValue: r.Value.Valid,
 	}
 	err := errors.Join(decodeJSON(r.Tags, &hit.Tags), decodeJSON(r.Properties, &hit.Properties), decodeJSON(r.Origin, &hit.Origin))
 	if err != nil {

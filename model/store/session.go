@@ -35,12 +35,14 @@ var sessionColumns = func() []string {
 // ordinals that were given up, and traits that wait for a visit.
 const counted = "sessions.visitor_id <> 0 AND (sessions.page_views > 0 OR sessions.events <> '')"
 
-// eventJSON is how a session row holds an event.
+// eventJSON is how a session row holds an event. The sum is a JSON number, which is written
+// and read without a float. Rows of older versions hold floats: reading rounds them to the six
+// digits that their values had.
 type eventJSON struct {
-	Name   string  `json:"name"`
-	Count  int     `json:"count"`
-	Values int     `json:"values,omitempty"`
-	Sum    float64 `json:"sum,omitempty"`
+	Name   string    `json:"name"`
+	Count  int       `json:"count"`
+	Values int       `json:"values,omitempty"`
+	Sum    model.Sum `json:"sum,omitzero"`
 }
 
 // sessionValues returns the row of a session at a revision. A session with nothing but an ID

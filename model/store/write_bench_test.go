@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func traffic(r *rand.Rand, n int) []model.Message {
 				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(len(messages))), At: at, Kind: model.PageView, Name: pages[r.IntN(len(pages))], Origin: origin}
 				if r.IntN(6) == 0 {
 					hit.Kind, hit.Name = model.Event, []string{"scroll", "add to cart", "purchase"}[r.IntN(3)]
-					hit.Value, hit.HasValue = float64(r.IntN(10_000))/100, hit.Name == "purchase"
+					hit.Value, hit.HasValue = model.Decimal(r.IntN(10_000))*model.One/100, hit.Name == "purchase"
 				}
 				if r.IntN(20) == 0 {
 					hit.Tags, hit.Properties = []string{"AB_test1_default"}, map[string]string{"plan": "pro"}
@@ -97,13 +98,13 @@ func loadBare(b *testing.B, st *store.Store, site int64) time.Duration {
 	for _, statement := range []string{
 		"DROP TABLE IF EXISTS bare",
 		`CREATE TABLE bare (site_id BIGINT NOT NULL, partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
-			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
+			name TEXT NOT NULL, value BIGINT, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
 	} {
 		if _, err := st.DB().ExecContext(ctx, statement); err != nil {
 			b.Fatal(err)
 		}
 	}
-	found, err := st.DB().QueryContext(ctx, "SELECT * FROM hits WHERE site_id = ? ORDER BY at", site)
+	found, err := st.DB().QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM hits WHERE site_id = ? ORDER BY at", site)
 	if err != nil {
 		b.Fatal(err)
 	}

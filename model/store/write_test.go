@@ -32,7 +32,7 @@ func randomMessages(r *rand.Rand, n int) []model.Message {
 		switch r.IntN(5) {
 		case 0:
 			hit.Kind, hit.Name = model.Event, pick("signup", "purchase")
-			hit.Value, hit.HasValue = float64(r.IntN(1000))/100, r.IntN(2) == 0
+			hit.Value, hit.HasValue = model.Decimal(r.IntN(1000))*model.One/100, r.IntN(2) == 0
 			if r.IntN(2) == 0 {
 				hit.Experiment, hit.Variant = pick("x", "y"), pick("a", "b")
 			}
@@ -256,7 +256,7 @@ func TestWriteToDeletedSite(t *testing.T) {
 func TestEvents(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
-		for i, value := range []float64{0, 5, 7} {
+		for i, value := range []model.Decimal{0, 5 * model.One, 7 * model.One} {
 			hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(1000 * (10 - i)), Kind: model.Event, Name: "Order Ünïque 100%", Value: value, HasValue: i > 0}
 			if _, err := st.Write(t.Context(), site.ID, []model.Message{{AnonymousID: "ann", Hit: hit}}); err != nil {
 				t.Fatal(err)
@@ -288,7 +288,7 @@ func TestWriteKeepsTexts(t *testing.T) {
 			for hour, kind := range []model.HitKind{model.PageView, model.Event, model.Traits, model.PageView} {
 				hit := model.Hit{
 					ID: model.MessageIDOf(fmt.Sprint(i, hour)), At: model.Millis(aDay + hour*20*60*1000), Kind: kind, SessionKey: []string{"", text(0)}[i%2],
-					Value: []float64{-0.5, 1e300, 5e-324, 0.1}[i%4], HasValue: i%3 > 0,
+					Value: []model.Decimal{-model.One / 2, 8_999_999_999_999_999_999, 1, model.One / 10}[i%4], HasValue: i%3 > 0,
 					Tags: []string{text(1), text(2)}, Properties: map[string]string{text(3): text(4)},
 					Origin: model.Origin{
 						IP: text(5), Country: text(6), Referrer: text(7), EntryPage: text(8), Browser: text(9), OS: text(10), Device: model.Device(text(11)), Language: text(12),

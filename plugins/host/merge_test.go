@@ -297,7 +297,7 @@ func randomSession(r *rand.Rand) *model.Session {
 	}
 	for _, event := range pools["events"] {
 		if r.IntN(2) == 0 {
-			s.Events = append(s.Events, model.EventSum{Name: event, Count: 1, Values: r.IntN(2), Sum: float64(r.IntN(7))})
+			s.Events = append(s.Events, model.EventSum{Name: event, Count: 1, Values: r.IntN(2), Sum: model.SumOf(float64(r.IntN(7)))})
 		}
 	}
 	return s

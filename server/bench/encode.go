@@ -117,7 +117,7 @@ func (e *encoder) product(b []byte, s *codedSession, id model.SessionID) []byte 
 		b = integer(b, s.counts[i])
 		if s.values[i] != 0 {
 			b = append(b, `,"values":1,"sum":`...)
-			b = strconv.AppendFloat(b, s.values[i], 'f', -1, 64)
+			b = append(b, s.values[i].String()...)
 		}
 		b = append(b, '}')
 	}

@@ -62,9 +62,10 @@ func (t *traffic) messages(s *codedSession) (messages []model.Message) {
 	}
 	for i, event := range session.Events {
 		at := len(session.Pages) + i
+		value, _ := event.Sum.Decimal() // of one event
 		messages = append(messages, model.Message{AnonymousID: visitor, Hit: model.Hit{
 			ID: model.MessageIDOf(visitor, fmt.Sprint(at)), At: s.start + model.Millis(at)*between,
-			Kind: model.Event, Name: event.Name, Value: event.Sum, HasValue: event.Values > 0, Origin: session.Origin,
+			Kind: model.Event, Name: event.Name, Value: value, HasValue: event.Values > 0, Origin: session.Origin,
 		}})
 	}
 	return messages

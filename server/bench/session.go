@@ -174,8 +174,8 @@ type codedSession struct {
 	source, medium      int // can be empty
 	campaign            int // can be empty
 	pages, tags, events []int
-	counts              []int     // how often, by event
-	values              []float64 // sum of values, by event; 0 without values
+	counts              []int           // how often, by event
+	values              []model.Decimal // sum of values, by event; 0 without values
 }
 
 // day returns the sessions of a day, in the order of their ordinals.
@@ -228,12 +228,12 @@ func (g *generator) draw(r *rand.Rand, s *codedSession) {
 	s.tags = g.distinct(r, g.tag, g.tagsOf.pick(r))
 	s.events = g.distinct(r, g.event, g.eventsOf.pick(r))
 	for _, event := range s.events {
-		n, value := 1, 0.0
+		n, value := 1, model.Decimal(0)
 		for r.Float64() < 0.2 {
 			n++
 		}
 		if g.valued[event] {
-			value = float64(100+r.IntN(20_000)) / 100
+			value = model.Decimal(100+r.IntN(20_000)) * model.One / 100
 		}
 		s.counts, s.values = append(s.counts, n), append(s.values, value)
 	}
@@ -293,7 +293,7 @@ func (g *generator) session(s *codedSession, id model.SessionID) *model.Session 
 	for i, event := range s.events {
 		sum := model.EventSum{Name: g.events[event], Count: s.counts[i]}
 		if s.values[i] != 0 {
-			sum.Values, sum.Sum = 1, s.values[i]
+			sum.Values, sum.Sum = 1, s.values[i].Sum()
 		}
 		session.Events = append(session.Events, sum)
 	}

@@ -16,9 +16,6 @@ import (
 // MaxMessageBytes is the longest message that is taken.
 const MaxMessageBytes = 32 << 10
 
-// maxValue bounds an event's number: sums of values beyond it would lose units.
-const maxValue = 1e15
-
 // Envelope is what is known of a message besides itself. Messages from a file
 // have the zero Envelope.
 type Envelope struct {
@@ -251,8 +248,15 @@ func (w *wire) readKind(hit *model.Hit) error {
 		if hit.Name = clean(w.event.text()); hit.Name == "" {
 			return model.Invalid("event", "a track needs the name of the event")
 		}
-		for _, v := range []value{w.value, w.revenue} {
-			if hit.Value, hit.HasValue = numberOf(v); hit.HasValue {
+		for _, property := range []struct {
+			name  string
+			value value
+		}{{"value", w.value}, {"revenue", w.revenue}} {
+			var err error
+			if hit.Value, hit.HasValue, err = decimalOf(property.value); err != nil {
+				return model.Invalid("properties."+property.name, "%v", err)
+			}
+			if hit.HasValue {
 				break
 			}
 		}
@@ -296,16 +300,14 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// numberOf returns a JSON number that is fit for a sum.
-func numberOf(v value) (number float64, ok bool) {
-	if !v.isNumber() {
-		return 0, false
+// decimalOf returns what a JSON number, or a string that is a number, says; ok is false where
+// v is neither a number nor a string. The error says that it is too large, or no number.
+func decimalOf(v value) (d model.Decimal, ok bool, err error) {
+	if !v.isNumber() && !v.isString() {
+		return 0, false, nil
 	}
-	number, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || number > maxValue || number < -maxValue {
-		return 0, false
-	}
-	return number, true
+	d, err = model.ParseDecimal(v.scalar())
+	return d, err == nil, err
 }
 
 // readWho fills in the visitor's names; kept is false where they say nothing.

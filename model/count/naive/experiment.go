@@ -35,7 +35,7 @@ type participant struct {
 	standing
 	// converted is when the visitor first did, by metric; model.Open where that did not happen.
 	converted []model.Millis
-	values    []float64
+	values    []model.Sum
 }
 
 func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer experiment.Answer, err error) {
@@ -79,7 +79,7 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 		session := &all[i].Session
 		now, found := stand[session.Visitor]
 		if found && now.session == session.ID && q.In.Contains(now.at) && q.Where.Match(session) {
-			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]float64, len(q.Metrics))}
+			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
 		}
 	}
 	err = measure(ctx, q, fill, all, func(session *model.Session) (*participant, model.Hit) {
@@ -130,7 +130,7 @@ func measure(ctx context.Context, q *experiment.Question, fill *filling, visits 
 			if metric.Where.Match(session) {
 				p.converted[m] = min(p.converted[m], max(session.Start, p.at))
 				event, _ := session.Event(metric.Value)
-				p.values[m] += event.Sum
+				p.values[m] = p.values[m].Add(event.Sum)
 			}
 		}
 	}
@@ -161,8 +161,7 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 			to := &v.Metrics[m]
 			to.Conversions++
 			countSteps(at, to.Steps)
-			to.Total += p.values[m]
-			to.Squares += p.values[m] * p.values[m]
+			to.Add(p.values[m])
 		}
 	}
 }
