@@ -108,9 +108,9 @@ func (e *restarting) Count(ctx context.Context, questions []count.Question) ([]c
 	return e.Engine.Count(ctx, questions)
 }
 
-// onEach runs a test on each engine over each database.
-func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *rand.Rand, w *world, subject answering)) {
-	engines := map[string]func(*store.Store) (answering, error){
+// enginesOf are the engines there are, and how they are made.
+func enginesOf(t *testing.T) map[string]func(*store.Store) (answering, error) {
+	return map[string]func(*store.Store) (answering, error){
 		"scan": func(st *store.Store) (answering, error) { return naive.New(st, order{}, nil), nil },
 		"columns": func(st *store.Store) (answering, error) {
 			return engine.New(st, engine.Options{Computer: order{}})
@@ -141,6 +141,11 @@ func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *ra
 			return engine.New(st, engine.Options{ColumnBytes: 100_000, ComputedBytes: 2000, Computer: order{}})
 		},
 	}
+}
+
+// onEach runs a test on each engine over each database.
+func onEach(t *testing.T, seed uint64, visits int, test func(t *testing.T, r *rand.Rand, w *world, subject answering)) {
+	engines := enginesOf(t)
 	storetest.Databases(t, func(t *testing.T, url string) {
 		r := rand.New(rand.NewPCG(seed, seed))
 		w := newWorld(t, url, r, visits)

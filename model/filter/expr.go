@@ -191,6 +191,15 @@ func (e Range) Sums() (low, high model.Sum) {
 	return model.SumOf(e.Min), model.SumOf(e.Max)
 }
 
+// RoundEnd returns the double that is nearest to the decimal for which an end of a range of
+// sums stands: 0.3 of 0.1 + 0.2. An open end stays open.
+func RoundEnd(end float64) float64 {
+	if math.IsInf(end, 0) {
+		return end
+	}
+	return model.SumOf(end).Float64()
+}
+
 // isNowhere tells that an end is one that no number lies behind.
 func (e Range) isNowhere() bool {
 	return math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) || math.IsNaN(e.Min) || math.IsNaN(e.Max)

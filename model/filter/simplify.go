@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/goalgraph/goalgraph/model"
 )
 
 // Simplify returns a predicate that matches the same sessions, in canonical form: constants
@@ -316,7 +314,7 @@ func simplifyRange(e Range) Expr {
 		return Bool(false)
 	}
 	if e.Field.Partial() { // ends that are the same decimal are the same end
-		e.Min, e.Max = roundEnd(e.Min), roundEnd(e.Max)
+		e.Min, e.Max = RoundEnd(e.Min), RoundEnd(e.Max)
 	}
 	if e.Min > e.Max {
 		return Bool(false)
@@ -325,12 +323,4 @@ func simplifyRange(e Range) Expr {
 		return Bool(true)
 	}
 	return Range{e.Field, e.Min + 0, e.Max + 0}
-}
-
-// roundEnd returns the double that is nearest to the decimal of an end.
-func roundEnd(end float64) float64 {
-	if math.IsInf(end, 0) {
-		return end
-	}
-	return model.SumOf(end).Float64()
 }
