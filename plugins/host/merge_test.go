@@ -64,6 +64,8 @@ func TestMerge(t *testing.T) {
 			list(`eventValue {"event":"a","min":1}`, `eventValue {"event":"b","min":1}`), "Value of a at least 1 and Value of b at least 1"},
 		{"eventValue: one event", list(`eventValue {"event":"a","min":1.5}`), list(`eventValue {"event":"a","max":2}`),
 			list(`eventValue {"event":"a","max":2,"min":1.5}`), "Value of a 1.5–2"},
+		{"eventValue: one decimal", list(`eventValue {"event":"a","max":0.3}`), list(`eventValue {"event":"a","min":0.30000000000000004}`),
+			list(`eventValue {"event":"a","max":0.3,"min":0.3}`), "Value of a 0.3"},
 		{"variant: one experiment", list(`variant {"experiment":"e","is":["a","b"]}`), list(`variant {"experiment":"e","is":["c","b"]}`),
 			list(`variant {"experiment":"e","is":["b"]}`), "Variant of e is b"},
 		{"variant: excluded", list(`variant {"experiment":"e","is":["a"]}`), list(`variant {"experiment":"e","is":["b"]}`),
