@@ -5,3 +5,7 @@ UPDATE hits SET number = value / 1e6 WHERE value IS NOT NULL;
 ALTER TABLE hits DROP COLUMN value;
 --split
 ALTER TABLE hits RENAME COLUMN number TO value;
+--split
+DELETE FROM experiment_columns;
+--split
+DELETE FROM computed;

@@ -9,3 +9,8 @@ WHERE value IS NOT NULL;
 ALTER TABLE hits DROP COLUMN value;
 --split
 ALTER TABLE hits RENAME COLUMN micros TO value;
+--split
+-- What is stored of experiments and computations has its format in its seal, and would be taken for damaged.
+DELETE FROM experiment_columns;
+--split
+DELETE FROM computed;
