@@ -51,11 +51,13 @@ var fillExperiment = []string{
 		JOIN (VALUES (1, 0, 1, '/'), (2, 5000, 2, 'Experiment Viewed'), (3, 1000, 2, 'sign up'), (4, 60000, 1, '/pricing'), (5, 90000, 2, 'sign up'), (6, 120000, 2, 'purchase')) AS h (n, after, kind, name)
 		ON h.n = 1 OR h.n = 2 AND NOT second OR h.n = 3 AND e %% 17 = 0 OR h.n = 4 AND a %% 3 = 0 OR h.n = 5 AND a %% 7 = 0 OR h.n = 6 AND e %% 11 = 0`,
 	`INSERT INTO hits (site_id, partition_id, ordinal, at, id_high, id_low, kind, name, value, tags, properties, origin) SELECT %[4]d, partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
-	`INSERT INTO sessions SELECT %[4]d, partition_id, ordinal, 1, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
+	`INSERT INTO sessions (site_id, partition_id, ordinal, revision, write_id, visitor_id, session_key, first_visit, started_at, ended_at, page_views, ip, country, referrer, entry_page, exit_page, browser, os,
+		device, language, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties, region, city, hostname)
+		SELECT %[4]d, partition_id, ordinal, 1, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
 		(ARRAY['RO', 'US', 'DE', 'FR'])[1 + min(visitor_id) %% 4], '', '/', CASE WHEN bool_or(n = 4) THEN '/pricing' ELSE '/' END, 'Firefox', 'Linux', 'DESKTOP', 'en', '', '', '', '', '',
 		CASE WHEN bool_or(n = 4) THEN '["/","/pricing"]' ELSE '["/"]' END, '',
 		COALESCE('[' || string_agg(CASE WHEN n = 6 THEN '{"name":"purchase","count":1,"values":1,"sum":' || value / 10000 / 100.0 || '}' ELSE '{"name":"' || name || '","count":1}' END, ',')
-			FILTER (WHERE n IN (2, 3, 6) OR n = 5) || ']', ''), '' FROM drawn_hits GROUP BY partition_id, ordinal`,
+			FILTER (WHERE n IN (2, 3, 6) OR n = 5) || ']', ''), '', '', '', '' FROM drawn_hits GROUP BY partition_id, ordinal`,
 	`INSERT INTO assignments SELECT %[4]d, 'headline', partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, visitor_id, (ARRAY['a', 'b'])[1 + (hashint8(visitor_id + 13) & 1)]
 		FROM drawn_hits WHERE n = 2`,
 	`DROP TABLE drawn, drawn_hits`,
