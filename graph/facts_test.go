@@ -34,7 +34,7 @@ func (g *testGraph) importSample() string {
 	if err != nil {
 		g.Fatal(err)
 	}
-	if summary.Ignored != 5801 || summary.Rejected != 0 || summary.Messages != 4199 {
+	if summary.Ignored != 6012 || summary.Rejected != 0 || summary.Messages != 3988 {
 		g.Errorf("%+v", summary)
 	}
 	return id
