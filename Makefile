@@ -19,6 +19,9 @@ QUESTIONS ?= 20
 BENCH_DIR ?=
 BENCHFLAGS ?=
 
+# Numbers of sessions of make bench-scale, growing.
+SIZES ?= 10000000 30000000 100000000
+
 # Number of questions of make soak, over both databases.
 SOAK_QUESTIONS ?= 10000
 
@@ -34,7 +37,7 @@ GO_TEST := $(SERVERS) go test
 GO_TEST_RACE := $(GO_TEST) -race -timeout 15m -parallel 3
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-track test-landing-page soak soak-live soak-lost soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track test-landing-page soak soak-live soak-lost soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +72,9 @@ check-generated: ## fail if generated code is out of date
 bench: build test-servers ## compare with PostgreSQL and DuckDB: make bench SESSIONS=10000000 DAYS=90 SEED=1
 	go run ./server/bench -sessions $(SESSIONS) -days $(DAYS) -seed $(SEED) -questions $(QUESTIONS) -dir '$(BENCH_DIR)' $(BENCHFLAGS)
 
+bench-scale: build test-servers ## load, memory and counts as sessions grow: make bench-scale SIZES="10000000 30000000 100000000"
+	go run ./server/bench -scale '$(shell echo $(SIZES) | tr ' ' ,)' -days $(DAYS) -seed $(SEED) -questions 12 -dir '$(BENCH_DIR)' $(BENCHFLAGS)
+
 bench-go: test-servers ## run Go benchmarks: make bench-go PACKAGES=./model/count BENCH=Matrix BENCHTIME=5s
 	$(GO_TEST) $(SYSTEM) -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(TESTFLAGS) $(PACKAGES)
 
@@ -82,7 +88,8 @@ bench-track: test-servers ## send batches of messages over HTTP: messages/s agai
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
 
 soak: test-servers ## ask random questions while data changes and servers restart: make soak SOAK_QUESTIONS=10000
-	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLive(Servers)?$$' -timeout 60m ./model/... ./server
+	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -timeout 60m ./model/... ./server \
+		-run '^Test(Live(Servers)?|Count(FollowsWrites)?|Sessions|DamagedColumns|StoreColumnsAtOnce|MemoryIsBounded|Results(AfterWrites)?)$$'
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

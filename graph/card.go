@@ -180,7 +180,8 @@ func (r *goalCellResolver) ValueTotal(ctx context.Context, cell *view.GoalCell) 
 		return nil, nil
 	}
 	converted, err := cell.Converted(ctx)
-	return &converted.Value, err
+	total := converted.Value.Float64()
+	return &total, err
 }
 
 func (r *goalCellResolver) Visitors(ctx context.Context, cell *view.GoalCell) (int, error) {
@@ -193,7 +194,7 @@ func (r *goalCellResolver) ValuePerVisitor(ctx context.Context, cell *view.GoalC
 		return nil, nil
 	}
 	active, converted, err := answersOf(ctx, cell.Active, cell.Converted)
-	return view.Rate(converted.Value, active.Visitors), err
+	return view.Rate(converted.Value.Float64(), active.Visitors), err
 }
 
 // answersOf waits for two answers.

@@ -364,12 +364,13 @@ func at(text string) model.Millis {
 
 // page returns a message of a page view.
 func page(visitor, when, path string, change ...func(*model.Hit)) model.Message {
-	return message(visitor, model.Hit{At: at(when), Kind: model.PageView, Name: path, Origin: model.Origin{EntryPage: path}}, change...)
+	return message(visitor, model.Hit{At: at(when), Kind: model.PageView, Name: path, Knows: model.KnowsAll}, change...)
 }
 
 // event returns a message of an event; a value of 0 is none.
 func event(visitor, when, name string, value float64, change ...func(*model.Hit)) model.Message {
-	return message(visitor, model.Hit{At: at(when), Kind: model.Event, Name: name, Value: value, HasValue: value != 0}, change...)
+	decimal, _ := model.SumOf(value).Decimal()
+	return message(visitor, model.Hit{At: at(when), Kind: model.Event, Name: name, Value: decimal, HasValue: value != 0, Knows: model.KnowsAll &^ model.KnowsPage}, change...)
 }
 
 func message(visitor string, hit model.Hit, change ...func(*model.Hit)) model.Message {

@@ -93,7 +93,7 @@ func newBenchmarkGraph(b *testing.B, url string) http.Handler {
 	for i := range 9000 {
 		batch = append(batch, model.Message{AnonymousID: fmt.Sprint(i), Hit: model.Hit{
 			ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(i%90) * 24 * 60 * 60 * 1000, Kind: model.PageView, Name: fmt.Sprintf("/%d", r.IntN(50)),
-			Origin: model.Origin{Country: []string{"RO", "US", "DE"}[r.IntN(3)], Referrer: fmt.Sprintf("www.%d.example", r.IntN(30))},
+			Origin: model.Origin{Country: []string{"RO", "US", "DE"}[r.IntN(3)], Referrer: fmt.Sprintf("www.%d.example", r.IntN(30))}, Knows: model.KnowsAll,
 		}})
 	}
 	if _, err := st.Write(ctx, site.ID, batch); err != nil {

@@ -45,7 +45,7 @@ func TestMergeTable(t *testing.T) {
 		} {
 			origin := model.Origin{IP: session.ip, Country: session.country, Referrer: session.referrer}
 			for n, path := range session.pages {
-				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i, path)), At: at("2026-05-01T10:00:00Z"), Kind: model.PageView, Name: path, Tags: session.tags, Origin: origin}
+				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i, path)), At: at("2026-05-01T10:00:00Z"), Kind: model.PageView, Name: path, Tags: session.tags, Origin: origin, Knows: model.KnowsAll}
 				if n == len(session.pages)-1 {
 					hit.At += model.Millis(session.seconds) * 1000
 				}
@@ -182,11 +182,12 @@ func (g *testGraph) writeRandomSessions(r *rand.Rand, n int) int {
 		s := filtertest.RandomSession(r)
 		visitor := fmt.Sprint(i)
 		for at, path := range append([]string{"/"}, s.Pages...) {
-			hit := model.Hit{ID: model.MessageIDOf(visitor, "page", fmt.Sprint(at)), At: s.Start + model.Millis(at*10_000), Kind: model.PageView, Name: path, Origin: s.Origin, Tags: s.Tags}
+			hit := model.Hit{ID: model.MessageIDOf(visitor, "page", fmt.Sprint(at)), At: s.Start + model.Millis(at*10_000), Kind: model.PageView, Name: path, Origin: s.Origin, Knows: model.KnowsAll, Tags: s.Tags}
 			messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 		}
 		for _, e := range s.Events {
-			hit := model.Hit{ID: model.MessageIDOf(visitor, "event", e.Name), At: s.Start, Kind: model.Event, Name: e.Name, Value: e.Sum, HasValue: e.Values > 0, Origin: s.Origin, Properties: s.Properties}
+			value, _ := e.Sum.Decimal()
+			hit := model.Hit{ID: model.MessageIDOf(visitor, "event", e.Name), At: s.Start, Kind: model.Event, Name: e.Name, Value: value, HasValue: e.Values > 0, Origin: s.Origin, Knows: model.KnowsAll &^ model.KnowsPage, Properties: s.Properties}
 			messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 		}
 	}

@@ -14,9 +14,10 @@ import (
 type mutationResolver struct{ *Resolver }
 
 func (r *mutationResolver) CreateSite(ctx context.Context, input generated.CreateSiteInput) (*model.Site, error) {
-	site := &model.Site{Name: input.Name, Domains: input.Domains.Value(), Timezone: "UTC"}
+	site := &model.Site{Name: input.Name, Domains: input.Domains.Value(), Timezone: "UTC", IgnoredReferrers: input.IgnoredReferrers.Value()}
 	set(&site.Timezone, input.Timezone)
 	set(&site.Addresses, input.Addresses)
+	set(&site.Bots, input.Bots)
 	return site, underInput(r.store.CreateSite(ctx, site))
 }
 
@@ -29,6 +30,10 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		set(&site.Name, input.Name)
 		set(&site.Timezone, input.Timezone)
 		set(&site.Addresses, input.Addresses)
+		set(&site.Bots, input.Bots)
+		if ignored := input.IgnoredReferrers.Value(); ignored != nil {
+			site.IgnoredReferrers = ignored
+		}
 		if domains := input.Domains.Value(); domains != nil {
 			site.Domains = domains
 		}

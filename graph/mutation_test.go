@@ -35,6 +35,7 @@ func TestRefusedMutationsChangeNothing(t *testing.T) {
 			{`createSite(input: {name: $long}) { id }`, model.BadInput, "input.name"},
 			{`createSite(input: {name: "c", domains: ["a.example"]}) { id }`, model.Conflict, "input.domains"},
 			{`createSite(input: {name: "c", domains: ["https://c.example/"]}) { id }`, model.BadInput, "input.domains"},
+			{`createSite(input: {name: "c", ignoredReferrers: ["https://c.example/"]}) { id }`, model.BadInput, "input.ignoredReferrers"},
 			{`createSite(input: {name: "c", timezone: "Mars/Olympus"}) { id }`, model.BadInput, "input.timezone"},
 			{`updateSite(input: {id: $other, domains: ["b.example", "A.example"]}) { id }`, model.Conflict, "input.domains"},
 			{`updateSite(input: {id: $other, name: " "}) { id }`, model.BadInput, "input.name"},
@@ -112,6 +113,14 @@ func TestMutations(t *testing.T) {
 			`{"updateSite": {"name": "New", "domains": ["a.example"], "timezone": "Europe/Bucharest"}}`)
 		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, domains: "c.example", timezone: "UTC"}) { name domains timezone } }`, vars{"s": site},
 			`{"updateSite": {"name": "New", "domains": ["c.example"], "timezone": "UTC"}}`)
+		g.want(`mutation { createSite(input: {name: "Bots", ignoredReferrers: ["Pay.example."], bots: INCLUDE}) { ignoredReferrers bots } }`, nil,
+			`{"createSite": {"ignoredReferrers": ["pay.example"], "bots": "INCLUDE"}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: ["pay.example", "xn--caf-dma.example"]}) { ignoredReferrers bots } }`, vars{"s": site},
+			`{"updateSite": {"ignoredReferrers": ["pay.example", "café.example"], "bots": "EXCLUDE"}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: null, bots: INCLUDE}) { ignoredReferrers bots } }`, vars{"s": site},
+			`{"updateSite": {"ignoredReferrers": ["pay.example", "café.example"], "bots": "INCLUDE"}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: [], bots: null}) { ignoredReferrers bots } }`, vars{"s": site},
+			`{"updateSite": {"ignoredReferrers": [], "bots": "INCLUDE"}}`)
 		g.want(`{ a: site(domain: "a.example") { name } c: site(domain: "C.EXAMPLE") { name } }`, nil, `{"a": null, "c": {"name": "New"}}`)
 
 		segment := g.segment(site, "S", raw(`{"country": {"is": "ro"}}`))
@@ -137,7 +146,7 @@ func TestMutations(t *testing.T) {
 		g.want(`mutation($g: ID!) { unarchiveGoal(id: $g) { archived } }`, vars{"g": goal}, `{"unarchiveGoal": {"archived": false}}`)
 		g.want(`mutation($g: ID!) { deleteGoal(id: $g) }`, vars{"g": goal}, fmt.Sprintf(`{"deleteGoal": %q}`, goal))
 		g.want(`mutation($s: ID!) { deleteSite(id: $s) }`, vars{"s": site}, fmt.Sprintf(`{"deleteSite": %q}`, site))
-		g.want(`query($s: ID!) { site(id: $s) { id } sites { name } }`, vars{"s": site}, `{"site": null, "sites": [{"name": "Shop"}]}`)
+		g.want(`query($s: ID!) { site(id: $s) { id } sites { name } }`, vars{"s": site}, `{"site": null, "sites": [{"name": "Shop"}, {"name": "Bots"}]}`)
 	})
 }
 

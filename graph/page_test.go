@@ -158,8 +158,8 @@ func TestValues(t *testing.T) {
 		}
 		g.want(`{ site(domain: "a.example") { values(filterType: "referrer") { value sessions } found: values(filterType: "referrer", search: "GOO") { value }
 			two: values(filterType: "referrer", first: 2) { value } none: values(filterType: "referrer", first: 0) { value } pages: values(filterType: "pages") { value sessions }
-			tags: values(filterType: "tags") { value } } }`, nil,
+			tags: values(filterType: "tags") { value } direct: values(filterType: "referrer", search: "DIR") { value sessions } } }`, nil,
 			`{"site": {"values": [{"value": "(direct)", "sessions": 3}, {"value": "t.co", "sessions": 2}, {"value": "www.Google.com", "sessions": 1}], "found": [{"value": "www.Google.com"}],
-				"two": [{"value": "(direct)"}, {"value": "t.co"}], "none": [], "pages": [{"value": "/0", "sessions": 3}, {"value": "/1", "sessions": 3}], "tags": []}}`)
+				"two": [{"value": "(direct)"}, {"value": "t.co"}], "none": [], "pages": [{"value": "/0", "sessions": 3}, {"value": "/1", "sessions": 3}], "tags": [], "direct": [{"value": "(direct)", "sessions": 3}]}}`)
 	})
 }

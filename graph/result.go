@@ -218,7 +218,7 @@ func (m *measured) values(e *model.Experiment) ([]stats.Value, error) {
 	amounts := make([]stats.Amount, len(e.Variants))
 	for i, v := range m.answer.Variants {
 		metric := v.Metrics[m.place]
-		amounts[i] = stats.Amount{Visitors: int64(v.Visitors), Conversions: int64(metric.Conversions), Sum: metric.Total, SumSquares: metric.Squares}
+		amounts[i] = stats.Amount{Visitors: int64(v.Visitors), Conversions: int64(metric.Conversions), Sum: metric.Total.Float64(), SumSquares: metric.Squares}
 	}
 	return stats.Values(amounts, baselineOf(e))
 }

@@ -40,7 +40,7 @@ func (g *testGraph) tracked(site, key string) string {
 
 // assignment returns a message that assigns a visitor to a variant of an experiment.
 func assignment(visitor, when, experiment, variant string, change ...func(*model.Hit)) model.Message {
-	return message(visitor, model.Hit{At: at(when), Kind: model.Event, Name: "Experiment Viewed", Experiment: experiment, Variant: variant}, change...)
+	return message(visitor, model.Hit{At: at(when), Kind: model.Event, Name: "Experiment Viewed", Experiment: experiment, Variant: variant, Knows: model.KnowsAll &^ model.KnowsPage}, change...)
 }
 
 // A script is a case of testdata/experiments.txt: what visitors do, in the order in
@@ -118,6 +118,8 @@ func (s *script) message(line string) model.Message {
 			change = append(change, country(words[i+1]))
 		case "of":
 			experiment = words[i+1]
+		case "session":
+			change = append(change, func(hit *model.Hit) { hit.SessionKey = words[i+1] })
 		}
 	}
 	switch words[3] {

@@ -40,14 +40,19 @@ func TestSessionShowsAllDimensions(t *testing.T) {
 			names = append(names, name)
 			if d.Origin != nil {
 				shown[name], bare[name] = "a "+d.Name, nil
+				if name == "entryPage" {
+					shown[name] = "/b"
+				}
 			}
 		}
+		names = append(names, "truncated")
+		shown["truncated"], bare["truncated"] = false, false
 		with := func(properties map[string]string) func(*model.Hit) {
 			return func(hit *model.Hit) { hit.Properties = properties }
 		}
 		g.write("a.example",
 			event("ada", "2026-05-01T10:00:00Z", "purchase", 5, all, tagged("t")),
-			page("ada", "2026-05-01T10:00:30Z", "/b", with(map[string]string{"size": "9", "plan": "pro"})),
+			page("ada", "2026-05-01T10:00:30Z", "/b", all, with(map[string]string{"size": "9", "plan": "pro"})),
 			event("ada", "2026-05-01T10:01:00Z", "purchase", 2.5),
 			event("ada", "2026-05-01T10:01:30Z", "sign up", 0),
 			event("bob", "2026-05-02T10:00:00Z", "sign up", 0))

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"strings"
 
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -22,7 +23,8 @@ func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType 
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.engine.Values(ctx, count.ValueQuery{Site: site.ID, Field: t.Dimension, Search: text(search), Limit: n, None: t.None != ""})
+	none := t.None != "" && strings.Contains(strings.ToLower(t.None), strings.ToLower(text(search)))
+	found, err := r.engine.Values(ctx, count.ValueQuery{Site: site.ID, Field: t.Dimension, Search: text(search), Limit: n, None: none})
 	return valuesOfType(t, found), err
 }
 

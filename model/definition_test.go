@@ -89,7 +89,7 @@ func TestValidateBringsIntoCanonicalForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := site("Shop", "UTC", "shop.example", "other.example")
-	want.Addresses = model.WholeAddress
+	want.Addresses, want.IgnoredReferrers, want.Bots = model.WholeAddress, []string{}, model.ExcludeBots
 	mustEqual(t, "site", s, want)
 	goal := &model.Goal{Key: " k ", Name: " n ", Description: " d ", ValueEvent: " e "}
 	if err := goal.Validate(); err != nil {

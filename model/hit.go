@@ -47,14 +47,16 @@ type Hit struct {
 	// Place orders hits of one instant: it is the hit's place among those of the instant
 	// in the file or the batch that brought it.
 	Place int32
-	// SessionKey is the sender's own name for the session (context.sessionId). Hits
-	// with the same key form a session, whatever the gaps between them.
+	// UserID is the user of a hit that named no device: which visitor it is of follows from
+	// the user's links. It is empty for others.
+	UserID string
+	// SessionKey is the sender's own name for the session (context.sessionId), or empty.
 	SessionKey string
 	Kind       HitKind
 	// Name is the path of a page view, or the name of an event.
 	Name string
 	// Value is an event's value, if it has one.
-	Value    float64
+	Value    Decimal
 	HasValue bool
 	// Tags and Properties are added to the session's.
 	Tags       []string
@@ -75,7 +77,7 @@ const (
 	// KnowsAcquisition is of a page view, and of a message with the context of a page or of a
 	// campaign: Referrer and UTM, which may be empty.
 	KnowsAcquisition Knowledge = 1 << iota
-	// KnowsPage is of a page view: EntryPage and Hostname.
+	// KnowsPage is of a page view: Hostname, and EntryPage, which is the hit's name.
 	KnowsPage
 	// KnowsAgent is of a hit with a browser's user agent: Browser, OS and Device.
 	KnowsAgent
@@ -84,6 +86,9 @@ const (
 	// KnowsAddress is of a hit with the address of a client, or its location: IP, Country,
 	// Region and City.
 	KnowsAddress
+
+	// KnowsAll is all parts.
+	KnowsAll Knowledge = 1<<iota - 1
 )
 
 // Origin is what a session takes from its hits. An empty string means unknown or
@@ -100,7 +105,7 @@ type Origin struct {
 	// Referrer is the host of the referring page, in lower case without a port;
 	// empty when the visitor came directly.
 	Referrer string `json:"referrer,omitempty"`
-	// EntryPage is the path of the page where the hit happened.
+	// EntryPage is the path of the first page that was viewed. A hit's is its name, and not here.
 	EntryPage string `json:"entryPage,omitempty"`
 	// Hostname is the host of that page, in lower case without a port.
 	Hostname string `json:"hostname,omitempty"`
@@ -110,6 +115,58 @@ type Origin struct {
 	// Language is a BCP 47 tag in lower case.
 	Language string `json:"language,omitempty"`
 	UTM      UTM    `json:"utm,omitzero"`
+}
+
+// take copies parts of another origin.
+func (o *Origin) take(from Origin, parts Knowledge) {
+	if parts&KnowsAcquisition != 0 {
+		o.Referrer, o.UTM = from.Referrer, from.UTM
+	}
+	if parts&KnowsPage != 0 {
+		o.EntryPage, o.Hostname = from.EntryPage, from.Hostname
+	}
+	if parts&KnowsAgent != 0 {
+		o.Browser, o.OS, o.Device = from.Browser, from.OS, from.Device
+	}
+	if parts&KnowsLanguage != 0 {
+		o.Language = from.Language
+	}
+	if parts&KnowsAddress != 0 {
+		o.IP, o.Country, o.Region, o.City = from.IP, from.Country, from.Region, from.City
+	}
+}
+
+// origin is what the hit tells of a session's origin.
+func (h *Hit) origin() Origin {
+	if h.Knows&KnowsPage != 0 {
+		origin := h.Origin
+		origin.EntryPage = h.Name
+		return origin
+	}
+	return h.Origin
+}
+
+// Shares returns which parts that the hit knows are those of another origin.
+func (h *Hit) Shares(of Origin) (shared Knowledge) {
+	own := h.origin()
+	for part := KnowsAcquisition; part <= KnowsAddress; part <<= 1 {
+		if h.Knows&part != 0 && own.Parts(part) == of.Parts(part) {
+			shared |= part
+		}
+	}
+	return shared
+}
+
+// Parts returns an origin with some of its parts alone.
+func (o Origin) Parts(parts Knowledge) (some Origin) {
+	some.take(o, parts)
+	return some
+}
+
+// With returns an origin with some of its parts from another one.
+func (o Origin) With(from Origin, parts Knowledge) Origin {
+	o.take(from, parts)
+	return o
 }
 
 // UTM holds the campaign parameters of a link.
@@ -131,8 +188,8 @@ const (
 	OtherDevice Device = "OTHER"
 )
 
-// Compare orders a visitor's hits by time, and hits of the same instant by id, so that
-// the order does not depend on their arrival.
+// Compare orders a visitor's hits by time, those of one instant by their places in what
+// brought them, and then by id: the order does not depend on their arrival.
 func (h Hit) Compare(other Hit) int {
-	return cmp.Or(cmp.Compare(h.At, other.At), h.ID.Compare(other.ID))
+	return cmp.Or(cmp.Compare(h.At, other.At), cmp.Compare(h.Place, other.Place), h.ID.Compare(other.ID))
 }

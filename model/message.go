@@ -3,12 +3,12 @@ package model
 // Message is a line of a log or a message of a tracking SDK: who sent it, and the hit it
 // reports.
 type Message struct {
-	// AnonymousID and UserID are the sender's names for the visitor, at least one of
-	// them. A message with both links the user to the anonymous visitor.
+	// AnonymousID names the device and UserID the user, at least one of them. A message with
+	// both links the user to the device, from its time on.
 	AnonymousID, UserID string
 	// Hit is what the visitor did. Its Kind is zero if the message only links. The store
-	// fills in its Visitor: the anonymous id, else the user's last known anonymous id,
-	// else the user id.
+	// fills in its Visitor and UserID. The visitor is the device or, of a message without one, that of
+	// the user's latest link at the time or before, else of the earliest link, else the user.
 	Hit Hit
 }
 

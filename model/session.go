@@ -5,10 +5,6 @@ import (
 	"slices"
 )
 
-// SessionGap is the longest pause within a session, in milliseconds: 30 minutes
-// exactly still join.
-const SessionGap Millis = 30 * 60 * 1000
-
 // SessionID names a session: its site, its partition and its ordinal there.
 type SessionID struct {
 	Site, Partition int64
@@ -16,8 +12,8 @@ type SessionID struct {
 }
 
 // Session is a visit: what one visitor did without a pause longer than
-// SessionGap, or under one key that the sender gave it. It is a function of the
-// set of its hits, not of the order in which they arrived.
+// SessionGap, or under one key that the sender gave it (fold.go has the rules). A visitor's
+// sessions are a function of the visitor's hits, not of the order in which they arrived.
 type Session struct {
 	ID SessionID
 	// Visitor numbers the visitor within the database; VisitorKey is what the
@@ -26,12 +22,17 @@ type Session struct {
 	VisitorKey string
 	// Key is the sender's own name of the session, mostly empty.
 	Key string
-	// First tells that the visitor had no session before this one.
+	// First tells that the session counts and that no session of the visitor which counts
+	// began before it.
 	First bool
-	// Start and End are the times of the first and of the last hit.
+	// Start and End are the times of the first and of the last hit. Hits is how many there are.
 	Start, End Millis
+	Hits       int
 	PageViews  int
+	// Origin is put together from those of the hits, as far as Knows tells: each part is that of
+	// the first hit that knows it.
 	Origin
+	Knows Knowledge
 	// ExitPage is the path of the last page view.
 	ExitPage string
 	// Pages holds the distinct paths viewed and Tags the distinct tags, each in
@@ -53,20 +54,19 @@ type Session struct {
 type EventSum struct {
 	Name  string
 	Count int
-	// Values is how many of them had a value; Sum is their sum, added in the
-	// order of time.
+	// Values is how many of them had a value; Sum is their sum.
 	Values int
-	Sum    float64
+	Sum    Sum
 }
 
 // Counts tells whether the session is counted and listed: it has a page view or
 // an event. Traits alone are no visit; they wait for one that they belong to.
 func (s *Session) Counts() bool { return s.PageViews > 0 || len(s.Events) > 0 }
 
-// IsFirst tells whether the session is its visitor's first, given the time of
-// the visitor's earliest page view or event.
-func (s *Session) IsFirst(earliest Millis) bool {
-	return s.Counts() && s.Start <= earliest && earliest <= s.End
+// IsTruncated tells whether a bound ended the session, not a pause: it has as many hits as it may, or lasted until less
+// than SessionGap before MaxSessionLength.
+func (s *Session) IsTruncated() bool {
+	return s.Hits >= MaxSessionHits || s.Length() > MaxSessionLength-SessionGap
 }
 
 // Length returns the time from the first to the last hit, in milliseconds.
@@ -89,78 +89,48 @@ type Visit struct {
 }
 
 // Part returns the session folded again from those of the visit's hits, which must be
-// all, that do not come before one (by Hit.Compare) and happened before an instant.
-// What a session takes from its first hit, and whether it is the visitor's first, stays
-// the whole session's. ok is false where what remains is no session that counts.
-func (v *Visit) Part(from Hit, before Millis) (part Session, ok bool) {
+// all, that happened at an instant or later, and before another. What a session takes of its origin,
+// and whether it is the visitor's first, stays the whole session's. ok is false where what remains
+// is no session that counts.
+func (v *Visit) Part(from, before Millis) (part Session, ok bool) {
 	whole := &v.Session
-	part = Session{ID: whole.ID, Visitor: whole.Visitor, VisitorKey: whole.VisitorKey, Key: whole.Key, First: whole.First, Origin: whole.Origin}
-	some := false
+	part = Session{
+		ID: whole.ID, Visitor: whole.Visitor, VisitorKey: whole.VisitorKey, Key: whole.Key, First: whole.First,
+		Origin: whole.Origin, Knows: whole.Knows,
+	}
 	for _, hit := range v.Hits {
-		if hit.Compare(from) < 0 || hit.At >= before {
+		if hit.At < from || hit.At >= before {
 			continue
 		}
-		if !some {
-			some, part.Start = true, hit.At
+		if part.Hits == 0 {
+			part.Start = hit.At
 		}
 		part.add(hit)
 	}
 	return part, part.Counts()
 }
 
-// Fold returns the sessions of one visitor's hits, ordered by start. Hits with a
-// session key are grouped by it; all others belong together while no two
-// neighbours are more than SessionGap apart. A message id counts once. The order
-// of hits does not matter; hits is reordered.
-func Fold(hits []Hit) []Visit {
-	visits, _ := Continue(nil, hits)
-	return visits
-}
-
-// Continue folds hits onto sessions that their visitor has already: the result
-// is what Fold would make of all hits together, with the hits given here alone.
-// It can do so while every hit is later than the sessions of its key; otherwise
-// ok is false, and the sessions' hits must be folded again from the start. The
-// sessions are ordered by start, and are not changed; they come first, new ones
-// follow in the order of their starts.
-func Continue(sessions []Session, hits []Hit) (visits []Visit, ok bool) {
-	slices.SortFunc(hits, Hit.Compare)
-	open := map[string]int{} // the visit that a key's next hit may join
-	for i, session := range sessions {
-		session.Pages, session.Tags = slices.Clone(session.Pages), slices.Clone(session.Tags)
-		session.Events, session.Properties = slices.Clone(session.Events), maps.Clone(session.Properties)
-		visits = append(visits, Visit{Session: session})
-		open[session.Key] = i
-	}
-	seen := make(map[MessageID]bool, len(hits))
+// SessionOf returns the session of hits that belong to one, in their order.
+func SessionOf(hits []Hit) Session {
+	session := begin(hits[0])
 	for _, hit := range hits {
-		if seen[hit.ID] {
-			continue
-		}
-		seen[hit.ID] = true
-		at, found := open[hit.SessionKey]
-		if found && at < len(sessions) && hit.At <= sessions[at].End {
-			return nil, false
-		}
-		if !found || (hit.SessionKey == "" && hit.At-visits[at].Session.End > SessionGap) {
-			at = len(visits)
-			open[hit.SessionKey] = at
-			visits = append(visits, Visit{Session: begin(hit)})
-		}
-		visits[at].Session.add(hit)
-		visits[at].Hits = append(visits[at].Hits, hit)
+		session.add(hit)
 	}
-	return visits, true
+	return session
 }
 
 // begin returns the session that a hit begins, to which it is still to be added.
-func begin(hit Hit) Session {
-	return Session{VisitorKey: hit.Visitor, Key: hit.SessionKey, Start: hit.At, Origin: hit.Origin}
-}
+func begin(hit Hit) Session { return Session{VisitorKey: hit.Visitor, Start: hit.At} }
 
 // add takes in a hit that is no earlier than any the session has.
 func (s *Session) add(hit Hit) {
 	s.End = hit.At
+	s.Hits++
+	if s.Key == "" {
+		s.Key = hit.SessionKey
+	}
+	s.Origin.take(hit.origin(), hit.Knows&^s.Knows)
+	s.Knows |= hit.Knows
 	switch hit.Kind {
 	case PageView:
 		s.PageViews++
@@ -189,7 +159,7 @@ func (s *Session) addEvent(hit Hit) {
 	s.Events[at].Count++
 	if hit.HasValue {
 		s.Events[at].Values++
-		s.Events[at].Sum += hit.Value
+		s.Events[at].Sum = s.Events[at].Sum.Add(hit.Value.Sum())
 	}
 }
 

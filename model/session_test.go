@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -23,7 +24,9 @@ func randomHits(r *rand.Rand, n int) []model.Hit {
 			hits = append(hits, hits[r.IntN(i)])
 			continue
 		}
-		switch r.IntN(4) {
+		switch r.IntN(5) {
+		case 4:
+			at += model.Millis(r.IntN(3)) * (model.MaxSessionLength/2 + model.Millis(r.IntN(2)))
 		case 0: // one instant
 		case 1:
 			at += model.SessionGap + model.Millis(r.IntN(3)-1)
@@ -32,13 +35,15 @@ func randomHits(r *rand.Rand, n int) []model.Hit {
 		}
 		hit := model.Hit{
 			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), Visitor: "ann", At: at, Kind: model.HitKind(1 + r.IntN(3)),
-			Origin: model.Origin{Country: pick("RO", "US"), EntryPage: pick("/", "/a")}, Tags: []string{pick("x", "y", "z")},
+			Place: int32(r.IntN(3)), Origin: model.Origin{Country: pick("RO", "US"), Referrer: pick("", "t.co"), Browser: pick("Chrome", "Firefox")},
+			Knows: model.Knowledge(r.IntN(int(model.KnowsAll)+1)) &^ model.KnowsPage, Tags: []string{pick("x", "y", "z")},
 		}
 		switch hit.Kind {
 		case model.PageView:
 			hit.Name = pick("/", "/a", "/b")
+			hit.Knows |= model.KnowsPage
 		case model.Event:
-			hit.Name, hit.Value, hit.HasValue = pick("buy", "look"), 1/float64(1+r.IntN(10)), r.IntN(3) > 0
+			hit.Name, hit.Value, hit.HasValue = pick("buy", "look"), model.One/model.Decimal(1+r.IntN(10)), r.IntN(3) > 0
 		case model.Traits:
 			hit.Properties = map[string]string{pick("plan", "team"): pick("a", "b")}
 		}
@@ -56,35 +61,73 @@ func shuffled(r *rand.Rand, hits []model.Hit) []model.Hit {
 	return hits
 }
 
-// foldNaively makes sessions by the words of the definition: it looks at pairs
-// of neighbours, and takes each value out of the finished list of hits.
+// foldNaively makes sessions by the words of the rules: each hit looks at all sessions there are.
 func foldNaively(hits []model.Hit) []model.Session {
-	distinct := map[model.MessageID]model.Hit{}
+	byID := map[model.MessageID]model.Hit{}
 	for _, hit := range hits {
-		distinct[hit.ID] = hit
+		byID[hit.ID] = hit
 	}
-	groups := map[string][]model.Hit{}
-	for _, hit := range distinct {
-		groups[hit.SessionKey] = append(groups[hit.SessionKey], hit)
+	all := slices.SortedFunc(maps.Values(byID), func(a, b model.Hit) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Place, b.Place), a.ID.Compare(b.ID))
+	})
+	type group struct {
+		key    string
+		hits   []model.Hit
+		latest int // number of the last hit
+	}
+	var groups []*group
+	const hour = 60 * 60 * 1000
+	isOver := func(g *group, at model.Millis) bool { return len(g.hits) >= 10_000 || at >= g.hits[0].At+24*hour }
+	for n, hit := range all {
+		var open, newest *group
+		for _, g := range groups {
+			if last := g.hits[len(g.hits)-1].At; !isOver(g, hit.At) && hit.At <= last+hour/2 && (open == nil || g.latest > open.latest) {
+				open = g
+			}
+			if hit.SessionKey != "" && g.key == hit.SessionKey {
+				newest = g // they are in the order in which they began
+			}
+		}
+		var to *group
+		switch {
+		case hit.SessionKey == "":
+			to = open
+		case newest != nil && !isOver(newest, hit.At):
+			to = newest
+		case newest == nil && open != nil && open.key == "":
+			to = open
+		}
+		if to == nil {
+			to = &group{}
+			groups = append(groups, to)
+		}
+		to.hits, to.latest = append(to.hits, hit), n
+		if hit.SessionKey != "" {
+			to.key = hit.SessionKey
+		}
 	}
 	var sessions []model.Session
-	for key, group := range groups {
-		slices.SortFunc(group, func(a, b model.Hit) int { return cmp.Or(cmp.Compare(a.At, b.At), a.ID.Compare(b.ID)) })
-		for begin := 0; begin < len(group); {
-			end := begin + 1
-			for end < len(group) && (key != "" || group[end].At-group[end-1].At <= 30*60*1000) {
-				end++
-			}
-			sessions = append(sessions, sessionOf(group[begin:end]))
-			begin = end
-		}
+	for _, g := range groups {
+		sessions = append(sessions, sessionOf(g.hits, g.key))
 	}
 	return sessions
 }
 
-func sessionOf(hits []model.Hit) model.Session {
+func sessionOf(hits []model.Hit, key string) model.Session {
 	first, last := hits[0], hits[len(hits)-1]
-	s := model.Session{VisitorKey: first.Visitor, Key: first.SessionKey, Start: first.At, End: last.At, Origin: first.Origin}
+	s := model.Session{VisitorKey: first.Visitor, Key: key, Start: first.At, End: last.At, Hits: len(hits)}
+	firstThat := func(part model.Knowledge) (hit model.Hit) {
+		for _, hit := range hits {
+			if hit.Knows&part != 0 {
+				s.Knows |= part
+				return hit
+			}
+		}
+		return model.Hit{}
+	}
+	s.Referrer, s.EntryPage = firstThat(model.KnowsAcquisition).Origin.Referrer, firstThat(model.KnowsPage).Name
+	s.Browser, s.Country = firstThat(model.KnowsAgent).Origin.Browser, firstThat(model.KnowsAddress).Origin.Country
+	firstThat(model.KnowsLanguage)
 	events := map[string]*model.EventSum{}
 	var names []string
 	for _, hit := range hits {
@@ -105,7 +148,7 @@ func sessionOf(hits []model.Hit) model.Session {
 			events[hit.Name].Count++
 			if hit.HasValue {
 				events[hit.Name].Values++
-				events[hit.Name].Sum += hit.Value
+				events[hit.Name].Sum = events[hit.Name].Sum.Add(hit.Value.Sum())
 			}
 		}
 	}
@@ -190,12 +233,15 @@ func TestContinueInBatches(t *testing.T) {
 			to := min(len(all), from+1+r.IntN(8))
 			batch := all[from:to]
 			late := slices.ContainsFunc(batch, func(hit model.Hit) bool {
-				return slices.ContainsFunc(sessions, func(s model.Session) bool { return s.Key == hit.SessionKey && hit.At <= s.End })
+				return slices.ContainsFunc(sessions, func(s model.Session) bool { return hit.At <= s.End })
 			})
+			first := slices.MinFunc(batch, model.Hit.Compare).At
+			byEnd := slices.SortedFunc(slices.Values(sessions), func(a, b model.Session) int { return cmp.Compare(a.End, b.End) })
+			late = late || model.AreTied(byEnd, first)
 			before := fmt.Sprintf("%+v", sessions)
 			visits, ok := model.Continue(sessions, shuffled(r, batch))
 			if ok == late {
-				t.Fatalf("seed %d: a hit is not later than the sessions of its key: %v; Continue says %v", seed, late, ok)
+				t.Fatalf("seed %d: a hit is not later than the sessions: %v; Continue says %v", seed, late, ok)
 			}
 			if after := fmt.Sprintf("%+v", sessions); after != before {
 				t.Fatalf("seed %d: Continue changed the sessions\nfrom %s\n  to %s", seed, before, after)
@@ -242,8 +288,12 @@ func TestFoldEdges(t *testing.T) {
 		{"one millisecond more splits", []model.Hit{hit("a", 0, ""), hit("b", 1_800_001, "")}, []string{"0-0 : [/a]", "1800001-1800001 : [/b]"}},
 		{"pauses count between neighbours, not from the start", []model.Hit{hit("a", 0, ""), hit("b", 1_800_000, ""), hit("c", 3_600_000, "")}, []string{"0-3600000 : [/a /b /c]"}},
 		{"a late hit joins two", []model.Hit{hit("a", 0, ""), hit("c", 3_600_000, ""), hit("b", 1_800_000, "")}, []string{"0-3600000 : [/a /b /c]"}},
-		{"a key groups whatever the gap", []model.Hit{hit("a", 0, "k"), hit("b", 1e12, "k")}, []string{"0-1000000000000 k: [/a /b]"}},
-		{"a key stands apart", []model.Hit{hit("a", 0, ""), hit("b", 1, "k"), hit("c", 2, "l"), hit("d", 3, "")}, []string{"0-3 : [/a /d]", "1-1 k: [/b]", "2-2 l: [/c]"}},
+		{"a key groups whatever the gap", []model.Hit{hit("a", 0, "k"), hit("b", 86_399_999, "k")}, []string{"0-86399999 k: [/a /b]"}},
+		{"until a day is over", []model.Hit{hit("a", 0, "k"), hit("b", 86_400_000, "k")}, []string{"0-0 k: [/a]", "86400000-86400000 k: [/b]"}},
+		{"a new key is given to the open session", []model.Hit{hit("a", 0, ""), hit("b", 1, "k"), hit("c", 2, "")}, []string{"0-2 k: [/a /b /c]"}},
+		{"which has one key alone", []model.Hit{hit("a", 0, ""), hit("b", 1, "k"), hit("c", 2, "l"), hit("d", 3, ""), hit("e", 4, "k"), hit("f", 5, "")},
+			[]string{"0-5 k: [/a /b /e /f]", "2-3 l: [/c /d]"}},
+		{"not to one that ended", []model.Hit{hit("a", 0, ""), hit("b", 1_800_001, "k")}, []string{"0-0 : [/a]", "1800001-1800001 k: [/b]"}},
 		{"before 1970", []model.Hit{hit("b", 0, ""), hit("a", -1_800_000, "")}, []string{"-1800000-0 : [/a /b]"}},
 		{"an id that is sent again, later", []model.Hit{hit("a", 5_000_000, ""), hit("a", 0, "")}, []string{"0-0 : [/a]"}},
 	} {
@@ -261,22 +311,29 @@ func TestFoldEdges(t *testing.T) {
 	}
 }
 
-// Floating-point sums depend on the order of their terms; a session's does not
-// depend on the order of arrival.
-func TestFoldSumsInOrderOfTime(t *testing.T) {
-	values := []float64{1e16, 1, -1e16, 1}
-	var hits []model.Hit
-	want := 0.0
-	for i, value := range values {
-		want += value
-		hits = append(hits, model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), Visitor: "ann", At: model.Millis(i), Kind: model.Event, Name: "buy", Value: value, HasValue: true})
-	}
-	hits = append(hits, model.Hit{ID: model.MessageIDOf("none"), Visitor: "ann", At: 2, Kind: model.Event, Name: "buy"})
+// A session's sums are exact, whatever the order of its hits, and may pass 64 bits.
+func TestFoldSumsExactly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 50 {
-		event, ok := model.Fold(shuffled(r, hits))[0].Session.Event("buy")
-		if !ok || event.Sum != want || event.Count != 5 || event.Values != 4 {
-			t.Fatalf("event %+v, want the sum %v", event, want)
+	var hits []model.Hit
+	for _, test := range []struct{ values, want string }{
+		{"10.10 20.20", "30.3"},
+		{"0.1 0.2 -0.3", "0"},
+		{"8999999999999.999999 8999999999999.999999 0.000002 8e12", "26000000000000"},
+		{"-8e12 -8e12 -8e12 8e12", "-16000000000000"},
+	} {
+		hits = []model.Hit{{ID: model.MessageIDOf("none"), Visitor: "ann", At: 2, Kind: model.Event, Name: "buy"}}
+		for i, value := range strings.Fields(test.values) {
+			decimal, err := model.ParseDecimal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hits = append(hits, model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), Visitor: "ann", At: model.Millis(i), Kind: model.Event, Name: "buy", Value: decimal, HasValue: true})
+		}
+		for range 20 {
+			event, ok := model.Fold(shuffled(r, hits))[0].Session.Event("buy")
+			if !ok || event.Sum.String() != test.want || event.Count != len(hits) || event.Values != len(hits)-1 {
+				t.Fatalf("%s: event %+v, want the sum %s", test.values, event, test.want)
+			}
 		}
 	}
 	if _, ok := model.Fold(hits)[0].Session.Event("look"); ok {
@@ -284,15 +341,28 @@ func TestFoldSumsInOrderOfTime(t *testing.T) {
 	}
 }
 
-// A session has its first hit's origin also where that says nothing, and its
-// visitor's key may be anything.
-func TestFoldTakesTheFirstOrigin(t *testing.T) {
+// A session has each part of its origin from the first hit that knows it, even if that is nothing.
+func TestFoldTakesWhatHitsKnow(t *testing.T) {
 	hits := []model.Hit{
-		{ID: model.MessageIDOf("a"), At: 1, Kind: model.PageView, Name: "/a"},
-		{ID: model.MessageIDOf("b"), At: 2, Kind: model.PageView, Name: "/b", Origin: model.Origin{Country: "RO"}},
+		{ID: model.MessageIDOf("a"), At: 1, Kind: model.Event, Name: "Experiment Viewed", Origin: model.Origin{Referrer: "other.example", Country: "US"}},
+		{ID: model.MessageIDOf("b"), At: 2, Kind: model.PageView, Name: "/b", Origin: model.Origin{Country: "RO", Browser: "Chrome"},
+			Knows: model.KnowsPage | model.KnowsAcquisition | model.KnowsAddress},
+		{ID: model.MessageIDOf("c"), At: 3, Kind: model.PageView, Name: "/c", Origin: model.Origin{Referrer: "t.co", Country: "DE", Browser: "Firefox"}, Knows: model.KnowsAll},
 	}
 	s := model.Fold(hits)[0].Session
-	if s.Start != 1 || s.End != 2 || s.Origin != (model.Origin{}) || s.ExitPage != "/b" {
+	if want := (model.Origin{Country: "RO", Browser: "Firefox", EntryPage: "/b"}); s.Start != 1 || s.End != 3 || s.Origin != want || s.ExitPage != "/c" {
 		t.Errorf("session %+v", s)
+	}
+}
+
+// A session takes 10,000 hits, whatever comes then begins another.
+func TestFoldBoundsHits(t *testing.T) {
+	var hits []model.Hit
+	for i := range 2*model.MaxSessionHits + 1 {
+		hits = append(hits, model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(i), Kind: model.PageView, Name: "/"})
+	}
+	visits := model.Fold(hits)
+	if len(visits) != 3 || len(visits[0].Hits) != model.MaxSessionHits || len(visits[2].Hits) != 1 || !visits[1].Session.IsTruncated() || visits[2].Session.IsTruncated() {
+		t.Errorf("%d sessions, of which the first has %d hits", len(visits), len(visits[0].Hits))
 	}
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,12 +23,17 @@ const (
 type Site struct {
 	ID   int64
 	Name string
-	// Domains are host names in lower case. A host name belongs to one site only.
+	// Domains are host names in the form of Host. A host name belongs to one site only.
 	Domains []string
 	// Timezone is an IANA name. Series use it for their days, weeks and months.
 	Timezone string
 	// Addresses is how much of a visitor's IP address is stored.
 	Addresses AddressPrivacy
+	// IgnoredReferrers are hosts in the form of Domains. Whoever comes from one of them, or
+	// from a host below it, counts as coming directly.
+	IgnoredReferrers []string
+	// Bots is what becomes of the messages of bots.
+	Bots BotPolicy
 	// Revision changes with every change to the site, its segments, goals or
 	// experiments. Whatever is read after the site is at least as new. It is 0 if unknown.
 	Revision int64
@@ -43,6 +49,16 @@ const (
 	TruncatedAddress AddressPrivacy = "TRUNCATED"
 	// NoAddress keeps nothing.
 	NoAddress AddressPrivacy = "NONE"
+)
+
+// BotPolicy is what becomes of the messages of crawlers, monitors and HTTP libraries.
+type BotPolicy string
+
+const (
+	// ExcludeBots does not keep them.
+	ExcludeBots BotPolicy = "EXCLUDE"
+	// IncludeBots keeps them like all others.
+	IncludeBots BotPolicy = "INCLUDE"
 )
 
 // Keep returns what is stored of an address in text form.
@@ -71,26 +87,67 @@ func (p AddressPrivacy) Keep(ip string) string {
 // Location returns the site's time zone.
 func (s *Site) Location() (*time.Location, error) { return time.LoadLocation(s.Timezone) }
 
-var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
+// IsOwnHost tells whether who comes from the host, which is in the form of Host, comes from
+// nowhere else: it is one of the site's domains, with or without www., or one of its ignored
+// referrers or below it.
+func (s *Site) IsOwnHost(host string) bool {
+	if host == "" {
+		return false
+	}
+	bare := strings.TrimPrefix(host, "www.")
+	return slices.ContainsFunc(s.Domains, func(domain string) bool { return strings.TrimPrefix(domain, "www.") == bare }) ||
+		slices.ContainsFunc(s.IgnoredReferrers, func(ignored string) bool {
+			above, is := strings.CutSuffix(host, ignored)
+			return is && (above == "" || strings.HasSuffix(above, "."))
+		})
+}
+
+// hostName are names of hosts in the form of Host.
+var hostName = regexp.MustCompile(`^[\p{L}\p{M}\p{N}_](?:[\p{L}\p{M}\p{N}_-]*[\p{L}\p{M}\p{N}_])?(?:\.[\p{L}\p{M}\p{N}_](?:[\p{L}\p{M}\p{N}_-]*[\p{L}\p{M}\p{N}_])?)*$`)
+
+// isHostName tells whether the text may be the name of a host: at most 253 bytes in labels
+// of at most 63, as they are sent (RFC 1035, 2.3.4).
+func isHostName(host string) bool {
+	ascii := ASCIIHost(host)
+	return hostName.MatchString(host) && len(ascii) <= 253 &&
+		!slices.ContainsFunc(strings.Split(ascii, "."), func(label string) bool { return len(label) > 63 })
+}
+
+// hosts returns a field's host names, in the form of DomainOf and each once.
+func hosts(field string, list []string) ([]string, error) {
+	if len(list) > MaxDomains {
+		return nil, Invalid(field, "%d %s are too many; the maximum is %d", len(list), field, MaxDomains)
+	}
+	names := make([]string, 0, len(list))
+	for _, name := range list {
+		name = DomainOf(name)
+		if !isHostName(name) {
+			return nil, Invalid(field, "%q is not a host name; write it like shop.example, without scheme, port or path", clip(name))
+		}
+		names = appendNew(names, name)
+	}
+	return names, nil
+}
 
 // Validate brings the site into its canonical form. It returns a BadInput error if that
 // is impossible.
-func (s *Site) Validate() error {
+func (s *Site) Validate() (err error) {
 	if err := checkText("name", &s.Name, 1, MaxName); err != nil {
 		return err
 	}
-	if len(s.Domains) > MaxDomains {
-		return Invalid("domains", "%d domains are too many; the maximum is %d", len(s.Domains), MaxDomains)
+	if s.Domains, err = hosts("domains", s.Domains); err != nil {
+		return err
 	}
-	domains := make([]string, 0, len(s.Domains))
-	for _, domain := range s.Domains {
-		domain = DomainOf(domain)
-		if len(domain) > 253 || !hostName.MatchString(domain) {
-			return Invalid("domains", "%q is not a host name; write it like shop.example, without scheme, port or path", clip(domain))
-		}
-		domains = appendNew(domains, domain)
+	if s.IgnoredReferrers, err = hosts("ignoredReferrers", s.IgnoredReferrers); err != nil {
+		return err
 	}
-	s.Domains = domains
+	switch s.Bots {
+	case "":
+		s.Bots = ExcludeBots
+	case ExcludeBots, IncludeBots:
+	default:
+		return Invalid("bots", "is %q; use EXCLUDE or INCLUDE", clip(string(s.Bots)))
+	}
 	switch s.Addresses {
 	case "":
 		s.Addresses = WholeAddress
@@ -107,10 +164,8 @@ func (s *Site) Validate() error {
 	return nil
 }
 
-// DomainOf returns a host name in the form in which sites have it.
-func DomainOf(host string) string {
-	return strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
-}
+// DomainOf returns a host name in the form in which sites have it, that of Host.
+func DomainOf(host string) string { return Host(strings.TrimSpace(host)) }
 
 // checkText trims *text and checks that it is printable text of a length. Only a
 // description has more than one line.

@@ -57,7 +57,7 @@ type Hit struct {
 	// Name is a page view's path or an event's name.
 	Name string
 	At   time.Time
-	// Value is an event's value, if HasValue.
+	// Value is the double nearest to an event's value, if HasValue.
 	Value    float64
 	HasValue bool
 }

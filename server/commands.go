@@ -21,6 +21,7 @@ type serveCommand struct {
 	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where senders are. It is reloaded when it changes."`
 	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Trusted proxies, as addresses or networks (10.0.0.0/8) separated by commas. Only their X-Forwarded-For, -Proto and -Host headers are used. Default: none."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
+	ColumnMemory   uint32   `env:"GOALGRAPH_COLUMN_MEMORY" default:"${columnMemory}" placeholder:"MIB" help:"The memory for columns, in MiB, 32 to 1048575. What does not fit is loaded from the database again and again: give 64 MiB for each million sessions that are asked about. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
 	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"The days that an experiment must run before a decision. Default: ${default}, which covers each weekday."`
 }
@@ -30,6 +31,8 @@ func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	if c.MaxConnections < 1 {
 		return model.Invalid("--max-connections", "is %d; it must be at least 1", c.MaxConnections)
 	}
+	o.ColumnMemory = int(c.ColumnMemory)
+	limitMemory(o.ColumnMemory)
 	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
 	for _, text := range c.TrustedProxies {
 		network, err := networkOf(text)
@@ -126,36 +129,47 @@ func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
 }
 
 type importCommand struct {
-	Site   string   `placeholder:"DOMAIN" help:"A domain of the site to load into. The site is created if it does not exist. Default: the only site."`
-	Format string   `enum:"combined,messages" default:"combined" placeholder:"NAME" help:"The format of the lines. combined: access logs in the combined format of Apache and nginx. messages: one JSON message of a tracking SDK per line. Default: combined."`
-	Bots   string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"Whether to exclude or include page views by crawlers. Default: exclude."`
-	GeoIP  string   `name:"geoip" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where addresses are."`
-	Files  []string `arg:"" name:"file" help:"The files to load, plain or gzipped; - is standard input."`
+	Site      string   `placeholder:"DOMAIN" help:"A domain of the site to load into. The site is created if it does not exist. Default: the site of the host that a line names; if lines name none, the only site."`
+	Format    string   `enum:"auto,combined,common,vhost_combined,json,w3c,alb,messages" default:"auto" placeholder:"NAME" help:"The format of the lines. auto: detected from a file's first lines. combined, common, vhost_combined: access logs of Apache and nginx. json: JSON lines of Caddy, Traefik or nginx. w3c: W3C extended logs of IIS and CloudFront. alb: AWS load balancers. messages: one JSON message of a tracking SDK per line. Default: ${default}."`
+	LogFormat string   `name:"log-format" placeholder:"NGINX" help:"The log_format of nginx that the lines are in, instead of --format."`
+	Bots      string   `enum:"exclude,include" default:"exclude" placeholder:"WHAT" help:"Whether to exclude or include what crawlers, monitors and HTTP libraries did, by their user agent. Messages are excluded only where the site excludes bots. Default: ${default}."`
+	GeoIP     string   `name:"geoip" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where addresses are."`
+	DryRun    bool     `help:"Write nothing, and need no database: print what the files would become."`
+	KeepGoing bool     `help:"Load files too of which over 10 percent of the first thousand lines cannot be read."`
+	Files     []string `arg:"" name:"file" help:"The files to load, plain or gzipped; - is standard input."`
 }
 
 // Help ends the text of --help.
 func (importCommand) Help() string {
-	return `The last output is one line of JSON on standard output. It counts what happened to the lines, and the visitors and sessions that the site now has. Lines imported before do not count again, so after a failure you can run the same command again.
+	return `What each file is read as is told on standard error, before anything is written. Lines behind the prefix of Docker, Kubernetes or syslog are read without it.
+
+The last output is one line of JSON on standard output. It counts what happened to the lines, and the visitors and sessions that the site now has. Lines imported before do not count again, so after a failure you can run the same command again.
 
   goalgraph import --site shop.example access.log access.log.1.gz
-  zcat logs/*.gz | goalgraph import --site shop.example -`
+  zcat logs/*.gz | goalgraph import --site shop.example -
+  goalgraph import --dry-run access.log
+  goalgraph import --log-format '$remote_addr [$time_local] "$request" $status "$http_user_agent"' access.log`
 }
 
-// Validate refuses to read standard input twice.
+// Validate refuses to read standard input twice, and two formats.
 func (c importCommand) Validate() error {
 	if first := slices.Index(c.Files, "-"); first >= 0 && slices.Contains(c.Files[first+1:], "-") {
 		return errors.New("- appears twice, but standard input can be read only once")
 	}
+	if c.LogFormat != "" && c.Format != "auto" {
+		return errors.New("--log-format and --format cannot be given together")
+	}
 	return nil
 }
 
-// Run loads the files and prints a summary as one line of JSON.
+// Run loads the files, or reports on them, and prints a summary as one line of JSON.
 func (c importCommand) Run(ctx context.Context, s streams, o app.Options) error {
 	summary, err := app.Import(ctx, o, app.ImportOptions{
-		Site: c.Site, Format: c.Format, IncludeBots: c.Bots == "include", GeoIP: c.GeoIP, Files: c.Files, Stdin: s.in, Stderr: s.err,
+		Site: c.Site, Format: c.Format, LogFormat: c.LogFormat, KeepGoing: c.KeepGoing, DryRun: c.DryRun,
+		IncludeBots: c.Bots == "include", GeoIP: c.GeoIP, Files: c.Files, Stdin: s.in, Stdout: s.out, Stderr: s.err,
 	})
 	if err != nil {
-		if summary.Messages > 0 {
+		if summary.Messages > 0 && !c.DryRun {
 			o.Log.InfoContext(ctx, "the lines read so far are kept; run the import again to add the rest", "lines", summary.Lines, "messages", summary.Messages)
 		}
 		return err

@@ -91,7 +91,7 @@ func TestGraphQLByDomain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, request := range map[string]*http.Request{"POST": post, "GET": get, "SSE": events} {
-			if a, err := do(request, nil); err != nil || a.status != http.StatusOK || !strings.Contains(a.body, `"sessionCount":2468}`) {
+			if a, err := do(request, nil); err != nil || a.status != http.StatusOK || !strings.Contains(a.body, `"sessionCount":2347}`) {
 				t.Errorf("%s %s: %v, %+v", name, path, err, a)
 			}
 		}
@@ -105,7 +105,7 @@ func TestGraphQLByDomain(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, want := range []string{"connection_ack", `"sessionCount":2468}`, "complete"} {
+		for _, want := range []string{"connection_ack", `"sessionCount":2347}`, "complete"} {
 			if _, message, err := conn.Read(t.Context()); err != nil || !strings.Contains(string(message), want) {
 				t.Errorf("WebSocket %s: %v, %s; want %s", path, err, message, want)
 			}

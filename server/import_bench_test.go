@@ -86,7 +86,7 @@ func loadBare(b *testing.B, database string, want int) (took time.Duration) {
 	isPostgreSQL := strings.HasPrefix(database, "postgres")
 	for _, statement := range []string{
 		`CREATE TABLE bare (site_id BIGINT NOT NULL, partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
-			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
+			name TEXT NOT NULL, value BIGINT, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
 		`CREATE TABLE hits_by_time AS SELECT * FROM hits ORDER BY at`,
 	} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {

@@ -23,12 +23,12 @@ import (
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
-var wholeSample = ingest.Summary{Lines: sampleLines, Messages: samplePageViews, Ignored: sampleLines - samplePageViews, Visitors: sampleVisitors, Sessions: sampleSessions}
+var wholeSample = ingest.Summary{Format: "combined", Lines: sampleLines, Messages: samplePageViews, Ignored: sampleLines - samplePageViews, Visitors: sampleVisitors, Sessions: sampleSessions}
 
 // closing returns the line that an import ends with.
 func closing(s ingest.Summary) string {
-	return fmt.Sprintf(`{"lines":%d,"messages":%d,"duplicates":%d,"rejected":%d,"bots":%d,"ignored":%d,"visitors":%d,"sessions":%d}`+"\n",
-		s.Lines, s.Messages, s.Duplicates, s.Rejected, s.Bots, s.Ignored, s.Visitors, s.Sessions)
+	return fmt.Sprintf(`{"format":%q,"lines":%d,"messages":%d,"duplicates":%d,"rejected":%d,"bots":%d,"ignored":%d,"visitors":%d,"sessions":%d}`+"\n",
+		s.Format, s.Lines, s.Messages, s.Duplicates, s.Rejected, s.Bots, s.Ignored, s.Visitors, s.Sessions)
 }
 
 func TestImportTheSample(t *testing.T) {
@@ -104,7 +104,7 @@ func TestImportMessages(t *testing.T) {
 		`{"type":"page","messageId":"m3","anonymousId":"bob","timestamp":"2026-01-05T11:00:00Z","properties":{"path":"/"}}`,
 	}, "\n"))
 	p := program(t, "import", "--format", "messages", "--site", "shop.example", messages).mustRun(t, done)
-	if want := (ingest.Summary{Lines: 5, Messages: 4, Duplicates: 1, Rejected: 1, Visitors: 2, Sessions: 2}); summaryOf(t, p) != want {
+	if want := (ingest.Summary{Format: "messages", Lines: 5, Messages: 4, Duplicates: 1, Rejected: 1, Visitors: 2, Sessions: 2}); summaryOf(t, p) != want {
 		t.Errorf("%s, want %+v", &p.stdout, want)
 	}
 	if said := p.stderr.String(); !strings.Contains(said, messages+":4: ") {
@@ -149,7 +149,7 @@ func TestImportRefuses(t *testing.T) {
 			"missing":         {[]string{"no.log"}, "no.log: no such file"},
 			"second missing":  {[]string{sample, "no.log"}, "no.log: no such file"},
 			"folder":          {[]string{t.TempDir()}, "is a directory"},
-			"rubbish":         {[]string{mustWriteFile(t, "rubbish.log", string(noise))}, "rubbish.log is not an access log"},
+			"rubbish":         {[]string{mustWriteFile(t, "rubbish.log", string(noise))}, "rubbish.log is in no known format"},
 			"no gzip":         {[]string{mustWriteFile(t, "text.log.gz", "plain text\n")}, "gzip"},
 			"no messages":     {[]string{"--format", "messages", sample}, "is not"},
 			"broken packing":  {[]string{mustWriteFile(t, "broken.gz", string(packed[:100])+string(noise))}, "broken.gz"},
@@ -193,6 +193,84 @@ func TestImportATruncatedFile(t *testing.T) {
 			t.Errorf("the whole file after it: %+v, want %+v", got, want)
 		}
 	})
+}
+
+// virtualHosts is a log of two hosts, five visitors of each, and of one stray line.
+func virtualHosts() string {
+	var log strings.Builder
+	for i := range 200 {
+		host := []string{"shop.example", "www.blog.example"}[i%2]
+		fmt.Fprintf(&log, `%s:443 203.0.113.%d - - [17/May/2015:10:%02d:%02d +0000] "GET /%d HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"`+"\n", host, i%10, i/60, i%60, i)
+	}
+	fmt.Fprintln(&log, `stray.example:443 203.0.113.7 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"`)
+	return log.String()
+}
+
+// The host of a line chooses its site, which is made where it is missing.
+func TestImportVirtualHosts(t *testing.T) {
+	t.Parallel()
+	log := mustWriteFile(t, "other_vhosts_access.log", virtualHosts())
+	storetest.Databases(t, func(t *testing.T, database string) {
+		t.Parallel()
+		want := ingest.Summary{Format: "vhost_combined", Lines: 201, Messages: 200, Ignored: 1, Visitors: 10, Sessions: 10}
+		p := program(t, "import", "--database", database, log).mustRun(t, done)
+		if got := summaryOf(t, p); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+		for _, says := range []string{
+			"other_vhosts_access.log: an access log in the vhost_combined format\n", "host www.blog.example, 100 of the first 201 page views: to a new site, blog.example\n",
+			"ignored page views of hosts that no site has: stray.example (1);",
+		} {
+			if !strings.Contains(p.stderr.String(), says) {
+				t.Errorf("it does not say %q: %s", says, &p.stderr)
+			}
+		}
+		want.Duplicates = 200
+		if got := mustImport(t, database, log); got != want {
+			t.Errorf("again: %+v, want %+v", got, want)
+		}
+		db := openSQL(t, database)
+		if n := number(t, db, "SELECT count(*) FROM sites"); n != 2 {
+			t.Errorf("%d sites, want 2", n)
+		}
+		all := ingest.Summary{Format: "vhost_combined", Lines: 201, Messages: 201, Visitors: 10, Sessions: 10}
+		if got := mustImport(t, database, "--site", "all.example", log); got != all {
+			t.Errorf("into one site: %+v, want %+v", got, all)
+		}
+	})
+}
+
+func TestImportDryRun(t *testing.T) {
+	t.Parallel()
+	p := program(t, "import", "--dry-run", "--bots", "include", mustAbs(t, sampleFile)).mustRun(t, done)
+	said := p.stdout.String()
+	for _, says := range []string{"an access log in the combined format\n", "first  2015-05-17 10:05:03 UTC\nlast   2015-05-20 21:05:59 UTC\n", "COUNT  REFERRER\n", closing(wholeSample)} {
+		if !strings.Contains(said, says) {
+			t.Errorf("it does not say %q: %s", says, said)
+		}
+	}
+	if !strings.HasSuffix(said, "\n"+closing(wholeSample)) {
+		t.Errorf("it does not end with the summary: %s", said)
+	}
+	if files, err := os.ReadDir(p.Dir); err != nil || len(files) > 0 {
+		t.Errorf("it left %v, %v", files, err)
+	}
+	program(t, "import", "--dry-run", "--database", "postgres://nobody@127.0.0.1:1/none", mustAbs(t, sampleFile)).mustRun(t, done)
+}
+
+func TestImportKeepsGoing(t *testing.T) {
+	t.Parallel()
+	log := mustWriteFile(t, "mixed.log", strings.Repeat("what is this\n", 200)+sampleText(t))
+	database := storetest.SQLite(t)
+	p := program(t, "import", "--database", database, log).mustRun(t, failed)
+	if said := p.stderr.String(); !strings.Contains(said, `200 of its first 1000 lines cannot be read, for example line 1, "what is this": `) || !strings.Contains(said, "--keep-going") {
+		t.Errorf("it says %s", said)
+	}
+	want := wholeSample
+	want.Lines, want.Rejected = want.Lines+200, 200
+	if got := mustImport(t, database, "--bots", "include", "--keep-going", log); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
 }
 
 func TestImportFindsCountries(t *testing.T) {

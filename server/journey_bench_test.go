@@ -162,7 +162,7 @@ func mustFillDays(b testing.TB, database string, perDay, days int) (*store.Store
 		for i := range 1 + r.IntN(4)*r.IntN(3) {
 			at += model.Millis(1000 + r.IntN(100_000))
 			batch = append(batch, model.Message{AnonymousID: visitor, Hit: model.Hit{ID: model.MessageIDOf(visitor, strconv.Itoa(i)), Visitor: visitor, At: at,
-				Kind: model.PageView, Name: fmt.Sprint("/page-", zipf.Uint64()), Origin: model.Origin{Country: []string{"RO", "US", "DE"}[r.IntN(3)]}}})
+				Kind: model.PageView, Name: fmt.Sprint("/page-", zipf.Uint64()), Origin: model.Origin{Country: []string{"RO", "US", "DE"}[r.IntN(3)]}, Knows: model.KnowsAll}})
 		}
 		if len(batch) > 5000 {
 			write()

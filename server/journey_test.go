@@ -40,7 +40,7 @@ func travels(r *rand.Rand, travellers map[string]*traveller, n *int) (batch []mo
 		for range 1 + r.IntN(3) {
 			*n++
 			hit := model.Hit{ID: model.MessageIDOf(strconv.Itoa(*n)), Visitor: key, At: at, Kind: model.PageView, Name: pages[r.IntN(len(pages))],
-				Origin: model.Origin{Country: []string{"RO", "US"}[r.IntN(2)]}}
+				Origin: model.Origin{Country: []string{"RO", "US"}[r.IntN(2)]}, Knows: model.KnowsAll}
 			if r.IntN(5) == 0 {
 				hit.Kind, hit.Name = model.Event, "/a"
 			}

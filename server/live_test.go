@@ -302,7 +302,7 @@ func (c *cell) check(sessions []model.Session, active, merged filter.Expr, in mo
 			want.Conversions++
 			want.Series[behind-1].Conversions++
 			event, _ := session.Event(value)
-			total += event.Sum
+			total += event.Sum.Float64()
 		}
 	}
 	want.Visitors = len(visitors)

@@ -27,16 +27,21 @@ import (
 
 func main() {
 	builtin.ServeIfAsked()
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	limitMemory(app.DefaultColumnMemory)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// memoryLimit is the soft memory limit of the Go runtime, in bytes. Caches are bounded
-// by about 740 MiB; the rest is room for requests. The variable GOMEMLIMIT overrides
+// otherMemory is what a server takes beside columns, in MiB: other caches are bounded by about 130 MiB, and the rest is
+// room for requests.
+const otherMemory = 372
+
+// limitMemory sets the soft memory limit of the Go runtime, for columns of so many MiB. The variable GOMEMLIMIT overrides
 // it.
-const memoryLimit = 980 << 20
+func limitMemory(columns int) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(columns+otherMemory) << 20)
+	}
+}
 
 // The exit codes.
 const (
@@ -80,7 +85,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Name("goalgraph"),
 		kong.Description("Counts sessions by segment and goal, and serves the results as one GraphQL API."),
 		kong.Vars{
-			"version": version(), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
+			"version": version(), "columnMemory": strconv.Itoa(app.DefaultColumnMemory), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
 			"minDays": strconv.Itoa(int(stats.DefaultMinDuration / (24 * time.Hour))),
 		},
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command. A flag overrides its environment variable:"}}),

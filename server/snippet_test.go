@@ -5,7 +5,6 @@ package main
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
-	pages "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/goalgraph/goalgraph/model/store/storetest"
@@ -26,23 +24,36 @@ import (
 // newShop serves a shop's pages, of another origin than the server, with the snippet
 // in them; below /tagmanager a tag manager adds it when the page has loaded, and below
 // /strict it is the page's last element, and the page may load and send nothing else.
+// Below /wait it waits for consent, and below /plain it is missing.
 func newShop(tb testing.TB, s *server, key string) string {
 	tb.Helper()
+	return newShopOf(tb, s.url, key)
+}
+
+// newShopOf serves them with the snippet of a server at an address.
+func newShopOf(tb testing.TB, url, key string) string {
+	tb.Helper()
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		folder, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		w.Header().Set("Content-Type", "text/html")
-		if strings.HasPrefix(r.URL.Path, "/strict") {
-			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+s.url+"; connect-src "+s.url)
-			fmt.Fprintf(w, `<!doctype html><title>shop</title><p>Shop<script async src="%s/sdk.js" data-key="%s"></script>`, s.url, key)
-			return
+		if folder == "strict" {
+			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+url+"; connect-src "+url)
 		}
-		if strings.HasPrefix(r.URL.Path, "/tagmanager") {
-			fmt.Fprintf(w, `<!doctype html><title>shop</title><script>
+		fmt.Fprint(w, "<!doctype html><title>shop</title>")
+		switch folder {
+		case "strict":
+			fmt.Fprintf(w, `<p>Shop<script async src="%s/sdk.js" data-key="%s"></script>`, url, key)
+		case "tagmanager":
+			fmt.Fprintf(w, `<script>
 				(window.goalgraph = window.goalgraph || []).push(['track', 'early', 7])
 				onload = () => { for (const again of [1, 2]) { const s = document.createElement('script'); s.async = true; s.src = %q; s.dataset.key = %q; document.head.append(s) } }
-			</script>`, s.url+"/sdk.js", key)
-			return
+			</script>`, url+"/sdk.js", key)
+		case "wait":
+			fmt.Fprintf(w, `<script async src="%s/sdk.js" data-key="%s" data-consent="wait"></script>`, url, key)
+		case "plain":
+		default:
+			fmt.Fprintf(w, `<script async src="%s/sdk.js" data-key="%s"></script>`, url, key)
 		}
-		fmt.Fprintf(w, `<!doctype html><title>shop</title><script async src="%s/sdk.js" data-key="%s"></script>`, s.url, key)
 	}))
 	tb.Cleanup(shop.Close)
 	return shop.URL
@@ -149,6 +160,56 @@ func TestSnippetOffline(t *testing.T) {
 	await(t, "the last event has arrived", func() bool { return s.events(t)["leaving"] == 1 })
 }
 
+// What a page left behind is sent by the next one, unless that is so long ago that the
+// server may not know any more whether it has it.
+func TestSnippetDropsOldMessages(t *testing.T) {
+	t.Parallel()
+	database := storetest.SQLite(t)
+	key := mustKey(t, database)
+	s := mustServe(t, "--database", database)
+	shop := newShop(t, s, key)
+	page := browsertest.Open(t, shop+"/plain")
+	page.Do(`
+		const message = (event) => JSON.stringify({ type: "track", event, messageId: event, anonymousId: "a", timestamp: new Date().toISOString() })
+		const days = (n) => Date.now() - n * 86_400_000
+		localStorage["goalgraph.queue.1"] = JSON.stringify([days(6), [[days(8), message("old")], [days(6), message("young")], [days(-8), message("of a wrong clock")]]])
+		// As earlier versions left them.
+		localStorage["goalgraph.queue.2"] = JSON.stringify([days(8), [message("old too")]])
+		localStorage["goalgraph.queue.3"] = JSON.stringify([days(6), [message("young too")]])`)
+	page.Run(chromedp.Navigate(shop + "/"))
+	page.Await(loaded)
+	await(t, "what is not too old has arrived", func() bool { return s.events(t)["young"] == 1 && s.events(t)["young too"] == 1 })
+	page.Do(`goalgraph.track("last", 1)`)
+	await(t, "what was tracked later has arrived", func() bool { return s.events(t)["last"] == 1 })
+	if events := s.events(t); len(events) != 3 {
+		t.Errorf("events %v", events)
+	}
+}
+
+// However much a page tracks while the server cannot be reached, what it keeps is
+// bounded, in number and in length; the newest is kept.
+func TestSnippetKeepsLittle(t *testing.T) {
+	t.Parallel()
+	database := storetest.SQLite(t)
+	key := mustKey(t, database)
+	s := mustServe(t, "--database", database)
+	page := browsertest.Open(t, newShop(t, s, key)+"/")
+	page.Await(loaded)
+	page.Run(network.Enable(), network.EmulateNetworkConditions(true, 0, -1, -1))
+	const kept = `JSON.parse(Object.entries(localStorage).find(([name]) => name.startsWith("goalgraph.queue."))[1])[1]`
+	page.Do(`for (let n = 0; n < 600; n++) goalgraph.track("short", n); ` + timers)
+	if n := page.Text(kept + ".length"); n != "500" {
+		t.Errorf("%s short messages are kept", n)
+	}
+	page.Do(`for (let n = 0; n < 600; n++) goalgraph.track("long", n, { text: "x".repeat(10_000) }); ` + timers)
+	if length := page.Text(kept + `.reduce((sum, [, text]) => sum + text.length, 0) > 1_000_000`); length != "false" {
+		t.Error("more than a million characters are kept")
+	}
+	if last := page.Text(kept + `.map(([, text]) => JSON.parse(text).properties.value).slice(-2)`); last != "598,599" {
+		t.Errorf("the last values that are kept: %s", last)
+	}
+}
+
 // A tag manager adds the snippet late, and twice.
 func TestSnippetByTagManager(t *testing.T) {
 	t.Parallel()
@@ -171,12 +232,10 @@ func TestSnippetWithoutStorage(t *testing.T) {
 	key := mustKey(t, database)
 	s := mustServe(t, "--database", database)
 	page := browsertest.Open(t, "about:blank")
-	page.Run(chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := pages.AddScriptToEvaluateOnNewDocument(`
-			Object.defineProperty(window, "localStorage", { get() { throw new DOMException("refused", "SecurityError") } })
-			Object.defineProperty(crypto, "randomUUID", { value: undefined })`).Do(ctx)
-		return err
-	}), chromedp.Navigate(newShop(t, s, key)+"/strict"))
+	page.BeforeLoad(`
+		Object.defineProperty(window, "localStorage", { get() { throw new DOMException("refused", "SecurityError") } })
+		Object.defineProperty(crypto, "randomUUID", { value: undefined })`)
+	page.Run(chromedp.Navigate(newShop(t, s, key) + "/strict"))
 	page.Await(loaded)
 	page.Do(`goalgraph.track("first", 1); goalgraph.identify("u1"); goalgraph.track("second", 2)`)
 	await(t, "all has arrived", func() bool { return s.events(t)["first"] == 1 && s.events(t)["second"] == 1 })
@@ -194,12 +253,10 @@ func TestSnippetHonoursRefusal(t *testing.T) {
 	shop := newShop(t, s, key)
 	for _, refusal := range []string{`globalPrivacyControl", { value: true }`, `doNotTrack", { value: "1" }`} {
 		page := browsertest.Open(t, "about:blank")
-		page.Run(chromedp.ActionFunc(func(ctx context.Context) error {
-			_, err := pages.AddScriptToEvaluateOnNewDocument(`Object.defineProperty(navigator, "` + refusal + `)`).Do(ctx)
-			return err
-		}), chromedp.Navigate(shop+"/"))
+		page.BeforeLoad(`Object.defineProperty(navigator, "` + refusal + `)`)
+		page.Run(chromedp.Navigate(shop + "/"))
 		page.Await(loaded)
-		page.Do(`goalgraph.track("refused", 1); goalgraph.identify("u1"); goalgraph.tag("t")`)
+		page.Do(`goalgraph.track("refused", 1); goalgraph.identify("u1"); goalgraph.tag("t"); goalgraph.consent(true)`)
 		if kept := page.Text("JSON.stringify({ ...localStorage }) + document.cookie"); kept != "{}" {
 			t.Errorf("%s: kept %s", refusal, kept)
 		}

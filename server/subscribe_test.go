@@ -102,9 +102,9 @@ func TestSubscriptionScript(t *testing.T) {
 		}
 		t.Fatalf("it does not write %q: %v\n%s", text, lines.Err(), &problems)
 	}
-	want("All: 980 of 2468 sessions: Read the blog")
+	want("All: 980 of 2347 sessions: Read the blog")
 	s.mustTrack(t, "www.semicomplete.com", "/v1/page", page("visitor", "/blog/"))
-	want("All: 981 of 2469 sessions: Read the blog")
+	want("All: 981 of 2348 sessions: Read the blog")
 	if err := node.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -122,18 +122,18 @@ func TestSubscriptionPage(t *testing.T) {
 		t.Helper()
 		browser.Await(fmt.Sprintf(`[...document.querySelectorAll("td")].some((cell) => cell.textContent === %q)`, text))
 	}
-	shows("980 of 2468")
+	shows("980 of 2347")
 	s.mustTrack(t, "www.semicomplete.com", "/v1/page", page("visitor", "/blog/"))
-	shows("981 of 2469")
+	shows("981 of 2348")
 	browser.Do(`document.querySelector("button").click()`)
-	shows("982 of 2470")
+	shows("982 of 2349")
 	address := strings.TrimPrefix(s.url, "http://")
 	s.mustStop(t)
 	browser.Await(`document.querySelector("#state").textContent.startsWith("not connected")`)
 	again := program(t, "serve", "--auth", "none", "--sample", "--database", database, "--listen", address).mustServe(t)
 	browser.Await(`document.querySelector("#state").textContent === "live"`)
 	again.mustTrack(t, "www.semicomplete.com", "/v1/page", page("another", "/blog/"))
-	shows("983 of 2471")
+	shows("983 of 2350")
 	if text, err := os.ReadFile("app/liveexample/page.html"); err != nil || strings.Count(string(text), "\n") >= 100 {
 		t.Errorf("the example has %d lines; %v", strings.Count(string(text), "\n"), err)
 	}

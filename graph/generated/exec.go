@@ -346,6 +346,7 @@ type ComplexityRoot struct {
 		Region          func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
+		Truncated       func(childComplexity int) int
 		UTMCampaign     func(childComplexity int) int
 		UTMContent      func(childComplexity int) int
 		UTMMedium       func(childComplexity int) int
@@ -380,24 +381,26 @@ type ComplexityRoot struct {
 	}
 
 	Site struct {
-		Addresses       func(childComplexity int) int
-		ComputedFilters func(childComplexity int) int
-		Domains         func(childComplexity int) int
-		Events          func(childComplexity int, search *string, first *int, after *string) int
-		Experiment      func(childComplexity int, key string) int
-		Experiments     func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
-		Funnel          func(childComplexity int, steps []string, segments []string, rangeArg TimeRange) int
-		Goal            func(childComplexity int, key string) int
-		GoalCards       func(childComplexity int, segments []string, goals []string, rangeArg TimeRange) int
-		Goals           func(childComplexity int, search *string, archived *bool, first *int, after *string) int
-		ID              func(childComplexity int) int
-		Merge           func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
-		Name            func(childComplexity int) int
-		Segments        func(childComplexity int, search *string, active *bool, first *int, after *string) int
-		SessionCount    func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange) int
-		Sessions        func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) int
-		Timezone        func(childComplexity int) int
-		Values          func(childComplexity int, filterType string, search *string, first *int) int
+		Addresses        func(childComplexity int) int
+		Bots             func(childComplexity int) int
+		ComputedFilters  func(childComplexity int) int
+		Domains          func(childComplexity int) int
+		Events           func(childComplexity int, search *string, first *int, after *string) int
+		Experiment       func(childComplexity int, key string) int
+		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
+		Funnel           func(childComplexity int, steps []string, segments []string, rangeArg TimeRange) int
+		Goal             func(childComplexity int, key string) int
+		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg TimeRange) int
+		Goals            func(childComplexity int, search *string, archived *bool, first *int, after *string) int
+		ID               func(childComplexity int) int
+		IgnoredReferrers func(childComplexity int) int
+		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
+		Name             func(childComplexity int) int
+		Segments         func(childComplexity int, search *string, active *bool, first *int, after *string) int
+		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange) int
+		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) int
+		Timezone         func(childComplexity int) int
+		Values           func(childComplexity int, filterType string, search *string, first *int) int
 	}
 
 	Subscription struct {
@@ -1926,6 +1929,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Tags(childComplexity), true
+	case "Session.truncated":
+		if e.ComplexityRoot.Session.Truncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Truncated(childComplexity), true
 	case "Session.utmCampaign":
 		if e.ComplexityRoot.Session.UTMCampaign == nil {
 			break
@@ -2051,6 +2060,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Addresses(childComplexity), true
+	case "Site.bots":
+		if e.ComplexityRoot.Site.Bots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.Bots(childComplexity), true
 	case "Site.computedFilters":
 		if e.ComplexityRoot.Site.ComputedFilters == nil {
 			break
@@ -2146,6 +2161,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.ID(childComplexity), true
+	case "Site.ignoredReferrers":
+		if e.ComplexityRoot.Site.IgnoredReferrers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.IgnoredReferrers(childComplexity), true
 	case "Site.merge":
 		if e.ComplexityRoot.Site.Merge == nil {
 			break
@@ -3558,6 +3579,8 @@ type Session implements Node {
   startedAt: Time!
   "The time from the first hit to the last, in whole seconds."
   durationSeconds: Int!
+  "Whether a bound ended the session, 24 hours or 10,000 hits, rather than a pause."
+  truncated: Boolean!
   "The number of page views, repeated ones included."
   pageViews: Int!
   "The IP address, as far as the site keeps it; null if it keeps none."
@@ -3650,12 +3673,19 @@ type Site implements Node {
   id: ID!
   "The name shown to people."
   name: String!
-  "Host names in lower case. A host name belongs to one site only."
+  "Host names in lower case. A host name belongs to one site only. Visitors who come from one count as direct."
   domains: [String!]!
   "The IANA name of the site's time zone. Series use it for their days, weeks and months."
   timezone: String!
   "How much of each IP address is stored from now on. The country is looked up first."
   addresses: AddressPrivacy!
+  """
+  Hosts whose visitors count as direct from now on, for example payment providers. Subdomains are included. The site's
+  domains are never referrers.
+  """
+  ignoredReferrers: [String!]!
+  "Whether messages of bots are stored from now on."
+  bots: BotPolicy!
   "The site's segments, oldest first."
   segments(
     "Keeps segments whose name contains this text, in any case."
@@ -3822,6 +3852,13 @@ input CreateSiteInput {
   timezone: String = "UTC"
   "How much of each IP address is stored."
   addresses: AddressPrivacy = WHOLE
+  """
+  Hosts whose visitors count as direct, for example pay.example. Subdomains are included. They have no scheme, port or
+  path. At most 100.
+  """
+  ignoredReferrers: [String!] = []
+  "Whether messages of bots are stored."
+  bots: BotPolicy = EXCLUDE
 }
 
 "How much of each IP address a site stores."
@@ -3832,6 +3869,17 @@ enum AddressPrivacy {
   TRUNCATED
   "Nothing."
   NONE
+}
+
+"""
+What happens to messages whose user agent is that of a crawler, a monitor or an HTTP library. Messages that a server
+sends without the visitor's user agent are no bot's.
+"""
+enum BotPolicy {
+  "They are not stored. The answer to the sender says how many."
+  EXCLUDE
+  "They are stored like all others."
+  INCLUDE
 }
 
 "Changes to a site. A field that is null or left out keeps its value."
@@ -3846,6 +3894,13 @@ input UpdateSiteInput {
   timezone: String
   "How much of each IP address is stored from now on."
   addresses: AddressPrivacy
+  """
+  Replaces the hosts whose visitors count as direct, for example pay.example. Subdomains are included. They have no
+  scheme, port or path. At most 100.
+  """
+  ignoredReferrers: [String!]
+  "Whether messages of bots are stored from now on."
+  bots: BotPolicy
 }
 `, BuiltIn: false},
 }
@@ -4343,6 +4398,8 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_startedAt(ctx, field)
 	case "durationSeconds":
 		return ec.fieldContext_Session_durationSeconds(ctx, field)
+	case "truncated":
+		return ec.fieldContext_Session_truncated(ctx, field)
 	case "pageViews":
 		return ec.fieldContext_Session_pageViews(ctx, field)
 	case "ip":
@@ -4451,6 +4508,10 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_timezone(ctx, field)
 	case "addresses":
 		return ec.fieldContext_Site_addresses(ctx, field)
+	case "ignoredReferrers":
+		return ec.fieldContext_Site_ignoredReferrers(ctx, field)
+	case "bots":
+		return ec.fieldContext_Site_bots(ctx, field)
 	case "segments":
 		return ec.fieldContext_Site_segments(ctx, field)
 	case "goals":
@@ -10860,6 +10921,29 @@ func (ec *executionContext) fieldContext_Session_durationSeconds(_ context.Conte
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _Session_truncated(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_truncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Truncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_truncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Session_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11809,6 +11893,52 @@ func (ec *executionContext) _Site_addresses(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Site_addresses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type AddressPrivacy does not have child fields"))
+}
+
+func (ec *executionContext) _Site_ignoredReferrers(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_ignoredReferrers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IgnoredReferrers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_ignoredReferrers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Site_bots(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_bots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bots, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.BotPolicy) graphql.Marshaler {
+			return ec.marshalNBotPolicy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_bots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type BotPolicy does not have child fields"))
 }
 
 func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
@@ -14598,8 +14728,14 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 	if _, present := asMap["addresses"]; !present {
 		asMap["addresses"] = "WHOLE"
 	}
+	if _, present := asMap["ignoredReferrers"]; !present {
+		asMap["ignoredReferrers"] = []any{}
+	}
+	if _, present := asMap["bots"]; !present {
+		asMap["bots"] = "EXCLUDE"
+	}
 
-	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses"}
+	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses", "ignoredReferrers", "bots"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14634,6 +14770,20 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Addresses = graphql.OmittableOf(data)
+		case "ignoredReferrers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ignoredReferrers"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IgnoredReferrers = graphql.OmittableOf(data)
+		case "bots":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bots"))
+			data, err := ec.unmarshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Bots = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -14882,7 +15032,7 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses"}
+	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14924,6 +15074,20 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Addresses = graphql.OmittableOf(data)
+		case "ignoredReferrers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ignoredReferrers"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IgnoredReferrers = graphql.OmittableOf(data)
+		case "bots":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bots"))
+			data, err := ec.unmarshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Bots = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -18646,6 +18810,11 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "truncated":
+			out.Values[i] = ec._Session_truncated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "pageViews":
 			out.Values[i] = ec._Session_pageViews(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -19069,6 +19238,16 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "addresses":
 			out.Values[i] = ec._Site_addresses(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "ignoredReferrers":
+			out.Values[i] = ec._Site_ignoredReferrers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "bots":
+			out.Values[i] = ec._Site_bots(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -20465,6 +20644,23 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalNBotPolicy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx context.Context, v any) (model.BotPolicy, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.BotPolicy(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBotPolicy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx context.Context, sel ast.SelectionSet, v model.BotPolicy) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx context.Context, sel ast.SelectionSet, v view.ComputedFilter) graphql.Marshaler {
 	return ec._ComputedFilter(ctx, sel, &v)
 }
@@ -21822,6 +22018,25 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = sel
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx context.Context, v any) (*model.BotPolicy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.BotPolicy(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐBotPolicy(ctx context.Context, sel ast.SelectionSet, v *model.BotPolicy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
 	return res
 }
 

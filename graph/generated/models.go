@@ -92,6 +92,11 @@ type CreateSiteInput struct {
 	Timezone graphql.Omittable[*string] `json:"timezone,omitempty"`
 	// How much of each IP address is stored.
 	Addresses graphql.Omittable[*model.AddressPrivacy] `json:"addresses,omitempty"`
+	// Hosts whose visitors count as direct, for example pay.example. Subdomains are included. They have no scheme, port or
+	// path. At most 100.
+	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
+	// Whether messages of bots are stored.
+	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
 }
 
 // Everything you can change. A refused mutation changes nothing. Its error has `extensions.code`: BAD_USER_INPUT,
@@ -181,6 +186,11 @@ type UpdateSiteInput struct {
 	Timezone graphql.Omittable[*string] `json:"timezone,omitempty"`
 	// How much of each IP address is stored from now on.
 	Addresses graphql.Omittable[*model.AddressPrivacy] `json:"addresses,omitempty"`
+	// Replaces the hosts whose visitors count as direct, for example pay.example. Subdomains are included. They have no
+	// scheme, port or path. At most 100.
+	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
+	// Whether messages of bots are stored from now on.
+	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
 }
 
 // A variant of an experiment.

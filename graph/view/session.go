@@ -15,6 +15,7 @@ type Session struct {
 	VisitorID, VisitorKind                                 string
 	StartedAt                                              time.Time
 	DurationSeconds, PageViews                             int
+	Truncated                                              bool
 	IP, Country, Region, City                              *string
 	Referrer, EntryPage, Hostname, ExitPage                *string
 	Browser, OS, Device, Language                          *string
@@ -38,7 +39,7 @@ type SessionProperty struct{ Key, Value string }
 func SessionOf(id string, s *model.Session) Session {
 	session := Session{
 		ID: id, VisitorID: s.VisitorKey, VisitorKind: filter.VisitorKind.Text(s),
-		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews,
+		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews, Truncated: s.IsTruncated(),
 		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region), City: optional(s.City),
 		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),
 		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)), Language: optional(s.Language),
@@ -49,7 +50,7 @@ func SessionOf(id string, s *model.Session) Session {
 	for _, event := range s.Events {
 		session.Events = append(session.Events, event.Name)
 		if event.Values > 0 {
-			session.Values = append(session.Values, SessionValue{event.Name, event.Values, event.Sum})
+			session.Values = append(session.Values, SessionValue{event.Name, event.Values, event.Sum.Float64()})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Properties)) {

@@ -15,7 +15,8 @@ type Assignment struct {
 	Visitor int64
 	// At is when it happened, and End when the session ended.
 	At, End model.Millis
-	// IDHigh and IDLow are the halves of the message's id.
+	// Place, and then the halves of the message's id, order assignments of one moment.
+	Place         int32
 	IDHigh, IDLow int64
 	// First tells that it is the session's first.
 	First bool
@@ -28,6 +29,7 @@ var assignmentFields = []func(a *Assignment) int64{
 	func(a *Assignment) int64 { return a.Visitor },
 	func(a *Assignment) int64 { return int64(a.At) },
 	func(a *Assignment) int64 { return int64(a.End - a.At) },
+	func(a *Assignment) int64 { return int64(a.Place) },
 	func(a *Assignment) int64 { return a.IDHigh },
 	func(a *Assignment) int64 { return a.IDLow },
 	func(a *Assignment) int64 {
@@ -87,7 +89,7 @@ func DecodeAssignments(stored []byte) (list []Assignment, variants []string, err
 		at := model.Millis(fields[3].at(i))
 		list[i] = Assignment{
 			Ordinal: int32(fields[0].at(i)), Variant: uint32(fields[1].at(i)), Visitor: fields[2].at(i),
-			At: at, End: at + model.Millis(fields[4].at(i)), IDHigh: fields[5].at(i), IDLow: fields[6].at(i), First: fields[7].at(i) == 1,
+			At: at, End: at + model.Millis(fields[4].at(i)), Place: int32(fields[5].at(i)), IDHigh: fields[6].at(i), IDLow: fields[7].at(i), First: fields[8].at(i) == 1,
 		}
 		if int(list[i].Variant) >= len(variants) || list[i].Ordinal < 0 {
 			return nil, nil, fmt.Errorf("stored assignments: one of no variant")

@@ -19,7 +19,7 @@ func TestAssignments(t *testing.T) {
 			at := model.Millis(1_700_000_000_000 + r.Int64N(1<<36) - 1<<35)
 			list = append(list, Assignment{
 				Ordinal: r.Int32(), Variant: r.Uint32N(3), Visitor: r.Int64(), At: at, End: at + model.Millis(r.IntN(10_000)),
-				IDHigh: int64(r.Uint64()), IDLow: math.MinInt64 + r.Int64N(3), First: r.IntN(2) == 0,
+				Place: r.Int32(), IDHigh: int64(r.Uint64()), IDLow: math.MinInt64 + r.Int64N(3), First: r.IntN(2) == 0,
 			})
 		}
 		stored, err := EncodeAssignments(list, variants)

@@ -39,7 +39,7 @@ func realistic(n int) []model.Session {
 			s.Tags = append(s.Tags, tag())
 		}
 		if r.IntN(20) == 0 {
-			s.Events = []model.EventSum{{Name: "purchase", Count: 1, Values: 1, Sum: float64(r.IntN(10000)) / 100}}
+			s.Events = []model.EventSum{{Name: "purchase", Count: 1, Values: 1, Sum: (model.Decimal(r.IntN(10000)) * model.One / 100).Sum()}}
 		}
 		sessions[i] = s
 	}

@@ -76,7 +76,8 @@ func (s *Sessions) between(e filter.Range) (Set, error) {
 		return column.match(s.n, e.Min, e.Max), nil
 	case *keyedColumn[*sparseColumn]:
 		if member := column.members[e.Field.Key]; member != nil {
-			return member.match(s.n, e.Min, e.Max), nil
+			low, high := e.Sums()
+			return member.match(s.n, low, high), nil
 		}
 		return bitset.New(uint(s.n)), nil
 	}
@@ -97,7 +98,8 @@ func (s *Sessions) tester(p *Predicate) (tests func(ordinal int) bool, ok bool) 
 			return func(ordinal int) bool { number := column.at(ordinal); return from <= number && number <= to }, true
 		case *keyedColumn[*sparseColumn]:
 			if member := column.members[e.Field.Key]; member != nil {
-				return func(ordinal int) bool { return member.matches(ordinal, e.Min, e.Max) }, true
+				low, high := e.Sums()
+				return func(ordinal int) bool { return member.matches(ordinal, low, high) }, true
 			}
 			return func(int) bool { return false }, true
 		}

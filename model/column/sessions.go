@@ -1,10 +1,6 @@
 package column
 
 import (
-	"math"
-	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -209,39 +205,12 @@ func (s *Sessions) counting() Set {
 	return counting
 }
 
-// AddVisitors adds the visitors of the sessions. It needs Visitors.
-func (s *Sessions) AddVisitors(of Set, to *roaring64.Bitmap) {
-	column := get[*integerColumn](s, Visitors)
-	visitors := make([]uint64, 0, of.Count())
-	least, most := uint64(math.MaxUint64), uint64(0)
-	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
-		visitor := uint64(column.at(int(i)))
-		visitors, least, most = append(visitors, visitor), min(least, visitor), max(most, visitor)
-	}
-	const sparse = 64 // numbers that are farther apart are sorted faster than marked
-	if len(visitors) == 0 || most-least > sparse*uint64(len(visitors)) {
-		slices.Sort(visitors)
-		to.AddMany(visitors)
-		return
-	}
-	marked := bitset.New(uint(most - least + 1))
-	for _, visitor := range visitors {
-		marked.Set(uint(visitor - least))
-	}
-	visitors = visitors[:0]
-	for i, ok := marked.NextSet(0); ok; i, ok = marked.NextSet(i + 1) {
-		visitors = append(visitors, least+uint64(i))
-	}
-	to.AddMany(visitors)
-}
-
-// Value returns the sum of the event's values over the sessions, added in the
-// order of ordinals. It needs Values.
-func (s *Sessions) Value(of Set, event string) float64 {
+// Value returns the sum of the event's values over the sessions. It needs Values.
+func (s *Sessions) Value(of Set, event string) model.Sum {
 	if column := get[*keyedColumn[*sparseColumn]](s, Values).members[event]; column != nil {
 		return column.total(of)
 	}
-	return 0
+	return model.Sum{}
 }
 
 // CountSteps adds to counts how many of the sessions started between each two
@@ -290,18 +259,17 @@ func (s *Sessions) EachVisitor(of Set, do func(ordinal int32, visitor int64, sta
 	}
 }
 
-// Across returns the sessions that started before an instant and did not end before
-// it. It needs the fields Start and Length.
-func (s *Sessions) Across(instant model.Millis) Set {
+// EachSpan calls do with the visitor, the start and the end of each session that counts and has a length, in the order of
+// ordinals. It needs Visitors, and the fields Start and Length.
+func (s *Sessions) EachSpan(do func(ordinal int32, visitor int64, start, end model.Millis)) {
+	visitors, counting := get[*integerColumn](s, Visitors), s.counting()
 	starts, lengths := get[*integerColumn](s, Dimension(filter.Start.Name)), get[*integerColumn](s, Dimension(filter.Length.Name))
-	counting, across := s.counting(), bitset.New(uint(s.n))
 	for i := range s.n {
-		start := starts.at(i)
-		if start < int64(instant) && start+lengths.at(i) >= int64(instant) && counting.Test(uint(i)) {
-			across.Set(uint(i))
+		if length := lengths.at(i); length > 0 && counting.Test(uint(i)) {
+			start := model.Millis(starts.at(i))
+			do(int32(i), visitors.at(i), start, start+model.Millis(length))
 		}
 	}
-	return across
 }
 
 // Counting returns the sessions that count. It is not to be changed.
@@ -310,7 +278,7 @@ func (s *Sessions) Counting() Set { return s.counting() }
 // Sum is the sum of an event's values in a session.
 type Sum struct {
 	Ordinal uint32
-	Sum     float64
+	Sum     model.Sum
 }
 
 // Sums returns the sums of the event's values of those of the sessions that have one,
@@ -322,7 +290,7 @@ func (s *Sessions) Sums(of Set, event string) (found []Sum) {
 	}
 	for i, ordinal := range column.ordinals {
 		if of.Test(uint(ordinal)) {
-			found = append(found, Sum{ordinal, column.numbers[i]})
+			found = append(found, Sum{ordinal, column.at(i)})
 		}
 	}
 	return found

@@ -39,9 +39,6 @@ type aggregate struct {
 	sealedKnown bool
 	// visitors are those of the head. The sealed ones do not change once they are known: the numbers of both do not add up.
 	visitors, sealedVisitors *roaring64.Bitmap
-	// values are the sums of the partitions, which are added in the end: the order of floating-point additions must not
-	// depend on which partition came first.
-	values []float64
 }
 
 // isLocal tells whether what the question counts in a partition follows from the partition alone.
@@ -65,7 +62,7 @@ const maxPartials = 1 << 16
 // time.
 func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) error {
 	for _, a := range aggregates {
-		a.begin(len(partitions))
+		a.begin()
 	}
 	some := max(1, maxPartials/max(1, len(aggregates)))
 	for from := 0; from < len(partitions); from += some {
@@ -86,9 +83,8 @@ func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partiti
 	return nil
 }
 
-// begin makes the aggregate ready for the partial aggregates of so many partitions.
-func (a *aggregate) begin(partitions int) {
-	a.values = make([]float64, partitions)
+// begin makes the aggregate ready for its partial aggregates.
+func (a *aggregate) begin() {
 	a.partialFingerprint = FingerprintOf(a.text, a.question.Value)
 	if a.question.Visitors {
 		a.visitors = roaring64.New()
@@ -114,7 +110,7 @@ func (a *aggregate) sum(at int) (sum *Answer, visitors *roaring64.Bitmap) {
 func (a *aggregate) add(at int, day model.Day, entry Entry) {
 	sum, _ := a.sum(at)
 	sum.Sessions += int(entry.Sessions)
-	a.values[at] = entry.Value
+	sum.Value = sum.Value.Add(entry.Value)
 	if step := a.question.step(day); step >= 0 {
 		sum.Steps[step] += int(entry.Sessions)
 	}
@@ -129,14 +125,8 @@ func (a *aggregate) finish() {
 	if a.visitors != nil {
 		a.answer.Visitors = int(a.visitors.OrCardinality(a.sealedVisitors))
 	}
-	for at, value := range a.values {
-		if at < a.head {
-			a.sealed.Value += value // 0 where it is known
-		} else {
-			a.answer.Value = a.sealed.Value + value
-		}
-	}
 	a.answer.Sessions += a.sealed.Sessions
+	a.answer.Value = a.answer.Value.Add(a.sealed.Value)
 	for i, n := range a.sealed.Steps {
 		a.answer.Steps[i] += n
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -20,7 +21,7 @@ type Key struct {
 // Entry is a partial aggregate.
 type Entry struct {
 	Sessions int64
-	Value    float64
+	Value    model.Sum
 }
 
 // Cache keeps entries. It may only make counting faster: what it does not have, or cannot say in time, is counted.
@@ -38,7 +39,7 @@ type Cache interface {
 type Memory struct{ entries *otter.Cache[Key, Entry] }
 
 // entryBytes is about what an entry takes in memory.
-const entryBytes = 160
+const entryBytes = 170
 
 // NewMemory returns a Memory of about as many bytes at most.
 func NewMemory(bytes int) (*Memory, error) {

@@ -63,9 +63,8 @@ type Question struct {
 type Answer struct {
 	Sessions int
 	Visitors int
-	// Value is the sum over the sessions: those of a partition are added in the order of ordinals, and then the partitions'
-	// sums in the order of days, so that the same data gives the same digits.
-	Value float64
+	// Value is the sum over the sessions.
+	Value model.Sum
 	// Steps has one number less than the question's.
 	Steps []int
 	// Err says why there is no answer to this question, while others have theirs:
@@ -96,7 +95,7 @@ type ValueQuery struct {
 	// Search is part of the value, without regard to case; empty for all.
 	Search string
 	Limit  int
-	// None asks for the sessions without a value too, as a Value of no text.
+	// None asks for the sessions without a value too, as a Value of no text, whatever Search is.
 	None bool
 }
 

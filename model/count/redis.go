@@ -5,11 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/fnv"
-	"math"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // Redis is a Cache that processes share. A Redis that is slow or down is asked again only after a while: it gets
@@ -107,23 +108,25 @@ func (r *Redis) failed(asker context.Context) {
 	r.resumeAt.Store(r.now().Add(redisPause).UnixNano())
 }
 
-// The form of an entry in Redis: the sessions, the value's bits, and a sum of both and of the name that they are kept
-// under, 8 bytes each. What others have written there is not taken for an entry.
-const packedEntry = 24
+// The form of an entry in Redis: the sessions, the two words of the value, and a sum of them and of the name that they are
+// kept under, 8 bytes each. What others have written there, older versions of the program too, is not taken for an entry.
+const packedEntry = 32
 
 func (e Entry) pack(name string) []byte {
+	high, low := e.Value.Words()
 	packed := binary.LittleEndian.AppendUint64(make([]byte, 0, packedEntry), uint64(e.Sessions))
-	packed = binary.LittleEndian.AppendUint64(packed, math.Float64bits(e.Value))
+	packed = binary.LittleEndian.AppendUint64(packed, uint64(high))
+	packed = binary.LittleEndian.AppendUint64(packed, low)
 	return binary.LittleEndian.AppendUint64(packed, checksum(name, packed))
 }
 
 func unpack(name, text string) (e Entry, ok bool) {
 	packed := []byte(text)
-	if len(packed) != packedEntry || checksum(name, packed[:16]) != binary.LittleEndian.Uint64(packed[16:]) {
+	if len(packed) != packedEntry || checksum(name, packed[:24]) != binary.LittleEndian.Uint64(packed[24:]) {
 		return Entry{}, false
 	}
 	e.Sessions = int64(binary.LittleEndian.Uint64(packed[:8]))
-	e.Value = math.Float64frombits(binary.LittleEndian.Uint64(packed[8:16]))
+	e.Value = model.SumOfWords(int64(binary.LittleEndian.Uint64(packed[8:16])), binary.LittleEndian.Uint64(packed[16:24]))
 	return e, true
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -88,9 +89,9 @@ func TestCache(t *testing.T) {
 
 			special := map[Key]Entry{
 				{Partition: 1, Revision: store.Revision{Number: 2}}:                           {},
-				{Partition: 2, Revision: store.Revision{Number: 1}}:                           {Sessions: 1, Value: -0.1},
-				{Partition: 1, Revision: store.Revision{Number: 2}, Fingerprint: [16]byte{1}}: {Sessions: math.MaxInt64, Value: math.MaxFloat64},
-				{Partition: math.MaxInt64, Revision: store.Revision{Number: 1<<62 + 12}}:      {Sessions: 7, Value: math.Inf(1)},
+				{Partition: 2, Revision: store.Revision{Number: 1}}:                           {Sessions: 1, Value: model.SumOf(-0.1)},
+				{Partition: 1, Revision: store.Revision{Number: 2}, Fingerprint: [16]byte{1}}: {Sessions: math.MaxInt64, Value: model.SumOf(math.MaxFloat64)},
+				{Partition: math.MaxInt64, Revision: store.Revision{Number: 1<<62 + 12}}:      {Sessions: 7, Value: model.SumOfWords(math.MinInt64, 1)},
 			}
 			cache.Set(ctx, special)
 			for key, entry := range special {
@@ -98,7 +99,7 @@ func TestCache(t *testing.T) {
 			}
 			many := map[Key]Entry{}
 			for i := range 3000 {
-				many[randomKey(r)] = Entry{Sessions: int64(i), Value: r.Float64()}
+				many[randomKey(r)] = Entry{Sessions: int64(i), Value: model.SumOfWords(int64(r.Uint64()), r.Uint64())}
 			}
 			cache.Set(ctx, many)
 			for key, entry := range many {
@@ -140,7 +141,7 @@ func TestRedisEntries(t *testing.T) {
 	client := mustRedisClient(t, storetest.Redis(t))
 	ctx := t.Context()
 	cache, other := neverPaused(NewRedis(client, "a")), neverPaused(NewRedis(client, "b"))
-	key, entry := Key{Partition: 1, Revision: store.Revision{Number: 2}, Fingerprint: [16]byte{3}}, Entry{Sessions: 5, Value: 6}
+	key, entry := Key{Partition: 1, Revision: store.Revision{Number: 2}, Fingerprint: [16]byte{3}}, Entry{Sessions: 5, Value: model.SumOf(6)}
 	found := func(want bool) {
 		t.Helper()
 		got := cache.Get(ctx, []Key{key})

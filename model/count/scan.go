@@ -260,7 +260,7 @@ func (p *partial) count(view *partition.View, known column.Known) error {
 	}
 	p.Sessions = int64(matched.Count())
 	if p.visitors != nil {
-		view.AddVisitors(matched, p.visitors)
+		p.visitors = view.VisitorsOf(matched)
 	}
 	if p.question.Value != "" {
 		p.Value = view.Value(matched, p.question.Value)

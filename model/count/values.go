@@ -83,7 +83,7 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 // wants tells whether a value is asked for; empty stands for none.
 func (q *ValueQuery) wants(value string) bool {
 	if value == "" {
-		return q.None && q.Search == ""
+		return q.None
 	}
 	return q.Search == "" || strings.Contains(strings.ToLower(value), strings.ToLower(q.Search))
 }

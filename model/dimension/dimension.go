@@ -35,7 +35,7 @@ const (
 	Number
 	// KeyedText is at most one text for each key.
 	KeyedText
-	// KeyedNumber is at most one number for each key.
+	// KeyedNumber is at most one sum for each key.
 	KeyedNumber
 )
 
@@ -68,23 +68,22 @@ type Dimension struct {
 	Number func(*model.Session) int64
 	// KeyedTexts returns the texts of a KeyedText by their keys. They are not to be changed.
 	KeyedTexts func(*model.Session) map[string]string
-	// Sums returns the numbers of a KeyedNumber: the key is the event's name, the number
-	// its sum. Events without values have none.
+	// Sums returns the sums of a KeyedNumber: the key is the event's name. Events without
+	// values have none.
 	Sums func(*model.Session) []model.EventSum
 }
 
 // Keyed tells whether the dimension has its values by keys.
 func (d *Dimension) Keyed() bool { return d.Kind == KeyedText || d.Kind == KeyedNumber }
 
-// Of returns a session's number under a key of a KeyedNumber; ok is false where it has
-// none.
-func (d *Dimension) Of(s *model.Session, key string) (number float64, ok bool) {
-	for _, sum := range d.Sums(s) {
-		if sum.Name == key {
-			return sum.Sum, sum.Values > 0
+// Of returns a session's sum under a key of a KeyedNumber; ok is false where it has none.
+func (d *Dimension) Of(s *model.Session, key string) (sum model.Sum, ok bool) {
+	for _, event := range d.Sums(s) {
+		if event.Name == key {
+			return event.Sum, event.Values > 0
 		}
 	}
-	return 0, false
+	return model.Sum{}, false
 }
 
 // All returns all dimensions, in the order of the list. They are not to be changed.

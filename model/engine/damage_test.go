@@ -174,7 +174,7 @@ func TestDamagedColumns(t *testing.T) {
 				before := storedColumns(t, db)
 				test.damage(t, r, db, storedColumns(t, db))
 				damaged := subject()
-				for range 6 {
+				for range repeats(2, 6) {
 					questions := make([]count.Question, 8)
 					for i := range questions {
 						questions[i] = w.question(r)
@@ -273,7 +273,7 @@ func TestStoreColumnsAtOnce(t *testing.T) {
 				}
 			})
 		}
-		for range 40 {
+		for range repeats(20, 40) {
 			if _, err := w.store.Write(t.Context(), w.site, visits(r)); err != nil {
 				t.Fatal(err)
 			}
@@ -319,7 +319,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			bound := need.ColumnBytes / share
 			subject := mustEngine(t, w.store, engine.Options{ColumnBytes: bound})
 			var most uint64
-			for range 12 {
+			for range repeats(5, 12) {
 				questions := make([]count.Question, 4)
 				for i := range questions {
 					questions[i] = w.question(r)

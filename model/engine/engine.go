@@ -29,10 +29,12 @@ import (
 
 // Options are the parts of an Engine that may be left out. Bounds are in bytes, about.
 type Options struct {
-	// ColumnBytes bounds the columns in memory, with the sets of leaves; 608 MiB by default.
+	// ColumnBytes bounds the columns in memory, with the sets of leaves; DefaultColumnBytes by default.
 	ColumnBytes uint64
 	// AnswerBytes bounds the answers in memory; 16 MiB by default.
 	AnswerBytes uint64
+	// ComputedAtOnce is how many sessions are computed while a question waits; 20,000 by default.
+	ComputedAtOnce int
 	// ComputedBytes bounds the computed sets in memory; 32 MiB by default.
 	ComputedBytes uint64
 	// ExperimentBytes bounds what is kept of experiments in memory; 256 MiB by default.
@@ -47,13 +49,19 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// DefaultColumnBytes bounds the columns in memory where nobody says how many there may be.
+const DefaultColumnBytes = 608 << 20
+
 func (o *Options) setDefaults() {
 	for bound, fallback := range map[*uint64]uint64{
-		&o.ColumnBytes: 608 << 20, &o.AnswerBytes: 16 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
+		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
 	} {
 		if *bound == 0 {
 			*bound = fallback
 		}
+	}
+	if o.ComputedAtOnce == 0 {
+		o.ComputedAtOnce = 20_000
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -80,7 +88,7 @@ var (
 func New(st *store.Store, o Options) (*Engine, error) {
 	o.setDefaults()
 	columns := partition.NewColumns(st, o.ColumnBytes, o.Log)
-	sets := computed.New(st, columns, o.Computer, o.ComputedBytes, o.Log)
+	sets := computed.New(st, columns, o.Computer, o.ComputedAtOnce, o.ComputedBytes, o.Log)
 	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
 		Caches: o.Caches, AnswerBytes: o.AnswerBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,

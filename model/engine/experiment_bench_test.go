@@ -46,16 +46,18 @@ var fillExperiment = []string{
 	`SELECT setval(pg_get_serial_sequence('visitors', 'id'), %[1]d)`,
 	`INSERT INTO partitions (site_id, day, sessions, revision, write_id, written_at) SELECT %[4]d, %[3]d + day, count(*), 1, 1, 1 FROM drawn GROUP BY day`,
 	`INSERT INTO messages VALUES (%[4]d, 1, 0, 0)`,
-	`CREATE TABLE drawn_hits AS SELECT b.id AS partition_id, d.ordinal, d.at + h.after AS at, h.n, h.kind, h.name, CASE WHEN h.n = 6 THEN (e %% 10000) / 100.0::double precision END AS value, visitor_id, second
+	`CREATE TABLE drawn_hits AS SELECT b.id AS partition_id, d.ordinal, d.at + h.after AS at, h.n, h.kind, h.name, CASE WHEN h.n = 6 THEN (e %% 10000) * 10000::bigint END AS value, visitor_id, second
 		FROM drawn d JOIN partitions b ON b.site_id = %[4]d AND b.day = %[3]d + d.day
 		JOIN (VALUES (1, 0, 1, '/'), (2, 5000, 2, 'Experiment Viewed'), (3, 1000, 2, 'sign up'), (4, 60000, 1, '/pricing'), (5, 90000, 2, 'sign up'), (6, 120000, 2, 'purchase')) AS h (n, after, kind, name)
 		ON h.n = 1 OR h.n = 2 AND NOT second OR h.n = 3 AND e %% 17 = 0 OR h.n = 4 AND a %% 3 = 0 OR h.n = 5 AND a %% 7 = 0 OR h.n = 6 AND e %% 11 = 0`,
-	`INSERT INTO hits SELECT %[4]d, partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
-	`INSERT INTO sessions SELECT %[4]d, partition_id, ordinal, 1, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
+	`INSERT INTO hits (site_id, partition_id, ordinal, at, id_high, id_low, kind, name, value, tags, properties, origin) SELECT %[4]d, partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, kind, name, value, '', '', '' FROM drawn_hits`,
+	`INSERT INTO sessions (site_id, partition_id, ordinal, revision, write_id, visitor_id, session_key, first_visit, started_at, ended_at, page_views, ip, country, referrer, entry_page, exit_page, browser, os,
+		device, language, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties, region, city, hostname)
+		SELECT %[4]d, partition_id, ordinal, 1, 1, min(visitor_id), '', NOT bool_or(second), min(at), max(at), count(*) FILTER (WHERE kind = 1), '',
 		(ARRAY['RO', 'US', 'DE', 'FR'])[1 + min(visitor_id) %% 4], '', '/', CASE WHEN bool_or(n = 4) THEN '/pricing' ELSE '/' END, 'Firefox', 'Linux', 'DESKTOP', 'en', '', '', '', '', '',
 		CASE WHEN bool_or(n = 4) THEN '["/","/pricing"]' ELSE '["/"]' END, '',
-		COALESCE('[' || string_agg(CASE WHEN n = 6 THEN '{"name":"purchase","count":1,"values":1,"sum":' || value || '}' ELSE '{"name":"' || name || '","count":1}' END, ',')
-			FILTER (WHERE n IN (2, 3, 6) OR n = 5) || ']', ''), '' FROM drawn_hits GROUP BY partition_id, ordinal`,
+		COALESCE('[' || string_agg(CASE WHEN n = 6 THEN '{"name":"purchase","count":1,"values":1,"sum":' || value / 10000 / 100.0 || '}' ELSE '{"name":"' || name || '","count":1}' END, ',')
+			FILTER (WHERE n IN (2, 3, 6) OR n = 5) || ']', ''), '', '', '', '' FROM drawn_hits GROUP BY partition_id, ordinal`,
 	`INSERT INTO assignments SELECT %[4]d, 'headline', partition_id, ordinal, at, hashint8(visitor_id * 10 + n), visitor_id, visitor_id, (ARRAY['a', 'b'])[1 + (hashint8(visitor_id + 13) & 1)]
 		FROM drawn_hits WHERE n = 2`,
 	`DROP TABLE drawn, drawn_hits`,
@@ -73,7 +75,7 @@ const resultsSQL = `WITH standing AS (
 			COALESCE(bool_or(h.kind = 1 AND h.name = '/pricing'), FALSE) AS priced, COALESCE(sum(h.value) FILTER (WHERE h.kind = 2 AND h.name = 'purchase'), 0) AS value
 		FROM standing s LEFT JOIN %s GROUP BY s.visitor_id, s.variant
 	)
-	SELECT variant, count(*), count(*) FILTER (WHERE purchased), count(*) FILTER (WHERE signed_up), count(*) FILTER (WHERE priced), sum(value), sum(value * value) FROM did GROUP BY variant ORDER BY variant`
+	SELECT variant, count(*), count(*) FILTER (WHERE purchased), count(*) FILTER (WHERE signed_up), count(*) FILTER (WHERE priced), sum(value / 1000000), sum((value / 1000000) ^ 2) FROM did GROUP BY variant ORDER BY variant`
 
 var joinsSQL = map[bool]string{
 	false: `hits h ON h.partition_id = s.partition_id AND h.ordinal = s.ordinal AND h.at >= s.at AND h.at < $3`,
@@ -90,8 +92,11 @@ func bySQL(ctx context.Context, db *sql.DB, q experiment.Question) (answer exper
 	defer rows.Close()
 	for rows.Next() {
 		v := experiment.VariantAnswer{Metrics: make([]experiment.MetricAnswer, 3)}
-		var variant string
-		if err := rows.Scan(&variant, &v.Visitors, &v.Metrics[0].Conversions, &v.Metrics[1].Conversions, &v.Metrics[2].Conversions, &v.Metrics[0].Total, &v.Metrics[0].Squares); err != nil {
+		var variant, total string
+		if err := rows.Scan(&variant, &v.Visitors, &v.Metrics[0].Conversions, &v.Metrics[1].Conversions, &v.Metrics[2].Conversions, &total, &v.Metrics[0].Squares); err != nil {
+			return answer, err
+		}
+		if v.Metrics[0].Total, err = model.ParseSum(total); err != nil {
 			return answer, err
 		}
 		answer.Variants = append(answer.Variants, v)
@@ -165,7 +170,7 @@ func BenchmarkResults(b *testing.B) {
 			for n, name := range []string{"Experiment Viewed", "purchase", "sign up"} {
 				hit := model.Hit{
 					ID: model.MessageIDOf(fmt.Sprint(messages, name)), Visitor: fmt.Sprint("new ", messages), Kind: model.Event, Name: name,
-					At: run.To - model.Millis(3_600_000+messages*7%3_000_000-n), Value: float64(messages % 97), HasValue: n == 1,
+					At: run.To - model.Millis(3_600_000+messages*7%3_000_000-n), Value: model.Decimal(messages%97) * model.One, HasValue: n == 1,
 				}
 				if n == 0 {
 					hit.Experiment, hit.Variant = "headline", q.Definition.Variants[messages%2]
@@ -222,7 +227,7 @@ func BenchmarkResults(b *testing.B) {
 	}
 }
 
-// mustAgree holds an answer against that of SQL, which adds in another order.
+// mustAgree holds an answer against that of SQL, which adds squares in another order.
 func mustAgree(b *testing.B, got, want experiment.Answer) {
 	b.Helper()
 	near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-9*max(1, math.Abs(x), math.Abs(y)) }
@@ -232,7 +237,7 @@ func mustAgree(b *testing.B, got, want experiment.Answer) {
 		for m := range w.Metrics {
 			same = same && g.Metrics[m].Conversions == w.Metrics[m].Conversions && g.Metrics[m].Conversions > 0
 		}
-		if !same || !near(g.Metrics[0].Total, w.Metrics[0].Total) || !near(g.Metrics[0].Squares, w.Metrics[0].Squares) {
+		if !same || g.Metrics[0].Total != w.Metrics[0].Total || !near(g.Metrics[0].Squares, w.Metrics[0].Squares) {
 			b.Fatalf("is %+v, by SQL %+v", got, want)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -99,7 +98,7 @@ func (s *script) message(t *testing.T, line string) model.Message {
 		hit.Kind, hit.Name = model.PageView, words[4]
 	case "buys":
 		hit.Name, hit.HasValue = "buy", true
-		hit.Value, _ = strconv.ParseFloat(words[4], 64)
+		hit.Value, _ = model.ParseDecimal(words[4])
 	case "sees":
 		hit.Name, hit.Experiment, hit.Variant = "Experiment Viewed", "x", words[4]
 	default:
@@ -141,7 +140,7 @@ func told(q experiment.Question, a experiment.Answer) (lines []string) {
 		}
 		name, m := q.Definition.Variants[i], v.Metrics[0]
 		line := fmt.Sprintf("  %s: %d visitors, %d converted", name, v.Visitors, m.Conversions)
-		if m.Total != 0 {
+		if m.Total != (model.Sum{}) {
 			line += fmt.Sprintf(", total %v, squares %v", m.Total, m.Squares)
 		}
 		lines = append(lines, line)
@@ -341,7 +340,8 @@ func TestResults(t *testing.T) {
 	storetest.Databases(t, func(t *testing.T, url string) {
 		t.Parallel()
 		visitors, conversions, contaminated, unknown, matched := 0, 0, 0, 0, 0
-		for seed := range uint64(3) {
+		seeds := repeats(2, 3)
+		for seed := range uint64(seeds) {
 			r := rand.New(rand.NewPCG(seed, 90))
 			st, other := mustStore(t, url), mustStore(t, url)
 			site := &model.Site{Name: "Shop", Domains: []string{fmt.Sprintf("s%d.example", seed)}, Timezone: "UTC"}
@@ -389,6 +389,10 @@ func TestResults(t *testing.T) {
 				}
 				for i, subject := range append(slices.Clone(kept), mustEngine(t, other, options), kept[0]) {
 					got, err := subject.Results(t.Context(), questions)
+					// On a busy machine plugins may take longer than a question waits.
+					for err == nil && slices.ContainsFunc(got, func(a experiment.Answer) bool { return model.CodeOf(a.Err) == model.Unavailable }) {
+						got, err = subject.Results(t.Context(), questions)
+					}
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -431,7 +435,7 @@ func TestResults(t *testing.T) {
 				}
 			}
 		}
-		if visitors < 80 || conversions < 60 || contaminated < 15 || unknown < 50 || matched < 100 {
+		if visitors < 25*seeds || conversions < 20*seeds || contaminated < 5*seeds-5 || unknown < 15*seeds || matched < 30*seeds {
 			t.Errorf("%d visitors, %d conversions, %d contaminated, %d unknown, %d sessions that match: it says little", visitors, conversions, contaminated, unknown, matched)
 		}
 	})
@@ -536,13 +540,13 @@ func TestResultsAfterWrites(t *testing.T) {
 			questions = append(questions, q)
 		}
 		subject, scan := mustEngine(t, st, engine.Options{}), naive.New(st, nil, nil)
-		conversions := 0
-		for round := range 80 {
+		conversions, rounds := 0, repeats(40, 80)
+		for round := range rounds {
 			const day = 24 * 60 * 60 * 1000
 			batch := exposedVisits(r, 2, 1)
 			for i := range batch {
 				hit := &batch[i].Hit
-				hit.At += day * model.Millis(2+round/40*2)
+				hit.At += day * model.Millis(2+2*round/rounds*2)
 				if round%10 >= 8 {
 					hit.At -= 2 * day
 				}
@@ -554,18 +558,18 @@ func TestResultsAfterWrites(t *testing.T) {
 			// One session is from the day before, and another one assigns its visitor earlier.
 			midnight := (filtertest.Day + 4).Start()
 			did := func(key string, minute model.Millis, kind model.HitKind, name, variant string) {
-				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(key, minute)), Visitor: "owl", SessionKey: key, At: midnight + minute*60*1000, Kind: kind, Name: name, Value: 3, HasValue: name == "purchase"}
+				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(key, minute)), Visitor: "owl", SessionKey: key, At: midnight + minute*60*1000, Kind: kind, Name: name, Value: 3 * model.One, HasValue: name == "purchase"}
 				if variant != "" {
 					hit.Experiment, hit.Variant = experimentKeys[0], variant
 				}
 				batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
 			}
 			switch round {
-			case 50:
+			case rounds * 5 / 8:
 				did("k", -10, model.PageView, "/", "")
 				did("k", 10, model.Event, "Experiment Viewed", "b")
 				did("k", 12, model.Event, "purchase", "")
-			case 60:
+			case rounds * 3 / 4:
 				did("l", 2, model.PageView, "/", "")
 				did("l", 5, model.Event, "Experiment Viewed", "a")
 			}
@@ -589,7 +593,7 @@ func TestResultsAfterWrites(t *testing.T) {
 				}
 			}
 		}
-		if kept := readingOf(t, subject, "measurements"); kept.Hits < 100 || kept.Misses < 50 || conversions < 500 {
+		if kept := readingOf(t, subject, "measurements"); kept.Hits < int64(rounds) || kept.Misses < int64(rounds/2) || conversions < rounds*3 {
 			t.Errorf("%d conversions; what is kept was found %d times, and %d times not: it says little", conversions, kept.Hits, kept.Misses)
 		}
 	})

@@ -30,6 +30,14 @@ import (
 // together; it is set by make soak.
 const soakVariable = "SOAK_QUESTIONS"
 
+// repeats returns how often a test asks random questions: a few times, and many in make soak.
+func repeats(few, many int) int {
+	if os.Getenv(soakVariable) != "" {
+		return many
+	}
+	return few
+}
+
 // live is a database with two engines, each as in a process of its own, and
 // everything that may happen to them.
 type live struct {
@@ -362,7 +370,7 @@ func (l *live) round(seed uint64, questions int64) {
 // processes write messages, count, and store columns of one database, they start
 // again, and the Redis that they share is killed, flushed, spoilt and slow.
 func TestLive(t *testing.T) {
-	questions, part := int64(200), int64(100)
+	questions, part := int64(100), int64(50)
 	if text := os.Getenv(soakVariable); text != "" {
 		var err error
 		if questions, err = strconv.ParseInt(text, 10, 64); err != nil {

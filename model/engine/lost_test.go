@@ -453,7 +453,7 @@ func (l *losing) report(rounds int) {
 // it goes on with other writes, and shares its Redis.
 func TestLostWrites(t *testing.T) {
 	t.Parallel()
-	rounds, seed := lostRounds(t, 3)
+	rounds, seed := lostRounds(t, 2)
 	storetest.Databases(t, func(t *testing.T, address string) {
 		r := rand.New(rand.NewPCG(seed, 91))
 		client := mustRedisClient(t)
@@ -519,7 +519,7 @@ func TestLostWrites(t *testing.T) {
 // are those of what the database holds.
 func TestLostWritesAtOnce(t *testing.T) {
 	t.Parallel()
-	rounds, seed := lostRounds(t, 3)
+	rounds, seed := lostRounds(t, 2)
 	storetest.Databases(t, func(t *testing.T, address string) {
 		r := rand.New(rand.NewPCG(seed, 92))
 		l := newLosing(t, r, address, mustRedisClient(t), nil)

@@ -99,7 +99,7 @@ func (l *losing) writes() (n int64) {
 // A PostgreSQL with synchronous_commit=off crashes, and loses writes that it had acknowledged.
 func TestLostByACrash(t *testing.T) {
 	t.Parallel()
-	rounds, seed := lostRounds(t, 2)
+	rounds, seed := lostRounds(t, 1)
 	rounds = min(rounds, 10)
 	r := rand.New(rand.NewPCG(seed, 93))
 	data := filepath.Join(dataFolder(t), "data")

@@ -53,10 +53,10 @@ func newDays(tb testing.TB, url string, days, visitsADay int) *world {
 		}
 		for n := range 1 + r.IntN(3) {
 			hit := model.Hit{
-				ID: model.MessageIDOf(visitor, strconv.Itoa(n)), Visitor: visitor, At: at + model.Millis(n*1000), Kind: model.PageView, Name: pages[r.IntN(5)], Origin: origin,
+				ID: model.MessageIDOf(visitor, strconv.Itoa(n)), Visitor: visitor, At: at + model.Millis(n*1000), Kind: model.PageView, Name: pages[r.IntN(5)], Origin: origin, Knows: model.KnowsAll,
 			}
 			if n == 2 {
-				hit.Kind, hit.Name, hit.Value, hit.HasValue = model.Event, "purchase", float64(r.IntN(100)), true
+				hit.Kind, hit.Name, hit.Value, hit.HasValue = model.Event, "purchase", model.Decimal(r.IntN(100))*model.One, true
 			}
 			batch = append(batch, model.Message{AnonymousID: visitor, Hit: hit})
 			byVisitor[visitor] = append(byVisitor[visitor], hit)

@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "store databases of the newest schema in
 type storedAnswer struct {
 	Where              string
 	Sessions, Visitors int
-	Value              float64
+	Value              model.Sum
 }
 
 const (

@@ -300,7 +300,7 @@ func (b *indexing) assignees(ctx context.Context, p *store.Partition, place int3
 				continue
 			}
 			list = append(list, assignee{
-				visitor: a.Visitor, at: a.At, other: model.Open, end: a.End, high: uint64(a.IDHigh), low: uint64(a.IDLow),
+				visitor: a.Visitor, at: a.At, other: model.Open, end: a.End, place: a.Place, high: uint64(a.IDHigh), low: uint64(a.IDLow),
 				ordinal: a.Ordinal, partition: place, variant: variant, first: a.First,
 			})
 		}

@@ -20,8 +20,14 @@ type cohort struct {
 	// evaluated are what the metrics make of the exposures, by the places of partitions.
 	evaluated []evaluatedExposure
 	refolded  []refoldedSession
-	// later are the partitions where the visitors' other sessions may be.
+	// later are the partitions where the visitors' other sessions may be, and acrossIn those of these, by ordinals, of which a
+	// part counts.
 	later []store.Partition
+	// isEve tells that the first of later is the one before them: of its sessions only those of fresh visitors count that were
+	// under way at the assignment.
+	isEve    bool
+	isFresh  map[int]bool // by the places of visitors
+	acrossIn []map[int32]*refoldedSession
 }
 
 // evaluatedExposure is what the metrics make of the exposure of a partition.
@@ -31,13 +37,24 @@ type evaluatedExposure struct {
 }
 
 // extend returns what the metrics come to for each visitor, where sealed says it of the first ones: it adds those that
-// are fresh, whose assignments are in the partitions from a place on, and what all of them did in some later partitions.
-func (m *measuring) extend(ctx context.Context, sealed []measured, from int, later []store.Partition) ([]measured, error) {
+// are fresh, whose assignments are in the partitions from a place on, and what all of them did in some later partitions. The
+// sessions of the fresh ones may have begun in the last partition before these.
+func (m *measuring) extend(ctx context.Context, sealed []measured, from int, before, later []store.Partition) ([]measured, error) {
 	c := &cohort{measuring: m, later: later}
+	if len(before) > 0 && len(later) > 0 {
+		c.later, c.isEve = slices.Concat(before[len(before)-1:], later), true
+		c.isFresh = map[int]bool{}
+		for place := range m.index.fresh() {
+			c.isFresh[place] = true
+		}
+	}
 	if err := c.evaluate(ctx, from); err != nil {
 		return nil, err
 	}
 	if err := c.refoldAssigned(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.refoldAcross(ctx); err != nil {
 		return nil, err
 	}
 	results := make([]measured, len(m.metrics))
@@ -113,7 +130,7 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 	result := measured{at: make([]model.Millis, c.index.count())}
 	copy(result.at, sealed.at)
 	if c.metrics[place].Value != "" {
-		result.values = make([]float64, len(result.at))
+		result.values = make([]model.Sum, len(result.at))
 		copy(result.values, sealed.values)
 	}
 	for i, a := range c.index.fresh() {
@@ -123,7 +140,7 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 			result.at[i] = a.at
 		}
 		if result.values != nil {
-			result.values[i] = 0
+			result.values[i] = model.Sum{}
 			if matches {
 				result.values[i] = sumOf(c.evaluated[a.partition].sums[place], uint32(a.ordinal))
 			}
@@ -138,37 +155,41 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 }
 
 // sumOf returns the sum of an ordinal, 0 where there is none.
-func sumOf(sums []column.Sum, ordinal uint32) float64 {
+func sumOf(sums []column.Sum, ordinal uint32) model.Sum {
 	i, found := slices.BinarySearchFunc(sums, ordinal, func(s column.Sum, ordinal uint32) int { return int(s.Ordinal) - int(ordinal) })
 	if !found {
-		return 0
+		return model.Sum{}
 	}
 	return sums[i].Sum
 }
 
 // add notes a session that matches.
-func (r *measured) add(place int, at model.Millis, sum float64) {
+func (r *measured) add(place int, at model.Millis, sum model.Sum) {
 	r.at[place] = min(r.at[place], at)
 	if r.values != nil {
-		r.values[place] += sum
+		r.values[place] = r.values[place].Add(sum)
 	}
 }
 
-// laterSession is a session that matches a metric and started at or after its visitor's assignment.
+// laterSession is a session, not that of the assignment, that matches a metric.
 type laterSession struct {
 	place   int // of the visitor
 	ordinal int32
 	start   model.Millis
-	sum     float64
+	sum     model.Sum
 }
 
 // measureLater adds the sessions beside those of assignment. They are found in several
-// partitions at a time, and added in the order of partitions and of ordinals.
+// partitions at a time.
 func (c *cohort) measureLater(ctx context.Context, place int, result *measured) error {
-	for some := range slices.Chunk(c.later, 2*runtime.GOMAXPROCS(0)) {
+	places := make([]int, len(c.later))
+	for i := range places {
+		places[i] = i
+	}
+	for some := range slices.Chunk(places, 2*runtime.GOMAXPROCS(0)) {
 		found := make([][]laterSession, len(some))
-		if err := count.AtOnce(ctx, some, func(ctx context.Context, i int, p store.Partition) (err error) {
-			found[i], err = c.laterIn(ctx, &p, place)
+		if err := count.AtOnce(ctx, some, func(ctx context.Context, i, at int) (err error) {
+			found[i], err = c.laterIn(ctx, at, place)
 			return err
 		}); err != nil {
 			return err
@@ -182,29 +203,40 @@ func (c *cohort) measureLater(ctx context.Context, place int, result *measured) 
 	return ctx.Err()
 }
 
-// laterIn finds those of a partition, in the order of ordinals.
-func (m *measuring) laterIn(ctx context.Context, p *store.Partition, place int) (found []laterSession, err error) {
-	metric := &m.metrics[place]
+// laterIn finds those of a later partition, in the order of ordinals.
+func (c *cohort) laterIn(ctx context.Context, at, place int) (found []laterSession, err error) {
+	if !c.isEve || at > 0 {
+		if found, err = c.wholeIn(ctx, at, place); err != nil {
+			return nil, err
+		}
+	}
+	for ordinal, r := range c.acrossIn[at] {
+		if r.isKnown && r.matches[place] {
+			found = append(found, laterSession{r.place, ordinal, r.start, r.sums[place]})
+		}
+	}
+	slices.SortFunc(found, func(a, b laterSession) int { return int(a.ordinal) - int(b.ordinal) })
+	return found, nil
+}
+
+// wholeIn finds those of a later partition that count whole, in the order of ordinals.
+func (c *cohort) wholeIn(ctx context.Context, at, place int) (found []laterSession, err error) {
+	metric := &c.metrics[place]
 	dimensions := append(metric.where.Dimensions(), column.Visitors, column.Dimension(filter.Start.Name))
 	if metric.Value != "" {
 		dimensions = append(dimensions, column.Values)
 	}
-	if m.end != model.Open {
-		dimensions = append(dimensions, column.Dimension(filter.Length.Name))
-	}
-	var across []laterSession
-	err = m.engine.matcher.Read(ctx, p, m.resolution, dimensions, func(view *partition.View, known column.Known) error {
+	err = c.engine.matcher.Read(ctx, &c.later[at], c.resolution, dimensions, func(view *partition.View, known column.Known) error {
 		matched, err := view.Match(metric.where, known)
 		if err != nil {
 			return err
 		}
-		if m.end != model.Open {
-			// What lasts beyond the end may match without what comes then.
-			beyond := view.Across(m.end)
-			matched = matched.Difference(beyond)
-			across = m.laterOf(view, beyond)
-		}
-		found = m.laterOf(view, matched)
+		view.EachVisitor(matched, func(ordinal int32, visitor int64, start model.Millis) {
+			if place := c.laterOf(view, visitor, ordinal); place >= 0 && start >= c.index.at(place).at && start < c.end {
+				found = append(found, laterSession{place: place, ordinal: ordinal, start: start})
+			}
+		})
+		found = slices.DeleteFunc(found, func(l laterSession) bool { return c.acrossIn[at][l.ordinal] != nil })
 		if metric.Value == "" {
 			return nil
 		}
@@ -214,51 +246,69 @@ func (m *measuring) laterIn(ctx context.Context, p *store.Partition, place int) 
 		}
 		return nil
 	})
-	if err != nil || len(across) == 0 {
-		return found, err
-	}
-	places, ordinals := make(map[int32]laterSession, len(across)), []int32(nil)
-	for _, l := range across {
-		places[l.ordinal], ordinals = l, append(ordinals, l.ordinal)
-	}
-	fromStart := func(model.SessionID) model.Hit { return model.Hit{At: -model.Open} }
-	err = m.refold(ctx, p, ordinals, fromStart, func(session *model.Session) {
-		if metric.Where.Match(session) {
-			l := places[session.ID.Ordinal]
-			event, _ := session.Event(metric.Value)
-			l.sum = event.Sum
-			found = append(found, l)
-		}
-	})
-	slices.SortFunc(found, func(a, b laterSession) int { return int(a.ordinal) - int(b.ordinal) })
 	return found, err
 }
 
-// laterOf returns those of the sessions that started at or after their visitors'
-// assignments and before the end, but the sessions of assignment.
-func (m *measuring) laterOf(view *partition.View, of column.Set) (found []laterSession) {
-	view.EachVisitor(of, func(ordinal int32, visitor int64, start model.Millis) {
-		if start >= m.end {
-			return
-		}
-		place := m.index.find(visitor)
-		if place < 0 {
-			return
-		}
-		a := m.index.at(place)
-		if start < a.at || a.ordinal == ordinal && m.index.partitions[a.partition].ID == view.Partition {
-			return
-		}
-		found = append(found, laterSession{place: place, ordinal: ordinal, start: start})
-	})
-	return found
+// laterOf returns the place of the visitor of a session, -1 where there is none or it is the session of the assignment.
+func (m *measuring) laterOf(view *partition.View, visitor int64, ordinal int32) int {
+	place := m.index.find(visitor)
+	if place < 0 {
+		return -1
+	}
+	if a := m.index.at(place); a.ordinal == ordinal && m.index.partitions[a.partition].ID == view.Partition {
+		return -1
+	}
+	return place
 }
 
-// refoldedSession is what the metrics make of a session of assignment that was refolded from its hits.
+// refoldAcross refolds sessions, beside those of assignment, of which a part counts: those that were under way at their
+// visitor's assignment, or at the end.
+func (c *cohort) refoldAcross(ctx context.Context) error {
+	c.acrossIn = make([]map[int32]*refoldedSession, len(c.later))
+	dimensions := []column.Dimension{column.Visitors, column.Dimension(filter.Start.Name), column.Dimension(filter.Length.Name)}
+	return count.AtOnce(ctx, c.later, func(ctx context.Context, at int, p store.Partition) error {
+		across := map[int32]*refoldedSession{}
+		err := c.engine.matcher.Read(ctx, &p, c.resolution, dimensions, func(view *partition.View, _ column.Known) error {
+			view.EachSpan(func(ordinal int32, visitor int64, start, end model.Millis) {
+				place := c.laterOf(view, visitor, ordinal)
+				if place < 0 || start >= c.end || c.isEve && at == 0 && !c.isFresh[place] {
+					return
+				}
+				if assigned := c.index.at(place).at; end >= assigned && (start < assigned || end >= c.end) {
+					across[ordinal] = &refoldedSession{place: place}
+				}
+			})
+			return nil
+		})
+		if err != nil || len(across) == 0 {
+			return err
+		}
+		c.acrossIn[at] = across
+		from := func(ordinal int32) model.Millis { return c.index.at(across[ordinal].place).at }
+		return c.refold(ctx, &p, slices.Collect(maps.Keys(across)), from, func(session *model.Session) {
+			*across[session.ID.Ordinal] = c.refoldedOf(across[session.ID.Ordinal].place, session)
+		})
+	})
+}
+
+// refoldedSession is what the metrics make of a session that was refolded from its hits.
 type refoldedSession struct {
-	place   int // of the visitor
+	place int // of the visitor
+	// isKnown tells that something of the session counts, from start on.
+	isKnown bool
+	start   model.Millis
 	matches []bool
-	sums    []float64 // by metric
+	sums    []model.Sum // by metric
+}
+
+func (c *cohort) refoldedOf(place int, session *model.Session) refoldedSession {
+	r := refoldedSession{place: place, isKnown: true, start: session.Start, matches: make([]bool, len(c.metrics)), sums: make([]model.Sum, len(c.metrics))}
+	for i := range c.metrics {
+		r.matches[i] = c.metrics[i].Where.Match(session)
+		event, _ := session.Event(c.metrics[i].Value)
+		r.sums[i] = event.Sum
+	}
+	return r
 }
 
 // isRefolded tells whether the exposure does not say what the visitor did in the session of assignment: another
@@ -288,18 +338,9 @@ func (c *cohort) refoldAssigned(ctx context.Context) error {
 	}
 	for at := range c.index.partitions {
 		places := byPartition[int32(at)]
-		from := func(session model.SessionID) model.Hit {
-			a := c.index.at(places[session.Ordinal])
-			return model.Hit{At: a.at, ID: store.MessageID(int64(a.high), int64(a.low))}
-		}
+		from := func(ordinal int32) model.Millis { return c.index.at(places[ordinal]).at }
 		err := c.refold(ctx, &c.index.partitions[at], slices.Collect(maps.Keys(places)), from, func(session *model.Session) {
-			r := refoldedSession{places[session.ID.Ordinal], make([]bool, len(c.metrics)), make([]float64, len(c.metrics))}
-			for i := range c.metrics {
-				r.matches[i] = c.metrics[i].Where.Match(session)
-				event, _ := session.Event(c.metrics[i].Value)
-				r.sums[i] = event.Sum
-			}
-			c.refolded = append(c.refolded, r)
+			c.refolded = append(c.refolded, c.refoldedOf(places[session.ID.Ordinal], session))
 		})
 		if err != nil {
 			return err
@@ -309,8 +350,8 @@ func (c *cohort) refoldAssigned(ctx context.Context) error {
 }
 
 // refold calls do with those of a partition's sessions at the ordinals that count, folded again from their hits before
-// the end, and at or behind from. They have all that the metrics look at.
-func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []int32, from func(model.SessionID) model.Hit, do func(*model.Session)) error {
+// the end, and at or after an instant. They have all that the metrics look at.
+func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []int32, from func(ordinal int32) model.Millis, do func(*model.Session)) error {
 	withKeys := slices.ContainsFunc(m.metrics, func(metric measuredMetric) bool {
 		return len(metric.computations) > 0 || filter.Uses(metric.Where, filter.Visitor)
 	})
@@ -332,7 +373,7 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 		slices.SortFunc(visits, func(a, b model.Visit) int { return int(a.Session.ID.Ordinal) - int(b.Session.ID.Ordinal) })
 		var parts []model.Visit
 		for i := range visits {
-			visit, first := &visits[i], from(visits[i].Session.ID)
+			visit, first := &visits[i], from(visits[i].Session.ID.Ordinal)
 			session, ok := visit.Part(first, m.end)
 			if !ok {
 				continue
@@ -345,7 +386,7 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 			session.Assigned = visit.Session.Assigned
 			// A Computer is asked about page views and events alone.
 			hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool {
-				return hit.Kind == model.Traits || hit.At >= m.end || hit.Compare(first) < 0
+				return hit.Kind == model.Traits || hit.At >= m.end || hit.At < first
 			})
 			parts = append(parts, model.Visit{Session: session, Hits: hits})
 		}

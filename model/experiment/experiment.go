@@ -14,9 +14,9 @@
 //     are count.Leaves.
 //  3. results.go knows whole answers whose partitions are as they were, and makes equal questions one.
 //  4. measure.go chooses the visitors that take part, and cohort.go says for each visitor and metric whether and when the
-//     visitor converted, and the value: from the exposures for the session of assignment, from all columns for later
-//     sessions. A session that no column says, because another assignment than its first stands or because it lasts
-//     beyond the end, is refolded from its hits.
+//     visitor converted, and the value: from the exposures for the session of assignment, from all columns for others. A
+//     session that no column says, because another assignment than its first stands or because it is under way at the
+//     assignment or at the end, is refolded from its hits.
 //  5. The visitors that take part in each question are added up, in the order of their numbers.
 //
 // Everything is known by fingerprints of what it was made from, and bounded by bytes. What is lost is made again.
@@ -41,8 +41,8 @@ type Engine interface {
 //
 // The run is half open, [startedAt, stoppedAt). An assignment qualifies when it lies in the run, names one of the
 // variants, and happened in a session that matches the audience: the whole session, as any segment's predicate would be
-// asked. The standing assignment of a visitor is the earliest one that qualifies, by time and then by message id,
-// whatever order messages arrive in. An assignment to a variant that the experiment does not have assigns nobody. A
+// asked. The standing assignment of a visitor is the earliest one that qualifies, in the order of the visitor's hits
+// (model.Hit.Compare), whatever order messages arrive in. An assignment to a variant that the experiment does not have assigns nobody. A
 // visitor with assignments that qualify to more than one variant has multiple exposures; the visitor counts in the
 // first.
 type Definition struct {
@@ -80,15 +80,13 @@ type Metric struct {
 // of assignment matches Where; which assignment stands is decided before, and does not
 // depend on either. The end is that of the run or of the range, whichever is earlier.
 //
-// The visitor converts when the session of assignment matches the metric, folded again from those of its hits that come
-// at or behind the assignment (by time and message id) and before the end. Its start is then the assignment's, and what
+// The visitor converts when the session of assignment matches the metric, folded again from those of its hits that
+// happened at the time of the assignment or later, and before the end. Its start is then the assignment's, and what
 // it has of its origin and whether it is the visitor's first stays the whole session's. Where Later is set, the visitor
-// converts too when any other session matches that started at or after the assignment and before the end; where such a
-// session lasts beyond the end, it is folded again from its hits before the end. A filter.Assigned in a metric is asked
-// of the whole session in all cases.
+// converts too when any other session matches, folded so: one that began before the assignment may go on after it. A
+// filter.Assigned in a metric is asked of the whole session in all cases.
 //
-// The visitor's value is the sum of the event's values over all sessions that match so: first that of the assignment,
-// then those of each partition by their ordinals, the oldest partition first.
+// The visitor's value is the sum of the event's values over all sessions that match so.
 type Question struct {
 	Definition Definition
 	// Later tells that sessions after that of the assignment count too: attribution by
@@ -130,12 +128,20 @@ type VariantAnswer struct {
 type MetricAnswer struct {
 	// Conversions is how many of the visitors converted.
 	Conversions int
-	// Total is the sum of the visitors' values, and Squares that of the values' squares. Both are added in the order of
-	// the visitors' numbers, so that the same data gives the same digits.
-	Total, Squares float64
+	// Total is the sum of the visitors' values, and exact.
+	Total model.Sum
+	// Squares is the sum of the squares of the values' nearest doubles. It is a float64, good for the variance that it is
+	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits.
+	Squares float64
 	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
 	// which its session started or, in the session of assignment, of the assignment's.
 	Steps []int
+}
+
+// Add adds the value of a visitor.
+func (m *MetricAnswer) Add(value model.Sum) {
+	number := value.Float64()
+	m.Total, m.Squares = m.Total.Add(value), m.Squares+number*number
 }
 
 // NewAnswer returns the answer to a question in which nobody takes part.

@@ -115,7 +115,7 @@ func (s *exposureSource) Build(ctx context.Context) (x *exposure, revision store
 		x = &exposure{assignments: []column.Assignment{}, Sessions: column.New()}
 		return s.eachVisit(ctx, st, rows, func(visit *model.Visit, own []store.Assignment) {
 			x.add(visit, own)
-			if part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open); ok {
+			if part, ok := visit.Part(own[0].At, model.Open); ok {
 				x.Put(&part)
 			}
 		})
@@ -150,7 +150,7 @@ func (s *exposureSource) changes(ctx context.Context, revision store.Revision) (
 			return err
 		}
 		return s.eachVisit(ctx, st, rows, func(visit *model.Visit, own []store.Assignment) {
-			part, ok := visit.Part(model.Hit{At: own[0].At, ID: own[0].Message()}, model.Open)
+			part, ok := visit.Part(own[0].At, model.Open)
 			visits = append(visits, changedVisit{model.Visit{Session: visit.Session}, own, part, ok})
 		})
 	})
@@ -215,7 +215,7 @@ func (s *exposureSource) eachVisit(ctx context.Context, st *store.Store, rows []
 		}
 		// Databases order the halves of ids by their signs.
 		slices.SortFunc(rows[from:to], func(a, b store.Assignment) int {
-			return model.Hit{At: a.At, ID: a.Message()}.Compare(model.Hit{At: b.At, ID: b.Message()})
+			return a.Hit().Compare(b.Hit())
 		})
 		ordinals, own[ordinal] = append(ordinals, ordinal), rows[from:to]
 		from = to
@@ -241,14 +241,14 @@ func (x *exposure) add(visit *model.Visit, own []store.Assignment) {
 		}
 		x.assignments = append(x.assignments, column.Assignment{
 			Ordinal: a.Ordinal, Variant: uint32(variant), Visitor: visit.Session.Visitor, At: a.At, End: visit.Session.End,
-			IDHigh: a.IDHigh, IDLow: a.IDLow, First: i == 0,
+			Place: a.Place, IDHigh: a.IDHigh, IDLow: a.IDLow, First: i == 0,
 		})
 	}
 }
 
 func (x *exposure) sort() {
 	slices.SortFunc(x.assignments, func(a, b column.Assignment) int {
-		return cmp.Or(cmp.Compare(a.Visitor, b.Visitor), cmp.Compare(a.At, b.At),
+		return cmp.Or(cmp.Compare(a.Visitor, b.Visitor), cmp.Compare(a.At, b.At), cmp.Compare(a.Place, b.Place),
 			cmp.Compare(uint64(a.IDHigh), uint64(b.IDHigh)), cmp.Compare(uint64(a.IDLow), uint64(b.IDLow)))
 	})
 }

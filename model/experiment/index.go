@@ -52,6 +52,7 @@ type assignee struct {
 	// at is when the assignment was, other when the first one to another variant, and end when the session ended.
 	at, other, end model.Millis
 	high, low      uint64 // of the message's id
+	place          int32  // among the hits of the moment
 	ordinal        int32
 	partition      int32 // place of the session's partition
 	variant        int16 // place in the experiment's list
@@ -60,7 +61,7 @@ type assignee struct {
 }
 
 func (a *assignee) compare(b *assignee) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.high, b.high), cmp.Compare(a.low, b.low))
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.place, b.place), cmp.Compare(a.high, b.high), cmp.Compare(a.low, b.low))
 }
 
 // over returns the index with its partitions as they were just read, at the same revisions. When a partition was read

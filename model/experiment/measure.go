@@ -57,7 +57,7 @@ type measured struct {
 	// at is when the visitor first converted; model.Open where that did not happen.
 	at []model.Millis
 	// values are nil where the metric has none.
-	values []float64
+	values []model.Sum
 }
 
 // measure answers the questions of a group.
@@ -118,9 +118,7 @@ func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answ
 		to.Conversions++
 		addSteps(to.Steps, q.Steps, converted)
 		if result.values != nil {
-			value := result.values[i]
-			to.Total += value
-			to.Squares += value * value
+			to.Add(result.values[i])
 		}
 	}
 	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
@@ -254,7 +252,8 @@ func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
 	}
 	var before, after []store.Partition // the head's day
 	if m.later {
-		from, day := m.index.partitions[0].Day.Start(), m.index.partitions[head].Day // no visitor's assignment is earlier
+		// No visitor's assignment is earlier, and what is under way then began at most a day before.
+		from, day := m.index.partitions[0].Day.Start()-model.MaxSessionLength, m.index.partitions[head].Day
 		partitions, err := m.engine.store.Partitions(ctx, m.d.Site, model.Range{From: from, To: m.end})
 		if err != nil {
 			return nil, err
@@ -269,7 +268,7 @@ func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.extend(ctx, sealed, head, after)
+	return m.extend(ctx, sealed, head, before, after)
 }
 
 // measureSealed says what the metrics come to for the visitors of the sealed partitions, with their sessions in the
@@ -297,7 +296,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	}
 	begin := time.Now()
 	ctx, watch := count.WithWatch(ctx)
-	found, err := sealed.extend(ctx, make([]measured, len(unknown)), 0, before)
+	found, err := sealed.extend(ctx, make([]measured, len(unknown)), 0, nil, before)
 	if err != nil {
 		return nil, err
 	}

@@ -46,14 +46,14 @@ func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assig
 		store: st, matcher: matcher, assignments: assignments, ask: ask,
 		answerMeter: partition.Meter{Name: "results"}, measuredMeter: partition.Meter{Name: "measurements"},
 		measurements: partition.Bounded(bytes-bytes/answersShare, func(_ count.Fingerprint, m measured) uint64 {
-			return uint64(100 + 8*len(m.at) + 8*len(m.values))
+			return uint64(100 + 8*len(m.at) + 16*len(m.values))
 		}),
 		answers: partition.Bounded(bytes/answersShare, func(_ count.Fingerprint, a Answer) uint64 {
 			bytes := 200
 			for _, v := range a.Variants {
 				bytes += 80 + 8*len(v.Steps)
 				for _, m := range v.Metrics {
-					bytes += 64 + 8*len(m.Steps)
+					bytes += 72 + 8*len(m.Steps)
 				}
 			}
 			return uint64(bytes)

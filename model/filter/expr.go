@@ -65,7 +65,8 @@ type (
 		Blocks []netip.Prefix
 	}
 	// Range matches where Min <= n <= Max for the number field's n. A Min of -Inf
-	// and a Max of +Inf are open ends. A field without a number never matches.
+	// and a Max of +Inf are open ends. A field without a number never matches. Sums of
+	// values are compared as decimals, with the ends that Sums returns.
 	Range struct {
 		Field    Field
 		Min, Max float64
@@ -152,8 +153,7 @@ func (e Within) append(b []byte) []byte {
 
 func (e Range) append(b []byte) []byte {
 	b = e.Field.append(append(b, "(range "...))
-	if math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) || math.IsNaN(e.Min) || math.IsNaN(e.Max) {
-		// No number lies there, and such an end has no text of its own.
+	if e.isNowhere() { // such an end has no text of its own
 		return append(b, " 1 0)"...)
 	}
 	b = appendEnd(append(b, ' '), e.Min)
@@ -178,6 +178,31 @@ func appendEnd(b []byte, end float64) []byte {
 		return append(b, '_')
 	}
 	return strconv.AppendFloat(b, end, 'g', -1, 64)
+}
+
+// Sums returns the ends of a range of sums, as decimals: those that model.SumOf makes of the
+// doubles. Any decimal of at most 15 digits, six of them at most behind the point, is what
+// its nearest double stands for, so that an end of 30.30 is exactly that. low is above high
+// where no number lies between.
+func (e Range) Sums() (low, high model.Sum) {
+	if e.isNowhere() {
+		return model.One.Sum(), model.Sum{}
+	}
+	return model.SumOf(e.Min), model.SumOf(e.Max)
+}
+
+// RoundEnd returns the double that is nearest to the decimal for which an end of a range of
+// sums stands: 0.3 of 0.1 + 0.2. An open end stays open.
+func RoundEnd(end float64) float64 {
+	if math.IsInf(end, 0) {
+		return end
+	}
+	return model.SumOf(end).Float64()
+}
+
+// isNowhere tells that an end is one that no number lies behind.
+func (e Range) isNowhere() bool {
+	return math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) || math.IsNaN(e.Min) || math.IsNaN(e.Max)
 }
 
 // appendText appends s in JSON's string syntax.

@@ -137,15 +137,16 @@ func (f Field) Text(s *model.Session) string {
 	return ""
 }
 
-// Number returns the session's number in a number field; ok is false where it
-// has none.
+// Number returns the session's number in a number field, of a sum the nearest double; ok
+// is false where it has none.
 func (f Field) Number(s *model.Session) (n float64, ok bool) {
 	switch d := dimension.Named(f.Name); {
 	case d == nil:
 	case d.Kind == dimension.Number:
 		return float64(d.Number(s)), true
 	case d.Kind == dimension.KeyedNumber:
-		return d.Of(s, f.Key)
+		sum, ok := d.Of(s, f.Key)
+		return sum.Float64(), ok
 	}
 	return 0, false
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
 // Match reports whether the session satisfies the predicate.
@@ -51,6 +52,11 @@ func (e Within) Contains(text string) bool {
 
 // Match reports whether the session satisfies the predicate.
 func (e Range) Match(s *model.Session) bool {
+	if d := dimension.Named(e.Field.Name); d != nil && d.Kind == dimension.KeyedNumber {
+		sum, ok := d.Of(s, e.Field.Key)
+		low, high := e.Sums()
+		return ok && low.Cmp(sum) <= 0 && sum.Cmp(high) <= 0
+	}
 	n, ok := e.Field.Number(s)
 	return ok && e.Min <= n && n <= e.Max
 }

@@ -22,7 +22,7 @@ func TestMatchFields(t *testing.T) {
 			UTM: model.UTM{Source: "s", Medium: "m", Campaign: "c", Term: "t", Content: "o"},
 		},
 		ExitPage: "/bye", Pages: []string{"/", "/bye"}, Tags: []string{"x"},
-		Events:     []model.EventSum{{Name: "buy", Count: 2, Values: 1, Sum: 5}, {Name: "look", Count: 1}},
+		Events:     []model.EventSum{{Name: "buy", Count: 2, Values: 1, Sum: (5 * model.One).Sum()}, {Name: "look", Count: 1}},
 		Properties: map[string]string{"plan": "pro", "void": ""},
 		Computed:   map[string]bool{"a": true},
 		Assigned:   map[string]string{"x": "a", "empty": ""},
@@ -70,6 +70,49 @@ func TestFieldKinds(t *testing.T) {
 	}
 	if texts := filter.Length.Texts(&session); texts != nil {
 		t.Errorf("length has the texts %q", texts)
+	}
+}
+
+// A range of sums compares decimals, also where its ends are no decimals.
+func TestRangeOfSums(t *testing.T) {
+	sum := func(values ...string) (session model.Session) {
+		event := model.EventSum{Name: "buy", Count: len(values), Values: len(values)}
+		for _, text := range values {
+			value, err := model.ParseDecimal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			event.Sum = event.Sum.Add(value.Sum())
+		}
+		return model.Session{Events: []model.EventSum{event}}
+	}
+	tenths := 0.1
+	for _, test := range []struct {
+		session  model.Session
+		min, max float64
+		want     bool
+	}{
+		{sum("10.10", "20.20"), 30.30, math.Inf(1), true},
+		{sum("10.10", "20.20"), math.Inf(-1), 30.30, true},
+		{sum("10.10", "20.20"), 30.30, 30.30, true},
+		{sum("10.10", "20.20"), 30.300001, math.Inf(1), false},
+		{sum("10.10", "20.20"), math.Inf(-1), 30.299999, false},
+		{sum("0.3"), tenths + 0.2, math.Inf(1), true},
+		{sum("0.3"), tenths + 0.2, 0.3, true},
+		{sum("8999999999999.99", "0.01"), 9e12, 9e12, true},
+		{sum("8e12", "8e12"), 1.6e13, 1.6e13, true},
+		{sum("8e12", "8e12"), 1e300, math.Inf(1), false},
+		{sum("0"), math.NaN(), math.Inf(1), false},
+		{sum("0"), math.Inf(1), math.Inf(1), false},
+		{sum("0"), math.Inf(-1), math.Inf(-1), false},
+		{sum(), math.Inf(-1), math.Inf(1), false},
+	} {
+		e := filter.Range{Field: filter.EventValue("buy"), Min: test.min, Max: test.max}
+		for _, e := range []filter.Expr{e, filter.Simplify(e), mustParse(t, e.String())} {
+			if got := e.Match(&test.session); got != test.want {
+				t.Errorf("%s of the sum %v: %t", e, test.session.Events[0].Sum, got)
+			}
+		}
 	}
 }
 

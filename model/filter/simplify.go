@@ -310,8 +310,13 @@ func simplifyWithin(e Within) Expr {
 }
 
 func simplifyRange(e Range) Expr {
-	// Not >= covers NaN.
-	if !(e.Min <= e.Max) || math.IsInf(e.Min, 1) || math.IsInf(e.Max, -1) {
+	if e.isNowhere() {
+		return Bool(false)
+	}
+	if e.Field.Partial() { // ends that are the same decimal are the same end
+		e.Min, e.Max = RoundEnd(e.Min), RoundEnd(e.Max)
+	}
+	if e.Min > e.Max {
 		return Bool(false)
 	}
 	if math.IsInf(e.Min, -1) && math.IsInf(e.Max, 1) && !e.Field.Partial() {

@@ -278,11 +278,7 @@ func (c *Cache[K, C]) Save(ctx context.Context, key K, p *store.Partition, sourc
 
 // save seals the records of contents, and stores them.
 func save[C any](ctx context.Context, source Source[C], revision store.Revision, plain map[string][]byte) error {
-	sealed := make(map[string][]byte, len(plain))
-	for name, data := range plain {
-		sealed[name] = seal(source.Place(), revision, name, data)
-	}
-	return source.Save(ctx, revision, sealed)
+	return source.Save(ctx, revision, sealAll(source.Place(), revision, plain))
 }
 
 // entry returns the entry of a key, which may have no contents yet.

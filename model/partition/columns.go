@@ -215,7 +215,7 @@ type daySource struct {
 
 var _ Source[*day] = (*daySource)(nil)
 
-func (s *daySource) Place() Place { return Place{Kind: "columns", Partition: s.partition.ID} }
+func (s *daySource) Place() Place { return columnsOf(s.partition.ID) }
 
 func (*daySource) Empty() *day { return &day{Sessions: column.Unloaded(), leaves: newLeafSets()} }
 
@@ -350,6 +350,15 @@ func MissingColumns(s *column.Sessions, dimensions []column.Dimension, all bool)
 	}
 	return names
 }
+
+// SealColumns returns the records of the columns of a partition at a revision, as store.SaveColumns takes them: by name.
+func SealColumns(partition int64, revision store.Revision, s *column.Sessions) (map[string][]byte, error) {
+	plain, err := EncodeColumns(s)
+	return sealAll(columnsOf(partition), revision, plain), err
+}
+
+// columnsOf is the place of a partition's columns.
+func columnsOf(partition int64) Place { return Place{Kind: "columns", Partition: partition} }
 
 // EncodeColumns returns the records of columns, by name.
 func EncodeColumns(s *column.Sessions) (map[string][]byte, error) {

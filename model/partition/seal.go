@@ -32,6 +32,15 @@ func seal(place Place, revision store.Revision, name string, plain []byte) []byt
 	return append(place.seal(revision, name), plain...)
 }
 
+// sealAll returns the records of a place, by name, as they are stored.
+func sealAll(place Place, revision store.Revision, plain map[string][]byte) map[string][]byte {
+	sealed := make(map[string][]byte, len(plain))
+	for name, data := range plain {
+		sealed[name] = seal(place, revision, name, data)
+	}
+	return sealed
+}
+
 // unseal returns what stands behind the seal of a record.
 func unseal(place Place, revision store.Revision, name string, sealed []byte) (plain []byte, err error) {
 	plain, found := bytes.CutPrefix(sealed, place.seal(revision, name))

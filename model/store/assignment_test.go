@@ -152,7 +152,7 @@ func TestWriteKeepsAddresses(t *testing.T) {
 			if _, err := st.UpdateSite(t.Context(), site.ID, func(s *model.Site) error { s.Addresses = test.addresses; return nil }); err != nil {
 				t.Fatal(err)
 			}
-			hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(i) * aDay, Kind: model.PageView, Name: "/", Origin: model.Origin{IP: test.ip, Country: test.country}}
+			hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(i) * aDay, Kind: model.PageView, Name: "/", Origin: model.Origin{IP: test.ip, Country: test.country}, Knows: model.KnowsAll}
 			if _, err := st.Write(t.Context(), site.ID, []model.Message{{AnonymousID: "ann", Hit: hit}}); err != nil {
 				t.Fatal(err)
 			}

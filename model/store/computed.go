@@ -172,17 +172,17 @@ func (s *Store) PartitionsToCompute(ctx context.Context, c Computation, before m
 // EachChange tells of them afterwards.
 func (s *Store) VisitsAt(ctx context.Context, site, partition int64, ordinals []int32) (visits []model.Visit, err error) {
 	defer wrap(&err, "%d visits of partition %d", len(ordinals), partition)
-	return s.visitsAt(ctx, site, partition, ordinals, true, hitColumns[:9], model.PageView, model.Event)
+	return s.visitsAt(ctx, site, partition, ordinals, true, 10, model.PageView, model.Event)
 }
 
 // WholeVisitsAt returns what VisitsAt does, with all that hits have but their origins,
 // and with hits of all kinds. The visitors' keys are set where withKeys is.
 func (s *Store) WholeVisitsAt(ctx context.Context, site, partition int64, ordinals []int32, withKeys bool) (visits []model.Visit, err error) {
 	defer wrap(&err, "%d whole visits of partition %d", len(ordinals), partition)
-	return s.visitsAt(ctx, site, partition, ordinals, withKeys, hitColumns[:11], model.PageView, model.Event, model.Traits)
+	return s.visitsAt(ctx, site, partition, ordinals, withKeys, 12, model.PageView, model.Event, model.Traits)
 }
 
-func (s *Store) visitsAt(ctx context.Context, site, partition int64, ordinals []int32, withKeys bool, columns []string, kinds ...model.HitKind) (visits []model.Visit, err error) {
+func (s *Store) visitsAt(ctx context.Context, site, partition int64, ordinals []int32, withKeys bool, columns int, kinds ...model.HitKind) (visits []model.Visit, err error) {
 	for chunk := range slices.Chunk(ordinals, insertChunk) {
 		query := s.reading.NewSelect().Table("sessions").Column(sessionColumns...).Where("site_id = ?", site).Where(counted)
 		if withKeys {
@@ -212,21 +212,21 @@ func (s *Store) visitsAt(ctx context.Context, site, partition int64, ordinals []
 }
 
 // eachHit calls do with each hit of the kinds of the sessions at the ordinals. columns
-// are some of the first of hitColumns.
-func (s *Store) eachHit(ctx context.Context, site, partition int64, ordinals []int32, columns []string, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
-	rows, err := s.reading.NewSelect().Table("hits").Column(columns...).
+// is how many of the first of hitColumns are read.
+func (s *Store) eachHit(ctx context.Context, site, partition int64, ordinals []int32, columns int, kinds []model.HitKind, do func(ordinal int32, hit model.Hit)) error {
+	rows, err := s.reading.NewSelect().Table("hits").Column(hitColumns[:columns]...).
 		Where("site_id = ? AND partition_id = ? AND ordinal IN (?) AND kind IN (?)", site, partition, bun.List(ordinals), bun.List(kinds)).Rows(ctx)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	var row hitRow
-	fields := []any{&row.SiteID, &row.PartitionID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:len(columns)]
+	fields := []any{&row.SiteID, &row.PartitionID, &row.Ordinal, &row.At, &row.IDHigh, &row.IDLow, &row.Place, &row.Kind, &row.Name, &row.Value, &row.Tags, &row.Properties}[:columns]
 	for rows.Next() {
 		if err := rows.Scan(fields...); err != nil {
 			return err
 		}
-		hit, err := row.hit()
+		hit, err := row.hit(nil)
 		if err != nil {
 			return err
 		}

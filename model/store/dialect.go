@@ -31,6 +31,8 @@ type dialect struct {
 	rowLock string
 	// keyLock ends a SELECT of rows that must exist until the transaction ends.
 	keyLock string
+	// userLock takes locks, by a list of their numbers, until the transaction ends.
+	userLock string
 	// copies tells whether COPY can load rows.
 	copies bool
 	// writers is the number of writing transactions that can run at once: half of the
@@ -59,6 +61,7 @@ var (
 		migrationLock: "SELECT pg_advisory_xact_lock(7453010313699385702)",
 		rowLock:       "UPDATE",
 		keyLock:       "KEY SHARE",
+		userLock:      "SELECT pg_advisory_xact_lock(lock) FROM unnest(ARRAY[?]::bigint[]) AS lock",
 		copies:        true,
 		writers:       8,
 		inserted:      "xmax = 0",

@@ -13,6 +13,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
+// hitRow is a hit as it is stored, beside its session: what it shares with that is not stored again.
 type hitRow struct {
 	bun.BaseModel `bun:"table:hits,alias:hits"`
 
@@ -22,25 +23,46 @@ type hitRow struct {
 	At          int64 `bun:",pk"`
 	IDHigh      int64 `bun:",pk"`
 	IDLow       int64 `bun:",pk"`
+	Place       int32
 	Kind        model.HitKind
 	Name        string
-	Value       sql.NullFloat64
+	Value       sql.NullInt64 // in micro-units
 	Tags        string
 	Properties  string
+	Knows       hitKnows
 	Origin      string
+	UserID      string
 }
 
-var hitColumns = []string{"site_id", "partition_id", "ordinal", "at", "id_high", "id_low", "kind", "name", "value", "tags", "properties", "origin"}
+// hitColumns are the columns in the order of hitRow.values.
+var hitColumns = []string{
+	"site_id", "partition_id", "ordinal", "at", "id_high", "id_low", "place", "kind", "name", "value", "tags", "properties", "knows", "origin", "user_id",
+}
 
 func (r *hitRow) values() ([]any, error) {
-	return []any{r.SiteID, r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, r.Origin}, nil
+	return []any{
+		r.SiteID, r.PartitionID, r.Ordinal, r.At, r.IDHigh, r.IDLow, r.Place, int16(r.Kind), r.Name, r.Value, r.Tags, r.Properties, int16(r.Knows), r.Origin, r.UserID,
+	}, nil
 }
 
-func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, error) {
+// hitKnows packs what a hit knows of its origin, which parts of that are its session's, and whether it has the session's key.
+type hitKnows int16
+
+const (
+	shareBits = 5
+	keyed     = hitKnows(1) << (2 * shareBits)
+)
+
+func (k hitKnows) known() model.Knowledge { return model.Knowledge(k & (1<<shareBits - 1)) }
+func (k hitKnows) shared() model.Knowledge {
+	return model.Knowledge(k >> shareBits & (1<<shareBits - 1))
+}
+
+func hitRowOf(hit *model.Hit, session *model.Session) (hitRow, error) {
 	high, low := halves(hit.ID)
 	row := hitRow{
-		SiteID: session.Site, PartitionID: session.Partition, Ordinal: session.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low,
-		Kind: hit.Kind, Name: hit.Name, Value: sql.NullFloat64{Float64: hit.Value, Valid: hit.HasValue},
+		SiteID: session.ID.Site, PartitionID: session.ID.Partition, Ordinal: session.ID.Ordinal, At: int64(hit.At), IDHigh: high, IDLow: low, Place: hit.Place,
+		Kind: hit.Kind, Name: hit.Name, Value: sql.NullInt64{Int64: int64(hit.Value), Valid: hit.HasValue}, UserID: hit.UserID,
 	}
 	if err := encodeJSON(&row.Tags, len(hit.Tags), hit.Tags); err != nil {
 		return hitRow{}, err
@@ -48,23 +70,42 @@ func hitRowOf(hit *model.Hit, session model.SessionID, first bool) (hitRow, erro
 	if err := encodeJSON(&row.Properties, len(hit.Properties), hit.Properties); err != nil {
 		return hitRow{}, err
 	}
-	if first && hit.Origin != (model.Origin{}) {
-		// A hit that does not begin its session never will: hits are only added.
-		if err := encodeJSON(&row.Origin, 1, hit.Origin); err != nil {
-			return hitRow{}, err
-		}
-	}
-	return row, nil
+	var err error
+	row.Knows, row.Origin, err = shareOrigin(hit, session)
+	return row, err
 }
 
-func (r *hitRow) hit() (model.Hit, error) {
+// shareOrigin returns what is stored of a hit's origin beside its session's.
+func shareOrigin(hit *model.Hit, session *model.Session) (knows hitKnows, origin string, err error) {
+	shared := hit.Shares(session.Origin)
+	knows = hitKnows(hit.Knows) | hitKnows(shared)<<shareBits
+	if hit.SessionKey != "" {
+		knows |= keyed
+	}
+	rest := hit.Origin.Parts(hit.Knows &^ shared)
+	if rest.EntryPage = ""; rest != (model.Origin{}) {
+		err = encodeJSON(&origin, 1, rest)
+	}
+	return knows, origin, err
+}
+
+// hit returns the hit of a row. Where a session is given, it has what it shares with that.
+func (r *hitRow) hit(session *model.Session) (model.Hit, error) {
 	hit := model.Hit{
-		ID: joined(r.IDHigh, r.IDLow), At: model.Millis(r.At), Kind: r.Kind, Name: r.Name,
-		Value: r.Value.Float64, HasValue: r.Value.Valid,
+		ID: joined(r.IDHigh, r.IDLow), At: model.Millis(r.At), Place: r.Place, Kind: r.Kind, Name: r.Name,
+		Value: model.Decimal(r.Value.Int64), HasValue: r.Value.Valid, Knows: r.Knows.known(), UserID: r.UserID,
 	}
 	err := errors.Join(decodeJSON(r.Tags, &hit.Tags), decodeJSON(r.Properties, &hit.Properties), decodeJSON(r.Origin, &hit.Origin))
 	if err != nil {
 		return model.Hit{}, fmt.Errorf("hit of session %d/%d: %w", r.PartitionID, r.Ordinal, err)
+	}
+	if session == nil {
+		return hit, nil
+	}
+	hit.Origin = hit.Origin.With(session.Origin, r.Knows.shared())
+	hit.Visitor = session.VisitorKey
+	if r.Knows&keyed != 0 {
+		hit.SessionKey = session.Key
 	}
 	return hit, nil
 }
@@ -99,12 +140,11 @@ func hitsOf(ctx context.Context, db bun.IDB, site int64, sessions []model.Sessio
 			return nil, err
 		}
 		for i := range rows {
-			hit, err := rows[i].hit()
+			id := model.SessionID{Site: site, Partition: rows[i].PartitionID, Ordinal: rows[i].Ordinal}
+			hit, err := rows[i].hit(byID[id])
 			if err != nil {
 				return nil, err
 			}
-			id := model.SessionID{Site: site, Partition: rows[i].PartitionID, Ordinal: rows[i].Ordinal}
-			hit.Visitor, hit.SessionKey = byID[id].VisitorKey, byID[id].Key
 			hits[id] = append(hits[id], hit)
 		}
 		sessions = sessions[n:]

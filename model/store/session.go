@@ -22,7 +22,8 @@ var origins = dimension.Origins()
 // first three are the key.
 var sessionColumns = func() []string {
 	columns := []string{
-		"site_id", "partition_id", "ordinal", "revision", "write_id", "visitor_id", "session_key", "first_visit", "started_at", "ended_at", "page_views", "exit_page",
+		"site_id", "partition_id", "ordinal", "revision", "write_id", "visitor_id", "session_key", "first_visit", "started_at", "ended_at",
+		"hits", "knows", "page_views", "exit_page",
 		"pages", "tags", "events", "properties",
 	}
 	for _, d := range origins {
@@ -35,12 +36,14 @@ var sessionColumns = func() []string {
 // ordinals that were given up, and traits that wait for a visit.
 const counted = "sessions.visitor_id <> 0 AND (sessions.page_views > 0 OR sessions.events <> '')"
 
-// eventJSON is how a session row holds an event.
+// eventJSON is how a session row holds an event. The sum is a JSON number, which is written
+// and read without a float. Rows of older versions hold floats: reading rounds them to the six
+// digits that their values had.
 type eventJSON struct {
-	Name   string  `json:"name"`
-	Count  int     `json:"count"`
-	Values int     `json:"values,omitempty"`
-	Sum    float64 `json:"sum,omitempty"`
+	Name   string    `json:"name"`
+	Count  int       `json:"count"`
+	Values int       `json:"values,omitempty"`
+	Sum    model.Sum `json:"sum,omitzero"`
 }
 
 // sessionValues returns the row of a session at a revision. A session with nothing but an ID
@@ -52,7 +55,8 @@ func sessionValues(s *model.Session, revision Revision) ([]any, error) {
 	}
 	values := make([]any, 0, len(sessionColumns))
 	values = append(values,
-		s.ID.Site, s.ID.Partition, s.ID.Ordinal, revision.Number, revision.Write, s.Visitor, s.Key, s.First, int64(s.Start), int64(s.End), s.PageViews, s.ExitPage)
+		s.ID.Site, s.ID.Partition, s.ID.Ordinal, revision.Number, revision.Write, s.Visitor, s.Key, s.First, int64(s.Start), int64(s.End),
+		s.Hits, int16(s.Knows), s.PageViews, s.ExitPage)
 	for _, column := range []struct {
 		n     int
 		value any
@@ -81,7 +85,8 @@ func (r *sessionRow) places(b []any) []any {
 	s := &model.Session{}
 	r.session = s
 	b = append(b,
-		&s.ID.Site, &s.ID.Partition, &s.ID.Ordinal, &r.revision.Number, &r.revision.Write, &s.Visitor, &s.Key, &s.First, (*int64)(&s.Start), (*int64)(&s.End), &s.PageViews, &s.ExitPage,
+		&s.ID.Site, &s.ID.Partition, &s.ID.Ordinal, &r.revision.Number, &r.revision.Write, &s.Visitor, &s.Key, &s.First, (*int64)(&s.Start), (*int64)(&s.End),
+		&s.Hits, (*uint8)(&s.Knows), &s.PageViews, &s.ExitPage,
 		&r.pages, &r.tags, &r.events, &r.properties)
 	for _, d := range origins {
 		b = append(b, d.Origin(&s.Origin))

@@ -13,10 +13,17 @@ import (
 type siteRow struct {
 	bun.BaseModel `bun:"table:sites,alias:sites"`
 
-	ID        int64 `bun:",pk,autoincrement"`
-	Name      string
-	Timezone  string
-	Addresses model.AddressPrivacy
+	ID               int64 `bun:",pk,autoincrement"`
+	Name             string
+	Timezone         string
+	Addresses        model.AddressPrivacy
+	IgnoredReferrers string
+	Bots             model.BotPolicy
+}
+
+func rowOfSite(site *model.Site) (*siteRow, error) {
+	row := &siteRow{ID: site.ID, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses, Bots: site.Bots}
+	return row, encodeJSON(&row.IgnoredReferrers, len(site.IgnoredReferrers), site.IgnoredReferrers)
 }
 
 type domainRow struct {
@@ -35,8 +42,12 @@ func (s *Store) CreateSite(ctx context.Context, site *model.Site) (err error) {
 		return err
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		row := siteRow{Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses}
-		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+		row, err := rowOfSite(site)
+		if err != nil {
+			return err
+		}
+		row.ID = 0
+		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 			return err
 		}
 		site.ID = row.ID
@@ -80,8 +91,11 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Sit
 			return 0, err
 		}
 		site.Revision = 0 // it moves
-		row := siteRow{ID: id, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses}
-		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+		row, err := rowOfSite(site)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := tx.NewUpdate().Model(row).WherePK().Exec(ctx); err != nil {
 			return 0, err
 		}
 		if _, err := tx.NewDelete().Table("site_domains").Where("site_id = ?", id).Exec(ctx); err != nil {
@@ -102,7 +116,7 @@ func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 		}
 		for _, table := range []string{
 			"assignments", "columns", "computed", "computations", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
-			"site_dimensions", "site_values", "visitor_links", "visitors", // visits
+			"site_dimensions", "site_values", "links", "visitors", // visits
 			"api_keys", "experiments", "segments", "goals", "site_domains",
 		} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
@@ -142,7 +156,7 @@ func (s *Store) SiteByDomain(ctx context.Context, domain string) (site *model.Si
 	defer wrap(&err, "site of domain %q", domain)
 	var sites []model.Site
 	if isKeepable(domain) {
-		sites, err = s.sites(ctx, s.db, siteByDomain, model.DomainOf(domain))
+		sites, err = s.sites(ctx, s.db, siteByDomain, model.DomainOf(domain), model.ASCIIHost(model.DomainOf(domain)))
 	}
 	if err != nil {
 		return nil, err
@@ -174,15 +188,16 @@ func (s *Store) allSites() *bun.SelectQuery { return s.db.NewSelect().Table("sit
 
 // selectSites are the beginning and the end of statements that read sites with their domains, the oldest first.
 const (
-	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.revision, COALESCE(site_domains.domain, '') " +
+	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.ignored_referrers, sites.bots, sites.revision, COALESCE(site_domains.domain, '') " +
 		"FROM sites LEFT JOIN site_domains ON site_domains.site_id = sites.id WHERE "
 	inOrder = " ORDER BY sites.id, site_domains.position"
 )
 
 var (
-	allSites     = bind(selectSites + "TRUE" + inOrder)
-	siteByID     = bind(selectSites + "sites.id = ?1" + inOrder)
-	siteByDomain = bind(selectSites + "sites.id = (SELECT site_id FROM site_domains WHERE domain = ?1)" + inOrder)
+	allSites = bind(selectSites + "TRUE" + inOrder)
+	siteByID = bind(selectSites + "sites.id = ?1" + inOrder)
+	// Domains may be in Punycode that were stored before 002_visitors.
+	siteByDomain = bind(selectSites + "sites.id = (SELECT site_id FROM site_domains WHERE domain IN (?1, ?2) ORDER BY domain = ?1 DESC LIMIT 1)" + inOrder)
 )
 
 // sites returns what a statement of selectSites finds.
@@ -198,15 +213,18 @@ func scanSites(rows *sql.Rows) ([]model.Site, error) {
 	defer rows.Close()
 	sites := []model.Site{}
 	for rows.Next() {
-		site, domain := model.Site{Domains: []string{}}, ""
-		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &site.Revision, &domain); err != nil {
+		site, domain, ignored := model.Site{Domains: []string{}, IgnoredReferrers: []string{}}, "", ""
+		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &ignored, &site.Bots, &site.Revision, &domain); err != nil {
+			return nil, err
+		}
+		if err := decodeJSON(ignored, &site.IgnoredReferrers); err != nil {
 			return nil, err
 		}
 		if len(sites) == 0 || sites[len(sites)-1].ID != site.ID {
 			sites = append(sites, site)
 		}
 		if site := &sites[len(sites)-1]; domain != "" {
-			site.Domains = append(site.Domains, domain)
+			site.Domains = append(site.Domains, model.DomainOf(domain))
 		}
 	}
 	return sites, rows.Err()

@@ -27,7 +27,7 @@ func TestSites(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest", Addresses: model.WholeAddress})
+			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest", Addresses: model.WholeAddress, IgnoredReferrers: []string{}, Bots: model.ExcludeBots})
 		}
 		all, err := st.Segments(ctx, store.SegmentQuery{Site: site.ID}, store.Page{})
 		if err != nil {
@@ -47,6 +47,7 @@ func TestSites(t *testing.T) {
 
 		updated, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error {
 			s.Name, s.Domains, s.Timezone, s.Addresses = "Store", []string{"a.example", "c.example"}, "UTC", model.NoAddress
+			s.IgnoredReferrers, s.Bots = []string{"Pay.example.", "pay.example", "xn--caf-dma.example"}, model.IncludeBots
 			return nil
 		})
 		if err != nil {
@@ -60,8 +61,12 @@ func TestSites(t *testing.T) {
 			t.Errorf("revisions %d after %d, and of what the update returns %d", read.Revision, site.Revision, updated.Revision)
 		}
 		updated.Revision = read.Revision
-		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress, Revision: read.Revision})
+		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress, IgnoredReferrers: []string{"pay.example", "café.example"}, Bots: model.IncludeBots, Revision: read.Revision})
 		mustEqual(t, "what the update returns", updated, read)
+		_, err = st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.IgnoredReferrers = []string{"https://pay.example"}; return nil })
+		mustBe(t, err, model.BadInput, "ignoredReferrers")
+		_, err = st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Bots = "SOME"; return nil })
+		mustBe(t, err, model.BadInput, "bots")
 		refused := fmt.Errorf("no")
 		if _, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Name = "x"; return refused }); model.CodeOf(err) != model.Internal || !strings.Contains(err.Error(), "no") {
 			t.Errorf("error %v", err)
@@ -95,7 +100,7 @@ func TestSites(t *testing.T) {
 // tables returns what is in every table but the migrations'.
 func tables(tb testing.TB, st *store.Store) string {
 	var b strings.Builder
-	for _, table := range []string{"sites", "site_domains", "goals", "segments", "partitions", "visitors", "visitor_links", "messages", "sessions", "hits", "events"} {
+	for _, table := range []string{"sites", "site_domains", "goals", "segments", "partitions", "visitors", "links", "messages", "sessions", "hits", "events"} {
 		lines := query(tb, st, "SELECT * FROM "+table)
 		slices.Sort(lines)
 		for _, line := range lines {
@@ -195,5 +200,26 @@ func TestDeleteSiteWhileItIsWritten(t *testing.T) {
 				t.Fatalf("the deleted site leaves\n%.2000s", left)
 			}
 		}
+	})
+}
+
+// A site is found by an internationalised domain however it is written, also where it was stored in Punycode.
+func TestSiteOfInternationalisedDomain(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "xn--caf-dma.example")
+		find := func() {
+			t.Helper()
+			for _, domain := range []string{"café.example", "CAFÉ.example.", "xn--caf-dma.example"} {
+				got, err := st.SiteByDomain(t.Context(), domain)
+				if err != nil || got.ID != site.ID || !slices.Equal(got.Domains, []string{"café.example"}) {
+					t.Errorf("%s: %+v, %v", domain, got, err)
+				}
+			}
+		}
+		find()
+		if _, err := st.DB().ExecContext(t.Context(), "UPDATE site_domains SET domain = 'xn--caf-dma.example'"); err != nil {
+			t.Fatal(err)
+		}
+		find()
 	})
 }

@@ -10,7 +10,7 @@
 //
 // A message and the sessions it changes are written in one transaction (write.go).
 // The transaction takes its locks in a fixed order: the site, the ids of the messages,
-// the dimensions, the visitors, the partitions, the events, each sorted. So writers in
+// the dimensions, the users, the visitors, the partitions, the events, each sorted. So writers in
 // any number of processes wait for each other and never fail on a deadlock.
 package store
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,8 @@ type Written struct {
 	Duplicates int
 	// Partitions are those that changed, as they are now.
 	Partitions []Partition
+	// Truncated is how many sessions came to one of their bounds.
+	Truncated int
 	// Overflows counts, by dimension, the values in whose place model.OtherValue was
 	// kept, because the site has as many distinct ones as it may.
 	Overflows map[string]int
@@ -44,8 +47,9 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 			w.limitValues,
 			w.resolveVisitors,
 			w.lockVisitors,
+			w.moveHits,
 			w.fold,
-			w.demoteFirsts,
+			w.findFirsts,
 			w.claimPartitions,
 			w.save,
 		} {
@@ -59,6 +63,11 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 		written = Written{Duplicates: len(batch) - len(w.fresh) + w.found, Overflows: w.overflows}
 		for _, day := range slices.Sorted(maps.Keys(w.partitions)) {
 			written.Partitions = append(written.Partitions, *w.partitions[day])
+		}
+		for _, c := range w.changes {
+			if c.IsTruncated() && (c.old == nil || !c.old.IsTruncated()) {
+				written.Truncated++
+			}
 		}
 		return nil
 	})
@@ -76,29 +85,47 @@ type writer struct {
 	id      int64 // of the write
 	now     model.Millis
 
-	addresses model.AddressPrivacy
+	options   *model.Site
 	values    *knownValues
 	maxValues int
 
 	fresh []model.Message // those that were not known, in their order
 	found int             // those that were known all the same, by their hits
 	// admitted are hashes of values that the site has now, overflows is Written's.
-	admitted   []uint64
-	overflows  map[string]int
-	visitors   []*writtenVisitor
-	changes    []change
-	demoted    []demotion
+	admitted  []uint64
+	overflows map[string]int
+	users     map[string]*writtenUser
+	removals  []removal
+	byKey     map[string]*writtenVisitor
+	visitors  []*writtenVisitor // ordered by key
+	keys      map[int64]string  // of the visitors, by their numbers
+	// dropped are hits whose rows are deleted: they are inserted again elsewhere, or otherwise.
+	dropped    []droppedHit
+	changes    []*writtenSession
+	flagged    []flagged
 	partitions map[model.Day]*Partition
 }
 
 // lockSite keeps the site from being deleted while the batch is written: only so
 // does DeleteSite erase all of it. It also reads what the site says of addresses.
 func (w *writer) lockSite(ctx context.Context) error {
-	query := w.tx.NewSelect().Table("sites").Column("addresses").Where("id = ?", w.site)
 	if w.dialect.keyLock != "" {
-		query = query.For(w.dialect.keyLock)
+		if _, err := w.tx.NewSelect().Table("sites").Column("id").Where("id = ?", w.site).For(w.dialect.keyLock).Exec(ctx); err != nil {
+			return err
+		}
 	}
-	return notFound(query.Scan(ctx, &w.addresses), "site")
+	rows, err := w.dialect.rows(ctx, w.tx.Tx, siteByID, w.site)
+	if err != nil {
+		return err
+	}
+	sites, err := scanSites(rows)
+	if err == nil && len(sites) == 0 {
+		err = notFound(sql.ErrNoRows, "site")
+	}
+	if err == nil {
+		w.options = &sites[0]
+	}
+	return err
 }
 
 // dropKnown notes the ids of the messages and keeps those that are new. A

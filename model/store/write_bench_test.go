@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,10 +38,10 @@ func traffic(r *rand.Rand, n int) []model.Message {
 			at := model.Millis(20_000*aDay + r.IntN(3*aDay))
 			origin.Referrer, origin.EntryPage = []string{"", "www.google.com", "t.co"}[r.IntN(3)], pages[r.IntN(len(pages))]
 			for hits := 1 + r.IntN(4)*r.IntN(6); hits > 0; hits-- {
-				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(len(messages))), At: at, Kind: model.PageView, Name: pages[r.IntN(len(pages))], Origin: origin}
+				hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(len(messages))), At: at, Kind: model.PageView, Name: pages[r.IntN(len(pages))], Origin: origin, Knows: model.KnowsAll}
 				if r.IntN(6) == 0 {
 					hit.Kind, hit.Name = model.Event, []string{"scroll", "add to cart", "purchase"}[r.IntN(3)]
-					hit.Value, hit.HasValue = float64(r.IntN(10_000))/100, hit.Name == "purchase"
+					hit.Value, hit.HasValue = model.Decimal(r.IntN(10_000))*model.One/100, hit.Name == "purchase"
 				}
 				if r.IntN(20) == 0 {
 					hit.Tags, hit.Properties = []string{"AB_test1_default"}, map[string]string{"plan": "pro"}
@@ -97,13 +98,13 @@ func loadBare(b *testing.B, st *store.Store, site int64) time.Duration {
 	for _, statement := range []string{
 		"DROP TABLE IF EXISTS bare",
 		`CREATE TABLE bare (site_id BIGINT NOT NULL, partition_id BIGINT NOT NULL, ordinal INTEGER NOT NULL, at BIGINT NOT NULL, id_high BIGINT NOT NULL, id_low BIGINT NOT NULL, kind INTEGER NOT NULL,
-			name TEXT NOT NULL, value DOUBLE PRECISION, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
+			name TEXT NOT NULL, value BIGINT, tags TEXT NOT NULL, properties TEXT NOT NULL, origin TEXT NOT NULL, PRIMARY KEY (site_id, partition_id, ordinal, at, id_high, id_low))`,
 	} {
 		if _, err := st.DB().ExecContext(ctx, statement); err != nil {
 			b.Fatal(err)
 		}
 	}
-	found, err := st.DB().QueryContext(ctx, "SELECT * FROM hits WHERE site_id = ? ORDER BY at", site)
+	found, err := st.DB().QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM hits WHERE site_id = ? ORDER BY at", site)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -161,4 +162,37 @@ func insertBare(ctx context.Context, conn *sql.Conn, rows [][]any) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// BenchmarkRelink writes the one link by which 100,000 hits of a user become a device's.
+func BenchmarkRelink(b *testing.B) {
+	const hits = 100_000
+	storetest.Databases(b, func(b *testing.B, url string) {
+		st := mustOpen(b, url)
+		var took time.Duration
+		for n := 0; b.Loop(); n++ {
+			b.StopTimer()
+			site := mustCreateSite(b, st, fmt.Sprintf("r%d.example", n))
+			var messages []model.Message
+			for i := range hits {
+				messages = append(messages, model.Message{UserID: "ann", Hit: model.Hit{
+					ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(20_000*aDay + i*60_000), Kind: model.Event, Name: "paid",
+				}})
+			}
+			for batch := range slices.Chunk(messages, benchBatch) {
+				if _, err := st.Write(b.Context(), site.ID, batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			link := model.Message{AnonymousID: "device", UserID: "ann", Hit: model.Hit{ID: model.MessageIDOf("link"), At: 20_000 * aDay, Kind: model.PageView, Name: "/"}}
+			b.StartTimer()
+			begin := time.Now()
+			if _, err := st.Write(b.Context(), site.ID, []model.Message{link}); err != nil {
+				b.Fatal(err)
+			}
+			took += time.Since(begin)
+		}
+		b.ReportMetric(took.Seconds()/float64(b.N), "s/link")
+		b.ReportMetric(0, "ns/op")
+	})
 }

@@ -28,11 +28,13 @@ func randomMessages(r *rand.Rand, n int) []model.Message {
 		hit := model.Hit{
 			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), At: at, Kind: model.PageView, Name: pick("/", "/a", "/b"),
 			Origin: model.Origin{Country: pick("", "RO", "US"), Referrer: pick("", "t.co"), EntryPage: pick("/", "/a")},
+			Knows:  model.Knowledge(r.IntN(32)),
 		}
+		hit.Origin = hit.Origin.Parts(hit.Knows)
 		switch r.IntN(5) {
 		case 0:
 			hit.Kind, hit.Name = model.Event, pick("signup", "purchase")
-			hit.Value, hit.HasValue = float64(r.IntN(1000))/100, r.IntN(2) == 0
+			hit.Value, hit.HasValue = model.Decimal(r.IntN(1000))*model.One/100, r.IntN(2) == 0
 			if r.IntN(2) == 0 {
 				hit.Experiment, hit.Variant = pick("x", "y"), pick("a", "b")
 			}
@@ -61,25 +63,15 @@ func folded(messages []model.Message) []model.Session {
 	}
 	var sessions []model.Session
 	for _, hits := range byVisitor {
-		visits := model.Fold(hits)
-		for i := range visits {
-			if visits[i].Session.First = visits[i].Session.IsFirst(earliest(hits)); visits[i].Session.Counts() {
-				sessions = append(sessions, visits[i].Session)
+		isFirst := true
+		for _, visit := range model.Fold(hits) {
+			if visit.Session.Counts() {
+				visit.Session.First, isFirst = isFirst, false
+				sessions = append(sessions, visit.Session)
 			}
 		}
 	}
 	return sorted(sessions)
-}
-
-// earliest returns the time of the first page view or event.
-func earliest(hits []model.Hit) model.Millis {
-	at := model.Open
-	for _, hit := range hits {
-		if hit.Kind != model.Traits {
-			at = min(at, hit.At)
-		}
-	}
-	return at
 }
 
 // stored returns the site's sessions without what the database adds, and checks
@@ -211,39 +203,6 @@ func TestWriteRevisions(t *testing.T) {
 	})
 }
 
-// A message with a user id alone is the anonymous visitor's whom the user was
-// linked to last.
-func TestWriteLinksUsers(t *testing.T) {
-	onEach(t, func(t *testing.T, st *store.Store) {
-		site := mustCreateSite(t, st, "shop.example")
-		n := 0
-		hit := func(anonymous, user string) model.Message {
-			n++
-			return model.Message{AnonymousID: anonymous, UserID: user, Hit: model.Hit{
-				ID: model.MessageIDOf(fmt.Sprint(n)), At: model.Millis(aDay + n), Kind: model.PageView, Name: "/",
-			}}
-		}
-		link := model.Message{AnonymousID: "a2", UserID: "u", Hit: model.Hit{ID: model.MessageIDOf("link")}}
-		for _, batch := range [][]model.Message{
-			{hit("", "u")},                     // before any link: the user id itself
-			{hit("a1", "u"), hit("", "u")},     // a1
-			{hit("", "u"), link, hit("", "u")}, // a1, then a2
-			{hit("", "u")},                     // a2
-		} {
-			if _, err := st.Write(t.Context(), site.ID, batch); err != nil {
-				t.Fatal(err)
-			}
-		}
-		views := map[string]int{}
-		for _, s := range stored(t, st, site.ID) {
-			views[s.VisitorKey] += s.PageViews
-		}
-		if want := map[string]int{"u": 1, "a1": 3, "a2": 2}; !reflect.DeepEqual(views, want) {
-			t.Errorf("page views by visitor %v, want %v", views, want)
-		}
-	})
-}
-
 func TestWriteToDeletedSite(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		_, err := st.Write(t.Context(), 12345, randomMessages(rand.New(rand.NewPCG(1, 1)), 3))
@@ -256,7 +215,7 @@ func TestWriteToDeletedSite(t *testing.T) {
 func TestEvents(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		site := mustCreateSite(t, st, "shop.example")
-		for i, value := range []float64{0, 5, 7} {
+		for i, value := range []model.Decimal{0, 5 * model.One, 7 * model.One} {
 			hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(i)), At: model.Millis(1000 * (10 - i)), Kind: model.Event, Name: "Order Ünïque 100%", Value: value, HasValue: i > 0}
 			if _, err := st.Write(t.Context(), site.ID, []model.Message{{AnonymousID: "ann", Hit: hit}}); err != nil {
 				t.Fatal(err)
@@ -288,12 +247,13 @@ func TestWriteKeepsTexts(t *testing.T) {
 			for hour, kind := range []model.HitKind{model.PageView, model.Event, model.Traits, model.PageView} {
 				hit := model.Hit{
 					ID: model.MessageIDOf(fmt.Sprint(i, hour)), At: model.Millis(aDay + hour*20*60*1000), Kind: kind, SessionKey: []string{"", text(0)}[i%2],
-					Value: []float64{-0.5, 1e300, 5e-324, 0.1}[i%4], HasValue: i%3 > 0,
+					Value: []model.Decimal{-model.One / 2, 8_999_999_999_999_999_999, 1, model.One / 10}[i%4], HasValue: i%3 > 0,
 					Tags: []string{text(1), text(2)}, Properties: map[string]string{text(3): text(4)},
 					Origin: model.Origin{
 						IP: text(5), Country: text(6), Referrer: text(7), EntryPage: text(8), Browser: text(9), OS: text(10), Device: model.Device(text(11)), Language: text(12),
 						UTM: model.UTM{Source: text(13), Medium: text(14), Campaign: text(15), Term: text(16), Content: text(17)},
 					},
+					Knows: model.KnowsAll,
 				}
 				if hit.Name = text(18); kind == model.Traits {
 					hit.Name = ""

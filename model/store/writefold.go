@@ -1,8 +1,8 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -10,158 +10,169 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// change is a session to be written.
-type change struct {
-	session model.Session
-	// partition is the day of the partition that the session has its ordinal in, or
-	// where isNew, shall have.
-	partition model.Day
-	isNew     bool
-	// void gives the ordinal up. moved are the sessions whose hits become this one's.
-	void  bool
-	moved []model.SessionID
-	// hits are those to be inserted; first tells that the first of them begins the session.
-	hits  []model.Hit
-	first bool
+// writtenSession is a session of a visitor whose hits change.
+type writtenSession struct {
+	model.Session
+	// old is the session as it is stored; nil if it is new.
+	old *model.Session
+	// first is the hit that it begins with, if that is known.
+	first *model.Hit
+	// hits are those to be inserted. isChanged tells that the session is to be written.
+	hits      []model.Hit
+	isChanged bool
+	// isVoid gives the ordinal up.
+	isVoid bool
 }
 
-// demotion is a session that is its visitor's first no longer.
-type demotion struct {
-	partition model.Day
-	session   model.SessionID
-}
-
-// fold makes sessions of the hits, together with the sessions that they touch.
-func (w *writer) fold(ctx context.Context) error {
-	sessions, err := w.neighbours(ctx)
-	if err != nil {
-		return err
+// partition is the day of the partition that the session has its ordinal in or, if it is new, shall have.
+func (s *writtenSession) partition() model.Day {
+	if s.old != nil {
+		return s.old.Start.Day()
 	}
-	var again []*writtenVisitor // those whose sessions must be folded from their hits
-	var touched []model.Session
+	return s.Start.Day()
+}
+
+// moveHits takes hits from the visitors that they are no longer of.
+func (w *writer) moveHits(ctx context.Context) error {
+	var losing []*writtenVisitor
 	for _, v := range w.visitors {
-		visits, ok := model.Continue(sessions[v.id], v.hits)
-		if !ok {
-			again = append(again, v)
-			touched = append(touched, sessions[v.id]...)
-			continue
-		}
-		for i, visit := range visits {
-			if len(visit.Hits) == 0 {
-				continue
-			}
-			c := change{session: visit.Session, hits: visit.Hits, partition: visit.Session.Start.Day()}
-			c.isNew = i >= len(sessions[v.id])
-			c.first = c.isNew
-			w.change(v, c)
+		if len(v.removals) > 0 && !v.isNew {
+			losing = append(losing, v)
 		}
 	}
-	if len(again) == 0 {
+	if len(losing) == 0 {
 		return nil
 	}
-	known, err := hitsOf(ctx, w.tx, w.site, touched)
+	refoldings, err := w.refoldings(ctx, losing)
 	if err != nil {
 		return err
 	}
-	for _, v := range again {
-		w.foldAgain(v, sessions[v.id], known)
+	for _, r := range refoldings {
+		for i := range r.sessions {
+			for _, hit := range r.hits[r.sessions[i].ID] {
+				at := slices.IndexFunc(r.v.removals, func(removal removal) bool { return removal.takes(&hit) })
+				if at < 0 {
+					continue
+				}
+				to := w.byKey[r.v.removals[at].to]
+				hit.Visitor = to.key
+				to.moved = append(to.moved, hit)
+				w.dropped = append(w.dropped, droppedHit{r.sessions[i].ID, hit.At, hit.ID})
+			}
+		}
 	}
 	return nil
 }
 
-// neighbours returns the sessions that the hits may join, by visitor, ordered by
-// start.
-func (w *writer) neighbours(ctx context.Context) (map[int64][]model.Session, error) {
-	sessions := map[int64][]model.Session{}
-	for visitors := range slices.Chunk(w.visitors, insertChunk) {
-		byID := make(map[int64]*writtenVisitor, len(visitors))
-		keys := map[string]bool{}
-		earliest, latest := model.Open, -model.Open
-		for _, v := range visitors {
-			if v.isNew {
-				continue
-			}
-			byID[v.id] = v
-			for _, hit := range v.hits {
-				earliest, latest = min(earliest, hit.At), max(latest, hit.At)
-				if hit.SessionKey != "" {
-					keys[hit.SessionKey] = true
-				}
-			}
+// droppedHit names a row of a hit that is deleted, or inserted otherwise.
+type droppedHit struct {
+	session model.SessionID
+	at      model.Millis
+	id      model.MessageID
+}
+
+// fold makes sessions of the hits, together with the sessions that they touch.
+func (w *writer) fold(ctx context.Context) error {
+	var known []*writtenVisitor
+	for _, v := range w.visitors {
+		if !v.isNew {
+			known = append(known, v)
 		}
-		if len(byID) == 0 {
+	}
+	sessions, err := w.neighbours(ctx, known)
+	if err != nil {
+		return err
+	}
+	var again []*writtenVisitor // those whose sessions must be folded from their hits
+	for _, v := range w.visitors {
+		visits, old, isFolded := v.visits, sessions[v.id], v.isNew && len(v.moved) == 0
+		if !isFolded && len(v.removals) == 0 {
+			visits, isFolded = model.Continue(old, slices.Concat(v.hits, v.moved))
+		}
+		if !isFolded {
+			again = append(again, v)
 			continue
 		}
-		query := w.tx.NewSelect().Table("sessions").Column(sessionColumns...).
-			Where("site_id = ? AND visitor_id IN (?)", w.site, bun.List(slices.Sorted(maps.Keys(byID)))).
-			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-				q = q.Where("started_at <= ? AND ended_at >= ?", latest+model.SessionGap, earliest-model.SessionGap)
-				if len(keys) > 0 {
-					q = q.WhereOr("session_key IN (?)", bun.List(slices.Sorted(maps.Keys(keys))))
+		for i := range visits {
+			session := writtenSession{Session: visits[i].Session, hits: visits[i].Hits, isChanged: len(visits[i].Hits) > 0}
+			if i < len(old) {
+				session.old = &old[i]
+			} else {
+				session.first = &visits[i].Hits[0]
+			}
+			session.Visitor = v.id
+			v.sessions = append(v.sessions, session)
+		}
+	}
+	return w.refold(ctx, again)
+}
+
+// span is some time of a visitor.
+type span struct {
+	visitor  int64
+	from, to model.Millis
+}
+
+// visitorKey is a session key of a visitor.
+type visitorKey struct {
+	visitor int64
+	key     string
+}
+
+// neighbours returns the sessions that changed hits of visitors may belong to, by visitor.
+func (w *writer) neighbours(ctx context.Context, visitors []*writtenVisitor) (map[int64][]model.Session, error) {
+	var spans []span
+	var keys []visitorKey
+	for _, v := range visitors {
+		from, to := v.span()
+		if from > to {
+			continue
+		}
+		spans = append(spans, span{v.id, from - model.SessionGap, to + model.SessionGap})
+		for _, hits := range [][]model.Hit{v.hits, v.moved} {
+			for i := range hits {
+				if hits[i].SessionKey != "" {
+					keys = append(keys, visitorKey{v.id, hits[i].SessionKey})
 				}
-				return q
-			}).
-			Order("started_at", "partition_id", "ordinal")
-		err := eachSession(ctx, query, false, func(session *model.Session) error {
-			session.VisitorKey = byID[session.Visitor].key
-			sessions[session.Visitor] = append(sessions[session.Visitor], *session)
+			}
+		}
+	}
+	return w.sessionsIn(ctx, spans, keys)
+}
+
+// sessionsIn returns the sessions of visitors that last at some time of a span, or have a key, by visitor and ordered by start.
+func (w *writer) sessionsIn(ctx context.Context, spans []span, keys []visitorKey) (map[int64][]model.Session, error) {
+	sessions, seen := map[int64][]model.Session{}, map[model.SessionID]bool{}
+	read := func(query *bun.SelectQuery) error {
+		for _, column := range sessionColumns {
+			query = query.ColumnExpr("sessions.?", bun.Ident(column))
+		}
+		return eachSession(ctx, query, false, func(session *model.Session) error {
+			if !seen[session.ID] {
+				seen[session.ID] = true
+				session.VisitorKey = w.keys[session.Visitor]
+				sessions[session.Visitor] = append(sessions[session.Visitor], *session)
+			}
 			return nil
 		})
-		if err != nil {
+	}
+	for chunk := range slices.Chunk(spans, insertChunk) {
+		if err := read(w.tx.NewSelect().TableExpr("?", listed(chunk, func(s span) []any { return []any{s.visitor, int64(s.from), int64(s.to)} })).
+			Join("JOIN sessions ON sessions.site_id = ? AND sessions.visitor_id = listed.column1 AND sessions.ended_at >= listed.column2 AND sessions.started_at <= listed.column3", w.site)); err != nil {
 			return nil, err
 		}
 	}
+	slices.SortFunc(keys, func(a, b visitorKey) int { return cmp.Or(cmp.Compare(a.visitor, b.visitor), cmp.Compare(a.key, b.key)) })
+	for chunk := range slices.Chunk(slices.Compact(keys), insertChunk) {
+		if err := read(w.tx.NewSelect().TableExpr("?", listed(chunk, func(k visitorKey) []any { return []any{k.visitor, k.key} })).
+			Join("JOIN sessions ON sessions.site_id = ? AND sessions.visitor_id = listed.column1 AND sessions.session_key = listed.column2", w.site)); err != nil {
+			return nil, err
+		}
+	}
+	for _, own := range sessions {
+		slices.SortFunc(own, func(a, b model.Session) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID.Partition, b.ID.Partition), cmp.Compare(a.ID.Ordinal, b.ID.Ordinal))
+		})
+	}
 	return sessions, nil
-}
-
-// foldAgain folds sessions from the hits that are known of them and from new
-// ones. Since hits are only added, each session goes whole into one visit.
-func (w *writer) foldAgain(v *writtenVisitor, sessions []model.Session, known map[model.SessionID][]model.Hit) {
-	owner := map[model.MessageID]int{}
-	hits := slices.Clone(v.hits)
-	for i, session := range sessions {
-		for _, hit := range known[session.ID] {
-			owner[hit.ID] = i
-			hits = append(hits, hit)
-		}
-	}
-	// Those whose message's id was forgotten are known all the same.
-	n := len(v.hits)
-	v.hits = slices.DeleteFunc(v.hits, func(hit model.Hit) bool {
-		_, isKnown := owner[hit.ID]
-		return isKnown
-	})
-	w.found += n - len(v.hits)
-	for _, visit := range model.Fold(hits) {
-		c := change{session: visit.Session, partition: visit.Session.Start.Day(), isNew: true}
-		var parts []int
-		for i, hit := range visit.Hits {
-			part, isKnown := owner[hit.ID]
-			if !isKnown {
-				c.first = c.first || i == 0
-				c.hits = append(c.hits, hit)
-			} else if !slices.Contains(parts, part) {
-				parts = append(parts, part)
-			}
-		}
-		if len(c.hits) == 0 {
-			continue
-		}
-		for _, part := range parts {
-			if old := sessions[part]; c.isNew && old.Start.Day() == c.partition {
-				c.isNew = false
-				c.session.ID = old.ID
-				continue
-			}
-			c.moved = append(c.moved, sessions[part].ID)
-			w.changes = append(w.changes, change{void: true, partition: sessions[part].Start.Day(), session: model.Session{ID: sessions[part].ID}})
-		}
-		w.change(v, c)
-	}
-}
-
-func (w *writer) change(v *writtenVisitor, c change) {
-	c.session.Visitor = v.id
-	c.session.First = c.session.IsFirst(v.firstAt)
-	w.changes = append(w.changes, c)
 }

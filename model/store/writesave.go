@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/schema"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -24,14 +22,22 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 		}
 		return w.partitions[day]
 	}
+	w.changes = nil
+	for _, v := range w.visitors {
+		for i := range v.sessions {
+			if c := &v.sessions[i]; c.isChanged {
+				w.changes = append(w.changes, c)
+			}
+		}
+	}
 	for _, c := range w.changes {
-		partition := touch(c.partition)
-		if c.isNew {
+		partition := touch(c.partition())
+		if c.old == nil {
 			partition.Sessions++
 		}
 	}
-	for _, d := range w.demoted {
-		touch(d.partition)
+	for _, f := range w.flagged {
+		touch(f.day)
 	}
 	rows := make([]Partition, 0, len(w.partitions))
 	for _, day := range slices.Sorted(maps.Keys(w.partitions)) {
@@ -50,10 +56,10 @@ func (w *writer) claimPartitions(ctx context.Context) error {
 			w.partitions[partition.Day] = &partition
 		}
 	}
-	for i := range w.changes {
-		if c := &w.changes[i]; c.isNew {
-			c.session.ID = model.SessionID{Site: w.site, Partition: w.partitions[c.partition].ID, Ordinal: next[c.partition]}
-			next[c.partition]++
+	for _, c := range w.changes {
+		if day := c.partition(); c.old == nil {
+			c.ID = model.SessionID{Site: w.site, Partition: w.partitions[day].ID, Ordinal: next[day]}
+			next[day]++
 		}
 	}
 	return nil
@@ -69,26 +75,25 @@ var replaceSession = func() string {
 }()
 
 func (w *writer) save(ctx context.Context) error {
-	var inserted, updated []*change
+	var inserted, updated []*writtenSession
 	var hits []hitRow
-	for i := range w.changes {
-		c := &w.changes[i]
-		if c.isNew {
+	for _, c := range w.changes {
+		if c.old == nil {
 			inserted = append(inserted, c)
 		} else {
 			updated = append(updated, c)
 		}
 		for i := range c.hits {
-			row, err := hitRowOf(&c.hits[i], c.session.ID, c.first && i == 0)
+			row, err := hitRowOf(&c.hits[i], &c.Session)
 			if err != nil {
 				return err
 			}
 			hits = append(hits, row)
 		}
 	}
-	values := func(changes []*change) func(i int) ([]any, error) {
+	values := func(changes []*writtenSession) func(i int) ([]any, error) {
 		return func(i int) ([]any, error) {
-			return sessionValues(&changes[i].session, w.partitions[changes[i].partition].Revision)
+			return sessionValues(&changes[i].Session, w.partitions[changes[i].partition()].Revision)
 		}
 	}
 	if err := w.tx.insert(ctx, "sessions", sessionColumns, len(updated), values(updated), replaceSession); err != nil {
@@ -97,13 +102,13 @@ func (w *writer) save(ctx context.Context) error {
 	if err := w.tx.load(ctx, "sessions", sessionColumns, len(inserted), values(inserted)); err != nil {
 		return err
 	}
-	if err := w.move(ctx, "hits"); err != nil {
+	if err := w.dropHits(ctx); err != nil {
 		return err
 	}
 	if err := w.tx.load(ctx, "hits", hitColumns, len(hits), func(i int) ([]any, error) { return hits[i].values() }); err != nil {
 		return err
 	}
-	if err := w.demote(ctx); err != nil {
+	if err := w.flag(ctx); err != nil {
 		return err
 	}
 	if err := w.saveAssignments(ctx); err != nil {
@@ -112,46 +117,55 @@ func (w *writer) save(ctx context.Context) error {
 	return w.saveEvents(ctx)
 }
 
-// move has the rows of a table follow the sessions that they belong to.
-func (w *writer) move(ctx context.Context, table string) error {
-	var moves [][]int64
-	for i := range w.changes {
-		to := w.changes[i].session.ID
-		for _, from := range w.changes[i].moved {
-			moves = append(moves, []int64{from.Partition, int64(from.Ordinal), to.Partition, int64(to.Ordinal)})
-		}
-	}
-	return w.updateFrom(ctx, moves, func(from schema.QueryAppender) *bun.UpdateQuery {
-		return w.tx.NewUpdate().Table(table).TableExpr("?", from).Set("partition_id = listed.column3").Set("ordinal = listed.column4")
-	})
-}
-
-// demote notes that sessions are their visitors' first ones no longer.
-func (w *writer) demote(ctx context.Context) error {
-	rows := make([][]int64, len(w.demoted))
-	for i, d := range w.demoted {
-		rows[i] = []int64{d.session.Partition, int64(d.session.Ordinal), w.partitions[d.partition].Revision.Number}
-	}
-	return w.updateFrom(ctx, rows, func(from schema.QueryAppender) *bun.UpdateQuery {
-		return w.tx.NewUpdate().Table("sessions").TableExpr("?", from).
-			Set("first_visit = ?", false).Set("revision = listed.column3").Set("write_id = ?", w.id)
-	})
-}
-
-// updateFrom runs the update that build makes of a list of numbers, for each chunk of them. The first two are a partition
-// and an ordinal; the others are columns of the table listed.
-func (w *writer) updateFrom(ctx context.Context, rows [][]int64, build func(from schema.QueryAppender) *bun.UpdateQuery) error {
-	for chunk := range slices.Chunk(rows, insertChunk) {
-		list := make([]string, len(chunk))
-		for i, row := range chunk {
-			numbers := make([]string, len(row))
-			for n, number := range row {
-				numbers[n] = strconv.FormatInt(number, 10)
+// dropHits deletes the rows of hits that are elsewhere now, or otherwise: those of a session at once, if it is all of them.
+func (w *writer) dropHits(ctx context.Context) error {
+	left := map[model.SessionID]int{}
+	for _, v := range w.visitors {
+		for i := range v.sessions {
+			if old := v.sessions[i].old; old != nil {
+				left[old.ID] = old.Hits
 			}
-			list[i] = "(" + strings.Join(numbers, ", ") + ")"
 		}
-		update := build(bun.SafeQuery("(VALUES " + strings.Join(list, ", ") + ") AS listed"))
-		if _, err := update.Where("site_id = ? AND partition_id = listed.column1 AND ordinal = listed.column2", w.site).Exec(ctx); err != nil {
+	}
+	for _, d := range w.dropped {
+		left[d.session]--
+	}
+	var whole []model.SessionID
+	var single []droppedHit
+	for _, d := range w.dropped {
+		if n := left[d.session]; n > 0 {
+			single = append(single, d)
+		} else if n == 0 {
+			whole, left[d.session] = append(whole, d.session), -1
+		}
+	}
+	for chunk := range slices.Chunk(whole, insertChunk) {
+		list := listed(chunk, func(id model.SessionID) []any { return []any{id.Partition, id.Ordinal} })
+		if _, err := w.tx.ExecContext(ctx, "DELETE FROM hits WHERE site_id = ? AND (partition_id, ordinal) IN (SELECT column1, column2 FROM ?)", w.site, list); err != nil {
+			return err
+		}
+	}
+	for chunk := range slices.Chunk(single, insertChunk) {
+		list := listed(chunk, func(d droppedHit) []any {
+			high, low := halves(d.id)
+			return []any{d.session.Partition, d.session.Ordinal, int64(d.at), high, low}
+		})
+		if _, err := w.tx.ExecContext(ctx, "DELETE FROM hits WHERE site_id = ? AND (partition_id, ordinal, at, id_high, id_low) IN (SELECT column1, column2, column3, column4, column5 FROM ?)", w.site, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flag notes which sessions are their visitors' first ones now, or no longer.
+func (w *writer) flag(ctx context.Context) error {
+	for chunk := range slices.Chunk(w.flagged, insertChunk) {
+		list := listed(chunk, func(f flagged) []any {
+			return []any{f.session.Partition, f.session.Ordinal, w.partitions[f.day].Revision.Number, f.isFirst}
+		})
+		if _, err := w.tx.NewUpdate().Table("sessions").TableExpr("?", list).
+			Set("first_visit = listed.column4").Set("revision = listed.column3").Set("write_id = ?", w.id).
+			Where("site_id = ? AND partition_id = listed.column1 AND ordinal = listed.column2", w.site).Exec(ctx); err != nil {
 			return err
 		}
 	}

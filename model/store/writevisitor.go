@@ -11,83 +11,87 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// writtenVisitor is a visitor of whom the batch has hits.
+// writtenVisitor is a visitor whose hits change.
 type writtenVisitor struct {
 	id  int64
 	key string
 	// isNew tells that the batch is the first to name it, so it has no sessions.
 	isNew bool
-	// firstAt is the time of the earliest page view or event, as it was and as it is
-	// now; model.Open without any.
-	oldFirstAt, firstAt model.Millis
-	hits                []model.Hit
+	// firstAt is when the visitor's first session that counts began, before the write; model.Open without any.
+	firstAt model.Millis
+	// hits are those of the batch, moved those that were another visitor's, and removals tell of those that become
+	// another visitor's.
+	hits, moved []model.Hit
+	removals    []removal
+	// visits are those of a visitor that nobody knew, and sessions those that hits came to or left.
+	visits   []model.Visit
+	sessions []writtenSession
 }
 
-// resolveVisitors says whose the hits are, and keeps what the messages tell of
-// which user is which anonymous visitor.
+// firstOf returns when the first of a visitor's visits that counts begins; model.Open without any.
+func firstOf(visits []model.Visit) model.Millis {
+	for i := range visits {
+		if visits[i].Session.Counts() {
+			return visits[i].Session.Start
+		}
+	}
+	return model.Open
+}
+
+// span returns the times in which hits of the visitor change.
+func (v *writtenVisitor) span() (from, to model.Millis) {
+	from, to = model.Open, -model.Open
+	for _, hits := range [][]model.Hit{v.hits, v.moved} {
+		for i := range hits {
+			from, to = min(from, hits[i].At), max(to, hits[i].At)
+		}
+	}
+	for _, r := range v.removals {
+		from, to = min(from, r.since), max(to, r.until-1)
+	}
+	return from, to
+}
+
+// resolveVisitors says whose the hits are.
 func (w *writer) resolveVisitors(ctx context.Context) error {
-	type linkRow struct {
-		bun.BaseModel `bun:"table:visitor_links,alias:visitor_links"`
-
-		SiteID              int64
-		UserID, AnonymousID string
+	if err := w.readUsers(ctx); err != nil {
+		return err
 	}
-	users := map[string]bool{}
+	w.byKey = map[string]*writtenVisitor{}
+	visitor := func(key string) *writtenVisitor {
+		if w.byKey[key] == nil {
+			w.byKey[key] = &writtenVisitor{key: key}
+		}
+		return w.byKey[key]
+	}
+	links := map[string][]link{}
 	for _, message := range w.fresh {
-		if message.UserID != "" {
-			users[message.UserID] = true
-		}
-	}
-	links := map[string]string{}
-	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(users)), insertChunk) {
-		var rows []linkRow
-		if err := w.tx.NewSelect().Model(&rows).Where("site_id = ? AND user_id IN (?)", w.site, bun.List(chunk)).Scan(ctx); err != nil {
-			return err
-		}
-		for _, row := range rows {
-			links[row.UserID] = row.AnonymousID
-		}
-	}
-
-	linked := map[string]bool{}
-	visitors := map[string]*writtenVisitor{}
-	for _, message := range w.fresh {
-		key := message.AnonymousID
-		switch {
-		case key != "" && message.UserID != "" && links[message.UserID] != key:
-			links[message.UserID] = key
-			linked[message.UserID] = true
-		case key == "":
-			if key = links[message.UserID]; key == "" {
-				key = message.UserID
-			}
-		}
 		if message.Hit.Kind == 0 {
 			continue
 		}
 		hit := message.Hit
-		hit.Visitor = key
-		hit.Origin.IP = w.addresses.Keep(hit.Origin.IP)
-		v := visitors[key]
-		if v == nil {
-			v = &writtenVisitor{key: key, firstAt: model.Open}
-			visitors[key] = v
+		hit.Visitor = message.AnonymousID
+		if hit.Visitor == "" {
+			user := w.users[message.UserID]
+			if links[user.id] == nil {
+				links[user.id] = user.all()
+			}
+			hit.UserID, hit.Visitor = user.id, user.deviceAt(links[user.id], hit.At)
 		}
-		if hit.Kind != model.Traits {
-			v.firstAt = min(v.firstAt, hit.At)
+		hit.Origin.IP = w.options.Addresses.Keep(hit.Origin.IP)
+		if w.options.IsOwnHost(hit.Origin.Referrer) {
+			hit.Origin.Referrer = ""
 		}
+		v := visitor(hit.Visitor)
 		v.hits = append(v.hits, hit)
 	}
-	w.visitors = slices.SortedFunc(maps.Values(visitors), func(a, b *writtenVisitor) int { return strings.Compare(a.key, b.key) })
-
-	rows := make([]linkRow, 0, len(linked))
-	for _, user := range slices.Sorted(maps.Keys(linked)) {
-		rows = append(rows, linkRow{SiteID: w.site, UserID: user, AnonymousID: links[user]})
+	for _, r := range w.removals {
+		from := visitor(r.from)
+		from.removals = append(from.removals, r)
+		visitor(r.to)
 	}
-	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
-		part := rows[from:to]
-		return w.tx.NewInsert().Model(&part).On("CONFLICT (site_id, user_id) DO UPDATE").Set("anonymous_id = EXCLUDED.anonymous_id")
-	})
+	w.visitors = slices.SortedFunc(maps.Values(w.byKey), func(a, b *writtenVisitor) int { return strings.Compare(a.key, b.key) })
+	return nil
 }
 
 type visitorRow struct {
@@ -103,18 +107,15 @@ type visitorRow struct {
 
 // lockVisitors numbers the visitors and keeps other writers away from them.
 func (w *writer) lockVisitors(ctx context.Context) error {
-	byKey := make(map[string]*writtenVisitor, len(w.visitors))
-	for _, v := range w.visitors {
-		byKey[v.key] = v
-	}
+	w.keys = make(map[int64]string, len(w.visitors))
 	found := func(rows []visitorRow) {
 		for _, row := range rows {
-			v := byKey[row.Visitor]
-			v.id, v.isNew, v.oldFirstAt = row.ID, row.Inserted, row.FirstAt
-			v.firstAt = min(v.firstAt, row.FirstAt)
+			v := w.byKey[row.Visitor]
+			v.id, v.isNew, v.firstAt = row.ID, row.Inserted, row.FirstAt
+			w.keys[v.id] = v.key
 		}
 	}
-	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(byKey)), insertChunk) {
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(w.byKey)), insertChunk) {
 		var known []visitorRow
 		query := w.tx.NewSelect().Model(&known).Where("site_id = ? AND visitor IN (?)", w.site, bun.List(chunk)).Order("visitor")
 		if w.dialect.rowLock != "" {
@@ -128,7 +129,8 @@ func (w *writer) lockVisitors(ctx context.Context) error {
 	var rows []visitorRow
 	for _, v := range w.visitors {
 		if v.id == 0 {
-			rows = append(rows, visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: v.firstAt})
+			v.visits = model.Fold(v.hits)
+			rows = append(rows, visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: firstOf(v.visits)})
 		}
 	}
 	for chunk := range slices.Chunk(rows, insertChunk) {
@@ -142,42 +144,4 @@ func (w *writer) lockVisitors(ctx context.Context) error {
 		found(inserted)
 	}
 	return nil
-}
-
-// demoteFirsts finds the sessions that were their visitors' first ones until the
-// batch told of earlier ones, and keeps what the visitors' first ones are now.
-func (w *writer) demoteFirsts(ctx context.Context) error {
-	changed := map[model.SessionID]bool{}
-	for _, c := range w.changes {
-		changed[c.session.ID] = !c.isNew
-	}
-	var rows []visitorRow
-	var ids []int64
-	for _, v := range w.visitors {
-		if v.firstAt < v.oldFirstAt {
-			rows = append(rows, visitorRow{SiteID: w.site, Visitor: v.key, FirstAt: v.firstAt})
-			ids = append(ids, v.id)
-		}
-	}
-	for chunk := range slices.Chunk(ids, insertChunk) {
-		var found []struct {
-			PartitionID int64
-			Ordinal     int32
-			StartedAt   model.Millis
-		}
-		if err := w.tx.NewSelect().Table("sessions").Column("partition_id", "ordinal", "started_at").
-			Where("site_id = ? AND visitor_id IN (?) AND first_visit", w.site, bun.List(chunk)).Scan(ctx, &found); err != nil {
-			return err
-		}
-		for _, row := range found {
-			id := model.SessionID{Site: w.site, Partition: row.PartitionID, Ordinal: row.Ordinal}
-			if !changed[id] {
-				w.demoted = append(w.demoted, demotion{partition: row.StartedAt.Day(), session: id})
-			}
-		}
-	}
-	return w.insert(ctx, len(rows), func(from, to int) *bun.InsertQuery {
-		part := rows[from:to]
-		return w.tx.NewInsert().Model(&part).On("CONFLICT (site_id, visitor) DO UPDATE").Set("first_at = EXCLUDED.first_at")
-	})
 }

@@ -24,6 +24,6 @@ input EntryPageFilter {
 			Input:     "EntryPageFilter",
 			Dimension: filter.EntryPage,
 		},
-		Values: plugins.Globs{},
+		Values: paths{},
 	})
 }

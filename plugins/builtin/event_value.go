@@ -53,8 +53,19 @@ func (eventValueFilter) Merge(_ context.Context, active, goal eventValueArgs) (e
 	if active.Event != goal.Event {
 		return eventValueArgs{}, plugins.ErrBoth
 	}
-	span, err := active.Span.Merge(goal.Span)
+	span, err := rounded(active.Span).Merge(rounded(goal.Span))
 	return eventValueArgs{Event: active.Event, Span: span}, err
+}
+
+// rounded returns a span whose ends are in the order of the decimals that they stand for.
+func rounded(span plugins.Span[float64]) plugins.Span[float64] {
+	for _, end := range []**float64{&span.Min, &span.Max} {
+		if *end != nil {
+			decimal := filter.RoundEnd(**end)
+			*end = &decimal
+		}
+	}
+	return span
 }
 
 func (eventValueFilter) Label(args eventValueArgs) string {

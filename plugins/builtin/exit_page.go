@@ -24,6 +24,6 @@ input ExitPageFilter {
 			Input:     "ExitPageFilter",
 			Dimension: filter.ExitPage,
 		},
-		Values: plugins.Globs{},
+		Values: paths{},
 	})
 }

@@ -24,6 +24,6 @@ input HostnameFilter {
 			Input:     "HostnameFilter",
 			Dimension: filter.Hostname,
 		},
-		Values: plugins.Globs{Lower: true},
+		Values: newHosts(""),
 	})
 }

@@ -22,7 +22,7 @@ input PagesFilter {
 			Input:     "PagesFilter",
 			Dimension: filter.Pages,
 		},
-		values: plugins.Globs{},
+		values: paths{},
 		verb:   "Visited",
 	})
 }

@@ -28,6 +28,6 @@ input ReferrerFilter {
 			Dimension: filter.Referrer,
 			None:      direct,
 		},
-		Values: plugins.Globs{None: direct, Lower: true},
+		Values: newHosts(direct),
 	})
 }

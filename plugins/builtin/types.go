@@ -10,7 +10,7 @@ import (
 const Name = "builtin"
 
 // version changes when a type's answers do.
-const version = "1.0.0"
+const version = "1.1.0"
 
 // argument asks a program that can be the built-in plugin to be it.
 const argument = "serve-builtin-filters"

@@ -234,7 +234,7 @@ func (d draft) session() *model.Session {
 	}
 	for _, field := range ordered(d.numbers) {
 		if field.Name == "value" {
-			s.Events = append(s.Events, model.EventSum{Name: field.Key, Count: 1, Values: 1, Sum: d.numbers[field]})
+			s.Events = append(s.Events, model.EventSum{Name: field.Key, Count: 1, Values: 1, Sum: model.SumOf(d.numbers[field])})
 		}
 	}
 	for _, name := range distinct(d.texts[filter.Events]) {

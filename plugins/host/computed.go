@@ -179,7 +179,7 @@ func visitOf(v *model.Visit) *pb.Visit {
 			told.Kind = pb.HitKind_HIT_KIND_PAGE_VIEW
 		}
 		if hit.HasValue {
-			told.Value = &hit.Value
+			told.Value = proto.Float64(hit.Value.Float64())
 		}
 		visit.Hits = append(visit.Hits, told)
 	}

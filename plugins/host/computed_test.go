@@ -67,7 +67,7 @@ var (
 				UTM: model.UTM{Source: "s", Medium: "m", Campaign: "c", Term: "t", Content: "o"},
 			},
 		},
-		Hits: []model.Hit{{Kind: model.PageView, Name: "/", At: 1000}, {Kind: model.Event, Name: "buy", At: 2000, Value: -1.5, HasValue: true}, {Kind: model.Event, Name: "free", At: 31_000, HasValue: true}},
+		Hits: []model.Hit{{Kind: model.PageView, Name: "/", At: 1000}, {Kind: model.Event, Name: "buy", At: 2000, Value: -3 * model.One / 2, HasValue: true}, {Kind: model.Event, Name: "free", At: 31_000, HasValue: true}},
 	}
 	everythingTold = plugins.Visit{
 		Visitor: "ann", First: true, Start: time.UnixMilli(1000).UTC(), End: time.UnixMilli(31_000).UTC(), Country: "RO", Referrer: "t.co", EntryPage: "/", ExitPage: "/bye",

@@ -64,6 +64,8 @@ func TestMerge(t *testing.T) {
 			list(`eventValue {"event":"a","min":1}`, `eventValue {"event":"b","min":1}`), "Value of a at least 1 and Value of b at least 1"},
 		{"eventValue: one event", list(`eventValue {"event":"a","min":1.5}`), list(`eventValue {"event":"a","max":2}`),
 			list(`eventValue {"event":"a","max":2,"min":1.5}`), "Value of a 1.5–2"},
+		{"eventValue: one decimal", list(`eventValue {"event":"a","max":0.3}`), list(`eventValue {"event":"a","min":0.30000000000000004}`),
+			list(`eventValue {"event":"a","max":0.3,"min":0.3}`), "Value of a 0.3"},
 		{"variant: one experiment", list(`variant {"experiment":"e","is":["a","b"]}`), list(`variant {"experiment":"e","is":["c","b"]}`),
 			list(`variant {"experiment":"e","is":["b"]}`), "Variant of e is b"},
 		{"variant: excluded", list(`variant {"experiment":"e","is":["a"]}`), list(`variant {"experiment":"e","is":["b"]}`),
@@ -207,8 +209,8 @@ func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
 var pools = map[string][]string{
 	"city":    {"London", "Munich", "*n*", "*"},
 	"region":  {"England", "Bavaria", "*n*", "*"},
-	"country": {"RO", "US", "DE"}, "referrer": {"www.google.com", "google.de", "t.co", "(direct)", "*google*", "*.com", "*", "www.*"},
-	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*"}, "hostname": {"www.shop.example", "Shop.example", "*.shop.example", "*"}, "exitPage": {"/", "/a", "/a*"}, "browser": {"Chrome", "Firefox"},
+	"country": {"RO", "US", "DE"}, "referrer": {"www.google.com", "google.de", "t.co", "(direct)", "*google*", "*.com", "*", "www.*", "GOOGLE.de.", "xn--caf-dma.example"},
+	"entryPage": {"/", "/a", "/a/b", "/a*", "*b", "*", "/a%20b", "a b", "*a b*", "*a%20b"}, "hostname": {"www.shop.example", "Shop.example", "*.shop.example", "*"}, "exitPage": {"/", "/a", "/a*", "/%61?q"}, "browser": {"Chrome", "Firefox"},
 	"os": {"Windows", "Linux"}, "device": {"DESKTOP", "MOBILE"}, "language": {"en", "en-GB", "de", "en-us"},
 	"tags": {"x", "y", "z"}, "pages": {"/", "/a", "/a/b", "/a*", "*b"}, "events": {"buy", "see"}, "visitor": {"v1", "v2", "v3"},
 	"utm": {"s", "t"}, "property": {"p", "q"}, "variant": {"a", "b", "c"},
@@ -275,7 +277,7 @@ func randomSession(r *rand.Rand) *model.Session {
 		Assigned: map[string]string{"e": maybe("a", "b", "c", "d"), "f": maybe("a", "b", "c")},
 		Origin: model.Origin{
 			Country: maybe("RO", "US", "DE", "FR"), City: maybe("London", "Munich", "Elsewhere"), Region: maybe("England", "Bavaria", "Elsewhere"), Referrer: maybe("www.google.com", "google.de", "t.co", "x.com"),
-			EntryPage: maybe("/", "/a", "/a/b", "/c"), Hostname: maybe("www.shop.example", "shop.example", "x.example"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
+			EntryPage: maybe("/", "/a", "/a/b", "/c", "/a%20b", "a b", "a%20b"), Hostname: maybe("www.shop.example", "shop.example", "x.example"), Browser: maybe("Chrome", "Firefox", "Safari"), OS: maybe("Windows", "Linux"),
 			Device: model.Device(maybe("DESKTOP", "MOBILE", "TABLET")), Language: maybe("en", "en-gb", "en-us", "de", "eno"),
 			UTM: model.UTM{Source: maybe("s", "t", "u"), Medium: maybe("s", "t")},
 		},
@@ -297,7 +299,7 @@ func randomSession(r *rand.Rand) *model.Session {
 	}
 	for _, event := range pools["events"] {
 		if r.IntN(2) == 0 {
-			s.Events = append(s.Events, model.EventSum{Name: event, Count: 1, Values: r.IntN(2), Sum: float64(r.IntN(7))})
+			s.Events = append(s.Events, model.EventSum{Name: event, Count: 1, Values: r.IntN(2), Sum: model.SumOf(float64(r.IntN(7)))})
 		}
 	}
 	return s

@@ -541,6 +541,9 @@ type Compiled struct {
 	// such as country, entryPage, visitorKind and property["key"]; text fields of many
 	// values are tags, pages and events. Number fields are length (ms), pageViews, start
 	// (ms since 1970) and value["event"]. Strings are in JSON's syntax.
+	//
+	// A MIN or MAX is a double. Sums of values are decimals of six digits behind the point,
+	// and compared as such: 30.3, or any double that is written so, is exactly 30.300000.
 	Predicate string `protobuf:"bytes,1,opt,name=predicate,proto3" json:"predicate,omitempty"`
 	// The filter in words, in one line: "Country is RO or US".
 	Label         string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
@@ -1329,7 +1332,7 @@ type Hit struct {
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// When it happened, in milliseconds since 1970 (UTC).
 	At int64 `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
-	// The event's value, if it has one.
+	// The event's value, if it has one: the double nearest to it.
 	Value         *float64 `protobuf:"fixed64,4,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

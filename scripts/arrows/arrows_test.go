@@ -41,7 +41,7 @@ type arrow struct {
 var arrows = []arrow{
 	{folder: "migrations"},
 
-	{folder: "model"},
+	{folder: "model", others: "golang.org/x/net"},
 	{folder: "model/column", own: "model model/dimension model/filter", others: `
 		github.com/RoaringBitmap/roaring/v2
 		github.com/bits-and-blooms/bitset
@@ -88,7 +88,7 @@ var arrows = []arrow{
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
 		google.golang.org/grpc`},
-	{folder: "plugins/builtin", own: "model/filter plugins", others: "golang.org/x/text"},
+	{folder: "plugins/builtin", own: "model model/filter plugins", others: "golang.org/x/text"},
 	{folder: "plugins/check", own: "model model/dimension model/filter plugins plugins/pb plugins/process", others: `
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
@@ -148,7 +148,7 @@ var arrows = []arrow{
 	{folder: "server/app/graphiql/compress"},
 	{folder: "server/app/liveexample"},
 	{folder: "server/app/sample", own: "model model/store server/ingest"},
-	{folder: "server/bench", own: "model model/column model/dimension model/store model/store/storetest/servers", others: `
+	{folder: "server/bench", own: "model model/column model/dimension model/partition model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
 	{folder: "server/ingest", own: "model model/live model/store server/ingest/bots", others: `

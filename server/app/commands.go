@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 
@@ -25,19 +27,26 @@ import (
 
 // ImportOptions are the settings of Import.
 type ImportOptions struct {
-	// Site is a domain; empty for the only site.
-	Site        string
-	Format      string
+	// Site is a domain; empty for the sites of the hosts that lines name, or else the only
+	// site.
+	Site      string
+	Format    string
+	LogFormat string
+	KeepGoing bool
+	// DryRun writes a report to Stdout, and nothing else.
+	DryRun      bool
 	IncludeBots bool
 	// GeoIP is a location database file, or empty.
 	GeoIP  string
 	Files  []string
 	Stdin  io.Reader
+	Stdout io.Writer
 	Stderr io.Writer
 }
 
 // Import loads files into the database and returns what happened to their lines. The
-// summary's visitors and sessions are the site's after the import.
+// summary's visitors and sessions are those of the sites after the import. The database is
+// opened once the files are known to be readable, and not at all by a dry run.
 func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Summary, err error) {
 	var locations *ingest.Locations
 	if i.GeoIP != "" {
@@ -45,44 +54,153 @@ func Import(ctx context.Context, o Options, i ImportOptions) (summary ingest.Sum
 			return summary, err
 		}
 	}
-	st, err := OpenStore(ctx, o)
-	if err != nil {
-		return summary, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	site, err := namedSite(ctx, st, i.Site)
-	if err != nil {
-		return summary, err
-	}
-	// Files that turn out to hold nothing leave no site behind.
-	create := func(ctx context.Context) (err error) {
-		if site.ID == 0 {
-			site, err = createSite(ctx, st, site)
-		}
-		return err
-	}
+	into := &importSites{}
 	options := ingest.Options{
-		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), IncludeBots: i.IncludeBots, Locations: locations, Rejects: i.Stderr,
-		Write: func(ctx context.Context, batch []model.Message) (int, error) {
-			if err := create(ctx); err != nil {
-				return 0, err
-			}
-			written, err := st.Write(ctx, site.ID, batch)
-			return written.Duplicates, err
-		},
+		Files: i.Files, Stdin: i.Stdin, Format: ingest.Format(i.Format), LogFormat: i.LogFormat, KeepGoing: i.KeepGoing,
+		IncludeBots: i.IncludeBots, Locations: locations, Notes: i.Stderr, Write: into.write,
+	}
+	if i.Site == "" {
+		options.Route = into.route
 	}
 	if file, ok := i.Stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		options.Progress = file
 	}
-	if summary, err = ingest.Import(ctx, options); err != nil {
+	plan, err := ingest.NewPlan(ctx, options)
+	if err != nil {
 		return summary, err
 	}
-	if err := create(ctx); err != nil {
+	defer plan.Close()
+	if i.DryRun {
+		report, err := plan.DryRun(ctx)
+		if err != nil {
+			return report.Summary, err
+		}
+		return report.Summary, report.Write(i.Stdout)
+	}
+
+	if into.store, err = OpenStore(ctx, o); err != nil {
 		return summary, err
 	}
-	totals, err := sealImported(ctx, st, site.ID, o)
+	defer func() { err = errors.Join(err, into.store.Close()) }()
+	if plan.NeedsSite() {
+		site, err := namedSite(ctx, into.store, i.Site)
+		if err != nil {
+			return summary, err
+		}
+		plan.SetBots(cmp.Or(site.Bots, model.ExcludeBots))
+		into.standard = into.add(site)
+	}
+	if summary, err = plan.Run(ctx); err != nil {
+		return summary, err
+	}
+	totals, err := into.seal(ctx, o)
 	summary.Visitors, summary.Sessions = totals.Visitors, totals.Sessions
 	return summary, err
+}
+
+// importSites are the sites that an import writes to. Hosts are looked up while batches are
+// written.
+type importSites struct {
+	store *store.Store
+	// standard is the site of lines that name no host; nil where there are none.
+	standard *importSite
+
+	mu    sync.Mutex
+	sites []*importSite
+}
+
+// importSite is a site, made with its first message: files that turn out to hold nothing
+// for it leave none behind.
+type importSite struct {
+	of   *importSites
+	site *model.Site // its id is 0 until it is made; guarded by of.mu
+}
+
+func (s *importSite) create(ctx context.Context) (id int64, err error) {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	if s.site.ID == 0 {
+		made, err := createSite(ctx, s.of.store, s.site)
+		if err != nil {
+			return 0, err
+		}
+		s.site = made
+	}
+	return s.site.ID, nil
+}
+
+func (s *importSite) write(ctx context.Context, batch []model.Message) (int, error) {
+	id, err := s.create(ctx)
+	if err != nil {
+		return 0, err
+	}
+	written, err := s.of.store.Write(ctx, id, batch)
+	return written.Duplicates, err
+}
+
+// add returns the entry of a site, which is the same for the same site.
+func (s *importSites) add(site *model.Site) *importSite {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, known := range s.sites {
+		if known.site.ID == site.ID && known.site.Name == site.Name {
+			return known
+		}
+	}
+	known := &importSite{s, site}
+	s.sites = append(s.sites, known)
+	return known
+}
+
+func (s *importSites) write(ctx context.Context, batch []model.Message) (int, error) {
+	return s.standard.write(ctx, batch)
+}
+
+// route finds the site of a host, with or without www.
+func (s *importSites) route(ctx context.Context, host string, mayCreate bool) (*ingest.Target, error) {
+	bare := strings.TrimPrefix(model.DomainOf(host), "www.")
+	for _, domain := range []string{bare, "www." + bare} {
+		site, err := s.store.SiteByDomain(ctx, domain)
+		if err == nil {
+			return &ingest.Target{Site: site.Name, Write: s.add(site).write}, nil
+		}
+		if model.CodeOf(err) != model.NotFound {
+			return nil, err
+		}
+	}
+	if !mayCreate {
+		return nil, nil
+	}
+	site := &model.Site{Name: bare, Domains: []string{bare}, Timezone: "UTC"}
+	if site.Validate() != nil {
+		return nil, nil
+	}
+	return &ingest.Target{Site: bare, IsNew: true, Write: s.add(site).write}, nil
+}
+
+// seal stores the columns of the imported sessions, so that the first question finds them. It
+// returns what the sites hold now, together.
+func (s *importSites) seal(ctx context.Context, o Options) (totals engine.Totals, err error) {
+	if s.standard != nil {
+		if _, err := s.standard.create(ctx); err != nil {
+			return totals, err
+		}
+	}
+	sealed := map[int64]bool{0: true} // a site that got nothing was not made
+	for _, site := range s.sites {
+		id := site.site.ID
+		if sealed[id] {
+			continue
+		}
+		sealed[id] = true
+		one, err := sealImported(ctx, s.store, id, o)
+		if err != nil {
+			return totals, err
+		}
+		totals.Visitors += one.Visitors
+		totals.Sessions += one.Sessions
+	}
+	return totals, nil
 }
 
 // sealImported stores the columns of the imported sessions, so that the first question finds them. It returns what the

@@ -43,7 +43,8 @@ func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*e
 		caches = append(caches, redis)
 	}
 	return engine.New(a.store, engine.Options{
-		Caches: caches, Computer: a.host, Definitions: graph.NewDefinitions(a.store, a.host), Log: a.options.Log,
+		ColumnBytes: uint64(a.options.ColumnMemory) << 20,
+		Caches:      caches, Computer: a.host, Definitions: graph.NewDefinitions(a.store, a.host), Log: a.options.Log,
 	})
 }
 

@@ -45,7 +45,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 		http.Error(w, "there is nothing at this path; send requests to /graphql, or to /graphql/DOMAIN with a site's domain", http.StatusNotFound)
 	})
 	tracker.Register(mux)
-	mux.Handle("GET /sdk.js", sdk.Handler())
+	sdk.Register(mux)
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
 	mux.Handle("GET /graphiql", http.RedirectHandler("/graphiql/", http.StatusMovedPermanently))
 	if a.options.Sample {

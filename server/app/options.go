@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/engine"
 )
 
 // Options are the settings of the program. Only package main reads flags and environment
@@ -33,6 +34,8 @@ type Options struct {
 	// MaxConnections is the maximum number of open WebSockets and event streams; 0 for
 	// the graph's default.
 	MaxConnections int
+	// ColumnMemory bounds the columns in memory, in MiB, about.
+	ColumnMemory int
 	// MinVisitors and MinDays are what an experiment needs before a decision: visitors
 	// per variant, at least 1, and days.
 	MinVisitors, MinDays int
@@ -45,6 +48,15 @@ type Options struct {
 	// StopTimeout limits how long Stop waits for running requests; 10 s by default.
 	StopTimeout time.Duration
 }
+
+// DefaultColumnMemory is a ColumnMemory that suits a small machine.
+const DefaultColumnMemory = engine.DefaultColumnBytes >> 20
+
+// The bounds of ColumnMemory: less does not hold a busy day, and no server has more.
+const (
+	leastColumnMemory = 32
+	mostColumnMemory  = 1<<20 - 1
+)
 
 // mostMinDays keeps MinDays well below the limit of a duration.
 const mostMinDays = 3650
@@ -72,6 +84,9 @@ func (o *Options) validate() error {
 	}
 	if o.MinDays < 0 || o.MinDays > mostMinDays {
 		return model.Invalid("--min-days", "is %d; give 0 to %d", o.MinDays, mostMinDays)
+	}
+	if o.ColumnMemory < leastColumnMemory || o.ColumnMemory > mostColumnMemory {
+		return model.Invalid("--column-memory", "is %d; give %d to %d, in MiB", o.ColumnMemory, leastColumnMemory, mostColumnMemory)
 	}
 	switch o.Auth {
 	case AuthNone:

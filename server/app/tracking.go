@@ -18,7 +18,7 @@ const (
 	// long.
 	keyKept = time.Second
 	maxKeys = 10_000
-	// Message ids are kept for at least messagesKept days.
+	// Message ids are kept for at least messagesKept days: for longer than SDKs send a message again.
 	messagesKept = 8
 	prunePass    = time.Hour
 	pruneSome    = 20_000
@@ -39,15 +39,15 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 		Transactions: a.store.Writers(), SiteTransactions: min(2, a.store.Writers()), Write: a.writer.Write,
 	})
 	a.onStop("writing of messages", a.pipeline.Close)
-	keys, err := otter.New(&otter.Options[string, int64]{
-		MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[string, int64](keyKept),
+	keys, err := otter.New(&otter.Options[string, *model.Site]{
+		MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[string, *model.Site](keyKept),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return ingest.NewTracker(ingest.TrackerOptions{
 		Decoder: decoder, Pipeline: a.pipeline, TrustedProxies: a.options.TrustedProxies, Metrics: registry, Log: a.options.Log,
-		Site: func(ctx context.Context, key string) (int64, error) {
+		Site: func(ctx context.Context, key string) (*model.Site, error) {
 			if site, known := keys.GetIfPresent(key); known {
 				return site, nil
 			}
@@ -62,31 +62,32 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 
 // siteOfKey returns the site of a write key. Without authentication, which requires a
 // loopback address, a site's domain is a write key too.
-func (a *App) siteOfKey(ctx context.Context, secret string) (int64, error) {
+func (a *App) siteOfKey(ctx context.Context, secret string) (*model.Site, error) {
 	if secret == "" {
-		return 0, model.Errorf(model.Unauthenticated, "the request has no write key; send it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
+		return nil, model.Errorf(model.Unauthenticated, "the request has no write key; send it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
 	}
 	key, err := a.store.KeyByHash(ctx, model.HashOf(secret))
 	switch {
 	case model.CodeOf(err) == model.NotFound && a.options.Auth == AuthNone:
 		site, err := a.store.SiteByDomain(ctx, secret)
 		if model.CodeOf(err) == model.NotFound {
-			return 0, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication, a site's domain works as well")
+			return nil, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication, a site's domain works as well")
 		}
-		if err != nil {
-			return 0, err
-		}
-		return site.ID, nil
+		return site, err
 	case model.CodeOf(err) == model.NotFound:
-		return 0, model.Errorf(model.Unauthenticated, "the write key is unknown")
+		return nil, model.Errorf(model.Unauthenticated, "the write key is unknown")
 	case err != nil:
-		return 0, err
+		return nil, err
 	case key.RevokedAt != 0:
-		return 0, model.Errorf(model.Unauthenticated, "the write key was revoked")
+		return nil, model.Errorf(model.Unauthenticated, "the write key was revoked")
 	case key.Scope != model.WriteScope:
-		return 0, model.Errorf(model.Unauthenticated, "the key has the scope %s; use a write key to send messages", key.Scope)
+		return nil, model.Errorf(model.Unauthenticated, "the key has the scope %s; use a write key to send messages", key.Scope)
 	}
-	return key.SiteID, nil
+	site, err := a.store.Site(ctx, key.SiteID)
+	if model.CodeOf(err) == model.NotFound {
+		return nil, model.Errorf(model.Unauthenticated, "the site of this key was deleted")
+	}
+	return site, err
 }
 
 // prefetchWrites makes the engine read new writes before anyone asks.

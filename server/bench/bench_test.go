@@ -247,3 +247,25 @@ func TestFoldMask(t *testing.T) {
 		t.Errorf("%v, want %v", a, want)
 	}
 }
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string][]int{"90": {90}, "100, 300,1000": {100, 300, 1000}, "89": nil, "300,100": nil, "100,100": nil, "": nil, "ten": nil} {
+		o := options{days: 90, scale: text}
+		if got, err := o.sizes(); !slices.Equal(got, want) || (err == nil) != (want != nil) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
+func TestLineThrough(t *testing.T) {
+	of := func(p point) float64 { return p.Count }
+	first, last := point{Sessions: 10_000_000, Count: 7}, point{Sessions: 100_000_000, Count: 52}
+	for sessions, want := range map[int]float64{10_000_000: 7, 30_000_000: 17, 100_000_000: 52, 0: 2} {
+		if got := lineThrough(first, last, of).at(sessions); got != want {
+			t.Errorf("%d sessions: %v, want %v", sessions, got, want)
+		}
+	}
+	if got := lineThrough(first, first, of).at(30_000_000); got != 7 {
+		t.Errorf("one point: %v", got)
+	}
+}

@@ -30,7 +30,7 @@ type eventTotals struct {
 
 // drawnColumns are the columns of Goalgraph's table that sessions are drawn for, in the order in which encoder.product
 // writes them.
-const drawnColumns = "site_id, partition_id, ordinal, revision, write_id, visitor_id, session_key, first_visit, started_at, ended_at, page_views, " +
+const drawnColumns = "site_id, partition_id, ordinal, revision, write_id, visitor_id, session_key, first_visit, started_at, ended_at, hits, knows, page_views, " +
 	"ip, country, referrer, entry_page, exit_page, browser, os, device, language, " +
 	"utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties"
 
@@ -100,6 +100,8 @@ func (e *encoder) product(b []byte, s *codedSession, id model.SessionID) []byte 
 	b = append(boolean(b, s.first), '\t')
 	b = integer(b, s.start)
 	b = integer(append(b, '\t'), s.start+s.length)
+	b = integer(append(b, '\t'), s.hits())
+	b = integer(append(b, '\t'), int(model.KnowsAll))
 	b = integer(append(b, '\t'), s.pageViews)
 	b = texts(b, address(s.visitor), e.countries[s.country], nameAt(e.referrers, s.referrer), e.pages[s.pages[0]], e.pages[s.pages[len(s.pages)-1]],
 		e.browsers[s.browser], e.systems[s.system], devices[s.device], e.languages[s.language],
@@ -117,7 +119,7 @@ func (e *encoder) product(b []byte, s *codedSession, id model.SessionID) []byte 
 		b = integer(b, s.counts[i])
 		if s.values[i] != 0 {
 			b = append(b, `,"values":1,"sum":`...)
-			b = strconv.AppendFloat(b, s.values[i], 'f', -1, 64)
+			b = append(b, s.values[i].String()...)
 		}
 		b = append(b, '}')
 	}

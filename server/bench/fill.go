@@ -20,7 +20,7 @@ import (
 )
 
 // stampVersion changes whenever fill writes other data.
-const stampVersion = 2
+const stampVersion = 3
 
 // stamp identifies the data of a folder.
 func (o *options) stamp() string {
@@ -212,16 +212,7 @@ func copyInto(ctx context.Context, database, table, columns, index string, rows 
 
 // fillSmall writes the tables with few rows.
 func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, chunks []chunk) error {
-	visitors := 0
-	for day, n := range g.perDay {
-		visitors += g.newOn[day]
-		_, err := conn.Exec(ctx, "INSERT INTO partitions (id, site_id, day, sessions, revision, write_id, written_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1, 1, 0)",
-			partitionID(day), site, int32(firstDay)+int32(day), n)
-		if err != nil {
-			return err
-		}
-	}
-	if _, err := conn.Exec(ctx, noteWrite, site); err != nil {
+	if err := fillPartitions(ctx, conn, site, g); err != nil {
 		return err
 	}
 	events := map[int]*eventTotals{}
@@ -242,11 +233,27 @@ func fillSmall(ctx context.Context, conn *pgx.Conn, site int64, g *generator, ch
 			site, name, seen.count, int64(seen.first), int64(seen.last), g.valued[event])
 		errs = append(errs, err)
 	}
-	for table, next := range map[string]int{"partitions": len(g.perDay) + 1, "visitors": visitors + 1} {
-		_, err := conn.Exec(ctx, "SELECT setval(pg_get_serial_sequence($1, 'id'), $2, false)", table, next)
-		errs = append(errs, err)
-	}
 	return errors.Join(errs...)
+}
+
+// fillPartitions writes the partitions, one a day, and notes the write that filled them.
+func fillPartitions(ctx context.Context, conn *pgx.Conn, site int64, g *generator) error {
+	for day, n := range g.perDay {
+		_, err := conn.Exec(ctx, "INSERT INTO partitions (id, site_id, day, sessions, revision, write_id, written_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1, 1, 0)",
+			partitionID(day), site, int32(firstDay)+int32(day), n)
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := conn.Exec(ctx, noteWrite, site); err != nil {
+		return err
+	}
+	for table, next := range map[string]int{"partitions": len(g.perDay) + 1, "visitors": g.visitors() + 1} {
+		if _, err := conn.Exec(ctx, "SELECT setval(pg_get_serial_sequence($1, 'id'), $2, false)", table, next); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noteWrite notes the write of the fill: columns that are made of it catch up.
@@ -256,7 +263,6 @@ const noteWrite = "INSERT INTO messages (site_id, id_high, id_low, day) VALUES (
 func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) error {
 	days := len(g.perDay)
 	last, lastID := int32(firstDay)+int32(days)-1, partitionID(days-1)
-	visitors := g.newBefore[days-1] + g.newOn[days-1]
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return err
@@ -268,7 +274,7 @@ func restore(ctx context.Context, conn *pgx.Conn, g *generator, reindex bool) er
 	}{
 		{"DELETE FROM sessions WHERE partition_id > $1 OR partition_id = $1 AND ordinal >= $2", []any{lastID, g.perDay[days-1]}},
 		{"DELETE FROM plain.sessions WHERE day = $1 AND ordinal >= $2", []any{days - 1, g.perDay[days-1]}},
-		{"DELETE FROM visitors WHERE id > $1", []any{visitors}},
+		{"DELETE FROM visitors WHERE id > $1", []any{g.visitors()}},
 		{"DELETE FROM hits", nil},
 		{"DELETE FROM messages WHERE day > 0", nil},
 		{"DELETE FROM segments", nil},

@@ -54,7 +54,7 @@ func (t *traffic) messages(s *codedSession) (messages []model.Message) {
 	visitor := fmt.Sprintf("live-%d", t.made)
 	session := t.session(s, model.SessionID{})
 	for i, page := range session.Pages {
-		hit := model.Hit{ID: model.MessageIDOf(visitor, fmt.Sprint(i)), At: s.start + model.Millis(i)*between, Kind: model.PageView, Name: page, Origin: session.Origin}
+		hit := model.Hit{ID: model.MessageIDOf(visitor, fmt.Sprint(i)), At: s.start + model.Millis(i)*between, Kind: model.PageView, Name: page, Origin: session.Origin, Knows: model.KnowsAll}
 		if i == 0 {
 			hit.Tags = session.Tags
 		}
@@ -62,9 +62,10 @@ func (t *traffic) messages(s *codedSession) (messages []model.Message) {
 	}
 	for i, event := range session.Events {
 		at := len(session.Pages) + i
+		value, _ := event.Sum.Decimal() // of one event
 		messages = append(messages, model.Message{AnonymousID: visitor, Hit: model.Hit{
 			ID: model.MessageIDOf(visitor, fmt.Sprint(at)), At: s.start + model.Millis(at)*between,
-			Kind: model.Event, Name: event.Name, Value: event.Sum, HasValue: event.Values > 0, Origin: session.Origin,
+			Kind: model.Event, Name: event.Name, Value: value, HasValue: event.Values > 0, Origin: session.Origin, Knows: model.KnowsAll &^ model.KnowsPage,
 		}})
 	}
 	return messages
@@ -182,7 +183,7 @@ func writeSteadily(ctx context.Context, db *store.Store, site int64, day, writer
 			name := fmt.Sprintf("fresh-%d-%d", writer, visitor)
 			messages[i] = model.Message{AnonymousID: name, Hit: model.Hit{
 				ID: model.MessageIDOf(name, fmt.Sprint(hit)), At: midnight + model.Millis(visitor*100+hit*1000), Kind: model.PageView,
-				Name: fmt.Sprintf("/page/%d", hits%100), Tags: []string{tag}, Origin: model.Origin{Country: "RO", EntryPage: "/"},
+				Name: fmt.Sprintf("/page/%d", hits%100), Tags: []string{tag}, Origin: model.Origin{Country: "RO", EntryPage: "/"}, Knows: model.KnowsAll,
 			}}
 			hits++
 		}

@@ -9,6 +9,8 @@
 // Each matrix is asked again after new hits on the newest day, first hits that the server received (track.go), then hits
 // that another process wrote. At the end, hits are counted while they are written (live.go). The figures (measure.go) are
 // medians over the questions. The last line of output is one JSON object (report.go).
+//
+// With -scale it measures Goalgraph alone, at several sizes (scale.go).
 package main
 
 import (
@@ -29,6 +31,7 @@ type options struct {
 	dir, server, duckdb       string
 	refill, reindex           bool
 	duration                  time.Duration
+	scale                     string
 }
 
 func main() {
@@ -43,11 +46,16 @@ func main() {
 	flag.BoolVar(&o.refill, "refill", false, "fill the databases again, even if the folder has the data")
 	flag.BoolVar(&o.reindex, "reindex", false, "build all stored columns again")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long freshness is measured; the rate of matrices is measured half as long")
+	flag.StringVar(&o.scale, "scale", "", "numbers of sessions, separated by commas: measures how load, memory and counts grow with them, in place of the comparison")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := o.check()
-	if err == nil {
+	switch {
+	case err != nil:
+	case o.scale != "":
+		err = scale(ctx, o, os.Stdout)
+	default:
 		err = run(ctx, o, os.Stdout)
 	}
 	if err != nil {

@@ -45,8 +45,8 @@ type server struct {
 	started time.Time
 }
 
-// startServer starts the server with default settings and waits until it is ready.
-func startServer(ctx context.Context, o options, database string) (_ *server, err error) {
+// startServer starts the server, with default settings but for flags, and waits until it is ready.
+func startServer(ctx context.Context, o options, database string, flags ...string) (_ *server, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func startServer(ctx context.Context, o options, database string) (_ *server, er
 		return nil, err
 	}
 	s := &server{
-		cmd: exec.Command("/bin/sh", "-c", guard, "sh", o.server, "serve", "--auth", "none", "--listen", address, "--plugins", plugins),
+		cmd: exec.Command("/bin/sh", append([]string{"-c", guard, "sh", o.server, "serve", "--auth", "none", "--listen", address, "--plugins", plugins}, flags...)...),
 		url: "http://" + address, log: log,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute},
 		days:   model.Range{From: firstDay.Start(), To: (firstDay + model.Day(o.days)).Start()},
@@ -216,6 +216,11 @@ func (s *server) fillMemory(ctx context.Context, round int) error {
 
 // define creates the segments and goals of a question and returns the request for its matrix.
 func (s *server) define(ctx context.Context, q question, key string) (body []byte, err error) {
+	return s.defineCells(ctx, q, key, "sessions conversions")
+}
+
+// defineCells does so for a matrix with the fields of cells.
+func (s *server) defineCells(ctx context.Context, q question, key, fields string) (body []byte, err error) {
 	variables := map[string]any{"site": s.site, "range": rangeOf(s.days)}
 	for name, definitions := range map[string][]definition{"Segment": q.segments, "Goal": q.goal} {
 		var ids []string
@@ -234,7 +239,54 @@ func (s *server) define(ctx context.Context, q question, key string) (body []byt
 		variables[strings.ToLower(name)+"s"] = ids
 	}
 	return request("query($site: ID!, $segments: [ID!], $goals: [ID!], $range: TimeRange!) { site(id: $site) { "+
-		"goalCards(segments: $segments, goals: $goals, range: $range) { cells { sessions conversions } } } }", variables)
+		"goalCards(segments: $segments, goals: $goals, range: $range) { cells { "+fields+" } } } }", variables)
+}
+
+// totals counts all sessions and their visitors. all is a definition that every session matches.
+func (s *server) totals(ctx context.Context, all definition, key string) (sessions, visitors int, took time.Duration, err error) {
+	goal := definition{filters: []map[string]any{{"pageViews": map[string]any{"min": 1}}}}
+	body, err := s.defineCells(ctx, question{segments: []definition{all}, goal: []definition{goal}}, key, "sessions visitors")
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	var data struct {
+		Site struct {
+			GoalCards []struct {
+				Cells []struct{ Sessions, Visitors int }
+			}
+		}
+	}
+	start := time.Now()
+	answer, err := s.post(ctx, body)
+	if err == nil {
+		err = decode(answer, &data)
+	}
+	took = time.Since(start)
+	if err != nil {
+		return 0, 0, took, err
+	}
+	cell := data.Site.GoalCards[0].Cells[0]
+	return cell.Sessions, cell.Visitors, took, nil
+}
+
+// metric reads a metric of the server, by its name and labels.
+func (s *server) metric(ctx context.Context, name string) (value float64, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if text, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			return strconv.ParseFloat(text, 64)
+		}
+	}
+	return 0, errors.Join(lines.Err(), fmt.Errorf("no metric %s", name))
 }
 
 // matrix sends a request of define.

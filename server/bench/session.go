@@ -161,6 +161,12 @@ func newGenerator(seed uint64, sessions, days int) *generator {
 	return g
 }
 
+// visitors returns how many visitors there are. Their numbers count from 1.
+func (g *generator) visitors() int {
+	newest := len(g.perDay) - 1
+	return g.newBefore[newest] + g.newOn[newest]
+}
+
 // codedSession is a session whose values are numbers of the vocabulary. Fields that can be empty have 0 for empty, and the
 // number plus one otherwise.
 type codedSession struct {
@@ -174,8 +180,17 @@ type codedSession struct {
 	source, medium      int // can be empty
 	campaign            int // can be empty
 	pages, tags, events []int
-	counts              []int     // how often, by event
-	values              []float64 // sum of values, by event; 0 without values
+	counts              []int           // how often, by event
+	values              []model.Decimal // sum of values, by event; 0 without values
+}
+
+// hits returns how many hits the session has.
+func (s *codedSession) hits() int {
+	n := s.pageViews
+	for _, count := range s.counts {
+		n += count
+	}
+	return n
 }
 
 // day returns the sessions of a day, in the order of their ordinals.
@@ -228,12 +243,12 @@ func (g *generator) draw(r *rand.Rand, s *codedSession) {
 	s.tags = g.distinct(r, g.tag, g.tagsOf.pick(r))
 	s.events = g.distinct(r, g.event, g.eventsOf.pick(r))
 	for _, event := range s.events {
-		n, value := 1, 0.0
+		n, value := 1, model.Decimal(0)
 		for r.Float64() < 0.2 {
 			n++
 		}
 		if g.valued[event] {
-			value = float64(100+r.IntN(20_000)) / 100
+			value = model.Decimal(100+r.IntN(20_000)) * model.One / 100
 		}
 		s.counts, s.values = append(s.counts, n), append(s.values, value)
 	}
@@ -281,7 +296,7 @@ func namesOf(list []string, numbers []int) []string {
 // session returns a session as the product has it.
 func (g *generator) session(s *codedSession, id model.SessionID) *model.Session {
 	session := &model.Session{
-		ID: id, Visitor: s.visitor, First: s.first, Start: s.start, End: s.start + s.length, PageViews: s.pageViews,
+		ID: id, Visitor: s.visitor, First: s.first, Start: s.start, End: s.start + s.length, Hits: s.hits(), Knows: model.KnowsAll, PageViews: s.pageViews,
 		Origin: model.Origin{
 			IP: address(s.visitor), Country: g.countries[s.country], Referrer: nameAt(g.referrers, s.referrer), EntryPage: g.pages[s.pages[0]],
 			Browser: g.browsers[s.browser], OS: g.systems[s.system], Device: model.Device(devices[s.device]), Language: g.languages[s.language],
@@ -293,7 +308,7 @@ func (g *generator) session(s *codedSession, id model.SessionID) *model.Session 
 	for i, event := range s.events {
 		sum := model.EventSum{Name: g.events[event], Count: s.counts[i]}
 		if s.values[i] != 0 {
-			sum.Values, sum.Sum = 1, s.values[i]
+			sum.Values, sum.Sum = 1, s.values[i].Sum()
 		}
 		session.Events = append(session.Events, sum)
 	}

@@ -44,6 +44,36 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Two tiny sizes: each is counted to the last session and visitor.
+func TestScale(t *testing.T) {
+	o := options{sessions: 600, days: 3, questions: 2, seed: 5, dir: folderForAll(t), server: filepath.Join(t.TempDir(), "goalgraph"), scale: "600, 2400"}
+	if out, err := exec.Command("go", "build", "-o", o.server, "..").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	var out bytes.Buffer
+	if err := scale(t.Context(), o, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var r scaleResult
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil || len(r.Points) != 2 {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for i, p := range r.Points {
+		for _, figure := range scaleFigures {
+			if figure.of(p) <= 0 {
+				t.Errorf("%s at %d sessions is %v", figure.name, p.Sessions, figure.of(p))
+			}
+		}
+		if want := []int{600, 2400}[i]; p.Sessions != want {
+			t.Errorf("%d sessions, want %d", p.Sessions, want)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(o.dir, "scale")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
 // The baselines answer like a naive scan of the generated sessions. compare shows a difference with its question.
 func TestBaselinesAgreeWithANaiveScan(t *testing.T) {
 	ctx, database, files := t.Context(), storetest.PostgreSQL(t), t.TempDir()

@@ -13,7 +13,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -29,6 +32,8 @@ func New(tb testing.TB) context.Context {
 	tb.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.DisableGPU,
+		// A headless browser's own is a bot's, whose messages are not kept.
+		chromedp.UserAgent("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"),
 		chromedp.WSURLReadTimeout(time.Minute),
 		// The browser's own calls home; the page's would fail on the test's condition in any case.
 		chromedp.Flag("disable-quic", true),
@@ -56,6 +61,16 @@ func New(tb testing.TB) context.Context {
 	return ctx
 }
 
+// OpenAlone opens a page that nothing is attached to: what is attached to a page forbids it to prerender others. The page
+// has to tell the test itself what becomes of it.
+func OpenAlone(tb testing.TB, url string) {
+	tb.Helper()
+	ctx := New(tb)
+	if _, err := target.CreateTarget(url).Do(cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // Page is a page in a browser of its own.
 type Page struct {
 	tb  testing.TB
@@ -68,6 +83,25 @@ func Open(tb testing.TB, url string) *Page {
 	p := &Page{tb, New(tb)}
 	p.Run(chromedp.Navigate(url))
 	return p
+}
+
+// Tab opens another page in the same browser, which shares what the pages of an origin keep.
+func (p *Page) Tab(url string) *Page {
+	p.tb.Helper()
+	ctx, cancel := chromedp.NewContext(p.ctx)
+	p.tb.Cleanup(cancel)
+	tab := &Page{p.tb, ctx}
+	tab.Run(chromedp.Navigate(url))
+	return tab
+}
+
+// BeforeLoad runs a script in every document that the page loads from then on, before its own.
+func (p *Page) BeforeLoad(script string) {
+	p.tb.Helper()
+	p.Run(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	}))
 }
 
 // Run does something with the page.
@@ -98,11 +132,16 @@ func replaced(err error) bool {
 	return ok && failure.Code == -32000 && strings.HasPrefix(failure.Message, "Cannot find context")
 }
 
+// pollingInterval is how often Await looks. Without it, frames decide, which a page in the background does not draw.
+const pollingInterval = 20 * time.Millisecond
+
 // Await waits until an expression is true.
 func (p *Page) Await(expression string) {
 	p.tb.Helper()
 	for {
-		err := chromedp.Run(p.ctx, chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(0))) // the page's limit holds
+		err := chromedp.Run(p.ctx, chromedp.Poll(expression, nil,
+			chromedp.WithPollingInterval(pollingInterval),
+			chromedp.WithPollingTimeout(0))) // the page's limit holds
 		if err == nil {
 			return
 		}

@@ -3,6 +3,8 @@ package ingest
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // parseAddress reads an IP address into its one form: without a zone, and an
@@ -17,7 +19,60 @@ func parseAddress(s string) (netip.Addr, bool) {
 	return address, !address.IsUnspecified()
 }
 
-// hostOf returns the host of a URL in lower case, without a port, and the empty
+// clientAddress reads the client of a log's line: an IP address, without the port that
+// some servers add, or a host name where the server looks names up. "-" and the "unix:" of
+// sockets stand for a client that is not known.
+func clientAddress(s string) (client string, ok bool) {
+	if strings.IndexByte(s, ':') >= 0 {
+		if _, err := netip.ParseAddr(s); err == nil {
+			return s, true
+		}
+		if at, err := netip.ParseAddrPort(s); err == nil {
+			return at.Addr().String(), true
+		}
+		return s, s == "unix:"
+	}
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if !('a' <= c && c <= 'z' || '0' <= s[i] && s[i] <= '9' || s[i] == '.' || s[i] == '-' || s[i] == '_') {
+			return "", false
+		}
+	}
+	return s, s != ""
+}
+
+// clientBehind returns the client of a request that came from remote with the list of an
+// X-Forwarded-For. Where remote is in a private network it is a proxy, to be believed: the
+// client is the last in the list that is not in a private network too, or else the first.
+// What a public remote says of others is not believed. Without a remote the first counts.
+func clientBehind(remote, forwarded string) string {
+	if forwarded == "" || forwarded == "-" {
+		return remote
+	}
+	known := remote != "" && remote != "-"
+	if address, ok := parseAddress(remote); ok && !isPrivate(address) || !ok && known && remote != "unix:" {
+		return remote
+	}
+	client := remote
+	list := strings.Split(forwarded, ",")
+	for i := len(list) - 1; i >= 0; i-- {
+		text, ok := clientAddress(strings.TrimSpace(list[i]))
+		address, isIP := parseAddress(text)
+		if !ok || !isIP {
+			continue
+		}
+		if client = text; known && !isPrivate(address) {
+			break
+		}
+	}
+	return client
+}
+
+func isPrivate(address netip.Addr) bool {
+	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast()
+}
+
+// hostOf returns the host of a URL in its one form (model.Host), without a port, and the empty
 // string where s is no URL with a host. It reads no more than the authority,
 // since referrers with a broken path or query still tell where they come from.
 func hostOf(s string) string {
@@ -43,10 +98,10 @@ func hostOf(s string) string {
 			return ""
 		}
 	}
-	return clean(strings.ToLower(host))
+	return model.Host(host)
 }
 
-// pathOf returns the path of a URL without query and fragment, "/" where the
+// pathOf returns the path of a URL in its one form (model.Path), "/" where the
 // URL has a host and no path. A URL may be relative ("/pricing?a=b").
 func pathOf(url string) (path string, ok bool) {
 	if authority, absolute := authorityOf(url); absolute {
@@ -54,13 +109,10 @@ func pathOf(url string) (path string, ok bool) {
 	} else if !strings.HasPrefix(url, "/") {
 		return "", false
 	}
-	if end := strings.IndexAny(url, "?#"); end >= 0 {
-		url = url[:end]
+	if path = model.Path(url); path == "" {
+		path = "/"
 	}
-	if url == "" {
-		url = "/"
-	}
-	return url, true
+	return path, true
 }
 
 func authorityOf(url string) (authority string, ok bool) {

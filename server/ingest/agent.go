@@ -16,8 +16,9 @@ type Agent struct {
 	Browser, OS string
 	// Device is empty only for an empty user agent string.
 	Device model.Device
-	// Bot tells that the kept list of crawlers has it.
-	Bot bool
+	// Bot tells that the kept list has it, as a crawler's, a monitor's or a library's, or
+	// that there is none. Library tells which of them is a library.
+	Bot, Library bool
 }
 
 // agentsKept bounds the cache: some ten megabytes at most in practice, and more
@@ -46,10 +47,10 @@ func NewAgents() (*Agents, error) {
 }
 
 // Agent reads a user agent string. "-", as logs write a missing one, and the
-// empty string tell nothing.
+// empty string tell nothing but that no browser sent them.
 func (a *Agents) Agent(userAgent string) Agent {
 	if userAgent == "" || userAgent == "-" {
-		return Agent{}
+		return Agent{Bot: true}
 	}
 	userAgent = clean(userAgent)
 	if agent, ok := a.cache.GetIfPresent(userAgent); ok {
@@ -58,7 +59,8 @@ func (a *Agents) Agent(userAgent string) Agent {
 	// The string is part of a line of which the cache must not keep the rest.
 	userAgent = strings.Clone(userAgent)
 	agent := parseAgent(userAgent)
-	agent.Bot = a.bots.Has(userAgent)
+	kind := a.bots.Kind(userAgent)
+	agent.Bot, agent.Library = kind != bots.Person, kind == bots.Library
 	a.cache.Set(userAgent, agent)
 	return agent
 }

@@ -21,13 +21,14 @@ func newTestAgents(tb testing.TB) *Agents {
 func TestAgent(t *testing.T) {
 	agents := newTestAgents(t)
 	for text, want := range map[string]Agent{
-		"":     {},
-		"-":    {},
+		"":     {Bot: true},
+		"-":    {Bot: true},
 		chrome: {Browser: "Chrome", OS: "Windows", Device: model.Desktop},
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1": {Browser: "Safari", OS: "iOS", Device: model.Mobile},
 		"Mozilla/5.0 (iPad; CPU OS 13_3 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Mobile/15E148 Safari/604.1":          {Browser: "Safari", OS: "iOS", Device: model.Tablet},
 		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)":                                                                {Browser: "Googlebot", Device: model.OtherDevice, Bot: true},
-		"nonsense": {Browser: "nonsense", Device: model.OtherDevice},
+		"curl/8.4.0": {Browser: "curl", Device: model.OtherDevice, Bot: true, Library: true},
+		"nonsense":   {Browser: "nonsense", Device: model.OtherDevice},
 	} {
 		for range 2 {
 			if got := agents.Agent(text); got != want {

@@ -39,43 +39,43 @@ func TestParseCombined(t *testing.T) {
 	}{
 		{
 			"apache", `83.149.9.216 - - [17/May/2015:12:00:00 +0000] "GET /a?b=c HTTP/1.1" 200 203023 "http://x.test/" "UA"`,
-			LogLine{"83.149.9.216", noon, "GET", "/a?b=c", 200, "http://x.test/", "UA", true},
+			LogLine{Address: "83.149.9.216", At: noon, Method: "GET", Target: "/a?b=c", Status: 200, Referrer: "http://x.test/", UserAgent: "UA"},
 		}, {
 			"zone", `::1 - - [17/May/2015:14:30:00 +0230] "HEAD / HTTP/1.0" 304 - "-" "-"`,
-			LogLine{"::1", noon, "HEAD", "/", 304, "-", "-", true},
+			LogLine{Address: "::1", At: noon, Method: "HEAD", Target: "/", Status: 304, Referrer: "-", UserAgent: "-"},
 		}, {
 			"zone west, previous day", `host.test - - [16/May/2015:23:30:00 -1230] "GET / HTTP/1.0" 200 1 "" ""`,
-			LogLine{"host.test", noon, "GET", "/", 200, "", "", true},
+			LogLine{Address: "host.test", At: noon, Method: "GET", Target: "/", Status: 200},
 		}, {
 			"user with spaces and brackets", `h - John [a] "Doe" [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`,
-			LogLine{"h", noon, "GET", "/", 200, "-", "UA", true},
+			LogLine{Address: "h", At: noon, Method: "GET", Target: "/", Status: 200, Referrer: "-", UserAgent: "UA"},
 		}, {
 			"escapes", `h - - [17/May/2015:12:00:00 +0000] "GET /\"q\"\\\xD0\x9f HTTP/1.1" 200 1 "\x22" "a \"b\" \t\xZZ \x"`,
-			LogLine{"h", noon, "GET", "/\"q\"\\П", 200, "\"", "a \"b\" \t\\xZZ \\x", true},
+			LogLine{Address: "h", At: noon, Method: "GET", Target: "/\"q\"\\П", Status: 200, Referrer: "\"", UserAgent: "a \"b\" \t\\xZZ \\x"},
 		}, {
 			"user agent cut", `h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "Mozilla/5.0 (compat`,
-			LogLine{"h", noon, "GET", "/", 200, "-", "Mozilla/5.0 (compat", false},
+			LogLine{Address: "h", At: noon, Method: "GET", Target: "/", Status: 200, Referrer: "-", UserAgent: "Mozilla/5.0 (compat", Cut: true},
 		}, {
 			"more fields", `h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA" "10.0.0.1" 0.003`,
-			LogLine{"h", noon, "GET", "/", 200, "-", "UA", true},
+			LogLine{Address: "h", At: noon, Method: "GET", Target: "/", Status: 200, Referrer: "-", UserAgent: "UA"},
 		}, {
 			"spaces in the target", `h - - [17/May/2015:12:00:00 +0000] "GET /a b HTTP/1.1" 200 1 "-" "UA"`,
-			LogLine{"h", noon, "GET", "/a b", 200, "-", "UA", true},
+			LogLine{Address: "h", At: noon, Method: "GET", Target: "/a b", Status: 200, Referrer: "-", UserAgent: "UA"},
 		}, {
 			"HTTP/0.9", `h - - [17/May/2015:12:00:00 +0000] "GET /a" 200 1 "-" "UA"`,
-			LogLine{"h", noon, "GET", "/a", 200, "-", "UA", true},
+			LogLine{Address: "h", At: noon, Method: "GET", Target: "/a", Status: 200, Referrer: "-", UserAgent: "UA"},
 		}, {
 			"no request", `h - - [17/May/2015:12:00:00 +0000] "-" 408 - "-" "-"`,
-			LogLine{"h", noon, "", "", 408, "-", "-", true},
+			LogLine{Address: "h", At: noon, Status: 408, Referrer: "-", UserAgent: "-"},
 		}, {
 			"TLS", `h - - [17/May/2015:12:00:00 +0000] "\x16\x03\x01" 400 226 "-" "-"`,
-			LogLine{"h", noon, "", "", 400, "-", "-", true},
+			LogLine{Address: "h", At: noon, Status: 400, Referrer: "-", UserAgent: "-"},
 		}, {
 			"leap second", `h - - [31/Dec/2016:23:59:60 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`,
-			LogLine{"h", at("2017-01-01T00:00:00Z"), "GET", "/", 200, "-", "UA", true},
+			LogLine{Address: "h", At: at("2017-01-01T00:00:00Z"), Method: "GET", Target: "/", Status: 200, Referrer: "-", UserAgent: "UA"},
 		},
 	} {
-		got, err := ParseCombined(test.line)
+		got, err := parseCombined(test.line)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		} else if got != test.want {
@@ -89,6 +89,9 @@ func TestParseCombinedRejects(t *testing.T) {
 		{"", "no fields"},
 		{"\x00\x01\x02", "no fields"},
 		{"hello world", "no [time]"},
+		{`shop.example:443 h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, `"shop.example:443", which is no address`},
+		{`shop.example 10.0.0.1 - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "vhost_combined"},
+		{`{"a":1} - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no address"},
 		{`h - - [17/May/2015 12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no [time]"},
 		{`h - - [31/Feb/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no [time]"},
 		{`h - - [17/May/2015:24:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "UA"`, "no [time]"},
@@ -101,7 +104,7 @@ func TestParseCombinedRejects(t *testing.T) {
 		{`h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "http://x`, "no quoted referrer"},
 		{`h - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-"`, "no quoted user agent"},
 	} {
-		_, err := ParseCombined(test.line)
+		_, err := parseCombined(test.line)
 		if err == nil || !strings.Contains(err.Error(), test.reason) {
 			t.Errorf("%q: error %v, want one with %q", test.line, err, test.reason)
 		} else if model.CodeOf(err) != model.BadInput {
@@ -129,6 +132,15 @@ func TestPageView(t *testing.T) {
 		{"GET", "/a.min.js", 200, ""},
 		{"GET", "/a.woff2", 200, ""},
 		{"GET", "/.ico", 200, ""},
+		{"GET", "/a.json", 200, ""},
+		{"GET", "/feed.XML?a", 200, ""},
+		{"GET", "/a.webmanifest", 304, ""},
+		{"GET", "/robots.txt", 200, ""},
+		{"GET", "/Robots.TXT?x", 200, ""},
+		{"GET", "/a/robots.txt", 200, "/a/robots.txt"},
+		{"GET", "/notes.txt", 200, "/notes.txt"},
+		{"GET", "/a.jsonl", 200, "/a.jsonl"},
+		{"GET", "/xml", 200, "/xml"},
 		{"GET", "/", 206, ""},
 		{"GET", "/", 404, ""},
 		{"HEAD", "/", 200, ""},
@@ -152,13 +164,14 @@ func TestPageViewMessage(t *testing.T) {
 		if !ok {
 			t.Fatalf("%q is no page view", target)
 		}
-		return decoder.PageView(model.MessageID{1}, &l, path)
+		return decoder.PageView(model.MessageID{1}, 5, &l, path)
 	}
 	got := message("::ffff:81.2.69.142", "/p?utm_source=a%20b&x=1&utm_medium=m&utm_campaign=%zz&utm_term=t&utm_content=c&utm_source=d", "http://WWW.Google.com:80/x?q", chrome)
 	want := model.Message{
 		AnonymousID: got.AnonymousID,
 		Hit: model.Hit{
-			ID: model.MessageID{1}, At: 1431864000000, Kind: model.PageView, Name: "/p",
+			ID: model.MessageID{1}, At: 1431864000000, Place: 5, Kind: model.PageView, Name: "/p",
+			Knows: model.KnowsAcquisition | model.KnowsPage | model.KnowsAgent | model.KnowsAddress,
 			Origin: model.Origin{
 				IP: "81.2.69.142", Country: "GB", Referrer: "www.google.com", EntryPage: "/p",
 				Browser: "Chrome", OS: "Windows", Device: model.Desktop,
@@ -184,6 +197,9 @@ func TestPageViewMessage(t *testing.T) {
 		}
 	}
 	named := message("proxy.test", "/", "-", "-")
+	if named.Hit.Knows&model.KnowsAgent != 0 {
+		t.Error("a client without a user agent is a browser")
+	}
 	if o := named.Hit.Origin; o.IP != "" || o.Country != "" || o.Device != "" {
 		t.Errorf("origin %+v", o)
 	}
@@ -209,6 +225,9 @@ func TestHostOf(t *testing.T) {
 		"android-app://com.example.reader": "com.example.reader",
 		"//x.test/a":                       "x.test",
 		"http://x.test/%zz":                "x.test",
+		"http://google.com./":              "google.com",
+		"http://xn--caf-dma.example/":      "café.example",
+		"http://CAFÉ.example:80/":          "café.example",
 	} {
 		if got := hostOf(url); got != want {
 			t.Errorf("hostOf(%q) = %q, want %q", url, got, want)
@@ -239,7 +258,7 @@ func FuzzCombined(f *testing.F) {
 	f.Add(`h - - [17/May/2015:12:00:00 +0000] "GET /\"q\"\\\xD0\x9f HTTP/1.1" 200 1 "\x22" "a \"b\" \xZZ`)
 	decoder := newTestDecoder(f)
 	f.Fuzz(func(t *testing.T, line string) {
-		l, err := ParseCombined(line)
+		l, err := parseCombined(line)
 		if err != nil {
 			if !utf8.ValidString(err.Error()) {
 				t.Errorf("reason %q", err)
@@ -251,7 +270,7 @@ func FuzzCombined(f *testing.F) {
 		if !ok {
 			return
 		}
-		checkSane(t, decoder.PageView(NewLines().ID(line), &l, path))
+		checkSane(t, decoder.PageView(NewLines().ID(line), 0, &l, path))
 	})
 }
 
@@ -261,12 +280,12 @@ func FuzzLogTime(f *testing.F) {
 	f.Add("29/Feb/2016:23:59:59 -1130")
 	f.Add("31/Apr/2015:12:00:00 +0000")
 	f.Fuzz(func(t *testing.T, text string) {
-		got, ok := parseLogTime(text + "]")
+		got, ok := parseLogTime(text)
 		want, err := time.Parse("02/Jan/2006:15:04:05 -0700", text)
 		if err == nil && ok && !got.Equal(want) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
-		if ok && err != nil && text[18:20] != "60" {
+		if ok && err != nil && len(text) == logTimeLength && text[18:20] != "60" {
 			t.Errorf("%q: read, but %v", text, err)
 		}
 	})
@@ -275,7 +294,7 @@ func FuzzLogTime(f *testing.F) {
 func BenchmarkCombined(b *testing.B) {
 	lines := sampleLines(b)
 	decoder := newTestDecoder(b)
-	d := &lineDecoder{decoder: decoder, includeBots: true, lines: NewLines()}
+	d := newTestLineDecoder(decoder, dialect{format: Combined})
 	raw := make([][]byte, len(lines))
 	size := 0
 	for i, line := range lines {

@@ -1,11 +1,16 @@
-// Package ingest turns raw input into messages of the model: lines of access logs in
-// the combined format, and messages of the Segment tracking spec as its SDKs send
-// them.
+// Package ingest turns raw input into messages of the model: lines of access logs, and
+// messages of the Segment tracking spec as its SDKs send them.
 //
-// Decoding has no state except caches: the result depends on one line or one message
-// only. Import reads whole files and streams in batches, while another goroutine
-// passes the previous batches to the store. It knows the store as a single function,
-// which writes a batch once, however often it is called.
+// A file goes through five steps. A source makes lines of its bytes. A prefix, of Docker or
+// syslog for example, is taken off each. A Format, of which each family has a file here,
+// makes a LogLine of it: what every log tells of a request. The Decoder makes a message of
+// that, if it is a page view. A Plan knows all this of each file before the first message is
+// written: it has read the first lines.
+//
+// Decoding depends on one line or one message only, and on the directives and counters of
+// its file. Import reads whole files and streams in batches, while another goroutine passes
+// the previous batches to the store. It knows the store as functions that write a batch
+// once, however often they are called.
 //
 // # Identity
 //
@@ -16,6 +21,10 @@
 // again, even after it has grown, gives the same ids for the same lines. A log may be
 // cut into several files, as long as equal lines stay together. Equal lines have
 // equal times, so a cut between two seconds is safe.
+//
+// A log that tells seconds has many lines of one time, in an order that matters. So the
+// place of a line is its number among the lines of its time in the file, whatever becomes of
+// them. It is the same in every file that has the whole second.
 //
 // # Lenience
 //

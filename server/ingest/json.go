@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -31,6 +32,8 @@ func (v value) isString() bool { return len(v) > 0 && v[0] == '"' }
 func (v value) isNumber() bool {
 	return len(v) > 0 && (v[0] == '-' || '0' <= v[0] && v[0] <= '9')
 }
+
+func (v value) isBool() bool { return len(v) > 0 && (v[0] == 't' || v[0] == 'f') }
 
 // isMissing tells that there is no value, or null.
 func (v value) isMissing() bool { return len(v) == 0 || v[0] == 'n' }
@@ -80,6 +83,25 @@ func (v value) text() string {
 		return string(inner)
 	}
 	return decodeString(v)
+}
+
+// address returns a string as text does, but has the bytes that are no UTF-8 as %XX, which
+// is what they are in a URL.
+func (v value) address() string {
+	if !v.isString() || utf8.Valid(v) {
+		return v.text()
+	}
+	escaped := make([]byte, 0, 2*len(v))
+	for rest := v; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size == 1 {
+			escaped = fmt.Appendf(escaped, "%%%02X", rest[0])
+		} else {
+			escaped = append(escaped, rest[:size]...)
+		}
+		rest = rest[size:]
+	}
+	return value(escaped).text()
 }
 
 // scalar returns a string, or a number as it was written, and the empty string

@@ -50,7 +50,7 @@ func checkSane(t *testing.T, message model.Message) {
 	if hit.At < earliest || hit.At >= latest {
 		t.Errorf("at %v", hit.At)
 	}
-	if hit.Value > maxValue || hit.Value < -maxValue || hit.Value != hit.Value {
+	if read, err := model.ParseDecimal(hit.Value.String()); err != nil || read != hit.Value {
 		t.Errorf("value %v", hit.Value)
 	}
 	if hit.ID == (model.MessageID{}) {
@@ -58,6 +58,14 @@ func checkSane(t *testing.T, message model.Message) {
 	}
 	if (hit.Kind == model.PageView || hit.Kind == model.Event) && hit.Name == "" {
 		t.Error("no name")
+	}
+	if got := model.Path(hit.Name); hit.Kind == model.PageView && strings.HasPrefix(hit.Name, "/") && got != hit.Name {
+		t.Errorf("the path %q has the form %q", clip(hit.Name), clip(got))
+	}
+	for _, host := range []string{hit.Origin.Referrer, hit.Origin.Hostname} {
+		if got := model.Host(host); got != host {
+			t.Errorf("the host %q has the form %q", clip(host), clip(got))
+		}
 	}
 }
 
@@ -79,6 +87,7 @@ func TestMessage(t *testing.T) {
 		message := model.Message{AnonymousID: "a", Hit: model.Hit{ID: id, At: at, Kind: kind, Name: name}}
 		if kind == model.PageView {
 			message.Hit.Origin.EntryPage = name
+			message.Hit.Knows = model.KnowsAcquisition | model.KnowsPage
 		}
 		if change != nil {
 			change(&message.Hit)
@@ -97,14 +106,51 @@ func TestMessage(t *testing.T) {
 		{"screen by path", `{"type":"screen","name":"S","properties":{"path":"/p"}}`, hit(model.PageView, "/p", nil)},
 		{"screen by its context's url", `{"type":"screen","name":"S","context":{"page":{"url":"http://x.test/c"}}}`, hit(model.PageView, "/c", onHost("x.test"))},
 		{"screen by name", `{"type":"screen","name":"S"}`, hit(model.PageView, "S", nil)},
-		{"track", `{"type":"track","event":"E","context":{"page":{"path":"/p"}}}`, hit(model.Event, "E", func(h *model.Hit) { h.Origin.EntryPage = "/p" })},
-		{"track on a url", `{"type":"track","event":"E","properties":{"url":"http://linked.test"},"context":{"page":{"url":"http://x.test/p?q"}}}`, hit(model.Event, "E", func(h *model.Hit) { h.Origin.EntryPage, h.Origin.Hostname = "/p", "x.test" })},
-		{"value", `{"type":"track","event":"E","properties":{"value":-1.5,"revenue":2}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = -1.5, true })},
+		{"path with a query", `{"type":"page","properties":{"path":"/p?q#f"}}`, hit(model.PageView, "/p", nil)},
+		{"path that is a url", `{"type":"page","properties":{"path":"http://x.test/p?q"}}`, hit(model.PageView, "/p", nil)},
+		{"path of a query alone", `{"type":"page","properties":{"path":"?q","url":"http://x.test/u"}}`, hit(model.PageView, "/u", onHost("x.test"))},
+		{"path that is no path", `{"type":"page","name":"N","properties":{"path":"a b?q"}}`, hit(model.PageView, "a%20b", nil)},
+		{"path in UTF-8", `{"type":"page","properties":{"path":"/café"}}`, hit(model.PageView, "/café", nil)},
+		{"path in percent", `{"type":"page","properties":{"path":"/caf%c3%a9/%7E%2f"}}`, hit(model.PageView, "/café/~%2F", nil)},
+		{"path in Latin-1", "{\"type\":\"page\",\"properties\":{\"path\":\"/\xe9\\u0041\"}}", hit(model.PageView, "/%E9A", nil)},
+		{"path in Latin-1, in percent", `{"type":"page","properties":{"url":"http://x.test/%e9"}}`, hit(model.PageView, "/%E9", onHost("x.test"))},
+		{"name that is no path", `{"type":"screen","name":"Your Cart (100%)?"}`, hit(model.PageView, "Your Cart (100%)?", nil)},
+		{"host in Punycode", `{"type":"page","properties":{"url":"http://XN--CAF-DMA.example./p","referrer":"https://www.Google.com.:443/"}}`, hit(model.PageView, "/p", func(h *model.Hit) {
+			h.Origin.Hostname, h.Origin.Referrer = "café.example", "www.google.com"
+		})},
+		{"campaign of the url", `{"type":"page","properties":{"url":"http://x.test/p?utm_source=s&utm_medium=a%20b#f"}}`, hit(model.PageView, "/p", func(h *model.Hit) {
+			h.Origin.Hostname, h.Origin.UTM = "x.test", model.UTM{Source: "s", Medium: "a b"}
+		})},
+		{"campaign of the context's url", `{"type":"page","name":"N","context":{"page":{"url":"http://x.test/?utm_campaign=n"}}}`, hit(model.PageView, "/", func(h *model.Hit) {
+			h.Origin.Hostname, h.Origin.UTM = "x.test", model.UTM{Campaign: "n"}
+		})},
+		{"campaign over that of the url", `{"type":"page","properties":{"url":"http://x.test/?utm_source=u&utm_term=t"},"context":{"campaign":{"source":"s"}}}`, hit(model.PageView, "/", func(h *model.Hit) {
+			h.Origin.Hostname, h.Origin.UTM = "x.test", model.UTM{Source: "s", Term: "t"}
+		})},
+		{"track on a page", `{"type":"track","event":"E","properties":{"url":"http://linked.test?utm_source=u"},"context":{"page":{"url":"http://x.test/p?utm_source=s","referrer":"http://r.test"}}}`, hit(model.Event, "E", func(h *model.Hit) {
+			h.Knows, h.Origin.Referrer, h.Origin.UTM.Source = model.KnowsAcquisition, "r.test", "s"
+		})},
+		{"track without a page", `{"type":"track","event":"E","properties":{"url":"http://linked.test?utm_source=u","referrer":"http://r.test"},"context":{"page":{},"campaign":null}}`, hit(model.Event, "E", nil)},
+		{"track of a campaign", `{"type":"track","event":"E","context":{"campaign":{"medium":"m"}}}`, hit(model.Event, "E", func(h *model.Hit) {
+			h.Knows, h.Origin.UTM.Medium = model.KnowsAcquisition, "m"
+		})},
+		{"track by a browser", `{"type":"track","event":"E","context":{"userAgent":"` + chrome + `"}}`, hit(model.Event, "E", func(h *model.Hit) {
+			h.Knows, h.Origin.Browser, h.Origin.OS, h.Origin.Device = model.KnowsAgent, "Chrome", "Windows", model.Desktop
+		})},
+		{"track by a library", `{"type":"track","event":"E","context":{"userAgent":"python-requests/2.31.0"}}`, hit(model.Event, "E", nil)},
+		{"track with a locale", `{"type":"track","event":"E","context":{"locale":"de"}}`, hit(model.Event, "E", func(h *model.Hit) {
+			h.Knows, h.Origin.Language = model.KnowsLanguage, "de"
+		})},
+		{"track from a country", `{"type":"track","event":"E","context":{"location":{"country":"de"}}}`, hit(model.Event, "E", func(h *model.Hit) {
+			h.Knows, h.Origin.Country = model.KnowsAddress, "DE"
+		})},
+		{"value", `{"type":"track","event":"E","properties":{"value":-1.5,"revenue":2}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = -3*model.One/2, true })},
 		{"value zero", `{"type":"track","event":"E","properties":{"value":0,"revenue":2}}`, hit(model.Event, "E", func(h *model.Hit) { h.HasValue = true })},
-		{"revenue", `{"type":"track","event":"E","properties":{"value":"1","revenue":9.99}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = 9.99, true })},
+		{"revenue", `{"type":"track","event":"E","properties":{"value":null,"revenue":9.99}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = 999*model.One/100, true })},
 		{"names have a case", `{"type":"track","event":"E","properties":{"Value":1}}`, hit(model.Event, "E", nil)},
-		{"no value", `{"type":"track","event":"E","properties":{"value":"1","revenue":true}}`, hit(model.Event, "E", nil)},
-		{"value out of range", `{"type":"track","event":"E","properties":{"value":1e999,"revenue":-1e16}}`, hit(model.Event, "E", nil)},
+		{"value in a string", `{"type":"track","event":"E","properties":{"value":" 49.99 ","revenue":true}}`, hit(model.Event, "E", func(h *model.Hit) { h.Value, h.HasValue = 4999*model.One/100, true })},
+		{"no value", `{"type":"track","event":"E","properties":{"value":null}}`, hit(model.Event, "E", nil)},
+		{"value of a page", `{"type":"page","name":"N","properties":{"value":"large"}}`, hit(model.PageView, "N", nil)},
 		{"experiment", `{"type":"track","event":"Experiment Viewed","properties":{"experiment_id":"x","variation_name":"b"}}`, hit(model.Event, "Experiment Viewed", func(h *model.Hit) { h.Experiment, h.Variant = "x", "b" })},
 		{"experiment's other names", `{"type":"track","event":"Experiment Viewed","properties":{"experimentKey":"x","experiment_name":"Long","variantKey":1}}`, hit(model.Event, "Experiment Viewed", func(h *model.Hit) { h.Experiment, h.Variant = "x", "1" })},
 		{"experiment without a variant", `{"type":"track","event":"Experiment Viewed","properties":{"experiment_id":"x"}}`, hit(model.Event, "Experiment Viewed", nil)},
@@ -112,7 +158,9 @@ func TestMessage(t *testing.T) {
 		{
 			"identify", `{"type":"identify","userId":7,"traits":{"plan":"pro","age":30,"ok":true,"none":null,"list":[1],"o":{"a":1}},"context":{"traits":{"plan":"free","city":"Cluj"}}}`,
 			func() model.Message {
-				m := hit(model.Traits, "", func(h *model.Hit) { h.Properties = map[string]string{"plan": "pro", "age": "30", "city": "Cluj"} })
+				m := hit(model.Traits, "", func(h *model.Hit) {
+					h.Properties = map[string]string{"plan": "pro", "age": "30", "ok": "true", "city": "Cluj"}
+				})
 				m.UserID = "7"
 				return m
 			}(),
@@ -127,6 +175,7 @@ func TestMessage(t *testing.T) {
 				"page":{"referrer":"https://www.Google.com/x"},"userAgent":"` + chrome + `","locale":"ro_RO","ip":"::ffff:81.2.69.142",
 				"sessionId":1795225089557,"campaign":{"source":"s","medium":"m","name":"n","term":"t","content":"c"}}}`,
 			hit(model.PageView, "N", func(h *model.Hit) {
+				h.Knows |= model.KnowsAgent | model.KnowsLanguage | model.KnowsAddress
 				h.SessionKey = "1795225089557"
 				h.Origin = model.Origin{
 					IP: "81.2.69.142", Country: "GB", Referrer: "www.google.com", EntryPage: "N", Browser: "Chrome", OS: "Windows",
@@ -135,6 +184,7 @@ func TestMessage(t *testing.T) {
 			}),
 		},
 		{"country given", `{"type":"page","name":"N","context":{"ip":"81.2.69.142","location":{"country":"ro"}}}`, hit(model.PageView, "N", func(h *model.Hit) {
+			h.Knows |= model.KnowsAddress
 			h.Origin.IP, h.Origin.Country = "81.2.69.142", "RO"
 		})},
 		{"country by name", `{"type":"page","name":"N","context":{"ip":"0.0.0.0","location":{"country":"Romania"}}}`, hit(model.PageView, "N", nil)},
@@ -187,6 +237,9 @@ func TestMessageIgnored(t *testing.T) {
 
 func TestMessageRejects(t *testing.T) {
 	decoder := newTestDecoder(t)
+	track := func(properties string) string {
+		return `{"type":"track","event":"E","userId":"u","timestamp":"2026-01-02T03:04:05Z","properties":` + properties + `}`
+	}
 	for _, test := range []struct{ text, reason string }{
 		{``, "not JSON"},
 		{`{"type":"page"`, "not JSON"},
@@ -208,52 +261,35 @@ func TestMessageRejects(t *testing.T) {
 		{`{"type":"track","event":"E"}`, "anonymousId and userId are both missing"},
 		{`{"type":"track","event":"E","userId":null,"anonymousId":{}}`, "anonymousId and userId are both missing"},
 		{`{"type":"alias","userId":"u"}`, "previousId and userId"},
+		{`{"type":"track","event":"E","userId":"u","properties":{"value":1e16}}`, "properties.value: 1e16 is too large"},
+		{`{"type":"track","event":"E","userId":"u","properties":{"value":"much"}}`, `properties.value: "much" is not a number`},
+		{`{"type":"track","event":"E","userId":"u","properties":{"revenue":"-9000000000000"}}`, "properties.revenue: -9000000000000 is too large"},
 		{`{"type":"track","event":"E","userId":"u"}`, "timestamp: is missing"},
 		{`{"type":"track","event":"E","userId":"u","timestamp":"yesterday"}`, "not a time"},
 		{`{"type":"track","event":"E","userId":"u","timestamp":true}`, "must be a string or a number"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":"0001-01-01T00:00:00Z"}`, "the year 1 is outside"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":"9999-12-31T00:00:00Z"}`, "the year 9999 is outside"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":1767323045}`, "not a time in milliseconds"},
-		{`{"type":"track","event":"E","userId":"u","timestamp":1e999}`, "not a time in milliseconds"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":"0001-01-01T00:00:00Z"}`, "0001-01-01T00:00:00Z is outside the years 1990 to 2199"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":"9999-12-31T00:00:00Z"}`, "9999-12-31T00:00:00Z is outside the years"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":1767323045}`, "1767323045 is outside the years 1990 to 2199; numbers are milliseconds since 1970"},
+		{`{"type":"track","event":"E","userId":"u","timestamp":1e999}`, "1e999 is outside the years"},
+		{track(`{"value":"cheap"}`), `properties.value: "cheap" is not a number; write one like 49.99`},
+		{track(`{"value":""}`), "properties.value: an empty text is not a number"},
+		{track(`{"value":"1,000"}`), "is not a number"},
+		{track(`{"value":"1_000"}`), "is not a number"},
+		{track(`{"value":"0x10"}`), "is not a number"},
+		{track(`{"value":"NaN"}`), "is not a number"},
+		{track(`{"value":"Infinity"}`), "is not a number"},
+		{track(`{"value":true,"revenue":1}`), "properties.value: true is not a number"},
+		{track(`{"value":[1]}`), "properties.value: [1] is not a number"},
+		{track(`{"revenue":{"usd":1}}`), `properties.revenue: {"usd":1} is not a number`},
+		{track(`{"value":9e12}`), "properties.value: 9e12 is too large; a value lies between -9000000000000 and 9000000000000"},
+		{track(`{"value":-9000000000000}`), "is too large"},
+		{track(`{"value":"1e999"}`), "is too large"},
 	} {
 		_, _, err := decoder.Message([]byte(test.text), Envelope{})
 		if err == nil || !strings.Contains(err.Error(), test.reason) {
 			t.Errorf("%s: error %v, want one with %q", clip(test.text), err, test.reason)
 		} else if model.CodeOf(err) != model.BadInput {
 			t.Errorf("%s: code %s", clip(test.text), model.CodeOf(err))
-		}
-	}
-}
-
-func TestMessageTime(t *testing.T) {
-	decoder := newTestDecoder(t)
-	received := Envelope{Received: millis(t, "2026-01-01T12:00:00Z")}
-	batch := Envelope{Received: received.Received, SentAt: millis(t, "2026-01-01T11:00:00Z")}
-	for _, test := range []struct {
-		members  string
-		envelope Envelope
-		want     string
-	}{
-		{`"timestamp":"2026-01-01T10:00:00.5+02:00"`, Envelope{}, "2026-01-01T08:00:00.5Z"},
-		{`"timestamp":"2026-01-01T10:00:00+0200"`, Envelope{}, "2026-01-01T08:00:00Z"},
-		{`"timestamp":1767254400000`, Envelope{}, "2026-01-01T08:00:00Z"},
-		{`"timestamp":null,"originalTimestamp":"2026-01-01T08:00:00Z","sentAt":"2026-01-01T09:00:00Z"`, Envelope{}, "2026-01-01T08:00:00Z"},
-		{`"timestamp":"2026-01-01T08:00:00Z","originalTimestamp":"2026-01-01T07:00:00Z","sentAt":"2026-01-01T09:00:00Z"`, Envelope{}, "2026-01-01T08:00:00Z"},
-		{`"sentAt":"2026-01-01T09:00:00Z"`, Envelope{}, "2026-01-01T09:00:00Z"},
-		{`"x":1`, received, "2026-01-01T12:00:00Z"},
-		{`"timestamp":"2026-01-01T08:00:00Z"`, received, "2026-01-01T08:00:00Z"},
-		{`"timestamp":"2026-01-01T08:00:00Z","sentAt":"2026-01-01T09:00:00Z"`, received, "2026-01-01T11:00:00Z"},
-		{`"timestamp":"2026-01-01T08:00:00Z","sentAt":"nonsense"`, received, "2026-01-01T08:00:00Z"},
-		{`"sentAt":"2026-01-01T09:00:00Z"`, received, "2026-01-01T12:00:00Z"},
-		{`"timestamp":"2026-01-01T08:00:00Z"`, batch, "2026-01-01T09:00:00Z"},
-		{`"timestamp":"2026-01-01T08:00:00Z","sentAt":"2026-01-01T12:00:00Z"`, batch, "2026-01-01T08:00:00Z"},
-	} {
-		text := `{"type":"track","event":"E","userId":"u",` + test.members + `}`
-		got, _, err := decoder.Message([]byte(text), test.envelope)
-		if err != nil {
-			t.Errorf("%s: %v", test.members, err)
-		} else if want := millis(t, test.want); got.Hit.At != want {
-			t.Errorf("%s: %v, want %v", test.members, got.Hit.At.Time(), want.Time())
 		}
 	}
 }
@@ -391,7 +427,7 @@ func TestMessagesOfSDKs(t *testing.T) {
 			if message.Hit.ID != model.MessageIDOf(shape.MessageID) {
 				t.Errorf("%s: id of %s", file, raw)
 			}
-			if message.Hit.Name == "Order Completed" && message.Hit.Value != 9.99 {
+			if message.Hit.Name == "Order Completed" && message.Hit.Value != 999*model.One/100 {
 				t.Errorf("%s: value %v", file, message.Hit.Value)
 			}
 			if strings.Contains(file, "browser") && shape.Type == "page" {

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -27,7 +25,9 @@ func newTestTracker(t *testing.T, roomBytes int64, write func(context.Context, i
 	t.Helper()
 	tracker := NewTracker(TrackerOptions{
 		Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{Write: write}), RoomBytes: roomBytes,
-		Site:    func(context.Context, string) (int64, error) { return 1, nil },
+		Site: func(context.Context, string) (*model.Site, error) {
+			return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+		},
 		Metrics: prometheus.NewRegistry(),
 	})
 	mux := http.NewServeMux()
@@ -100,35 +100,6 @@ func TestSenderWhoSendsNoMore(t *testing.T) {
 	}
 	if said, err := io.ReadAll(conn); err != nil || len(said) > 0 {
 		t.Errorf("told %q, %v", said, err)
-	}
-}
-
-// Segment's browser SDK is told to send to where it asked, also through a proxy that is
-// trusted, and by no other.
-func TestSettings(t *testing.T) {
-	for proxies, want := range map[string]string{"127.0.0.0/8": "https shop.example/v1", "10.0.0.0/8": "http localhost/v1"} {
-		tracker := NewTracker(TrackerOptions{
-			Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{}), TrustedProxies: []netip.Prefix{netip.MustParsePrefix(proxies)},
-			Site:    func(context.Context, string) (int64, error) { return 1, nil },
-			Metrics: prometheus.NewRegistry(),
-		})
-		mux := http.NewServeMux()
-		tracker.Register(mux)
-		request := httptest.NewRequest(http.MethodGet, "http://localhost/v1/projects/KEY/settings", nil)
-		request.RemoteAddr = "127.0.0.1:1234"
-		request.Header.Set("X-Forwarded-Proto", "https")
-		request.Header.Set("X-Forwarded-Host", "shop.example")
-		response := httptest.NewRecorder()
-		mux.ServeHTTP(response, request)
-		var settings struct {
-			Integrations struct {
-				Segment struct{ APIKey, APIHost, Protocol string } `json:"Segment.io"`
-			}
-		}
-		err := json.Unmarshal(response.Body.Bytes(), &settings)
-		if got := settings.Integrations.Segment; err != nil || got.APIKey != "KEY" || got.Protocol+" "+got.APIHost != want {
-			t.Errorf("proxies %s: %+v, %v; want %s", proxies, got, err, want)
-		}
 	}
 }
 

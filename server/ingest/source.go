@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bufio"
+	"bytes"
 	"compress/flate"
 	"compress/gzip"
 	"context"
@@ -22,11 +23,45 @@ var errTooLong = fmt.Errorf("the line is longer than %d MiB", maxLineBytes>>20)
 type source struct {
 	name string
 	raw  io.Closer
-	// read counts the bytes taken from the file itself, as the file's size does.
-	read   *countingReader
-	lines  *bufio.Reader
-	buffer []byte
+	// counted counts the bytes taken from the file itself, as the file's size does.
+	counted *countingReader
+	lines   *bufio.Reader
+	buffer  []byte
+	number  int
+	// ahead holds the first lines, which were read already.
+	ahead []headLine
+}
+
+// headLine is one of a file's first lines, or the error instead of it.
+type headLine struct {
 	number int
+	text   []byte
+	last   bool
+	err    error
+}
+
+// maxHeadLines and maxHeadBytes bound what is read of a file before it is known what it is.
+const (
+	maxHeadLines = 1000
+	maxHeadBytes = 4 << 20
+)
+
+// head returns the first lines that are not blank, a thousand at most. next returns them
+// too.
+func (s *source) head() (head []headLine) {
+	size := 0
+	for len(head) < maxHeadLines && size < maxHeadBytes {
+		text, last, err := s.read()
+		line := headLine{len(s.ahead) + 1, bytes.Clone(text), last, err}
+		s.ahead = append(s.ahead, line)
+		if err != nil && err != errTooLong {
+			break
+		}
+		if size += len(text) + 64; err != nil || !isBlank(text) {
+			head = append(head, line)
+		}
+	}
+	return head
 }
 
 type countingReader struct {
@@ -48,15 +83,15 @@ func openSource(ctx context.Context, name string, stdin io.Reader) (*source, err
 	s := &source{name: name, raw: io.NopCloser(nil)}
 	if name == "-" {
 		s.name = "standard input"
-		s.read = &countingReader{Reader: interruptible(ctx, stdin)}
+		s.counted = &countingReader{Reader: interruptible(ctx, stdin)}
 	} else {
 		file, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
-		s.raw, s.read = file, &countingReader{Reader: file}
+		s.raw, s.counted = file, &countingReader{Reader: file}
 	}
-	packed := bufio.NewReaderSize(s.read, 64<<10)
+	packed := bufio.NewReaderSize(s.counted, 64<<10)
 	magic, _ := packed.Peek(2)
 	isGzip := string(magic) == "\x1f\x8b"
 	switch {
@@ -89,6 +124,9 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 	return reader
 }
 
+// isBlank tells whether a line is empty but for space.
+func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+
 func (s *source) close() { s.raw.Close() }
 
 // next returns the next line without its line break; it is valid until the next
@@ -96,6 +134,25 @@ func (s *source) close() { s.raw.Close() }
 // stands for one line, io.EOF for the end, any other error is the file's, and
 // then what it has of a line is left out.
 func (s *source) next() (line []byte, last bool, err error) {
+	if len(s.ahead) > 0 {
+		line, last, err = s.ahead[0].text, s.ahead[0].last, s.ahead[0].err
+		if s.ahead = s.ahead[1:]; len(s.ahead) == 0 {
+			s.ahead = nil
+		}
+	} else {
+		line, last, err = s.read()
+	}
+	switch {
+	case err == nil, err == errTooLong:
+		s.number++
+	case err != io.EOF:
+		err = s.failed(err)
+	}
+	return line, last, err
+}
+
+// read does what next does, without number.
+func (s *source) read() (line []byte, last bool, err error) {
 	s.buffer = s.buffer[:0]
 	tooLong := false
 	for {
@@ -114,9 +171,8 @@ func (s *source) next() (line []byte, last bool, err error) {
 		case err == io.EOF:
 			return nil, true, io.EOF
 		case err != nil:
-			return nil, true, s.failed(err)
+			return nil, true, err
 		}
-		s.number++
 		if tooLong {
 			return nil, last, errTooLong
 		}

@@ -4,7 +4,9 @@ package ingest
 //
 // Lines = Messages + Rejected + Bots + Ignored. Empty lines are not counted.
 type Summary struct {
-	Lines int `json:"lines"`
+	// Format is the format of the files; of several, they are separated by commas.
+	Format string `json:"format"`
+	Lines  int    `json:"lines"`
 	// Messages were written, or known already: Duplicates counts the latter.
 	Messages   int `json:"messages"`
 	Duplicates int `json:"duplicates"`

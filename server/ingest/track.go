@@ -49,7 +49,7 @@ type TrackerOptions struct {
 	Pipeline *Pipeline
 	// Site returns the site that a write key is of; an Unauthenticated error where
 	// there is no such key.
-	Site func(ctx context.Context, key string) (int64, error)
+	Site func(ctx context.Context, key string) (*model.Site, error)
 	// RoomBytes bounds what requests hold that are not answered: bodies, unpacked, and
 	// their messages. 64 MiB by default, which is more than the Pipeline's queue, so that
 	// a site whose messages wait leaves room for others.
@@ -81,7 +81,7 @@ func NewTracker(o TrackerOptions) *Tracker {
 		room:    &room{bytes: o.RoomBytes},
 		messages: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "goalgraph_tracking_messages_total",
-			Help: "Messages received over HTTP, by result: kept, ignored (nothing in them is counted) or rejected.",
+			Help: "Messages received over HTTP, by result: kept, ignored (nothing in them is counted), bot (the site excludes bots) or rejected.",
 		}, []string{"result"}),
 		requests: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "goalgraph_tracking_requests_total", Help: "Requests with messages, by HTTP status.",
@@ -101,8 +101,8 @@ func NewTracker(o TrackerOptions) *Tracker {
 	return t
 }
 
-// types are the paths below /v1/ that take messages, with the short forms of
-// browsers' SDKs, and the type of a message that names none.
+// types are the paths below /v1/ and Jitsu's folders that take messages, with the short
+// forms of browsers' SDKs, and the type of a message that names none.
 var types = map[string]string{
 	"track": "track", "t": "track", "page": "page", "p": "page", "screen": "screen", "s": "screen",
 	"identify": "identify", "i": "identify", "group": "group", "g": "group", "alias": "alias", "a": "alias",
@@ -112,7 +112,9 @@ var types = map[string]string{
 // Register adds the routes to a mux.
 func (t *Tracker) Register(mux *http.ServeMux) {
 	for path, kind := range types {
-		mux.Handle("/v1/"+path, crossOrigin(http.MethodPost, t.take(kind)))
+		for _, folder := range []string{"/v1/", jitsuPath, jitsuServerPath} {
+			mux.Handle(folder+path, crossOrigin(http.MethodPost, t.take(kind)))
+		}
 	}
 	mux.Handle("/v1/projects/{key}/settings", crossOrigin(http.MethodGet, http.HandlerFunc(t.settings)))
 	mux.Handle("/sourceConfig/{$}", crossOrigin(http.MethodGet, http.HandlerFunc(t.sourceConfig)))
@@ -145,6 +147,8 @@ type answer struct {
 	Success  bool        `json:"success"`
 	Error    string      `json:"error,omitempty"`
 	Rejected []rejection `json:"rejected,omitempty"`
+	// Bots is how many messages were not kept because bots sent them.
+	Bots int `json:"bots,omitempty"`
 }
 
 // rejection names a message of a batch that was not kept.
@@ -229,19 +233,20 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 	if err != nil {
 		return answer{}, err
 	}
-	envelope := Envelope{Received: received, Type: kind, IP: t.sender(r)}
+	envelope := Envelope{Received: received, Type: kind, IP: t.sender(r), Bots: site.Bots}
 	batched := request.batch != nil
 	if kind == "" && !batched {
 		return answer{}, refusef(http.StatusBadRequest, "the body has no batch; send {\"batch\": [...]} with a list of messages")
 	}
 	if !batched {
-		return t.acceptOne(r.Context(), site, root, envelope, claim)
+		return t.acceptOne(r.Context(), site.ID, root, envelope, claim)
 	}
 	if request.batch[0] != '[' {
 		return answer{}, refusef(http.StatusBadRequest, "batch is not a list; send a list of messages")
 	}
+	envelope.context = request.context
 	for _, sent := range []value{request.sentAt, jsonString(r.Header.Get("SentAt"))} {
-		if at, err := timeOf("sentAt", sent); err == nil && at != 0 && envelope.SentAt == 0 {
+		if at, err := timeOf("sentAt", sent); err == nil && isInRange(at) && envelope.SentAt == 0 {
 			envelope.SentAt = at
 		}
 	}
@@ -262,38 +267,52 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 	result := answer{Success: true}
 	index := 0
 	request.batch.elements(func(element value) {
-		message, kept, err := t.options.Decoder.message(element, envelope)
-		switch {
-		case err != nil:
-			t.messages.WithLabelValues("rejected").Inc()
-			result.Rejected = append(result.Rejected, rejection{index, err.Error()})
+		message, is, err := t.options.Decoder.message(element, envelope)
+		switch is {
 		case kept:
+			message.Hit.Place = int32(index)
 			messages = append(messages, message)
-		default:
-			t.messages.WithLabelValues("ignored").Inc()
+		case rejected:
+			result.Rejected = append(result.Rejected, rejection{index, err.Error()})
+		case bot:
+			result.Bots++
 		}
+		t.count(is)
 		index++
 	})
-	return result, t.submit(r.Context(), site, messages, claim)
+	return result, t.submit(r.Context(), site.ID, messages, claim)
 }
 
 func (t *Tracker) acceptOne(ctx context.Context, site int64, raw value, envelope Envelope, claim *claim) (answer, error) {
 	if len(raw) > MaxMessageBytes {
 		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the message is larger than %d KiB", MaxMessageBytes>>10)
 	}
-	message, kept, err := t.options.Decoder.message(raw, envelope)
-	if err != nil {
-		t.messages.WithLabelValues("rejected").Inc()
+	message, is, err := t.options.Decoder.message(raw, envelope)
+	t.count(is)
+	switch is {
+	case rejected:
 		return answer{}, refusef(http.StatusBadRequest, "%v", err)
-	}
-	if !kept {
-		t.messages.WithLabelValues("ignored").Inc()
+	case ignored:
 		return answer{Success: true}, nil
+	case bot:
+		return answer{Success: true, Bots: 1}, nil
 	}
 	if err := claim.grow(messageBytes); err != nil {
 		return answer{}, err
 	}
 	return answer{Success: true}, t.submit(ctx, site, []model.Message{message}, claim)
+}
+
+// count counts a message that is not kept. Those that are to be kept count when they are.
+func (t *Tracker) count(is fate) {
+	switch is {
+	case rejected:
+		t.messages.WithLabelValues("rejected").Inc()
+	case ignored:
+		t.messages.WithLabelValues("ignored").Inc()
+	case bot:
+		t.messages.WithLabelValues("bot").Inc()
+	}
 }
 
 func (t *Tracker) submit(ctx context.Context, site int64, messages []model.Message, claim *claim) error {
@@ -311,7 +330,7 @@ func (t *Tracker) submit(ctx context.Context, site int64, messages []model.Messa
 }
 
 // requestWire holds the members of a request's body that are not a message's.
-type requestWire struct{ batch, writeKey, sentAt value }
+type requestWire struct{ batch, writeKey, sentAt, context value }
 
 func readRequest(root value) (r requestWire) {
 	root.members(func(name []byte, v value) {
@@ -322,6 +341,8 @@ func readRequest(root value) (r requestWire) {
 			r.writeKey = v
 		case "sentAt":
 			r.sentAt = v
+		case "context":
+			r.context = v
 		}
 	})
 	return r
@@ -374,8 +395,8 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 }
 
 // site returns the site of the request's key: the user of Basic authentication, a
-// Bearer token, or the writeKey of the body or of the query.
-func (t *Tracker) site(r *http.Request, inBody string) (int64, error) {
+// Bearer token, Jitsu's header, or the writeKey of the body or of the query.
+func (t *Tracker) site(r *http.Request, inBody string) (*model.Site, error) {
 	key, _, ok := r.BasicAuth()
 	if !ok {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -383,87 +404,20 @@ func (t *Tracker) site(r *http.Request, inBody string) (int64, error) {
 			key = strings.TrimSpace(token)
 		}
 	}
-	if key == "" {
-		key = inBody
-	}
+	// Jitsu's SDK masks the key in the body.
+	key = cmp.Or(key, jitsuKey(r), inBody)
 	if key == "" {
 		key = r.URL.Query().Get("writeKey")
 	}
 	return t.siteOf(r.Context(), key)
 }
 
-func (t *Tracker) siteOf(ctx context.Context, key string) (int64, error) {
+func (t *Tracker) siteOf(ctx context.Context, key string) (*model.Site, error) {
 	site, err := t.options.Site(ctx, key)
 	if model.CodeOf(err) == model.Unauthenticated {
-		return 0, refusef(http.StatusUnauthorized, "%v", err)
+		return nil, refusef(http.StatusUnauthorized, "%v", err)
 	}
 	return site, err
-}
-
-// settings answers what Segment's browser SDK asks first: where to send. The host
-// is the one that it asked.
-func (t *Tracker) settings(w http.ResponseWriter, r *http.Request) {
-	key := r.PathValue("key")
-	if !t.knows(w, r, key) {
-		return
-	}
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if t.trusts(r) {
-		scheme = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme)
-		host = cmp.Or(r.Header.Get("X-Forwarded-Host"), host)
-	}
-	reply(w, http.StatusOK, map[string]any{
-		"integrations": map[string]any{
-			"Segment.io": map[string]any{"apiKey": key, "apiHost": host + "/v1", "protocol": scheme, "bundlingStatus": "bundled", "type": "browser"},
-		},
-		"plan":                      map[string]any{"track": map[string]any{"__default": map[string]any{"enabled": true}}},
-		"enabledMiddleware":         map[string]any{},
-		"remotePlugins":             []any{},
-		"analyticsNextEnabled":      true,
-		"middlewareSettings":        map[string]any{},
-		"metrics":                   map[string]any{"sampleRate": 0},
-		"legacyVideoPluginsEnabled": false,
-	})
-}
-
-// sourceConfig answers what RudderStack's browser SDK asks first: that it may send,
-// and has no other destinations.
-func (t *Tracker) sourceConfig(w http.ResponseWriter, r *http.Request) {
-	key := r.URL.Query().Get("writeKey")
-	if user, _, ok := r.BasicAuth(); ok {
-		key = user
-	}
-	if !t.knows(w, r, key) {
-		return
-	}
-	reply(w, http.StatusOK, map[string]any{
-		"source": map[string]any{
-			"id": "goalgraph", "name": "Goalgraph", "writeKey": key, "enabled": true, "workspaceId": "goalgraph",
-			"updatedAt": "2026-01-01T00:00:00.000Z", "dataplanes": map[string]any{}, "destinations": []any{}, "connections": []any{},
-			"config": map[string]any{"statsCollection": map[string]any{
-				"errors": map[string]any{"enabled": false}, "metrics": map[string]any{"enabled": false},
-			}},
-		},
-	})
-}
-
-// knows tells whether there is such a key, and answers where there is none.
-func (t *Tracker) knows(w http.ResponseWriter, r *http.Request, key string) bool {
-	_, err := t.siteOf(r.Context(), key)
-	var refused *refusal
-	switch {
-	case err == nil:
-		return true
-	case errors.As(err, &refused):
-		refuse(w, refused.status, refused.reason)
-	default:
-		t.options.Log.ErrorContext(r.Context(), "cannot look up a key", "error", err)
-		refuse(w, http.StatusServiceUnavailable, "the key could not be looked up; send the request again")
-	}
-	return false
 }
 
 // trusts tells whether the request comes from a proxy that is believed.
@@ -482,8 +436,12 @@ func (t *Tracker) isProxy(address netip.Addr) bool {
 }
 
 // sender returns the address that the request comes from: that of the connection,
-// or where this is a trusted proxy, the last one in X-Forwarded-For that is none.
+// or where this is a trusted proxy, the last one in X-Forwarded-For that is none. It is
+// empty where the path says that a server sends for its visitors.
 func (t *Tracker) sender(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, jitsuServerPath) {
+		return ""
+	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""

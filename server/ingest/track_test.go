@@ -40,7 +40,9 @@ func FuzzTrack(f *testing.F) {
 			}
 			return nil
 		}}),
-		Site:    func(context.Context, string) (int64, error) { return 1, nil },
+		Site: func(context.Context, string) (*model.Site, error) {
+			return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+		},
 		Metrics: prometheus.NewRegistry(),
 	})
 	mux := http.NewServeMux()

@@ -20,6 +20,7 @@ type Writer struct {
 	unknown *unknownVariants
 
 	duplicates prometheus.Counter
+	truncated  prometheus.Counter
 	overflows  *prometheus.CounterVec
 	seconds    prometheus.Histogram
 }
@@ -31,6 +32,10 @@ func NewWriter(st *store.Store, bus live.Bus, registry prometheus.Registerer, lo
 		store: st, bus: bus, unknown: newUnknownVariants(st, registry, log),
 		duplicates: metrics.NewCounter(prometheus.CounterOpts{
 			Name: "goalgraph_tracking_duplicates_total", Help: "Messages that had arrived before and changed nothing.",
+		}),
+		truncated: metrics.NewCounter(prometheus.CounterOpts{
+			Name: "goalgraph_sessions_truncated_total",
+			Help: "Sessions that ended at a bound, 24 hours or 10,000 hits. Many of them mean that a program sends one anonymousId for everybody.",
 		}),
 		overflows: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "goalgraph_tracking_overflow_values_total",
@@ -53,6 +58,7 @@ func (w *Writer) Write(ctx context.Context, site int64, batch []model.Message) e
 	}
 	w.seconds.Observe(time.Since(begin).Seconds())
 	w.duplicates.Add(float64(written.Duplicates))
+	w.truncated.Add(float64(written.Truncated))
 	for dimension, n := range written.Overflows {
 		w.overflows.WithLabelValues(dimension).Add(float64(n))
 	}

@@ -2,175 +2,56 @@
 //
 //   <script async src="https://goalgraph.example/sdk.js" data-key="WRITE_KEY"></script>
 //
-// window.goalgraph is the client: track(name, value), tag(name), identify(userId, traits), experimentViewed(experiment, variant) and
-// page(). A page that calls it before the script has loaded puts the calls into a list: (goalgraph = window.goalgraph || []).push(['track', 'x', 1]).
-(() => {
-  const waiting = window.goalgraph
-  if (waiting && waiting.track) return // a tag manager has put it into the page twice
+// window.goalgraph is the client: track(name, value), tag(name), identify(userId, traits), experimentViewed(experiment, variant), page()
+// and consent(given), before which nothing is kept or sent with data-consent="wait". A page that calls it before the script has loaded puts
+// the calls into a list: (goalgraph = window.goalgraph || []).push(['track', 'x', 1]).
+import { newTracker, whenShown, whenVisible } from './tracker.js'
 
+const waiting = window.goalgraph
+
+const start = () => {
   // A tag manager's script is not the current one: it is found by its address, or told by window.goalgraphSettings.
   const script = document.currentScript || document.querySelector('script[src*="/sdk.js"][data-key]')
-  const settings = { ...script?.dataset, ...window.goalgraphSettings }
-  const url = settings.url || (script ? new URL(script.src).origin : location.origin)
-  const may = settings.key && !navigator.globalPrivacyControl && ![navigator.doNotTrack, window.doNotTrack].some((asked) => asked === '1' || asked === 'yes')
+  const settings = { url: script ? new URL(script.src).origin : location.origin, ...script?.dataset, ...window.goalgraphSettings }
 
-  const newID = () => crypto.randomUUID?.() || Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-
-  // What stays is in local storage; where that is refused, it lasts as long as the page.
-  const memory = {}
-  const read = (name) => {
-    try { return localStorage.getItem('goalgraph.' + name) ?? memory[name] } catch { return memory[name] }
-  }
-  const write = (name, value) => {
-    memory[name] = value
-    try { localStorage.setItem('goalgraph.' + name, value) } catch { /* full, or refused */ }
-  }
-
-  // The messages that are not acknowledged, each as JSON. Every page has a list of its own, so that two tabs do not overwrite each other's;
-  // what a page left behind is taken over by another one.
-  const most = 500
-  const mine = 'goalgraph.queue.' + newID()
-  let queue = []
-  const keep = () => {
-    try {
-      if (queue.length) localStorage.setItem(mine, JSON.stringify([Date.now(), queue]))
-      else localStorage.removeItem(mine)
-    } catch { /* full, or refused */ }
-  }
-  const inherit = () => {
-    try {
-      for (const name of Object.keys(localStorage)) {
-        if (!name.startsWith('goalgraph.queue.') || name === mine) continue
-        try {
-          const [at, left] = JSON.parse(localStorage.getItem(name))
-          if (Date.now() - at < 10_000) continue // a page that is open says so as long as it has something
-          queue = queue.concat(left)
-        } catch { /* nothing that a page left */ }
-        localStorage.removeItem(name)
-      }
-    } catch { /* refused */ }
-  }
-
-  let sending = false
-  let pause = 1000
-  let batch = 50 // messages at once
-  const body = (messages) => `{"batch":[${messages}],"writeKey":${JSON.stringify(settings.key)},"sentAt":"${new Date().toISOString()}"}`
-  // What browsers send of a page that is gone is 64 KiB at most.
-  const outlives = (text) => new Blob([text]).size < 60_000
-  const flush = async () => {
-    if (sending || !queue.length) return
-    sending = true
-    const sent = queue.slice(0, batch)
-    const text = body(sent)
-    let status = 0
-    try {
-      // Plain text needs no leave of the server's, which would cost another request.
-      const answer = await fetch(url + '/v1/batch', { method: 'POST', body: text, headers: { 'Content-Type': 'text/plain' }, keepalive: outlives(text) })
-      status = answer.status
-    } catch { /* offline */ }
-    sending = false
-    if (status === 413 && sent.length > 1) {
-      batch = sent.length >> 1
-      flush()
-    } else if (status >= 200 && status < 300 || status >= 400 && status < 500 && status !== 408 && status !== 429) {
-      queue = queue.filter((message) => !sent.includes(message)) // kept, or never to be
-      keep()
-      pause = 1000
-      flush()
-    } else {
-      setTimeout(flush, pause * (1 + Math.random()))
-      pause = Math.min(pause * 2, 60_000)
-    }
-  }
-  const leave = () => {
-    // Whether a beacon arrives nobody hears: what it carries is sent again later, and counts once by its messageId.
-    for (let n = queue.length; n; n >>= 1) {
-      const text = body(queue.slice(0, n))
-      if (outlives(text)) {
-        navigator.sendBeacon?.(url + '/v1/batch', text)
-        break
-      }
-    }
-    keep()
-  }
-
-  const campaign = () => {
-    const found = {}
-    new URLSearchParams(location.search).forEach((value, name) => {
-      if (name.startsWith('utm_')) found[name === 'utm_campaign' ? 'name' : name.slice(4)] = value
-    })
-    return found
-  }
-  let tags = []
+  let tracker
   let path
-  let referrer = document.referrer
-  const send = (type, members) => {
-    if (!may) return
-    let visitor = read('visitor')
-    if (!visitor) write('visitor', visitor = newID())
-    let message
-    try {
-      message = JSON.stringify({
-        type, messageId: newID(), anonymousId: visitor, userId: read('user') || undefined, timestamp: new Date().toISOString(),
-        context: {
-          page: { path: location.pathname, url: location.href, referrer, title: document.title }, userAgent: navigator.userAgent,
-          locale: navigator.language, campaign: campaign(), tags: tags.length ? tags : undefined, library: { name: 'goalgraph.js' },
-        },
-        ...members,
-      })
-    } catch (error) { // a value that JSON does not have
-      console.warn('goalgraph:', error)
-      return
-    }
-    queue.push(message)
-    tags = []
-    if (queue.length > most) queue.splice(0, queue.length - most)
-    keep()
-    // Calls of one moment go together.
-    setTimeout(flush)
-  }
-
-  const client = {
+  const calls = {
     page: () => {
       path = location.pathname
-      send('page', { properties: { path } })
-      referrer = '' // the next page of this visit is reached from within
+      tracker.page({ properties: { path } })
     },
-    track: (event, value, properties) => send('track', { event, properties: { ...properties, value } }),
-    // A tag goes with the next message, which is sent at once where there is none.
-    tag: (name) => {
-      if (may) tags.push(name)
-      setTimeout(() => { if (tags.length) send('identify', {}) })
-    },
-    identify: (userId, traits) => {
-      if (may) write('user', userId)
-      send('identify', { traits })
-    },
-    experimentViewed: (experiment, variant) => client.track('Experiment Viewed', undefined, { experiment_id: experiment, variation_id: variant }),
-    push: (...calls) => calls.forEach(([name, ...args]) => client[name] ? client[name](...args) : console.warn('goalgraph: there is no', name)),
+    track: (event, value, properties) => tracker.send('track', { event, properties: { ...properties, value } }),
+    tag: (name) => tracker.tag(name),
+    identify: (userId, traits) => tracker.identify(userId, { traits }),
+    experimentViewed: (experiment, variant) => calls.track('Experiment Viewed', undefined, { experiment_id: experiment, variation_id: variant }),
+    // Who consents after all is seen on the page that he is on.
+    consent: (given) => { if (tracker.consent(given)) calls.page() },
   }
+  const client = { push: (...list) => list.forEach(([name, ...args]) => calls[name] ? client[name](...args) : console.warn('goalgraph: there is no', name)) }
+  for (const name in calls) client[name] = (...args) => whenShown(() => calls[name](...args))
   window.goalgraph = client
-  if (!may) return
 
-  inherit()
-  const moved = () => { if (location.pathname !== path) client.page() }
-  for (const name of ['pushState', 'replaceState']) {
-    const original = history[name]
-    history[name] = function (...args) {
-      const result = original.apply(this, args)
-      moved()
-      return result
+  whenShown(() => {
+    tracker = newTracker({ ...settings, library: 'goalgraph.js' })
+    if (tracker.refused) return
+    const early = Array.isArray(waiting) ? waiting : []
+    const isConsent = ([name]) => name === 'consent'
+    client.push(...early.filter(isConsent))
+    const moved = () => { if (location.pathname !== path) calls.page() }
+    // A tab that was opened in the background is viewed when it is looked at, with the page that it then has.
+    const view = () => path === undefined ? whenVisible(moved) : moved()
+    view()
+    client.push(...early.filter((call) => !isConsent(call)))
+    for (const name of ['pushState', 'replaceState']) {
+      const original = history[name]
+      history[name] = function (...args) {
+        const result = original.apply(this, args)
+        view()
+        return result
+      }
     }
-  }
-  addEventListener('popstate', moved)
-  addEventListener('online', flush)
-  addEventListener('pagehide', leave)
-  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') leave() })
-  setInterval(() => {
-    if (queue.length) keep()
-    inherit()
-    if (pause === 1000) flush()
-  }, 5000)
-  client.page()
-  if (Array.isArray(waiting)) client.push(...waiting)
-})()
+    addEventListener('popstate', view)
+  })
+}
+if (!waiting?.track) start() // a tag manager may put it into the page twice

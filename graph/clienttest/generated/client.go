@@ -29,6 +29,22 @@ var AllAddressPrivacy = []AddressPrivacy{
 	AddressPrivacyNone,
 }
 
+// What happens to messages whose user agent is that of a crawler, a monitor or an HTTP library. Messages that a server
+// sends without the visitor's user agent are no bot's.
+type BotPolicy string
+
+const (
+	// They are not stored. The answer to the sender says how many.
+	BotPolicyExclude BotPolicy = "EXCLUDE"
+	// They are stored like all others.
+	BotPolicyInclude BotPolicy = "INCLUDE"
+)
+
+var AllBotPolicy = []BotPolicy{
+	BotPolicyExclude,
+	BotPolicyInclude,
+}
+
 // Sessions by browser name, without the version. Give is, isNot or both. Merge rule INTERSECTION.
 type BrowserFilter struct {
 	// One of these names, as sessions show them (Chrome, Firefox).
@@ -251,6 +267,11 @@ type CreateSiteInput struct {
 	Timezone *string `json:"timezone"`
 	// How much of each IP address is stored.
 	Addresses *AddressPrivacy `json:"addresses"`
+	// Hosts whose visitors count as direct, for example pay.example. Subdomains are included. They have no scheme, port or
+	// path. At most 100.
+	IgnoredReferrers []string `json:"ignoredReferrers"`
+	// Whether messages of bots are stored.
+	Bots *BotPolicy `json:"bots"`
 }
 
 // GetName returns CreateSiteInput.Name, and is useful for accessing the field via an interface.
@@ -264,6 +285,12 @@ func (v *CreateSiteInput) GetTimezone() *string { return v.Timezone }
 
 // GetAddresses returns CreateSiteInput.Addresses, and is useful for accessing the field via an interface.
 func (v *CreateSiteInput) GetAddresses() *AddressPrivacy { return v.Addresses }
+
+// GetIgnoredReferrers returns CreateSiteInput.IgnoredReferrers, and is useful for accessing the field via an interface.
+func (v *CreateSiteInput) GetIgnoredReferrers() []string { return v.IgnoredReferrers }
+
+// GetBots returns CreateSiteInput.Bots, and is useful for accessing the field via an interface.
+func (v *CreateSiteInput) GetBots() *BotPolicy { return v.Bots }
 
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {

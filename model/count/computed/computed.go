@@ -36,20 +36,18 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-const (
-	// atOnce is how many sessions are computed while a question waits, and patience for how long. The rest is left to
-	// Backfill.
-	atOnce   = 20_000
-	patience = 2 * time.Second
-)
+// patience is for how long a question waits for what is computed. The rest is left to Backfill.
+const patience = 2 * time.Second
 
 // Sets keeps the sets that a Computer chose. It is safe for concurrent use.
 type Sets struct {
 	store    *store.Store
 	columns  *partition.Columns
 	computer count.Computer // nil where there is none
-	log      *slog.Logger
-	cache    *partition.Cache[setKey, column.Set]
+	// atOnce is how many sessions are computed while a question waits. The rest is left to Backfill.
+	atOnce int
+	log    *slog.Logger
+	cache  *partition.Cache[setKey, column.Set]
 
 	mu    sync.Mutex
 	known map[computationKey]noted
@@ -78,9 +76,9 @@ func keyOf(c store.Computation, partition int64) setKey { return setKey{partitio
 
 // New returns the sets of a store, of about as many bytes in memory at most. Without a computer, which is nil then,
 // every question that needs one has an error. Conditions are evaluated on the columns.
-func New(st *store.Store, columns *partition.Columns, computer count.Computer, bytes uint64, log *slog.Logger) *Sets {
+func New(st *store.Store, columns *partition.Columns, computer count.Computer, atOnce int, bytes uint64, log *slog.Logger) *Sets {
 	return &Sets{
-		store: st, columns: columns, computer: computer, log: log, cache: partition.NewCache[setKey, column.Set]("computed", bytes, log),
+		store: st, columns: columns, computer: computer, atOnce: atOnce, log: log, cache: partition.NewCache[setKey, column.Set]("computed", bytes, log),
 		known: map[computationKey]noted{}, backfill: newBackfill(),
 	}
 }
@@ -174,7 +172,7 @@ func (s *Sets) ready(ctx context.Context, site int64, key string, partitions []s
 		group.SetLimit(partitionsAtOnce)
 		for _, p := range slices.Backward(missing) {
 			group.Go(func() error {
-				_, _, err := s.read(ctx, computation, &p, atOnce)
+				_, _, err := s.read(ctx, computation, &p, s.atOnce)
 				return err
 			})
 		}
@@ -216,8 +214,8 @@ func (s *Sets) isFew(ctx context.Context, computation store.Computation, partiti
 	}
 	isRunning := false
 	s.withJob(computation.ID, func(j *job) { isRunning = j.isRunning })
-	if all <= atOnce || isRunning {
-		return all <= atOnce, nil
+	if all <= s.atOnce || isRunning {
+		return all <= s.atOnce, nil
 	}
 	condition, err := s.condition(ctx, computation.Key)
 	if err != nil {
@@ -228,7 +226,7 @@ func (s *Sets) isFew(ctx context.Context, computation store.Computation, partiti
 	group.SetLimit(partitionsAtOnce)
 	for i := range partitions {
 		group.Go(func() error {
-			if asked.Load() > atOnce {
+			if asked.Load() > int64(s.atOnce) {
 				return nil
 			}
 			ordinals, _, err := s.candidates(within, &partitions[i], condition)
@@ -237,7 +235,7 @@ func (s *Sets) isFew(ctx context.Context, computation store.Computation, partiti
 		})
 	}
 	err = group.Wait()
-	return asked.Load() <= atOnce, err
+	return asked.Load() <= int64(s.atOnce), err
 }
 
 // condition is the Computer's, or true where columns alone cannot evaluate it.
@@ -280,7 +278,7 @@ func (s *Sets) at(ctx context.Context, key string, p *store.Partition) (set colu
 		return set, revision, nil
 	}
 	err = s.patiently(ctx, computation, func(ctx context.Context) (err error) {
-		set, revision, err = s.read(ctx, computation, p, atOnce)
+		set, revision, err = s.read(ctx, computation, p, s.atOnce)
 		return err
 	})
 	return set, revision, err

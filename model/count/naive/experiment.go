@@ -35,7 +35,7 @@ type participant struct {
 	standing
 	// converted is when the visitor first did, by metric; model.Open where that did not happen.
 	converted []model.Millis
-	values    []float64
+	values    []model.Sum
 }
 
 func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer experiment.Answer, err error) {
@@ -78,47 +78,47 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 	for i := range all {
 		session := &all[i].Session
 		now, found := stand[session.Visitor]
-		if found && now.session == session.ID && q.In.Contains(now.at) && q.Where.Match(session) {
-			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]float64, len(q.Metrics))}
+		if found && now.session == session.ID && q.In.Contains(now.assignment.At) && q.Where.Match(session) {
+			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
 		}
 	}
-	err = measure(ctx, q, fill, all, func(session *model.Session) (*participant, model.Hit) {
+	err = measure(ctx, q, fill, all, func(session *model.Session) *participant {
 		p := taking[session.Visitor]
 		if p == nil || p.session != session.ID {
-			return nil, model.Hit{}
+			return nil
 		}
-		return p, model.Hit{At: p.at, ID: p.id}
+		return p
 	})
 	if err == nil && q.Later {
-		err = measure(ctx, q, fill, all, func(session *model.Session) (*participant, model.Hit) {
+		err = measure(ctx, q, fill, all, func(session *model.Session) *participant {
 			p := taking[session.Visitor]
-			if p == nil || p.session == session.ID || session.Start < p.at || session.Start >= q.End() {
-				return nil, model.Hit{}
+			if p == nil || p.session == session.ID {
+				return nil
 			}
-			return p, model.Hit{At: -model.Open}
+			return p
 		})
 	}
 	sum(q, taking, &answer)
 	return answer, err
 }
 
-// measure asks the metrics about parts of visits: those of which choose returns the participant whose it is and the hit
-// from which on it counts.
-func measure(ctx context.Context, q *experiment.Question, fill *filling, visits []model.Visit, choose func(*model.Session) (*participant, model.Hit)) error {
+// measure asks the metrics about those visits of which choose returns the participant whose it is: about what came at or
+// after the assignment, and before the end.
+func measure(ctx context.Context, q *experiment.Question, fill *filling, visits []model.Visit, choose func(*model.Session) *participant) error {
 	var parts []model.Visit
 	var whose []*participant
 	for i := range visits {
 		visit := &visits[i]
-		p, from := choose(&visit.Session)
+		p := choose(&visit.Session)
 		if p == nil {
 			continue
 		}
-		session, ok := visit.Part(from, q.End())
+		session, ok := visit.Part(p.assignment.At, q.End())
 		if !ok {
 			continue
 		}
 		session.Assigned = visit.Session.Assigned // the whole session's
-		hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool { return hit.At >= q.End() || hit.Compare(from) < 0 })
+		hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool { return hit.At >= q.End() || hit.At < p.assignment.At })
 		parts, whose = append(parts, model.Visit{Session: session, Hits: hits}), append(whose, p)
 	}
 	if err := fill.compute(ctx, parts); err != nil {
@@ -128,9 +128,9 @@ func measure(ctx context.Context, q *experiment.Question, fill *filling, visits 
 		session := &parts[i].Session
 		for m, metric := range q.Metrics {
 			if metric.Where.Match(session) {
-				p.converted[m] = min(p.converted[m], max(session.Start, p.at))
+				p.converted[m] = min(p.converted[m], session.Start)
 				event, _ := session.Event(metric.Value)
-				p.values[m] += event.Sum
+				p.values[m] = p.values[m].Add(event.Sum)
 			}
 		}
 	}
@@ -150,7 +150,7 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 		p := taking[visitor]
 		v := &answer.Variants[slices.Index(q.Definition.Variants, p.variant)]
 		v.Visitors++
-		countSteps(p.at, v.Steps)
+		countSteps(p.assignment.At, v.Steps)
 		if p.other < q.End() {
 			answer.MultipleExposures++
 		}
@@ -161,8 +161,7 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 			to := &v.Metrics[m]
 			to.Conversions++
 			countSteps(at, to.Steps)
-			to.Total += p.values[m]
-			to.Squares += p.values[m] * p.values[m]
+			to.Add(p.values[m])
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (f *filling) visits(ctx context.Context, p *store.Partition, withHits bool)
 		session.Assigned = map[string]string{}
 		for key, standings := range f.experiments {
 			now, found := standings[session.Visitor]
-			if found && (now.session == session.ID || now.at < session.Start) {
+			if found && (now.session == session.ID || now.assignment.At < session.Start) {
 				session.Assigned[key] = now.variant
 			}
 		}
@@ -130,10 +130,9 @@ func (f *filling) compute(ctx context.Context, visits []model.Visit) error {
 
 // standing is the assignment of a visitor that stands: the earliest one that qualifies.
 type standing struct {
-	at      model.Millis
-	id      model.MessageID
-	variant string
-	session model.SessionID
+	assignment model.Hit
+	variant    string
+	session    model.SessionID
 	// other is when the visitor's first assignment to another variant was; model.Open without any.
 	other model.Millis
 }
@@ -172,15 +171,15 @@ func (e *Engine) standings(ctx context.Context, x *experiment.Definition, above 
 		for _, row := range rows {
 			session := sessions[row.Ordinal]
 			if session != nil && x.Takes(row.At, row.Variant) && x.Audience.Match(session) {
-				qualifying[session.Visitor] = append(qualifying[session.Visitor], standing{row.At, row.Message(), row.Variant, session.ID, model.Open})
+				qualifying[session.Visitor] = append(qualifying[session.Visitor], standing{row.Hit(), row.Variant, session.ID, model.Open})
 			}
 		}
 	}
 	for visitor, list := range qualifying {
-		slices.SortFunc(list, func(a, b standing) int { return model.Hit{At: a.at, ID: a.id}.Compare(model.Hit{At: b.at, ID: b.id}) })
+		slices.SortFunc(list, func(a, b standing) int { return a.assignment.Compare(b.assignment) })
 		first := list[0]
 		if i := slices.IndexFunc(list, func(s standing) bool { return s.variant != first.variant }); i >= 0 {
-			first.other = list[i].at
+			first.other = list[i].assignment.At
 		}
 		stand[visitor] = first
 	}

@@ -63,16 +63,11 @@ func (e *Engine) Count(ctx context.Context, questions []count.Question) ([]count
 func (e *Engine) count(ctx context.Context, q count.Question, read map[readKey][]model.Visit) (count.Answer, error) {
 	answer := count.Answer{Steps: make([]int, max(0, len(q.Steps)-1))}
 	visitors := map[int64]bool{}
-	var partition int64
-	var value float64 // of the partition's sessions
 	err := e.each(ctx, q.Site, q.In, q.Where, read, func(session *model.Session) {
-		if session.ID.Partition != partition {
-			partition, value, answer.Value = session.ID.Partition, 0, answer.Value+value
-		}
 		answer.Sessions++
 		visitors[session.Visitor] = true
 		if event, ok := session.Event(q.Value); ok && q.Value != "" {
-			value += event.Sum
+			answer.Value = answer.Value.Add(event.Sum)
 		}
 		for i := range answer.Steps {
 			if q.Steps[i] <= session.Start && session.Start < q.Steps[i+1] {
@@ -80,7 +75,6 @@ func (e *Engine) count(ctx context.Context, q count.Question, read map[readKey][
 			}
 		}
 	})
-	answer.Value += value
 	if q.Visitors {
 		answer.Visitors = len(visitors)
 	}
@@ -114,7 +108,7 @@ func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value,
 				counts[text]++
 			}
 		}
-		if len(texts) == 0 && q.None && q.Search == "" {
+		if len(texts) == 0 && q.None {
 			counts[""]++
 		}
 	})

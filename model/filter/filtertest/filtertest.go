@@ -49,7 +49,8 @@ var (
 	blocks    = []string{"10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/31", "10.0.0.1/32", "192.168.0.0/24", "::/0", "0.0.0.0/0", "2001:db8::/32", "2001:db8::1/128"}
 	patterns  = []string{"", "*", "**", "a*", "*b", "a*b", "*a*", "a**b", "*a*b*", "/*", "/a/*", "é*", "*\n*", "10.*", "N*", "a", "*aab*ab"}
 	events    = []string{"purchase", "sign up", "é"}
-	values    = []float64{-1, 0, 0.1, 0.2, 1, 2.5, 100}
+	// Of these, some sums are no sums of doubles, and some pass 64 bits.
+	values = []model.Decimal{-model.One, 0, model.One / 10, model.One / 5, model.One, 5 * model.One / 2, 10_100_000, 20_200_000, 8_999_999_999_999_000_000}
 	// Of the experiments, none has an assignment to the last one.
 	experiments = []string{"headline", `pri"cé`, unheardOf}
 	variants    = []string{"a", "b", "é"}
@@ -94,10 +95,11 @@ func RandomVisit(r *rand.Rand) []model.Hit {
 		hit := model.Hit{
 			ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), Visitor: visitor, At: at,
 			Kind: pick(r, []model.HitKind{model.PageView, model.PageView, model.Event, model.Traits}),
-			Tags: some(r, 2, words), Origin: origin,
+			Tags: some(r, 2, words), Origin: origin, Knows: model.KnowsAll &^ model.KnowsPage,
 		}
 		switch hit.Kind {
 		case model.PageView:
+			hit.Knows = model.KnowsAll
 			hit.Name = pick(r, words)
 		case model.Event:
 			hit.Name = pick(r, events)
@@ -207,5 +209,10 @@ func end(r *rand.Rand, field filter.Field, open float64) float64 {
 	case filter.Start:
 		return float64(Day.Start()) + float64(r.IntN(5)*6*60*60*1000+r.IntN(3)-1)
 	}
-	return pick(r, values) + pick(r, values)
+	// Now and then as plugins add doubles up.
+	a, b := pick(r, values), pick(r, values)
+	if r.IntN(4) == 0 {
+		return a.Float64() + b.Float64()
+	}
+	return a.Sum().Add(b.Sum()).Float64()
 }
