@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -141,31 +142,50 @@ func (w *writer) neighbours(ctx context.Context, visitors []*writtenVisitor) (ma
 }
 
 // sessionsIn returns the sessions of visitors that last at some time of a span, or have a key, by visitor and ordered by start.
+//
+// The database is asked for those of all the visitors in the time of all spans: with a list of visitors it looks each up by an
+// index, where it might read the whole table to join one of spans.
 func (w *writer) sessionsIn(ctx context.Context, spans []span, keys []visitorKey) (map[int64][]model.Session, error) {
-	sessions, seen := map[int64][]model.Session{}, map[model.SessionID]bool{}
-	read := func(query *bun.SelectQuery) error {
-		for _, column := range sessionColumns {
-			query = query.ColumnExpr("sessions.?", bun.Ident(column))
+	byVisitor := make(map[int64]*wanted, len(spans))
+	of := func(visitor int64) *wanted {
+		if byVisitor[visitor] == nil {
+			byVisitor[visitor] = &wanted{}
 		}
-		return eachSession(ctx, query, false, func(session *model.Session) error {
-			if !seen[session.ID] {
-				seen[session.ID] = true
+		return byVisitor[visitor]
+	}
+	for _, s := range spans {
+		of(s.visitor).spans = append(of(s.visitor).spans, s)
+	}
+	for _, k := range keys {
+		of(k.visitor).keys = append(of(k.visitor).keys, k.key)
+	}
+	sessions := map[int64][]model.Session{}
+	for visitors := range slices.Chunk(slices.Sorted(maps.Keys(byVisitor)), insertChunk) {
+		from, to, all := model.Open, -model.Open, map[string]bool{}
+		for _, visitor := range visitors {
+			for _, s := range byVisitor[visitor].spans {
+				from, to = min(from, s.from), max(to, s.to)
+			}
+			for _, key := range byVisitor[visitor].keys {
+				all[key] = true
+			}
+		}
+		query := w.tx.NewSelect().Table("sessions").Column(sessionColumns...).
+			Where("site_id = ? AND visitor_id IN (?)", w.site, bun.List(visitors)).
+			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+				q = q.Where("started_at <= ? AND ended_at >= ?", to, from)
+				if len(all) > 0 {
+					q = q.WhereOr("session_key IN (?)", bun.List(slices.Sorted(maps.Keys(all))))
+				}
+				return q
+			})
+		if err := eachSession(ctx, query, false, func(session *model.Session) error {
+			if byVisitor[session.Visitor].has(session) {
 				session.VisitorKey = w.keys[session.Visitor]
 				sessions[session.Visitor] = append(sessions[session.Visitor], *session)
 			}
 			return nil
-		})
-	}
-	for chunk := range slices.Chunk(spans, insertChunk) {
-		if err := read(w.tx.NewSelect().TableExpr("?", listed(chunk, func(s span) []any { return []any{s.visitor, int64(s.from), int64(s.to)} })).
-			Join("JOIN sessions ON sessions.site_id = ? AND sessions.visitor_id = listed.column1 AND sessions.ended_at >= listed.column2 AND sessions.started_at <= listed.column3", w.site)); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(keys, func(a, b visitorKey) int { return cmp.Or(cmp.Compare(a.visitor, b.visitor), cmp.Compare(a.key, b.key)) })
-	for chunk := range slices.Chunk(slices.Compact(keys), insertChunk) {
-		if err := read(w.tx.NewSelect().TableExpr("?", listed(chunk, func(k visitorKey) []any { return []any{k.visitor, k.key} })).
-			Join("JOIN sessions ON sessions.site_id = ? AND sessions.visitor_id = listed.column1 AND sessions.session_key = listed.column2", w.site)); err != nil {
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -175,4 +195,15 @@ func (w *writer) sessionsIn(ctx context.Context, spans []span, keys []visitorKey
 		})
 	}
 	return sessions, nil
+}
+
+// wanted says which sessions of a visitor are needed.
+type wanted struct {
+	spans []span
+	keys  []string
+}
+
+func (w *wanted) has(session *model.Session) bool {
+	return session.Key != "" && slices.Contains(w.keys, session.Key) ||
+		slices.ContainsFunc(w.spans, func(s span) bool { return session.Start <= s.to && session.End >= s.from })
 }
