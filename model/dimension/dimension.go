@@ -4,7 +4,7 @@
 //   - the kinds of the fields that predicates look at (model/filter);
 //   - the columns that are made, stored and loaded, and their format (model/column): a
 //     change of the list changes the format, and stored columns are made anew;
-//   - the SQL columns that hold a session's first hit, and the limits on distinct values
+//   - the SQL columns that hold what a session takes from its hits, and the limits on distinct values
 //     (model/store);
 //   - what plugins are told of a session (plugins/host), and what tests draw at random.
 //
@@ -59,7 +59,7 @@ type Dimension struct {
 
 	// Text returns the value of a Text.
 	Text func(*model.Session) string
-	// Origin returns the place of a Text that a session takes from its first hit; nil of
+	// Origin returns the place of a Text that a session takes from the first hit that knows it; nil of
 	// all other dimensions.
 	Origin func(*model.Origin) *string
 	// Texts returns the values of a Texts. They are not to be changed.
@@ -94,7 +94,7 @@ func Select(choose func(*Dimension) bool) []*Dimension {
 	return slices.DeleteFunc(All(), func(d *Dimension) bool { return !choose(d) })
 }
 
-// Origins returns the dimensions that a session takes from its first hit.
+// Origins returns the dimensions that a session takes from the first hits that know them.
 func Origins() []*Dimension {
 	return Select(func(d *Dimension) bool { return d.Origin != nil })
 }

@@ -18,7 +18,7 @@ const (
 
 // all is the list.
 var all = []*Dimension{
-	// What a session takes from its first hit.
+	// What a session takes from the first hits that know it.
 	origin("ip", "ip", "", func(o *model.Origin) *string { return &o.IP }),
 	origin("country", "country", "", func(o *model.Origin) *string { return &o.Country }),
 	origin("region", "region", "region", func(o *model.Origin) *string { return &o.Region }),

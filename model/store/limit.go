@@ -22,7 +22,7 @@ const DefaultMaxValues = 100_000
 // maxProperties is the maximum number of properties per site; each is a dimension.
 const maxProperties = 1000
 
-// limitedOrigins are the dimensions of a first hit whose values senders choose.
+// limitedOrigins are the dimensions of a hit's origin whose values senders choose.
 var limitedOrigins = slices.DeleteFunc(dimension.Origins(), func(d *dimension.Dimension) bool { return d.Limit == "" })
 
 // knownValues remembers values that their site is known to have, so that most batches

@@ -14,7 +14,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/dimension"
 )
 
-// origins are the dimensions that a session takes from its first hit: each is a column of
+// origins are the dimensions that a session takes from the first hits that know them: each is a column of
 // texts.
 var origins = dimension.Origins()
 

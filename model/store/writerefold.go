@@ -177,9 +177,12 @@ func (w *writer) refold(ctx context.Context, visitors []*writtenVisitor) error {
 
 // extend takes in sessions, and tells whether some were not known.
 func (r *refolding) extend(found []model.Session) bool {
-	n := len(r.sessions)
+	n, isKnown := len(r.sessions), make(map[model.SessionID]bool, len(r.sessions))
+	for i := range r.sessions {
+		isKnown[r.sessions[i].ID] = true
+	}
 	for _, session := range found {
-		if !slices.ContainsFunc(r.sessions[:n], func(known model.Session) bool { return known.ID == session.ID }) {
+		if !isKnown[session.ID] {
 			r.sessions = append(r.sessions, session)
 		}
 	}
