@@ -211,26 +211,27 @@ func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err 
 		return err
 	}
 	e.Status = model.Draft
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		if _, err := s.site(ctx, tx, e.SiteID, s.dialect.keyLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		e.CreatedAt = model.MillisOf(s.now()).Time()
 		e.UpdatedAt = e.CreatedAt
 		row, err := experimentRowOf(e)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 			if err = sortError(err); errors.Is(err, errUnique) {
 				conflict := model.Errorf(model.Conflict, "the site already has an experiment with the key %q; choose a different key", e.Key)
 				conflict.Field, conflict.Cause = "key", err
-				return 0, conflict
+				return change{}, conflict
 			}
-			return 0, err
+			return change{}, err
 		}
 		e.ID = row.ID
-		return e.SiteID, s.insertMetrics(ctx, tx, e)
+		err = s.insertMetrics(ctx, tx, e)
+		return ofExperiment(model.Created, e, "", documentOfExperiment(e)), err
 	})
 }
 
@@ -272,41 +273,42 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 	return err
 }
 
-// UpdateExperiment applies change to the experiment and stores the result. Nothing
-// changes if change fails, or if the result is invalid or not allowed in the
+// UpdateExperiment calls apply with the experiment and stores the result. Nothing
+// changes if apply fails, or if the result is invalid or not allowed in the
 // experiment's state (model.Experiment.CheckChange). The key stays the same. Concurrent
 // changes apply one after the other.
-func (s *Store) UpdateExperiment(ctx context.Context, id int64, change func(*model.Experiment) error) (e *model.Experiment, err error) {
+func (s *Store) UpdateExperiment(ctx context.Context, id int64, apply func(*model.Experiment) error) (e *model.Experiment, err error) {
 	defer wrap(&err, "update experiment %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
+	err = s.define(ctx, func(tx bun.Tx) (change, error) {
 		if e, err = s.experiment(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		before := *e
-		if err := change(e); err != nil {
-			return 0, err
+		before, was := *e, documentOfExperiment(e)
+		if err := apply(e); err != nil {
+			return change{}, err
 		}
 		if err := e.Validate(); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if err := e.CheckChange(&before); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		e.UpdatedAt = model.MillisOf(s.now()).Time()
 		row, err := experimentRowOf(e)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if slices.Equal(e.Metrics(), before.Metrics()) && e.Primary == before.Primary {
-			return e.SiteID, nil
+			return ofExperiment(stepOf(before.Status, e.Status), e, was, documentOfExperiment(e)), nil
 		}
 		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		return e.SiteID, s.insertMetrics(ctx, tx, e)
+		err = s.insertMetrics(ctx, tx, e)
+		return ofExperiment(stepOf(before.Status, e.Status), e, was, documentOfExperiment(e)), err
 	})
 	return e, err
 }
@@ -315,16 +317,16 @@ func (s *Store) UpdateExperiment(ctx context.Context, id int64, change func(*mod
 // FailedPrecondition while it runs.
 func (s *Store) DeleteExperiment(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete experiment %d", id)
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		e, err := s.experiment(ctx, tx, id, s.dialect.rowLock)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if err := e.CheckDelete(); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)
-		return e.SiteID, err
+		return ofExperiment(model.Deleted, e, documentOfExperiment(e), ""), err
 	})
 }
 

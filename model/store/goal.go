@@ -144,11 +144,12 @@ func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
 	if err := goal.Validate(); err != nil {
 		return err
 	}
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		if _, err := s.site(ctx, tx, goal.SiteID, s.dialect.keyLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		return goal.SiteID, s.insertGoal(ctx, tx, goal)
+		err := s.insertGoal(ctx, tx, goal)
+		return ofGoal(model.Created, goal, "", documentOfGoal(goal)), err
 	})
 }
 
@@ -171,27 +172,35 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 	return nil
 }
 
-// UpdateGoal applies change to the goal and stores the result. Nothing changes if
-// change fails or the result is invalid. The key stays the same.
-func (s *Store) UpdateGoal(ctx context.Context, id int64, change func(*model.Goal) error) (goal *model.Goal, err error) {
+// UpdateGoal calls apply with the goal and stores the result. Nothing changes if
+// apply fails or the result is invalid. The key stays the same.
+func (s *Store) UpdateGoal(ctx context.Context, id int64, apply func(*model.Goal) error) (goal *model.Goal, err error) {
 	defer wrap(&err, "update goal %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
+	err = s.define(ctx, func(tx bun.Tx) (change, error) {
 		if goal, err = s.goal(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		if err := change(goal); err != nil {
-			return 0, err
+		before, wasArchived := documentOfGoal(goal), goal.Archived
+		if err := apply(goal); err != nil {
+			return change{}, err
+		}
+		action := model.Updated
+		switch {
+		case goal.Archived && !wasArchived:
+			action = model.Shelved
+		case wasArchived && !goal.Archived:
+			action = model.Restored
 		}
 		if err := goal.Validate(); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		goal.UpdatedAt = model.MillisOf(s.now()).Time()
 		row, err := goalRowOf(goal)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		_, err = tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx)
-		return goal.SiteID, err
+		return ofGoal(action, goal, before, documentOfGoal(goal)), err
 	})
 	return goal, err
 }
@@ -200,16 +209,16 @@ func (s *Store) UpdateGoal(ctx context.Context, id int64, change func(*model.Goa
 // FailedPrecondition while an experiment uses it as a metric.
 func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete goal %d", id)
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		goal, err := s.goal(ctx, tx, id, s.dialect.rowLock)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if err := checkUnused(ctx, tx, id); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		_, err = tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
-		return goal.SiteID, err
+		return ofGoal(model.Deleted, goal, documentOfGoal(goal), ""), err
 	})
 }
 
@@ -219,11 +228,11 @@ func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
 func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal) (err error) {
 	defer wrap(&err, "convert segment %d to a goal", segmentID)
 	given := *goal
-	convert := func(tx bun.Tx) (int64, error) {
+	convert := func(tx bun.Tx) (change, error) {
 		*goal = given
 		segment, err := s.segment(ctx, tx, segmentID, s.dialect.rowLock)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		goal.SiteID, goal.Filters = segment.SiteID, segment.Filters
 		if goal.Name == "" {
@@ -231,17 +240,20 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 		}
 		if goal.Key == "" {
 			if goal.Key, err = freeKey(ctx, tx, segment.SiteID, model.Slug(segment.Name)); err != nil {
-				return 0, err
+				return change{}, err
 			}
 		}
 		if err := goal.Validate(); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if err := s.insertGoal(ctx, tx, goal); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		_, err = tx.NewUpdate().Table("segments").Set("goal_id = ?", goal.ID).Where("id = ?", segmentID).Exec(ctx)
-		return segment.SiteID, err
+		return change{
+			action: model.Converted, kind: model.SegmentObject, site: segment.SiteID, object: segmentID, name: segment.Name,
+			before: documentOfSegment(segment), after: documentOfGoal(goal),
+		}, err
 	}
 	for {
 		err = s.define(ctx, convert)
@@ -273,13 +285,13 @@ func freeKey(ctx context.Context, tx bun.Tx, site int64, slug string) (string, e
 // FailedPrecondition while an experiment uses the goal as a metric.
 func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment *model.Segment, err error) {
 	defer wrap(&err, "convert goal %d to a segment", goalID)
-	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
+	err = s.define(ctx, func(tx bun.Tx) (change, error) {
 		goal, err := s.goal(ctx, tx, goalID, s.dialect.rowLock)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if err := checkUnused(ctx, tx, goalID); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		var row segmentRow
 		err = tx.NewSelect().Model(&row).Where("goal_id = ?", goalID).Scan(ctx)
@@ -287,26 +299,29 @@ func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment
 		case errors.Is(err, sql.ErrNoRows):
 			segment = &model.Segment{SiteID: goal.SiteID, Name: goal.Name, Filters: goal.Filters, Active: true}
 			if err := s.insertSegment(ctx, tx, segment); err != nil {
-				return 0, err
+				return change{}, err
 			}
 		case err != nil:
-			return 0, err
+			return change{}, err
 		default:
 			if segment, err = row.segment(); err != nil {
-				return 0, err
+				return change{}, err
 			}
 			segment.Filters = goal.Filters
 			segment.UpdatedAt = model.MillisOf(s.now()).Time()
 			restored, err := segmentRowOf(segment)
 			if err != nil {
-				return 0, err
+				return change{}, err
 			}
 			if _, err := tx.NewUpdate().Model(restored).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
-				return 0, err
+				return change{}, err
 			}
 		}
 		_, err = tx.NewDelete().Table("goals").Where("id = ?", goalID).Exec(ctx)
-		return goal.SiteID, err
+		return change{
+			action: model.Converted, kind: model.GoalObject, site: goal.SiteID, object: goalID, name: goal.Name,
+			before: documentOfGoal(goal), after: documentOfSegment(segment),
+		}, err
 	})
 	return segment, err
 }

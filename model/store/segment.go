@@ -119,11 +119,12 @@ func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err 
 	if err := segment.Validate(); err != nil {
 		return err
 	}
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		if _, err := s.site(ctx, tx, segment.SiteID, s.dialect.keyLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		return segment.SiteID, s.insertSegment(ctx, tx, segment)
+		err := s.insertSegment(ctx, tx, segment)
+		return ofSegment(model.Created, segment, "", documentOfSegment(segment)), err
 	})
 }
 
@@ -139,27 +140,28 @@ func (s *Store) insertSegment(ctx context.Context, tx bun.Tx, segment *model.Seg
 	return err
 }
 
-// UpdateSegment applies change to the segment and stores the result. Nothing changes if
-// change fails or the result is invalid.
-func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.Segment) error) (segment *model.Segment, err error) {
+// UpdateSegment calls apply with the segment and stores the result. Nothing changes if
+// apply fails or the result is invalid.
+func (s *Store) UpdateSegment(ctx context.Context, id int64, apply func(*model.Segment) error) (segment *model.Segment, err error) {
 	defer wrap(&err, "update segment %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
+	err = s.define(ctx, func(tx bun.Tx) (change, error) {
 		if segment, err = s.segment(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		if err := change(segment); err != nil {
-			return 0, err
+		before := documentOfSegment(segment)
+		if err := apply(segment); err != nil {
+			return change{}, err
 		}
 		if err := segment.Validate(); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		segment.UpdatedAt = model.MillisOf(s.now()).Time()
 		row, err := segmentRowOf(segment)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		_, err = tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx)
-		return segment.SiteID, err
+		return ofSegment(model.Updated, segment, before, documentOfSegment(segment)), err
 	})
 	return segment, err
 }
@@ -167,12 +169,12 @@ func (s *Store) UpdateSegment(ctx context.Context, id int64, change func(*model.
 // DeleteSegment deletes a segment.
 func (s *Store) DeleteSegment(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete segment %d", id)
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		segment, err := s.segment(ctx, tx, id, s.dialect.rowLock)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		_, err = tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
-		return segment.SiteID, err
+		return ofSegment(model.Deleted, segment, documentOfSegment(segment), ""), err
 	})
 }

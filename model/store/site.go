@@ -55,7 +55,10 @@ func (s *Store) CreateSite(ctx context.Context, site *model.Site) (err error) {
 			return err
 		}
 		all := model.AllSegment(site.ID)
-		return s.insertSegment(ctx, tx, &all)
+		if err := s.insertSegment(ctx, tx, &all); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, ofSite(model.Created, site, "", documentOfSite(site)))
 	})
 }
 
@@ -76,55 +79,60 @@ func insertDomains(ctx context.Context, tx bun.Tx, site *model.Site) error {
 	return err
 }
 
-// UpdateSite applies change to the site and stores the result. Nothing changes if
-// change fails or the result is invalid.
-func (s *Store) UpdateSite(ctx context.Context, id int64, change func(*model.Site) error) (site *model.Site, err error) {
+// UpdateSite calls apply with the site and stores the result. Nothing changes if
+// apply fails or the result is invalid.
+func (s *Store) UpdateSite(ctx context.Context, id int64, apply func(*model.Site) error) (site *model.Site, err error) {
 	defer wrap(&err, "update site %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (int64, error) {
+	err = s.define(ctx, func(tx bun.Tx) (change, error) {
 		if site, err = s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		if err := change(site); err != nil {
-			return 0, err
+		before := documentOfSite(site)
+		if err := apply(site); err != nil {
+			return change{}, err
 		}
 		if err := site.Validate(); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		site.Revision = 0 // it moves
 		row, err := rowOfSite(site)
 		if err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if _, err := tx.NewUpdate().Model(row).WherePK().Exec(ctx); err != nil {
-			return 0, err
+			return change{}, err
 		}
 		if _, err := tx.NewDelete().Table("site_domains").Where("site_id = ?", id).Exec(ctx); err != nil {
-			return 0, err
+			return change{}, err
 		}
-		return id, insertDomains(ctx, tx, site)
+		err = insertDomains(ctx, tx, site)
+		return ofSite(model.Updated, site, before, documentOfSite(site)), err
 	})
 	return site, err
 }
 
-// DeleteSite deletes the site with its definitions, sessions and hits.
+// DeleteSite deletes the site with its definitions, sessions and hits. Its part of the audit log stays.
 func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete site %d", id)
-	return s.define(ctx, func(tx bun.Tx) (int64, error) {
+	return s.define(ctx, func(tx bun.Tx) (change, error) {
 		// Writers lock the row too, so they have finished or will find no site.
-		if _, err := s.site(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return 0, err
+		site, err := s.site(ctx, tx, id, s.dialect.rowLock)
+		if err != nil {
+			return change{}, err
 		}
 		for _, table := range []string{
 			"assignments", "columns", "computed", "computations", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
 			"site_dimensions", "site_values", "links", "visitors", // visits
-			"api_keys", "experiments", "segments", "goals", "site_domains",
+			"key_sites", "user_roles", "experiments", "segments", "goals", "site_domains",
 		} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
-				return 0, err
+				return change{}, err
 			}
 		}
-		_, err := tx.NewDelete().Table("sites").Where("id = ?", id).Exec(ctx)
-		return id, err
+		if _, err := tx.NewDelete().Table("sites").Where("id = ?", id).Exec(ctx); err != nil {
+			return change{}, err
+		}
+		return ofSite(model.Deleted, site, documentOfSite(site), ""), moveEpoch(ctx, tx)
 	})
 }
 

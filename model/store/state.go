@@ -31,21 +31,24 @@ func (s *Store) State(ctx context.Context, site int64) (state State, err error) 
 }
 
 // define runs a transaction that changes a site's definitions: the site itself, its
-// segments, goals or experiments. do returns the site. Its revision becomes the current
-// time or more, so that a restored database never reaches the same revision through
-// other changes. After the commit, define calls Options.Defined.
-func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (site int64, err error)) error {
+// segments, goals or experiments. do returns what it changed, which the audit log keeps. The
+// site's revision becomes the current time or more, so that a restored database never
+// reaches the same revision through other changes. After the commit, define calls
+// Options.Defined.
+func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (change, error)) error {
 	var defined int64
 	err := s.inTransaction(ctx, func(tx bun.Tx) error {
-		site, err := do(tx)
+		c, err := do(tx)
 		if err != nil {
 			return err
 		}
-		defined = site
+		defined = c.site
 		now := model.MillisOf(s.now())
-		_, err = tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
-			Where("id = ?", site).Exec(ctx)
-		return err
+		if _, err := tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
+			Where("id = ?", c.site).Exec(ctx); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, c)
 	})
 	if err == nil && s.defined != nil {
 		s.defined(defined)
