@@ -69,6 +69,10 @@ type Principal struct {
 	Grants []Grant
 	// Expires is when it may do nothing any longer; 0 for never.
 	Expires Millis
+	// Login is the hash of the login by which a user asks; empty for others.
+	Login string
+	// Origins are the origins of the pages that may use it; empty for any.
+	Origins []string
 }
 
 // Everyone returns the principal of a server without authentication, who may do everything.

@@ -65,7 +65,7 @@ func (k *Key) Validate(now Millis) error {
 
 // Principal returns who bears the key.
 func (k *Key) Principal() *Principal {
-	p := &Principal{Kind: KeyPrincipal, ID: k.ID, Name: k.Name, Expires: k.ExpiresAt}
+	p := &Principal{Kind: KeyPrincipal, ID: k.ID, Name: k.Name, Expires: k.ExpiresAt, Origins: k.Origins}
 	if k.AllSites {
 		p.Grants = []Grant{{AllSites, k.Scope}}
 		return p

@@ -129,6 +129,10 @@ func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 				return change{}, err
 			}
 		}
+		// A key ends with the last of its sites.
+		if _, err := tx.NewDelete().Table("api_keys").Where("NOT all_sites AND id NOT IN (SELECT key_id FROM key_sites)").Exec(ctx); err != nil {
+			return change{}, err
+		}
 		if _, err := tx.NewDelete().Table("sites").Where("id = ?", id).Exec(ctx); err != nil {
 			return change{}, err
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 
@@ -219,36 +220,56 @@ func sealImported(ctx context.Context, st *store.Store, site int64, o Options) (
 	return e.Totals(ctx, site)
 }
 
-// CreateKey creates a key and returns its secret. domain names the key's site, which is
-// created if it does not exist. An empty domain means the only site, or all sites for
-// keys that cannot write.
-func CreateKey(ctx context.Context, o Options, name string, scope model.KeyScope, domain string) (secret string, err error) {
+// NewKey is what a key is to be.
+type NewKey struct {
+	Name  string
+	Scope model.Scope
+	// Domains name the sites, which are created if they do not exist. Without any, a key that sends events is of the only
+	// site, and others are of all sites.
+	Domains []string
+	// Origins are the pages that may use the key; any by default.
+	Origins []string
+	// Lifetime is how long the key holds; for ever by default.
+	Lifetime time.Duration
+}
+
+// CreateKey creates a key and returns its secret.
+func CreateKey(ctx context.Context, o Options, n NewKey) (secret string, err error) {
 	err = WithStore(ctx, o, func(st *store.Store) error {
 		if _, err := st.Migrate(ctx); err != nil {
 			return err
 		}
-		var site *model.Site
-		if domain != "" || scope == model.WriteScope {
-			if site, err = namedSite(ctx, st, domain); err != nil {
+		key := model.Key{Name: n.Name, Scope: n.Scope, Origins: n.Origins}
+		if n.Lifetime != 0 {
+			key.ExpiresAt = model.MillisOf(time.Now().Add(n.Lifetime))
+		}
+		if len(n.Domains) == 0 && n.Scope == model.WriteScope {
+			n.Domains = []string{""} // the only one
+		}
+		sites := make([]*model.Site, len(n.Domains))
+		for i, domain := range n.Domains {
+			if sites[i], err = namedSite(ctx, st, domain); err != nil {
 				return err
 			}
-			if site.ID == 0 && domain == "" {
+			if sites[i].ID == 0 && domain == "" {
 				return model.Invalid("--site", "is required, because there is no site yet; give its domain, like shop.example")
 			}
+			key.Sites = append(key.Sites, max(sites[i].ID, 1)) // a new one has no id yet
 		}
-		key, made, err := model.NewKey(name, scope)
-		if err != nil {
+		key.AllSites = len(sites) == 0
+		if err := key.Validate(model.MillisOf(time.Now())); err != nil { // before a site is created for it
 			return err
 		}
-		if site != nil && site.ID == 0 {
-			if site, err = createSite(ctx, st, site); err != nil {
-				return err
+		key.Sites = nil
+		for _, site := range sites {
+			if site.ID == 0 {
+				if site, err = createSite(ctx, st, site); err != nil {
+					return err
+				}
 			}
+			key.Sites = append(key.Sites, site.ID)
 		}
-		if site != nil {
-			key.SiteID = site.ID
-		}
-		secret = made
+		secret = key.NewSecret()
 		return st.CreateKey(ctx, &key)
 	})
 	return secret, err

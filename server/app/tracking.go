@@ -80,10 +80,12 @@ func (a *App) siteOfKey(ctx context.Context, secret string) (*model.Site, error)
 		return nil, err
 	case key.RevokedAt != 0:
 		return nil, model.Errorf(model.Unauthenticated, "the write key was revoked")
-	case key.Scope != model.WriteScope:
+	case !key.Scope.Includes(model.WriteScope):
 		return nil, model.Errorf(model.Unauthenticated, "the key has the scope %s; use a write key to send messages", key.Scope)
+	case len(key.Sites) != 1:
+		return nil, model.Errorf(model.Unauthenticated, "the key is of several sites; use a key of one site to send messages")
 	}
-	site, err := a.store.Site(ctx, key.SiteID)
+	site, err := a.store.Site(ctx, key.Sites[0])
 	if model.CodeOf(err) == model.NotFound {
 		return nil, model.Errorf(model.Unauthenticated, "the site of this key was deleted")
 	}
