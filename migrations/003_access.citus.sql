@@ -1,3 +1,5 @@
+SELECT create_reference_table('access');
+--split
 SELECT create_reference_table('key_sites');
 --split
 SELECT create_reference_table('users');

@@ -1,4 +1,4 @@
-ALTER TABLE instance DROP COLUMN access_epoch;
+DROP TABLE access;
 --split
 DROP TABLE certificates;
 --split

@@ -110,5 +110,10 @@ CREATE TABLE certificates (
     data {{.Bytes}} NOT NULL
 );
 --split
--- access_epoch moves when a key, a user, a role or a login may do less than before, or something else.
-ALTER TABLE instance ADD COLUMN access_epoch BIGINT NOT NULL DEFAULT 0;
+-- One row, whose epoch moves when a key, a user, a role or a login may do less than before, or something else.
+CREATE TABLE access (
+    one INTEGER NOT NULL PRIMARY KEY,
+    epoch BIGINT NOT NULL
+);
+--split
+INSERT INTO access (one, epoch) VALUES (1, 1);

@@ -7,15 +7,18 @@ import (
 	"strings"
 )
 
-// Origin returns the one form of a web origin: scheme, host and, unless it is the scheme's own, the port, as browsers send
+// WebOrigin returns the one form of a web origin: scheme, host and, unless it is the scheme's own, the port, as browsers send
 // it. The schemes are http and https. A path, if any, is "/" at most.
-func Origin(text string) (string, error) {
+func WebOrigin(text string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" ||
 		u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Host, "*") {
-		return "", fmt.Errorf("%q is not an origin; write it like https://shop.example", clip(text))
+		return "", notOrigin(text)
 	}
 	host := ASCIIHost(Host(u.Hostname()))
+	if host == "" {
+		return "", notOrigin(text)
+	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
@@ -24,6 +27,10 @@ func Origin(text string) (string, error) {
 		origin += ":" + port
 	}
 	return origin, nil
+}
+
+func notOrigin(text string) error {
+	return fmt.Errorf("%q is not an origin; write it like https://shop.example", clip(text))
 }
 
 // checkOrigins brings the key's origins into one form. Only keys that stand in pages have any.
@@ -36,7 +43,7 @@ func (k *Key) checkOrigins() error {
 	}
 	origins := make([]string, 0, len(k.Origins))
 	for i, text := range k.Origins {
-		origin, err := Origin(text)
+		origin, err := WebOrigin(text)
 		if err != nil {
 			return Invalid(fmt.Sprintf("origins[%d]", i), "%s", err)
 		}

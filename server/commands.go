@@ -68,14 +68,15 @@ type keyCommand struct {
 }
 
 type keyCreate struct {
-	Scope string `enum:"write,read,admin" required:"" placeholder:"SCOPE" help:"What the key may do. write: send events for one site; safe to publish in a web page. read: query. admin: everything. This version only checks write keys."`
-	Site  string `placeholder:"DOMAIN" help:"A domain of the site the key belongs to. The site is created if it does not exist. Write keys need one, unless there is only one site."`
-	Name  string `arg:"" help:"A name that tells people what the key is for."`
+	Scope string   `enum:"write,read,edit,admin" required:"" placeholder:"SCOPE" help:"What the key may do. write: send events for one site; safe to publish in a web page. read: query. admin: everything. This version only checks write keys."`
+	Site  []string `placeholder:"DOMAIN" help:"A domain of a site that the key is of; may be given several times. The site is created if it does not exist. Without any, a write key is of the only site, and others are of all sites."`
+	Name  string   `arg:"" help:"A name that tells people what the key is for."`
 }
 
 // Run creates a key and prints its secret.
 func (c keyCreate) Run(ctx context.Context, s streams, o app.Options) error {
-	secret, err := app.CreateKey(ctx, o, c.Name, model.KeyScope(strings.ToUpper(c.Scope)), c.Site)
+	n := app.NewKey{Name: c.Name, Scope: model.Scope(strings.ToUpper(c.Scope)), Domains: c.Site}
+	secret, err := app.CreateKey(ctx, o, n)
 	if err == nil {
 		_, err = fmt.Fprintln(s.out, secret)
 	}
@@ -95,7 +96,7 @@ func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
 		if err != nil {
 			return err
 		}
-		names := map[int64]string{0: "all"}
+		names := map[int64]string{}
 		for _, site := range sites {
 			names[site.ID] = site.Name
 		}
@@ -106,11 +107,23 @@ func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
 			if key.RevokedAt != 0 {
 				revoked = key.RevokedAt.Time().Format(time.DateTime)
 			}
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s…\t%s\t%s\n", key.ID, key.Name, strings.ToLower(string(key.Scope)), names[key.SiteID], key.Prefix,
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s…\t%s\t%s\n", key.ID, key.Name, strings.ToLower(string(key.Scope)), sitesText(key, names), key.Prefix,
 				key.CreatedAt.Time().Format(time.DateTime), revoked)
 		}
 		return table.Flush()
 	})
+}
+
+// sitesText lists the sites of a key.
+func sitesText(key model.Key, names map[int64]string) string {
+	if key.AllSites {
+		return "all"
+	}
+	list := make([]string, len(key.Sites))
+	for i, site := range key.Sites {
+		list[i] = names[site]
+	}
+	return strings.Join(list, ", ")
 }
 
 type keyRevoke struct {
@@ -120,7 +133,7 @@ type keyRevoke struct {
 // Run revokes a key.
 func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
 	return app.WithStore(ctx, o, func(st *store.Store) error {
-		key, err := st.RevokeKey(ctx, c.ID)
+		key, err := st.RevokeKey(ctx, c.ID, func(*model.Key) error { return nil })
 		if err == nil {
 			fmt.Fprintf(s.out, "revoked %s\n", key.Name)
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -259,8 +260,12 @@ func (s *Store) userOfLink(ctx context.Context, db bun.IDB, hash, lock string) (
 	if lock != "" {
 		query = query.For(lock)
 	}
-	if err := query.Scan(ctx); err != nil {
-		return nil, notFound(err, "link")
+	err := query.Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, model.Errorf(model.NotFound, "the link was used before, or has expired; ask an administrator for a new one")
+	}
+	if err != nil {
+		return nil, err
 	}
 	return oneUser(ctx, db, lock, "id = ?", link.UserID)
 }
