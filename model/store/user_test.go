@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,102 +11,17 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 )
-
-// A population's messages: devices, users who log in on several of them, servers that know users alone or a device's session,
-// tabs with session keys of their own, aliases, and clocks of whole seconds.
-func populationMessages(r *rand.Rand, n int) (messages []model.Message) {
-	pick := func(values ...string) string { return values[r.IntN(len(values))] }
-	gaps := []model.Millis{0, 1000, 60_000, model.SessionGap - 1, model.SessionGap, model.SessionGap + 1, 5 * 60 * 60 * 1000, model.MaxSessionLength}
-	starts := map[string]model.Millis{}
-	for i := range n {
-		m := model.Message{}
-		switch r.IntN(8) {
-		case 0, 1: // a server, or a job
-			m.UserID = pick("u1", "u2", "u3")
-		case 2, 3: // somebody who is logged in
-			m.UserID, m.AnonymousID = pick("u1", "u2", "u3"), pick("d1", "d2", "d3", "d4")
-		default:
-			m.AnonymousID = pick("d1", "d2", "d3", "d4", "u1")
-		}
-		who := cmp.Or(m.AnonymousID, m.UserID)
-		starts[who] += gaps[r.IntN(1+r.IntN(len(gaps)))]
-		m.Hit = model.Hit{ID: model.MessageIDOf(fmt.Sprint(r.Uint64())), At: aDay + starts[who], Place: int32(i), Kind: model.HitKind(1 + r.IntN(3))}
-		hit := &m.Hit
-		if m.UserID != "" && m.AnonymousID != "" && r.IntN(5) == 0 {
-			hit.Kind = 0 // an alias
-		}
-		hit.Knows = model.Knowledge(r.IntN(32)) &^ model.KnowsPage
-		switch hit.Kind {
-		case model.PageView:
-			hit.Name = pick("/", "/a", "/b")
-			hit.Knows |= model.KnowsPage | model.KnowsAcquisition
-		case model.Event:
-			hit.Name, hit.Value, hit.HasValue = pick("buy", "look"), model.Decimal(r.IntN(5))*model.One, r.IntN(2) == 0
-		case model.Traits:
-			hit.Properties = map[string]string{pick("plan", "team"): pick("a", "b")}
-		}
-		whole := model.Origin{
-			IP: "192.0.2.1", Country: pick("RO", "US"), Referrer: pick("", "www.google.com"), EntryPage: hit.Name, Hostname: pick("", "shop.example"),
-			Browser: pick("Chrome", "Firefox"), Language: pick("de", "en"), UTM: model.UTM{Source: pick("", "mail")},
-		}
-		hit.Origin = whole.Parts(hit.Knows)
-		if r.IntN(3) == 0 {
-			hit.SessionKey = pick("k1", "k2", "k3")
-		}
-		messages = append(messages, m)
-	}
-	return messages
-}
-
-// whose says by the words of the rule whose a message is.
-func whose(all []model.Message, m *model.Message) string {
-	if m.AnonymousID != "" {
-		return m.AnonymousID
-	}
-	var links []model.Message
-	for _, other := range all {
-		if other.UserID == m.UserID && other.AnonymousID != "" {
-			links = append(links, other)
-		}
-	}
-	slices.SortFunc(links, func(a, b model.Message) int {
-		return cmp.Or(cmp.Compare(a.Hit.At, b.Hit.At), cmp.Compare(a.Hit.Place, b.Hit.Place), cmp.Compare(a.AnonymousID, b.AnonymousID))
-	})
-	device := m.UserID
-	for i, link := range links {
-		if i == 0 || link.Hit.At <= m.Hit.At {
-			device = link.AnonymousID
-		}
-	}
-	return device
-}
-
-// sessionsOfPopulation returns the sessions that messages make by the definition.
-func sessionsOfPopulation(messages []model.Message) []model.Session {
-	byVisitor := map[string][]model.Message{}
-	for _, m := range messages {
-		if m.Hit.Kind != 0 {
-			key := whose(messages, &m)
-			m.AnonymousID = key
-			byVisitor[key] = append(byVisitor[key], m)
-		}
-	}
-	var sessions []model.Session
-	for _, own := range byVisitor {
-		sessions = append(sessions, folded(own)...)
-	}
-	return sorted(sessions)
-}
 
 // However a population's messages are delivered, the sessions are those of the set.
 func TestWritePopulation(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for seed := range uint64(24) {
 			r := rand.New(rand.NewPCG(seed, 11))
-			messages := populationMessages(r, 1+r.IntN(150))
-			want := sessionsOfPopulation(messages)
+			messages := modeltest.Population(r, aDay, 1+r.IntN(150))
+			want := modeltest.Sessions(messages)
 			sent := slices.Clone(messages)
 			switch seed % 4 {
 			case 0: // as they came
@@ -125,9 +39,9 @@ func TestWritePopulation(t *testing.T) {
 				}
 				rest = rest[n:]
 			}
-			if got := stored(t, st, site.ID); !reflect.DeepEqual(got, want) {
+			if got := modeltest.Stored(t, st, site.ID); !reflect.DeepEqual(got, want) {
 				t.Logf("seed %d", seed)
-				equalSessions(t, got, want)
+				modeltest.EqualSessions(t, got, want)
 			}
 			mustHaveHits(t, st, site.ID, messages)
 		}
@@ -171,7 +85,7 @@ func TestWritePopulationConcurrently(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
 		for seed := range uint64(4) {
 			r := rand.New(rand.NewPCG(seed, 12))
-			messages := populationMessages(r, 400)
+			messages := modeltest.Population(r, aDay, 400)
 			site := mustCreateSite(t, st, fmt.Sprintf("c%d.example", seed))
 			var servers sync.WaitGroup
 			for n := range 2 {
@@ -192,7 +106,7 @@ func TestWritePopulationConcurrently(t *testing.T) {
 				})
 			}
 			servers.Wait()
-			equalSessions(t, stored(t, st, site.ID), sessionsOfPopulation(messages))
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 			mustHaveHits(t, st, site.ID, messages)
 		}
 	})
@@ -210,8 +124,8 @@ func TestWriteLateLink(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		equalSessions(t, stored(t, st, site.ID), sessionsOfPopulation([]model.Message{page, purchase, identify}))
-		if sessions := stored(t, st, site.ID); len(sessions) != 1 || sessions[0].VisitorKey != "browser" || len(sessions[0].Events) != 1 {
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions([]model.Message{page, purchase, identify}))
+		if sessions := modeltest.Stored(t, st, site.ID); len(sessions) != 1 || sessions[0].VisitorKey != "browser" || len(sessions[0].Events) != 1 {
 			t.Errorf("sessions %+v", sessions)
 		}
 	})
@@ -248,7 +162,7 @@ func TestWriteEndlessVisitor(t *testing.T) {
 			late := page(1_000_000+n, at)
 			messages = append(messages, late)
 			write([]model.Message{late})
-			equalSessions(t, stored(t, st, site.ID), folded(messages))
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 		}
 		mustHaveHits(t, st, site.ID, messages)
 	})
@@ -268,7 +182,7 @@ func TestWriteFirstOfOneMoment(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			equalSessions(t, stored(t, st, site.ID), folded(messages))
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 		}
 	})
 }
