@@ -147,23 +147,27 @@ func (d delivery) run(t *testing.T, r *rand.Rand, c *crowd, database string, ser
 			}
 		})
 	}
-	if d.isKilled {
-		db := openSQL(t, database)
-		n := kills(t)
-		for i := range n {
-			enough, killed := (i+1)*c.messages/(n+1), 0
-			await(t, fmt.Sprintf("%d messages", enough), func() bool {
-				killed = number(t, db, "SELECT count(*) FROM messages WHERE id_low <> 0")
-				return killed >= enough || t.Failed()
-			})
-			// The import first: what it writes is then cut off, and what the server writes goes on without it.
-			which := i % d.files
-			imports[which].Process.Kill()
-			code := imports[which].result(t)
-			seats[i%servers].kill(t, database)
-			t.Logf("killed after %d of %d messages; the import had the exit code %d", killed, c.messages, code)
-			begin(which)
+	db := openSQL(t, database)
+	n := kills(t)
+	for i := range n {
+		enough, kept := (i+1)*c.messages/(n+1), 0
+		await(t, fmt.Sprintf("%d messages", enough), func() bool {
+			kept = number(t, db, "SELECT count(*) FROM messages WHERE id_low <> 0")
+			return kept >= enough || t.Failed()
+		})
+		for _, s := range seats { // what it keeps in memory then follows what is written later
+			s.current.mustAsk(t, crowdQuestion)
 		}
+		if !d.isKilled {
+			continue
+		}
+		// The import first: what it writes is then cut off, and what the server writes goes on without it.
+		which := i % d.files
+		imports[which].Process.Kill()
+		code := imports[which].result(t)
+		seats[i%servers].kill(t, database)
+		t.Logf("killed after %d of %d messages; the import had the exit code %d", kept, c.messages, code)
+		begin(which)
 	}
 	sending.Wait()
 	for _, p := range imports {
@@ -301,6 +305,15 @@ func defineCrowd(t *testing.T, s *server) {
 	}
 }
 
+const crowdResults = `{ results { visitors contaminated unknownVariants metrics { variants {
+	visitors conversions conversionRate { mean low high } value { total } series { at visitors conversions } } } } }`
+
+const crowdQuestion = `{ site(domain: "shop.example") {
+	sessionCount(range: { from: "2000-01-01T00:00:00Z" })
+	goalCards(range: { from: "2000-01-01T00:00:00Z" }) { cells { segment { name } sessions conversions visitors valueTotal } }
+	x: experiment(key: "x") ` + crowdResults + ` y: experiment(key: "y") ` + crowdResults + `
+	events { nodes { name count firstSeen lastSeen } } } }`
+
 // askCrowd asks for counts and results, and checks those that follow from the crowd's sessions.
 func askCrowd(t *testing.T, s *server, c *crowd) string {
 	t.Helper()
@@ -337,13 +350,7 @@ func askCrowd(t *testing.T, s *server, c *crowd) string {
 			}
 		}
 	}
-	const results = `{ results { visitors contaminated unknownVariants metrics { variants {
-		visitors conversions conversionRate { mean low high } value { total } series { at visitors conversions } } } } }`
-	mustAskInto(t, s, &data, `{ site(domain: "shop.example") {
-		sessionCount(range: { from: "2000-01-01T00:00:00Z" })
-		goalCards(range: { from: "2000-01-01T00:00:00Z" }) { cells { segment { name } sessions conversions visitors valueTotal } }
-		x: experiment(key: "x") `+results+` y: experiment(key: "y") `+results+`
-		events { nodes { name count firstSeen lastSeen } } } }`, nil)
+	mustAskInto(t, s, &data, crowdQuestion, nil)
 	site := &data.Site
 	slices.SortFunc(site.GoalCards[0].Cells, func(a, b count) int { return strings.Compare(a.Segment.Name, b.Segment.Name) })
 	var first, later []model.Session
