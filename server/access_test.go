@@ -95,7 +95,7 @@ func TestServeWithKeys(t *testing.T) {
 			key, origin string
 			status      int
 		}{
-			{write, "https://shop.example", 200}, {write, "", 200}, {write, "https://attacker.example", 403}, {read, "", 403}, {"shop.example", "", 401}, {write + "A", "", 401},
+			{write, "https://shop.example", 200}, {write, "", 200}, {write, "https://attacker.example", 403}, {read, "", 401}, {"shop.example", "", 401}, {write + "A", "", 401},
 		} {
 			headers := []string{"Origin", test.origin}
 			if test.origin == "" {

@@ -55,7 +55,7 @@ func (s *senders) sender(r *http.Request, secret string) (*ingest.Sender, error)
 		if len(principal.Grants) == 0 {
 			return nil, model.Errorf(model.Unauthenticated, "the site of this key was deleted")
 		}
-		return nil, model.Errorf(model.Forbidden, "the key has the scope %s; use one with the scope WRITE to send messages", principal.Grants[0].Scope)
+		return nil, model.Errorf(model.Unauthenticated, "the key has the scope %s; use one with the scope WRITE to send messages", principal.Grants[0].Scope)
 	}
 	if !access.IsFrom(r, principal.Origins) {
 		return nil, model.Errorf(model.Forbidden, "pages of this origin may not use the key; its --site-origins list the origins that may")

@@ -74,7 +74,7 @@ func TestSenders(t *testing.T) {
 	}{
 		{one, "", "", ""}, {one, "https://shop.example", "", ""}, {two, "https://attacker.example", "", ""}, {admin, "", "", ""},
 		{one, "https://attacker.example", model.Forbidden, "--site-origins"},
-		{read, "", model.Forbidden, "the scope READ"},
+		{read, "", model.Unauthenticated, "the scope READ"},
 		{"", "", model.Unauthenticated, "no write key"},
 		{"shop.example", "", model.Unauthenticated, "unknown"},
 		{one[:12], "", model.Unauthenticated, "cut off"},
