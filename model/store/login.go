@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -56,11 +57,14 @@ func (s *Store) UpdateLogin(ctx context.Context, hash string, data []byte) (err 
 	return s.updateLogin(ctx, s.writing.NewUpdate().Table("logins").Set("data = ?", data).Where("hash = ?", hash))
 }
 
-// TouchLogin notes that a login is used, and when it expires from now on. The error is NotFound if it has ended.
-func (s *Store) TouchLogin(ctx context.Context, hash string, expires model.Millis) (err error) {
+// TouchLogin notes when a login was used. From then on it lasts for the idle time, and in all for the lifetime at most. The
+// error is NotFound if it has ended.
+func (s *Store) TouchLogin(ctx context.Context, hash string, seen model.Millis, idle, lifetime time.Duration) (err error) {
 	defer wrap(&err, "note the use of a login")
-	now := model.MillisOf(s.now())
-	return s.updateLogin(ctx, s.writing.NewUpdate().Table("logins").Set("seen_at = ?", now).Set("expires_at = ?", expires).Where("hash = ? AND expires_at > ?", hash, now))
+	expires := seen + model.Millis(idle.Milliseconds())
+	return s.updateLogin(ctx, s.writing.NewUpdate().Table("logins").Set("seen_at = ?", seen).
+		Set("expires_at = CASE WHEN created_at + ?0 < ?1 THEN created_at + ?0 ELSE ?1 END", lifetime.Milliseconds(), expires).
+		Where("hash = ? AND expires_at > ? AND seen_at <= ?", hash, seen, seen))
 }
 
 func (s *Store) updateLogin(ctx context.Context, update *bun.UpdateQuery) error {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -133,10 +134,21 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 		if err := st.UpdateLogin(ctx, "b", []byte("B")); err != nil {
 			t.Error(err)
 		}
-		if err := st.TouchLogin(ctx, "b", far+1); err != nil {
-			t.Error(err)
+		begun, err := st.Login(ctx, "b")
+		if err != nil {
+			t.Fatal(err)
 		}
-		mustBe(t, st.TouchLogin(ctx, "c", far), model.NotFound, "")
+		seen := begun.CreatedAt + 60_000
+		for _, lifetime := range []time.Duration{2 * time.Hour, time.Hour} {
+			if err := st.TouchLogin(ctx, "b", seen, time.Hour, lifetime); err != nil {
+				t.Error(err)
+			}
+			touched, err := st.Login(ctx, "b")
+			if want := min(seen+3_600_000, begun.CreatedAt+model.Millis(lifetime.Milliseconds())); err != nil || touched.ExpiresAt != want || touched.SeenAt != seen {
+				t.Errorf("%+v, %v, not until %d", touched, err, want)
+			}
+		}
+		mustBe(t, st.TouchLogin(ctx, "c", seen, time.Hour, time.Hour), model.NotFound, "")
 		mustBe(t, st.UpdateLogin(ctx, "unknown", nil), model.NotFound, "")
 		hashes := func() []string {
 			t.Helper()
@@ -152,7 +164,7 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 			return all
 		}
 		mustEqual(t, "the logins", hashes(), []string{"a", "b"})
-		if login, err := st.Login(ctx, "b"); err != nil || login.ExpiresAt != far+1 || string(login.Data) != "B" || login.CreatedAt == 0 {
+		if login, err := st.Login(ctx, "b"); err != nil || string(login.Data) != "B" || login.CreatedAt == 0 {
 			t.Errorf("%+v, %v", login, err)
 		}
 		_, err = st.Login(ctx, "c")
@@ -170,7 +182,7 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 			t.Error(err)
 		}
 		mustEqual(t, "the logins", hashes(), []string(nil))
-		mustBe(t, st.TouchLogin(ctx, "b", far), model.NotFound, "")
+		mustBe(t, st.TouchLogin(ctx, "b", seen, time.Hour, time.Hour), model.NotFound, "")
 		// What ends nothing tells nobody.
 		epoch = mustEpoch(t, st)
 		if err := st.EndLogin(ctx, "b"); err != nil || mustEpoch(t, st) != epoch {
