@@ -158,6 +158,16 @@ var arrows = []arrow{
 		github.com/prometheus/client_golang
 		github.com/schollz/progressbar/v3`},
 	{folder: "server/ingest/bots"},
+	{folder: "server/login", own: "model model/store", others: `
+		github.com/alexedwards/argon2id
+		github.com/alexedwards/scs/v2
+		github.com/coreos/go-oidc/v3
+		github.com/maypok86/otter/v2
+		github.com/prometheus/client_golang
+		github.com/trustelem/zxcvbn
+		golang.org/x/crypto
+		golang.org/x/oauth2
+		golang.org/x/text`},
 	{folder: "server/nodetest"},
 	{folder: "server/sdk"},
 
