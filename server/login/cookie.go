@@ -127,7 +127,9 @@ func (s records) CommitCtx(ctx context.Context, hash string, data []byte, deadli
 }
 
 // DeleteCtx ends a login.
-func (s records) DeleteCtx(ctx context.Context, hash string) error { return s.store.EndLogin(ctx, hash) }
+func (s records) DeleteCtx(ctx context.Context, hash string) error {
+	return s.store.EndLogin(ctx, hash)
+}
 
 func visitOf(ctx context.Context) *visit {
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
@@ -139,7 +141,9 @@ func visitOf(ctx context.Context) *visit {
 // scs asks for these too, and calls them only where there is no context.
 
 // Find is FindCtx.
-func (s records) Find(hash string) ([]byte, bool, error) { return s.FindCtx(context.Background(), hash) }
+func (s records) Find(hash string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), hash)
+}
 
 // Commit is CommitCtx.
 func (s records) Commit(hash string, data []byte, deadline time.Time) error {

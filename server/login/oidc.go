@@ -61,6 +61,7 @@ type provider struct {
 
 	mu     sync.Mutex
 	found  *oidc.Provider
+	client *oauth2.Config // remembers how the provider wants the secret
 	failed time.Time
 	err    error
 }
@@ -105,11 +106,12 @@ func (p *provider) config(ctx context.Context, now time.Time) (*oidc.Provider, *
 			return nil, nil, p.err
 		}
 		p.found, p.err = found, nil
+		p.client = &oauth2.Config{
+			ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: p.callback,
+			Scopes: append([]string{oidc.ScopeOpenID, "profile", "email"}, p.o.Scopes...),
+		}
 	}
-	return p.found, &oauth2.Config{
-		ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: p.found.Endpoint(), RedirectURL: p.callback,
-		Scopes: append([]string{oidc.ScopeOpenID, "profile", "email"}, p.o.Scopes...),
-	}, nil
+	return p.found, p.client, nil
 }
 
 // A flow is somebody's way to the provider and back. It is kept in the login of the browser that began it, so another

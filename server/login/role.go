@@ -139,7 +139,9 @@ func (l *Logins) userOf(ctx context.Context, c claims) (*model.User, error) {
 }
 
 // mayCome tells whether someone with the roles may log in.
-func (l *Logins) mayCome(roles []model.SiteRole) bool { return len(l.provider.o.Roles) == 0 || len(roles) > 0 }
+func (l *Logins) mayCome(roles []model.SiteRole) bool {
+	return len(l.provider.o.Roles) == 0 || len(roles) > 0
+}
 
 func (l *Logins) create(ctx context.Context, c claims, roles []model.SiteRole) (user *model.User, err error) {
 	for _, name := range c.names() {
