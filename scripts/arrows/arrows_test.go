@@ -134,12 +134,12 @@ var arrows = []arrow{
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
 	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats"},
 
-	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app", others: `
+	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
 	{folder: "server/app", own: `
 		graph graph/transport model model/column model/count model/engine model/live model/stats model/store plugins plugins/builtin
 		plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/ingest server/sdk`, others: `
+		server/ingest server/login server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9

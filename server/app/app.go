@@ -23,6 +23,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/sample"
 	"github.com/goalgraph/goalgraph/server/ingest"
+	"github.com/goalgraph/goalgraph/server/login"
 )
 
 // App is a running Goalgraph.
@@ -36,6 +37,7 @@ type App struct {
 	locations *ingest.Locations
 	pipeline  *ingest.Pipeline
 	writer    *ingest.Writer
+	logins    *login.Logins
 	listener  net.Listener
 	server    *http.Server
 
@@ -130,10 +132,14 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 		return nil
 	})
+	if a.logins, err = newLogins(ctx, o, a.store, "http://"+a.Address(), registry); err != nil {
+		return nil, err
+	}
 	background, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { a.sealPartitions(background, engine) })
 	running.Go(func() { engine.Backfill(background) })
+	running.Go(func() { a.logins.Run(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
 	running.Go(func() { every(background, runningPass, a.writer.ReloadExperiments) })
 	if a.locations != nil {

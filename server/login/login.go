@@ -51,7 +51,7 @@ const (
 type Options struct {
 	Store *store.Store
 	// Again returns a user as it is now, by the hash of the login in Principal.Login. The error is Unauthenticated if the
-	// login has ended, or the user is disabled. It is called for each request with a cookie.
+	// login has ended, or the user is disabled. It is called for each request with a cookie. By default it reads the store.
 	Again func(context.Context, *model.Principal) (*model.Principal, error)
 	// PublicURL is the address that people have of the server, like https://stats.example. Links begin with it. With https
 	// cookies are sent by TLS only.
@@ -104,6 +104,9 @@ func New(ctx context.Context, o Options) (*Logins, error) {
 	}
 	if o.OIDCOnly && o.OIDC == nil {
 		return nil, model.Invalid("--oidc-only", "needs an OpenID provider; give --oidc-issuer")
+	}
+	if o.Again == nil {
+		o.Again = again(o.Store)
 	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
@@ -194,6 +197,33 @@ func (l *Logins) Principal(ctx context.Context, r *http.Request) (*model.Princip
 	defer l.mu.Unlock()
 	l.used[hash] = model.MillisOf(l.o.Now())
 	return principal, nil
+}
+
+// again looks users up in a store.
+func again(st *store.Store) func(context.Context, *model.Principal) (*model.Principal, error) {
+	return func(ctx context.Context, p *model.Principal) (*model.Principal, error) {
+		known, err := st.Login(ctx, p.Login)
+		if err != nil {
+			return nil, endedIfGone(err)
+		}
+		user, err := st.User(ctx, known.UserID)
+		switch {
+		case err != nil:
+			return nil, endedIfGone(err)
+		case user.DisabledAt != 0:
+			return nil, errEnded()
+		}
+		principal := user.Principal()
+		principal.Login, principal.Expires = p.Login, known.ExpiresAt
+		return principal, nil
+	}
+}
+
+func endedIfGone(err error) error {
+	if model.CodeOf(err) == model.NotFound {
+		return errEnded()
+	}
+	return err
 }
 
 func errEnded() error {

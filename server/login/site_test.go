@@ -2,7 +2,6 @@ package login_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -62,7 +61,7 @@ func newSite(t *testing.T, change ...func(*login.Options)) *site {
 	}))
 	t.Cleanup(server.Close)
 	s.url = server.URL
-	o := login.Options{Store: st, Again: s.again, PublicURL: s.url, Now: s.clock, Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil))}
+	o := login.Options{Store: st, PublicURL: s.url, Now: s.clock, Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil))}
 	for _, change := range change {
 		change(&o)
 	}
@@ -96,28 +95,6 @@ func (w *lockedWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.w.Write(p)
-}
-
-// again looks users up in the store.
-func (s *site) again(ctx context.Context, p *model.Principal) (*model.Principal, error) {
-	ended := model.Errorf(model.Unauthenticated, "the login has ended")
-	known, err := s.store.Login(ctx, p.Login)
-	if model.CodeOf(err) == model.NotFound {
-		return nil, ended
-	}
-	if err != nil {
-		return nil, err
-	}
-	user, err := s.store.User(ctx, known.UserID)
-	if model.CodeOf(err) == model.NotFound || err == nil && user.DisabledAt != 0 {
-		return nil, ended
-	}
-	if err != nil {
-		return nil, err
-	}
-	principal := user.Principal()
-	principal.Login, principal.Expires = p.Login, known.ExpiresAt
-	return principal, nil
 }
 
 func (s *site) clock() time.Time {
