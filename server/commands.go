@@ -27,6 +27,7 @@ type serveCommand struct {
 	ColumnMemory   uint32   `env:"GOALGRAPH_COLUMN_MEMORY" default:"${columnMemory}" placeholder:"MIB" help:"The memory for columns, in MiB, 32 to 1048575. What does not fit is loaded from the database again and again: give 64 MiB for each million sessions that are asked about. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
 	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"The days that an experiment must run before a decision. Default: ${default}, which covers each weekday."`
+	loginFlags
 }
 
 // Run serves until the process is told to stop.
@@ -37,6 +38,9 @@ func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	o.ColumnMemory = int(c.ColumnMemory)
 	limitMemory(o.ColumnMemory)
 	o.PublicURL, o.AllowedOrigins, o.KeyRate = c.PublicURL, c.AllowedOrigins, int(min(c.KeyRate, math.MaxInt32))
+	if err := c.loginFlags.apply(&o); err != nil {
+		return err
+	}
 	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
 	for _, text := range c.TrustedProxies {
 		network, err := networkOf(text)

@@ -134,12 +134,12 @@ var arrows = []arrow{
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
 	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats"},
 
-	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app", others: `
+	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
 	{folder: "server/app", own: `
 		graph graph/transport model model/column model/count model/engine model/live model/stats model/store plugins plugins/builtin
 		plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/access server/ingest server/sdk`, others: `
+		server/access server/ingest server/login server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
@@ -164,6 +164,16 @@ var arrows = []arrow{
 		github.com/schollz/progressbar/v3
 		golang.org/x/time`},
 	{folder: "server/ingest/bots"},
+	{folder: "server/login", own: "model model/store", others: `
+		github.com/alexedwards/argon2id
+		github.com/alexedwards/scs/v2
+		github.com/coreos/go-oidc/v3
+		github.com/maypok86/otter/v2
+		github.com/prometheus/client_golang
+		github.com/trustelem/zxcvbn
+		golang.org/x/crypto
+		golang.org/x/oauth2
+		golang.org/x/text`},
 	{folder: "server/nodetest"},
 	{folder: "server/sdk"},
 

@@ -24,6 +24,7 @@ import (
 	"github.com/goalgraph/goalgraph/server/access"
 	"github.com/goalgraph/goalgraph/server/app/sample"
 	"github.com/goalgraph/goalgraph/server/ingest"
+	"github.com/goalgraph/goalgraph/server/login"
 )
 
 // App is a running Goalgraph.
@@ -39,6 +40,7 @@ type App struct {
 	writer    *ingest.Writer
 	directory *access.Directory
 	door      *access.Door
+	logins    *login.Logins
 	listener  net.Listener
 	server    *http.Server
 
@@ -138,11 +140,15 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 		return nil
 	})
+	if a.logins, err = newLogins(ctx, o, a.store, "http://"+a.Address(), registry); err != nil {
+		return nil, err
+	}
 	background, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { a.directory.Run(background) })
 	running.Go(func() { a.sealPartitions(background, engine) })
 	running.Go(func() { engine.Backfill(background) })
+	running.Go(func() { a.logins.Run(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
 	running.Go(func() { every(background, runningPass, a.writer.ReloadExperiments) })
 	if a.locations != nil {

@@ -47,6 +47,11 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	sdk.Register(mux)
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
 	mux.Handle("GET /graphiql", http.RedirectHandler("/graphiql/", http.StatusMovedPermanently))
+	if a.options.Auth == AuthKeys {
+		people := http.NewServeMux()
+		a.logins.Register(people)
+		mux.Handle("/auth/", people)
+	}
 	if a.options.Sample {
 		liveexample.Register(mux)
 	}

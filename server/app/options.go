@@ -9,6 +9,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/server/access"
+	"github.com/goalgraph/goalgraph/server/login"
 )
 
 // Options are the settings of the program. Only package main reads flags and environment
@@ -31,6 +32,11 @@ type Options struct {
 	PublicURL string
 	// AllowedOrigins are other origins whose pages may ask and log in.
 	AllowedOrigins []string
+	// LoginIdle and LoginLifetime are how long a login lasts that is not used, and any; 0 for the defaults.
+	LoginIdle, LoginLifetime time.Duration
+	// OIDC is the OpenID provider that people log in at; nil for none. OIDCOnly switches passwords off.
+	OIDC     *login.OIDC
+	OIDCOnly bool
 	// GeoIP is a location database file, or empty.
 	GeoIP string
 	// MaxValues is the maximum number of distinct values per site and dimension; 0 for
