@@ -147,7 +147,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if a.listener, err = a.listen(ctx, o.Listen); err != nil {
 		return nil, err
 	}
-	if a.logins, err = newLogins(ctx, o, a.store, a.url(), registry); err != nil {
+	if a.logins, err = newLogins(ctx, o, a.store, a.directory.Again, a.url(), registry); err != nil {
 		return nil, err
 	}
 	if err := a.begin(ctx); err != nil {
