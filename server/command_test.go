@@ -50,7 +50,22 @@ func TestWrongUsage(t *testing.T) {
 		{args: "--auth", says: "--auth"},
 		{args: "--auth some", says: `"keys","none"`},
 		{env: "GOALGRAPH_AUTH=some", says: `"keys","none"`},
-		{args: "serve", says: "--auth none"}, // keys are to come
+		{args: "serve --public-url stats.example", says: "--public-url \"stats.example\" is not an origin"},
+		{args: "serve --public-url https://stats.example/path", says: "without a path"},
+		{args: "serve --allowed-origins *", says: "--allowed-origins \"*\" is not an origin"},
+		{args: "serve --allowed-origins https://a.example,https://*.b.example", says: "https://*.b.example"},
+		{args: "serve --key-rate -1", says: "--key-rate"},
+		{args: "serve --admin-listen 9090", says: "--admin-listen"},
+		{args: "serve --tls-cert cert.pem", says: "--tls-key"},
+		{args: "serve --tls-cert cert.pem --tls-key key.pem --tls-domain stats.example", says: "--tls-domain"},
+		{args: "serve --tls-domain https://stats.example", says: "write it like stats.example"},
+		{args: "key", says: `"create", "list", "rotate", "revoke"`},
+		{args: "key create Key", says: "--scope"},
+		{args: "key create --scope all Key", says: `"write","read","edit","admin"`},
+		{args: "key create --scope read --expires 1y Key", says: "write it like 90d"},
+		{args: "key create --scope read --expires 0d Key", says: "write it like 90d"},
+		{args: "key create --scope read --expires 36501d Key", says: "over 36500d"},
+		{args: "key rotate --overlap soon 1", says: "write it like 90d"},
 		{args: "--auth none --listen 0.0.0.0:0", says: "loopback"},
 		{args: "--auth none --listen :0", says: "loopback"},
 		{args: "--auth none --listen [::]:0", says: "loopback"},
@@ -98,15 +113,19 @@ func TestHelp(t *testing.T) {
 			"--database=URL", "sqlite:data/goalgraph.db", "$DATABASE_URL", "--redis=URL", "$REDIS_URL", "--listen=HOST:PORT", "127.0.0.1:8080",
 			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
 		"import --help": {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
-		"serve --help": {"--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
+		"serve --help": {"--public-url=URL", "$GOALGRAPH_PUBLIC_URL", "--allowed-origins=ORIGIN", "$GOALGRAPH_ALLOWED_ORIGINS", "--key-rate=N", "--admin-listen=HOST:PORT",
+			"--tls-cert=FILE", "--tls-key=FILE", "--tls-domain=DOMAIN", "--tls-authority=URL", "--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
 			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS", "--column-memory=MIB", "$GOALGRAPH_COLUMN_MEMORY", "Default: 608"},
+		"key create --help":   {"--scope=SCOPE", "--site=DOMAIN", "--site-origins=ORIGIN", "--expires=TIME"},
+		"key rotate --help":   {"--overlap=TIME", "Default: 24h"},
 		"migrate down --help": {"goalgraph migrate down"},
 		"plugin check --help": {"goalgraph plugin check <file>"},
 		"--version":           {"goalgraph ", "go1."},
 	} {
 		p := program(t, strings.Fields(args)...).mustRun(t, done)
+		help := strings.Join(strings.Fields(p.stdout.String()), " ") // lines end where the width wants it
 		for _, text := range says {
-			if !strings.Contains(p.stdout.String(), text) {
+			if !strings.Contains(help, text) {
 				t.Errorf("%s does not say %q:\n%s", args, text, &p.stdout)
 			}
 		}

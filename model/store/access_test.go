@@ -3,6 +3,7 @@ package store_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -99,16 +100,56 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 		_, err := st.UsePasswordLink(ctx, "second", "y")
 		mustBe(t, err, model.NotFound, "")
 
+		// A new link takes the place of the password as well.
+		if id, password, err := st.Password(ctx, " ANN "); err != nil || id != ann.ID || password != "$argon2id$1" {
+			t.Errorf("%d, %q, %v", id, password, err)
+		}
+		for _, name := range []string{"Bob", "b\x00"} {
+			_, _, err = st.Password(ctx, name)
+			mustBe(t, err, model.NotFound, "")
+		}
+		create := func(hash string, user int64, password string, expires model.Millis) error {
+			return st.CreateLogin(ctx, &store.Login{Hash: hash, UserID: user, Data: []byte(hash), Address: "192.0.2.1", UserAgent: "Firefox", ExpiresAt: expires}, password)
+		}
 		save := func(hash string, user int64, expires model.Millis) {
 			t.Helper()
-			if err := st.SaveLogin(ctx, &store.Login{Hash: hash, UserID: user, Data: []byte(hash), Address: "192.0.2.1", UserAgent: "Firefox", ExpiresAt: expires}); err != nil {
+			if err := create(hash, user, "$argon2id$1", expires); err != nil {
 				t.Fatal(err)
 			}
 		}
+		save("0", ann.ID, far)
+		if err := st.CreatePasswordLink(ctx, ann.ID, "again", far); err != nil {
+			t.Fatal(err)
+		}
+		_, err = st.Login(ctx, "0")
+		mustBe(t, err, model.NotFound, "")
+		mustBe(t, create("0", ann.ID, "$argon2id$1", far), model.Unauthenticated, "")
+		if _, err := st.UsePasswordLink(ctx, "again", "$argon2id$1"); err != nil {
+			t.Fatal(err)
+		}
+
 		save("a", ann.ID, far)
 		save("b", ann.ID, far)
 		save("c", 0, 1) // has expired
-		save("b", ann.ID, far+1)
+		if err := st.UpdateLogin(ctx, "b", []byte("B")); err != nil {
+			t.Error(err)
+		}
+		begun, err := st.Login(ctx, "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := begun.CreatedAt + 60_000
+		for _, lifetime := range []time.Duration{2 * time.Hour, time.Hour} {
+			if err := st.TouchLogin(ctx, "b", seen, time.Hour, lifetime); err != nil {
+				t.Error(err)
+			}
+			touched, err := st.Login(ctx, "b")
+			if want := min(seen+3_600_000, begun.CreatedAt+model.Millis(lifetime.Milliseconds())); err != nil || touched.ExpiresAt != want || touched.SeenAt != seen {
+				t.Errorf("%+v, %v, not until %d", touched, err, want)
+			}
+		}
+		mustBe(t, st.TouchLogin(ctx, "c", seen, time.Hour, time.Hour), model.NotFound, "")
+		mustBe(t, st.UpdateLogin(ctx, "unknown", nil), model.NotFound, "")
 		hashes := func() []string {
 			t.Helper()
 			logins, err := st.Logins(ctx, ann.ID)
@@ -123,7 +164,7 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 			return all
 		}
 		mustEqual(t, "the logins", hashes(), []string{"a", "b"})
-		if login, err := st.Login(ctx, "b"); err != nil || login.ExpiresAt != far+1 || string(login.Data) != "b" || login.CreatedAt == 0 {
+		if login, err := st.Login(ctx, "b"); err != nil || string(login.Data) != "B" || login.CreatedAt == 0 {
 			t.Errorf("%+v, %v", login, err)
 		}
 		_, err = st.Login(ctx, "c")
@@ -141,8 +182,19 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 			t.Error(err)
 		}
 		mustEqual(t, "the logins", hashes(), []string(nil))
+		mustBe(t, st.TouchLogin(ctx, "b", seen, time.Hour, time.Hour), model.NotFound, "")
+		// What ends nothing tells nobody.
+		epoch = mustEpoch(t, st)
+		if err := st.EndLogin(ctx, "b"); err != nil || mustEpoch(t, st) != epoch {
+			t.Error(err)
+		}
 
-		save("d", ann.ID, far)
+		if err := st.CreatePasswordLink(ctx, ann.ID, "third", far); err != nil {
+			t.Fatal(err)
+		}
+		if err := create("d", ann.ID, "", far); err != nil {
+			t.Fatal(err)
+		}
 		disabled, err := st.UpdateUser(ctx, ann.ID, func(u *model.User) error {
 			u.DisabledAt = 5
 			return nil
@@ -151,10 +203,15 @@ func TestPasswordLinksAndLogins(t *testing.T) {
 			t.Errorf("%+v, %v", disabled, err)
 		}
 		mustEqual(t, "the logins of a disabled user", hashes(), []string(nil))
-		if err := st.CreatePasswordLink(ctx, ann.ID, "third", far); err != nil {
+		_, err = st.UsePasswordLink(ctx, "third", "z")
+		mustBe(t, err, model.NotFound, "")
+		mustBe(t, st.CreatePasswordLink(ctx, ann.ID, "fourth", far), model.FailedPrecondition, "")
+		mustBe(t, create("e", ann.ID, "", far), model.Unauthenticated, "")
+
+		bob := &model.User{Name: "Bob", Subject: "https://id.example 7"}
+		if err := st.CreateUser(ctx, bob); err != nil {
 			t.Fatal(err)
 		}
-		_, err = st.UsePasswordLink(ctx, "third", "z")
-		mustBe(t, err, model.FailedPrecondition, "")
+		mustBe(t, st.CreatePasswordLink(ctx, bob.ID, "fifth", far), model.FailedPrecondition, "")
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -29,16 +30,52 @@ type Login struct {
 	ExpiresAt model.Millis
 }
 
-// SaveLogin stores a login, or what has changed of it: the user, the data and when it expires.
-func (s *Store) SaveLogin(ctx context.Context, login *Login) (err error) {
-	defer wrap(&err, "save a login")
-	login.SeenAt = model.MillisOf(s.now())
-	if login.CreatedAt == 0 {
-		login.CreatedAt = login.SeenAt
+// CreateLogin stores a new login. The user may still log in, by the password (an argon2id hash) that was checked: else the
+// error is Unauthenticated. So a login cannot outlive a disabling or a reset that comes while a password is checked.
+func (s *Store) CreateLogin(ctx context.Context, login *Login, password string) (err error) {
+	defer wrap(&err, "create a login")
+	login.CreatedAt = model.MillisOf(s.now())
+	login.SeenAt = login.CreatedAt
+	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		if login.UserID != 0 {
+			user, err := oneUser(ctx, tx, s.dialect.rowLock, "id = ?", login.UserID)
+			if err != nil {
+				return err
+			}
+			if user.DisabledAt != 0 || user.Password != password {
+				return model.Errorf(model.Unauthenticated, "the user has changed meanwhile; log in again")
+			}
+		}
+		_, err := tx.NewInsert().Model(login).Exec(ctx)
+		return err
+	})
+}
+
+// UpdateLogin stores a login's data. The error is NotFound if the login has ended: an update does not bring it back.
+func (s *Store) UpdateLogin(ctx context.Context, hash string, data []byte) (err error) {
+	defer wrap(&err, "update a login")
+	return s.updateLogin(ctx, s.writing.NewUpdate().Table("logins").Set("data = ?", data).Where("hash = ?", hash))
+}
+
+// TouchLogin notes when a login was used. From then on it lasts for the idle time, and in all for the lifetime at most. The
+// error is NotFound if it has ended.
+func (s *Store) TouchLogin(ctx context.Context, hash string, seen model.Millis, idle, lifetime time.Duration) (err error) {
+	defer wrap(&err, "note the use of a login")
+	expires := seen + model.Millis(idle.Milliseconds())
+	return s.updateLogin(ctx, s.writing.NewUpdate().Table("logins").Set("seen_at = ?", seen).
+		Set("expires_at = CASE WHEN created_at + ?0 < ?1 THEN created_at + ?0 ELSE ?1 END", lifetime.Milliseconds(), expires).
+		Where("hash = ? AND expires_at > ? AND seen_at <= ?", hash, seen, seen))
+}
+
+func (s *Store) updateLogin(ctx context.Context, update *bun.UpdateQuery) error {
+	result, err := s.execute(ctx, update)
+	if err != nil {
+		return err
 	}
-	_, err = s.db.NewInsert().Model(login).On("CONFLICT (hash) DO UPDATE").
-		Set("user_id = EXCLUDED.user_id").Set("data = EXCLUDED.data").Set("seen_at = EXCLUDED.seen_at").Set("expires_at = EXCLUDED.expires_at").Exec(ctx)
-	return err
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return model.Errorf(model.NotFound, "there is no such login; it may have ended")
 }
 
 // Login returns the login with the hash, or NotFound once it has expired or ended.
@@ -74,7 +111,12 @@ func (s *Store) EndLoginsOf(ctx context.Context, user int64, except string) (err
 
 func (s *Store) endLogins(ctx context.Context, narrow func(*bun.DeleteQuery) *bun.DeleteQuery) error {
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		if _, err := narrow(tx.NewDelete().Table("logins")).Exec(ctx); err != nil {
+		result, err := narrow(tx.NewDelete().Table("logins")).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		// Strangers can ask for the end of logins that there are none of.
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
 		return moveEpoch(ctx, tx)
@@ -85,7 +127,7 @@ func (s *Store) endLogins(ctx context.Context, narrow func(*bun.DeleteQuery) *bu
 func (s *Store) PruneLogins(ctx context.Context) (err error) {
 	defer wrap(&err, "prune logins")
 	for _, table := range []string{"logins", "password_links"} {
-		if _, err := s.db.NewDelete().Table(table).Where("expires_at <= ?", model.MillisOf(s.now())).Exec(ctx); err != nil {
+		if _, err := s.execute(ctx, s.writing.NewDelete().Table(table).Where("expires_at <= ?", model.MillisOf(s.now()))); err != nil {
 			return err
 		}
 	}

@@ -164,6 +164,20 @@ func (s *Store) UserByName(ctx context.Context, name string) (user *model.User, 
 	return oneUser(ctx, s.db, "", "login = ?", model.LoginOf(name))
 }
 
+// Password returns the id of the user with the name, in any case, and the argon2id hash of the password; NotFound if there is
+// no such user. One statement answers, whether there is such a user or not.
+func (s *Store) Password(ctx context.Context, name string) (id int64, hash string, err error) {
+	defer wrap(&err, "password of user %.40q", name)
+	if !isKeepable(name) {
+		return 0, "", model.Errorf(model.NotFound, "there is no such user")
+	}
+	err = s.db.NewSelect().Table("users").Column("id", "password").Where("login = ?", model.LoginOf(name)).Scan(ctx, &id, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, "", model.Errorf(model.NotFound, "there is no such user")
+	}
+	return id, hash, err
+}
+
 // UserBySubject returns the user whom an OpenID provider knows by the subject, or NotFound.
 func (s *Store) UserBySubject(ctx context.Context, subject string) (user *model.User, err error) {
 	defer wrap(&err, "user by subject")
@@ -174,7 +188,7 @@ func (s *Store) UserBySubject(ctx context.Context, subject string) (user *model.
 }
 
 // UpdateUser calls apply with the user and stores the result. Nothing changes if apply fails or the result is invalid. A
-// user that is disabled, or has a new password, is logged out everywhere.
+// user that is disabled, or has a new password, is logged out everywhere. Links of one that is disabled no longer hold.
 func (s *Store) UpdateUser(ctx context.Context, id int64, apply func(*model.User) error) (user *model.User, err error) {
 	defer wrap(&err, "update user %d", id)
 	err = s.inTransaction(ctx, func(tx bun.Tx) error {
@@ -218,25 +232,41 @@ func (s *Store) saveUser(ctx context.Context, tx bun.Tx, user, was *model.User, 
 			return err
 		}
 	}
+	if action == model.Disabled {
+		if _, err := tx.NewDelete().Table("password_links").Where("user_id = ?", user.ID).Exec(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.record(ctx, tx, ofUser(action, user, before, documentOfUser(user))); err != nil {
 		return err
 	}
 	return moveEpoch(ctx, tx)
 }
 
-// CreatePasswordLink stores the hash of a link by which a user sets a password, in the place of those before. The error is
-// NotFound if there is no such user.
-func (s *Store) CreatePasswordLink(ctx context.Context, user int64, hash string, expires model.Millis) (err error) {
-	defer wrap(&err, "password link of user %d", user)
+// CreatePasswordLink stores the hash of a link by which a user sets a password, in the place of those before. The password
+// that the user has no longer holds, and the user's logins end. The error is NotFound if there is no such user, and
+// FailedPrecondition for one who is disabled or logs in at an OpenID provider.
+func (s *Store) CreatePasswordLink(ctx context.Context, id int64, hash string, expires model.Millis) (err error) {
+	defer wrap(&err, "password link of user %d", id)
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
-		if _, err := oneUser(ctx, tx, s.dialect.rowLock, "id = ?", user); err != nil {
+		user, err := oneUser(ctx, tx, s.dialect.rowLock, "id = ?", id)
+		switch {
+		case err != nil:
+			return err
+		case user.DisabledAt != 0:
+			return model.Errorf(model.FailedPrecondition, "%s is disabled; enable the user first", user.Name)
+		case user.Subject != "":
+			return model.Errorf(model.FailedPrecondition, "%s logs in at the OpenID provider; change the password there", user.Name)
+		}
+		if _, err := tx.NewDelete().Table("password_links").Where("user_id = ?", id).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Table("password_links").Where("user_id = ?", user).Exec(ctx); err != nil {
+		if _, err := tx.NewInsert().Model(&passwordLinkRow{Hash: hash, UserID: id, ExpiresAt: expires}).Exec(ctx); err != nil || user.Password == "" {
 			return err
 		}
-		_, err := tx.NewInsert().Model(&passwordLinkRow{Hash: hash, UserID: user, ExpiresAt: expires}).Exec(ctx)
-		return err
+		before, was := documentOfUser(user), *user
+		user.Password = ""
+		return s.saveUser(ctx, tx, user, &was, before)
 	})
 }
 
@@ -279,7 +309,7 @@ func (s *Store) UsePasswordLink(ctx context.Context, hash, password string) (use
 			return err
 		}
 		if user.DisabledAt != 0 {
-			return model.Errorf(model.FailedPrecondition, "the user is disabled; ask an administrator")
+			return model.Errorf(model.FailedPrecondition, "this user is disabled; ask an administrator")
 		}
 		if _, err := tx.NewDelete().Table("password_links").Where("user_id = ?", user.ID).Exec(ctx); err != nil {
 			return err

@@ -135,16 +135,22 @@ var arrows = []arrow{
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
 	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats"},
 
-	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app", others: `
+	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
 	{folder: "server/app", own: `
 		graph graph/transport model model/column model/count model/engine model/live model/stats model/store plugins plugins/builtin
 		plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/ingest server/sdk`, others: `
+		server/access server/ingest server/login server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
+		golang.org/x/crypto
 		golang.org/x/term`},
+	// What the door lets in is anybody's affair: no graph, no ingest.
+	{folder: "server/access", own: "model model/store", others: `
+		github.com/maypok86/otter/v2
+		golang.org/x/sync
+		golang.org/x/time`},
 	{folder: "server/app/graphiql"},
 	{folder: "server/app/graphiql/compress"},
 	{folder: "server/app/liveexample"},
@@ -152,13 +158,24 @@ var arrows = []arrow{
 	{folder: "server/bench", own: "model model/column model/dimension model/partition model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
-	{folder: "server/ingest", own: "model model/live model/store server/ingest/bots", others: `
+	{folder: "server/ingest", own: "model model/live model/store server/access server/ingest/bots", others: `
 		github.com/maypok86/otter/v2
 		github.com/mileusna/useragent
 		github.com/oschwald/maxminddb-golang/v2
 		github.com/prometheus/client_golang
-		github.com/schollz/progressbar/v3`},
+		github.com/schollz/progressbar/v3
+		golang.org/x/time`},
 	{folder: "server/ingest/bots"},
+	{folder: "server/login", own: "model model/store", others: `
+		github.com/alexedwards/argon2id
+		github.com/alexedwards/scs/v2
+		github.com/coreos/go-oidc/v3
+		github.com/maypok86/otter/v2
+		github.com/prometheus/client_golang
+		github.com/trustelem/zxcvbn
+		golang.org/x/crypto
+		golang.org/x/oauth2
+		golang.org/x/text`},
 	{folder: "server/nodetest"},
 	{folder: "server/sdk"},
 

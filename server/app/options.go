@@ -1,13 +1,17 @@
 package app
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/engine"
+	"github.com/goalgraph/goalgraph/server/access"
+	"github.com/goalgraph/goalgraph/server/login"
 )
 
 // Options are the settings of the program. Only package main reads flags and environment
@@ -22,10 +26,26 @@ type Options struct {
 	Redis string
 	// Listen is the address of the HTTP server, host:port. Port 0 picks a free port.
 	Listen string
+	// AdminListen is the address for operators, host:port, or empty: metrics, health and profiles are there and nowhere else.
+	AdminListen string
+	// TLSCert and TLSKey are the files of a certificate and its key, or empty.
+	TLSCert, TLSKey string
+	// TLSDomains are the domains that an authority is asked to certify. TLSAuthority is the URL of its ACME directory.
+	TLSDomains   []string
+	TLSAuthority string
 	// Plugins is the folder of filter plugins.
 	Plugins string
 	// Auth is AuthNone or AuthKeys.
 	Auth string
+	// PublicURL is the address by which people reach the server, like https://stats.example; empty for that of Listen.
+	PublicURL string
+	// AllowedOrigins are other origins whose pages may ask and log in.
+	AllowedOrigins []string
+	// LoginIdle and LoginLifetime are how long a login lasts that is not used, and any; 0 for the defaults.
+	LoginIdle, LoginLifetime time.Duration
+	// OIDC is the OpenID provider that people log in at; nil for none. OIDCOnly switches passwords off.
+	OIDC     *login.OIDC
+	OIDCOnly bool
 	// GeoIP is a location database file, or empty.
 	GeoIP string
 	// MaxValues is the maximum number of distinct values per site and dimension; 0 for
@@ -42,9 +62,13 @@ type Options struct {
 	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host headers are
 	// used.
 	TrustedProxies []netip.Prefix
+	// KeyRate is how many messages per second the server takes from one key; 0 for any number.
+	KeyRate int
 	// Sample loads the bundled sample into an empty database.
 	Sample bool
 	Log    *slog.Logger
+	// Terminal takes what the operator of a new database must know; nobody does by default.
+	Terminal io.Writer
 	// StopTimeout limits how long Stop waits for running requests; 10 s by default.
 	StopTimeout time.Duration
 }
@@ -88,23 +112,55 @@ func (o *Options) validate() error {
 	if o.ColumnMemory < leastColumnMemory || o.ColumnMemory > mostColumnMemory {
 		return model.Invalid("--column-memory", "is %d; give %d to %d, in MiB", o.ColumnMemory, leastColumnMemory, mostColumnMemory)
 	}
+	if err := o.validateOrigins(); err != nil {
+		return err
+	}
+	if err := o.validateTLS(); err != nil {
+		return err
+	}
+	if _, _, err := net.SplitHostPort(o.AdminListen); o.AdminListen != "" && err != nil {
+		return model.Invalid("--admin-listen", "%q is not an address; write it like 127.0.0.1:9090", o.AdminListen)
+	}
 	switch o.Auth {
 	case AuthNone:
-		if !isLoopback(host) {
+		if !access.IsLoopback(host) {
 			return model.Invalid("--auth", "none admits everyone who can reach %s, so it needs a loopback address like 127.0.0.1:8080", o.Listen)
 		}
 	case AuthKeys:
-		return model.Invalid("--auth", "keys is not available in this version; use --auth none on a loopback address, behind a proxy that authenticates")
 	default:
 		return model.Invalid("--auth", "is %q; use none or keys", o.Auth)
 	}
 	return nil
 }
 
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
+// validateOrigins brings the public URL and the allowed origins into one form.
+func (o *Options) validateOrigins() (err error) {
+	if o.PublicURL != "" {
+		if o.PublicURL, err = model.WebOrigin(o.PublicURL); err != nil {
+			return model.Invalid("--public-url", "%v, without a path", err)
+		}
 	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	for i, text := range o.AllowedOrigins {
+		if o.AllowedOrigins[i], err = model.WebOrigin(text); err != nil {
+			return model.Invalid("--allowed-origins", "%v", err)
+		}
+	}
+	return nil
+}
+
+func (o *Options) validateTLS() error {
+	switch {
+	case (o.TLSCert == "") != (o.TLSKey == ""):
+		return model.Invalid("--tls-cert", "and --tls-key go together; give both")
+	case o.TLSCert != "" && len(o.TLSDomains) > 0:
+		return model.Invalid("--tls-domain", "asks for a certificate, and --tls-cert is one; give one of them")
+	}
+	for i, text := range o.TLSDomains {
+		origin, err := model.WebOrigin("https://" + text)
+		if err != nil || strings.ContainsAny(text, ":/[") {
+			return model.Invalid("--tls-domain", "%q is not a domain; write it like stats.example", text)
+		}
+		o.TLSDomains[i] = strings.TrimPrefix(origin, "https://")
+	}
+	return nil
 }
