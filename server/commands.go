@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -20,6 +20,9 @@ import (
 type serveCommand struct {
 	GeoIP          string   `name:"geoip" env:"GOALGRAPH_GEOIP" placeholder:"FILE" help:"A country or city database in MaxMind format (.mmdb), to look up where senders are. It is reloaded when it changes."`
 	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Trusted proxies, as addresses or networks (10.0.0.0/8) separated by commas. Only their X-Forwarded-For, -Proto and -Host headers are used. Default: none."`
+	PublicURL      string   `name:"public-url" env:"GOALGRAPH_PUBLIC_URL" placeholder:"URL" help:"The address by which people reach the server, like https://stats.example. Requests to other hosts are refused. Default: http:// and --listen."`
+	AllowedOrigins []string `env:"GOALGRAPH_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example, separated by commas, whose pages may use /graphql and log in. Default: none."`
+	KeyRate        uint     `env:"GOALGRAPH_KEY_RATE" default:"5000" placeholder:"N" help:"The messages per second that the server takes from one key; 0 takes any number. Default: ${default}."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
 	ColumnMemory   uint32   `env:"GOALGRAPH_COLUMN_MEMORY" default:"${columnMemory}" placeholder:"MIB" help:"The memory for columns, in MiB, 32 to 1048575. What does not fit is loaded from the database again and again: give 64 MiB for each million sessions that are asked about. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
@@ -37,6 +40,7 @@ func (c serveCommand) Run(ctx context.Context, o app.Options) error {
 	if err := c.loginFlags.apply(&o); err != nil {
 		return err
 	}
+	o.PublicURL, o.AllowedOrigins, o.KeyRate = c.PublicURL, c.AllowedOrigins, int(min(c.KeyRate, math.MaxInt32))
 	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
 	for _, text := range c.TrustedProxies {
 		network, err := networkOf(text)
@@ -63,86 +67,6 @@ func networkOf(text string) (netip.Prefix, error) {
 		return network, model.Invalid("--trusted-proxies", "%q is neither an address nor a network; write it like 10.0.0.1 or 10.0.0.0/8", text)
 	}
 	return network.Masked(), nil
-}
-
-type keyCommand struct {
-	Create keyCreate `cmd:"" help:"Create a key and print its secret, once."`
-	List   keyList   `cmd:"" help:"List the keys."`
-	Revoke keyRevoke `cmd:"" help:"Revoke a key."`
-}
-
-type keyCreate struct {
-	Scope string   `enum:"write,read,edit,admin" required:"" placeholder:"SCOPE" help:"What the key may do. write: send events for one site; safe to publish in a web page. read: query. admin: everything. This version only checks write keys."`
-	Site  []string `placeholder:"DOMAIN" help:"A domain of a site that the key is of; may be given several times. The site is created if it does not exist. Without any, a write key is of the only site, and others are of all sites."`
-	Name  string   `arg:"" help:"A name that tells people what the key is for."`
-}
-
-// Run creates a key and prints its secret.
-func (c keyCreate) Run(ctx context.Context, s streams, o app.Options) error {
-	n := app.NewKey{Name: c.Name, Scope: model.Scope(strings.ToUpper(c.Scope)), Domains: c.Site}
-	secret, err := app.CreateKey(ctx, o, n)
-	if err == nil {
-		_, err = fmt.Fprintln(s.out, secret)
-	}
-	return err
-}
-
-type keyList struct{}
-
-// Run lists the keys as a table.
-func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
-	return app.WithStore(ctx, o, func(st *store.Store) error {
-		keys, err := st.Keys(ctx)
-		if err != nil {
-			return err
-		}
-		sites, err := st.Sites(ctx)
-		if err != nil {
-			return err
-		}
-		names := map[int64]string{}
-		for _, site := range sites {
-			names[site.ID] = site.Name
-		}
-		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tNAME\tSCOPE\tSITE\tSECRET\tCREATED\tREVOKED")
-		for _, key := range keys {
-			revoked := ""
-			if key.RevokedAt != 0 {
-				revoked = key.RevokedAt.Time().Format(time.DateTime)
-			}
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s…\t%s\t%s\n", key.ID, key.Name, strings.ToLower(string(key.Scope)), sitesText(key, names), key.Prefix,
-				key.CreatedAt.Time().Format(time.DateTime), revoked)
-		}
-		return table.Flush()
-	})
-}
-
-// sitesText lists the sites of a key.
-func sitesText(key model.Key, names map[int64]string) string {
-	if key.AllSites {
-		return "all"
-	}
-	list := make([]string, len(key.Sites))
-	for i, site := range key.Sites {
-		list[i] = names[site]
-	}
-	return strings.Join(list, ", ")
-}
-
-type keyRevoke struct {
-	ID int64 `arg:"" help:"The id of the key, from key list."`
-}
-
-// Run revokes a key.
-func (c keyRevoke) Run(ctx context.Context, s streams, o app.Options) error {
-	return app.WithStore(ctx, o, func(st *store.Store) error {
-		key, err := st.RevokeKey(ctx, c.ID, func(*model.Key) error { return nil })
-		if err == nil {
-			fmt.Fprintf(s.out, "revoked %s\n", key.Name)
-		}
-		return err
-	})
 }
 
 type importCommand struct {

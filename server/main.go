@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -57,7 +58,7 @@ type cli struct {
 	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis server, redis://HOST:PORT. It makes answers faster and live updates sooner, and is never required. Default: none."`
 	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"The address to serve HTTP on. Port 0 picks a free port. Default: ${default}."`
 	Plugins   string           `group:"common" env:"GOALGRAPH_PLUGINS" default:"plugins.d" placeholder:"FOLDER" help:"The folder with filter plugins. Every executable in it is one. Default: ${default}."`
-	Auth      string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"How clients authenticate: keys or none. none needs a loopback address. Default: ${default}."`
+	Auth      string           `group:"common" env:"GOALGRAPH_AUTH" default:"keys" enum:"keys,none" placeholder:"HOW" help:"Who may do what. keys: what their key or login allows. none: everyone everything, which needs a loopback address. Default: ${default}."`
 	MaxValues uint             `group:"common" env:"GOALGRAPH_MAX_VALUES" default:"100000" placeholder:"N" help:"The maximum number of distinct values per site and dimension, for example pages, tags or event names. Further values count as (other). Default: ${default}."`
 	Sample    bool             `group:"common" help:"Load the bundled sample if the database is empty."`
 	Verbose   bool             `group:"common" short:"v" help:"Log more."`
@@ -66,7 +67,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Migrate the database and serve the API. The default command."`
 	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
 	Migrate migrateCommand `cmd:"" help:"Migrate the database's schema, or show its state."`
-	Key     keyCommand     `cmd:"" help:"Create, list or revoke API keys."`
+	Key     keyCommand     `cmd:"" help:"Create, list, rotate or revoke API keys."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, as JSON lines."`
 	User    userCommand    `cmd:"" help:"Create, list, change, reset or disable the people who log in."`
 	Plugin  pluginCommand  `cmd:"" help:"List, pin or check filter plugins."`
@@ -110,7 +111,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	context.AfterFunc(ctx, cancel) // a second signal ends the process at once
-	command.BindTo(ctx, (*context.Context)(nil))
+	command.BindTo(model.WithActor(ctx, model.Actor{Principal: operator()}), (*context.Context)(nil))
 	err = command.Run(streams{stdin, stdout, stderr}, c.options(stderr))
 	if err == nil {
 		return done
@@ -120,6 +121,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return wrongUsage
 	}
 	return failed
+}
+
+// operator is who runs the program.
+func operator() *model.Principal {
+	name := strconv.Itoa(os.Getuid())
+	if account, err := user.Current(); err == nil {
+		name = account.Username
+	}
+	return &model.Principal{Kind: model.CommandPrincipal, Name: name, Grants: []model.Grant{{Site: model.AllSites, Scope: model.AdminScope}}}
 }
 
 // message is an error as people see it: what is wrong with the command line, or else

@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// Bus tells of changes at once. Without one, subscriptions notice them a second later.
 	Bus live.Bus
+	// AllowOrigin tells whether the page that opens a WebSocket may; by default those of the host of the request may.
+	AllowOrigin func(*http.Request) bool
 	// Timeout bounds an operation, of a subscription each answer; a minute by default.
 	Timeout time.Duration
 	// Limits bound what clients take.
@@ -66,6 +68,7 @@ type Handler struct {
 	log           *slog.Logger
 	timeout       time.Duration
 	limits        Limits
+	allowOrigin   func(*http.Request) bool
 	metrics       metrics
 	// transports read requests and write answers, the first that takes a request.
 	transports []graphql.Transport
@@ -88,7 +91,7 @@ func New(g *graph.Graph, o Options) *Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{
-		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), metrics: newMetrics(o.Metrics),
+		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics),
 		transports: []graphql.Transport{transport.Options{}, transport.GET{}, transport.POST{}}, stopping: make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())

@@ -71,7 +71,11 @@ type clientMessage struct {
 
 // serveWebSocket takes in a connection and serves it until it ends.
 func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}})
+	if h.allowOrigin != nil && !h.allowOrigin(r) {
+		writeProblem(w, http.StatusForbidden, "pages of this origin may not open a WebSocket here")
+		return
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: h.allowOrigin != nil})
 	if err != nil {
 		return // the client has been told
 	}

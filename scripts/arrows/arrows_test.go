@@ -139,11 +139,16 @@ var arrows = []arrow{
 	{folder: "server/app", own: `
 		graph graph/transport model model/column model/count model/engine model/live model/stats model/store plugins plugins/builtin
 		plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/ingest server/login server/sdk`, others: `
+		server/access server/ingest server/login server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
 		golang.org/x/term`},
+	// What the door lets in is anybody's affair: no graph, no ingest.
+	{folder: "server/access", own: "model model/store", others: `
+		github.com/maypok86/otter/v2
+		golang.org/x/sync
+		golang.org/x/time`},
 	{folder: "server/app/graphiql"},
 	{folder: "server/app/graphiql/compress"},
 	{folder: "server/app/liveexample"},
@@ -151,12 +156,13 @@ var arrows = []arrow{
 	{folder: "server/bench", own: "model model/column model/dimension model/partition model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
-	{folder: "server/ingest", own: "model model/live model/store server/ingest/bots", others: `
+	{folder: "server/ingest", own: "model model/live model/store server/access server/ingest/bots", others: `
 		github.com/maypok86/otter/v2
 		github.com/mileusna/useragent
 		github.com/oschwald/maxminddb-golang/v2
 		github.com/prometheus/client_golang
-		github.com/schollz/progressbar/v3`},
+		github.com/schollz/progressbar/v3
+		golang.org/x/time`},
 	{folder: "server/ingest/bots"},
 	{folder: "server/login", own: "model model/store", others: `
 		github.com/alexedwards/argon2id

@@ -21,6 +21,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
+	"github.com/goalgraph/goalgraph/server/access"
 	"github.com/goalgraph/goalgraph/server/app/sample"
 	"github.com/goalgraph/goalgraph/server/ingest"
 	"github.com/goalgraph/goalgraph/server/login"
@@ -37,6 +38,8 @@ type App struct {
 	locations *ingest.Locations
 	pipeline  *ingest.Pipeline
 	writer    *ingest.Writer
+	directory *access.Directory
+	door      *access.Door
 	logins    *login.Logins
 	listener  net.Listener
 	server    *http.Server
@@ -113,6 +116,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil
 	})
 	a.prefetchWrites(engine)
+	if err := a.newDoor(ctx); err != nil {
+		return nil, err
+	}
 	tracker, err := a.newTracker(registry)
 	if err != nil {
 		return nil, err
@@ -122,7 +128,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g := transport.New(executor, transport.Options{Bus: a.bus, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log})
+	g := transport.New(executor, transport.Options{
+		Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
+	})
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
 	}
@@ -132,11 +140,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		}
 		return nil
 	})
-	if a.logins, err = newLogins(ctx, o, a.store, "http://"+a.Address(), registry); err != nil {
+	if a.logins, err = newLogins(ctx, o, a.store, "http://"+a.Address(), a.directory.Again, registry); err != nil {
 		return nil, err
 	}
 	background, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	running.Go(func() { a.directory.Run(background) })
 	running.Go(func() { a.sealPartitions(background, engine) })
 	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { a.logins.Run(background) })
@@ -172,6 +181,22 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return err
 	})
 	return a, nil
+}
+
+// newDoor makes what lets requests in.
+func (a *App) newDoor(ctx context.Context) (err error) {
+	o := a.options
+	if a.directory, err = access.NewDirectory(ctx, a.store, access.DirectoryOptions{Log: o.Log}); err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return err
+	}
+	a.door, err = access.NewDoor(access.Options{
+		Everyone: o.Auth == AuthNone, Directory: a.directory, User: a.user, Listen: host, Public: o.PublicURL, Allowed: o.AllowedOrigins, Proxies: o.TrustedProxies, Log: o.Log,
+	})
+	return err
 }
 
 // OpenStore opens the database of the options and migrates it.

@@ -159,24 +159,34 @@ func (s *importSites) write(ctx context.Context, batch []model.Message) (int, er
 
 // route finds the site of a host, with or without www.
 func (s *importSites) route(ctx context.Context, host string, mayCreate bool) (*ingest.Target, error) {
-	bare := strings.TrimPrefix(model.DomainOf(host), "www.")
-	for _, domain := range []string{bare, "www." + bare} {
-		site, err := s.store.SiteByDomain(ctx, domain)
-		if err == nil {
-			return &ingest.Target{Site: site.Name, Write: s.add(site).write}, nil
-		}
-		if model.CodeOf(err) != model.NotFound {
-			return nil, err
-		}
-	}
-	if !mayCreate {
+	site, err := siteOfHost(ctx, s.store, host)
+	switch {
+	case err == nil:
+		return &ingest.Target{Site: site.Name, Write: s.add(site).write}, nil
+	case model.CodeOf(err) != model.NotFound:
+		return nil, err
+	case !mayCreate:
 		return nil, nil
 	}
-	site := &model.Site{Name: bare, Domains: []string{bare}, Timezone: "UTC"}
+	bare := bareHost(host)
+	site = &model.Site{Name: bare, Domains: []string{bare}, Timezone: "UTC"}
 	if site.Validate() != nil {
 		return nil, nil
 	}
 	return &ingest.Target{Site: bare, IsNew: true, Write: s.add(site).write}, nil
+}
+
+func bareHost(host string) string { return strings.TrimPrefix(model.DomainOf(host), "www.") }
+
+// siteOfHost returns the site of a host, with or without www., or NotFound.
+func siteOfHost(ctx context.Context, st *store.Store, host string) (site *model.Site, err error) {
+	bare := bareHost(host)
+	for _, domain := range []string{bare, "www." + bare} {
+		if site, err = st.SiteByDomain(ctx, domain); model.CodeOf(err) != model.NotFound {
+			break
+		}
+	}
+	return site, err
 }
 
 // seal stores the columns of the imported sessions, so that the first question finds them. It

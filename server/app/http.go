@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"net"
 	"net/http"
 	"time"
 
@@ -30,17 +29,17 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 
 	mux := http.NewServeMux()
 	timed := timed(registry, g)
-	answer := func(w http.ResponseWriter, r *http.Request) {
+	answer := a.door.Private(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if transport.IsStream(r) {
 			g.ServeHTTP(w, r) // how long that takes is the client's affair
 			return
 		}
 		timed.ServeHTTP(w, r)
-	}
-	mux.HandleFunc("/graphql", answer)
+	}))
+	mux.Handle("/graphql", answer)
 	// The domain is for proxies, which send the questions about a site to one server by it. What is answered does not
 	// depend on it, and neither do metrics and logs: anybody can make domains up.
-	mux.HandleFunc("/graphql/{domain}", answer)
+	mux.Handle("/graphql/{domain}", answer)
 	mux.HandleFunc("/graphql/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "there is nothing at this path; send requests to /graphql, or to /graphql/DOMAIN with a site's domain", http.StatusNotFound)
 	})
@@ -51,7 +50,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	if a.options.Auth == AuthKeys {
 		people := http.NewServeMux()
 		a.logins.Register(people)
-		mux.Handle("/auth/", people)
+		mux.Handle("/auth/", a.door.Login(people))
 	}
 	if a.options.Sample {
 		liveexample.Register(mux)
@@ -62,7 +61,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	})
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return withRequestID(onlyLoopback(mux))
+	return withRequestID(a.door.Guard(mux))
 }
 
 // newRegistry returns a registry with the metrics of the process.
@@ -77,26 +76,6 @@ func withRequestID(next http.Handler) http.Handler {
 		id := rand.Text()[:16]
 		w.Header().Set("X-Request-Id", id)
 		next.ServeHTTP(w, r.WithContext(graph.WithRequestID(r.Context(), id)))
-	})
-}
-
-// onlyLoopback refuses requests that name a host other than this machine. Otherwise a
-// web page could make its own host name resolve to this address, and read whatever the
-// browser's user can.
-func onlyLoopback(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := r.Host
-		if host, _, err := net.SplitHostPort(name); err == nil {
-			name = host
-		}
-		if len(name) > 2 && name[0] == '[' {
-			name = name[1 : len(name)-1]
-		}
-		if !isLoopback(name) {
-			http.Error(w, "without authentication this server only answers requests to localhost; use http://localhost", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/engine"
+	"github.com/goalgraph/goalgraph/server/access"
 	"github.com/goalgraph/goalgraph/server/login"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Auth string
 	// PublicURL is the address by which people reach the server, like https://stats.example; empty for that of Listen.
 	PublicURL string
+	// AllowedOrigins are other origins whose pages may ask and log in.
+	AllowedOrigins []string
 	// LoginIdle and LoginLifetime are how long a login lasts that is not used, and any; 0 for the defaults.
 	LoginIdle, LoginLifetime time.Duration
 	// OIDC is the OpenID provider that people log in at; nil for none. OIDCOnly switches passwords off.
@@ -50,6 +53,8 @@ type Options struct {
 	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host headers are
 	// used.
 	TrustedProxies []netip.Prefix
+	// KeyRate is how many messages per second the server takes from one key; 0 for any number.
+	KeyRate int
 	// Sample loads the bundled sample into an empty database.
 	Sample bool
 	Log    *slog.Logger
@@ -96,23 +101,32 @@ func (o *Options) validate() error {
 	if o.ColumnMemory < leastColumnMemory || o.ColumnMemory > mostColumnMemory {
 		return model.Invalid("--column-memory", "is %d; give %d to %d, in MiB", o.ColumnMemory, leastColumnMemory, mostColumnMemory)
 	}
+	if err := o.validateOrigins(); err != nil {
+		return err
+	}
 	switch o.Auth {
 	case AuthNone:
-		if !isLoopback(host) {
+		if !access.IsLoopback(host) {
 			return model.Invalid("--auth", "none admits everyone who can reach %s, so it needs a loopback address like 127.0.0.1:8080", o.Listen)
 		}
 	case AuthKeys:
-		return model.Invalid("--auth", "keys is not available in this version; use --auth none on a loopback address, behind a proxy that authenticates")
 	default:
 		return model.Invalid("--auth", "is %q; use none or keys", o.Auth)
 	}
 	return nil
 }
 
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
+// validateOrigins brings the public URL and the allowed origins into one form.
+func (o *Options) validateOrigins() (err error) {
+	if o.PublicURL != "" {
+		if o.PublicURL, err = model.WebOrigin(o.PublicURL); err != nil {
+			return model.Invalid("--public-url", "%v, without a path", err)
+		}
 	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	for i, text := range o.AllowedOrigins {
+		if o.AllowedOrigins[i], err = model.WebOrigin(text); err != nil {
+			return model.Invalid("--allowed-origins", "%v", err)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,17 +13,25 @@ import (
 	"github.com/goalgraph/goalgraph/server/login"
 )
 
+// asker returns a principal as it is now.
+type asker = func(context.Context, *model.Principal) (*model.Principal, error)
+
+// user returns who asks by a cookie.
+func (a *App) user(ctx context.Context, r *http.Request) (*model.Principal, error) {
+	return a.logins.Principal(ctx, r)
+}
+
 // newLogins returns what people log in by. Without a public URL the server is reached at the address that it listens on.
-func newLogins(ctx context.Context, o Options, st *store.Store, address string, metrics prometheus.Registerer) (*login.Logins, error) {
+func newLogins(ctx context.Context, o Options, st *store.Store, address string, again asker, metrics prometheus.Registerer) (*login.Logins, error) {
 	return login.New(ctx, login.Options{
-		Store: st, PublicURL: cmp.Or(o.PublicURL, address), Idle: o.LoginIdle, Lifetime: o.LoginLifetime, OIDC: o.OIDC, OIDCOnly: o.OIDCOnly,
+		Store: st, Again: again, PublicURL: cmp.Or(o.PublicURL, address), Idle: o.LoginIdle, Lifetime: o.LoginLifetime, OIDC: o.OIDC, OIDCOnly: o.OIDCOnly,
 		Metrics: metrics, Log: o.Log,
 	})
 }
 
 // NewLink returns a link by which a user sets a password, once, within a day.
 func NewLink(ctx context.Context, o Options, st *store.Store, user int64) (string, error) {
-	logins, err := newLogins(ctx, o, st, "http://"+o.Listen, nil)
+	logins, err := newLogins(ctx, o, st, "http://"+o.Listen, nil, nil)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +67,7 @@ func CreateUser(ctx context.Context, o Options, name string, role model.Role, do
 			return err
 		}
 		// What is wrong with the options is told before there is a user.
-		if _, err := newLogins(ctx, o, st, "http://"+o.Listen, nil); err != nil {
+		if _, err := newLogins(ctx, o, st, "http://"+o.Listen, nil, nil); err != nil {
 			return err
 		}
 		if err := st.CreateUser(ctx, user); err != nil {

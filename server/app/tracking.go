@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -14,10 +13,9 @@ import (
 )
 
 const (
-	// keyKept is how long a key's lookup is cached. A revoked key may send for that
-	// long.
-	keyKept = time.Second
-	maxKeys = 10_000
+	// siteKept is how long what is known of a site is used.
+	siteKept = time.Second
+	maxSites = 10_000
 	// Message ids are kept for at least messagesKept days: for longer than SDKs send a message again.
 	messagesKept = 8
 	prunePass    = time.Hour
@@ -39,57 +37,13 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 		Transactions: a.store.Writers(), SiteTransactions: min(2, a.store.Writers()), Write: a.writer.Write,
 	})
 	a.onStop("writing of messages", a.pipeline.Close)
-	keys, err := otter.New(&otter.Options[string, *model.Site]{
-		MaximumSize: maxKeys, ExpiryCalculator: otter.ExpiryWriting[string, *model.Site](keyKept),
-	})
+	senders, err := a.newSenders()
 	if err != nil {
 		return nil, err
 	}
 	return ingest.NewTracker(ingest.TrackerOptions{
-		Decoder: decoder, Pipeline: a.pipeline, TrustedProxies: a.options.TrustedProxies, Metrics: registry, Log: a.options.Log,
-		Site: func(ctx context.Context, key string) (*model.Site, error) {
-			if site, known := keys.GetIfPresent(key); known {
-				return site, nil
-			}
-			site, err := a.siteOfKey(ctx, key)
-			if err == nil {
-				keys.Set(key, site)
-			}
-			return site, err
-		},
+		Decoder: decoder, Pipeline: a.pipeline, Sender: senders.sender, TrustedProxies: a.options.TrustedProxies, Metrics: registry, Log: a.options.Log,
 	}), nil
-}
-
-// siteOfKey returns the site of a write key. Without authentication, which requires a
-// loopback address, a site's domain is a write key too.
-func (a *App) siteOfKey(ctx context.Context, secret string) (*model.Site, error) {
-	if secret == "" {
-		return nil, model.Errorf(model.Unauthenticated, "the request has no write key; send it as the user name of Basic authentication, as a Bearer token, or as writeKey in the body")
-	}
-	key, err := a.store.KeyByHash(ctx, model.HashOf(secret))
-	switch {
-	case model.CodeOf(err) == model.NotFound && a.options.Auth == AuthNone:
-		site, err := a.store.SiteByDomain(ctx, secret)
-		if model.CodeOf(err) == model.NotFound {
-			return nil, model.Errorf(model.Unauthenticated, "the write key is unknown; without authentication, a site's domain works as well")
-		}
-		return site, err
-	case model.CodeOf(err) == model.NotFound:
-		return nil, model.Errorf(model.Unauthenticated, "the write key is unknown")
-	case err != nil:
-		return nil, err
-	case key.RevokedAt != 0:
-		return nil, model.Errorf(model.Unauthenticated, "the write key was revoked")
-	case !key.Scope.Includes(model.WriteScope):
-		return nil, model.Errorf(model.Unauthenticated, "the key has the scope %s; use a write key to send messages", key.Scope)
-	case len(key.Sites) != 1:
-		return nil, model.Errorf(model.Unauthenticated, "the key is of several sites; use a key of one site to send messages")
-	}
-	site, err := a.store.Site(ctx, key.Sites[0])
-	if model.CodeOf(err) == model.NotFound {
-		return nil, model.Errorf(model.Unauthenticated, "the site of this key was deleted")
-	}
-	return site, err
 }
 
 // prefetchWrites makes the engine read new writes before anyone asks.

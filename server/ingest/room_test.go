@@ -25,8 +25,8 @@ func newTestTracker(t *testing.T, roomBytes int64, write func(context.Context, i
 	t.Helper()
 	tracker := NewTracker(TrackerOptions{
 		Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{Write: write}), RoomBytes: roomBytes,
-		Site: func(context.Context, string) (*model.Site, error) {
-			return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+		Sender: func(*http.Request, string) (*Sender, error) {
+			return &Sender{Site: &model.Site{ID: 1, Bots: model.ExcludeBots}}, nil
 		},
 		Metrics: prometheus.NewRegistry(),
 	})

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -31,13 +30,9 @@ func (t *Tracker) settings(w http.ResponseWriter, r *http.Request) {
 	if !t.knows(w, r, key) {
 		return
 	}
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
+	scheme, host := "http", t.options.TrustedProxies.Host(r)
+	if t.options.TrustedProxies.IsSecure(r) {
 		scheme = "https"
-	}
-	if t.trusts(r) {
-		scheme = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme)
-		host = cmp.Or(r.Header.Get("X-Forwarded-Host"), host)
 	}
 	target := map[string]any{"apiKey": key, "apiHost": host + "/v1", "protocol": scheme, "bundlingStatus": "bundled"}
 	reply(w, http.StatusOK, map[string]any{
@@ -75,7 +70,7 @@ func (t *Tracker) sourceConfig(w http.ResponseWriter, r *http.Request) {
 
 // knows tells whether there is such a key, and answers where there is none.
 func (t *Tracker) knows(w http.ResponseWriter, r *http.Request, key string) bool {
-	_, err := t.siteOf(r.Context(), key)
+	_, err := t.bearer(r, key)
 	var refused *refusal
 	switch {
 	case err == nil:

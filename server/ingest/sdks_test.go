@@ -20,8 +20,8 @@ func TestSettings(t *testing.T) {
 	for proxies, want := range map[string]string{"127.0.0.0/8": "https shop.example/v1", "10.0.0.0/8": "http localhost/v1"} {
 		tracker := NewTracker(TrackerOptions{
 			Decoder: newTestDecoder(t), Pipeline: NewPipeline(PipelineOptions{}), TrustedProxies: []netip.Prefix{netip.MustParsePrefix(proxies)},
-			Site: func(context.Context, string) (*model.Site, error) {
-				return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+			Sender: func(*http.Request, string) (*Sender, error) {
+				return &Sender{Site: &model.Site{ID: 1, Bots: model.ExcludeBots}}, nil
 			},
 			Metrics: prometheus.NewRegistry(),
 		})
@@ -57,11 +57,11 @@ func TestJitsu(t *testing.T) {
 	}})
 	tracker := NewTracker(TrackerOptions{
 		Decoder: newTestDecoder(t), Pipeline: pipeline, Metrics: prometheus.NewRegistry(),
-		Site: func(_ context.Context, key string) (*model.Site, error) {
+		Sender: func(_ *http.Request, key string) (*Sender, error) {
 			if key != "KEY" {
 				return nil, model.Errorf(model.Unauthenticated, "the write key %q is unknown", key)
 			}
-			return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+			return &Sender{Site: &model.Site{ID: 1, Bots: model.ExcludeBots}}, nil
 		},
 	})
 	mux := http.NewServeMux()

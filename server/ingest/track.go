@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/server/access"
 )
 
 const (
@@ -43,19 +43,19 @@ type Tracker struct {
 	seconds  prometheus.Histogram
 }
 
-// TrackerOptions are the parts of a Tracker. Decoder, Pipeline and Site must be given.
+// TrackerOptions are the parts of a Tracker. Decoder, Pipeline and Sender must be given.
 type TrackerOptions struct {
 	Decoder  *Decoder
 	Pipeline *Pipeline
-	// Site returns the site that a write key is of; an Unauthenticated error where
-	// there is no such key.
-	Site func(ctx context.Context, key string) (*model.Site, error)
+	// Sender returns who sends a request with a key: an Unauthenticated error if there is no such key, and a Forbidden one
+	// if it may not send this request.
+	Sender func(r *http.Request, key string) (*Sender, error)
 	// RoomBytes bounds what requests hold that are not answered: bodies, unpacked, and
 	// their messages. 64 MiB by default, which is more than the Pipeline's queue, so that
 	// a site whose messages wait leaves room for others.
 	RoomBytes int64
 	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
-	TrustedProxies []netip.Prefix
+	TrustedProxies access.Proxies
 	// Metrics takes figures; none by default.
 	Metrics prometheus.Registerer
 	// Log takes what senders are not told; none by default.
@@ -172,12 +172,18 @@ func refuse(w http.ResponseWriter, status int, reason string) {
 type refusal struct {
 	status int
 	reason string
+	// retry is after how many seconds the request may be sent again; 0 for what is refused for good.
+	retry int
 }
 
 func (r *refusal) Error() string { return r.reason }
 
 func refusef(status int, format string, args ...any) error {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+	refused := &refusal{status: status, reason: fmt.Sprintf(format, args...)}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		refused.retry = 1
+	}
+	return refused
 }
 
 // take answers requests with messages whose type, where they name none, is kind.
@@ -195,22 +201,22 @@ func (t *Tracker) take(kind string) http.Handler {
 		if err == nil {
 			body, err = t.accept(r, kind, raw, &claim)
 		}
-		status := http.StatusOK
+		status, retry := http.StatusOK, 0
 		var refused *refusal
 		switch {
 		case err == nil:
 		case errors.As(err, &refused):
-			status, body = refused.status, answer{Error: refused.reason}
+			status, body, retry = refused.status, answer{Error: refused.reason}, refused.retry
 		case r.Context().Err() != nil:
 			// The sender is gone, or sends no more and may still listen. To return would
 			// be to answer 200, which means that the messages are kept.
 			panic(http.ErrAbortHandler)
 		default:
 			t.options.Log.ErrorContext(r.Context(), "cannot write messages", "error", err)
-			status, body = http.StatusServiceUnavailable, answer{Error: "the messages could not be written; send them again (any that were kept count only once)"}
+			status, body, retry = http.StatusServiceUnavailable, answer{Error: "the messages could not be written; send them again (any that were kept count only once)"}, 1
 		}
-		if status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", "1")
+		if retry > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(retry))
 		}
 		t.requests.WithLabelValues(strconv.Itoa(status)).Inc()
 		t.seconds.Observe(time.Since(begin).Seconds())
@@ -229,17 +235,17 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 		return answer{}, refusef(http.StatusBadRequest, "the body is not a JSON object; send one message, or {\"batch\": [...]}")
 	}
 	request := readRequest(root)
-	site, err := t.site(r, request.writeKey.text())
+	sender, err := t.sender(r, request.writeKey.text())
 	if err != nil {
 		return answer{}, err
 	}
-	envelope := Envelope{Received: received, Type: kind, IP: t.sender(r), Bots: site.Bots}
+	envelope := Envelope{Received: received, Type: kind, IP: t.address(r)}
 	batched := request.batch != nil
 	if kind == "" && !batched {
 		return answer{}, refusef(http.StatusBadRequest, "the body has no batch; send {\"batch\": [...]} with a list of messages")
 	}
 	if !batched {
-		return t.acceptOne(r.Context(), site.ID, root, envelope, claim)
+		return t.acceptOne(r.Context(), sender, root, envelope, claim)
 	}
 	if request.batch[0] != '[' {
 		return answer{}, refusef(http.StatusBadRequest, "batch is not a list; send a list of messages")
@@ -250,8 +256,12 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 			envelope.SentAt = at
 		}
 	}
+	return t.acceptBatch(r.Context(), sender, request.batch, envelope, claim)
+}
+
+func (t *Tracker) acceptBatch(ctx context.Context, sender *Sender, batch value, envelope Envelope, claim *claim) (answer, error) {
 	count, objects := 0, 0
-	request.batch.elements(func(element value) {
+	batch.elements(func(element value) {
 		count++
 		if element.isObject() {
 			objects++
@@ -260,18 +270,33 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 	if count > MaxBatchMessages {
 		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the batch has %d messages; the maximum is %d", count, MaxBatchMessages)
 	}
+	if err := sender.take(t.options.Now(), count); err != nil {
+		return answer{}, err
+	}
 	if err := claim.grow(count * messageBytes); err != nil {
 		return answer{}, err
 	}
-	messages := make([]model.Message, 0, objects)
+	parcels := parcels{room: objects}
 	result := answer{Success: true}
 	index := 0
-	request.batch.elements(func(element value) {
-		message, is, err := t.options.Decoder.message(element, envelope)
+	var failed error // to look up a site
+	batch.elements(func(element value) {
+		if failed != nil {
+			return
+		}
+		site, err := sender.siteOf(ctx, element, envelope.context)
+		message, is := model.Message{}, rejected
+		if err == nil {
+			envelope.Bots = site.Bots
+			message, is, err = t.options.Decoder.message(element, envelope)
+		} else if model.CodeOf(err) != model.BadInput {
+			failed = err
+			return
+		}
 		switch is {
 		case kept:
 			message.Hit.Place = int32(index)
-			messages = append(messages, message)
+			parcels.add(site.ID, message)
 		case rejected:
 			result.Rejected = append(result.Rejected, rejection{index, err.Error()})
 		case bot:
@@ -280,14 +305,32 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 		t.count(is)
 		index++
 	})
-	return result, t.submit(r.Context(), site.ID, messages, claim)
+	if failed != nil {
+		return answer{}, failed
+	}
+	for _, parcel := range parcels.all {
+		if err := t.submit(ctx, parcel.site, parcel.messages, claim.bytes*int64(len(parcel.messages))/int64(objects)); err != nil {
+			return answer{}, err
+		}
+	}
+	return result, nil
 }
 
-func (t *Tracker) acceptOne(ctx context.Context, site int64, raw value, envelope Envelope, claim *claim) (answer, error) {
+func (t *Tracker) acceptOne(ctx context.Context, sender *Sender, raw value, envelope Envelope, claim *claim) (answer, error) {
 	if len(raw) > MaxMessageBytes {
 		return answer{}, refusef(http.StatusRequestEntityTooLarge, "the message is larger than %d KiB", MaxMessageBytes>>10)
 	}
-	message, is, err := t.options.Decoder.message(raw, envelope)
+	if err := sender.take(t.options.Now(), 1); err != nil {
+		return answer{}, err
+	}
+	site, err := sender.siteOf(ctx, raw, nil)
+	message, is := model.Message{}, rejected
+	if err == nil {
+		envelope.Bots = site.Bots
+		message, is, err = t.options.Decoder.message(raw, envelope)
+	} else if model.CodeOf(err) != model.BadInput {
+		return answer{}, err
+	}
 	t.count(is)
 	switch is {
 	case rejected:
@@ -300,7 +343,7 @@ func (t *Tracker) acceptOne(ctx context.Context, site int64, raw value, envelope
 	if err := claim.grow(messageBytes); err != nil {
 		return answer{}, err
 	}
-	return answer{Success: true}, t.submit(ctx, site, []model.Message{message}, claim)
+	return answer{Success: true}, t.submit(ctx, site.ID, []model.Message{message}, claim.bytes)
 }
 
 // count counts a message that is not kept. Those that are to be kept count when they are.
@@ -315,8 +358,8 @@ func (t *Tracker) count(is fate) {
 	}
 }
 
-func (t *Tracker) submit(ctx context.Context, site int64, messages []model.Message, claim *claim) error {
-	err := t.options.Pipeline.Submit(ctx, site, messages, claim.bytes)
+func (t *Tracker) submit(ctx context.Context, site int64, messages []model.Message, bytes int64) error {
+	err := t.options.Pipeline.Submit(ctx, site, messages, bytes)
 	switch {
 	case err == nil:
 		t.messages.WithLabelValues("kept").Add(float64(len(messages)))
@@ -392,68 +435,4 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 		return nil, tooLong
 	}
 	return raw, nil
-}
-
-// site returns the site of the request's key: the user of Basic authentication, a
-// Bearer token, Jitsu's header, or the writeKey of the body or of the query.
-func (t *Tracker) site(r *http.Request, inBody string) (*model.Site, error) {
-	key, _, ok := r.BasicAuth()
-	if !ok {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if strings.EqualFold(scheme, "Bearer") {
-			key = strings.TrimSpace(token)
-		}
-	}
-	// Jitsu's SDK masks the key in the body.
-	key = cmp.Or(key, jitsuKey(r), inBody)
-	if key == "" {
-		key = r.URL.Query().Get("writeKey")
-	}
-	return t.siteOf(r.Context(), key)
-}
-
-func (t *Tracker) siteOf(ctx context.Context, key string) (*model.Site, error) {
-	site, err := t.options.Site(ctx, key)
-	if model.CodeOf(err) == model.Unauthenticated {
-		return nil, refusef(http.StatusUnauthorized, "%v", err)
-	}
-	return site, err
-}
-
-// trusts tells whether the request comes from a proxy that is believed.
-func (t *Tracker) trusts(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && t.isProxy(from.Addr())
-}
-
-func (t *Tracker) isProxy(address netip.Addr) bool {
-	for _, network := range t.options.TrustedProxies {
-		if network.Contains(address.Unmap()) {
-			return true
-		}
-	}
-	return false
-}
-
-// sender returns the address that the request comes from: that of the connection,
-// or where this is a trusted proxy, the last one in X-Forwarded-For that is none. It is
-// empty where the path says that a server sends for its visitors.
-func (t *Tracker) sender(r *http.Request) string {
-	if strings.HasPrefix(r.URL.Path, jitsuServerPath) {
-		return ""
-	}
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	address := from.Addr().Unmap()
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && t.isProxy(address); i-- {
-		hop, ok := parseAddress(strings.TrimSpace(hops[i]))
-		if !ok {
-			break
-		}
-		address = hop
-	}
-	return address.String()
 }

@@ -40,8 +40,8 @@ func FuzzTrack(f *testing.F) {
 			}
 			return nil
 		}}),
-		Site: func(context.Context, string) (*model.Site, error) {
-			return &model.Site{ID: 1, Bots: model.ExcludeBots}, nil
+		Sender: func(*http.Request, string) (*Sender, error) {
+			return &Sender{Site: &model.Site{ID: 1, Bots: model.ExcludeBots}}, nil
 		},
 		Metrics: prometheus.NewRegistry(),
 	})
