@@ -110,7 +110,9 @@ func TestHelp(t *testing.T) {
 			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
 		"import --help": {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
 		"serve --help": {"--public-url=URL", "$GOALGRAPH_PUBLIC_URL", "--allowed-origins=ORIGIN", "$GOALGRAPH_ALLOWED_ORIGINS", "--key-rate=N", "--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
-			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS", "--column-memory=MIB", "$GOALGRAPH_COLUMN_MEMORY", "Default: 608"},
+			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS", "--column-memory=MIB", "$GOALGRAPH_COLUMN_MEMORY", "Default: 608",
+			"--oidc-issuer=URL", "--oidc-roles=", "$GOALGRAPH_OIDC_CLIENT_SECRET", "--login-idle=TIME"},
+		"user --help": {"user create", "user list", "user roles", "user reset", "user disable", "user enable"},
 		"key create --help":   {"--scope=SCOPE", "--site=DOMAIN", "--site-origins=ORIGIN", "--expires=TIME"},
 		"key rotate --help":   {"--overlap=TIME", "Default: 24h"},
 		"migrate down --help": {"goalgraph migrate down"},
@@ -118,8 +120,9 @@ func TestHelp(t *testing.T) {
 		"--version":           {"goalgraph ", "go1."},
 	} {
 		p := program(t, strings.Fields(args)...).mustRun(t, done)
+		shown := strings.Join(strings.Fields(p.stdout.String()), " ") // however it is broken into lines
 		for _, text := range says {
-			if !strings.Contains(p.stdout.String(), text) {
+			if !strings.Contains(shown, text) {
 				t.Errorf("%s does not say %q:\n%s", args, text, &p.stdout)
 			}
 		}
