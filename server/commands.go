@@ -22,6 +22,11 @@ type serveCommand struct {
 	TrustedProxies []string `env:"GOALGRAPH_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Trusted proxies, as addresses or networks (10.0.0.0/8) separated by commas. Only their X-Forwarded-For, -Proto and -Host headers are used. Default: none."`
 	PublicURL      string   `name:"public-url" env:"GOALGRAPH_PUBLIC_URL" placeholder:"URL" help:"The address by which people reach the server, like https://stats.example. Requests to other hosts are refused. Default: http:// and --listen."`
 	AllowedOrigins []string `env:"GOALGRAPH_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example, separated by commas, whose pages may use /graphql and log in. Default: none."`
+	AdminListen    string   `env:"GOALGRAPH_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"The address for /metrics, /healthz, /readyz and /debug/pprof/, which are then nowhere else. Default: none; all but profiles are on --listen."`
+	TLSCert        string   `name:"tls-cert" env:"GOALGRAPH_TLS_CERT" placeholder:"FILE" help:"A certificate with its chain (PEM), to serve HTTPS. It is loaded again when it changes. Default: none."`
+	TLSKey         string   `name:"tls-key" env:"GOALGRAPH_TLS_KEY" placeholder:"FILE" help:"The certificate's key (PEM)."`
+	TLSDomain      []string `name:"tls-domain" env:"GOALGRAPH_TLS_DOMAIN" placeholder:"DOMAIN" help:"Domains of this server, separated by commas, to get a certificate for from Let's Encrypt. They must lead to port 443 of --listen. Default: none."`
+	TLSAuthority   string   `name:"tls-authority" env:"GOALGRAPH_TLS_AUTHORITY" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"The ACME directory of another authority for --tls-domain. Default: that of Let's Encrypt."`
 	KeyRate        uint     `env:"GOALGRAPH_KEY_RATE" default:"5000" placeholder:"N" help:"The messages per second that the server takes from one key; 0 takes any number. Default: ${default}."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
 	ColumnMemory   uint32   `env:"GOALGRAPH_COLUMN_MEMORY" default:"${columnMemory}" placeholder:"MIB" help:"The memory for columns, in MiB, 32 to 1048575. What does not fit is loaded from the database again and again: give 64 MiB for each million sessions that are asked about. Default: ${default}."`
@@ -31,16 +36,18 @@ type serveCommand struct {
 }
 
 // Run serves until the process is told to stop.
-func (c serveCommand) Run(ctx context.Context, o app.Options) error {
+func (c serveCommand) Run(ctx context.Context, s streams, o app.Options) error {
 	if c.MaxConnections < 1 {
 		return model.Invalid("--max-connections", "is %d; it must be at least 1", c.MaxConnections)
 	}
 	o.ColumnMemory = int(c.ColumnMemory)
 	limitMemory(o.ColumnMemory)
+	o.PublicURL, o.AllowedOrigins, o.KeyRate = c.PublicURL, c.AllowedOrigins, int(min(c.KeyRate, math.MaxInt32))
+	o.AdminListen, o.TLSCert, o.TLSKey, o.TLSDomains, o.TLSAuthority = c.AdminListen, c.TLSCert, c.TLSKey, c.TLSDomain, c.TLSAuthority
+	o.Terminal = s.out
 	if err := c.loginFlags.apply(&o); err != nil {
 		return err
 	}
-	o.PublicURL, o.AllowedOrigins, o.KeyRate = c.PublicURL, c.AllowedOrigins, int(min(c.KeyRate, math.MaxInt32))
 	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
 	for _, text := range c.TrustedProxies {
 		network, err := networkOf(text)

@@ -143,6 +143,7 @@ var arrows = []arrow{
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
+		golang.org/x/crypto
 		golang.org/x/term`},
 	// What the door lets in is anybody's affair: no graph, no ingest.
 	{folder: "server/access", own: "model model/store", others: `

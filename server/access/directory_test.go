@@ -24,7 +24,6 @@ func newClock() *clock {
 
 func (c *clock) now() time.Time                  { return time.Unix(0, c.at.Load()) }
 func (c *clock) forward(by time.Duration)        { c.at.Add(int64(by)) }
-func (c *clock) millis() model.Millis            { return model.MillisOf(c.now()) }
 func (c *clock) in(d time.Duration) model.Millis { return model.MillisOf(c.now().Add(d)) }
 
 func newTestStore(t *testing.T, database string, c *clock) *store.Store {
@@ -253,7 +252,7 @@ func TestUsersAreFoundAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		login := store.Login{Hash: model.HashOf("cookie"), UserID: user.ID, Data: []byte{}, ExpiresAt: c.in(time.Hour)}
-		if err := st.SaveLogin(t.Context(), &login); err != nil {
+		if err := st.CreateLogin(t.Context(), &login, ""); err != nil {
 			t.Fatal(err)
 		}
 		asked := &model.Principal{Kind: model.UserPrincipal, ID: user.ID, Login: login.Hash}
@@ -273,13 +272,13 @@ func TestUsersAreFoundAgain(t *testing.T) {
 			t.Errorf("with a smaller role: %+v, %v", p, err)
 		}
 		// Its use makes a login hold longer, which moves no epoch.
-		login.ExpiresAt = c.in(2 * time.Hour)
-		if err := st.SaveLogin(t.Context(), &login); err != nil {
+		if err := st.TouchLogin(t.Context(), login.Hash, c.in(0), 2*time.Hour, 24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
+		used := c.in(2 * time.Hour)
 		c.forward(time.Hour)
 		d.poll(t.Context())
-		if p, err := d.Again(t.Context(), p); err != nil || p.Expires != login.ExpiresAt {
+		if p, err := d.Again(t.Context(), p); err != nil || p.Expires != used {
 			t.Errorf("a login that was used: %+v, %v", p, err)
 		}
 		if err := st.EndLogin(t.Context(), login.Hash); err != nil {

@@ -5,9 +5,9 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/transport"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -41,8 +42,14 @@ type App struct {
 	directory *access.Directory
 	door      *access.Door
 	logins    *login.Logins
-	listener  net.Listener
-	server    *http.Server
+	// tls is nil for plain HTTP, and certificate where it is not of files.
+	tls         *tls.Config
+	certificate *certificateFiles
+	listener    net.Listener
+	server      *http.Server
+	// admin is nil where operators have no address of their own.
+	adminListener net.Listener
+	admin         *http.Server
 
 	cleanups []cleanup
 	stop     sync.Once
@@ -131,16 +138,19 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	g := transport.New(executor, transport.Options{
 		Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
 	})
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
+	if err := a.newTLS(); err != nil {
+		return nil, err
 	}
-	a.onStop("listener", func(context.Context) error {
-		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	if a.logins, err = newLogins(ctx, o, a.store, "http://"+a.Address(), a.directory.Again, registry); err != nil {
+	if err := a.newAdmin(ctx, registry); err != nil {
+		return nil, err
+	}
+	if a.listener, err = a.listen(ctx, o.Listen); err != nil {
+		return nil, err
+	}
+	if a.logins, err = newLogins(ctx, o, a.store, a.directory.Again, a.url(), registry); err != nil {
+		return nil, err
+	}
+	if err := a.begin(ctx); err != nil {
 		return nil, err
 	}
 	background, end := context.WithCancel(context.Background())
@@ -154,18 +164,15 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if a.locations != nil {
 		running.Go(func() { every(background, reloadPass, a.reloadLocations()) })
 	}
+	if a.certificate != nil {
+		running.Go(func() { every(background, reloadPass, a.reloadCertificate()) })
+	}
 	a.onStop("background work", func(context.Context) error {
 		end()
 		running.Wait()
 		return nil
 	})
-	a.server = &http.Server{
-		Handler:           a.handler(registry, g, engine, tracker),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
-	}
+	a.server = a.newServer(a.handler(registry, g, engine, tracker))
 	a.onStop("HTTP server", func(ctx context.Context) error {
 		// No more connections come first: clients whose subscriptions end connect elsewhere.
 		subscriptions := make(chan struct{})
@@ -194,7 +201,11 @@ func (a *App) newDoor(ctx context.Context) (err error) {
 		return err
 	}
 	a.door, err = access.NewDoor(access.Options{
-		Everyone: o.Auth == AuthNone, Directory: a.directory, User: a.user, Listen: host, Public: o.PublicURL, Allowed: o.AllowedOrigins, Proxies: o.TrustedProxies, Log: o.Log,
+		Everyone: o.Auth == AuthNone, Directory: a.directory, Listen: host, Public: o.PublicURL, Names: o.TLSDomains,
+		Allowed: o.AllowedOrigins, Proxies: o.TrustedProxies, Log: o.Log,
+		User: func(ctx context.Context, r *http.Request) (*model.Principal, error) {
+			return a.logins.Principal(ctx, r)
+		},
 	})
 	return err
 }
@@ -230,8 +241,11 @@ func (a *App) Address() string { return a.listener.Addr().String() }
 // Run answers requests until the context is done, and then stops.
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
-	go func() { failed <- a.server.Serve(a.listener) }()
-	a.options.Log.InfoContext(ctx, "listening", "graphql", "http://"+a.Address()+"/graphql", "graphiql", "http://"+a.Address()+"/graphiql/")
+	go func() { failed <- a.serve() }()
+	a.options.Log.InfoContext(ctx, "listening", "graphql", a.url()+"/graphql", "graphiql", a.url()+"/graphiql/")
+	if a.admin != nil {
+		a.options.Log.InfoContext(ctx, "listening for operators", "metrics", "http://"+a.adminListener.Addr().String()+"/metrics")
+	}
 	select {
 	case err := <-failed:
 		return errors.Join(err, a.Stop())

@@ -56,11 +56,9 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 		liveexample.Register(mux)
 	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql/", http.StatusFound))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
-	mux.HandleFunc("GET /readyz", a.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if a.admin == nil {
+		a.registerAdmin(mux, registry)
+	}
 	return withRequestID(a.door.Guard(mux))
 }
 

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -24,6 +26,13 @@ type Options struct {
 	Redis string
 	// Listen is the address of the HTTP server, host:port. Port 0 picks a free port.
 	Listen string
+	// AdminListen is the address for operators, host:port, or empty: metrics, health and profiles are there and nowhere else.
+	AdminListen string
+	// TLSCert and TLSKey are the files of a certificate and its key, or empty.
+	TLSCert, TLSKey string
+	// TLSDomains are the domains that an authority is asked to certify. TLSAuthority is the URL of its ACME directory.
+	TLSDomains   []string
+	TLSAuthority string
 	// Plugins is the folder of filter plugins.
 	Plugins string
 	// Auth is AuthNone or AuthKeys.
@@ -58,6 +67,8 @@ type Options struct {
 	// Sample loads the bundled sample into an empty database.
 	Sample bool
 	Log    *slog.Logger
+	// Terminal takes what the operator of a new database must know; nobody does by default.
+	Terminal io.Writer
 	// StopTimeout limits how long Stop waits for running requests; 10 s by default.
 	StopTimeout time.Duration
 }
@@ -104,6 +115,12 @@ func (o *Options) validate() error {
 	if err := o.validateOrigins(); err != nil {
 		return err
 	}
+	if err := o.validateTLS(); err != nil {
+		return err
+	}
+	if _, _, err := net.SplitHostPort(o.AdminListen); o.AdminListen != "" && err != nil {
+		return model.Invalid("--admin-listen", "%q is not an address; write it like 127.0.0.1:9090", o.AdminListen)
+	}
 	switch o.Auth {
 	case AuthNone:
 		if !access.IsLoopback(host) {
@@ -127,6 +144,23 @@ func (o *Options) validateOrigins() (err error) {
 		if o.AllowedOrigins[i], err = model.WebOrigin(text); err != nil {
 			return model.Invalid("--allowed-origins", "%v", err)
 		}
+	}
+	return nil
+}
+
+func (o *Options) validateTLS() error {
+	switch {
+	case (o.TLSCert == "") != (o.TLSKey == ""):
+		return model.Invalid("--tls-cert", "and --tls-key go together; give both")
+	case o.TLSCert != "" && len(o.TLSDomains) > 0:
+		return model.Invalid("--tls-domain", "asks for a certificate, and --tls-cert is one; give one of them")
+	}
+	for i, text := range o.TLSDomains {
+		origin, err := model.WebOrigin("https://" + text)
+		if err != nil || strings.ContainsAny(text, ":/[") {
+			return model.Invalid("--tls-domain", "%q is not a domain; write it like stats.example", text)
+		}
+		o.TLSDomains[i] = strings.TrimPrefix(origin, "https://")
 	}
 	return nil
 }

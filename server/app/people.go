@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,25 +12,21 @@ import (
 	"github.com/goalgraph/goalgraph/server/login"
 )
 
-// asker returns a principal as it is now.
-type asker = func(context.Context, *model.Principal) (*model.Principal, error)
-
-// user returns who asks by a cookie.
-func (a *App) user(ctx context.Context, r *http.Request) (*model.Principal, error) {
-	return a.logins.Principal(ctx, r)
-}
+// again finds a user again, by the hash of a login.
+type again func(context.Context, *model.Principal) (*model.Principal, error)
 
 // newLogins returns what people log in by. Without a public URL the server is reached at the address that it listens on.
-func newLogins(ctx context.Context, o Options, st *store.Store, address string, again asker, metrics prometheus.Registerer) (*login.Logins, error) {
+// Users are found again in the store where it is not said by what.
+func newLogins(ctx context.Context, o Options, st *store.Store, find again, address string, metrics prometheus.Registerer) (*login.Logins, error) {
 	return login.New(ctx, login.Options{
-		Store: st, Again: again, PublicURL: cmp.Or(o.PublicURL, address), Idle: o.LoginIdle, Lifetime: o.LoginLifetime, OIDC: o.OIDC, OIDCOnly: o.OIDCOnly,
+		Store: st, Again: find, PublicURL: cmp.Or(o.PublicURL, address), Idle: o.LoginIdle, Lifetime: o.LoginLifetime, OIDC: o.OIDC, OIDCOnly: o.OIDCOnly,
 		Metrics: metrics, Log: o.Log,
 	})
 }
 
 // NewLink returns a link by which a user sets a password, once, within a day.
 func NewLink(ctx context.Context, o Options, st *store.Store, user int64) (string, error) {
-	logins, err := newLogins(ctx, o, st, "http://"+o.Listen, nil, nil)
+	logins, err := newLogins(ctx, o, st, nil, "http://"+o.Listen, nil)
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +62,7 @@ func CreateUser(ctx context.Context, o Options, name string, role model.Role, do
 			return err
 		}
 		// What is wrong with the options is told before there is a user.
-		if _, err := newLogins(ctx, o, st, "http://"+o.Listen, nil, nil); err != nil {
+		if _, err := newLogins(ctx, o, st, nil, "http://"+o.Listen, nil); err != nil {
 			return err
 		}
 		if err := st.CreateUser(ctx, user); err != nil {

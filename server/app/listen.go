@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/goalgraph/goalgraph/server/access"
+)
+
+// listen listens on an address.
+func (a *App) listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	a.onStop("listener", func(context.Context) error {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return listener, nil
+}
+
+// newServer returns a server that gives clients a while to send a request.
+func (a *App) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
+	}
+}
+
+// newAdmin listens for operators, if they have an address of their own. It stops last, so that they see how the server stops.
+func (a *App) newAdmin(ctx context.Context, registry *prometheus.Registry) (err error) {
+	if a.options.AdminListen == "" {
+		return nil
+	}
+	if a.adminListener, err = a.listen(ctx, a.options.AdminListen); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	a.registerAdmin(mux, registry)
+	// The command line, which pprof would show too, may have passwords.
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	handler := http.Handler(mux)
+	// On a network of operators, their own names lead here.
+	if host, _, err := net.SplitHostPort(a.options.AdminListen); err == nil && access.IsLoopback(host) {
+		door, err := access.NewDoor(access.Options{Everyone: true, Listen: host})
+		if err != nil {
+			return err
+		}
+		handler = door.Guard(mux)
+	}
+	a.admin = a.newServer(handler)
+	a.onStop("server of --admin-listen", func(ctx context.Context) error { return a.admin.Shutdown(ctx) })
+	return nil
+}
+
+// registerAdmin adds the routes for operators to a mux.
+func (a *App) registerAdmin(mux *http.ServeMux, registry *prometheus.Registry) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+}
+
+// url returns the address of the server for this machine, or the one that its TLS certificate is for.
+func (a *App) url() string {
+	scheme, address := "http", a.Address()
+	if a.tls != nil {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && len(a.options.TLSDomains) > 0 {
+		if host = a.options.TLSDomains[0]; port == "443" {
+			return scheme + "://" + host
+		}
+		address = net.JoinHostPort(host, port)
+	} else if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		address = net.JoinHostPort("localhost", port)
+	}
+	return scheme + "://" + address
+}
+
+// serve answers requests until the server stops, or fails.
+func (a *App) serve() error {
+	failed := make(chan error, 2)
+	if a.admin != nil {
+		go func() { failed <- a.admin.Serve(a.adminListener) }()
+	}
+	go func() {
+		if a.server.TLSConfig = a.tls; a.tls != nil {
+			failed <- a.server.ServeTLS(a.listener, "", "")
+			return
+		}
+		failed <- a.server.Serve(a.listener)
+	}()
+	return <-failed
+}
