@@ -112,7 +112,7 @@ func TestHelp(t *testing.T) {
 		"serve --help": {"--public-url=URL", "$GOALGRAPH_PUBLIC_URL", "--allowed-origins=ORIGIN", "$GOALGRAPH_ALLOWED_ORIGINS", "--key-rate=N", "--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
 			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS", "--column-memory=MIB", "$GOALGRAPH_COLUMN_MEMORY", "Default: 608",
 			"--oidc-issuer=URL", "--oidc-roles=", "$GOALGRAPH_OIDC_CLIENT_SECRET", "--login-idle=TIME"},
-		"user --help": {"user create", "user list", "user roles", "user reset", "user disable", "user enable"},
+		"user --help":         {"user create", "user list", "user roles", "user reset", "user disable", "user enable"},
 		"key create --help":   {"--scope=SCOPE", "--site=DOMAIN", "--site-origins=ORIGIN", "--expires=TIME"},
 		"key rotate --help":   {"--overlap=TIME", "Default: 24h"},
 		"migrate down --help": {"goalgraph migrate down"},
