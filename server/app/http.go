@@ -15,6 +15,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/transport"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
@@ -71,7 +72,7 @@ func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()[:16]
 		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(graph.WithRequestID(r.Context(), id)))
+		next.ServeHTTP(w, r.WithContext(model.WithActor(graph.WithRequestID(r.Context(), id), model.Actor{Principal: model.Everyone()})))
 	})
 }
 
