@@ -396,6 +396,7 @@ func (g *testGraph) events(query string, variables vars) *http.Response {
 	if err != nil {
 		g.Fatal(err)
 	}
+	request.Header = g.headers()
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "text/event-stream")
 	response, err := http.DefaultClient.Do(request)
