@@ -67,6 +67,7 @@ type cli struct {
 	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
 	Migrate migrateCommand `cmd:"" help:"Migrate the database's schema, or show its state."`
 	Key     keyCommand     `cmd:"" help:"Create, list or revoke API keys."`
+	Audit   auditCommand   `cmd:"" help:"Print who changed what, as JSON lines."`
 	Plugin  pluginCommand  `cmd:"" help:"List, pin or check filter plugins."`
 	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema, including the loaded plugins, for code generators."`
 }
