@@ -28,6 +28,9 @@ SOAK_QUESTIONS ?= 10000
 # Number of rounds of make soak-lost, over each database.
 LOST_ROUNDS ?= 1000
 
+# Number of rounds of make soak-order, over each database.
+ORDER_ROUNDS ?= 50
+
 # System tests build the server, install npm packages, or run Chromium, HAProxy or DuckDB. They have the build tag
 # `system`.
 SYSTEM := -tags system
@@ -37,7 +40,7 @@ GO_TEST := $(SERVERS) go test
 GO_TEST_RACE := $(GO_TEST) -race -timeout 15m -parallel 3
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track test-landing-page soak soak-live soak-lost soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track test-landing-page soak soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +99,9 @@ soak-live: test-servers ## 5,000 subscribers of a site with a million sessions a
 
 soak-lost: test-servers ## lose writes by restores, clones, crashes and failovers while engines count: make soak-lost LOST_ROUNDS=1000
 	GOALGRAPH_LOST_ROUNDS=$(LOST_ROUNDS) $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestLost' -timeout 180m ./model/engine
+
+soak-order: test-servers ## deliver messages in any order, by servers and imports at once, with kills: make soak-order ORDER_ROUNDS=50
+	GOALGRAPH_ORDER_ROUNDS=$(ORDER_ROUNDS) GOALGRAPH_KILLS=5 $(GO_TEST) $(SYSTEM) -v -count 1 -run '^TestOrder$$' -timeout 180m ./server
 
 soak-plugins: test-servers ## reload a plugin 100 times while requests run, kill one during requests, and let one hang
 	GOALGRAPH_RELOADS=100 GOALGRAPH_CLIENTS=1000 $(GO_TEST) $(SYSTEM) -v -run '^(TestPluginOfARunningServer|TestRequestsDuringReloads|TestPluginKilledAmidRequests|TestPluginThatHangsDelaysNobodyElse)' -count 1 -timeout 30m ./server

@@ -44,14 +44,22 @@ func contents(tb testing.TB, database string) []string {
 	var lines []string
 	for _, query := range []string{
 		`SELECT 'site', domain FROM site_domains`,
-		`SELECT 'visitor', visitor, first_at FROM visitors`,
-		`SELECT 'session', visitor, day, session_key, first_visit, started_at, ended_at, page_views, ip, country, referrer, entry_page, exit_page, browser, os, device,
-			language, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties
+		// A user whom a late link found on a device leaves a visitor without hits.
+		`SELECT 'visitor', visitor, first_at FROM visitors WHERE EXISTS (SELECT 1 FROM sessions WHERE visitor_id = visitors.id)`,
+		`SELECT 'link', user_id, at, device FROM links`,
+		`SELECT 'session', visitor, day, session_key, first_visit, started_at, ended_at, hits, page_views, knows, ip, country, region, city, referrer, entry_page, hostname,
+			exit_page, browser, os, device, language, utm_source, utm_medium, utm_campaign, utm_term, utm_content, pages, tags, events, properties
 			FROM sessions JOIN visitors ON visitors.id = visitor_id JOIN partitions ON partitions.id = partition_id`,
-		`SELECT 'hit', visitor, started_at, at, id_high, id_low, kind, name, value, hits.tags, hits.properties
+		`SELECT 'hit', visitor, started_at, at, id_high, id_low, kind, name, value, hits.tags, hits.properties, user_id
 			FROM hits JOIN sessions ON sessions.partition_id = hits.partition_id AND sessions.ordinal = hits.ordinal JOIN visitors ON visitors.id = visitor_id`,
+		`SELECT 'assignment', visitor, started_at, session_key, experiment, variant, at, id_high, id_low
+			FROM assignments JOIN sessions ON sessions.partition_id = assignments.partition_id AND sessions.ordinal = assignments.ordinal
+				AND sessions.visitor_id = assignments.visitor_id JOIN visitors ON visitors.id = sessions.visitor_id`,
+		`SELECT 'event', name, count, first_at, last_at, has_value FROM events`,
+		`SELECT 'value', dimension, hash FROM site_values`,
 		`SELECT 'message', id_high, id_low FROM messages WHERE id_low <> 0`,
 		`SELECT 'hits', count(*) FROM hits`,
+		`SELECT 'assignments', count(*) FROM assignments`,
 	} {
 		rows, err := db.QueryContext(context.Background(), query)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // encoding is the version of what Encode writes of a column. It is to be raised where
 // that changes, or what a dimension says of a session.
-const encoding = 4
+const encoding = 5
 
 // Format names what Encode writes: the encoding, and the dimensions that have columns.
 // Columns of another format are made anew from the sessions.

@@ -172,6 +172,13 @@ func (c *dictionaryColumn) set(ordinal int, value string) {
 	c.codes.set(ordinal, uint64(code))
 }
 
+// clear takes the ordinal its value.
+func (c *dictionaryColumn) clear(ordinal int) {
+	if c.codes.at(ordinal) != 0 {
+		c.codes.set(ordinal, 0)
+	}
+}
+
 // match returns the ordinals below n whose value matches.
 func (c *dictionaryColumn) match(n int, want *valuePredicate) *bitset.BitSet {
 	return c.codes.oneOf(n, c.matching(want))

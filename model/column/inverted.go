@@ -17,41 +17,55 @@ type invertedColumn struct {
 	// forward is the forward index, the codes of each ordinal: a session that is written
 	// again is compared with what it was. It is nil until that is first needed.
 	forward [][]uint32
-	// had is where set notes the codes of the ordinal that it sets.
-	had []uint32
+	// codes is where set notes the codes of the ordinal that it sets.
+	codes []uint32
 }
 
 func newInvertedColumn() *invertedColumn { return &invertedColumn{} }
 
-// set gives the ordinal its values. A session's values are only ever added to, and
-// an ordinal whose session is gone is not used again.
+// set gives the ordinal its values, in place of those that it had.
 func (c *invertedColumn) set(ordinal int, values []string) {
 	again := ordinal < c.n
 	c.n = max(c.n, ordinal+1)
-	if len(values) == 0 {
+	if len(values) == 0 && (!again || c.entries == 0) {
 		return
 	}
 	if again {
 		c.makeForward()
 	}
-	had := c.had[:0]
-	if c.forward != nil {
-		had = at(c.forward, ordinal)
-	}
+	codes := c.codes[:0]
 	for _, value := range values {
-		code := c.dictionary.add(value)
-		if slices.Contains(had, code) {
-			continue
+		if code := c.dictionary.add(value); !slices.Contains(codes, code) {
+			codes = append(codes, code)
 		}
-		had = append(had, code)
-		c.postings = put(c.postings, int(code), append(at(c.postings, int(code)), uint32(ordinal)))
-		c.entries++
 	}
-	if c.forward != nil {
-		c.forward = put(c.forward, ordinal, had)
-	} else {
-		c.had = had
+	c.codes = codes
+	had := at(c.forward, ordinal)
+	for _, code := range had {
+		if !slices.Contains(codes, code) {
+			i := slices.Index(c.postings[code], uint32(ordinal))
+			c.postings[code] = slices.Delete(c.postings[code], i, i+1)
+			c.entries--
+		}
 	}
+	for _, code := range codes {
+		if !slices.Contains(had, code) {
+			c.postings = put(c.postings, int(code), append(at(c.postings, int(code)), uint32(ordinal)))
+			c.entries++
+		}
+	}
+	if c.forward != nil && len(had)+len(codes) > 0 {
+		c.forward = put(c.forward, ordinal, append(had[:0], codes...))
+	}
+}
+
+// at returns the values of an ordinal.
+func (c *invertedColumn) at(ordinal int) (values []string) {
+	c.makeForward()
+	for _, code := range at(c.forward, ordinal) {
+		values = append(values, c.values[code])
+	}
+	return values
 }
 
 // makeForward makes the forward index: the list of each ordinal's codes.

@@ -1,6 +1,8 @@
 package column
 
 import (
+	"slices"
+
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -28,6 +30,7 @@ type places struct {
 	numbers    []place[*integerColumn, func(*model.Session) int64]
 	keyedTexts []place[map[string]*dictionaryColumn, func(*model.Session) map[string]string]
 	keyedSums  []place[map[string]*sparseColumn, func(*model.Session) []model.EventSum]
+	events     *invertedColumn // nil in Of without them
 }
 
 // place is a column and what it holds of a session.
@@ -83,6 +86,7 @@ func (s *Sessions) findPlaces() *places {
 	}
 	p := &places{counting: get[bitmapColumn](s, Counting)}
 	p.visitors, _ = s.columns[Visitors].(*integerColumn)
+	p.events, _ = s.columns[Dimension(filter.Events.Name)].(*invertedColumn)
 	for _, d := range indexed {
 		switch column := s.columns[Dimension(d.Name)].(type) {
 		case *dictionaryColumn:
@@ -105,12 +109,15 @@ func (s *Sessions) findPlaces() *places {
 	return p
 }
 
-// Put takes in a session at its ordinal, in place of the one that was there. All
+// Put takes in a session at its ordinal, in place of the one that was there, which may have had what this one lacks. All
 // dimensions must be loaded.
 func (s *Sessions) Put(session *model.Session) {
 	ordinal := int(session.ID.Ordinal)
-	s.grow(ordinal)
 	to := s.findPlaces()
+	if ordinal < s.n {
+		to.clearKeyed(ordinal, session)
+	}
+	s.grow(ordinal)
 	to.counting.Set(uint(ordinal))
 	if to.visitors != nil {
 		to.visitors.set(ordinal, session.Visitor)
@@ -144,6 +151,33 @@ func (s *Sessions) Put(session *model.Session) {
 				to.column[event.Name] = &sparseColumn{}
 			}
 			to.column[event.Name].set(ordinal, event.Sum)
+		}
+	}
+}
+
+// clearKeyed takes an ordinal what it has under keys and the session has not. There are only sums of events that it has.
+func (p *places) clearKeyed(ordinal int, session *model.Session) {
+	for _, from := range p.keyedTexts {
+		texts := from.of(session)
+		for key, column := range from.column {
+			if _, found := texts[key]; !found {
+				column.clear(ordinal)
+			}
+		}
+	}
+	if p.events == nil {
+		return
+	}
+	for _, from := range p.keyedSums {
+		if len(from.column) == 0 {
+			continue
+		}
+		sums := from.of(session)
+		for _, event := range p.events.at(ordinal) {
+			column := from.column[event]
+			if column != nil && !slices.ContainsFunc(sums, func(e model.EventSum) bool { return e.Name == event && e.Values > 0 }) {
+				column.clear(ordinal)
+			}
 		}
 	}
 }

@@ -11,29 +11,19 @@ import (
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
 )
 
-// random returns columns of random sessions, some of them put twice and some
+// random returns columns of random sessions, some of them put in the places of others and some
 // dropped, and those of them that count, by ordinal.
 func random(r *rand.Rand, n int) (*Sessions, map[int]model.Session) {
 	columns, sessions := New(), map[int]model.Session{}
-	dropped := map[int]bool{} // for good
 	for range n {
 		ordinal := r.IntN(n)
 		if r.IntN(6) == 0 {
 			columns.Drop(int32(ordinal))
 			delete(sessions, ordinal)
-			dropped[ordinal] = true
-		}
-		if _, again := sessions[ordinal]; again || dropped[ordinal] {
 			continue
 		}
 		session := filtertest.RandomSession(r)
 		session.ID.Ordinal, session.Visitor = int32(ordinal), int64(1+r.IntN(20))
-		if r.IntN(3) == 0 {
-			// It grows: what is put first is a part of it.
-			part := session
-			part.Pages, part.Tags, part.Events = nil, part.Tags[:len(part.Tags)/2], nil
-			columns.Put(&part)
-		}
 		columns.Put(&session)
 		sessions[ordinal] = session
 	}
@@ -95,13 +85,8 @@ func TestForward(t *testing.T) {
 		var written []uint32
 		for range 1 + r.IntN(20) {
 			session := filtertest.RandomSession(r)
-			session.ID.Ordinal = int32(n + r.IntN(20))
-			if slices.Contains(written, uint32(session.ID.Ordinal)) {
-				continue
-			}
+			session.ID.Ordinal = int32(r.IntN(n + 20))
 			written = append(written, uint32(session.ID.Ordinal))
-			columns.Put(&session)
-			session.Tags, session.PageViews = append(slices.Clone(session.Tags), "grown"), session.PageViews+1
 			columns.Put(&session)
 		}
 		for leaf := range leaves {

@@ -40,6 +40,14 @@ func (c *sparseColumn) set(ordinal int, sum model.Sum) {
 	c.wide[uint32(ordinal)], c.numbers[i] = sum, 0
 }
 
+// clear takes the ordinal its sum.
+func (c *sparseColumn) clear(ordinal int) {
+	if i, found := slices.BinarySearch(c.ordinals, uint32(ordinal)); found {
+		c.ordinals, c.numbers = slices.Delete(c.ordinals, i, i+1), slices.Delete(c.numbers, i, i+1)
+		delete(c.wide, uint32(ordinal))
+	}
+}
+
 // at returns the i-th sum.
 func (c *sparseColumn) at(i int) model.Sum {
 	if c.wide != nil {

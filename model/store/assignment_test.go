@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -114,7 +115,7 @@ func TestWriteAfterPrune(t *testing.T) {
 			}
 			return list
 		}
-		sessions, known := stored(t, st, site.ID), events()
+		sessions, known := modeltest.Stored(t, st, site.ID), events()
 		today := st.Today()
 		if n, err := st.PruneMessages(t.Context(), site.ID, today, 1000); n != 0 || err != nil {
 			t.Errorf("of today %d ids were forgotten; %v", n, err)
@@ -128,7 +129,7 @@ func TestWriteAfterPrune(t *testing.T) {
 		if n := write(); n != len(messages) {
 			t.Errorf("%d duplicates, want all %d", n, len(messages))
 		}
-		equalSessions(t, stored(t, st, site.ID), sessions)
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), sessions)
 		mustEqual(t, "events", events(), known)
 	})
 }
@@ -156,7 +157,7 @@ func TestWriteKeepsAddresses(t *testing.T) {
 			if _, err := st.Write(t.Context(), site.ID, []model.Message{{AnonymousID: "ann", Hit: hit}}); err != nil {
 				t.Fatal(err)
 			}
-			sessions := stored(t, st, site.ID)
+			sessions := modeltest.Stored(t, st, site.ID)
 			last := slices.MaxFunc(sessions, func(a, b model.Session) int { return cmp.Compare(a.Start, b.Start) })
 			if last.IP != test.want || last.Country != test.got {
 				t.Errorf("%s keeps %q in %q of %q, want %q", test.addresses, last.IP, last.Country, test.ip, test.want)

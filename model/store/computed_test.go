@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -163,7 +164,7 @@ func TestVisitsAt(t *testing.T) {
 				checked++
 			}
 		}
-		if sessions := len(stored(t, st, site.ID)); checked != sessions || checked == 0 {
+		if sessions := len(modeltest.Stored(t, st, site.ID)); checked != sessions || checked == 0 {
 			t.Errorf("%d visits of %d sessions", checked, sessions)
 		}
 	})

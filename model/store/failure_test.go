@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -279,7 +280,7 @@ func TestSQLiteFull(t *testing.T) {
 	if err != nil || written.Duplicates != 100 {
 		t.Errorf("with room again: %+v, %v", written, err)
 	}
-	equalSessions(t, stored(t, st, site.ID), folded(messages))
+	modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 }
 
 func TestSQLiteLocked(t *testing.T) {
@@ -425,6 +426,6 @@ func TestWriteCanceled(t *testing.T) {
 			_, err := st.Write(ctx, site.ID, messages)
 			return err
 		})
-		equalSessions(t, stored(t, st, site.ID), folded(messages))
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -75,7 +76,7 @@ func TestMaxValues(t *testing.T) {
 			}
 			distinct[dimension][value] = true
 		}
-		sessions := stored(t, st, site.ID)
+		sessions := modeltest.Stored(t, st, site.ID)
 		for _, s := range sessions {
 			if s.PageViews > 0 { // others have none
 				note("entry page", s.EntryPage)
@@ -118,7 +119,7 @@ func TestMaxValues(t *testing.T) {
 		if err != nil || written.Overflows["tag"] != 2 {
 			t.Errorf("%+v, %v", written, err)
 		}
-		sessions = stored(t, st, site.ID)
+		sessions = modeltest.Stored(t, st, site.ID)
 		if last := sessions[len(sessions)-1]; !slices.Equal(last.Tags, []string{known, model.OtherValue}) {
 			t.Errorf("tags %v, want %s and others", last.Tags, known)
 		}

@@ -1,160 +1,188 @@
 package store_test
 
 import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-func TestUsers(t *testing.T) {
+// However a population's messages are delivered, the sessions are those of the set.
+func TestWritePopulation(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
-		ctx := t.Context()
-		site := mustCreateSite(t, st, "shop.example")
-		ann := &model.User{Name: " Ann ", Roles: []model.SiteRole{{Site: model.AllSites, Role: model.Viewer}, {Site: site.ID, Role: model.Admin}}}
-		if err := st.CreateUser(ctx, ann); err != nil {
-			t.Fatal(err)
-		}
-		found, err := st.UserByName(ctx, "  aNN")
-		if err != nil {
-			t.Fatal(err)
-		}
-		mustEqual(t, "the user by name", found, ann)
-		principal := found.Principal()
-		if !principal.May(model.AdminScope, site.ID) || !principal.May(model.ReadScope, 999) || principal.May(model.EditScope, 999) || principal.May(model.EditScope, model.AllSites) {
-			t.Errorf("the principal is %+v", principal)
-		}
-
-		mustBe(t, st.CreateUser(ctx, &model.User{Name: "ANN"}), model.Conflict, "name")
-		mustBe(t, st.CreateUser(ctx, &model.User{Name: ""}), model.BadInput, "name")
-		mustBe(t, st.CreateUser(ctx, &model.User{Name: "b", Roles: []model.SiteRole{{Site: 0, Role: "OWNER"}}}), model.BadInput, "roles")
-		mustBe(t, st.CreateUser(ctx, &model.User{Name: "b", Roles: []model.SiteRole{{Site: 1, Role: model.Viewer}, {Site: 1, Role: model.Admin}}}), model.BadInput, "roles")
-		mustBe(t, st.CreateUser(ctx, &model.User{Name: "b", Roles: []model.SiteRole{{Site: 999, Role: model.Viewer}}}), model.NotFound, "roles[0].site")
-		_, err = st.UserByName(ctx, "b\x00")
-		mustBe(t, err, model.NotFound, "")
-		_, err = st.UserBySubject(ctx, "")
-		mustBe(t, err, model.NotFound, "")
-
-		bob := &model.User{Name: "Bob", Subject: "https://id.example 7"}
-		if err := st.CreateUser(ctx, bob); err != nil {
-			t.Fatal(err)
-		}
-		if found, err = st.UserBySubject(ctx, bob.Subject); err != nil || found.ID != bob.ID {
-			t.Errorf("%+v, %v", found, err)
-		}
-		users, err := st.Users(ctx)
-		if err != nil || len(users) != 2 || users[0].ID != ann.ID || len(users[0].Roles) != 2 || len(users[1].Roles) != 0 {
-			t.Errorf("%+v, %v", users, err)
-		}
-
-		epoch := mustEpoch(t, st)
-		changed, err := st.UpdateUser(ctx, ann.ID, func(u *model.User) error {
-			u.Roles = []model.SiteRole{{Site: site.ID, Role: model.Editor}}
-			return nil
-		})
-		if err != nil || mustEpoch(t, st) == epoch || !changed.Principal().May(model.EditScope, site.ID) || changed.Principal().MaySomewhere(model.AdminScope) {
-			t.Errorf("%+v, %v", changed, err)
-		}
-		_, err = st.UpdateUser(ctx, ann.ID, func(*model.User) error { return model.Invalid("name", "no") })
-		mustBe(t, err, model.BadInput, "name")
-
-		// A site takes the roles on it along.
-		if err := st.DeleteSite(ctx, site.ID); err != nil {
-			t.Fatal(err)
-		}
-		if found, err = st.User(ctx, ann.ID); err != nil || len(found.Roles) != 0 {
-			t.Errorf("%+v, %v", found, err)
+		for seed := range uint64(24) {
+			r := rand.New(rand.NewPCG(seed, 11))
+			messages := modeltest.Population(r, aDay, 1+r.IntN(150))
+			want := modeltest.Sessions(messages)
+			sent := slices.Clone(messages)
+			switch seed % 4 {
+			case 0: // as they came
+			case 1:
+				slices.Reverse(sent)
+			default:
+				r.Shuffle(len(sent), func(i, j int) { sent[i], sent[j] = sent[j], sent[i] })
+			}
+			sent = append(sent, sent[:r.IntN(len(sent))]...)
+			site := mustCreateSite(t, st, fmt.Sprintf("p%d.example", seed))
+			for rest := sent; len(rest) > 0; {
+				n := min(len(rest), 1+r.IntN(1+r.IntN(60)))
+				if _, err := st.Write(t.Context(), site.ID, rest[:n]); err != nil {
+					t.Fatal(err)
+				}
+				rest = rest[n:]
+			}
+			if got := modeltest.Stored(t, st, site.ID); !reflect.DeepEqual(got, want) {
+				t.Logf("seed %d", seed)
+				modeltest.EqualSessions(t, got, want)
+			}
+			mustHaveHits(t, st, site.ID, messages)
 		}
 	})
 }
 
-func TestPasswordLinksAndLogins(t *testing.T) {
-	onEach(t, func(t *testing.T, st *store.Store) {
-		ctx := t.Context()
-		ann := &model.User{Name: "Ann"}
-		if err := st.CreateUser(ctx, ann); err != nil {
-			t.Fatal(err)
+// mustHaveHits checks that each message is a hit of one session, and events are counted once.
+func mustHaveHits(t *testing.T, st *store.Store, site int64, messages []model.Message) {
+	t.Helper()
+	hits, events := 0, map[string]int64{}
+	for _, m := range messages {
+		if m.Hit.Kind != 0 {
+			hits++
 		}
-		const far = model.Millis(1 << 45)
-		mustBe(t, st.CreatePasswordLink(ctx, 999, "h0", far), model.NotFound, "")
-		for hash, expires := range map[string]model.Millis{"old": 1, "first": far} {
-			if err := st.CreatePasswordLink(ctx, ann.ID, hash, expires); err != nil {
-				t.Fatal(err)
-			}
+		if m.Hit.Kind == model.Event {
+			events[m.Hit.Name]++
 		}
-		if err := st.CreatePasswordLink(ctx, ann.ID, "second", far); err != nil {
-			t.Fatal(err)
-		}
-		for _, gone := range []string{"old", "first", "unknown"} {
-			_, err := st.UsePasswordLink(ctx, gone, "x")
-			mustBe(t, err, model.NotFound, "")
-		}
-		if user, err := st.PasswordLink(ctx, "second"); err != nil || user.ID != ann.ID {
-			t.Errorf("%+v, %v", user, err)
-		}
-		if user, err := st.UsePasswordLink(ctx, "second", "$argon2id$1"); err != nil || user.Password != "$argon2id$1" {
-			t.Errorf("%+v, %v", user, err)
-		}
-		_, err := st.UsePasswordLink(ctx, "second", "y")
-		mustBe(t, err, model.NotFound, "")
+	}
+	var n int
+	if err := st.DB().NewRaw("SELECT COUNT(*) FROM hits JOIN sessions USING (site_id, partition_id, ordinal) WHERE site_id = ? AND visitor_id <> 0", site).Scan(t.Context(), &n); err != nil {
+		t.Fatal(err)
+	}
+	if n != hits {
+		t.Errorf("%d hits are stored, want %d", n, hits)
+	}
+	rows, err := st.Events(t.Context(), store.EventQuery{Site: site}, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]int64{}
+	for _, row := range rows {
+		counted[row.Name] = int64(row.Count)
+	}
+	if !maps.Equal(counted, events) {
+		t.Errorf("events %v, want %v", counted, events)
+	}
+}
 
-		save := func(hash string, user int64, expires model.Millis) {
-			t.Helper()
-			if err := st.SaveLogin(ctx, &store.Login{Hash: hash, UserID: user, Data: []byte(hash), Address: "192.0.2.1", UserAgent: "Firefox", ExpiresAt: expires}); err != nil {
+// Two servers write at once, and the sessions are those of the set all the same.
+func TestWritePopulationConcurrently(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		for seed := range uint64(4) {
+			r := rand.New(rand.NewPCG(seed, 12))
+			messages := modeltest.Population(r, aDay, 400)
+			site := mustCreateSite(t, st, fmt.Sprintf("c%d.example", seed))
+			var servers sync.WaitGroup
+			for n := range 2 {
+				servers.Go(func() {
+					r := rand.New(rand.NewPCG(seed, uint64(n)))
+					mine := slices.Clone(messages)
+					if seed%2 == 0 {
+						mine = messages[n*200 : n*200+200]
+					}
+					mine = slices.Clone(mine)
+					r.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+					for batch := range slices.Chunk(mine, 9) {
+						if _, err := st.Write(context.Background(), site.ID, batch); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			servers.Wait()
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
+			mustHaveHits(t, st, site.ID, messages)
+		}
+	})
+}
+
+// A server's purchase overtakes the browser's identify, and the link that comes late takes it along.
+func TestWriteLateLink(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "shop.example")
+		page := model.Message{AnonymousID: "browser", Hit: model.Hit{ID: model.MessageIDOf("page"), At: aDay, Kind: model.PageView, Name: "/"}}
+		purchase := model.Message{UserID: "ann", Hit: model.Hit{ID: model.MessageIDOf("purchase"), At: aDay + 2000, Kind: model.Event, Name: "buy"}}
+		identify := model.Message{AnonymousID: "browser", UserID: "ann", Hit: model.Hit{ID: model.MessageIDOf("identify"), At: aDay + 1000, Kind: model.Traits}}
+		for _, m := range []model.Message{page, purchase, identify} {
+			if _, err := st.Write(t.Context(), site.ID, []model.Message{m}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		save("a", ann.ID, far)
-		save("b", ann.ID, far)
-		save("c", 0, 1) // has expired
-		save("b", ann.ID, far+1)
-		hashes := func() []string {
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions([]model.Message{page, purchase, identify}))
+		if sessions := modeltest.Stored(t, st, site.ID); len(sessions) != 1 || sessions[0].VisitorKey != "browser" || len(sessions[0].Events) != 1 {
+			t.Errorf("sessions %+v", sessions)
+		}
+	})
+}
+
+// A visitor who never pauses has sessions of bounded size, and late hits move what comes after them.
+func TestWriteEndlessVisitor(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		site := mustCreateSite(t, st, "shop.example")
+		page := func(n int, at model.Millis) model.Message {
+			hit := model.Hit{ID: model.MessageIDOf(fmt.Sprint(n)), At: aDay + at, Kind: model.PageView, Name: fmt.Sprint("/", n%7), Knows: model.KnowsAll}
+			return model.Message{AnonymousID: "constant", Hit: hit}
+		}
+		var messages []model.Message
+		for n := range 2*model.MaxSessionHits + 500 {
+			messages = append(messages, page(n, model.Millis(n)*1000))
+		}
+		truncated := 0
+		write := func(messages []model.Message) {
 			t.Helper()
-			logins, err := st.Logins(ctx, ann.ID)
+			written, err := st.Write(t.Context(), site.ID, messages)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var all []string
-			for _, login := range logins {
-				all = append(all, login.Hash)
+			truncated += written.Truncated
+		}
+		for batch := range slices.Chunk(messages, 5000) {
+			write(batch)
+		}
+		if truncated != 2 {
+			t.Errorf("%d sessions came to their bound, want 2", truncated)
+		}
+		for n, at := range []model.Millis{model.MaxSessionHits*1000 + 500, -1000} {
+			late := page(1_000_000+n, at)
+			messages = append(messages, late)
+			write([]model.Message{late})
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
+		}
+		mustHaveHits(t, st, site.ID, messages)
+	})
+}
+
+// Of two sessions that begin at one moment the one whose hit comes first is the visitor's first, whichever arrives first.
+func TestWriteFirstOfOneMoment(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		view := func(id, key string, place int32) model.Message {
+			return model.Message{AnonymousID: "ann", Hit: model.Hit{ID: model.MessageIDOf(id), At: aDay, Place: place, SessionKey: key, Kind: model.PageView, Name: "/" + id}}
+		}
+		messages := []model.Message{view("a", "k1", 0), view("b", "k2", 1)}
+		for name, order := range map[string][]int{"forward.example": {0, 1}, "backward.example": {1, 0}} {
+			site := mustCreateSite(t, st, name)
+			for _, i := range order {
+				if _, err := st.Write(t.Context(), site.ID, messages[i:i+1]); err != nil {
+					t.Fatal(err)
+				}
 			}
-			slices.Sort(all)
-			return all
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 		}
-		mustEqual(t, "the logins", hashes(), []string{"a", "b"})
-		if login, err := st.Login(ctx, "b"); err != nil || login.ExpiresAt != far+1 || string(login.Data) != "b" || login.CreatedAt == 0 {
-			t.Errorf("%+v, %v", login, err)
-		}
-		_, err = st.Login(ctx, "c")
-		mustBe(t, err, model.NotFound, "")
-		if err := st.PruneLogins(ctx); err != nil {
-			t.Fatal(err)
-		}
-
-		epoch := mustEpoch(t, st)
-		if err := st.EndLoginsOf(ctx, ann.ID, "b"); err != nil || mustEpoch(t, st) == epoch {
-			t.Error(err)
-		}
-		mustEqual(t, "the logins but for others", hashes(), []string{"b"})
-		if err := st.EndLogin(ctx, "b"); err != nil {
-			t.Error(err)
-		}
-		mustEqual(t, "the logins", hashes(), []string(nil))
-
-		save("d", ann.ID, far)
-		disabled, err := st.UpdateUser(ctx, ann.ID, func(u *model.User) error {
-			u.DisabledAt = 5
-			return nil
-		})
-		if err != nil || disabled.Principal().MaySomewhere(model.ReadScope) {
-			t.Errorf("%+v, %v", disabled, err)
-		}
-		mustEqual(t, "the logins of a disabled user", hashes(), []string(nil))
-		if err := st.CreatePasswordLink(ctx, ann.ID, "third", far); err != nil {
-			t.Fatal(err)
-		}
-		_, err = st.UsePasswordLink(ctx, "third", "z")
-		mustBe(t, err, model.FailedPrecondition, "")
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -86,7 +87,7 @@ func TestSumsAreStoredExactly(t *testing.T) {
 		}
 		check := func() {
 			t.Helper()
-			session := stored(t, st, site.ID)[0]
+			session := modeltest.Stored(t, st, site.ID)[0]
 			for name, want := range map[string]string{"buy": "30.3", "bid": "26999999999999.999997"} {
 				if event, _ := session.Event(name); event.Sum.String() != want {
 					t.Errorf("the sum of %s is %s, want %s", name, event.Sum, want)

@@ -1,11 +1,9 @@
 package store_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/engine"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -53,71 +52,6 @@ func randomMessages(r *rand.Rand, n int) []model.Message {
 	return messages
 }
 
-// folded returns the sessions that the messages make by the definition.
-func folded(messages []model.Message) []model.Session {
-	byVisitor := map[string][]model.Hit{}
-	for _, m := range messages {
-		hit := m.Hit
-		hit.Visitor = m.AnonymousID
-		byVisitor[m.AnonymousID] = append(byVisitor[m.AnonymousID], hit)
-	}
-	var sessions []model.Session
-	for _, hits := range byVisitor {
-		isFirst := true
-		for _, visit := range model.Fold(hits) {
-			if visit.Session.Counts() {
-				visit.Session.First, isFirst = isFirst, false
-				sessions = append(sessions, visit.Session)
-			}
-		}
-	}
-	return sorted(sessions)
-}
-
-// stored returns the site's sessions without what the database adds, and checks
-// that each lies in its day's partition.
-func stored(t *testing.T, st *store.Store, site int64) []model.Session {
-	t.Helper()
-	partitions, err := st.Partitions(t.Context(), site, model.Range{From: -model.Open, To: model.Open})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sessions []model.Session
-	for _, partition := range partitions {
-		err := st.EachSession(t.Context(), site, partition.ID, true, func(s *model.Session) error {
-			if s.Start.Day() != partition.Day || s.ID.Partition != partition.ID || s.ID.Ordinal >= partition.Sessions {
-				t.Errorf("session %v of day %d stands in partition %+v", s.ID, s.Start.Day(), partition)
-			}
-			s.ID, s.Visitor = model.SessionID{}, 0
-			sessions = append(sessions, *s)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return sorted(sessions)
-}
-
-func sorted(sessions []model.Session) []model.Session {
-	slices.SortFunc(sessions, func(a, b model.Session) int {
-		return cmp.Or(cmp.Compare(a.VisitorKey, b.VisitorKey), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Key, b.Key))
-	})
-	return sessions
-}
-
-func equalSessions(t *testing.T, got, want []model.Session) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%d sessions, want %d", len(got), len(want))
-	}
-	for i := range got {
-		if !reflect.DeepEqual(got[i], want[i]) {
-			t.Fatalf("session %d:\n got %+v\nwant %+v", i, got[i], want[i])
-		}
-	}
-}
-
 // Whatever the order and the batches in which messages arrive, and however often
 // they do, the sessions are those of the set.
 func TestWriteFoldsTheSet(t *testing.T) {
@@ -126,7 +60,7 @@ func TestWriteFoldsTheSet(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			site := mustCreateSite(t, st, fmt.Sprintf("s%d.example", seed))
 			messages := randomMessages(r, 1+r.IntN(120))
-			want := folded(messages)
+			want := modeltest.Sessions(messages)
 
 			sent := append(slices.Clone(messages), messages[:r.IntN(len(messages))]...)
 			r.Shuffle(len(sent), func(i, j int) { sent[i], sent[j] = sent[j], sent[i] })
@@ -143,7 +77,7 @@ func TestWriteFoldsTheSet(t *testing.T) {
 			if duplicates != len(sent)-len(messages) {
 				t.Errorf("seed %d: %d duplicates, want %d", seed, duplicates, len(sent)-len(messages))
 			}
-			equalSessions(t, stored(t, st, site.ID), want)
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), want)
 		}
 	})
 }
@@ -171,7 +105,7 @@ func TestWriteConcurrently(t *testing.T) {
 		if _, err := st.Write(t.Context(), site.ID, messages); err != nil {
 			t.Fatal(err)
 		}
-		equalSessions(t, stored(t, st, site.ID), folded(messages))
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 	})
 }
 
@@ -281,9 +215,9 @@ func TestWriteKeepsTexts(t *testing.T) {
 		for some := range slices.Chunk(last, 50) {
 			write(backwards, some)
 		}
-		want := folded(all)
+		want := modeltest.Sessions(all)
 		for _, site := range []*model.Site{batch, single, backwards} {
-			equalSessions(t, stored(t, st, site.ID), want)
+			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), want)
 			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID}, "", 1000)
 			if err != nil || len(events) != len(odd) {
 				t.Errorf("%d event names, want %d; %v", len(events), len(odd), err)

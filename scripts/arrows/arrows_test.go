@@ -68,6 +68,7 @@ var arrows = []arrow{
 	{folder: "model/filter", own: "model model/dimension"},
 	{folder: "model/filter/filtertest", own: "model model/dimension model/filter"},
 	{folder: "model/live", others: "github.com/redis/go-redis/v9"},
+	{folder: "model/modeltest", own: "model model/store"},
 	{folder: "model/partition", own: "model model/column model/filter model/store", others: "github.com/maypok86/otter/v2"},
 	{folder: "model/stats", others: "gonum.org/v1/gonum"},
 	{folder: "model/store", own: "migrations model model/dimension", others: `
