@@ -203,9 +203,17 @@ func (p *principals) set(c *connection, principal *model.Principal) {
 	}
 }
 
-// become makes the bearer of a key the one who asks over a connection.
-func (p *principals) become(c *connection, secret string) error {
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+// become makes the bearer of the key in the payload of a connection_init, if there is one, who asks over a connection.
+func (p *principals) become(c *connection, payload json.RawMessage) error {
+	if p.access == nil {
+		return nil
+	}
+	secret, err := secretOf(payload)
+	if err != nil || secret == "" {
+		return err
+	}
+	// Guesses are counted by the address that the request came from.
+	ctx, cancel := context.WithTimeout(model.WithActor(p.ctx, c.Actor()), patience)
 	defer cancel()
 	bearer, err := p.access.Bearer(ctx, secret)
 	if err == nil && isExpired(bearer) {

@@ -234,10 +234,7 @@ func (s *socket) initialise(payload json.RawMessage) (websocket.StatusCode, stri
 
 // identify finds out who asks, by the key in the payload of connection_init or, without one, by the request.
 func (s *socket) identify(payload json.RawMessage) (websocket.StatusCode, string) {
-	secret, err := secretOf(payload)
-	if err == nil && secret != "" && s.principals.access != nil {
-		err = s.principals.become(s.connection, secret)
-	}
+	err := s.principals.become(s.connection, payload)
 	if err == nil {
 		err = s.principals.join(s.connection)
 	}
@@ -246,6 +243,8 @@ func (s *socket) identify(payload json.RawMessage) (websocket.StatusCode, string
 		return closeForbidden, "Forbidden: " + err.Error()
 	case model.CodeOf(err) == model.BadInput:
 		return closeBadRequest, "Invalid message: the payload of connection_init: " + err.Error()
+	case model.CodeOf(err) == model.ResourceExhausted: // after too many wrong keys
+		return websocket.StatusTryAgainLater, err.Error()
 	case err != nil:
 		s.log.WarnContext(s.ctx, "who asks over a WebSocket cannot be found out", "error", err)
 		return websocket.StatusTryAgainLater, "Who you are cannot be found out at the moment; connect again"
