@@ -31,6 +31,8 @@ ALTER TABLE assignments DROP COLUMN place;
 --split
 DROP INDEX hits_by_user;
 --split
+DROP INDEX sessions_by_key;
+--split
 ALTER TABLE hits DROP COLUMN user_id;
 --split
 ALTER TABLE hits DROP COLUMN knows;

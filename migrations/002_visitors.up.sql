@@ -23,6 +23,8 @@ UPDATE hits SET knows = CASE WHEN kind = 1 THEN 31 ELSE 29 END WHERE origin <> '
 UPDATE hits SET knows = knows + 1024 WHERE EXISTS (SELECT 1 FROM sessions
     WHERE sessions.site_id = hits.site_id AND sessions.partition_id = hits.partition_id AND sessions.ordinal = hits.ordinal AND sessions.session_key <> '');
 --split
+CREATE INDEX sessions_by_key ON sessions (site_id, visitor_id, session_key) WHERE session_key <> '';
+--split
 CREATE INDEX hits_by_user ON hits (site_id, user_id, at) WHERE user_id <> '';
 --split
 ALTER TABLE assignments ADD COLUMN place INTEGER NOT NULL DEFAULT 0;

@@ -36,7 +36,8 @@ type Session struct {
 	// ExitPage is the path of the last page view.
 	ExitPage string
 	// Pages holds the distinct paths viewed and Tags the distinct tags, each in
-	// the order in which they were first seen.
+	// the order in which they were first seen. Of them, and of Events and Properties, a session
+	// holds up to 1000 values and about 64 KiB of text; what more there is counts as OtherValue.
 	Pages, Tags []string
 	Events      []EventSum
 	Properties  map[string]string
@@ -135,32 +136,94 @@ func (s *Session) add(hit Hit) {
 	case PageView:
 		s.PageViews++
 		s.ExitPage = hit.Name
-		s.Pages = appendNew(s.Pages, hit.Name)
+		s.Pages = appendSome(s.Pages, hit.Name)
 	case Event:
 		s.addEvent(hit)
 	}
 	for _, tag := range hit.Tags {
-		s.Tags = appendNew(s.Tags, tag)
+		s.Tags = appendSome(s.Tags, tag)
 	}
-	if len(hit.Properties) > 0 {
-		if s.Properties == nil {
-			s.Properties = make(map[string]string, len(hit.Properties))
+	s.addProperties(hit.Properties)
+}
+
+// addProperties takes in properties, in the order of their keys, as far as there is room.
+func (s *Session) addProperties(properties map[string]string) {
+	if len(properties) == 0 {
+		return
+	}
+	if s.Properties == nil {
+		s.Properties = make(map[string]string, len(properties))
+	}
+	if len(s.Properties)+len(properties) <= maxSessionText/MaxTextBytes/2 {
+		maps.Copy(s.Properties, properties)
+		return
+	}
+	size := 0
+	for key, value := range s.Properties {
+		size += len(key) + len(value)
+	}
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		old, isKnown := s.Properties[key]
+		more := len(properties[key]) - len(old)
+		if !isKnown {
+			more += len(key)
 		}
-		maps.Copy(s.Properties, hit.Properties)
+		if more <= 0 || size+more <= maxSessionText && len(s.Properties) < maxSessionValues {
+			s.Properties[key] = properties[key]
+			size += more
+		}
 	}
 }
 
 func (s *Session) addEvent(hit Hit) {
-	at := slices.IndexFunc(s.Events, func(e EventSum) bool { return e.Name == hit.Name })
+	find := func(name string) int {
+		return slices.IndexFunc(s.Events, func(e EventSum) bool { return e.Name == name })
+	}
+	name := hit.Name
+	at := find(name)
+	if at < 0 && isFull(s.Events, func(e EventSum) string { return e.Name }) {
+		name = OtherValue
+		at = find(name)
+	}
 	if at < 0 {
 		at = len(s.Events)
-		s.Events = append(s.Events, EventSum{Name: hit.Name})
+		s.Events = append(s.Events, EventSum{Name: name})
 	}
 	s.Events[at].Count++
 	if hit.HasValue {
 		s.Events[at].Values++
 		s.Events[at].Sum = s.Events[at].Sum.Add(hit.Value.Sum())
 	}
+}
+
+// The bounds of what a session lists of each kind, pages, tags, events and properties, so that its size does not grow with its
+// hits: values, and bytes of them. What comes behind is OtherValue; of properties nothing.
+const (
+	maxSessionValues = 1000
+	maxSessionText   = 64 << 10
+)
+
+// isFull tells whether a session's list takes no more values.
+func isFull[T any](list []T, text func(T) string) bool {
+	if len(list) < maxSessionText/MaxTextBytes {
+		return false
+	}
+	size := 0
+	for _, element := range list {
+		size += len(text(element))
+	}
+	return len(list) >= maxSessionValues || size >= maxSessionText
+}
+
+// appendSome is appendNew to a session's list.
+func appendSome(list []string, value string) []string {
+	if slices.Contains(list, value) {
+		return list
+	}
+	if isFull(list, func(s string) string { return s }) {
+		value = OtherValue
+	}
+	return appendNew(list, value)
 }
 
 func appendNew(list []string, value string) []string {

@@ -366,3 +366,83 @@ func TestFoldBoundsHits(t *testing.T) {
 		t.Errorf("%d sessions, of which the first has %d hits", len(visits), len(visits[0].Hits))
 	}
 }
+
+// A session lists so many different values of a kind, and no more, whether it is folded at once or goes on.
+func TestFoldBoundsLists(t *testing.T) {
+	for name, test := range map[string]struct {
+		hit  func(i int) model.Hit
+		list func(s *model.Session) []string
+		want int // without model.OtherValue
+	}{
+		"pages": {
+			func(i int) model.Hit { return model.Hit{Kind: model.PageView, Name: fmt.Sprint("/", i)} },
+			func(s *model.Session) []string { return s.Pages }, 1000,
+		},
+		"long pages": {
+			func(i int) model.Hit {
+				return model.Hit{Kind: model.PageView, Name: fmt.Sprintf("/%0*d", model.MaxTextBytes-1, i)}
+			},
+			func(s *model.Session) []string { return s.Pages }, 32,
+		},
+		"tags": {
+			func(i int) model.Hit {
+				return model.Hit{Kind: model.Event, Name: "e", Tags: []string{fmt.Sprint("t", i), fmt.Sprint("u", i)}}
+			},
+			func(s *model.Session) []string { return s.Tags }, 1000,
+		},
+		"events": {
+			func(i int) model.Hit {
+				return model.Hit{Kind: model.Event, Name: fmt.Sprint("e", i), Value: model.One, HasValue: true}
+			},
+			func(s *model.Session) (names []string) {
+				for _, e := range s.Events {
+					names = append(names, e.Name)
+				}
+				return names
+			}, 1000,
+		},
+		"properties": {
+			func(i int) model.Hit {
+				return model.Hit{Kind: model.Event, Name: "e", Properties: map[string]string{fmt.Sprintf("%04d", i%1500): fmt.Sprint(i)}}
+			},
+			func(s *model.Session) []string {
+				return append(slices.Sorted(maps.Keys(s.Properties)), model.OtherValue)
+			}, 1000,
+		},
+		"long properties": {
+			func(i int) model.Hit {
+				return model.Hit{Kind: model.Event, Name: "e", Properties: map[string]string{fmt.Sprintf("%048d", i): strings.Repeat("x", 2000)}}
+			},
+			func(s *model.Session) []string {
+				return append(slices.Sorted(maps.Keys(s.Properties)), model.OtherValue)
+			}, 32,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var hits []model.Hit
+			for i := range 2000 {
+				hit := test.hit(i)
+				hit.ID, hit.At = model.MessageIDOf(fmt.Sprint(i)), model.Millis(i)
+				hits = append(hits, hit)
+			}
+			session := model.Fold(slices.Clone(hits))[0].Session
+			if list := test.list(&session); len(list) != test.want+1 || list[test.want] != model.OtherValue {
+				t.Errorf("%d values, the last one is %q; want %d, and %q", len(list), list[len(list)-1], test.want, model.OtherValue)
+			}
+			if session.Hits != 2000 {
+				t.Errorf("%d hits", session.Hits)
+			}
+			var sessions []model.Session
+			for part := range slices.Chunk(hits, 700) {
+				visits, ok := model.Continue(sessions, part)
+				if !ok {
+					t.Fatal("cannot go on")
+				}
+				sessions = []model.Session{visits[0].Session}
+			}
+			if !reflect.DeepEqual(sessions[0], session) {
+				t.Error("folded in parts it is another session")
+			}
+		})
+	}
+}

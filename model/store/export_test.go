@@ -43,3 +43,16 @@ func BoundStatements() (statements []string) {
 	}
 	return statements
 }
+
+var Windows = windows
+
+// MaxRefolded and MaxRounds bound what is folded again.
+const (
+	MaxRefolded = maxRefolded
+	MaxRounds   = maxRounds
+)
+
+// NearestOfKey returns those of a visitor's sessions that are needed for hits with a key of some time.
+func NearestOfKey(sessions []model.Session, key string, from, to model.Millis) []model.Session {
+	return (&wanted{keys: []visitorKey{{key: key, from: from, to: to}}}).of(sessions)
+}

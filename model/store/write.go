@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,22 +29,43 @@ type Written struct {
 }
 
 // Write takes in a batch of a site's messages, in the order in which they
-// arrived, and brings the sessions up to date. It is one transaction: when it
-// returns without an error, all is kept; otherwise nothing is. Messages that were
-// written before count as duplicates, so a batch can be sent again.
+// arrived, and brings the sessions up to date. When it returns without an error, all
+// is kept. It is one transaction, which keeps all or nothing, but for hits that lie far apart
+// among very many of one visitor: these are written in parts, so that others need not wait for all.
+// Messages that were written before count as duplicates, so a batch can be sent again.
 func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (written Written, err error) {
 	defer wrap(&err, "write %d messages to site %d", len(batch), site)
+	for parts := [][]model.Message{batch}; len(parts) > 0; {
+		part, err := s.write(ctx, site, parts[0])
+		var wide *wideBatch
+		switch {
+		case errors.As(err, &wide):
+			parts = append(wide.parts, parts[1:]...)
+			continue
+		case err != nil:
+			return written, err
+		case len(parts[0]) == len(batch):
+			return part, nil
+		}
+		written.add(part)
+		parts = parts[1:]
+	}
+	return written, nil
+}
+
+// write is Write in one transaction. The error is a *wideBatch if it takes several.
+func (s *Store) write(ctx context.Context, site int64, batch []model.Message) (written Written, err error) {
 	if len(batch) == 0 {
 		return Written{}, nil
 	}
 	var w writer
 	err = s.inLoadingTransaction(ctx, func(tx loadingTx) error {
-		w = writer{tx: tx, dialect: &s.dialect, site: site, id: newWriteID(), now: model.MillisOf(s.now()), values: s.values, maxValues: s.maxValues}
+		w = writer{tx: tx, batch: batch, dialect: &s.dialect, site: site, id: newWriteID(), now: model.MillisOf(s.now()), values: s.values, maxValues: s.maxValues}
 		if err := w.lockSite(ctx); err != nil {
 			return err
 		}
 		for _, step := range []func(context.Context) error{
-			func(ctx context.Context) error { return w.dropKnown(ctx, batch) },
+			w.dropKnown,
 			w.limitValues,
 			w.resolveVisitors,
 			w.lockVisitors,
@@ -84,6 +106,7 @@ type writer struct {
 	site    int64
 	id      int64 // of the write
 	now     model.Millis
+	batch   []model.Message
 
 	options   *model.Site
 	values    *knownValues
@@ -130,9 +153,9 @@ func (w *writer) lockSite(ctx context.Context) error {
 
 // dropKnown notes the ids of the messages and keeps those that are new. A
 // message that only links is kept: it does nothing twice.
-func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
-	ids := make([]model.MessageID, len(batch), len(batch)+1)
-	for i, message := range batch {
+func (w *writer) dropKnown(ctx context.Context) error {
+	ids := make([]model.MessageID, len(w.batch), len(w.batch)+1)
+	for i, message := range w.batch {
 		ids[i] = message.Hit.ID
 	}
 	ids = append(ids, joined(w.id, 0)) // the note of this write
@@ -145,7 +168,7 @@ func (w *writer) dropKnown(ctx context.Context, batch []model.Message) error {
 		}
 	}
 	w.fresh = make([]model.Message, 0, len(isNew))
-	for _, message := range batch {
+	for _, message := range w.batch {
 		if isNew[message.Hit.ID] {
 			delete(isNew, message.Hit.ID)
 			w.fresh = append(w.fresh, message)

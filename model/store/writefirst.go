@@ -78,13 +78,19 @@ func (w *writer) findFirst(ctx context.Context, v *writtenVisitor, holders map[i
 	}
 	if hasFirst && (len(list) == 0 || list[0].start > v.firstAt) {
 		// What was the first is it no longer: the next one may be any.
-		next, err := w.nextStart(ctx, v)
+		isWritten := make(map[model.SessionID]bool, len(v.sessions))
+		for i := range v.sessions {
+			if old := v.sessions[i].old; old != nil {
+				isWritten[old.ID] = true
+			}
+		}
+		next, err := w.nextStart(ctx, v, isWritten)
 		if err != nil {
 			return 0, err
 		}
 		query := w.tx.NewSelect().Where("visitor_id = ? AND started_at = ?", v.id, next).Where(counted)
 		if err := w.eachCandidate(ctx, query, func(_ int64, c candidate) {
-			if !v.wrote(c.id) {
+			if !isWritten[c.id] {
 				list = append(list, c)
 			}
 		}); err != nil {
@@ -117,17 +123,12 @@ func (w *writer) findFirst(ctx context.Context, v *writtenVisitor, holders map[i
 	return list[0].start, nil
 }
 
-// wrote tells whether the write looked at a stored session.
-func (v *writtenVisitor) wrote(id model.SessionID) bool {
-	return slices.ContainsFunc(v.sessions, func(s writtenSession) bool { return s.old != nil && s.old.ID == id })
-}
-
-// nextStart returns when the first session of a visitor began that the write did not look at; model.Open without one.
-func (w *writer) nextStart(ctx context.Context, v *writtenVisitor) (model.Millis, error) {
+// nextStart returns when the first session of a visitor began but those that are written; model.Open without one.
+func (w *writer) nextStart(ctx context.Context, v *writtenVisitor, isWritten map[model.SessionID]bool) (model.Millis, error) {
 	start := model.Open
-	query := w.tx.NewSelect().Where("visitor_id = ?", v.id).Where(counted).Order("started_at").Limit(int64(len(v.sessions)) + 1)
+	query := w.tx.NewSelect().Where("visitor_id = ?", v.id).Where(counted).Order("started_at").Limit(int64(len(isWritten)) + 1)
 	err := w.eachCandidate(ctx, query, func(_ int64, c candidate) {
-		if !v.wrote(c.id) {
+		if !isWritten[c.id] {
 			start = min(start, c.start)
 		}
 	})
@@ -157,24 +158,36 @@ func (w *writer) breakTie(ctx context.Context, list []candidate) error {
 	for n < len(list) && list[n].start == list[0].start {
 		n++
 	}
-	firsts := make(map[*candidate]model.Hit, n)
-	tied := make([]*candidate, n)
-	for i := range tied {
-		c := list[i]
-		tied[i] = &c
+	firsts := make(map[model.SessionID]model.Hit, n)
+	first := func(c candidate) model.Hit {
 		if c.written != nil && c.written.first != nil {
-			firsts[&c] = *c.written.first
-			continue
+			return *c.written.first
 		}
-		hits, err := hitsOf(ctx, w.tx, w.site, []model.Session{{ID: c.id}})
+		return firsts[c.id]
+	}
+	for chunk := range slices.Chunk(list[:n], insertChunk) {
+		ids := listed(chunk, func(c candidate) []any { return []any{c.id.Partition, c.id.Ordinal} })
+		rows, err := w.tx.QueryContext(ctx, "SELECT partition_id, ordinal, place, id_high, id_low FROM hits WHERE site_id = ? AND at = ? AND (partition_id, ordinal) IN (SELECT column1, column2 FROM ?)",
+			w.site, list[0].start, ids)
 		if err != nil {
 			return err
 		}
-		firsts[&c] = slices.MinFunc(hits[c.id], model.Hit.Compare)
+		for rows.Next() {
+			id, hit, high, low := model.SessionID{Site: w.site}, model.Hit{At: list[0].start}, int64(0), int64(0)
+			if err := rows.Scan(&id.Partition, &id.Ordinal, &hit.Place, &high, &low); err != nil {
+				rows.Close()
+				return err
+			}
+			hit.ID = joined(high, low)
+			if earlier, found := firsts[id]; !found || hit.Compare(earlier) < 0 {
+				firsts[id] = hit
+			}
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return err
+		}
 	}
-	slices.SortFunc(tied, func(a, b *candidate) int { return firsts[a].Compare(firsts[b]) })
-	for i, c := range tied {
-		list[i] = *c
-	}
+	slices.SortFunc(list[:n], func(a, b candidate) int { return first(a).Compare(first(b)) })
 	return nil
 }

@@ -51,11 +51,11 @@ func (w *writer) moveHits(ctx context.Context) error {
 	for _, r := range refoldings {
 		for i := range r.sessions {
 			for _, hit := range r.hits[r.sessions[i].ID] {
-				at := slices.IndexFunc(r.v.removals, func(removal removal) bool { return removal.takes(&hit) })
-				if at < 0 {
+				removal := r.v.removalOf(&hit)
+				if removal == nil {
 					continue
 				}
-				to := w.byKey[r.v.removals[at].to]
+				to := w.byKey[removal.to]
 				hit.Visitor = to.key
 				to.moved = append(to.moved, hit)
 				w.dropped = append(w.dropped, droppedHit{r.sessions[i].ID, hit.At, hit.ID})
@@ -114,10 +114,11 @@ type span struct {
 	from, to model.Millis
 }
 
-// visitorKey is a session key of a visitor.
+// visitorKey asks for the sessions of a key of a visitor that a hit of some time may join, and for the nearest ones before and after.
 type visitorKey struct {
-	visitor int64
-	key     string
+	visitor  int64
+	key      string
+	from, to model.Millis
 }
 
 // neighbours returns the sessions that changed hits of visitors may belong to, by visitor.
@@ -130,10 +131,11 @@ func (w *writer) neighbours(ctx context.Context, visitors []*writtenVisitor) (ma
 			continue
 		}
 		spans = append(spans, span{v.id, from - model.SessionGap, to + model.SessionGap})
+		isAsked := map[string]bool{"": true}
 		for _, hits := range [][]model.Hit{v.hits, v.moved} {
 			for i := range hits {
-				if hits[i].SessionKey != "" {
-					keys = append(keys, visitorKey{v.id, hits[i].SessionKey})
+				if key := hits[i].SessionKey; !isAsked[key] {
+					keys, isAsked[key] = append(keys, visitorKey{v.id, key, from, to + model.SessionGap}), true
 				}
 			}
 		}
@@ -141,10 +143,11 @@ func (w *writer) neighbours(ctx context.Context, visitors []*writtenVisitor) (ma
 	return w.sessionsIn(ctx, spans, keys)
 }
 
-// sessionsIn returns the sessions of visitors that last at some time of a span, or have a key, by visitor and ordered by start.
+// sessionsIn returns the sessions of visitors that last at some time of a span, or are asked for by a key, by visitor and ordered by
+// start.
 //
-// The database is asked for those of all the visitors in the time of all spans: with a list of visitors it looks each up by an
-// index, where it might read the whole table to join one of spans.
+// The database is asked for those of all the visitors in the time of all spans, and for those of all keys: with a list of visitors
+// it looks each up by an index, where it might read the whole table to join one of spans.
 func (w *writer) sessionsIn(ctx context.Context, spans []span, keys []visitorKey) (map[int64][]model.Session, error) {
 	byVisitor := make(map[int64]*wanted, len(spans))
 	of := func(visitor int64) *wanted {
@@ -157,42 +160,40 @@ func (w *writer) sessionsIn(ctx context.Context, spans []span, keys []visitorKey
 		of(s.visitor).spans = append(of(s.visitor).spans, s)
 	}
 	for _, k := range keys {
-		of(k.visitor).keys = append(of(k.visitor).keys, k.key)
+		of(k.visitor).keys = append(of(k.visitor).keys, k)
 	}
-	sessions := map[int64][]model.Session{}
+	sessions := make(map[int64][]model.Session, len(byVisitor))
 	for visitors := range slices.Chunk(slices.Sorted(maps.Keys(byVisitor)), insertChunk) {
 		from, to, all := model.Open, -model.Open, map[string]bool{}
 		for _, visitor := range visitors {
+			byVisitor[visitor].join()
 			for _, s := range byVisitor[visitor].spans {
 				from, to = min(from, s.from), max(to, s.to)
 			}
-			for _, key := range byVisitor[visitor].keys {
-				all[key] = true
+			for _, k := range byVisitor[visitor].keys {
+				all[k.key] = true
 			}
 		}
-		query := w.tx.NewSelect().Table("sessions").Column(sessionColumns...).
-			Where("site_id = ? AND visitor_id IN (?)", w.site, bun.List(visitors)).
-			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-				q = q.Where("started_at <= ? AND ended_at >= ?", to, from)
-				if len(all) > 0 {
-					q = q.WhereOr("session_key IN (?)", bun.List(slices.Sorted(maps.Keys(all))))
-				}
-				return q
-			})
+		selected := func() *bun.SelectQuery {
+			return w.tx.NewSelect().Table("sessions").Column(sessionColumns...).Where("site_id = ? AND visitor_id IN (?)", w.site, bun.List(visitors))
+		}
+		query := selected().Where("started_at <= ? AND ended_at >= ?", to, from)
+		if len(all) > 0 {
+			query = query.UnionAll(selected().Where("session_key IN (?) AND session_key <> ''", bun.List(slices.Sorted(maps.Keys(all)))))
+		}
+		found := map[int64][]model.Session{}
 		if err := eachSession(ctx, query, false, func(session *model.Session) error {
-			if byVisitor[session.Visitor].has(session) {
-				session.VisitorKey = w.keys[session.Visitor]
-				sessions[session.Visitor] = append(sessions[session.Visitor], *session)
-			}
+			session.VisitorKey = w.keys[session.Visitor]
+			found[session.Visitor] = append(found[session.Visitor], *session)
 			return nil
 		}); err != nil {
 			return nil, err
 		}
-	}
-	for _, own := range sessions {
-		slices.SortFunc(own, func(a, b model.Session) int {
-			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID.Partition, b.ID.Partition), cmp.Compare(a.ID.Ordinal, b.ID.Ordinal))
-		})
+		for visitor, own := range found {
+			if own = byVisitor[visitor].of(own); len(own) > 0 {
+				sessions[visitor] = own
+			}
+		}
 	}
 	return sessions, nil
 }
@@ -200,10 +201,60 @@ func (w *writer) sessionsIn(ctx context.Context, spans []span, keys []visitorKey
 // wanted says which sessions of a visitor are needed.
 type wanted struct {
 	spans []span
-	keys  []string
+	keys  []visitorKey
 }
 
-func (w *wanted) has(session *model.Session) bool {
-	return session.Key != "" && slices.Contains(w.keys, session.Key) ||
-		slices.ContainsFunc(w.spans, func(s span) bool { return session.Start <= s.to && session.End >= s.from })
+// join orders the spans, and makes one of those that touch.
+func (w *wanted) join() {
+	slices.SortFunc(w.spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	joined := w.spans[:0]
+	for _, s := range w.spans {
+		if n := len(joined); n > 0 && s.from <= joined[n-1].to {
+			joined[n-1].to = max(joined[n-1].to, s.to)
+		} else {
+			joined = append(joined, s)
+		}
+	}
+	w.spans = joined
+}
+
+// of returns those of a visitor's sessions that are needed, each once and ordered by start.
+func (w *wanted) of(sessions []model.Session) []model.Session {
+	slices.SortFunc(sessions, bySessionStart)
+	sessions = slices.CompactFunc(sessions, func(a, b model.Session) bool { return a.ID == b.ID })
+	isNeeded := make([]bool, len(sessions))
+	byKey := map[string][]int{} // places
+	for i := range sessions {
+		after, _ := slices.BinarySearchFunc(w.spans, sessions[i].End, func(s span, at model.Millis) int { return cmp.Or(cmp.Compare(s.from, at), -1) })
+		isNeeded[i] = after > 0 && w.spans[after-1].to >= sessions[i].Start
+		byKey[sessions[i].Key] = append(byKey[sessions[i].Key], i)
+	}
+	for _, k := range w.keys {
+		before, after := -model.Open, model.Open // when the nearest ones begin
+		for _, i := range byKey[k.key] {
+			if start := sessions[i].Start; start < k.from-model.MaxSessionLength {
+				before = start
+			} else if start > k.to {
+				after = start
+				break
+			}
+		}
+		for _, i := range byKey[k.key] {
+			if start := sessions[i].Start; before <= start && start <= after {
+				isNeeded[i] = true
+			}
+		}
+	}
+	needed := sessions[:0]
+	for i := range sessions {
+		if isNeeded[i] {
+			needed = append(needed, sessions[i])
+		}
+	}
+	return needed
+}
+
+// bySessionStart orders the sessions of a visitor.
+func bySessionStart(a, b model.Session) int {
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID.Partition, b.ID.Partition), cmp.Compare(a.ID.Ordinal, b.ID.Ordinal))
 }

@@ -14,14 +14,22 @@ import (
 // What is before that hit stays. What is behind it is folded until nothing can differ any more: the sessions that a later hit
 // could join are as they were.
 type refolding struct {
-	v *writtenVisitor
+	v        *writtenVisitor
+	from, to model.Millis // when hits change
 	// sessions are the stored ones, ordered by start, that last at some time around the change up to an instant, or at some time
 	// of another one that is folded again. hits are those of the ones that are: they end behind the change, or as others do.
 	sessions  []model.Session
 	hits      map[model.SessionID][]model.Hit
 	upTo      model.Millis
 	isCovered map[model.SessionID]bool // sessions in whose time all others are here
-	keys      map[string]bool          // whose sessions are all here
+	// keys are those whose sessions of that time are here, and the nearest before and after; asked are times of sessions of keys
+	// that changed, for which that holds, too.
+	keys  map[string]bool
+	asked map[string]span
+	// read is how many hits were read, and rounds how often sessions were looked for in the time of others. What begins at the cut,
+	// or later, stays as it is: reading more would take too long.
+	read, rounds int
+	cut          model.Millis
 
 	visits []model.Visit
 	// resumed are the places among sessions of those that visits begin with.
@@ -36,10 +44,14 @@ func (w *writer) refoldings(ctx context.Context, visitors []*writtenVisitor) ([]
 	if err != nil {
 		return nil, err
 	}
+	if err := w.split(visitors, sessions); err != nil {
+		return nil, err
+	}
 	list := make([]*refolding, 0, len(visitors))
 	for _, v := range visitors {
-		_, to := v.span()
-		r := &refolding{v: v, hits: map[model.SessionID][]model.Hit{}, upTo: to + model.SessionGap, isCovered: map[model.SessionID]bool{}, keys: map[string]bool{}}
+		r := &refolding{v: v, cut: model.Open, hits: map[model.SessionID][]model.Hit{}, isCovered: map[model.SessionID]bool{}, keys: map[string]bool{}, asked: map[string]span{}}
+		r.from, r.to = v.span()
+		r.upTo = r.to + model.SessionGap
 		for _, hits := range [][]model.Hit{v.hits, v.moved} {
 			for i := range hits {
 				r.keys[hits[i].SessionKey] = true
@@ -61,7 +73,10 @@ func (w *writer) readAround(ctx context.Context, list []*refolding) error {
 		var spans []span
 		var keys []visitorKey
 		for _, r := range list {
-			from, _ := r.v.span()
+			if r.rounds++; r.rounds > maxRounds && len(r.sessions) > 0 {
+				r.cut = min(r.cut, r.sessions[len(r.sessions)-1].Start+1)
+				continue
+			}
 			for i := range r.sessions {
 				session := &r.sessions[i]
 				if _, isRead := r.hits[session.ID]; !isRead || r.isCovered[session.ID] {
@@ -69,10 +84,10 @@ func (w *writer) readAround(ctx context.Context, list []*refolding) error {
 				}
 				r.isCovered[session.ID] = true
 				if session.Key != "" && !r.keys[session.Key] {
-					keys, r.keys[session.Key] = append(keys, visitorKey{r.v.id, session.Key}), true
+					keys, r.keys[session.Key] = append(keys, visitorKey{r.v.id, session.Key, r.from, r.upTo}), true
 				}
 				if session.End > r.upTo {
-					spans = append(spans, span{r.v.id, max(from, session.Start) - model.SessionGap, session.End})
+					spans = append(spans, span{r.v.id, max(r.from, session.Start) - model.SessionGap, session.End})
 				}
 			}
 		}
@@ -93,14 +108,7 @@ func (w *writer) readAround(ctx context.Context, list []*refolding) error {
 func (w *writer) readHits(ctx context.Context, list []*refolding) error {
 	var needed []model.Session
 	for _, r := range list {
-		from, _ := r.v.span()
-		for i := range r.sessions {
-			session := &r.sessions[i]
-			_, isRead := r.hits[session.ID]
-			if !isRead && (session.End >= from || from-session.End <= model.SessionGap && r.lastsAt(session.End, i)) {
-				needed = append(needed, *session)
-			}
-		}
+		needed = append(needed, r.unread()...)
 	}
 	hits, err := hitsOf(ctx, w.tx, w.site, needed)
 	if err != nil {
@@ -117,19 +125,47 @@ func (w *writer) readHits(ctx context.Context, list []*refolding) error {
 	return nil
 }
 
-// lastsAt tells whether a session but that of a place lasts at an instant.
-func (r *refolding) lastsAt(at model.Millis, but int) bool {
+// unread returns the sessions whose hits are to be read, up to the cut.
+func (r *refolding) unread() (needed []model.Session) {
+	ends := make([]model.Millis, len(r.sessions))
 	for i := range r.sessions {
-		if i != but && r.sessions[i].Start <= at && at <= r.sessions[i].End {
-			return true
-		}
+		ends[i] = r.sessions[i].End
 	}
-	return false
+	slices.Sort(ends)
+	// isAlone tells that no other session lasts when one ends: as many have ended before that as began until then, but one.
+	isAlone := func(session *model.Session) bool {
+		began, _ := slices.BinarySearchFunc(r.sessions, session.End, func(s model.Session, at model.Millis) int { return cmp.Or(cmp.Compare(s.Start, at), -1) })
+		ended, _ := slices.BinarySearch(ends, session.End)
+		return began-ended == 1
+	}
+	for i := range r.sessions {
+		session := &r.sessions[i]
+		if _, isRead := r.hits[session.ID]; isRead {
+			continue
+		}
+		if session.End < r.from && (r.from-session.End > model.SessionGap || isAlone(session)) {
+			continue
+		}
+		if session.Start > r.to && r.read+session.Hits > maxRefolded {
+			r.cut = session.Start
+			later := slices.DeleteFunc(r.sessions[i:], func(s model.Session) bool { return r.hits[s.ID] == nil })
+			r.sessions = r.sessions[:i+len(later)]
+			break
+		}
+		r.read += session.Hits
+		needed = append(needed, *session)
+	}
+	return needed
 }
 
-// maxRefolded bounds the hits of one visitor that are folded again in a write. What comes behind them keeps its sessions: only
-// those of a visitor that goes on for days without a pause, as no person does, can depend on so many.
-const maxRefolded = 100_000
+// The bounds of what is folded again for a visitor in one write, because sessions before it change. What comes behind keeps its
+// sessions: only those of a visitor that goes on for days without a pause, as no person does, can depend on so much.
+const (
+	// maxRefolded is how many hits are read.
+	maxRefolded = 50_000
+	// maxRounds is how many sessions that overlap one by one are followed.
+	maxRounds = 50
+)
 
 // refold folds the sessions of visitors from their hits.
 func (w *writer) refold(ctx context.Context, visitors []*writtenVisitor) error {
@@ -147,13 +183,11 @@ func (w *writer) refold(ctx context.Context, visitors []*writtenVisitor) error {
 		for _, r := range list {
 			r.fold()
 			until, changed := r.horizon()
-			if until <= r.upTo && len(changed) == 0 || len(r.owner) > maxRefolded {
+			if until <= r.upTo && len(changed) == 0 || r.cut < model.Open {
 				continue
 			}
 			spans = append(spans, span{r.v.id, r.upTo, max(until, r.upTo) + reach})
-			for _, key := range changed {
-				keys, r.keys[key] = append(keys, visitorKey{r.v.id, key}), true
-			}
+			keys = append(keys, changed...)
 			r.upTo = max(until, r.upTo) + reach
 			open = append(open, r)
 		}
@@ -182,13 +216,11 @@ func (r *refolding) extend(found []model.Session) bool {
 		isKnown[r.sessions[i].ID] = true
 	}
 	for _, session := range found {
-		if !isKnown[session.ID] {
+		if !isKnown[session.ID] && session.Start < r.cut {
 			r.sessions = append(r.sessions, session)
 		}
 	}
-	slices.SortFunc(r.sessions, func(a, b model.Session) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID.Partition, b.ID.Partition), cmp.Compare(a.ID.Ordinal, b.ID.Ordinal))
-	})
+	slices.SortFunc(r.sessions, bySessionStart)
 	return len(r.sessions) > n
 }
 
@@ -196,9 +228,6 @@ func (r *refolding) extend(found []model.Session) bool {
 func (r *refolding) fold() {
 	r.owner = map[model.MessageID]int{}
 	var stored []model.Hit
-	leaves := func(hit *model.Hit) bool {
-		return slices.ContainsFunc(r.v.removals, func(removal removal) bool { return removal.takes(hit) })
-	}
 	change := model.Hit{At: model.Open}
 	earlier := func(hit *model.Hit) {
 		if hit.Compare(change) < 0 {
@@ -207,7 +236,7 @@ func (r *refolding) fold() {
 	}
 	for place := range r.sessions {
 		for _, hit := range r.hits[r.sessions[place].ID] {
-			if leaves(&hit) {
+			if r.v.removalOf(&hit) != nil {
 				earlier(&hit)
 				continue
 			}
@@ -285,7 +314,7 @@ func influenceOf(s *model.Session) influence {
 }
 
 // horizon returns until when sessions may begin that the changes touch, and of which keys, besides those that are here.
-func (r *refolding) horizon() (until model.Millis, keys []string) {
+func (r *refolding) horizon() (until model.Millis, keys []visitorKey) {
 	differences := map[influence]int{}
 	for i := range r.sessions {
 		differences[influenceOf(&r.sessions[i])]--
@@ -309,13 +338,23 @@ func (r *refolding) horizon() (until model.Millis, keys []string) {
 		}
 		keyed[identity{of.key, of.start, of.isFull}] += n
 	}
+	changed := map[string]span{}
 	for of, n := range keyed {
-		if n != 0 && of.key != "" && !r.keys[of.key] {
-			keys = append(keys, of.key)
+		if n == 0 || of.key == "" {
+			continue
+		}
+		times, found := changed[of.key]
+		if !found {
+			times = span{r.v.id, of.start, of.start}
+		}
+		changed[of.key] = span{r.v.id, min(times.from, of.start), max(times.to, of.start)}
+	}
+	for key, times := range changed {
+		if asked, found := r.asked[key]; !found || times.from < asked.from || times.to > asked.to {
+			keys, r.asked[key] = append(keys, visitorKey{r.v.id, key, times.from, times.to}), times
 		}
 	}
-	slices.Sort(keys)
-	return until, slices.Compact(keys)
+	return until, keys
 }
 
 // keep says what becomes of the sessions and the hits that were folded.

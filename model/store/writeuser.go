@@ -61,10 +61,6 @@ type removal struct {
 	since, until   model.Millis
 }
 
-func (r *removal) takes(hit *model.Hit) bool {
-	return hit.UserID == r.user && hit.At >= r.since && hit.At < r.until
-}
-
 // removals returns which hits the added links move: within the times of the known links.
 func (u *writtenUser) removals() (found []removal) {
 	links := u.all()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -20,9 +21,9 @@ type writtenVisitor struct {
 	// firstAt is when the visitor's first session that counts began, before the write; model.Open without any.
 	firstAt model.Millis
 	// hits are those of the batch, moved those that were another visitor's, and removals tell of those that become
-	// another visitor's.
+	// another visitor's, by user and ordered by time.
 	hits, moved []model.Hit
-	removals    []removal
+	removals    map[string][]removal
 	// visits are those of a visitor that nobody knew, and sessions those that hits came to or left.
 	visits   []model.Visit
 	sessions []writtenSession
@@ -46,10 +47,23 @@ func (v *writtenVisitor) span() (from, to model.Millis) {
 			from, to = min(from, hits[i].At), max(to, hits[i].At)
 		}
 	}
-	for _, r := range v.removals {
-		from, to = min(from, r.since), max(to, r.until-1)
+	for _, removals := range v.removals {
+		from, to = min(from, removals[0].since), max(to, removals[len(removals)-1].until-1)
 	}
 	return from, to
+}
+
+// removalOf returns what takes a hit from the visitor; nil if it stays.
+func (v *writtenVisitor) removalOf(hit *model.Hit) *removal {
+	if hit.UserID == "" {
+		return nil
+	}
+	removals := v.removals[hit.UserID]
+	after, _ := slices.BinarySearchFunc(removals, hit.At, func(r removal, at model.Millis) int { return cmp.Or(cmp.Compare(r.since, at), -1) })
+	if after == 0 || hit.At >= removals[after-1].until {
+		return nil
+	}
+	return &removals[after-1]
 }
 
 // resolveVisitors says whose the hits are.
@@ -87,8 +101,16 @@ func (w *writer) resolveVisitors(ctx context.Context) error {
 	}
 	for _, r := range w.removals {
 		from := visitor(r.from)
-		from.removals = append(from.removals, r)
+		if from.removals == nil {
+			from.removals = map[string][]removal{}
+		}
+		from.removals[r.user] = append(from.removals[r.user], r)
 		visitor(r.to)
+	}
+	for _, v := range w.byKey {
+		for _, removals := range v.removals {
+			slices.SortFunc(removals, func(a, b removal) int { return cmp.Compare(a.since, b.since) })
+		}
 	}
 	w.visitors = slices.SortedFunc(maps.Values(w.byKey), func(a, b *writtenVisitor) int { return strings.Compare(a.key, b.key) })
 	return nil

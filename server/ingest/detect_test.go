@@ -21,6 +21,7 @@ var prefixed = map[string]func(line string) string{
 		return `<190>1 2024-05-17T12:00:00.123Z web1 nginx 71 - [x@1 a="b\]c"] ` + line
 	},
 	"a syslog prefix (RFC 3164)": func(line string) string { return "May 17 12:00:00 web1 nginx[71]: " + line },
+	"Docker Compose's prefix":    func(line string) string { return "web_1     | " + line },
 }
 
 // Each format is detected, bare and behind each prefix, and gives the same messages.
@@ -99,5 +100,23 @@ func TestDetectsWhatFilesAre(t *testing.T) {
 			t.Errorf("%s: read as %s, want %s", name, got, test.want)
 		}
 		p.Close()
+	}
+}
+
+func TestStripCompose(t *testing.T) {
+	for line, want := range map[string]string{
+		"web-1  | GET /": "GET /",
+		"web-1  | 2024-05-17T12:00:00.123456789Z GET /": "GET /",
+		"web-1 | 2024-05-17T12:00:00+00:00 GET /":       "2024-05-17T12:00:00+00:00 GET /", // the program's own time
+		"a | b | c":            "b | c",
+		"  | GET /":            "",
+		"two words | GET /":    "",
+		"web-1  |GET /":        "",
+		`"quoted" | "GET | /"`: "",
+	} {
+		c, ok := stripCompose([]byte(line))
+		if ok != (want != "") || string(c.text) != want {
+			t.Errorf("%q: %q, %v; want %q", line, c.text, ok, want)
+		}
 	}
 }

@@ -37,8 +37,8 @@ type Envelope struct {
 
 // Message reads one message of the Segment tracking spec: page, screen, track,
 // identify, alias or group, in any case. isKept is false for a bot's where those are
-// excluded, and for what is well formed and tells nothing that is counted: a group, and an
-// alias of a name to itself.
+// excluded, and for what is well formed and tells nothing that is counted: a group that links no
+// user to a device, and an alias of a name to itself.
 //
 // An error is a *model.Error whose text may be shown to the sender.
 func (d *Decoder) Message(raw []byte, envelope Envelope) (message model.Message, isKept bool, err error) {
@@ -67,9 +67,6 @@ func (d *Decoder) message(root value, envelope Envelope) (message model.Message,
 	w := readWire(root, envelope.context)
 	if w.kind == "" {
 		w.kind = strings.ToLower(envelope.Type)
-	}
-	if w.kind == "group" {
-		return message, ignored, nil
 	}
 	hit := &message.Hit
 	if err := w.readKind(hit); err != nil {
@@ -130,7 +127,7 @@ func (w *wire) readKind(hit *model.Hit) error {
 	case "identify":
 		hit.Kind = model.Traits
 		hit.Properties = readTraits(w.traits, w.context.traits)
-	case "alias":
+	case "alias", "group": // they link, and are no hits
 	case "":
 		return model.Invalid("type", "is missing; use page, screen, track, identify, alias or group")
 	default:
@@ -192,6 +189,9 @@ func (w *wire) readWho(message *model.Message) (kept bool, err error) {
 		return message.UserID != message.AnonymousID, nil
 	}
 	message.AnonymousID = clean(w.anonymousID.scalar())
+	if w.kind == "group" {
+		return message.UserID != "" && message.AnonymousID != "", nil
+	}
 	if message.UserID == "" && message.AnonymousID == "" {
 		return false, model.Invalid("anonymousId", "anonymousId and userId are both missing; give at least one")
 	}

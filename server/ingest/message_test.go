@@ -227,11 +227,21 @@ func TestMessageIgnored(t *testing.T) {
 	decoder := newTestDecoder(t)
 	for _, text := range []string{
 		`{"type":"group","userId":"u","groupId":"g","timestamp":"2026-01-02T03:04:05Z"}`,
+		`{"type":"group","anonymousId":"a","groupId":"g","timestamp":"2026-01-02T03:04:05Z"}`,
+		`{"type":"group","groupId":"g"}`,
 		`{"type":"alias","userId":"u","previousId":"u","timestamp":"2026-01-02T03:04:05Z"}`,
 	} {
 		if _, kept, err := decoder.Message([]byte(text), Envelope{}); kept || err != nil {
 			t.Errorf("%s: kept %v, error %v", text, kept, err)
 		}
+	}
+}
+
+// Any message with both ids links, and a group does nothing else.
+func TestMessageGroupLinks(t *testing.T) {
+	message, kept, err := newTestDecoder(t).Message([]byte(`{"type":"group","userId":"u","anonymousId":"a","groupId":"g","timestamp":"2026-01-02T03:04:05Z"}`), Envelope{})
+	if err != nil || !kept || message.UserID != "u" || message.AnonymousID != "a" || message.Hit.Kind != 0 || message.Hit.At == 0 {
+		t.Errorf("kept %v, %+v, %v", kept, message, err)
 	}
 }
 
@@ -437,7 +447,8 @@ func TestMessagesOfSDKs(t *testing.T) {
 			}
 		}
 		t.Log(file, seen)
-		for _, kind := range []string{"page", "track", "identify", "ignored"} {
+		seen["group"] += seen["ignored"] // one that links nobody
+		for _, kind := range []string{"page", "track", "identify", "group"} {
 			if seen[kind] == 0 {
 				t.Errorf("%s: no %s", file, kind)
 			}

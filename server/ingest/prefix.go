@@ -27,6 +27,7 @@ var prefixes = []*prefix{
 	{"Kubernetes' prefix", stripCRI},
 	{"a syslog prefix (RFC 5424)", stripSyslog5424},
 	{"a syslog prefix (RFC 3164)", stripSyslog3164},
+	{"Docker Compose's prefix", stripCompose},
 }
 
 // dockerPart is where Docker cuts the lines of a program.
@@ -62,6 +63,30 @@ func stripDocker(line []byte) (c carried, ok bool) {
 		c.isPart = len(c.text) >= dockerPart
 	}
 	return c, true
+}
+
+// stripCompose reads a line of "docker compose logs": "web-1  | line", and with --timestamps
+// "web-1  | 2006-01-02T15:04:05.999999999Z line".
+func stripCompose(line []byte) (c carried, ok bool) {
+	name, text, ok := bytes.Cut(line, []byte(" | "))
+	name = bytes.TrimRight(name, " ")
+	if !ok || len(name) == 0 {
+		return c, false
+	}
+	for _, b := range name {
+		if !isOfContainer(b) {
+			return c, false
+		}
+	}
+	if at, rest, found := bytes.Cut(text, []byte(" ")); found && isTimestamp(at) && len(at) == len("2006-01-02T15:04:05.000000000Z") {
+		text = rest
+	}
+	return carried{text: text}, true
+}
+
+// isOfContainer tells the characters of a container's name.
+func isOfContainer(b byte) bool {
+	return 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9' || b == '-' || b == '_' || b == '.'
 }
 
 // stripCRI reads a line as Kubernetes keeps it: "2006-01-02T15:04:05.999999999Z stdout F line",
