@@ -1,11 +1,8 @@
 package graph_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -444,67 +441,4 @@ func (m *census) changes() int {
 		m.Fatal(err)
 	}
 	return n
-}
-
-// Every subscription, by the same.
-func TestAccessOfSubscriptions(t *testing.T) {
-	t.Parallel()
-	m := newCensus(t)
-	own, other, none := m.newTarget("own"), m.newTarget("other"), noTarget()
-	for _, field := range m.schema.Subscription.Fields {
-		for who, p := range principalsOf(own.site) {
-			for _, about := range []*target{own, other, none} {
-				subscription := "subscription { " + m.call("Subscription", field, about) + " { __typename } }"
-				want := expected(p, route{{"Subscription", field}}, about, string(model.NotFound))
-				if got := outcome(m.as(p).firstEvent(subscription)); got != want {
-					t.Errorf("%s, %s, %s: got %s, want %s", who, about.name, subscription, got, want)
-				}
-			}
-		}
-	}
-}
-
-// firstEvent returns the first answer of a subscription.
-func (g *testGraph) firstEvent(subscription string) (a answer) {
-	g.Helper()
-	response := g.events(subscription, nil)
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		g.Fatalf("status %d", response.StatusCode)
-	}
-	for lines := bufio.NewReader(response.Body); ; {
-		line, err := lines.ReadString('\n')
-		if err != nil && err != io.EOF {
-			g.Fatal(err)
-		}
-		if data, ok := strings.CutPrefix(line, "data: "); ok {
-			if err := json.Unmarshal([]byte(data), &a); err != nil {
-				g.Fatal(err)
-			}
-			return a
-		}
-		if err == io.EOF {
-			g.Fatal("no event")
-		}
-	}
-}
-
-// Answers of subscriptions are shared, so nothing in them may depend on who asks.
-func TestSubscriptionsTellOfNobody(t *testing.T) {
-	t.Parallel()
-	m := newCensus(t)
-	reached := map[string]bool{"Subscription": true}
-	for queue := []string{"Subscription"}; len(queue) > 0; queue = queue[1:] {
-		for _, field := range m.schema.Types[queue[0]].Fields {
-			if to := field.Type.Name(); !reached[to] && m.schema.Types[to].IsCompositeType() {
-				reached[to] = true
-				queue = append(queue, to)
-			}
-		}
-	}
-	for _, name := range []string{"Viewer", "Grant", "Login", "ApiKey", "User", "Query"} {
-		if reached[name] {
-			t.Errorf("a subscription leads to %s", name)
-		}
-	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -48,7 +49,7 @@ func TestScopeOf(t *testing.T) {
 		`{ a { e } }`: model.ReadScope, `{ a { t { t { edit } } } }`: model.EditScope, `{ a { edit admin e } }`: model.AdminScope, `{ a { admin edit } }`: model.AdminScope,
 		`{ a { ... on T { ...F } } } fragment F on T { t { edit } }`: model.EditScope, `{ a { e admin @skip(if: true) } }`: model.AdminScope, fragments: model.EditScope,
 	} {
-		document, err := gqlparser.LoadQuery(schema, text)
+		document, err := gqlparser.LoadQueryWithRules(schema, text, rules.NewDefaultRules())
 		if err != nil {
 			t.Fatal(err)
 		}
