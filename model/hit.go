@@ -4,14 +4,27 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
 )
 
-// MessageID identifies a message of a site. It is 128 bits of the SHA-256 of the
-// sender's name for the message. A message id counts once, however often it is sent.
+// MessageID identifies a message of a site. A message id counts once, however often it is sent. It is made from the
+// sender's name for the message: a UUID in lower case is its own 128 bits and a name of up to 15 bytes is itself, so that
+// names of one of these forms have the order of their texts. Any other is 128 bits of its SHA-256.
 type MessageID [16]byte
 
 // MessageIDOf returns the id of the message that its sender names by parts.
 func MessageIDOf(parts ...string) MessageID {
+	if len(parts) == 1 {
+		if id, ok := uuidOf(parts[0]); ok {
+			return id
+		}
+		var id MessageID
+		if name := parts[0]; name != "" && len(name) < len(id) {
+			copy(id[:], name)
+			id[len(id)-1] = byte(len(name)) // otherwise "a" would be "a\x00"
+			return id
+		}
+	}
 	hash := sha256.New()
 	for i, part := range parts {
 		if i > 0 {
@@ -21,6 +34,26 @@ func MessageIDOf(parts ...string) MessageID {
 	}
 	return MessageID(hash.Sum(nil)[:16])
 }
+
+// uuidOf reads a UUID in lower case, as SDKs write it.
+func uuidOf(text string) (id MessageID, ok bool) {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return id, false
+	}
+	var digits [32]byte
+	at := 0
+	for _, part := range [...]string{text[:8], text[9:13], text[14:18], text[19:23], text[24:]} {
+		at += copy(digits[at:], part)
+	}
+	if bytes.ContainsAny(digits[:], "ABCDEF") {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], digits[:])
+	return id, err == nil && !id.isReserved()
+}
+
+// isReserved tells whether an id is one of those that the store keeps for itself, whose second half is 0.
+func (id MessageID) isReserved() bool { return [8]byte(id[8:]) == [8]byte{} }
 
 // Compare orders message ids.
 func (id MessageID) Compare(other MessageID) int { return bytes.Compare(id[:], other[:]) }

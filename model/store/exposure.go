@@ -29,9 +29,10 @@ func (s *Store) AssignmentsAt(ctx context.Context, site int64, experiment string
 		var some []Assignment
 		if err := s.reading.NewSelect().Model(&some).
 			Where("site_id = ? AND experiment = ? AND partition_id = ? AND ordinal IN (?)", site, experiment, partition, bun.List(chunk)).
-			Order("ordinal", "at", "place", "id_high", "id_low").Scan(ctx); err != nil {
+			Order("ordinal", "at", "place").Scan(ctx); err != nil {
 			return nil, err
 		}
+		sortAssignments(some)
 		assignments = append(assignments, some...)
 	}
 	return assignments, nil

@@ -110,6 +110,7 @@ func (r *hitRow) hit(session *model.Session) (model.Hit, error) {
 	return hit, nil
 }
 
+// halves returns the halves of an id as the database has them: signed numbers, which have not the order of ids.
 func halves(id model.MessageID) (high, low int64) {
 	return int64(binary.BigEndian.Uint64(id[:8])), int64(binary.BigEndian.Uint64(id[8:]))
 }

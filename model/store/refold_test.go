@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -56,7 +57,7 @@ func TestWriteOverlappingForYears(t *testing.T) {
 			t.Errorf("%d statements", ran.n.Load())
 		}
 		messages = append(messages, late)
-		equalSessions(t, stored(t, st, site.ID), folded(messages))
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 		mustHaveHits(t, st, site.ID, messages)
 	})
 }
@@ -76,7 +77,7 @@ func TestWriteManyFirstsOfOneMoment(t *testing.T) {
 		if ran.n.Load() > 100 {
 			t.Errorf("%d statements", ran.n.Load())
 		}
-		equalSessions(t, stored(t, st, site.ID), folded(append(messages, late)))
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(append(messages, late)))
 	})
 }
 
@@ -105,7 +106,7 @@ func TestWriteFarApart(t *testing.T) {
 			t.Errorf("written %+v, %v", written, err)
 		}
 		messages = append(messages, late[0], late[1], late[2], late[3], late[5])
-		equalSessions(t, stored(t, st, site.ID), folded(messages))
+		modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), modeltest.Sessions(messages))
 		mustHaveHits(t, st, site.ID, messages)
 	})
 }
