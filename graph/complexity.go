@@ -39,6 +39,10 @@ func complexity() generated.ComplexityRoot {
 	c.VariantResult.Series = func(child int, _ model.Interval) int { return 1 + child*30 }
 	c.Experiment.Breakdown = func(child int, segments []string, _ *generated.TimeRange) int { return 1 + child*many(segments) }
 	c.Site.Events = func(child int, _ *string, first *int, _ *string) int { return paged(child, first, defaultFirst) }
+	c.Site.AuditLog = func(child int, first *int, _ *string) int { return paged(child, first, defaultFirst) }
+	c.Experiment.History = func(child int, first *int, _ *string) int { return paged(child, first, defaultFirst) }
+	c.Query.APIKeys = func(child int) int { return 1 + child*many(nil) }
+	c.Query.Users = func(child int) int { return 1 + child*many(nil) }
 	c.Site.Values = func(child int, _ string, _ *string, first *int) int { return paged(child, first, defaultFirst) }
 	c.Site.Sessions = func(child int, _ []scalar.FilterInput, _ generated.TimeRange, first *int, _ *string) int {
 		return paged(child, first, defaultFirst)

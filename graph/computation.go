@@ -9,6 +9,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -18,6 +19,9 @@ type Computation struct {
 	// not given.
 	Site  int64
 	State SiteState
+
+	// sought tells that only the site is: the answer is not computed.
+	sought bool
 
 	collection *collection
 	at         time.Time
@@ -51,12 +55,12 @@ type SiteState struct {
 
 // State returns the state of a site. It is NotFound where there is none, or none any longer.
 func (g *Graph) State(ctx context.Context, site int64) (SiteState, error) {
-	return g.resolver(nil).state(ctx, site)
+	state, err := g.options.Store.State(ctx, site)
+	return stateAt(state, g.options.Now()), err
 }
 
-func (r *Resolver) state(ctx context.Context, site int64) (SiteState, error) {
-	state, err := r.store.State(ctx, site)
-	return SiteState{state, r.now().Unix() / (15 * 60)}, err
+func stateAt(state store.State, now time.Time) SiteState {
+	return SiteState{state, now.Unix() / (15 * 60)}
 }
 
 type computationKey struct{}
@@ -66,13 +70,23 @@ func computationOf(ctx context.Context) (*Computation, bool) {
 	return c, ok
 }
 
-// follow says that the answer follows from a site. It is NotFound where there is none.
-func (r *Resolver) follow(ctx context.Context, site int64) (err error) {
-	if c, _ := computationOf(ctx); c.Site != site {
-		c.Site = site
-		c.State, err = r.state(ctx, site)
+// errSought ends the resolving of an operation whose site is all that is sought.
+var errSought = model.Errorf(model.FailedPrecondition, "only the site was asked for")
+
+// follow says that the answer follows from a site. It is NotFound where there is none that the actor reads.
+func (r *Resolver) follow(ctx context.Context, site int64) error {
+	c, _ := computationOf(ctx)
+	if c.Site != site {
+		state, err := r.store.State(ctx, site)
+		if err != nil {
+			return err
+		}
+		c.Site, c.State = site, stateAt(state, r.now())
 	}
-	return err
+	if c.sought {
+		return errSought
+	}
+	return nil
 }
 
 // computedAt returns the time for the answer's computedAt. The answers of a subscription differ by it and yet say the

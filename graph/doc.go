@@ -12,6 +12,12 @@
 // registered. Filters are merged by plugins (package host), counts are made by the engine (package count), and what is
 // derived from them stands in package stats. All errors meet the client in errors.go.
 //
+// Who asks is the context's model.Actor. A field says by @access which scope it needs, and each root field says it or no
+// schema is made (access.go). Which site the scope must be on is checked where things are loaded and changed, by the
+// guard, which is the only store that resolvers have (guard.go): node, Goal.site and ids in inputs lead around the root
+// fields. What is of a site that the actor does not read does not exist. The guard stands before all that answers share,
+// so nobody's rights are part of a cache's key.
+//
 // A subscription's operation is a Source (source.go), whose answer is computed as often as its site changes. What it
 // follows from, and where the answer has the time of its computation, is noted in a Computation (computation.go).
 //

@@ -67,6 +67,14 @@ func instant(m model.Millis) *time.Time {
 	return &t
 }
 
+// optional returns nil for the empty text, which stands for none.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
 func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated.CreateExperimentInput) (*model.Experiment, error) {
 	site, err := decodeID(siteNoun, input.SiteID, "input.siteId")
 	if err != nil {

@@ -67,9 +67,9 @@ func (r *pluginResolver) FilterTypes(_ context.Context, plugin *host.Plugin) ([]
 	return types, nil
 }
 
-// missing returns what stands for the plugins of filter types that saved segments,
+// missingTypes returns what stands for the plugins of filter types that saved segments,
 // goals and experiments use and no plugin offers, by the types' names.
-func (r *Resolver) missing(ctx context.Context) (missing []host.Plugin, err error) {
+func (r *Resolver) missingTypes(ctx context.Context) (missing []host.Plugin, err error) {
 	uses, err := r.store.TypesInUse(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (r *Resolver) missing(ctx context.Context) (missing []host.Plugin, err erro
 // logMissing logs what is missing.
 func (r *Resolver) logMissing(ctx context.Context) {
 	// Where the database does not answer, others say so.
-	missing, _ := r.missing(ctx)
+	missing, _ := r.missingTypes(model.WithActor(ctx, model.Actor{Principal: model.Everyone()}))
 	for _, plugin := range missing {
 		r.log.WarnContext(ctx, "a filter type in use is missing", "type", plugin.Name, "reason", plugin.Reason)
 	}

@@ -25,9 +25,14 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkRootFields(schema); err != nil {
+		return nil, err
+	}
 	resolver := g.resolver(set)
 	o := g.options
-	x := executor.New(generated.NewExecutableSchema(generated.Config{Schema: schema, Resolvers: resolver, Complexity: complexity()}))
+	x := executor.New(generated.NewExecutableSchema(generated.Config{
+		Schema: schema, Resolvers: resolver, Directives: generated.DirectiveRoot{Access: resolver.access}, Complexity: complexity(),
+	}))
 	x.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
 	x.SetParserTokenLimit(maxTokens)
 	variables := strictVariables{schema}
@@ -45,7 +50,10 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 // resolver returns the resolvers for a set; nil for what all have in common.
 func (g *Graph) resolver(set *host.Set) *Resolver {
 	o := g.options
-	return &Resolver{store: o.Store, engine: o.Engine, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, matrices: g.matrices}
+	return &Resolver{
+		store: guard{o.Store}, engine: guardedEngine{o.Engine}, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, newLink: o.NewLink,
+		matrices: g.matrices,
+	}
 }
 
 // acquire returns the generation of the host's set of the moment, which is the

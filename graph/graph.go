@@ -26,6 +26,8 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
+	// NewLink makes a link by which a user sets a password, once, and returns its address; nil where people do not log in.
+	NewLink func(ctx context.Context, user int64) (url string, err error)
 }
 
 // Limits of one operation: tokens of the document, and fields with their lists' elements.

@@ -41,6 +41,9 @@ type testGraph struct {
 	graph  *transport.Handler
 	// metrics are those that the options have.
 	metrics prometheus.Registerer
+	// actor is who asks, one of actors.
+	actor  *model.Principal
+	actors *sync.Map
 }
 
 // testOptions are those of the parts of a testGraph.
@@ -49,8 +52,37 @@ type testOptions struct {
 	transport transport.Options
 }
 
-// callerHeader has the name of the caller of a testGraph; without it, the caller is anonymous.
-const callerHeader = "Test-Caller"
+// actorHeader names the principal of a request to a testGraph; without it, that is everyone.
+const actorHeader = "Test-Actor"
+
+// as returns the graph as a principal asks it; nil for everyone.
+func (g *testGraph) as(p *model.Principal) *testGraph {
+	other := *g
+	other.actor = p
+	if p != nil {
+		g.actors.Store(fmt.Sprintf("%p", p), p)
+	}
+	return &other
+}
+
+// headers are those of a request of the graph's actor.
+func (g *testGraph) headers() http.Header {
+	if g.actor == nil {
+		return http.Header{}
+	}
+	return http.Header{actorHeader: {fmt.Sprintf("%p", g.actor)}}
+}
+
+// withActor gives requests their actor.
+func (g *testGraph) withActor(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		actor := model.Actor{Principal: model.Everyone(), Address: "192.0.2.7"}
+		if p, ok := g.actors.Load(r.Header.Get(actorHeader)); ok {
+			actor.Principal = p.(*model.Principal)
+		}
+		next.ServeHTTP(w, r.WithContext(model.WithActor(graph.WithRequestID(r.Context(), "request-1"), actor)))
+	})
+}
 
 // graphs runs the test on SQLite and on PostgreSQL.
 func graphs(t *testing.T, test func(t *testing.T, g *testGraph)) {
@@ -76,7 +108,7 @@ func newGraph(t *testing.T, url string, options ...func(*testOptions)) *testGrap
 
 func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*testOptions)) *testGraph {
 	t.Helper()
-	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: naive.New(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog)}
+	g := &testGraph{T: t, store: st, host: plugins, engine: &watchedEngine{Engine: naive.New(st, nil, graph.NewDefinitions(st, plugins))}, log: new(watchedLog), actors: new(sync.Map)}
 	log := slog.New(slog.NewTextHandler(g.log, nil))
 	o := testOptions{graph.Options{Store: st, Engine: g.engine, Host: g.host, Log: log}, transport.Options{Log: log}}
 	for _, change := range options {
@@ -88,10 +120,7 @@ func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...
 		t.Fatal(err)
 	}
 	handler := transport.New(executor, o.transport)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := graph.WithCaller(graph.WithRequestID(r.Context(), "request-1"), graph.Caller{Name: r.Header.Get(callerHeader)})
-		handler.ServeHTTP(w, r.WithContext(ctx))
-	}))
+	server := httptest.NewServer(g.withActor(handler))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { handler.Close(context.Background()) })
 	g.url, g.graph, g.metrics = server.URL, handler, o.transport.Metrics
@@ -203,6 +232,7 @@ func (g *testGraph) post(body, contentType string) answer {
 	if err != nil {
 		g.Fatal(err)
 	}
+	request.Header = g.headers()
 	request.Header.Set("Content-Type", contentType)
 	return g.do(request)
 }

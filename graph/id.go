@@ -18,6 +18,10 @@ const (
 	goalNoun       noun = "Goal"
 	experimentNoun noun = "Experiment"
 	sessionNoun    noun = "Session"
+	keyNoun        noun = "ApiKey"
+	userNoun       noun = "User"
+	loginNoun      noun = "Login"
+	auditNoun      noun = "AuditEntry"
 )
 
 var idEncoding = base64.RawURLEncoding
@@ -27,8 +31,13 @@ func encodeID(noun noun, id int64) string {
 	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%d", noun, id))
 }
 
+// encodeTextID is encodeID for what has no number.
+func encodeTextID(noun noun, name string) string {
+	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%s", noun, name))
+}
+
 func encodeSessionID(id model.SessionID) string {
-	return idEncoding.EncodeToString(fmt.Appendf(nil, "%s:%s", sessionNoun, sessionText(id)))
+	return encodeTextID(sessionNoun, sessionText(id))
 }
 
 // splitID returns what an id names; ok is false where it is no id of ours.

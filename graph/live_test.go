@@ -20,6 +20,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/transport"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
@@ -119,45 +120,45 @@ func TestEqualSubscriptionsAreOne(t *testing.T) {
 	await(t, "the others have left", func() bool { return g.figure("questions") == 1 && g.figure("connections") == 1 })
 }
 
-// callers is an engine that notes who asks.
-type callers struct {
-	graph.Engine
-	mu    sync.Mutex
-	names []string
-}
-
-func (c *callers) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
-	c.mu.Lock()
-	c.names = append(c.names, graph.CallerOf(ctx).Name)
-	c.mu.Unlock()
-	return c.Engine.Count(ctx, questions)
-}
-
-// Equal subscriptions of different callers share nothing, and each is computed as its caller's.
-func TestCallersShareNothing(t *testing.T) {
+// Equal subscriptions are computed once, whoever has them, by a principal that may do no more than it takes.
+func TestPrincipalsShareAnswers(t *testing.T) {
 	t.Parallel()
-	engine := new(callers)
+	engine := new(askers)
 	g := newGraph(t, storetest.SQLite(t), measured, func(o *testOptions) {
 		engine.Engine = o.Engine
 		o.Engine = engine
 	})
 	site := g.site("shop.example", "UTC")
 	g.goal(site, "buy")
-	for n, caller := range []string{"", "ann", "bob", "ann"} {
-		w := g.connectAs(caller)
+	for n, p := range []*model.Principal{nil, keyOf(1, model.ReadScope, 1), keyOf(2, model.AdminScope, 1), keyOf(3, model.EditScope, model.AllSites)} {
+		w := g.as(p).connect()
 		w.subscribe("1", cards, vars{"site": site})
 		w.want("next", "1")
-		if questions, want := g.figure("questions"), float64(min(n+1, 3)); questions != want {
-			t.Errorf("%v distinct subscriptions of %d callers, want %v", questions, n+1, want)
+		if questions, subscriptions := g.figure("questions"), g.figure("subscriptions"); questions != 1 || subscriptions != float64(n+1) {
+			t.Errorf("%v questions of %v subscriptions of %d principals", questions, subscriptions, n+1)
 		}
 	}
 	engine.mu.Lock()
 	defer engine.mu.Unlock()
-	for _, caller := range []string{"", "ann", "bob"} {
-		if !slices.Contains(engine.names, caller) {
-			t.Errorf("%q has asked nothing: %q", caller, engine.names)
+	for _, p := range engine.principals {
+		if !slices.Equal(p.Grants, []model.Grant{{Site: 1, Scope: model.ReadScope}}) {
+			t.Errorf("it is computed by one who may do %v", p.Grants)
 		}
 	}
+}
+
+// askers is an engine that notes who asks.
+type askers struct {
+	graph.Engine
+	mu         sync.Mutex
+	principals []*model.Principal
+}
+
+func (a *askers) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
+	a.mu.Lock()
+	a.principals = append(a.principals, model.ActorOf(ctx).Principal)
+	a.mu.Unlock()
+	return a.Engine.Count(ctx, questions)
 }
 
 // While much is written, answers come once a second, and computedAt alone is no change.
@@ -395,6 +396,7 @@ func (g *testGraph) events(query string, variables vars) *http.Response {
 	if err != nil {
 		g.Fatal(err)
 	}
+	request.Header = g.headers()
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "text/event-stream")
 	response, err := http.DefaultClient.Do(request)

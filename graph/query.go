@@ -98,7 +98,7 @@ func (r *queryResolver) FilterTypes(context.Context) ([]host.Type, error) {
 
 func (r *queryResolver) Plugins(ctx context.Context) ([]host.Plugin, error) {
 	// How the plugins are is to be seen when the database is not.
-	missing, err := r.missing(ctx)
+	missing, err := r.missingTypes(ctx)
 	if err != nil {
 		r.log.WarnContext(ctx, "the filter types in use could not be read", "request", requestID(ctx), "error", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/stats"
-	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
@@ -25,8 +24,8 @@ type Engine interface {
 
 // Resolver is the root of the resolvers, and what they share.
 type Resolver struct {
-	store  *store.Store
-	engine Engine
+	store  guard
+	engine guardedEngine
 	host   *host.Host
 	// filters are the types of the generation.
 	filters *host.Set
@@ -34,6 +33,8 @@ type Resolver struct {
 	rules stats.Rules
 	now   func() time.Time
 	log   *slog.Logger
+	// newLink is Options.NewLink.
+	newLink func(ctx context.Context, user int64) (string, error)
 	// matrices are what all generations keep.
 	matrices *matrices
 }
@@ -56,6 +57,10 @@ func (r *Resolver) Filter() generated.FilterResolver               { return &fil
 func (r *Resolver) FilterType() generated.FilterTypeResolver       { return &filterTypeResolver{r} }
 func (r *Resolver) MergedFilter() generated.MergedFilterResolver   { return &mergedFilterResolver{r} }
 func (r *Resolver) Plugin() generated.PluginResolver               { return &pluginResolver{r} }
+func (r *Resolver) Grant() generated.GrantResolver                 { return &grantResolver{r} }
+func (r *Resolver) SiteRole() generated.SiteRoleResolver           { return &siteRoleResolver{r} }
+func (r *Resolver) ApiKey() generated.ApiKeyResolver               { return &keyResolver{r} }
+func (r *Resolver) AuditEntry() generated.AuditEntryResolver       { return &auditEntryResolver{r} }
 
 // rangeOf returns the range that a client gives.
 func rangeOf(given generated.TimeRange) (model.Range, error) {

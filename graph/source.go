@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/formatter"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // Source is a subscription's operation. Its answer can be computed again and again, in the generation in which the
@@ -18,13 +20,15 @@ import (
 type Source struct {
 	begun
 	operation *graphql.OperationContext
+	// scope is the least that who follows it must have on its site.
+	scope model.Scope
 }
 
 // SourceOf returns the Source of an operation that an Executor has created; ok is false where it is no subscription. The
 // operation is no longer the caller's then.
 func SourceOf(operation *graphql.OperationContext) (s *Source, ok bool) {
 	b, _ := begunOf(operation)
-	return &Source{b, operation}, isSubscription(operation)
+	return &Source{b, operation, scopeOf(operation.Operation.SelectionSet)}, isSubscription(operation)
 }
 
 // Release lets the operation's plugins go.
@@ -44,6 +48,39 @@ func (s *Source) Key() (SourceKey, error) {
 	fmt.Fprintf(hash, "\x00%s\x00", s.operation.OperationName)
 	err := json.NewEncoder(hash).Encode(s.operation.Variables)
 	return SourceKey{s.generation, [sha256.Size]byte(hash.Sum(nil))}, err
+}
+
+// Seek finds the site that the answer follows from, and says it in the computation. The problems are those of the context's
+// actor, who perhaps may not read the site.
+func (s *Source) Seek(ctx context.Context, c *Computation) gqlerror.List {
+	c.sought = true
+	response := s.Compute(ctx, c)
+	c.sought = false
+	if c.Site == 0 {
+		return response.Errors
+	}
+	return nil
+}
+
+// Check returns nil if a principal may follow the Source, whose answer follows from a site. Otherwise the error is
+// Unauthenticated, Forbidden or NotFound.
+func (s *Source) Check(p *model.Principal, site int64, now time.Time) error {
+	if err := checkScope(p, model.ReadScope, model.MillisOf(now)); err != nil {
+		return err
+	}
+	switch {
+	case p.May(s.scope, site):
+		return nil
+	case p.May(model.ReadScope, site):
+		return forbidden(p, s.scope, site)
+	}
+	return missing("site")
+}
+
+// Principal returns who may do what it takes to compute the answer, which follows from a site, and nothing else: the
+// answer is that of all who may follow the Source.
+func (s *Source) Principal(site int64) *model.Principal {
+	return &model.Principal{Kind: model.AnonymousPrincipal, Name: "subscribers", Grants: []model.Grant{{Site: site, Scope: s.scope}}}
 }
 
 // Compute computes the answer. The response has no data where nothing was resolved, and null where the operation's one

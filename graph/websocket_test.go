@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -31,12 +30,7 @@ type wireMessage struct {
 // dial opens a connection with the subprotocols.
 func (g *testGraph) dial(subprotocols ...string) *wire {
 	g.Helper()
-	return g.dialAs("", subprotocols...)
-}
-
-func (g *testGraph) dialAs(caller string, subprotocols ...string) *wire {
-	g.Helper()
-	conn, _, err := websocket.Dial(g.Context(), g.url, &websocket.DialOptions{Subprotocols: subprotocols, HTTPHeader: http.Header{callerHeader: {caller}}})
+	conn, _, err := websocket.Dial(g.Context(), g.url, &websocket.DialOptions{Subprotocols: subprotocols, HTTPHeader: g.headers()})
 	if err != nil {
 		g.Fatal(err)
 	}
@@ -48,14 +42,8 @@ func (g *testGraph) dialAs(caller string, subprotocols ...string) *wire {
 // connect opens a connection that is acknowledged.
 func (g *testGraph) connect() *wire {
 	g.Helper()
-	return g.connectAs("")
-}
-
-// connectAs is connect for a caller.
-func (g *testGraph) connectAs(caller string) *wire {
-	g.Helper()
-	w := g.dialAs(caller, "graphql-transport-ws")
-	w.send(`{"type":"connection_init","payload":{"authorization":"Bearer KEY"}}`)
+	w := g.dial("graphql-transport-ws")
+	w.send(`{"type":"connection_init"}`)
 	w.want("connection_ack", "")
 	return w
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 )
 
@@ -26,6 +27,29 @@ type ConvertSegmentInput struct {
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// The event whose values are summed.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+}
+
+// A new API key.
+type CreateAPIKeyInput struct {
+	// The name shown to people, 1 to 200 characters.
+	Name string `json:"name"`
+	// What its bearer may do.
+	Scope model.Scope `json:"scope"`
+	// The ids of the sites, 1 to 1,000. Defaults to all sites, which only an administrator of all sites may give.
+	Sites graphql.Omittable[[]string] `json:"sites,omitempty"`
+	// When the key stops working, in the future. Defaults to never.
+	ExpiresAt graphql.Omittable[*time.Time] `json:"expiresAt,omitempty"`
+	// The web origins whose pages may use the key, for example https://shop.example, at most 100. Only for WRITE. Defaults
+	// to any page.
+	Origins graphql.Omittable[[]string] `json:"origins,omitempty"`
+}
+
+// A new API key.
+type CreateAPIKeyPayload struct {
+	// The key.
+	APIKey *view.Key `json:"apiKey"`
+	// The secret. It is shown only this once.
+	Secret string `json:"secret"`
 }
 
 // A new experiment. It needs a primary metric and two variants before it can start, but not before.
@@ -99,6 +123,40 @@ type CreateSiteInput struct {
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
 }
 
+// A new user.
+type CreateUserInput struct {
+	// The name that the person logs in with, 1 to 200 characters. Unique in any case.
+	Name string `json:"name"`
+	// What the person may do, by site. Each site once.
+	Roles []SiteRoleInput `json:"roles"`
+}
+
+// A new user.
+type CreateUserPayload struct {
+	// The user.
+	User *view.User `json:"user"`
+	// A link by which the person sets a password, once. It is shown only this once. Null on a server without login.
+	Link *string `json:"link,omitempty"`
+}
+
+// A user who may not log in any longer.
+type DisableUserPayload struct {
+	// The user.
+	User *view.User `json:"user"`
+}
+
+// A user who may log in again.
+type EnableUserPayload struct {
+	// The user.
+	User *view.User `json:"user"`
+}
+
+// A login that has ended.
+type EndLoginPayload struct {
+	// The id of the login.
+	EndedID string `json:"endedId"`
+}
+
 // Everything you can change. A refused mutation changes nothing. Its error has `extensions.code`: BAD_USER_INPUT,
 // NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or INTERNAL. If an
 // input is at fault, `extensions.field` is its path.
@@ -107,6 +165,36 @@ type Mutation struct {
 
 // Everything you can read.
 type Query struct {
+}
+
+// A user without a password.
+type ResetUserPayload struct {
+	// The user.
+	User *view.User `json:"user"`
+	// A link by which the person sets a password, once. It is shown only this once. Null on a server without login.
+	Link *string `json:"link,omitempty"`
+}
+
+// An API key that no longer works.
+type RevokeAPIKeyPayload struct {
+	// The key.
+	APIKey *view.Key `json:"apiKey"`
+}
+
+// The successor of an API key.
+type RotateAPIKeyPayload struct {
+	// The new key.
+	APIKey *view.Key `json:"apiKey"`
+	// The new secret. It is shown only this once.
+	Secret string `json:"secret"`
+}
+
+// A role on a site, or on all of them.
+type SiteRoleInput struct {
+	// The id of the site. Defaults to all sites, also those to come.
+	Site graphql.Omittable[*string] `json:"site,omitempty"`
+	// The role.
+	Role model.Role `json:"role"`
 }
 
 // Everything you can follow, over WebSockets (graphql-transport-ws) or server-sent events (graphql-sse). Each message is
@@ -191,6 +279,20 @@ type UpdateSiteInput struct {
 	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
 	// Whether messages of bots are stored from now on.
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
+}
+
+// New roles of a user.
+type UpdateUserRolesInput struct {
+	// The id of the user.
+	ID string `json:"id"`
+	// Replaces the roles. Each site once.
+	Roles []SiteRoleInput `json:"roles"`
+}
+
+// A user whose roles changed.
+type UpdateUserRolesPayload struct {
+	// The user.
+	User *view.User `json:"user"`
 }
 
 // A variant of an experiment.

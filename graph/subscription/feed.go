@@ -17,31 +17,29 @@ import (
 // feed is what equal subscriptions share. Its answer is computed at first and whenever its site has changed, once for
 // all subscribers, and encoded once.
 type feed struct {
-	key    key
+	key    graph.SourceKey
 	source *graph.Source
+	// site is the site that the answer follows from.
+	site int64
 
 	// The rest is guarded by Registry.mu.
 	subscribers map[Subscriber]bool
 	// answer is the newest, encoded; nil before the first. digest is of it without computedAt.
 	answer []byte
 	digest [sha256.Size]byte
-	// site is nil before the first answer. seen is its state before the newest answer; the zero state where the answer is
-	// to be computed again in any case.
-	site *watch
-	seen graph.SiteState
+	// watch is nil before the first answer. seen is the site's state before the newest answer; the zero state where the
+	// answer is to be computed again in any case.
+	watch *watch
+	seen  graph.SiteState
 	// computing tells that the answer is computed, and beganAt when that last began.
 	computing bool
 	beganAt   time.Time
 }
 
-// key is equal for subscriptions that share a feed. What one caller is told, others may not be.
-type key struct {
-	caller graph.Caller
-	source graph.SourceKey
-}
-
 // Subscriber is one subscription of a client. Its methods do not wait.
 type Subscriber interface {
+	// Principal returns who follows, as it is now.
+	Principal() *model.Principal
 	// Next gives the newest answer, which takes the place of one that is not sent yet.
 	Next(answer []byte)
 	// End says that no more answers come, and why.

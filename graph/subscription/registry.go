@@ -48,7 +48,7 @@ type Registry struct {
 	turns chan struct{}
 
 	mu      sync.Mutex
-	feeds   map[key]*feed
+	feeds   map[graph.SourceKey]*feed
 	watches map[int64]*watch
 }
 
@@ -56,7 +56,7 @@ type Registry struct {
 func New(g *graph.Graph, o Options) *Registry {
 	r := &Registry{
 		graph: g, log: o.Log, timeout: o.Timeout, most: o.Most, metrics: newMetrics(o.Metrics),
-		turns: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), feeds: map[key]*feed{}, watches: map[int64]*watch{},
+		turns: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), feeds: map[graph.SourceKey]*feed{}, watches: map[int64]*watch{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.unsubscribe = func() {}
@@ -82,30 +82,39 @@ func (r *Registry) hear(change live.Change) {
 	}
 }
 
-// Subscribe has a subscriber given the answers of a source for the context's caller, from now on until leave is called
-// or it is ended. The source is no longer the caller's of Subscribe. The error is ResourceExhausted where there are too
-// many distinct subscriptions.
-func (r *Registry) Subscribe(ctx context.Context, source *graph.Source, s Subscriber) (leave func(), err error) {
-	sourceKey, err := source.Key()
+// Subscribe has a subscriber given the answers of a source, from now on until leave is called or it is ended. It looks for
+// the site that the answers follow from as the context's actor. The source is no longer the caller's of Subscribe. The
+// problems are those of the subscriber's rights, or RESOURCE_EXHAUSTED where there are too many distinct subscriptions.
+func (r *Registry) Subscribe(ctx context.Context, source *graph.Source, s Subscriber) (leave func(), problems gqlerror.List) {
+	key, err := source.Key()
 	if err != nil {
 		source.Release()
-		return nil, err
+		return nil, r.graph.Present(ctx, err)
 	}
-	key := key{graph.CallerOf(ctx), sourceKey}
+	c := r.graph.Computations()()
+	if problems := r.seek(ctx, key, source, s, c); problems != nil {
+		source.Release()
+		return nil, problems
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := source.Check(s.Principal(), c.Site, time.Now()); err != nil {
+		source.Release()
+		return nil, r.graph.Present(ctx, err)
+	}
 	f := r.feeds[key]
 	switch {
 	case f != nil:
 		source.Release() // the feed has its own
 	case len(r.feeds) >= r.most:
 		source.Release()
-		return nil, model.Errorf(model.ResourceExhausted, "this server is at its limit of %d distinct subscriptions: close some, or reuse one that is open", r.most)
+		return nil, r.graph.Present(ctx, model.Errorf(model.ResourceExhausted,
+			"this server is at its limit of %d distinct subscriptions: close some, or reuse one that is open", r.most))
 	default:
-		f = &feed{key: key, source: source, subscribers: map[Subscriber]bool{}}
+		f = &feed{key: key, source: source, site: c.Site, subscribers: map[Subscriber]bool{}}
 		r.feeds[key] = f
 		r.metrics.feeds.Inc()
-		r.begin(f, r.graph.Computations()(), time.Now())
+		r.begin(f, c, time.Now())
 	}
 	f.subscribers[s] = true
 	r.metrics.subscriptions.Inc()
@@ -113,6 +122,57 @@ func (r *Registry) Subscribe(ctx context.Context, source *graph.Source, s Subscr
 		s.Next(f.answer)
 	}
 	return func() { r.leave(f, s) }, nil
+}
+
+// seek finds the site of a source, unless it is known and the subscriber's.
+func (r *Registry) seek(ctx context.Context, key graph.SourceKey, source *graph.Source, s Subscriber, c *graph.Computation) gqlerror.List {
+	r.mu.Lock()
+	f := r.feeds[key]
+	r.mu.Unlock()
+	if f != nil && source.Check(s.Principal(), f.site, time.Now()) == nil {
+		c.Site = f.site
+		return nil
+	}
+	select {
+	case r.turns <- struct{}{}:
+		defer func() { <-r.turns }()
+	case <-ctx.Done():
+		return r.graph.Present(ctx, ctx.Err())
+	}
+	return source.Seek(ctx, c)
+}
+
+// give gives a subscriber the newest answer, if it still may have it. Otherwise it ends.
+func (r *Registry) give(f *feed, s Subscriber) {
+	if err := f.source.Check(s.Principal(), f.site, time.Now()); err != nil {
+		r.dismiss(f, s, err)
+		return
+	}
+	s.Next(f.answer)
+}
+
+// dismiss ends the subscription of one of a feed's subscribers.
+func (r *Registry) dismiss(f *feed, s Subscriber, err error) {
+	delete(f.subscribers, s)
+	r.metrics.subscriptions.Dec()
+	s.End(r.graph.Present(r.ctx, err))
+}
+
+// Check ends the subscriptions of who may have them no longer.
+func (r *Registry) Check() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	for _, f := range r.feeds {
+		for s := range f.subscribers {
+			if err := f.source.Check(s.Principal(), f.site, now); err != nil {
+				r.dismiss(f, s, err)
+			}
+		}
+		if len(f.subscribers) == 0 {
+			r.drop(f)
+		}
+	}
 }
 
 func (r *Registry) leave(f *feed, s Subscriber) {
@@ -132,7 +192,7 @@ func (r *Registry) leave(f *feed, s Subscriber) {
 func (r *Registry) drop(f *feed) {
 	delete(r.feeds, f.key)
 	r.metrics.feeds.Dec()
-	if w := f.site; w != nil {
+	if w := f.watch; w != nil {
 		if delete(w.feeds, f); len(w.feeds) == 0 {
 			w.end()
 			delete(r.watches, w.site)
@@ -153,7 +213,8 @@ func (r *Registry) begin(f *feed, c *graph.Computation, now time.Time) {
 		case <-r.ctx.Done():
 		}
 		// It ends with the server and not with who subscribed first: others share it.
-		ctx, cancel := context.WithTimeout(graph.WithRequestID(graph.WithCaller(r.ctx, f.key.caller), rand.Text()[:16]), r.timeout)
+		ctx := model.WithActor(graph.WithRequestID(r.ctx, rand.Text()[:16]), model.Actor{Principal: f.source.Principal(f.site)})
+		ctx, cancel := context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 		r.metrics.computations.Inc()
 		r.settle(f, c, f.source.Compute(ctx, c))
@@ -185,27 +246,31 @@ func (r *Registry) settle(f *feed, c *graph.Computation, response *graphql.Respo
 		}
 		if isNew {
 			for s := range f.subscribers {
-				s.Next(f.answer)
+				r.give(f, s)
 			}
 		}
 	}
-	r.attach(f, c.Site)
+	if len(f.subscribers) == 0 {
+		r.drop(f)
+		return
+	}
+	r.attach(f)
 }
 
 // attach has a feed compute again when its site changes.
-func (r *Registry) attach(f *feed, site int64) {
-	if f.site == nil {
-		w := r.watches[site]
+func (r *Registry) attach(f *feed) {
+	if f.watch == nil {
+		w := r.watches[f.site]
 		if w == nil {
 			ctx, end := context.WithCancel(r.ctx)
-			w = &watch{site: site, hint: make(chan struct{}, 1), end: end, feeds: map[*feed]bool{}}
-			r.watches[site] = w
+			w = &watch{site: f.site, hint: make(chan struct{}, 1), end: end, feeds: map[*feed]bool{}}
+			r.watches[f.site] = w
 			r.running.Go(func() { r.look(ctx, w) })
 		}
 		w.feeds[f] = true
-		f.site = w
+		f.watch = w
 	}
-	f.site.poke()
+	f.watch.poke()
 }
 
 // end ends the subscriptions of a feed.

@@ -7,13 +7,16 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/graph/subscription"
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // delivery is an operation that runs over a WebSocket or as an event stream, and what it has to send: the newest answer,
 // and then perhaps its end.
 type delivery struct {
-	id      string // "" of an event stream
-	metrics *metrics
+	id string // "" of an event stream
+	// connection is who has it.
+	connection *connection
+	metrics    *metrics
 	// notify is called when there is something to send, once until next has nothing more.
 	notify func(*delivery)
 
@@ -35,6 +38,9 @@ const (
 	sendError    = "error"
 	sendComplete = "complete"
 )
+
+// Principal returns who has it, as it is now.
+func (d *delivery) Principal() *model.Principal { return d.connection.Actor().Principal }
 
 // Next gives the newest answer.
 func (d *delivery) Next(answer []byte) {

@@ -71,9 +71,16 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(h.ctx, cancel)()
 	wake := make(chan struct{}, 1)
-	d := &delivery{metrics: &h.metrics, notify: func(*delivery) { wake <- struct{}{} }}
+	c := &connection{actor: model.ActorOf(r.Context())}
+	d := &delivery{connection: c, metrics: &h.metrics, notify: func(*delivery) { wake <- struct{}{} }}
 	defer d.abandon()
-	h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d)
+	c.end = func(problem error) { d.End(h.graph.Present(ctx, problem)) }
+	defer h.principals.leave(c)
+	if err := h.principals.join(c); err != nil {
+		c.end(err)
+	} else {
+		h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d)
+	}
 	h.metrics.closed.WithLabelValues(stream.send(ctx, d, wake, h.stopping)).Inc()
 }
 

@@ -21,6 +21,9 @@ import (
 
 // Options are the parts of a Handler that may be left out.
 type Options struct {
+	// Access finds the principals of connections again, and of keys that clients send over a WebSocket. Without it,
+	// connections keep the principal of their request.
+	Access Access
 	// Bus tells of changes at once. Without one, subscriptions notice them a second later.
 	Bus live.Bus
 	// AllowOrigin tells whether the page that opens a WebSocket may; by default those of the host of the request may.
@@ -65,6 +68,7 @@ func (l Limits) withDefaults() Limits {
 type Handler struct {
 	graph         *graph.Graph
 	subscriptions *subscription.Registry
+	principals    *principals
 	log           *slog.Logger
 	timeout       time.Duration
 	limits        Limits
@@ -80,6 +84,7 @@ type Handler struct {
 	stop     func()
 	stopping chan struct{}
 	running  sync.WaitGroup
+	watching sync.WaitGroup
 
 	mu          sync.Mutex
 	connections int
@@ -99,6 +104,10 @@ func New(g *graph.Graph, o Options) *Handler {
 	h.subscriptions = subscription.New(g, subscription.Options{
 		Bus: o.Bus, Log: o.Log, Timeout: h.timeout, Most: h.limits.Subscriptions, Metrics: o.Metrics,
 	})
+	h.principals = newPrincipals(h.ctx, o.Access, h.subscriptions.Check)
+	if o.Access != nil {
+		h.watching.Go(h.principals.watch)
+	}
 	return h
 }
 
@@ -162,6 +171,7 @@ func (h *Handler) Close(ctx context.Context) {
 	defer context.AfterFunc(ctx, h.cancel)()
 	h.running.Wait()
 	h.cancel()
+	h.watching.Wait()
 	h.subscriptions.Close()
 }
 

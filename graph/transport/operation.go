@@ -11,27 +11,32 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
 )
 
-// run has an operation run whose answers d delivers. What the operation does ends with ctx.
+// run has an operation run whose answers d delivers, by the principal that the connection has now. What the operation does
+// ends with ctx.
 func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.RawParams, d *delivery) {
-	ctx = graphql.StartOperationTrace(ctx)
+	ctx = graphql.StartOperationTrace(model.WithActor(ctx, d.connection.Actor()))
 	operation, problems := x.CreateOperationContext(ctx, params)
 	if problems != nil {
 		d.End(x.DispatchError(graphql.WithOperationContext(ctx, operation), problems).Errors)
 		return
 	}
-	if source, ok := graph.SourceOf(operation); ok {
-		leave, err := h.subscriptions.Subscribe(ctx, source, d)
-		if err != nil {
-			d.End(h.graph.Present(ctx, err))
-			return
-		}
-		d.runOn(leave)
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	d.runOn(cancel)
+	if source, ok := graph.SourceOf(operation); ok {
+		h.running.Go(func() {
+			defer cancel()
+			leave, problems := h.subscriptions.Subscribe(ctx, source, d)
+			if problems != nil {
+				d.End(problems)
+				return
+			}
+			d.runOn(leave)
+		})
+		return
+	}
 	h.running.Go(func() {
 		defer cancel()
 		answer, err := json.Marshal(h.dispatch(ctx, x, operation))

@@ -28,6 +28,7 @@ const subprotocol = "graphql-transport-ws"
 const (
 	closeBadRequest       websocket.StatusCode = 4400
 	closeUnauthorized     websocket.StatusCode = 4401
+	closeForbidden        websocket.StatusCode = 4403
 	closeNotAcceptable    websocket.StatusCode = 4406
 	closeInitTimeout      websocket.StatusCode = 4408
 	closeSubscriberExists websocket.StatusCode = 4409
@@ -43,6 +44,8 @@ const maxID = 255
 type socket struct {
 	*Handler
 	conn *websocket.Conn
+	// connection is who asks: whoever made the request, or bears the key that connection_init has.
+	connection *connection
 	// ctx is that of its operations.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -88,8 +91,10 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	defer dismiss()
 	conn.SetReadLimit(maxBody)
-	s := &socket{Handler: h, conn: conn, deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1)}
-	// The request says who asks, and ends when the connection is taken over.
+	s := &socket{Handler: h, conn: conn, connection: &connection{actor: model.ActorOf(r.Context())},
+		deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1)}
+	s.connection.end = func(problem error) { go s.close("access", closeForbidden, "Forbidden: "+problem.Error()) }
+	// The request's context has its id, and ends when the connection is taken over.
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	defer context.AfterFunc(h.ctx, s.cancel)()
 	s.serve()
@@ -98,6 +103,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 func (s *socket) serve() {
 	s.work.Go(s.write)
 	defer s.work.Wait()
+	defer s.principals.leave(s.connection)
 	defer s.leaveAll()
 	defer s.cancel()
 	if s.conn.Subprotocol() != subprotocol {
@@ -209,17 +215,46 @@ func isObject(payload json.RawMessage) bool {
 	return len(payload) == 0 || payload[0] == '{' || string(payload) == "null"
 }
 
+// initialise finds out who asks, and takes in the connection.
 func (s *socket) initialise(payload json.RawMessage) (websocket.StatusCode, string) {
 	if !isObject(payload) {
 		return closeBadRequest, "Invalid message: the payload of connection_init is an object"
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.acknowledged {
+	acknowledged := s.acknowledged
+	s.mu.Unlock()
+	if acknowledged {
 		return closeTooManyInits, "Too many initialisation requests"
 	}
+	if code, reason := s.identify(payload); code != 0 {
+		return code, reason
+	}
+	s.mu.Lock()
 	s.acknowledged, s.ack = true, true
+	s.mu.Unlock()
 	s.wakeUp()
+	return 0, ""
+}
+
+// identify finds out who asks, by the key in the payload of connection_init or, without one, by the request.
+func (s *socket) identify(payload json.RawMessage) (websocket.StatusCode, string) {
+	err := s.principals.become(s.connection, payload)
+	if err == nil {
+		err = s.principals.join(s.connection)
+	}
+	switch {
+	case model.CodeOf(err) == model.Unauthenticated:
+		return closeForbidden, "Forbidden: " + err.Error()
+	case model.CodeOf(err) == model.BadInput:
+		return closeBadRequest, "Invalid message: the payload of connection_init: " + err.Error()
+	case model.CodeOf(err) == model.ResourceExhausted: // after too many wrong keys
+		return websocket.StatusTryAgainLater, err.Error()
+	case err != nil:
+		s.log.WarnContext(s.ctx, "who asks over a WebSocket cannot be found out", "error", err)
+		return websocket.StatusTryAgainLater, "Who you are cannot be found out at the moment; connect again"
+	case len(s.connection.Actor().Grants) == 0:
+		return closeForbidden, `Forbidden: send {"authorization": "Bearer KEY"} in connection_init, or log in`
+	}
 	return 0, ""
 }
 
@@ -242,7 +277,7 @@ func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode
 	if err != nil {
 		return closeBadRequest, "Invalid message: the payload of subscribe: " + err.Error()
 	}
-	d := &delivery{id: id, metrics: &s.metrics, notify: s.isReady}
+	d := &delivery{id: id, connection: s.connection, metrics: &s.metrics, notify: s.isReady}
 	s.mu.Lock()
 	s.deliveries[id] = d // only this goroutine adds any
 	s.mu.Unlock()

@@ -50,4 +50,6 @@ type (
 	EventEdge            Edge[Event]
 	SessionConnection    Connection[Session, SessionEdge]
 	SessionEdge          Edge[Session]
+	AuditConnection      Connection[AuditEntry, AuditEdge]
+	AuditEdge            Edge[AuditEntry]
 )

@@ -83,12 +83,15 @@ type TypeUse struct {
 	Name string
 }
 
-// TypesInUse returns the filter types that segments, goals and experiments use.
-func (s *Store) TypesInUse(ctx context.Context) (uses map[string]TypeUse, err error) {
+// TypesInUse returns the filter types that segments, goals and experiments of sites use; nil stands for all sites.
+func (s *Store) TypesInUse(ctx context.Context, sites []int64) (uses map[string]TypeUse, err error) {
 	defer wrap(&err, "filter types in use")
 	uses = map[string]TypeUse{}
 	count := func(query *bun.SelectQuery, column string, add func(*TypeUse)) error {
 		var rows []struct{ Name, Filters string }
+		if sites != nil {
+			query = query.Where("site_id IN (?)", bun.List(sites))
+		}
 		if err := query.Column("name").ColumnExpr("? AS filters", bun.Ident(column)).Order("id").Scan(ctx, &rows); err != nil {
 			return err
 		}

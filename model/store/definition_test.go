@@ -411,7 +411,7 @@ func TestTypesInUse(t *testing.T) {
 		mustCreateSegment(t, st, site.ID, "Two", false)
 		mustCreateGoal(t, st, site.ID, "buy", "Buy")
 		mustCreateExperiment(t, st, site.ID, "headline")
-		uses, err := st.TypesInUse(t.Context())
+		uses, err := st.TypesInUse(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -131,12 +131,13 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	rules := stats.Rules{MinVisitors: int64(o.MinVisitors), MinDuration: time.Duration(o.MinDays) * 24 * time.Hour}
-	executor, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Rules: rules, Log: o.Log})
+	newLink := func(ctx context.Context, user int64) (string, error) { return a.logins.NewLink(ctx, user) }
+	executor, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Rules: rules, Log: o.Log, NewLink: newLink})
 	if err != nil {
 		return nil, err
 	}
 	g := transport.New(executor, transport.Options{
-		Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
+		Access: a.directory, Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
 	})
 	if err := a.newTLS(); err != nil {
 		return nil, err

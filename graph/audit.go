@@ -1,0 +1,63 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/goalgraph/goalgraph/graph/view"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+func (r *siteResolver) AuditLog(ctx context.Context, site *model.Site, first *int, after *string) (*view.AuditConnection, error) {
+	return r.changes(ctx, store.AuditQuery{Site: &site.ID}, first, after)
+}
+
+func (r *experimentResolver) History(ctx context.Context, e *model.Experiment, first *int, after *string) (*view.AuditConnection, error) {
+	return r.changes(ctx, store.AuditQuery{Site: &e.SiteID, Kind: model.ExperimentObject, Object: e.ID}, first, after)
+}
+
+// changes returns a page of changes, the newest first.
+func (r *Resolver) changes(ctx context.Context, query store.AuditQuery, first *int, after *string) (*view.AuditConnection, error) {
+	read := func(ctx context.Context, query store.AuditQuery, page store.Page) ([]view.AuditEntry, error) {
+		changes, err := r.store.NewestChanges(ctx, query, page)
+		entries := make([]view.AuditEntry, len(changes))
+		for i := range changes {
+			entries[i] = viewOfChange(&changes[i])
+		}
+		return entries, err
+	}
+	number := func(entry *view.AuditEntry) int64 { return entry.Number }
+	c, err := connectByID[view.AuditEntry, view.AuditEdge](ctx, query, first, after, number, read, r.store.CountChanges)
+	return (*view.AuditConnection)(c), err
+}
+
+// nounOf is the noun of what a change is about.
+var nounOf = map[model.ObjectKind]noun{
+	model.SiteObject: siteNoun, model.SegmentObject: segmentNoun, model.GoalObject: goalNoun, model.ExperimentObject: experimentNoun,
+	model.KeyObject: keyNoun, model.UserObject: userNoun,
+}
+
+func viewOfChange(c *model.Change) view.AuditEntry {
+	return view.AuditEntry{
+		Number: c.ID, ID: encodeID(auditNoun, c.ID), Site: c.Site, At: c.At.Time(), ActorKind: c.ActorKind, ActorName: c.ActorName, Address: c.Address,
+		Action: c.Action, ObjectKind: c.Kind, ObjectID: encodeID(nounOf[c.Kind], c.Object), ObjectName: c.Name, Before: document(c.Before), After: document(c.After),
+	}
+}
+
+// document returns the JSON of an object, nil where there is none.
+func document(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+type auditEntryResolver struct{ *Resolver }
+
+func (r *auditEntryResolver) Address(ctx context.Context, entry *view.AuditEntry) (*string, error) {
+	if _, err := changeable(ctx, model.AdminScope, entry.Site); err != nil {
+		return nil, err
+	}
+	return optional(entry.Address), nil
+}
