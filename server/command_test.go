@@ -55,6 +55,10 @@ func TestWrongUsage(t *testing.T) {
 		{args: "serve --allowed-origins *", says: "--allowed-origins \"*\" is not an origin"},
 		{args: "serve --allowed-origins https://a.example,https://*.b.example", says: "https://*.b.example"},
 		{args: "serve --key-rate -1", says: "--key-rate"},
+		{args: "serve --admin-listen 9090", says: "--admin-listen"},
+		{args: "serve --tls-cert cert.pem", says: "--tls-key"},
+		{args: "serve --tls-cert cert.pem --tls-key key.pem --tls-domain stats.example", says: "--tls-domain"},
+		{args: "serve --tls-domain https://stats.example", says: "write it like stats.example"},
 		{args: "key", says: `"create", "list", "rotate", "revoke"`},
 		{args: "key create Key", says: "--scope"},
 		{args: "key create --scope all Key", says: `"write","read","edit","admin"`},
@@ -109,7 +113,8 @@ func TestHelp(t *testing.T) {
 			"--database=URL", "sqlite:data/goalgraph.db", "$DATABASE_URL", "--redis=URL", "$REDIS_URL", "--listen=HOST:PORT", "127.0.0.1:8080",
 			"$GOALGRAPH_LISTEN", "--plugins=FOLDER", "plugins.d", "$GOALGRAPH_PLUGINS", "--auth=HOW", "$GOALGRAPH_AUTH", "--sample"},
 		"import --help": {"goalgraph import <file> ...", "--site=DOMAIN", "--format=", "messages", "--bots=", "include", "--geoip=FILE", "standard input", "goalgraph import --site shop.example"},
-		"serve --help": {"--public-url=URL", "$GOALGRAPH_PUBLIC_URL", "--allowed-origins=ORIGIN", "$GOALGRAPH_ALLOWED_ORIGINS", "--key-rate=N", "--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
+		"serve --help": {"--public-url=URL", "$GOALGRAPH_PUBLIC_URL", "--allowed-origins=ORIGIN", "$GOALGRAPH_ALLOWED_ORIGINS", "--key-rate=N", "--admin-listen=HOST:PORT",
+			"--tls-cert=FILE", "--tls-key=FILE", "--tls-domain=DOMAIN", "--tls-authority=URL", "--geoip=FILE", "--trusted-proxies=NETWORK", "--max-connections=N", "$GOALGRAPH_MAX_CONNECTIONS", "20000",
 			"--min-visitors=N", "100 ($GOALGRAPH_MIN_VISITORS)", "--min-days=N", "Default: 7", "$GOALGRAPH_MIN_DAYS", "--column-memory=MIB", "$GOALGRAPH_COLUMN_MEMORY", "Default: 608",
 			"--oidc-issuer=URL", "--oidc-roles=", "$GOALGRAPH_OIDC_CLIENT_SECRET", "--login-idle=TIME"},
 		"user --help":         {"user create", "user list", "user roles", "user reset", "user disable", "user enable"},
@@ -120,9 +125,9 @@ func TestHelp(t *testing.T) {
 		"--version":           {"goalgraph ", "go1."},
 	} {
 		p := program(t, strings.Fields(args)...).mustRun(t, done)
-		shown := strings.Join(strings.Fields(p.stdout.String()), " ") // however it is broken into lines
+		help := strings.Join(strings.Fields(p.stdout.String()), " ") // lines end where the width wants it
 		for _, text := range says {
-			if !strings.Contains(shown, text) {
+			if !strings.Contains(help, text) {
 				t.Errorf("%s does not say %q:\n%s", args, text, &p.stdout)
 			}
 		}

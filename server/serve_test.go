@@ -38,7 +38,7 @@ type server struct {
 // client follows no redirects, and waits no longer than the tests do.
 var client = &http.Client{Timeout: limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-var listening = regexp.MustCompile(`msg=listening graphql=(http://\S+)/graphql`)
+var listening = regexp.MustCompile(`msg=listening graphql=(https?://\S+)/graphql`)
 
 // mustServe starts a server on a free port and waits until it listens.
 func mustServe(tb testing.TB, args ...string) *server {

@@ -28,6 +28,19 @@ const limit = 5 * time.Minute
 // end with the test.
 func New(tb testing.TB) context.Context {
 	tb.Helper()
+	return newBrowser(tb)
+}
+
+// OpenWithHosts opens a page in a Chromium that finds the hosts of rules where these say: "MAP attacker.example 127.0.0.1".
+func OpenWithHosts(tb testing.TB, rules, url string) *Page {
+	tb.Helper()
+	p := &Page{tb, newBrowser(tb, chromedp.Flag("host-resolver-rules", rules))}
+	p.Run(chromedp.Navigate(url))
+	return p
+}
+
+func newBrowser(tb testing.TB, more ...chromedp.ExecAllocatorOption) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	tb.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -42,6 +55,7 @@ func New(tb testing.TB) context.Context {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
+	options = append(options, more...)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	tb.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)

@@ -27,11 +27,8 @@ const Path = "/live-example"
 
 // Register serves the page and its library.
 func Register(mux *http.ServeMux) {
-	_, script, _ := bytes.Cut(page, []byte(`<script type="module">`))
-	script, _, _ = bytes.Cut(script, []byte("</script>"))
-	sum := sha256.Sum256(script)
-	policy := fmt.Sprintf("default-src 'none'; script-src 'self' 'sha256-%s'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-		base64.StdEncoding.EncodeToString(sum[:]))
+	policy := fmt.Sprintf("default-src 'none'; script-src 'self' '%s'; style-src '%s'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		hashOf(`<script type="module">`, "</script>"), hashOf("<style>", "</style>"))
 	serve := func(path, contentType string, content []byte) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			header := w.Header()
@@ -44,4 +41,12 @@ func Register(mux *http.ServeMux) {
 	}
 	serve(Path, "text/html", page)
 	serve(Path+"/graphql-ws.js", "text/javascript", library)
+}
+
+// hashOf returns the hash by which a policy allows the page's element between two tags.
+func hashOf(begin, end string) string {
+	_, text, _ := bytes.Cut(page, []byte(begin))
+	text, _, _ = bytes.Cut(text, []byte(end))
+	sum := sha256.Sum256(text)
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
