@@ -219,7 +219,7 @@ func TestUsers(t *testing.T) {
 	self.refused(`mutation($u: ID!) { updateUserRoles(input: {id: $u, roles: []}) { user { name } } }`, vars{"u": ann}, model.FailedPrecondition, "")
 	self.refused(`mutation($u: ID!) { disableUser(id: $u) { user { name } } }`, vars{"u": ann}, model.FailedPrecondition, "")
 	for _, hash := range []string{"h1", "h2"} {
-		if err := g.store.SaveLogin(t.Context(), &store.Login{Hash: hash, UserID: 1, Data: []byte("x"), Address: "192.0.2.9", UserAgent: "Firefox", ExpiresAt: 9e12}); err != nil {
+		if err := g.store.CreateLogin(t.Context(), &store.Login{Hash: hash, UserID: 1, Data: []byte("x"), Address: "192.0.2.9", UserAgent: "Firefox", ExpiresAt: 9e12}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -157,7 +157,7 @@ func (g *testGraph) user(name, site string) (id string, p *model.Principal) {
 	}
 	p = user.Principal()
 	p.Login = "login of " + name
-	if err := g.store.SaveLogin(g.Context(), &store.Login{Hash: p.Login, UserID: user.ID, Data: []byte("x"), ExpiresAt: 9e12}); err != nil {
+	if err := g.store.CreateLogin(g.Context(), &store.Login{Hash: p.Login, UserID: user.ID, Data: []byte("x"), ExpiresAt: 9e12}, ""); err != nil {
 		g.Fatal(err)
 	}
 	return data.CreateUser.User.ID, p

@@ -30,9 +30,6 @@ type site struct {
 	now time.Time
 }
 
-// addressHeader says where a test's request comes from.
-const addressHeader = "X-Test-Address"
-
 // newSite starts a server on a new database, with hashing that is fast.
 func newSite(t *testing.T, change ...func(*login.Options)) *site {
 	t.Helper()
@@ -52,11 +49,7 @@ func newSite(t *testing.T, change ...func(*login.Options)) *site {
 	s.store = st
 	mux := http.NewServeMux()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		address := r.Header.Get(addressHeader)
-		if address == "" {
-			address = "192.0.2.1"
-		}
-		actor := model.Actor{Principal: &model.Principal{Kind: model.AnonymousPrincipal}, Address: address}
+		actor := model.Actor{Principal: &model.Principal{Kind: model.AnonymousPrincipal}, Address: "192.0.2.1"}
 		mux.ServeHTTP(w, r.WithContext(model.WithActor(r.Context(), actor)))
 	}))
 	t.Cleanup(server.Close)
@@ -138,10 +131,9 @@ func (s *site) mustLink(t *testing.T, user int64) string {
 
 // A browser keeps cookies.
 type browser struct {
-	t       *testing.T
-	client  *http.Client
-	url     string
-	address string
+	t      *testing.T
+	client *http.Client
+	url    string
 }
 
 func newBrowser(t *testing.T, s *site) *browser {
@@ -151,12 +143,6 @@ func newBrowser(t *testing.T, s *site) *browser {
 		t.Fatal(err)
 	}
 	return &browser{t: t, url: s.url, client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-}
-
-// from is the browser at an address.
-func (b *browser) from(address string) *browser {
-	b.address = address
-	return b
 }
 
 // response is an answer whose body has been read.
@@ -174,7 +160,6 @@ func (r *response) field(name string) string {
 
 func (b *browser) do(r *http.Request) *response {
 	b.t.Helper()
-	r.Header.Set(addressHeader, b.address)
 	got, err := b.client.Do(r)
 	if err != nil {
 		b.t.Fatal(err)
