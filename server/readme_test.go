@@ -4,7 +4,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -256,3 +258,42 @@ func (g *guide) follow(t *testing.T) {
 		t.Fatalf("%s starts no server", g.file)
 	}
 }
+
+var namedTest = regexp.MustCompile("`(Test\\w+)`")
+
+// The page on security names the test of each line. They exist.
+func TestSecurityPage(t *testing.T) {
+	t.Parallel()
+	tests := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && entry.Name() == "node_modules" {
+			return cmp.Or(err, filepath.SkipDir)
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range testFunction.FindAllSubmatch(text, -1) {
+			tests[string(match[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := namedTest.FindAllSubmatch(page, -1)
+	if len(names) < 40 {
+		t.Errorf("the page names %d tests", len(names))
+	}
+	for _, name := range names {
+		if !tests[string(name[1])] {
+			t.Errorf("there is no test %s", name[1])
+		}
+	}
+}
+
+var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
