@@ -27,7 +27,7 @@ type serveCommand struct {
 	TLSKey         string   `name:"tls-key" env:"GOALGRAPH_TLS_KEY" placeholder:"FILE" help:"The certificate's key (PEM)."`
 	TLSDomain      []string `name:"tls-domain" env:"GOALGRAPH_TLS_DOMAIN" placeholder:"DOMAIN" help:"Domains of this server, separated by commas, to get a certificate for from Let's Encrypt. They must lead to port 443 of --listen. Default: none."`
 	TLSAuthority   string   `name:"tls-authority" env:"GOALGRAPH_TLS_AUTHORITY" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"The ACME directory of another authority for --tls-domain. Default: that of Let's Encrypt."`
-	KeyRate        uint     `env:"GOALGRAPH_KEY_RATE" default:"5000" placeholder:"N" help:"The messages per second that the server takes from one key; 0 takes any number. Default: ${default}."`
+	KeyRate        uint     `env:"GOALGRAPH_KEY_RATE" default:"20000" placeholder:"N" help:"The messages per second that the server takes from one key; 0 takes any number. Default: ${default}."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
 	ColumnMemory   uint32   `env:"GOALGRAPH_COLUMN_MEMORY" default:"${columnMemory}" placeholder:"MIB" help:"The memory for columns, in MiB, 32 to 1048575. What does not fit is loaded from the database again and again: give 64 MiB for each million sessions that are asked about. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`

@@ -98,7 +98,7 @@ func (t *traffic) batch() []byte {
 
 func benchmarkTrack(b *testing.B, database string, duration time.Duration) {
 	key := mustKey(b, database)
-	p := program(b, "serve", "--auth", "none", "--listen", "127.0.0.1:0", "--database", database)
+	p := program(b, "serve", "--auth", "none", "--key-rate", "0", "--listen", "127.0.0.1:0", "--database", database)
 	s := p.mustServe(b)
 	var sent atomic.Int64
 	var rss int64

@@ -170,7 +170,7 @@ func TestTrackSlowSite(t *testing.T) {
 	database := storetest.PostgreSQL(t)
 	key := mustKey(t, database)
 	other := strings.TrimSpace(program(t, "--database", database, "key", "create", "--scope", "write", "--site", "other.example", "Other").mustRun(t, done).stdout.String())
-	s := mustServe(t, "--database", database)
+	s := mustServe(t, "--database", database, "--key-rate", "0")
 	// All of it is of one day, whose partition is locked.
 	const moment = `"timestamp":"2026-01-01T00:00:00Z"`
 	if a := s.mustTrack(t, key, "/v1/page", []byte(`{"anonymousId":"first","name":"p",`+moment+`}`)); a.status != 200 {

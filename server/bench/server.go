@@ -64,7 +64,7 @@ func startServer(ctx context.Context, o options, database string, flags ...strin
 		return nil, err
 	}
 	s := &server{
-		cmd: exec.Command("/bin/sh", append([]string{"-c", guard, "sh", o.server, "serve", "--auth", "none", "--listen", address, "--plugins", plugins}, flags...)...),
+		cmd: exec.Command("/bin/sh", append([]string{"-c", guard, "sh", o.server, "serve", "--auth", "none", "--key-rate", "0", "--listen", address, "--plugins", plugins}, flags...)...),
 		url: "http://" + address, log: log,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute},
 		days:   model.Range{From: firstDay.Start(), To: (firstDay + model.Day(o.days)).Start()},
