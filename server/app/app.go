@@ -136,9 +136,13 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g := transport.New(executor, transport.Options{
-		Access: a.directory, Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
-	})
+	carried := transport.Options{
+		Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
+	}
+	if o.Auth == AuthKeys { // without authentication, keys of clients say nothing
+		carried.Access = a.directory
+	}
+	g := transport.New(executor, carried)
 	if err := a.newTLS(); err != nil {
 		return nil, err
 	}
