@@ -73,7 +73,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	wake := make(chan struct{}, 1)
 	d := &delivery{metrics: &h.metrics, notify: func(*delivery) { wake <- struct{}{} }}
 	defer d.abandon()
-	h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d)
+	h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d, make(chan struct{}, 1))
 	h.metrics.closed.WithLabelValues(stream.send(ctx, d, wake, h.stopping)).Inc()
 }
 
@@ -86,11 +86,7 @@ func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.R
 		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	}
 	if err != nil {
-		status = http.StatusBadRequest
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
-		return nil, status, fmt.Errorf("the request cannot be read: %w", err)
+		return nil, statusOfBody(err), fmt.Errorf("the request cannot be read: %w", err)
 	}
 	if params, err = readParams(body); err != nil {
 		return nil, http.StatusBadRequest, fmt.Errorf("the request is not the JSON of GraphQL over HTTP: %w", err)
@@ -101,7 +97,7 @@ func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.R
 // urlParams returns the parameters of a URL as the body that says the same.
 func urlParams(given url.Values) ([]byte, error) {
 	params := map[string]any{}
-	for _, name := range []string{"query", "operationName"} {
+	for _, name := range []string{"query", "operationName", graph.DocumentID} {
 		if given.Has(name) {
 			params[name] = given.Get(name)
 		}
