@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/document"
 	"github.com/goalgraph/goalgraph/graph/transport"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -38,6 +41,7 @@ type App struct {
 	writer    *ingest.Writer
 	listener  net.Listener
 	server    *http.Server
+	bodies    *bodies
 
 	cleanups []cleanup
 	stop     sync.Once
@@ -56,7 +60,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{options: o}
+	a := &App{options: o, bodies: newBodies(bodyLimit)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Stop())
@@ -116,14 +120,34 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	rules := stats.Rules{MinVisitors: int64(o.MinVisitors), MinDuration: time.Duration(o.MinDays) * 24 * time.Hour}
-	executor, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Rules: rules, Log: o.Log})
+	documents, err := readDocuments(o)
 	if err != nil {
 		return nil, err
 	}
-	g := transport.New(executor, transport.Options{Bus: a.bus, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log})
-	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen); err != nil {
+	executor, err := graph.New(graph.Options{
+		Store: a.store, Engine: engine, Host: a.host, Rules: rules, Documents: documents,
+		OnlyDocuments: func(context.Context) bool { return o.OnlyDocuments }, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	points, err := a.newPoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	most, lasting := mostConnections(descriptors())
+	if o.MaxConnections > lasting {
+		o.Log.WarnContext(ctx, "the process may open too few files for --max-connections; raise its limit (ulimit -n)", "wanted", o.MaxConnections, "possible", lasting)
+	}
+	g := transport.New(executor, transport.Options{
+		Bus: a.bus, Points: points, Limits: transport.Limits{Connections: min(cmp.Or(o.MaxConnections, lasting), lasting)}, Metrics: registry, Log: o.Log,
+	})
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
+	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
 	}
+	open := newConnections(listener.(*net.TCPListener), most)
+	a.listener = open
 	a.onStop("listener", func(context.Context) error {
 		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
@@ -149,10 +173,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
+		ConnState:         open.note,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
 	a.onStop("HTTP server", func(ctx context.Context) error {
 		// No more connections come first: clients whose subscriptions end connect elsewhere.
+		a.server.RegisterOnShutdown(a.bodies.stop)
 		subscriptions := make(chan struct{})
 		a.server.RegisterOnShutdown(func() {
 			g.Close(ctx)
@@ -166,6 +192,18 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return err
 	})
 	return a, nil
+}
+
+// readDocuments returns the trusted documents of the options.
+func readDocuments(o Options) (*document.Manifest, error) {
+	if o.Documents == "" {
+		return nil, nil
+	}
+	documents, err := document.ReadManifest(o.Documents)
+	if err != nil {
+		return nil, model.Invalid("--documents", "%v", err)
+	}
+	return documents, nil
 }
 
 // OpenStore opens the database of the options and migrates it.

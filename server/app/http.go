@@ -57,7 +57,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	})
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return withRequestID(onlyLoopback(mux))
+	return withRequestID(a.bodies.within(onlyLoopback(mux)))
 }
 
 // newRegistry returns a registry with the metrics of the process.
