@@ -84,7 +84,7 @@ func TestPoints(t *testing.T) {
 // The answers of a subscription are paid for by whom they are made for.
 func TestPointsOfSubscriptions(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), withPoints(t, 300))
+	g := newGraph(t, storetest.SQLite(t), withPoints(t, 60))
 	site := g.site("shop.example", "UTC")
 	g.goal(site, "a")
 	w := g.connectAs("a")

@@ -177,14 +177,17 @@ type cost struct {
 	Actual    int `json:"actual"`
 }
 
-// tellsCost tells whether an answer says what it cost: over HTTP always, and over streams, whose messages are many, where
-// the operation's extensions ask for cost. Answers of subscriptions are shared, and never do.
+// costHeader is the header of a request that asks for extensions.cost.
+const costHeader = "Goalgraph-Cost"
+
+// tellsCost tells whether an answer says what it cost: where the request asks for that, by the header or, as streams have
+// none, by "cost" in its extensions. Answers of subscriptions are shared, and never do.
 func tellsCost(operation *graphql.OperationContext) bool {
 	asks, _ := operation.Extensions["cost"].(bool)
-	return !isSubscription(operation) && (asks || operation.Headers != nil)
+	return !isSubscription(operation) && (asks || operation.Headers.Get(costHeader) != "")
 }
 
-// withinBudget holds answers to the budgets of their operations, and tells what they cost.
+// withinBudget holds answers to the budgets of their operations, and tells what they cost where that is asked.
 func withinBudget(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	operation := graphql.GetOperationContext(ctx)
 	b := budgetOf(operation)

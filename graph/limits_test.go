@@ -159,7 +159,7 @@ func TestCost(t *testing.T) {
 	goal, segment := g.goal(site, "a"), g.segmentNamed(site, "All")
 	costs := func(query string, variables vars) (requested, actual int) {
 		t.Helper()
-		a := g.ask(query, variables)
+		a := g.post(mustJSON(map[string]any{"query": query, "variables": variables, "extensions": map[string]any{"cost": true}}), "application/json")
 		var told struct {
 			Cost struct{ Requested, Actual int }
 		}

@@ -35,7 +35,7 @@ func TestStatsOfARequest(t *testing.T) {
 		}
 		return g.do(request)
 	}
-	if a := ask(""); len(a.Errors) > 0 || strings.Contains(string(a.Extensions), "stats") {
+	if a := ask(""); len(a.Errors) > 0 || len(a.Extensions) > 0 {
 		t.Errorf("without the header: %+v", a)
 	}
 	g.write("shop.example", page("v2", "2026-05-19T11:00:00Z", "/"))
