@@ -41,12 +41,12 @@ var nounOf = map[model.ObjectKind]noun{
 func viewOfChange(c *model.Change) view.AuditEntry {
 	return view.AuditEntry{
 		Number: c.ID, ID: encodeID(auditNoun, c.ID), Site: c.Site, At: c.At.Time(), ActorKind: c.ActorKind, ActorName: c.ActorName, Address: c.Address,
-		Action: c.Action, ObjectKind: c.Kind, ObjectID: encodeID(nounOf[c.Kind], c.Object), ObjectName: c.Name, Before: document(c.Before), After: document(c.After),
+		Action: c.Action, ObjectKind: c.Kind, ObjectID: encodeID(nounOf[c.Kind], c.Object), ObjectName: c.Name, Before: jsonOf(c.Before), After: jsonOf(c.After),
 	}
 }
 
 // document returns the JSON of an object, nil where there is none.
-func document(text string) json.RawMessage {
+func jsonOf(text string) json.RawMessage {
 	if text == "" {
 		return nil
 	}

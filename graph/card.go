@@ -56,6 +56,9 @@ func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, in model.Ran
 	})
 	for _, interval := range selected.series {
 		steps, err := r.stepsOf(ctx, cards[0].Cells[0].Segment.SiteID, in, interval)
+		if err == nil {
+			err = fits(ctx, len(cards)*len(cards[0].Cells)*len(steps))
+		}
 		both := cellSelection{active: err == nil, converted: err == nil}
 		r.prepareCells(ctx, cards, merges, count.Question{In: in, Steps: steps}, both, func(cell *view.GoalCell, active, converted view.Answer) {
 			cell.Series[interval] = view.GoalSeries{Steps: steps, Err: err, Active: active, Converted: converted}

@@ -21,7 +21,7 @@
 // A subscription's operation is a Source (source.go), whose answer is computed as often as its site changes. What it
 // follows from, and where the answer has the time of its computation, is noted in a Computation (computation.go).
 //
-// What is kept beyond an operation: a generation's checked documents, of which there are 1,000 at the most, and the
-// goals and segments of matrices, by the site's revision, in 8 MiB (matrix.go). One operation is bounded in tokens and
-// in the fields that it may resolve to (graph.go, complexity.go).
+// What is kept beyond an operation: a generation's checked documents, in 16 MiB, and the goals and segments of matrices,
+// by the site's revision, in 8 MiB (matrix.go). One operation is bounded in what it may say (package document), in the
+// fields that its answer may have, as far as that is known before (cost.go), and in what is made of it (budget.go).
 package graph

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"strings"
 
@@ -46,6 +47,9 @@ func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPres
 			if e.Progress != nil {
 				shown.Extensions["progress"] = *e.Progress
 			}
+			if e.RetryAfter > 0 {
+				shown.Extensions["retryAfter"] = int(math.Ceil(e.RetryAfter.Seconds()))
+			}
 			if e.Code == model.Unavailable || e.Code == model.Internal {
 				log.WarnContext(ctx, "a request failed", "request", requestID(ctx), "path", shown.Path.String(), "error", err, "cause", e.Cause)
 			}
@@ -73,8 +77,7 @@ func presentError(log *slog.Logger, variables strictVariables) graphql.ErrorPres
 // or the variables, in which it has codes and, for variables, words of its own.
 func explain(ctx context.Context, shown *gqlerror.Error, variables strictVariables) {
 	switch {
-	case shown.Extensions["code"] == "COMPLEXITY_LIMIT_EXCEEDED":
-		shown.Extensions = extensions(model.ResourceExhausted, "")
+	case shown.Extensions["code"] == "PERSISTED_QUERY_NOT_FOUND":
 	case isOfVariable(shown.Path):
 		if problem := variables.problem(ctx); problem != nil {
 			shown.Message, shown.Path = problem.Message, problem.Path

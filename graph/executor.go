@@ -8,6 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/goalgraph/goalgraph/graph/document"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -53,7 +54,7 @@ func (x Executor) CreateOperationContext(ctx context.Context, params *graphql.Ra
 			b.release()
 		}
 	}()
-	operation, problems := generation.executor.CreateOperationContext(scalar.WithSchema(ctx, generation.schema), params)
+	operation, problems := x.Graph.read(ctx, generation, params)
 	operation.Stats.SetExtension(begunKey, b)
 	if problems == nil && isSubscription(operation) {
 		problems = x.checkSubscription(operation)
@@ -64,6 +65,60 @@ func (x Executor) CreateOperationContext(ctx context.Context, params *graphql.Ra
 	checked = problems == nil
 	return operation, problems
 }
+
+// read reads an operation: its document, its variables and its cost.
+func (g *Graph) read(ctx context.Context, generation *generation, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	trusted, problem := g.documentOf(ctx, params)
+	if problem != nil {
+		return new(graphql.OperationContext), gqlerror.List{problem}
+	}
+	mayNot := g.options.mayIntrospect(ctx)
+	doc, problems := generation.documents.Read(ctx, params.Query, document.Options{Trusted: trusted, Reserved: mayNot != nil})
+	if problems != nil {
+		return new(graphql.OperationContext), problems
+	}
+	operation, problems := generation.executor.CreateOperationContext(scalar.WithSchema(withDocument(ctx, doc), generation.schema), params)
+	if problems != nil {
+		return operation, problems
+	}
+	cost, introspects, err := costOf(ctx, generation.schema, operation.Operation, operation.Variables, g.options.Now())
+	switch {
+	case err != nil:
+	case introspects && mayNot != nil:
+		err = mayNot
+	case cost > MaxCost:
+		err = model.Errorf(model.ResourceExhausted,
+			"the operation costs %d points, one for each field that its answer may have, and the limit is %d: ask for fewer, for a shorter range, or for longer intervals", cost, MaxCost)
+	}
+	if err != nil {
+		return operation, gqlerror.List{gqlerror.Wrap(err)}
+	}
+	operation.DisableIntrospection = false
+	withBudget(operation, cost)
+	return operation, nil
+}
+
+// documentKey is where a context has the document of an operation that is created in it.
+type documentKey struct{}
+
+func withDocument(ctx context.Context, doc *ast.QueryDocument) context.Context {
+	return context.WithValue(ctx, documentKey{}, doc)
+}
+
+// documentOfContext gives the library's executor documents that were read before, where it looks for those that it has
+// read itself.
+type documentOfContext struct{}
+
+var _ graphql.Cache[*ast.QueryDocument] = documentOfContext{}
+
+// Get returns the context's document.
+func (documentOfContext) Get(ctx context.Context, _ string) (*ast.QueryDocument, bool) {
+	doc, ok := ctx.Value(documentKey{}).(*ast.QueryDocument)
+	return doc, ok
+}
+
+// Add keeps nothing.
+func (documentOfContext) Add(context.Context, string, *ast.QueryDocument) {}
 
 // checkSubscription returns what is wrong with a subscription that the schema allows. Of
 // one name the library's own check allows several fields, and one that is skipped.

@@ -4,10 +4,9 @@ import (
 	"context"
 
 	"github.com/99designs/gqlgen/graphql/executor"
-	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/goalgraph/goalgraph/graph/document"
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
@@ -15,9 +14,10 @@ import (
 // generation is all that follows from one set of filter types: the schema, the
 // documents that were checked against it, and the resolvers.
 type generation struct {
-	set      *host.Set
-	schema   *ast.Schema
-	executor *executor.Executor
+	set       *host.Set
+	schema    *ast.Schema
+	documents *document.Reader
+	executor  *executor.Executor
 }
 
 func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
@@ -28,23 +28,25 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 	if err := checkRootFields(schema); err != nil {
 		return nil, err
 	}
+	documents, err := document.NewReader(schema, document.Default, documentBytes)
+	if err != nil {
+		return nil, err
+	}
 	resolver := g.resolver(set)
 	o := g.options
 	x := executor.New(generated.NewExecutableSchema(generated.Config{
-		Schema: schema, Resolvers: resolver, Directives: generated.DirectiveRoot{Access: resolver.access}, Complexity: complexity(),
+		Schema: schema, Resolvers: resolver, Directives: generated.DirectiveRoot{Access: resolver.access},
 	}))
-	x.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
-	x.SetParserTokenLimit(maxTokens)
+	x.SetQueryCache(documentOfContext{})
 	variables := strictVariables{schema}
 	x.SetErrorPresenter(presentError(o.Log, variables))
 	x.SetRecoverFunc(recovered(o.Log))
-	x.Use(extension.Introspection{})
 	x.Use(variables)
-	x.Use(extension.FixedComplexityLimit(maxComplexity))
+	x.AroundOperations(withinBudget)
 	x.AroundOperations(withStats)
 	x.AroundOperations(withCollection(resolver))
 	go resolver.logMissing(context.Background())
-	return &generation{set, schema, x}, nil
+	return &generation{set, schema, documents, x}, nil
 }
 
 // resolver returns the resolvers for a set; nil for what all have in common.

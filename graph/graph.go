@@ -9,6 +9,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/goalgraph/goalgraph/graph/document"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -22,6 +23,14 @@ type Options struct {
 	Host   *host.Host
 	// Rules say when an experiment may be decided; by default those of package stats.
 	Rules stats.Rules
+	// MayIntrospect returns the refusal of a context's caller who may not ask for the schema, and is told no names of it
+	// beside those that he wrote; by default everybody may.
+	MayIntrospect func(ctx context.Context) error
+	// Documents are trusted: they have no bounds but that of their cost. None by default.
+	Documents *document.Manifest
+	// OnlyDocuments tells whether a context's caller may have nothing but Documents carried out; by default nobody is so
+	// confined.
+	OnlyDocuments func(ctx context.Context) bool
 	// Log takes the errors that clients are not shown; none by default.
 	Log *slog.Logger
 	// Now is the clock; time.Now by default.
@@ -30,12 +39,16 @@ type Options struct {
 	NewLink func(ctx context.Context, user int64) (url string, err error)
 }
 
-// Limits of one operation: tokens of the document, and fields with their lists' elements.
-const (
-	maxTokens     = 20_000
-	maxComplexity = 200_000
-	cachedQueries = 1000
-)
+// mayIntrospect returns the refusal of a caller who may not ask for the schema.
+func (o *Options) mayIntrospect(ctx context.Context) error {
+	if o.MayIntrospect == nil {
+		return nil
+	}
+	return o.MayIntrospect(ctx)
+}
+
+// documentBytes is about how many bytes of documents are kept that were read.
+const documentBytes = 16 << 20
 
 // Graph carries out GraphQL operations. It follows the host's plugins: each operation has the schema of the moment when
 // it began, until it ends.

@@ -299,7 +299,7 @@ func (g *testGraph) stalled(subscription string, variables vars) *websocket.Conn
 // A client that goes on asking without reading what it is told is closed.
 func TestClientThatAsksOn(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Operations: 5}), measured)
+	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Operations: 5}), measured, trustsWide(t))
 	site := g.site("shop.example", "UTC")
 	g.describedGoal(site)
 	conn := g.stalled(wide, vars{"site": site})

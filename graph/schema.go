@@ -60,6 +60,9 @@ func buildSchema(types []*host.Type) (*ast.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema with the plugins' types: %w", err)
 	}
+	// The library's prelude has it, and its executor would have what is deferred wait for a reader for good: answers come
+	// in one part.
+	delete(schema.Directives, "defer")
 	return schema, nil
 }
 

@@ -31,6 +31,9 @@ func SourceOf(operation *graphql.OperationContext) (s *Source, ok bool) {
 	return &Source{b, operation, scopeOf(operation.Operation.SelectionSet)}, isSubscription(operation)
 }
 
+// Cost returns what an answer of the Source costs, in points: as it was worked out, and what the newest one has made.
+func (s *Source) Cost() (requested, actual int) { return Cost(s.operation) }
+
 // Release lets the operation's plugins go.
 func (s *Source) Release() { s.release() }
 

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code tells machines the kind of an Error. The graph shows it as extensions.code.
@@ -31,6 +32,8 @@ type Error struct {
 	// Progress is the share, 0 to 1, of the work done that the answer waits for; nil if
 	// it waits for nothing.
 	Progress *float64
+	// RetryAfter is how long it makes no sense to ask again; zero where that makes no difference.
+	RetryAfter time.Duration
 	// Cause is only logged, and never shown.
 	Cause error
 }

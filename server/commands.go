@@ -29,6 +29,9 @@ type serveCommand struct {
 	TLSAuthority   string   `name:"tls-authority" env:"GOALGRAPH_TLS_AUTHORITY" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"The ACME directory of another authority for --tls-domain. Default: that of Let's Encrypt."`
 	KeyRate        uint     `env:"GOALGRAPH_KEY_RATE" default:"20000" placeholder:"N" help:"The messages per second that the server takes from one key; 0 takes any number. Default: ${default}."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
+	Points         uint     `env:"GOALGRAPH_POINTS" placeholder:"N" help:"The points that a caller has for queries each second: every field of an answer takes one. Default: ${points}; with --auth none, where everyone is one caller, no limit."`
+	Documents      string   `env:"GOALGRAPH_DOCUMENTS" placeholder:"FOLDER" help:"A folder of manifests (*.json) of trusted documents, as graphql-codegen and relay-compiler write them. Clients ask for one by its documentId."`
+	OnlyDocuments  bool     `env:"GOALGRAPH_ONLY_DOCUMENTS" help:"Carry out nothing but trusted documents for those who may only read. Needs --documents."`
 	ColumnMemory   uint32   `env:"GOALGRAPH_COLUMN_MEMORY" default:"${columnMemory}" placeholder:"MIB" help:"The memory for columns, in MiB, 32 to 1048575. What does not fit is loaded from the database again and again: give 64 MiB for each million sessions that are asked about. Default: ${default}."`
 	MinVisitors    uint     `env:"GOALGRAPH_MIN_VISITORS" default:"${minVisitors}" placeholder:"N" help:"The visitors that each variant of an experiment needs before a decision, at least 1. Default: ${default}."`
 	MinDays        uint     `env:"GOALGRAPH_MIN_DAYS" default:"${minDays}" placeholder:"N" help:"The days that an experiment must run before a decision. Default: ${default}, which covers each weekday."`
@@ -40,7 +43,7 @@ func (c serveCommand) Run(ctx context.Context, s streams, o app.Options) error {
 	if c.MaxConnections < 1 {
 		return model.Invalid("--max-connections", "is %d; it must be at least 1", c.MaxConnections)
 	}
-	o.ColumnMemory = int(c.ColumnMemory)
+	o.ColumnMemory, o.Points = int(c.ColumnMemory), int(min(c.Points, math.MaxInt32))
 	limitMemory(o.ColumnMemory)
 	o.PublicURL, o.AllowedOrigins, o.KeyRate = c.PublicURL, c.AllowedOrigins, int(min(c.KeyRate, math.MaxInt32))
 	o.AdminListen, o.TLSCert, o.TLSKey, o.TLSDomains, o.TLSAuthority = c.AdminListen, c.TLSCert, c.TLSKey, c.TLSDomain, c.TLSAuthority
@@ -48,6 +51,7 @@ func (c serveCommand) Run(ctx context.Context, s streams, o app.Options) error {
 	if err := c.loginFlags.apply(&o); err != nil {
 		return err
 	}
+	o.Documents, o.OnlyDocuments = c.Documents, c.OnlyDocuments
 	o.GeoIP, o.MaxConnections, o.MinVisitors, o.MinDays = c.GeoIP, c.MaxConnections, int(c.MinVisitors), int(c.MinDays)
 	for _, text := range c.TrustedProxies {
 		network, err := networkOf(text)

@@ -88,7 +88,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Name("goalgraph"),
 		kong.Description("Counts sessions by segment and goal, and serves the results as one GraphQL API."),
 		kong.Vars{
-			"version": version(), "columnMemory": strconv.Itoa(app.DefaultColumnMemory), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
+			"version": version(), "columnMemory": strconv.Itoa(app.DefaultColumnMemory), "points": strconv.Itoa(app.DefaultPoints), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
 			"minDays": strconv.Itoa(int(stats.DefaultMinDuration / (24 * time.Hour))),
 		},
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command. A flag overrides its environment variable:"}}),

@@ -18,7 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/live"
 )
 
-// Options are the parts of a Registry. Log must be given, and Timeout and Most be positive.
+// Options are the parts of a Registry. Log and Begin must be given, and Timeout and Most be positive.
 type Options struct {
 	// Bus tells of changes at once. Without one, they are noticed a second later.
 	Bus live.Bus
@@ -27,6 +27,9 @@ type Options struct {
 	Timeout time.Duration
 	// Most is how many distinct subscriptions there may be at once.
 	Most int
+	// Begin waits until an answer may be computed, and returns what is to be called when it is. Whose it is, the context
+	// tells.
+	Begin func(ctx context.Context, source *graph.Source) (end func())
 	// Metrics takes the figures of subscriptions; none by default.
 	Metrics prometheus.Registerer
 }
@@ -37,6 +40,7 @@ type Registry struct {
 	log     *slog.Logger
 	timeout time.Duration
 	most    int
+	admit   func(ctx context.Context, source *graph.Source) (end func())
 	metrics metrics
 
 	// ctx is that of the computations and watches, and running is all of these.
@@ -55,7 +59,7 @@ type Registry struct {
 // New returns a Registry of subscriptions to a graph. Close ends it.
 func New(g *graph.Graph, o Options) *Registry {
 	r := &Registry{
-		graph: g, log: o.Log, timeout: o.Timeout, most: o.Most, metrics: newMetrics(o.Metrics),
+		graph: g, log: o.Log, timeout: o.Timeout, most: o.Most, admit: o.Begin, metrics: newMetrics(o.Metrics),
 		turns: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), feeds: map[graph.SourceKey]*feed{}, watches: map[int64]*watch{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -217,7 +221,10 @@ func (r *Registry) begin(f *feed, c *graph.Computation, now time.Time) {
 		ctx, cancel := context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 		r.metrics.computations.Inc()
-		r.settle(f, c, f.source.Compute(ctx, c))
+		end := r.admit(ctx, f.source)
+		response := f.source.Compute(ctx, c)
+		end()
+		r.settle(f, c, response)
 	})
 }
 

@@ -79,7 +79,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if err := h.principals.join(c); err != nil {
 		c.end(err)
 	} else {
-		h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d)
+		h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d, make(chan struct{}, 1))
 	}
 	h.metrics.closed.WithLabelValues(stream.send(ctx, d, wake, h.stopping)).Inc()
 }
@@ -93,11 +93,7 @@ func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.R
 		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	}
 	if err != nil {
-		status = http.StatusBadRequest
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
-		return nil, status, fmt.Errorf("the request cannot be read: %w", err)
+		return nil, statusOfBody(err), fmt.Errorf("the request cannot be read: %w", err)
 	}
 	if params, err = readParams(body); err != nil {
 		return nil, http.StatusBadRequest, fmt.Errorf("the request is not the JSON of GraphQL over HTTP: %w", err)
@@ -108,7 +104,7 @@ func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.R
 // urlParams returns the parameters of a URL as the body that says the same.
 func urlParams(given url.Values) ([]byte, error) {
 	params := map[string]any{}
-	for _, name := range []string{"query", "operationName"} {
+	for _, name := range []string{"query", "operationName", graph.DocumentID} {
 		if given.Has(name) {
 			params[name] = given.Get(name)
 		}

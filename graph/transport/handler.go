@@ -16,6 +16,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/subscription"
+	"github.com/goalgraph/goalgraph/model/allowance"
 	"github.com/goalgraph/goalgraph/model/live"
 )
 
@@ -32,6 +33,9 @@ type Options struct {
 	Timeout time.Duration
 	// Limits bound what clients take.
 	Limits Limits
+	// Points are what callers have for their operations, which take one for each field of an answer; without a bound by
+	// default.
+	Points allowance.Allowance
 	// Metrics takes the figures of connections and subscriptions; none by default.
 	Metrics prometheus.Registerer
 	// Log takes what clients are not shown; none by default.
@@ -42,8 +46,10 @@ type Options struct {
 type Limits struct {
 	// Connections is how many WebSockets and event streams may be open at once; 20,000 by default.
 	Connections int
-	// Operations is how many may run on one WebSocket; 100 by default.
+	// Operations is how many may be open on one WebSocket; 100 by default.
 	Operations int
+	// AtOnce is how many queries and mutations of one WebSocket run at the same time, while others wait; 4 by default.
+	AtOnce int
 	// Subscriptions is how many distinct ones there may be; 2,000 by default.
 	Subscriptions int
 	// Init is how long a WebSocket may take to send connection_init; 5 s by default.
@@ -56,9 +62,9 @@ type Limits struct {
 
 // withDefaults returns the limits with the defaults of those that are zero.
 func (l Limits) withDefaults() Limits {
-	defaults := Limits{Connections: 20_000, Operations: 100, Subscriptions: 2000, Init: 5 * time.Second, Write: 10 * time.Second, Ping: 25 * time.Second}
+	defaults := Limits{Connections: 20_000, Operations: 100, AtOnce: 4, Subscriptions: 2000, Init: 5 * time.Second, Write: 10 * time.Second, Ping: 25 * time.Second}
 	return Limits{
-		cmp.Or(l.Connections, defaults.Connections), cmp.Or(l.Operations, defaults.Operations), cmp.Or(l.Subscriptions, defaults.Subscriptions),
+		cmp.Or(l.Connections, defaults.Connections), cmp.Or(l.Operations, defaults.Operations), cmp.Or(l.AtOnce, defaults.AtOnce), cmp.Or(l.Subscriptions, defaults.Subscriptions),
 		cmp.Or(l.Init, defaults.Init), cmp.Or(l.Write, defaults.Write), cmp.Or(l.Ping, defaults.Ping),
 	}
 }
@@ -69,6 +75,7 @@ type Handler struct {
 	graph         *graph.Graph
 	subscriptions *subscription.Registry
 	principals    *principals
+	admission     *admission
 	log           *slog.Logger
 	timeout       time.Duration
 	limits        Limits
@@ -96,13 +103,14 @@ func New(g *graph.Graph, o Options) *Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{
-		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics),
+		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), admission: newAdmission(o.Points),
+		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics),
 		transports: []graphql.Transport{transport.Options{}, transport.GET{}, transport.POST{}}, stopping: make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.stop = sync.OnceFunc(func() { close(h.stopping) })
 	h.subscriptions = subscription.New(g, subscription.Options{
-		Bus: o.Bus, Log: o.Log, Timeout: h.timeout, Most: h.limits.Subscriptions, Metrics: o.Metrics,
+		Bus: o.Bus, Log: o.Log, Timeout: h.timeout, Most: h.limits.Subscriptions, Begin: h.admission.compute, Metrics: o.Metrics,
 	})
 	h.principals = newPrincipals(h.ctx, o.Access, h.subscriptions.Check)
 	if o.Access != nil {

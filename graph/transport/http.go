@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -27,16 +28,22 @@ const maxBody = 1 << 20
 // says what is wrong where it could not.
 type exchange struct {
 	http.ResponseWriter
-	began    bool
-	tooLarge bool
-	status   int
-	body     bytes.Buffer
+	began bool
+	// end ends the turn of the operation.
+	end func()
+	// documentID is that of the request; empty without one.
+	documentID string
+	// tooLarge and tooSlow say what was wrong with the request's body.
+	tooLarge, tooSlow bool
+	status            int
+	body              bytes.Buffer
 }
 
 // executor carries out the operations of an exchange.
 type executor struct {
 	graph.Executor
-	exchange *exchange
+	admission *admission
+	exchange  *exchange
 }
 
 // DispatchOperation lets the answer through.
@@ -55,10 +62,33 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(graphql.StartOperationTrace(r.Context()), h.timeout)
 	defer cancel()
 	r = r.WithContext(ctx)
-	x := &exchange{ResponseWriter: w, status: http.StatusOK}
+	x := &exchange{ResponseWriter: w, status: http.StatusOK, end: func() {}}
 	r.Body = &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), exchange: x}
+	x.readDocumentID(r)
+	defer func() { x.end() }()
 	h.carryOut(x, r)
 	x.finish()
+}
+
+// readDocumentID reads the id of a request's document, which the library's transports do not. They read the body again.
+func (x *exchange) readDocumentID(r *http.Request) {
+	if r.Method != http.MethodPost {
+		x.documentID = r.URL.Query().Get(graph.DocumentID)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		r.Body = unreadable{err}
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if bytes.Contains(body, []byte(`"`+graph.DocumentID+`"`)) {
+		var given struct {
+			DocumentID string `json:"documentId"`
+		}
+		_ = json.Unmarshal(body, &given) // what is wrong with it is told when all of it is read
+		x.documentID = given.DocumentID
+	}
 }
 
 // carryOut has the request's transport carry out its operations.
@@ -70,7 +100,7 @@ func (h *Handler) carryOut(x *exchange, r *http.Request) {
 	}()
 	for _, t := range h.transports {
 		if t.Supports(r) {
-			t.Do(x, r, executor{graph.Executor{Graph: h.graph}, x})
+			t.Do(x, r, executor{graph.Executor{Graph: h.graph}, h.admission, x})
 			return
 		}
 	}
@@ -126,11 +156,19 @@ func (x *exchange) finish() {
 		return
 	}
 	for _, problem := range answer.Errors {
-		if x.tooLarge {
+		switch {
+		case x.tooLarge:
 			problem["message"], problem["extensions"] = tooLarge, codeOf(model.ResourceExhausted)
-		} else if problem["extensions"] == nil {
+		case x.tooSlow:
+			problem["message"], problem["extensions"] = tooSlow, codeOf(model.BadInput)
+		case problem["extensions"] == nil:
 			problem["extensions"] = codeOf(model.BadInput)
 		}
+	}
+	if wait := retryAfter(answer.Errors); wait != "" {
+		x.Header().Set("Retry-After", wait)
+		writeJSON(x.ResponseWriter, http.StatusTooManyRequests, answer)
+		return
 	}
 	writeJSON(x.ResponseWriter, x.statusOfRefusal(), answer)
 }
@@ -140,6 +178,8 @@ func (x *exchange) statusOfRefusal() int {
 	switch {
 	case x.tooLarge:
 		return http.StatusRequestEntityTooLarge
+	case x.tooSlow:
+		return http.StatusRequestTimeout
 	case x.status == http.StatusNotAcceptable: // a mutation by GET
 		x.Header().Set("Allow", http.MethodPost)
 		return http.StatusMethodNotAllowed
@@ -165,7 +205,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// watchedBody notes that a request is too large.
+// watchedBody notes that a request is too large, or does not arrive.
 type watchedBody struct {
 	io.ReadCloser
 	exchange *exchange
@@ -174,10 +214,36 @@ type watchedBody struct {
 // tooLarge is the refusal of a request of more than maxBody bytes.
 var tooLarge = fmt.Sprintf("the request is larger than %d bytes", maxBody)
 
+// tooSlow is the refusal of a request whose body stalls until the connection's deadline.
+const tooSlow = "the body did not arrive in time; send it again"
+
+// unreadable is a body that could not be read.
+type unreadable struct{ error }
+
+// Read returns why.
+func (u unreadable) Read([]byte) (int, error) { return 0, u.error }
+
+// Close does nothing.
+func (unreadable) Close() error { return nil }
+
+// statusOfBody returns the status of a request whose body cannot be read because of an error.
+func statusOfBody(err error) int {
+	if _, is := errors.AsType[*http.MaxBytesError](err); is {
+		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
+}
+
 func (b *watchedBody) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
-	if _, is := errors.AsType[*http.MaxBytesError](err); is {
+	switch statusOfBody(err) {
+	case http.StatusRequestEntityTooLarge:
 		b.exchange.tooLarge = true
+	case http.StatusRequestTimeout:
+		b.exchange.tooSlow = true
 	}
 	return n, err
 }

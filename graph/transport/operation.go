@@ -9,16 +9,17 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// run has an operation run whose answers d delivers, by the principal that the connection has now. What the operation does
-// ends with ctx.
-func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.RawParams, d *delivery) {
+// run has an operation run whose answers d delivers, by the principal that the connection has now, and in one of the turns
+// if it is no subscription. What the operation does ends with ctx.
+func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.RawParams, d *delivery, turns chan struct{}) {
 	ctx = graphql.StartOperationTrace(model.WithActor(ctx, d.connection.Actor()))
-	operation, problems := x.CreateOperationContext(ctx, params)
+	operation, problems := h.create(ctx, x, params)
 	if problems != nil {
 		d.End(x.DispatchError(graphql.WithOperationContext(ctx, operation), problems).Errors)
 		return
@@ -26,6 +27,13 @@ func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.Raw
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	d.runOn(cancel)
 	if source, ok := graph.SourceOf(operation); ok {
+		requested, _ := source.Cost()
+		if err := h.admission.charge(ctx, requested); err != nil {
+			cancel()
+			source.Release()
+			d.End(h.graph.Present(ctx, err))
+			return
+		}
 		h.running.Go(func() {
 			defer cancel()
 			leave, problems := h.subscriptions.Subscribe(ctx, source, d)
@@ -39,6 +47,17 @@ func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.Raw
 	}
 	h.running.Go(func() {
 		defer cancel()
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		case <-ctx.Done(): // which begin tells
+		}
+		end, err := h.admission.begin(ctx, operation)
+		if err != nil {
+			d.End(x.DispatchError(graphql.WithOperationContext(ctx, operation), gqlerror.List{gqlerror.Wrap(err)}).Errors)
+			return
+		}
+		defer end()
 		answer, err := json.Marshal(h.dispatch(ctx, x, operation))
 		if err != nil {
 			d.End(h.graph.Present(ctx, err))
@@ -47,6 +66,13 @@ func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.Raw
 		d.Next(answer)
 		d.finish()
 	})
+}
+
+// create reads an operation, in the time that an operation has.
+func (h *Handler) create(ctx context.Context, x graph.Executor, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	return x.CreateOperationContext(ctx, params)
 }
 
 // dispatch carries out a query or a mutation.
@@ -72,14 +98,31 @@ func readParams(text []byte) (*graphql.RawParams, error) {
 		OperationName string         `json:"operationName"`
 		Variables     map[string]any `json:"variables"`
 		Extensions    map[string]any `json:"extensions"`
+		DocumentID    string         `json:"documentId"`
 	}
 	if err := decoder.Decode(&given); err != nil {
 		return nil, describe(err)
 	}
-	if given.Query == nil {
+	params := &graphql.RawParams{OperationName: given.OperationName, Variables: given.Variables, Extensions: given.Extensions}
+	switch {
+	case given.Query != nil:
+		params.Query = *given.Query
+	case given.DocumentID == "" && given.Extensions["persistedQuery"] == nil:
 		return nil, errors.New("query is missing")
 	}
-	return &graphql.RawParams{Query: *given.Query, OperationName: given.OperationName, Variables: given.Variables, Extensions: given.Extensions}, nil
+	withDocumentID(params, given.DocumentID)
+	return params, nil
+}
+
+// withDocumentID puts the id of a document into the extensions of a request, where it has one.
+func withDocumentID(params *graphql.RawParams, id string) {
+	if id == "" {
+		return
+	}
+	if params.Extensions == nil {
+		params.Extensions = map[string]any{}
+	}
+	params.Extensions[graph.DocumentID] = id
 }
 
 // describe says of JSON that has another shape what a client can make of it.

@@ -54,6 +54,9 @@ type socket struct {
 	// work is the writer and the operations that are no subscriptions.
 	work sync.WaitGroup
 
+	// turns has a place for each query or mutation that runs.
+	turns chan struct{}
+
 	mu           sync.Mutex
 	acknowledged bool
 	deliveries   map[string]*delivery
@@ -91,8 +94,10 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	defer dismiss()
 	conn.SetReadLimit(maxBody)
-	s := &socket{Handler: h, conn: conn, connection: &connection{actor: model.ActorOf(r.Context())},
-		deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1)}
+	s := &socket{
+		Handler: h, conn: conn, connection: &connection{actor: model.ActorOf(r.Context())}, turns: make(chan struct{}, h.limits.AtOnce),
+		deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1),
+	}
 	s.connection.end = func(problem error) { go s.close("access", closeForbidden, "Forbidden: "+problem.Error()) }
 	// The request's context has its id, and ends when the connection is taken over.
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
@@ -286,7 +291,7 @@ func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode
 			"this connection is at its limit of %d operations: complete some, or open another connection", s.limits.Operations)))
 		return 0, ""
 	}
-	s.run(s.ctx, graph.Executor{Graph: s.graph, Streams: true}, params, d)
+	s.run(s.ctx, graph.Executor{Graph: s.graph, Streams: true}, params, d, s.turns)
 	return 0, ""
 }
 

@@ -51,6 +51,9 @@ func (s *Sessions) conjunction(parts []*Predicate, known Known) (*conjunction, e
 			break
 		}
 		if left <= s.n/few {
+			if err := known.Err(); err != nil {
+				return nil, err
+			}
 			if tests, ok := s.tester(part); ok {
 				c.tests = append(c.tests, tests)
 				continue

@@ -92,6 +92,8 @@ func (p *Predicate) bare() (bare *Predicate, not bool) {
 type Known interface {
 	Get(p *Predicate) (Set, bool)
 	Put(p *Predicate, set Set)
+	// Err returns why no more sets are to be made; nil where they are.
+	Err() error
 }
 
 // Memo is a Known that keeps all sets, by the text of their predicates.
@@ -105,6 +107,9 @@ func (m Memo) Get(p *Predicate) (Set, bool) {
 
 // Put keeps the set of a predicate.
 func (m Memo) Put(p *Predicate, set Set) { m[p.text] = set }
+
+// Err returns nil.
+func (m Memo) Err() error { return nil }
 
 // Match returns the sessions that match the predicate, ordinals that count
 // nowhere not among them. known has the sets of parts of it that have been made,
@@ -136,6 +141,9 @@ func (s *Sessions) set(p *Predicate, known Known) (Set, error) {
 
 // evaluate makes the set of a predicate, which is not known, and has it known.
 func (s *Sessions) evaluate(p *Predicate, known Known) (set Set, err error) {
+	if err := known.Err(); err != nil {
+		return nil, err
+	}
 	switch e := p.expr.(type) {
 	case filter.Bool:
 		if set = bitset.New(uint(s.n)); e {

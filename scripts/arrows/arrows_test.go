@@ -42,6 +42,11 @@ var arrows = []arrow{
 	{folder: "migrations"},
 
 	{folder: "model", others: "golang.org/x/net"},
+	{folder: "model/allowance", others: `
+		github.com/go-redis/redis_rate/v10
+		github.com/maypok86/otter/v2
+		github.com/redis/go-redis/v9
+		golang.org/x/time`},
 	{folder: "model/column", own: "model model/dimension model/filter", others: `
 		github.com/RoaringBitmap/roaring/v2
 		github.com/bits-and-blooms/bitset
@@ -112,16 +117,20 @@ var arrows = []arrow{
 		google.golang.org/grpc`},
 
 	{folder: "graph", own: `
-		graph/generated graph/scalar graph/view model model/count model/experiment model/filter model/stats
-		model/store plugins/host`, others: `
+		graph/document graph/generated graph/scalar graph/view model model/count model/experiment model/filter model/partition
+		model/stats model/store plugins/host`, others: `
 		github.com/99designs/gqlgen
+		github.com/maypok86/otter/v2
+		github.com/vektah/gqlparser/v2`},
+	// Documents know no resolvers: they are read by a schema, and refused by a code.
+	{folder: "graph/document", own: "model", others: `
 		github.com/maypok86/otter/v2
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/subscription", own: "graph model model/live", others: `
 		github.com/99designs/gqlgen
 		github.com/prometheus/client_golang
 		github.com/vektah/gqlparser/v2`},
-	{folder: "graph/transport", own: "graph graph/subscription model model/live", others: `
+	{folder: "graph/transport", own: "graph graph/subscription model model/allowance model/live", others: `
 		github.com/99designs/gqlgen
 		github.com/coder/websocket
 		github.com/prometheus/client_golang
@@ -138,8 +147,8 @@ var arrows = []arrow{
 	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
 	{folder: "server/app", own: `
-		graph graph/transport model model/column model/count model/engine model/live model/stats model/store plugins plugins/builtin
-		plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
+		graph graph/document graph/transport model model/allowance model/column model/count model/engine model/live model/stats model/store plugins
+		plugins/builtin plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
 		server/access server/ingest server/login server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang

@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/graph/document"
 	"github.com/goalgraph/goalgraph/graph/transport"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/live"
@@ -42,10 +44,11 @@ type App struct {
 	directory *access.Directory
 	door      *access.Door
 	logins    *login.Logins
+	bodies    *bodies
 	// tls is nil for plain HTTP, and certificate where it is not of files.
 	tls         *tls.Config
 	certificate *certificateFiles
-	listener    net.Listener
+	listener    *connections
 	server      *http.Server
 	// admin is nil where operators have no address of their own.
 	adminListener net.Listener
@@ -68,7 +71,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{options: o}
+	a := &App{options: o, bodies: newBodies(bodyLimit)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Stop())
@@ -131,13 +134,28 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil, err
 	}
 	rules := stats.Rules{MinVisitors: int64(o.MinVisitors), MinDuration: time.Duration(o.MinDays) * 24 * time.Hour}
-	newLink := func(ctx context.Context, user int64) (string, error) { return a.logins.NewLink(ctx, user) }
-	executor, err := graph.New(graph.Options{Store: a.store, Engine: engine, Host: a.host, Rules: rules, Log: o.Log, NewLink: newLink})
+	documents, err := readDocuments(o)
 	if err != nil {
 		return nil, err
 	}
+	executor, err := graph.New(graph.Options{
+		Store: a.store, Engine: engine, Host: a.host, Rules: rules, Documents: documents, OnlyDocuments: a.onlyDocuments, MayIntrospect: mayIntrospect,
+		Log: o.Log, NewLink: func(ctx context.Context, user int64) (string, error) { return a.logins.NewLink(ctx, user) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	points, err := a.newPoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	most, lasting := mostConnections(descriptors())
+	if o.MaxConnections > lasting {
+		o.Log.WarnContext(ctx, "the process may open too few files for --max-connections; raise its limit (ulimit -n)", "wanted", o.MaxConnections, "possible", lasting)
+	}
 	carried := transport.Options{
-		Bus: a.bus, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: o.MaxConnections}, Metrics: registry, Log: o.Log,
+		Bus: a.bus, Points: points, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: min(cmp.Or(o.MaxConnections, lasting), lasting)},
+		Metrics: registry, Log: o.Log,
 	}
 	if o.Auth == AuthKeys { // without authentication, keys of clients say nothing
 		carried.Access = a.directory
@@ -149,9 +167,11 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err := a.newAdmin(ctx, registry); err != nil {
 		return nil, err
 	}
-	if a.listener, err = a.listen(ctx, o.Listen); err != nil {
+	listener, err := a.listen(ctx, o.Listen)
+	if err != nil {
 		return nil, err
 	}
+	a.listener = newConnections(listener, most)
 	if a.logins, err = newLogins(ctx, o, a.store, a.directory.Again, a.url(), registry); err != nil {
 		return nil, err
 	}
@@ -178,8 +198,10 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		return nil
 	})
 	a.server = a.newServer(a.handler(registry, g, engine, tracker))
+	a.server.ConnState = a.listener.note
 	a.onStop("HTTP server", func(ctx context.Context) error {
 		// No more connections come first: clients whose subscriptions end connect elsewhere.
+		a.server.RegisterOnShutdown(a.bodies.stop)
 		subscriptions := make(chan struct{})
 		a.server.RegisterOnShutdown(func() {
 			g.Close(ctx)
@@ -213,6 +235,32 @@ func (a *App) newDoor(ctx context.Context) (err error) {
 		},
 	})
 	return err
+}
+
+// mayIntrospect lets those ask for the schema who may read something.
+func mayIntrospect(ctx context.Context) error {
+	if model.ActorOf(ctx).MaySomewhere(model.ReadScope) {
+		return nil
+	}
+	return model.Errorf(model.Unauthenticated, "the schema is for those who may read: send an API key as Authorization: Bearer KEY, or log in")
+}
+
+// onlyDocuments tells whether the context's actor may have nothing but trusted documents carried out: who may do no more
+// than read.
+func (a *App) onlyDocuments(ctx context.Context) bool {
+	return a.options.OnlyDocuments && (a.options.Auth == AuthNone || !model.ActorOf(ctx).MaySomewhere(model.EditScope))
+}
+
+// readDocuments returns the trusted documents of the options.
+func readDocuments(o Options) (*document.Manifest, error) {
+	if o.Documents == "" {
+		return nil, nil
+	}
+	documents, err := document.ReadManifest(o.Documents)
+	if err != nil {
+		return nil, model.Invalid("--documents", "%v", err)
+	}
+	return documents, nil
 }
 
 // OpenStore opens the database of the options and migrates it.

@@ -59,7 +59,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	if a.admin == nil {
 		a.registerAdmin(mux, registry)
 	}
-	return withRequestID(a.door.Guard(mux))
+	return withRequestID(a.bodies.within(a.door.Guard(mux)))
 }
 
 // newRegistry returns a registry with the metrics of the process.

@@ -18,7 +18,7 @@ import (
 )
 
 // listen listens on an address.
-func (a *App) listen(ctx context.Context, address string) (net.Listener, error) {
+func (a *App) listen(ctx context.Context, address string) (*net.TCPListener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
@@ -29,7 +29,7 @@ func (a *App) listen(ctx context.Context, address string) (net.Listener, error) 
 		}
 		return nil
 	})
-	return listener, nil
+	return listener.(*net.TCPListener), nil
 }
 
 // newServer returns a server that gives clients a while to send a request.

@@ -54,6 +54,12 @@ type Options struct {
 	// MaxConnections is the maximum number of open WebSockets and event streams; 0 for
 	// the graph's default.
 	MaxConnections int
+	// Points is how many points a second a caller has for queries, one for each field of an answer; 0 for DefaultPoints,
+	// or with AuthNone, where all are one caller, for no bound.
+	Points int
+	// Documents is the folder of manifests of trusted documents, or empty. OnlyDocuments has nothing else carried out.
+	Documents     string
+	OnlyDocuments bool
 	// ColumnMemory bounds the columns in memory, in MiB, about.
 	ColumnMemory int
 	// MinVisitors and MinDays are what an experiment needs before a decision: visitors
@@ -75,6 +81,9 @@ type Options struct {
 
 // DefaultColumnMemory is a ColumnMemory that suits a small machine.
 const DefaultColumnMemory = engine.DefaultColumnBytes >> 20
+
+// DefaultPoints is a Points that takes a quarter of a core, about.
+const DefaultPoints = 100_000
 
 // The bounds of ColumnMemory: less does not hold a busy day, and no server has more.
 const (
@@ -108,6 +117,12 @@ func (o *Options) validate() error {
 	}
 	if o.MinDays < 0 || o.MinDays > mostMinDays {
 		return model.Invalid("--min-days", "is %d; give 0 to %d", o.MinDays, mostMinDays)
+	}
+	if o.OnlyDocuments && o.Documents == "" {
+		return model.Invalid("--only-documents", "needs the documents that may run; name their folder with --documents")
+	}
+	if o.Points < 0 {
+		return model.Invalid("--points", "is %d; give at least 1", o.Points)
 	}
 	if o.ColumnMemory < leastColumnMemory || o.ColumnMemory > mostColumnMemory {
 		return model.Invalid("--column-memory", "is %d; give %d to %d, in MiB", o.ColumnMemory, leastColumnMemory, mostColumnMemory)

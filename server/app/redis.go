@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -8,7 +9,9 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/allowance"
 	"github.com/goalgraph/goalgraph/model/live"
 )
 
@@ -35,6 +38,28 @@ func pingRedis(ctx context.Context, client *redis.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	return client.Ping(ctx).Err()
+}
+
+// pointsAhead is for how many seconds a caller may save points.
+const pointsAhead = 10
+
+// newPoints returns what callers have for their queries: through Redis if there is one, otherwise in the process; nil
+// where that has no bound.
+func (a *App) newPoints(ctx context.Context) (allowance.Allowance, error) {
+	points := a.options.Points
+	if points == 0 && a.options.Auth == AuthNone {
+		return nil, nil
+	}
+	points = cmp.Or(points, DefaultPoints)
+	rate := allowance.Rate{PerSecond: points, Burst: max(pointsAhead*points, graph.MaxCost)}
+	if a.redis == nil {
+		return allowance.NewMemory(rate)
+	}
+	instance, err := a.store.Instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return allowance.NewRedis(a.redis, "goalgraph:"+instance+":points:", rate)
 }
 
 // newBus returns the bus for changes: through Redis if there is one, otherwise within

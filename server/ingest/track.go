@@ -28,8 +28,6 @@ const (
 	// MaxBatchMessages is how many messages it may have: more than there is room for,
 	// if each says who did what.
 	MaxBatchMessages = 20_000
-	// bodyLimit is how long a body may take to arrive.
-	bodyLimit = 20 * time.Second
 )
 
 // Tracker takes in messages over HTTP, as the SDKs of the Segment tracking spec and
@@ -190,13 +188,9 @@ func refusef(status int, format string, args ...any) error {
 func (t *Tracker) take(kind string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
-		deadline := http.NewResponseController(w)
-		// What fails here is a connection without deadlines.
-		_ = deadline.SetReadDeadline(begin.Add(bodyLimit))
 		claim := claim{room: t.room}
 		defer claim.release()
 		raw, err := readBody(r, &claim)
-		_ = deadline.SetReadDeadline(time.Time{})
 		var body answer
 		if err == nil {
 			body, err = t.accept(r, kind, raw, &claim)
@@ -428,7 +422,7 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 	case errors.As(err, &refused):
 		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refusef(http.StatusRequestTimeout, "the body did not arrive within %v; send it again", bodyLimit)
+		return nil, refusef(http.StatusRequestTimeout, "the body did not arrive in time; send it again")
 	case err != nil:
 		return nil, refusef(http.StatusBadRequest, "the body ends early: %v", err)
 	case len(raw) > MaxBatchBytes:

@@ -1,0 +1,261 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/goalgraph/goalgraph/model"
+)
+
+// The cost of an operation is how many fields its answer has, in points: what is known of that before it is carried
+// out. Arguments say how long lists are, and ranges and intervals how many points a series has. Where only the data
+// knows, a guess stands in: see few. What is really made is counted while it is made (budget.go).
+
+// MaxCost is the highest cost of an operation, in points, and how many fields an answer may have.
+const MaxCost = 200_000
+
+// few is the length of a list that only the data knows.
+const few = 5
+
+// plenty stands for every cost that is higher.
+const plenty = math.MaxInt32
+
+// scope is what fields further up say about those below.
+type scope struct {
+	// in is the range that series cover.
+	in model.Range
+	// page is how many elements a connection's page has, and cells and steps are how many a card and a funnel have.
+	page, cells, steps int
+}
+
+// coster works out the cost of an operation. It works out each fragment once in a scope.
+type coster struct {
+	ctx       context.Context
+	schema    *ast.Schema
+	variables map[string]any
+	now       model.Millis
+	known     map[fragmentIn]int
+	visited   int
+	// introspects tells that the schema is asked for.
+	introspects bool
+	err         error
+}
+
+type fragmentIn struct {
+	fragment *ast.FragmentDefinition
+	in       scope
+}
+
+// costOf returns the cost of an operation that is valid, with its variables as they are coerced, and whether it asks for
+// the schema. The error is the context's.
+func costOf(ctx context.Context, schema *ast.Schema, operation *ast.OperationDefinition, variables map[string]any, now time.Time) (cost int, introspects bool, err error) {
+	c := &coster{ctx: ctx, schema: schema, variables: variables, now: model.MillisOf(now), known: map[fragmentIn]int{}}
+	all := scope{in: model.Range{From: -model.Open, To: model.Open}, page: few, cells: few, steps: few}
+	cost = c.selections(operation.SelectionSet, all)
+	return cost, c.introspects, c.err
+}
+
+func (c *coster) selections(set ast.SelectionSet, in scope) (cost int) {
+	for _, selection := range set {
+		if c.visited++; c.visited%256 == 0 && c.err == nil {
+			c.err = c.ctx.Err()
+		}
+		if c.err != nil {
+			return 0
+		}
+		own := 0
+		switch s := selection.(type) {
+		case *ast.Field:
+			if c.isIncluded(s.Directives) {
+				own = c.field(s, in)
+			}
+		case *ast.InlineFragment:
+			if c.isIncluded(s.Directives) {
+				own = c.selections(s.SelectionSet, in)
+			}
+		case *ast.FragmentSpread:
+			if c.isIncluded(s.Directives) {
+				own = c.fragment(s.Definition, in)
+			}
+		}
+		cost = min(cost+own, plenty)
+	}
+	return cost
+}
+
+func (c *coster) fragment(definition *ast.FragmentDefinition, in scope) int {
+	key := fragmentIn{definition, in}
+	cost, found := c.known[key]
+	if !found {
+		cost = c.selections(definition.SelectionSet, in)
+		c.known[key] = cost
+	}
+	return cost
+}
+
+// isIncluded tells whether a selection is not skipped.
+func (c *coster) isIncluded(directives ast.DirectiveList) bool {
+	for _, directive := range directives {
+		if directive.Name != "skip" && directive.Name != "include" {
+			continue
+		}
+		if condition, ok := directive.ArgumentMap(c.variables)["if"].(bool); ok && condition == (directive.Name == "skip") {
+			return false
+		}
+	}
+	return true
+}
+
+// field returns the cost of a field with all that is below it.
+func (c *coster) field(field *ast.Field, in scope) int {
+	if field.Name == "__schema" || field.Name == "__type" {
+		c.introspects = true
+	}
+	if len(field.SelectionSet) == 0 {
+		return 1
+	}
+	times, own, below := c.lengthOf(field, in)
+	each := c.selections(field.SelectionSet, below)
+	// Neither factor is above plenty, so that their product is no overflow.
+	return int(min(1+int64(own)+int64(times)*int64(each), plenty))
+}
+
+// lengthOf returns how many elements a field has, what they cost beside what is selected of them, and the scope of these.
+func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below scope) {
+	arguments, below := field.ArgumentMap(c.variables), in
+	if when, isGiven := arguments["range"]; isGiven {
+		below.in = rangeOfArgument(when)
+	}
+	isList := field.Definition.Type.Elem != nil
+	switch parent := field.ObjectDefinition.Name; parent + "." + field.Name {
+	case "Query.nodes":
+		return listed(arguments["ids"]), 0, below
+	case "Site.goalCards", "Subscription.goalCards":
+		below.cells = listed(arguments["segments"])
+		return listed(arguments["goals"]), 0, below
+	case "Goal.card":
+		below.cells = listed(arguments["segments"])
+		return 1, 0, below
+	case "GoalCard.cells":
+		return in.cells, 0, below
+	case "Site.funnel":
+		below.cells, below.steps = listed(arguments["segments"]), listed(arguments["steps"])
+		return 1, 0, below
+	case "Funnel.segments":
+		return in.cells, 0, below
+	case "FunnelSegment.steps":
+		return in.steps, 0, below
+	case "Experiment.breakdown":
+		return listed(arguments["segments"]), 0, below
+	case "GoalCell.series", "VariantResult.series":
+		interval, _ := arguments["interval"].(string)
+		points := c.points(in.in, model.Interval(interval))
+		return points, points, below
+	case "Query.filterTypes":
+		return len(c.schema.Types[filterInput].Fields), 0, below
+	case "__Schema.types":
+		return len(c.schema.Types), 0, below
+	case "__Schema.directives":
+		return len(c.schema.Directives), 0, below
+	case "__Type.fields", "__Type.inputFields", "__Type.enumValues", "__Type.interfaces", "__Type.possibleTypes", "__Field.args":
+		return c.perType(field.Name), 0, below
+	default:
+		first, isPage := arguments["first"]
+		switch {
+		case isPage && isList:
+			return pageOf(first), 0, below
+		case isPage:
+			below.page = pageOf(first)
+			return 1, 0, below
+		case isList && isConnection(field.ObjectDefinition):
+			return in.page, 0, below
+		case isList:
+			return few, 0, below
+		}
+		return 1, 0, below
+	}
+}
+
+// perType returns how long a list of the schema's types is on average.
+func (c *coster) perType(list string) int {
+	all := 0
+	for _, t := range c.schema.Types {
+		isInput := t.Kind == ast.InputObject
+		switch {
+		case list == "fields" && !isInput, list == "inputFields" && isInput:
+			all += len(t.Fields)
+		case list == "enumValues":
+			all += len(t.EnumValues)
+		}
+	}
+	return all/len(c.schema.Types) + 1
+}
+
+// isConnection tells whether objects are pages of a list.
+func isConnection(definition *ast.Definition) bool {
+	return definition.Fields.ForName("pageInfo") != nil
+}
+
+// listed returns how many elements a list has that a client names.
+func listed(argument any) int {
+	switch list := argument.(type) {
+	case nil:
+		return few
+	case []any:
+		return len(list)
+	case []string:
+		return len(list)
+	}
+	return 1 // which is made a list
+}
+
+// pageOf returns how many elements a page has.
+func pageOf(first any) int {
+	n := int64(defaultFirst)
+	switch first := first.(type) {
+	case int64:
+		n = first
+	case int:
+		n = int64(first)
+	case json.Number:
+		if given, err := first.Int64(); err == nil {
+			n = given
+		}
+	}
+	return int(min(max(n, 0), maxFirst))
+}
+
+// rangeOfArgument returns the range that a TimeRange says. What it says wrongly is refused when it is read.
+func rangeOfArgument(argument any) model.Range {
+	in := model.Range{From: -model.Open, To: model.Open}
+	given, _ := argument.(map[string]any)
+	at := func(name string, into *model.Millis) {
+		if text, ok := given[name].(string); ok {
+			if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				*into = model.MillisOf(t)
+			}
+		}
+	}
+	at("from", &in.From)
+	at("to", &in.To)
+	return in
+}
+
+// points returns about how many points a series has. Without a beginning it is of the time that an experiment runs.
+func (c *coster) points(in model.Range, interval model.Interval) int {
+	length := map[model.Interval]int64{model.Hour: 1, model.CalendarDay: 24, model.Week: 7 * 24, model.Month: 28 * 24}[interval]
+	if length == 0 {
+		length = 24
+	}
+	const hour, run = int64(time.Hour / time.Millisecond), 30 * 24
+	to := min(in.To, c.now+1)
+	hours := int64(run)
+	if in.From != -model.Open {
+		hours = max(0, int64(to-in.From)) / hour
+	}
+	return int(min(hours/length+2, model.MaxPoints))
+}

@@ -1,0 +1,184 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/allowance"
+)
+
+// heavyCost is the cost from which an operation waits for its turn among all that cost as much.
+const heavyCost = 5000
+
+// admission decides which operations may be carried out, and when: a caller has so many points in time, and so many
+// operations at the same time, whatever connections they come by.
+type admission struct {
+	points allowance.Allowance // nil where points have no bound
+	// heavy has a place for each heavy operation that may run at once.
+	heavy chan struct{}
+
+	mu    sync.Mutex
+	lanes map[string]*lane
+}
+
+// lane is what one caller has under way.
+type lane struct {
+	// waiting are those that run or wait. The lane is forgotten when it is empty.
+	waiting      int
+	light, heavy chan struct{}
+}
+
+func newAdmission(points allowance.Allowance) *admission {
+	// Heavy operations leave room for others.
+	heavy := max(1, runtime.GOMAXPROCS(0)/2)
+	return &admission{points: points, heavy: make(chan struct{}, heavy), lanes: map[string]*lane{}}
+}
+
+// charge takes the points that an operation is expected to cost from its caller. The error is ResourceExhausted, with
+// the time after which they are there.
+func (a *admission) charge(ctx context.Context, requested int) error {
+	if a.points == nil {
+		return nil
+	}
+	wait, ok := a.points.Take(ctx, callerOf(ctx), requested)
+	switch {
+	case ok:
+		return nil
+	case wait < 0:
+		return model.Errorf(model.ResourceExhausted, "the operation costs %d points, which is more than you ever have at once: ask for less", requested)
+	}
+	seconds := time.Duration(math.Ceil(wait.Seconds())) * time.Second
+	err := model.Errorf(model.ResourceExhausted, "the operation costs %d points, and you have used up yours: wait for %v, or ask for less", requested, seconds)
+	err.RetryAfter = seconds
+	return err
+}
+
+// settle takes what an operation has cost beyond what was expected, or gives the rest back.
+func (a *admission) settle(ctx context.Context, requested, actual int) {
+	if a.points != nil && actual != requested {
+		a.points.Settle(ctx, callerOf(ctx), actual-requested)
+	}
+}
+
+// callerOf names the caller, by whom points are counted: a key, a user, or the address of who shows neither.
+func callerOf(ctx context.Context) string {
+	actor := model.ActorOf(ctx)
+	if actor.Kind == model.AnonymousPrincipal && len(actor.Grants) == 0 {
+		return actor.Address
+	}
+	return fmt.Sprint(actor.Kind, " ", actor.ID)
+}
+
+// enter waits for the turn of an operation of the cost, and returns what ends it. The error is the context's.
+func (a *admission) enter(ctx context.Context, cost int) (leave func(), err error) {
+	who := callerOf(ctx)
+	l := a.lane(who)
+	turns := []chan struct{}{l.light}
+	if cost >= heavyCost {
+		// One after another for each caller, and then in turn with those of others.
+		turns = []chan struct{}{l.heavy, a.heavy}
+	}
+	taken := 0
+	leave = func() {
+		for _, turn := range turns[:taken] {
+			<-turn
+		}
+		a.forget(who)
+	}
+	for _, turn := range turns {
+		select {
+		case turn <- struct{}{}:
+			taken++
+		case <-ctx.Done():
+			leave()
+			return nil, ctx.Err()
+		}
+	}
+	return leave, nil
+}
+
+func (a *admission) lane(who string) *lane {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l := a.lanes[who]
+	if l == nil {
+		l = &lane{light: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), heavy: make(chan struct{}, 1)}
+		a.lanes[who] = l
+	}
+	l.waiting++
+	return l
+}
+
+func (a *admission) forget(who string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l := a.lanes[who]
+	if l.waiting--; l.waiting == 0 {
+		delete(a.lanes, who)
+	}
+}
+
+// begin charges for an operation and waits for its turn. end is to be called when it is done.
+func (a *admission) begin(ctx context.Context, operation *graphql.OperationContext) (end func(), err error) {
+	requested, _ := graph.Cost(operation)
+	if err := a.charge(ctx, requested); err != nil {
+		return nil, err
+	}
+	leave, err := a.enter(ctx, requested)
+	if err != nil {
+		a.settle(ctx, requested, 0)
+		return nil, err
+	}
+	return func() {
+		leave()
+		_, actual := graph.Cost(operation)
+		a.settle(ctx, requested, actual)
+	}, nil
+}
+
+// compute waits for the turn of a subscription's answer. It costs nobody points: those who follow it have paid when they
+// subscribed, and share it.
+func (a *admission) compute(ctx context.Context, source *graph.Source) (end func()) {
+	requested, _ := source.Cost()
+	leave, err := a.enter(ctx, requested)
+	if err != nil {
+		return func() {} // the computation finds out by itself
+	}
+	return leave
+}
+
+// retryAfter returns the seconds after which a refused request may be sent again, "" where that makes no difference.
+func retryAfter(problems []map[string]any) string {
+	for _, problem := range problems {
+		extensions, _ := problem["extensions"].(map[string]any)
+		if seconds, ok := extensions["retryAfter"].(float64); ok {
+			return strconv.Itoa(int(seconds))
+		}
+	}
+	return ""
+}
+
+// CreateOperationContext reads an operation and waits for its turn, which the exchange ends.
+func (e executor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	withDocumentID(params, e.exchange.documentID)
+	operation, problems := e.Executor.CreateOperationContext(ctx, params)
+	if problems != nil {
+		return operation, problems
+	}
+	end, err := e.admission.begin(ctx, operation)
+	if err != nil {
+		return operation, gqlerror.List{gqlerror.Wrap(err)}
+	}
+	e.exchange.end = end
+	return operation, nil
+}
