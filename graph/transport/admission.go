@@ -73,7 +73,7 @@ func (a *admission) settle(ctx context.Context, requested, actual int) {
 // callerOf names the caller, by whom points are counted: a key, a user, or the address of who shows neither.
 func callerOf(ctx context.Context) string {
 	actor := model.ActorOf(ctx)
-	if actor.Kind == model.AnonymousPrincipal && len(actor.Grants) == 0 {
+	if actor.Kind == model.AnonymousPrincipal {
 		return actor.Address
 	}
 	return fmt.Sprint(actor.Kind, " ", actor.ID)
@@ -149,12 +149,15 @@ func (a *admission) begin(ctx context.Context, operation *graphql.OperationConte
 // compute waits for the turn of a subscription's answer. It costs nobody points: those who follow it have paid when they
 // subscribed, and share it.
 func (a *admission) compute(ctx context.Context, source *graph.Source) (end func()) {
-	requested, _ := source.Cost()
-	leave, err := a.enter(ctx, requested)
-	if err != nil {
+	if requested, _ := source.Cost(); requested < heavyCost {
+		return func() {}
+	}
+	select {
+	case a.heavy <- struct{}{}:
+		return func() { <-a.heavy }
+	case <-ctx.Done():
 		return func() {} // the computation finds out by itself
 	}
-	return leave
 }
 
 // retryAfter returns the seconds after which a refused request may be sent again, "" where that makes no difference.

@@ -12,6 +12,7 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
 // transactions counts writing transactions: each notes the ids of its messages.
@@ -83,7 +84,9 @@ func TestWriteManyFirstsOfOneMoment(t *testing.T) {
 
 // Hits of a batch that lie far apart among very many of a visitor are written in parts, and the sessions are those of the set.
 func TestWriteFarApart(t *testing.T) {
-	onEach(t, func(t *testing.T, st *store.Store) {
+	// It takes long, and the parts are made before any statement: one database is enough.
+	t.Run("sqlite", func(t *testing.T) {
+		st := mustOpen(t, storetest.SQLite(t))
 		site := mustCreateSite(t, st, "shop.example")
 		var messages []model.Message
 		const visit, visits, pause = model.MaxSessionHits - 500, store.MaxRefolded/(model.MaxSessionHits-500) + 1, 10 * 60 * 60 * 1000
