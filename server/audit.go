@@ -100,9 +100,9 @@ func timeOf(text string, now time.Time) (model.Millis, error) {
 			return model.MillisOf(at), nil
 		}
 	}
-	ago, err := app.ParseLifetime(text)
-	if err != nil || ago < 0 {
+	var ago lifetime
+	if ago.UnmarshalText([]byte(text)) != nil {
 		return 0, model.Invalid("--since", "%q is not a time; write it like 2026-05-17, 2026-05-17T10:05:03Z, 24h or 7d", text)
 	}
-	return model.MillisOf(now.Add(-ago)), nil
+	return model.MillisOf(now.Add(-time.Duration(ago))), nil
 }

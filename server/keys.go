@@ -73,13 +73,9 @@ func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
 		if err != nil {
 			return err
 		}
-		sites, err := st.Sites(ctx)
+		names, err := siteNames(ctx, st)
 		if err != nil {
 			return err
-		}
-		names := map[int64]string{}
-		for _, site := range sites {
-			names[site.ID] = site.Name
 		}
 		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ID\tNAME\tSCOPE\tSITES\tORIGINS\tSECRET\tCREATED\tBY\tEXPIRES\tLAST USED\tREVOKED")
@@ -89,6 +85,16 @@ func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
 		}
 		return table.Flush()
 	})
+}
+
+// siteNames returns the names of all sites, by their ids.
+func siteNames(ctx context.Context, st *store.Store) (map[int64]string, error) {
+	sites, err := st.Sites(ctx)
+	names := make(map[int64]string, len(sites))
+	for _, site := range sites {
+		names[site.ID] = site.Name
+	}
+	return names, err
 }
 
 // timeText is a time in UTC, to a second; empty for 0, which stands for never.

@@ -154,29 +154,22 @@ func (userList) Run(ctx context.Context, s streams, o app.Options) error {
 		if err != nil {
 			return err
 		}
-		sites, err := st.Sites(ctx)
+		names, err := siteNames(ctx, st)
 		if err != nil {
 			return err
-		}
-		names := map[int64]string{}
-		for _, site := range sites {
-			names[site.ID] = site.Name
 		}
 		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NAME\tROLES\tLOGS IN BY\tCREATED\tDISABLED")
 		for i := range users {
 			user := &users[i]
-			by, disabled := "password", ""
+			by := "password"
 			switch {
 			case user.Subject != "":
 				by = "OpenID"
 			case user.Password == "":
 				by = "nothing yet"
 			}
-			if user.DisabledAt != 0 {
-				disabled = user.DisabledAt.Time().Format(time.DateTime)
-			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Name, rolesText(user, names), by, user.CreatedAt.Time().Format(time.DateTime), disabled)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Name, rolesText(user, names), by, timeText(user.CreatedAt), timeText(user.DisabledAt))
 		}
 		return table.Flush()
 	})
