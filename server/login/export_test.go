@@ -19,7 +19,6 @@ func (l *Logins) Hashed() int64 { return l.hasher.hashed.Load() }
 func (l *Logins) Touch(ctx context.Context) { l.touch(ctx) }
 
 var (
-	LocalPath     = localPath
-	CheckPassword = checkPassword
-	HashOf        = hashOf
+	LocalPath = localPath
+	HashOf    = hashOf
 )

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/server/login"
 )
 
@@ -60,6 +61,99 @@ func TestPasswordLink(t *testing.T) {
 	}
 	if text := s.log.String(); strings.Contains(text, secret) || strings.Contains(text, good) {
 		t.Errorf("the log has secrets:\n%s", text)
+	}
+}
+
+// Who is logged in changes the own password with the old one. That ends the user's other logins, and what changes it is known.
+func TestChangePassword(t *testing.T) {
+	s := newSite(t)
+	user := s.mustCreate(t, "Ada", good)
+	s.mustCreate(t, "Eve", good)
+	here, there, eve := newBrowser(t, s), newBrowser(t, s), newBrowser(t, s)
+	for b, name := range map[*browser]string{here: "Ada", there: "Ada", eve: "Eve"} {
+		mustStatus(t, b.logIn(name, good), http.StatusOK)
+	}
+	const better = "violet-harbour-thimble"
+	change := func(b *browser, old, new string) *response {
+		t.Helper()
+		return b.post("/auth/password", map[string]string{"old": old, "new": new})
+	}
+	before := s.Hashed()
+	mustStatus(t, change(newBrowser(t, s), good, better), http.StatusUnauthorized)
+	mustStatus(t, change(newBrowser(t, s).plant(strings.Repeat("A", 43)), good, better), http.StatusUnauthorized)
+	if s.Hashed() != before {
+		t.Error("passwords of nobody are hashed")
+	}
+	for _, test := range []struct{ old, new, says string }{
+		{"wrong-password", better, "old: "}, {"", better, "old: "}, {good, good, "new: "}, {good, "short", "new: "}, {good, "", "new: "}, {good, "goalgraphada", "new: "},
+	} {
+		got := change(here, test.old, test.new)
+		mustStatus(t, got, http.StatusBadRequest)
+		if !strings.HasPrefix(got.field("error"), test.says) {
+			t.Errorf("%q to %q: %s", test.old, test.new, got.body)
+		}
+	}
+	stale := here.cookie()
+	got := change(here, good, better)
+	mustStatus(t, got, http.StatusOK)
+	if got.field("name") != "Ada" || got.Header.Get("Cache-Control") != "no-store" || here.cookie() == stale {
+		t.Errorf("%s, %v", got.body, got.Header)
+	}
+	if here.me() != "Ada" || there.me() != "401" || newBrowser(t, s).plant(stale).me() != "401" || eve.me() != "Eve" {
+		t.Errorf("here it is %q, elsewhere %q, Eve is %q", here.me(), there.me(), eve.me())
+	}
+	mustStatus(t, there.logIn("Ada", good), http.StatusUnauthorized)
+	mustStatus(t, there.logIn("Ada", better), http.StatusOK)
+	changes, err := s.store.NewestChanges(t.Context(), store.AuditQuery{}, store.Page{Limit: 1})
+	if err != nil || len(changes) != 1 || changes[0].Action != model.Reset || changes[0].ActorName != "Ada" || changes[0].Address != "192.0.2.1" || changes[0].Object != user.ID {
+		t.Errorf("%+v, %v", changes, err)
+	}
+	if text := s.log.String(); strings.Contains(text, good) || strings.Contains(text, better) {
+		t.Errorf("the log has secrets:\n%s", text)
+	}
+
+	// Whoever finds a browser logged in has no more guesses than at the login.
+	limited := 0
+	for range 12 {
+		if got := change(here, "wrong-password", good); got.StatusCode == http.StatusTooManyRequests {
+			limited++
+		}
+	}
+	if limited == 0 {
+		t.Error("the old password may be guessed without end")
+	}
+}
+
+// Of two who change a password at the same time, with the same old one, one does.
+func TestChangePasswordOnce(t *testing.T) {
+	s := newSite(t)
+	s.mustCreate(t, "Ada", good)
+	var wg sync.WaitGroup
+	var browsers [4]*browser
+	for i := range browsers {
+		browsers[i] = newBrowser(t, s)
+		mustStatus(t, browsers[i].logIn("Ada", good), http.StatusOK)
+	}
+	statuses := make(chan int, len(browsers))
+	for i, b := range browsers {
+		wg.Go(func() {
+			statuses <- b.post("/auth/password", map[string]string{"old": good, "new": good + strings.Repeat("x", i+1)}).StatusCode
+		})
+	}
+	wg.Wait()
+	close(statuses)
+	changed := 0
+	for status := range statuses {
+		switch status {
+		case http.StatusOK:
+			changed++
+		case http.StatusConflict, http.StatusUnauthorized, http.StatusBadRequest: // at the same time, or after it
+		default:
+			t.Errorf("status %d", status)
+		}
+	}
+	if changed != 1 {
+		t.Errorf("%d changed the password", changed)
 	}
 }
 

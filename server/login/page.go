@@ -61,7 +61,16 @@ func (l *Logins) newPage(title, next string) page {
 }
 
 func (l *Logins) loginPage(w http.ResponseWriter, r *http.Request) {
-	p := l.newPage("Log in", r.URL.Query().Get("next"))
+	l.showTo(w, r, "login.html", l.newPage("Log in", r.URL.Query().Get("next")))
+}
+
+// passwordPage is for those who come by a link, and for those who are logged in.
+func (l *Logins) passwordPage(w http.ResponseWriter, r *http.Request) {
+	l.showTo(w, r, "password.html", l.newPage("Set your password", ""))
+}
+
+// showTo shows a page to whoever has logged in, or nobody.
+func (l *Logins) showTo(w http.ResponseWriter, r *http.Request, name string, p page) {
 	principal, err := l.Principal(r.Context(), r)
 	if err != nil && model.CodeOf(err) != model.Unauthenticated {
 		l.showError(w, r, err)
@@ -70,11 +79,7 @@ func (l *Logins) loginPage(w http.ResponseWriter, r *http.Request) {
 	if principal != nil {
 		p.Name = principal.Name
 	}
-	l.show(w, http.StatusOK, "login.html", p)
-}
-
-func (l *Logins) passwordPage(w http.ResponseWriter, _ *http.Request) {
-	l.show(w, http.StatusOK, "password.html", l.newPage("Set your password", ""))
+	l.show(w, http.StatusOK, name, p)
 }
 
 // showError answers a browser that has no script to show an error.

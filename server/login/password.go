@@ -85,17 +85,17 @@ const estimated = 100
 // leastScore is that of a password which more than 10^8 guesses are needed for, by zxcvbn (Wheeler, 2016).
 const leastScore = 3
 
-// checkPassword tells whether people may have the password. It is not to be made from the user's name, the server's or the
-// product's.
-func checkPassword(password string, avoid ...string) error {
+// checkPassword tells whether people may have the password of a field. It is not to be made from the user's name, the server's
+// or the product's.
+func checkPassword(field, password string, avoid ...string) error {
 	length := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password):
-		return model.Invalid("password", "is not valid UTF-8; type it again")
+		return model.Invalid(field, "is not valid UTF-8; type it again")
 	case length < minPassword:
-		return model.Invalid("password", "has %d characters; choose one with at least %d", length, minPassword)
+		return model.Invalid(field, "has %d characters; choose one with at least %d", length, minPassword)
 	case length > maxPassword:
-		return model.Invalid("password", "has %d characters; the limit is %d", length, maxPassword)
+		return model.Invalid(field, "has %d characters; the limit is %d", length, maxPassword)
 	}
 	start := []rune(password)
 	if len(start) > estimated {
@@ -105,7 +105,7 @@ func checkPassword(password string, avoid ...string) error {
 		avoid[i] = strings.ToLower(word)
 	}
 	if zxcvbn.PasswordStrength(string(start), avoid).Score < leastScore {
-		return model.Invalid("password", "is easy to guess; choose one that is longer, or less like words, names, dates and rows of keys")
+		return model.Invalid(field, "is easy to guess; choose one that is longer, or less like words, names, dates and rows of keys")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"mime"
@@ -72,7 +73,7 @@ func (l *Logins) check(ctx context.Context, name, password string) (*model.User,
 	}
 	if !ok {
 		l.counter.WithLabelValues("wrong").Inc()
-		l.o.Log.InfoContext(ctx, "a login was refused: the name or the password is wrong", "address", address, "user", id)
+		l.o.Log.InfoContext(ctx, "a name and a password were refused", "address", address, "user", id)
 		return nil, model.Errorf(model.Unauthenticated, "the name or the password is wrong")
 	}
 	attempt.succeeded()
@@ -171,18 +172,25 @@ func (l *Logins) end(r *http.Request, everywhere bool) error {
 	return l.o.Store.EndLogin(r.Context(), hash)
 }
 
-// setPassword sets the password of a link's user. Without a password it answers whether the link holds, and for whom.
+// setPassword sets the password of a link's user, or with the old password, that of who is logged in. With a link and without
+// a password it answers whether the link holds, and for whom.
 func (l *Logins) setPassword(w http.ResponseWriter, r *http.Request) {
 	var given struct {
 		Token    string `json:"token"`
 		Password string `json:"password"`
+		Old      string `json:"old"`
+		New      string `json:"new"`
 	}
 	err := readJSON(w, r, &given)
 	if err == nil && l.o.OIDCOnly {
 		err = errOIDCOnly()
 	}
 	var name string
-	if err == nil {
+	switch {
+	case err != nil:
+	case given.Token == "" && given.Old+given.New != "":
+		name, err = l.changePassword(w, r, given.Old, given.New)
+	default:
 		name, err = l.useLink(r.Context(), given.Token, given.Password)
 	}
 	if err != nil {
@@ -201,16 +209,68 @@ func (l *Logins) useLink(ctx context.Context, secret, password string) (name str
 	if err != nil || password == "" {
 		return nameOf(user), err
 	}
-	if err := checkPassword(password, user.Name, "goalgraph", hostOf(l.o.PublicURL)); err != nil {
-		return "", err
-	}
-	hashed, err := l.hasher.hash(ctx, networkOf(addressIn(ctx)), password)
+	hashed, err := l.newHash(ctx, "password", password, user)
 	if err != nil {
 		return "", err
 	}
-	ctx = model.WithActor(ctx, model.Actor{Principal: user.Principal(), Address: model.ActorOf(ctx).Address})
-	user, err = l.o.Store.UsePasswordLink(ctx, hash, hashed)
+	user, err = l.o.Store.UsePasswordLink(asUser(ctx, user), hash, hashed)
 	return nameOf(user), err
+}
+
+// changePassword sets another password of the user who is logged in, and returns the user's name. All of the user's logins end;
+// this browser has a new one.
+func (l *Logins) changePassword(w http.ResponseWriter, r *http.Request, old, password string) (name string, err error) {
+	ctx := r.Context()
+	principal, err := l.Principal(ctx, r)
+	switch {
+	case err != nil:
+		return "", err
+	case principal == nil:
+		return "", model.Errorf(model.Unauthenticated, "log in first, or ask an administrator for a link that sets a new password")
+	}
+	switch user, err := l.o.Store.User(ctx, principal.ID); {
+	case err != nil:
+		return "", endedIfGone(err)
+	case user.Subject != "":
+		return "", model.Errorf(model.FailedPrecondition, "%s logs in at the OpenID provider; change the password there", user.Name)
+	}
+	user, err := l.check(ctx, principal.Name, old)
+	switch {
+	case model.CodeOf(err) == model.Unauthenticated:
+		return "", model.Invalid("old", "is not your password; type it again")
+	case err != nil:
+		return "", err
+	case old == password:
+		return "", model.Invalid("new", "is the old one; choose another")
+	}
+	hashed, err := l.newHash(ctx, "new", password, user)
+	if err != nil {
+		return "", err
+	}
+	changed, err := l.o.Store.UpdateUser(asUser(ctx, user), user.ID, func(u *model.User) error {
+		if u.Password != user.Password {
+			return model.Errorf(model.Conflict, "the password was changed elsewhere at the same time; log in again")
+		}
+		u.Password = hashed
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return changed.Name, l.begin(w, r, changed)
+}
+
+// newHash returns the hash of a password that a user has chosen, in a field of the request.
+func (l *Logins) newHash(ctx context.Context, field, password string, user *model.User) (string, error) {
+	if err := checkPassword(field, password, user.Name, "goalgraph", hostOf(l.o.PublicURL)); err != nil {
+		return "", err
+	}
+	return l.hasher.hash(ctx, networkOf(addressIn(ctx)), password)
+}
+
+// asUser is the context of what a user does who has shown to be the one.
+func asUser(ctx context.Context, user *model.User) context.Context {
+	return model.WithActor(ctx, model.Actor{Principal: user.Principal(), Address: model.ActorOf(ctx).Address})
 }
 
 func nameOf(user *model.User) string {
@@ -283,8 +343,11 @@ func (r *refusal) Error() string { return r.message }
 // limited is an error for an attempt after too many.
 type limited struct{ wait time.Duration }
 
+// seconds is how many one must wait, at least one.
+func (l *limited) seconds() int { return max(1, int(math.Ceil(l.wait.Seconds()))) }
+
 func (l *limited) Error() string {
-	return "too many attempts with wrong names or passwords; wait " + l.wait.Truncate(time.Second).String() + " and try again"
+	return fmt.Sprintf("too many attempts to log in; wait %s and try again", time.Duration(l.seconds())*time.Second)
 }
 
 var statuses = map[model.Code]int{
@@ -299,7 +362,7 @@ func (l *Logins) describe(w http.ResponseWriter, r *http.Request, err error) (st
 		return own.status, model.BadInput, own.message
 	}
 	if own, ok := errors.AsType[*limited](err); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(own.wait.Seconds()))))
+		w.Header().Set("Retry-After", strconv.Itoa(own.seconds()))
 		return http.StatusTooManyRequests, model.ResourceExhausted, own.Error()
 	}
 	if r.Context().Err() != nil {
