@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine does not have:
 #
-#   install-test-servers.sh         a C compiler (for the race detector), PostgreSQL, Redis, HAProxy, Node.js with npm,
-#                                   Chromium
+#   install-test-servers.sh         a C compiler (for the race detector), PostgreSQL, Redis, HAProxy, nginx, Caddy,
+#                                   Node.js with npm, Chromium
 #   install-test-servers.sh unit    only what make test-unit needs: the C compiler, PostgreSQL and Redis
 #
 # It uses apt-get on Debian and Ubuntu, and brew on macOS. If nothing is missing it does nothing.
 #
 # PostgreSQL must be major version 13 or later (for DROP DATABASE … WITH (FORCE)). brew installs 17, apt-get the
 # release's own: 15 on Debian 12, 16 on Ubuntu 24.04, 17 on Debian 13. Redis must be 6 or later. HAProxy must be 2.6 or
-# later: Debian 12 has 2.6, Ubuntu 24.04 has 2.8, Debian 13 has 3.0. The distribution decides the minor versions.
+# later: Debian 12 has 2.6, Ubuntu 24.04 has 2.8, Debian 13 has 3.0. nginx must be 1.22 or later, and Caddy 2.6: Debian
+# 12 and Ubuntu 24.04 have 2.6. The distribution decides the minor versions.
 #
 # A server that GOALGRAPH_TEST_DATABASE_URL or GOALGRAPH_TEST_REDIS_URL names is used as it is and not installed.
 set -euo pipefail
@@ -27,9 +28,9 @@ has_postgresql() {
 	has initdb
 }
 
-# Debian keeps it in a folder that is not in everybody's PATH.
-has_haproxy() {
-	has haproxy || [[ -x /usr/sbin/haproxy ]]
+# Debian keeps these in a folder that is not in everybody's PATH.
+has_proxy() {
+	has "$1" || [[ -x /usr/sbin/$1 ]]
 }
 
 has_chromium() {
@@ -42,7 +43,9 @@ has cc || has gcc || missing+=(gcc)
 [[ -n ${GOALGRAPH_TEST_DATABASE_URL:-} ]] || has_postgresql || missing+=(postgresql)
 [[ -n ${GOALGRAPH_TEST_REDIS_URL:-} ]] || has redis-server || missing+=(redis)
 if [[ ${1:-} != unit ]]; then
-	has_haproxy || missing+=(haproxy)
+	for proxy in haproxy nginx caddy; do
+		has_proxy "$proxy" || missing+=("$proxy")
+	done
 	has_chromium || missing+=(chromium)
 	has node && has npm || missing+=(node)
 fi
@@ -83,7 +86,7 @@ elif has brew; then
 		gcc) echo "run xcode-select --install" >&2 && exit 1 ;;
 		postgresql) brew install "postgresql@$brew_postgresql" ;;
 		redis) brew install redis ;;
-		haproxy) brew install haproxy ;;
+		haproxy | nginx | caddy) brew install "$what" ;;
 		node) brew install node ;;
 		chromium) brew install --cask chromium ;;
 		esac

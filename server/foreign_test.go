@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -204,5 +205,79 @@ func TestAllowedPagesInABrowser(t *testing.T) {
 			}
 			browser.Await("answers.some((answer) => answer.includes('bought'))")
 		})
+	}
+}
+
+// newExample serves the example page at an origin of its own, where it finds the server at base, and has a key for its events.
+func newExample(tb testing.TB, base *string, key string) string {
+	tb.Helper()
+	files := map[string]string{"/": "app/liveexample/page.html", "/live-example/graphql-ws.js": "app/liveexample/generated/graphql-ws.js"}
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := os.ReadFile(files[r.URL.Path])
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		if r.URL.Path == "/" {
+			text = []byte(strings.NewReplacer("location.href.replace(", "'"+*base+"/'.replace(", "fetch('v1/page'", "fetch('"+*base+"/v1/page'", "site.domains[0] + ':'", "'"+key+":'").Replace(string(text)))
+			w.Header().Set("Content-Type", "text/html")
+		}
+		_, _ = w.Write(text) // a browser that has gone
+	}))
+	tb.Cleanup(page.Close)
+	return page.URL
+}
+
+// The example page at an allowed origin is live as soon as its visitor has logged in on it, and shows what the visitor changes.
+// At another origin it stays dead, for the same visitor. The cookie is of a site: pages of another one, though allowed, have
+// no use of it.
+func TestExamplePageWithALogin(t *testing.T) {
+	t.Parallel()
+	database := storetest.SQLite(t)
+	key := mustKey(t, database)
+	var base string
+	allowed, other := newExample(t, &base, key), newExample(t, &base, key)
+	port := allowed[strings.LastIndex(allowed, ":"):]
+	s := mustServeKeys(t, database, "--public-url", "http://stats.example", "--allowed-origins", strings.Join([]string{allowed, "http://app.stats.example" + port, "http://app.example" + port}, ","))
+	s.mustCreateUser(t, database)
+	base = s.url
+
+	page := browsertest.OpenWithHosts(t, "MAP *.example 127.0.0.1", allowed)
+	const (
+		logIn = `const answer = await fetch(base + "/auth/login", { method: "POST", credentials: "include", headers: { "content-type": "application/json" }, body: ` + "`" + credentials + "`" + ` })
+			if (!answer.ok) throw "no login: " + answer.status;`
+		ask = `const ask = async (query) => (await fetch(base + "/graphql", { method: "POST", credentials: "include", headers: { "content-type": "application/json" }, body: JSON.stringify({ query }) })).json();`
+		who = `window.viewer = (await ask("{ viewer { name } }")).data?.viewer.name ?? "nobody"`
+	)
+	at := func(base string) string { return fmt.Sprintf("const base = %q;", base) }
+	page.Await("state.textContent.startsWith('not connected')")
+	page.Do(at(base) + logIn)
+	page.Await("state.textContent === 'live'")
+	page.Do(at(base) + ask + `
+		const { data: { site: { id } } } = await ask('{ site(domain: "shop.example") { id } }')
+		const { errors } = await ask('mutation { createGoal(input: { siteId: "' + id + '", key: "blog", name: "Reads the blog", filters: [{ pages: { all: ["/blog/"] } }] }) { id } }')
+		if (errors) throw JSON.stringify(errors)
+	`)
+	page.Await("document.querySelector('table').textContent.includes('Reads the blog')")
+	page.Run(chromedp.Click("button"))
+	page.Await("document.querySelector('table').textContent.includes('1 of 1')")
+
+	foreign := page.Tab(other)
+	foreign.Await("state.textContent.startsWith('not connected')")
+	foreign.Do(at(base) + ask + `window.came = await ask("{ viewer { name } }").then(JSON.stringify, String)`)
+	if came := foreign.Text("came"); !strings.Contains(came, "Failed to fetch") {
+		t.Errorf("a page of another origin reads %s", came)
+	}
+	if state := foreign.Text("state.textContent"); !strings.HasPrefix(state, "not connected") {
+		t.Errorf("a page of another origin is %s", state)
+	}
+
+	byName := strings.Replace(s.url, "127.0.0.1", "stats.example", 1)
+	for _, test := range []struct{ page, want string }{{"http://app.stats.example", "ann"}, {"http://app.example", "nobody"}} {
+		tab := page.Tab(test.page + port + "/live-example/graphql-ws.js")
+		tab.Do(at(byName) + logIn + ask + who)
+		if viewer := tab.Text("viewer"); viewer != test.want {
+			t.Errorf("a page of %s is %s's, want %s", test.page, viewer, test.want)
+		}
 	}
 }

@@ -31,7 +31,6 @@ func TestBehindAProxy(t *testing.T) {
 	t.Parallel()
 	database := storetest.SQLite(t)
 	read := mustCreateKey(t, database, "--scope", "read", "Dashboard")
-	const public = "https://stats.example"
 	for _, test := range []struct {
 		name string
 		args []string
@@ -94,14 +93,14 @@ func fromPage(origin string) http.Header {
 	return http.Header{"Origin": {origin}}
 }
 
-// mustCertificate writes a certificate for localhost and its key.
-func mustCertificate(tb testing.TB) (cert, key string, pool *x509.CertPool) {
+// mustCertificate writes a certificate for a name and its key.
+func mustCertificate(tb testing.TB, name string) (cert, key string, pool *x509.CertPool) {
 	tb.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		tb.Fatal(err)
@@ -119,7 +118,7 @@ func mustCertificate(tb testing.TB) (cert, key string, pool *x509.CertPool) {
 // HTTPS is served by files, and operators have an address of their own.
 func TestServeTLSAndAdmin(t *testing.T) {
 	t.Parallel()
-	cert, key, pool := mustCertificate(t)
+	cert, key, pool := mustCertificate(t, "localhost")
 	s := mustServe(t, "--tls-cert", cert, "--tls-key", key, "--admin-listen", "127.0.0.1:0")
 	secure := &http.Client{Timeout: limit, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost"}, ForceAttemptHTTP2: true}}
 	for path, want := range map[string]int{

@@ -73,7 +73,10 @@ type answer struct {
 	body   string
 }
 
-func do(request *http.Request, err error) (answer, error) {
+func do(request *http.Request, err error) (answer, error) { return doBy(client, request, err) }
+
+// doBy sends a request by a client, and returns the answer.
+func doBy(client *http.Client, request *http.Request, err error) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
