@@ -247,7 +247,7 @@ func TestExamplePageWithALogin(t *testing.T) {
 		logIn = `const answer = await fetch(base + "/auth/login", { method: "POST", credentials: "include", headers: { "content-type": "application/json" }, body: ` + "`" + credentials + "`" + ` })
 			if (!answer.ok) throw "no login: " + answer.status;`
 		ask = `const ask = async (query) => (await fetch(base + "/graphql", { method: "POST", credentials: "include", headers: { "content-type": "application/json" }, body: JSON.stringify({ query }) })).json();`
-		who = `window.viewer = (await ask("{ viewer { name } }")).data?.viewer.name ?? "nobody"`
+		who = `window.viewer = (await ask("{ viewer { name } }")).data?.viewer?.name ?? "nobody"`
 	)
 	at := func(base string) string { return fmt.Sprintf("const base = %q;", base) }
 	page.Await("state.textContent.startsWith('not connected')")
@@ -259,7 +259,7 @@ func TestExamplePageWithALogin(t *testing.T) {
 		if (errors) throw JSON.stringify(errors)
 	`)
 	page.Await("document.querySelector('table').textContent.includes('Reads the blog')")
-	page.Run(chromedp.Click("button"))
+	page.Do("document.querySelector('button').click()")
 	page.Await("document.querySelector('table').textContent.includes('1 of 1')")
 
 	foreign := page.Tab(other)

@@ -5,7 +5,7 @@ package main
 import (
 	"io"
 	"net"
-	"sync/atomic"
+	"sync"
 	"testing"
 )
 
@@ -13,7 +13,9 @@ import (
 // While there is none it hangs up, as an address does where nobody listens.
 type relay struct {
 	address string
-	target  atomic.Value // of string, the address of the server
+	mu      sync.Mutex
+	target  string // the address of the server
+	conns   []net.Conn
 }
 
 func newRelay(tb testing.TB) *relay {
@@ -24,7 +26,6 @@ func newRelay(tb testing.TB) *relay {
 	}
 	tb.Cleanup(func() { listener.Close() })
 	r := &relay{address: listener.Addr().String()}
-	r.lead("")
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -37,8 +38,30 @@ func newRelay(tb testing.TB) *relay {
 	return r
 }
 
-// lead has new connections lead to a server, or to none.
-func (r *relay) lead(address string) { r.target.Store(address) }
+// lead ends all connections, and has new ones lead to a server, or to none.
+func (r *relay) lead(address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, conn := range r.conns {
+		conn.Close()
+	}
+	r.target, r.conns = address, nil
+}
+
+// connect connects one that has come to the server, if there is one.
+func (r *relay) connect(conn net.Conn) net.Conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.target == "" {
+		return nil
+	}
+	server, err := net.Dial("tcp", r.target)
+	if err != nil {
+		return nil
+	}
+	r.conns = append(r.conns, conn)
+	return server
+}
 
 // port is where it listens.
 func (r *relay) port() string {
@@ -48,12 +71,8 @@ func (r *relay) port() string {
 
 func (r *relay) pass(conn net.Conn) {
 	defer conn.Close()
-	address, _ := r.target.Load().(string)
-	if address == "" {
-		return
-	}
-	server, err := net.Dial("tcp", address)
-	if err != nil {
+	server := r.connect(conn)
+	if server == nil {
 		return
 	}
 	defer server.Close()

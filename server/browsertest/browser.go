@@ -143,7 +143,7 @@ func (p *Page) Text(expression string) (text string) {
 // replaced reports whether an expression was not evaluated because a new document took the place of the one it was for.
 func replaced(err error) bool {
 	failure, ok := errors.AsType[*cdproto.Error](err)
-	return ok && failure.Code == -32000 && strings.HasPrefix(failure.Message, "Cannot find context")
+	return ok && failure.Code == -32000 && (strings.HasPrefix(failure.Message, "Cannot find context") || failure.Message == "Inspected target navigated or closed")
 }
 
 // pollingInterval is how often Await looks. Without it, frames decide, which a page in the background does not draw.
