@@ -26,8 +26,8 @@ const attackVariable = "GOALGRAPH_ATTACK"
 type assault struct {
 	// Name is that of the attack.
 	Name string
-	// Address is the server's, Key one that may read, and Goal the id of a goal of the sample.
-	Address, Key, Goal string
+	// Address is the server's, Key one that may read, and Goal and Segment ids of the sample's.
+	Address, Key, Goal, Segment string
 	// Count is how many requests or connections there are, and First the number of the first one.
 	Count, First int
 }
@@ -62,7 +62,7 @@ func runAttacker(text string) (exit int) {
 // attackers are the attacks. Each tells what the server answers.
 var attackers = map[string]func(ctx context.Context, a *assault, tell func(answer string)){
 	"fragment bomb":         asking(func(a *assault, _ int) string { return fragmentBomb(40) }),
-	"hours over aliases":    asking(func(a *assault, _ int) string { return "{ " + a.hours(25) + " }" }),
+	"hours over aliases":    asking(func(a *assault, _ int) string { return a.hours(25, 0) }),
 	"repeated field":        asking(func(*assault, int) string { return "{" + strings.Repeat("sites{id}", 60<<10/9) + "}" }),
 	"introspection aliases": asking(func(*assault, int) string { return introspection(500) }),
 	"documents of 60 KB":    asking(func(_ *assault, n int) string { return idList(n, 60<<10) }),
@@ -83,14 +83,15 @@ func fragmentBomb(fragments int) string {
 	return text.String()
 }
 
-// hours selects the hours of ten years, so often.
-func (a *assault) hours(aliases int) string {
+// hours asks for the hours of more than a year, so often. Other numbers make it another question.
+func (a *assault) hours(aliases, n int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, `site(domain: %q) { goalCards(goals: [%q], range: { from: "2015-01-01T00:00:00Z", to: "2016-02-20T00:00:00Z" }) { cells {`, sampleDomain, a.Goal)
+	from := time.Date(2015, 1, 1, n, 0, 0, 0, time.UTC).Format(time.RFC3339)
+	fmt.Fprintf(&text, `{ site(domain: %q) { goalCards(goals: [%q], segments: [%q], range: { from: %q, to: "2016-02-15T00:00:00Z" }) { cells {`, sampleDomain, a.Goal, a.Segment, from)
 	for i := range aliases {
 		fmt.Fprintf(&text, " a%d: series(interval: HOUR) { at sessions conversions conversionRate }", i)
 	}
-	return text.String() + " } } }"
+	return text.String() + " } } } }"
 }
 
 func introspection(aliases int) string {
@@ -104,7 +105,7 @@ func introspection(aliases int) string {
 
 // idList is a document of about so many bytes, unlike those of other numbers. The server has to read all of it.
 func idList(n, length int) string {
-	id := fmt.Sprintf(`"%06d" `, n)
+	id := fmt.Sprintf("%d ", 1_000_000+n)
 	return `{ nodes(ids: [` + strings.Repeat(id, (length-30)/len(id)) + `]) { id } }`
 }
 
@@ -124,6 +125,7 @@ func asking(query func(a *assault, n int) string) func(context.Context, *assault
 				panic(err)
 			}
 			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set("Accept", "application/graphql-response+json") // or every status is 200
 			if n%2 == 0 {
 				request.Header.Set("Authorization", "Bearer "+a.Key)
 			}
@@ -264,7 +266,7 @@ func heavyQueries(ctx context.Context, a *assault, tell func(string)) {
 	}
 	defer s.Close()
 	for n := range a.Count {
-		query, _ := json.Marshal("{ " + a.hours(4+n%2) + " }") // a string always can
+		query, _ := json.Marshal(a.hours(3, n)) // a string always can
 		if err := s.send(fmt.Sprintf(`{"id":"%d","type":"subscribe","payload":{"query":%s}}`, n, query)); err != nil {
 			tell(closedBy(ctx, err))
 			return
@@ -308,7 +310,7 @@ func sockets(ctx context.Context, a *assault, tell func(string)) {
 		}
 	})
 	select {
-	case <-time.After(5 * time.Second):
+	case <-time.After(3 * time.Second):
 	case <-ctx.Done():
 	}
 	for _, s := range open {

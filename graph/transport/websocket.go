@@ -92,6 +92,8 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	dismiss, ok := h.admit()
 	if !ok {
 		h.metrics.closed.WithLabelValues("limit").Inc()
+		// Who is refused, and does not say goodbye, keeps his connection from others no longer than that.
+		defer time.AfterFunc(time.Second, func() { conn.CloseNow() }).Stop()
 		conn.Close(websocket.StatusTryAgainLater, tooManyConnections)
 		return
 	}
