@@ -81,6 +81,8 @@ type attacked struct {
 	goal, segment string
 	ask           *http.Request
 	client        *http.Client
+	// failures are how many of the client's questions were not answered.
+	failures atomic.Int64
 }
 
 // TestAttacks attacks a server that asks for keys, in one way after another. Beside each a client is answered, nearly as

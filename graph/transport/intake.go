@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"io"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,30 +33,34 @@ type share struct {
 // read reads a request to its end. It takes memory as the request arrives, so that nobody takes more than what he has sent,
 // and until the share is released.
 func (i *intake) read(from io.Reader) (text []byte, taken *share, err error) {
-	taken = &share{of: i}
+	own := &share{of: i}
 	defer func() {
 		if err != nil {
-			taken.release()
+			own.release()
 		}
 	}()
 	for {
 		if len(text) == cap(text) {
 			more := max(1<<10, len(text))
-			if err := taken.grow(more, len(text)+more); err != nil {
+			if err := own.grow(more, len(text)+more); err != nil {
 				return nil, nil, err
 			}
-			text = slices.Grow(text, more)
+			text = append(make([]byte, 0, len(text)+more), text...)
 		}
 		n, err := from.Read(text[len(text):cap(text)])
 		text = text[:len(text)+n]
 		if err == io.EOF {
-			objects, elements := bytes.Count(text, []byte("{")), bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))
-			return text, taken, taken.grow(objects*objectBytes+elements*elementBytes, len(text))
+			break
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 	}
+	objects, elements := bytes.Count(text, []byte("{")), bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))
+	if err := own.grow(objects*objectBytes+elements*elementBytes, len(text)); err != nil {
+		return nil, nil, err
+	}
+	return text, own, nil
 }
 
 // grow takes more memory for a request of so many bytes. The error says that there is none for a large one.

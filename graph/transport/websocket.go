@@ -98,7 +98,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer dismiss()
-	conn.SetReadLimit(smallRequest) // until it is known who asks
+	conn.SetReadLimit(longRequest - 1) // until it is known who asks
 	s := &socket{
 		Handler: h, conn: conn, connection: &connection{actor: model.ActorOf(r.Context())}, turns: make(chan struct{}, h.limits.AtOnce),
 		deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1),
