@@ -40,7 +40,7 @@ GO_TEST := $(SERVERS) go test
 GO_TEST_RACE := $(GO_TEST) -race -timeout 15m -parallel 3
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track test-landing-page soak soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-track: test-servers ## send batches of messages over HTTP: messages/s agai
 soak: test-servers ## ask random questions while data changes and servers restart: make soak SOAK_QUESTIONS=10000
 	SOAK_QUESTIONS=$(SOAK_QUESTIONS) $(GO_TEST) $(SYSTEM) -v -count 1 -timeout 60m ./model/... ./server \
 		-run '^Test(Live(Servers)?|Count(FollowsWrites)?|Sessions|DamagedColumns|StoreColumnsAtOnce|MemoryIsBounded|Results(AfterWrites)?)$$'
+
+soak-limits: test-servers ## attack a server in all the ways that docs/limits.md names: a client beside is answered as fast as ever, memory stays bounded
+	GOALGRAPH_ATTACKS=all $(GO_TEST) $(SYSTEM) -v -run '^TestAttacks$$' -count 1 -timeout 30m ./server
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

@@ -81,6 +81,9 @@ func explain(ctx context.Context, shown *gqlerror.Error, variables strictVariabl
 	case isOfVariable(shown.Path):
 		if problem := variables.problem(ctx); problem != nil {
 			shown.Message, shown.Path = problem.Message, problem.Path
+		} else if variables.mayIntrospect != nil && variables.mayIntrospect(ctx) != nil {
+			shown.Path = shown.Path[:2]
+			shown.Message = "$" + scalar.PathText(shown.Path[1:]) + " " + reservedProblem
 		}
 		shown.Extensions = extensions(model.BadInput, scalar.PathText(shown.Path[1:]))
 	default:

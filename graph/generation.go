@@ -38,7 +38,7 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 		Schema: schema, Resolvers: resolver, Directives: generated.DirectiveRoot{Access: resolver.access},
 	}))
 	x.SetQueryCache(documentOfContext{})
-	variables := strictVariables{schema}
+	variables := strictVariables{schema, o.MayIntrospect}
 	x.SetErrorPresenter(presentError(o.Log, variables))
 	x.SetRecoverFunc(recovered(o.Log))
 	x.Use(variables)

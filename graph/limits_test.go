@@ -204,6 +204,13 @@ func TestMayIntrospect(t *testing.T) {
 	if a := g.ask(`{ sits { id } }`, nil); len(a.Errors) != 1 || strings.Contains(a.Errors[0].Message, "mean") {
 		t.Errorf("%v", a.Errors)
 	}
+	// Variables are wrong by what the library looks at, and by what it does not.
+	for _, input := range []vars{{"nam": 1}, {"siteId": 1.5, "filters": vars{"countri": vars{}}}, {"siteId": "x", "name": "x", "filters": []any{vars{"country": vars{"is": 1}}}}} {
+		e := g.refused(`mutation($input: CreateSegmentInput!) { createSegment(input: $input) { id } }`, vars{"input": input}, model.BadInput, "input")
+		if want := "$input is not what its type takes; who may read is told why"; e.Message != want {
+			t.Errorf("%v: %s", input, e.Message)
+		}
+	}
 }
 
 // An operation's time covers the reading of it.

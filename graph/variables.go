@@ -13,7 +13,11 @@ import (
 // strictVariables reads variables by the letter of the specification, which the
 // library does not; see package scalar. The library's own check comes first:
 // where it refuses, problem says why in the same words as for all else.
-type strictVariables struct{ schema *ast.Schema }
+type strictVariables struct {
+	schema *ast.Schema
+	// mayIntrospect returns why a caller may not be told of the schema; nil where everyone may.
+	mayIntrospect func(context.Context) error
+}
 
 var _ interface {
 	graphql.HandlerExtension
@@ -41,13 +45,13 @@ func (strictVariables) MutateOperationParameters(ctx context.Context, params *gr
 }
 
 // MutateOperationContext replaces the variables by what they are as their types.
-func (v strictVariables) MutateOperationContext(_ context.Context, operation *graphql.OperationContext) *gqlerror.Error {
+func (v strictVariables) MutateOperationContext(ctx context.Context, operation *graphql.OperationContext) *gqlerror.Error {
 	for _, definition := range operation.Operation.VariableDefinitions {
 		value, isGiven := operation.Variables[definition.Variable]
 		if !isGiven {
 			continue
 		}
-		coerced, err := v.coerce(definition, value)
+		coerced, err := v.coerce(ctx, definition, value)
 		if err != nil {
 			return err
 		}
@@ -66,16 +70,22 @@ func (v strictVariables) problem(ctx context.Context) *gqlerror.Error {
 		if !isGiven && (definition.DefaultValue != nil || !definition.Type.NonNull) {
 			continue
 		}
-		if _, err := v.coerce(definition, value); err != nil {
+		if _, err := v.coerce(ctx, definition, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v strictVariables) coerce(definition *ast.VariableDefinition, value any) (any, *gqlerror.Error) {
+// reservedProblem is what those are told of a variable who may not know what its type is.
+const reservedProblem = "is not what its type takes; who may read is told why"
+
+func (v strictVariables) coerce(ctx context.Context, definition *ast.VariableDefinition, value any) (any, *gqlerror.Error) {
 	path := ast.Path{ast.PathName("variable"), ast.PathName(definition.Variable)}
 	coerced, err := scalar.Coerce(v.schema, definition.Type, value, path)
+	if err != nil && v.mayIntrospect != nil && v.mayIntrospect(ctx) != nil {
+		err.Message, err.Path = reservedProblem, path
+	}
 	if err != nil {
 		err.Message = "$" + scalar.PathText(err.Path[1:]) + " " + err.Message
 	}

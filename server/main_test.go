@@ -36,6 +36,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if attack := os.Getenv(attackVariable); attack != "" {
+		os.Exit(runAttacker(attack))
+	}
 	flag.Parse()
 	os.Exit(runTests(m))
 }

@@ -26638,7 +26638,7 @@ func (ec *executionContext) marshalNApiKey2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Key) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNApiKey2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKey(ctx, sel, v[i])
@@ -26716,7 +26716,7 @@ func (ec *executionContext) marshalNAuditEdge2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNAuditEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.AuditEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAuditEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEdge(ctx, sel, v[i])
@@ -26736,7 +26736,7 @@ func (ec *executionContext) marshalNAuditEntry2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNAuditEntry2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []view.AuditEntry) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAuditEntry2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEntry(ctx, sel, v[i])
@@ -26806,7 +26806,7 @@ func (ec *executionContext) marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgo
 }
 
 func (ec *executionContext) marshalNComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
@@ -26898,7 +26898,7 @@ func (ec *executionContext) marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Event) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEvent(ctx, sel, v[i])
@@ -26932,7 +26932,7 @@ func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx, sel, v[i])
@@ -26952,7 +26952,7 @@ func (ec *executionContext) marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNExperiment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Experiment) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, sel, v[i])
@@ -26996,7 +26996,7 @@ func (ec *executionContext) marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgo
 }
 
 func (ec *executionContext) marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ExperimentEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdge(ctx, sel, v[i])
@@ -27047,7 +27047,7 @@ func (ec *executionContext) marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, sel, v[i])
@@ -27106,7 +27106,7 @@ func (ec *executionContext) marshalNFilterType2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Type) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilterType2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, sel, v[i])
@@ -27166,7 +27166,7 @@ func (ec *executionContext) marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNFunnelSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegmentᚄ(ctx context.Context, sel ast.SelectionSet, v []view.FunnelSegment) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegment(ctx, sel, v[i])
@@ -27186,7 +27186,7 @@ func (ec *executionContext) marshalNFunnelStep2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNFunnelStep2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelStepᚄ(ctx context.Context, sel ast.SelectionSet, v []view.FunnelStep) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFunnelStep2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelStep(ctx, sel, v[i])
@@ -27206,7 +27206,7 @@ func (ec *executionContext) marshalNGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 }
 
 func (ec *executionContext) marshalNGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoalᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Goal) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, sel, v[i])
@@ -27236,7 +27236,7 @@ func (ec *executionContext) marshalNGoalCard2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCardᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalCard2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx, sel, v[i])
@@ -27266,7 +27266,7 @@ func (ec *executionContext) marshalNGoalCell2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNGoalCell2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCellᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalCell) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalCell2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCell(ctx, sel, v[i])
@@ -27300,7 +27300,7 @@ func (ec *executionContext) marshalNGoalEdge2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNGoalEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalEdge(ctx, sel, v[i])
@@ -27320,7 +27320,7 @@ func (ec *executionContext) marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalPoint) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx, sel, v[i])
@@ -27340,7 +27340,7 @@ func (ec *executionContext) marshalNGrant2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Grant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGrant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGrant(ctx, sel, v[i])
@@ -27476,7 +27476,7 @@ func (ec *executionContext) marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLoginᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Login) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLogin(ctx, sel, v[i])
@@ -27506,7 +27506,7 @@ func (ec *executionContext) marshalNMergedFilter2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNMergedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMergedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []host.MergedFilter) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNMergedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMergedFilter(ctx, sel, v[i])
@@ -27540,7 +27540,7 @@ func (ec *executionContext) marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.MetricResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResult(ctx, sel, v[i])
@@ -27556,7 +27556,7 @@ func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v []scalar.Node) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx, sel, v[i])
@@ -27574,7 +27574,7 @@ func (ec *executionContext) marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx, sel, v[i])
@@ -27676,7 +27676,7 @@ func (ec *executionContext) marshalNSegment2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegmentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Segment) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, sel, v[i])
@@ -27720,7 +27720,7 @@ func (ec *executionContext) marshalNSegmentEdge2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNSegmentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SegmentEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegmentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentEdge(ctx, sel, v[i])
@@ -27740,7 +27740,7 @@ func (ec *executionContext) marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx, sel, v[i])
@@ -27760,7 +27760,7 @@ func (ec *executionContext) marshalNSession2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNSession2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Session) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSession2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSession(ctx, sel, v[i])
@@ -27794,7 +27794,7 @@ func (ec *executionContext) marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNSessionEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdge(ctx, sel, v[i])
@@ -27814,7 +27814,7 @@ func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx, sel, v[i])
@@ -27834,7 +27834,7 @@ func (ec *executionContext) marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx, sel, v[i])
@@ -27854,7 +27854,7 @@ func (ec *executionContext) marshalNSite2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 }
 
 func (ec *executionContext) marshalNSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Site) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSite2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, sel, v[i])
@@ -27884,7 +27884,7 @@ func (ec *executionContext) marshalNSiteRole2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNSiteRole2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSiteRoleᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SiteRole) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSiteRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSiteRole(ctx, sel, v[i])
@@ -28034,7 +28034,7 @@ func (ec *executionContext) marshalNUser2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 }
 
 func (ec *executionContext) marshalNUser2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []view.User) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNUser2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUser(ctx, sel, v[i])
@@ -28064,7 +28064,7 @@ func (ec *executionContext) marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ValueCount) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
@@ -28084,7 +28084,7 @@ func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Variant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, sel, v[i])
@@ -28109,7 +28109,7 @@ func (ec *executionContext) marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantPoint) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
@@ -28129,7 +28129,7 @@ func (ec *executionContext) marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx, sel, v[i])
@@ -28149,7 +28149,7 @@ func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlge
 }
 
 func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx, sel, v[i])
@@ -28195,7 +28195,7 @@ func (ec *executionContext) unmarshalN__DirectiveLocation2ᚕstringᚄ(ctx conte
 }
 
 func (ec *executionContext) marshalN__DirectiveLocation2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__DirectiveLocation2string(ctx, sel, v[i])
@@ -28223,7 +28223,7 @@ func (ec *executionContext) marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlg
 }
 
 func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -28243,7 +28243,7 @@ func (ec *executionContext) marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋg
 }
 
 func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
@@ -28441,7 +28441,7 @@ func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, sel, v[i])
@@ -28643,7 +28643,7 @@ func (ec *executionContext) marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSite2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, sel, v[i])
@@ -28793,7 +28793,7 @@ func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgq
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__EnumValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValue(ctx, sel, v[i])
@@ -28812,7 +28812,7 @@ func (ec *executionContext) marshalO__Field2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Field2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐField(ctx, sel, v[i])
@@ -28831,7 +28831,7 @@ func (ec *executionContext) marshalO__InputValue2ᚕgithubᚗcomᚋ99designsᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -28857,7 +28857,7 @@ func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])

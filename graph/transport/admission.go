@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/netip"
 	"runtime"
 	"strconv"
 	"sync"
@@ -17,15 +18,20 @@ import (
 	"github.com/goalgraph/goalgraph/model/allowance"
 )
 
-// heavyCost is the cost from which an operation waits for its turn among all that cost as much.
-const heavyCost = 5000
+// heavyCost is the cost from which an operation waits for its turn among all that cost as much, and longRequest the length
+// in bytes from which a request does, before it is read: decoding and checking it takes a processor for a while, and what it
+// costs is only known afterwards.
+const (
+	heavyCost   = 5000
+	longRequest = 4 << 10
+)
 
 // admission decides which operations may be carried out, and when: a caller has so many points in time, and so many
 // operations at the same time, whatever connections they come by.
 type admission struct {
 	points allowance.Allowance // nil where points have no bound
-	// heavy has a place for each heavy operation that may run at once.
-	heavy chan struct{}
+	// heavy has a place for each heavy operation that may run at once, and reading for each long request that may be read.
+	heavy, reading chan struct{}
 
 	mu    sync.Mutex
 	lanes map[string]*lane
@@ -34,14 +40,14 @@ type admission struct {
 // lane is what one caller has under way.
 type lane struct {
 	// waiting are those that run or wait. The lane is forgotten when it is empty.
-	waiting      int
-	light, heavy chan struct{}
+	waiting               int
+	light, heavy, reading chan struct{}
 }
 
 func newAdmission(points allowance.Allowance) *admission {
-	// Heavy operations leave room for others.
-	heavy := max(1, runtime.GOMAXPROCS(0)/2)
-	return &admission{points: points, heavy: make(chan struct{}, heavy), lanes: map[string]*lane{}}
+	// What is heavy leaves room for others.
+	half := max(1, runtime.GOMAXPROCS(0)/2)
+	return &admission{points: points, heavy: make(chan struct{}, half), reading: make(chan struct{}, half), lanes: map[string]*lane{}}
 }
 
 // charge takes the points that an operation is expected to cost from its caller. The error is ResourceExhausted, with
@@ -73,22 +79,38 @@ func (a *admission) settle(ctx context.Context, requested, actual int) {
 // callerOf names the caller, by whom points are counted: a key, a user, or the address of who shows neither.
 func callerOf(ctx context.Context) string {
 	actor := model.ActorOf(ctx)
-	if actor.Kind == model.AnonymousPrincipal {
-		return actor.Address
+	if actor.Kind != model.AnonymousPrincipal {
+		return fmt.Sprint(actor.Kind, " ", actor.ID)
 	}
-	return fmt.Sprint(actor.Kind, " ", actor.ID)
+	if address, err := netip.ParseAddr(actor.Address); err == nil {
+		return allowance.SenderOf(address).String()
+	}
+	return actor.Address
 }
 
 // enter waits for the turn of an operation of the cost, and returns what ends it. The error is the context's.
 func (a *admission) enter(ctx context.Context, cost int) (leave func(), err error) {
-	who := callerOf(ctx)
-	l := a.lane(who)
-	turns := []chan struct{}{l.light}
-	if cost >= heavyCost {
+	return a.wait(ctx, func(l *lane) []chan struct{} {
+		if cost < heavyCost {
+			return []chan struct{}{l.light}
+		}
 		// One after another for each caller, and then in turn with those of others.
-		turns = []chan struct{}{l.heavy, a.heavy}
+		return []chan struct{}{l.heavy, a.heavy}
+	})
+}
+
+// read waits for the turn of a request of so many bytes to be read, and returns what ends it. The error is the context's.
+func (a *admission) read(ctx context.Context, length int) (leave func(), err error) {
+	if length < longRequest {
+		return func() {}, nil
 	}
-	taken := 0
+	return a.wait(ctx, func(l *lane) []chan struct{} { return []chan struct{}{l.reading, a.reading} })
+}
+
+// wait waits for turns of the caller, one after another, and returns what ends them.
+func (a *admission) wait(ctx context.Context, turnsOf func(*lane) []chan struct{}) (leave func(), err error) {
+	who := callerOf(ctx)
+	turns, taken := turnsOf(a.lane(who)), 0
 	leave = func() {
 		for _, turn := range turns[:taken] {
 			<-turn
@@ -112,7 +134,7 @@ func (a *admission) lane(who string) *lane {
 	defer a.mu.Unlock()
 	l := a.lanes[who]
 	if l == nil {
-		l = &lane{light: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), heavy: make(chan struct{}, 1)}
+		l = &lane{light: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), heavy: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 		a.lanes[who] = l
 	}
 	l.waiting++
@@ -175,6 +197,7 @@ func retryAfter(problems []map[string]any) string {
 func (e executor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
 	withDocumentID(params, e.exchange.documentID)
 	operation, problems := e.Executor.CreateOperationContext(ctx, params)
+	e.exchange.leave()
 	if problems != nil {
 		return operation, problems
 	}

@@ -16,7 +16,9 @@ type delivery struct {
 	id string // "" of an event stream
 	// connection is who has it.
 	connection *connection
-	metrics    *metrics
+	// taken is the memory of its request.
+	taken   *share
+	metrics *metrics
 	// notify is called when there is something to send, once until next has nothing more.
 	notify func(*delivery)
 
@@ -80,6 +82,7 @@ func (d *delivery) next() (kind string, payload []byte, err error) {
 		return "", nil, nil
 	case d.problems != nil:
 		d.abandoned = true
+		d.taken.release()
 		payload, err = json.Marshal(d.problems)
 		return sendError, payload, err
 	case d.answer != nil:
@@ -87,6 +90,7 @@ func (d *delivery) next() (kind string, payload []byte, err error) {
 		return sendNext, payload, nil
 	case d.ended:
 		d.abandoned = true
+		d.taken.release()
 		return sendComplete, nil, nil
 	}
 	d.notified = false
@@ -108,6 +112,7 @@ func (d *delivery) runOn(release func()) {
 func (d *delivery) abandon() {
 	d.mu.Lock()
 	d.abandoned, d.answer = true, nil
+	d.taken.release()
 	release := d.release
 	d.mu.Unlock()
 	if release != nil {

@@ -11,9 +11,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
@@ -42,20 +41,31 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, status, problem)
 		return
 	}
-	params, status, err := readEventRequest(w, r)
+	text, taken, err := h.readEventRequest(w, r)
 	if err != nil {
-		writeProblem(w, status, err.Error())
+		h.refuseBody(w, r, err)
 		return
 	}
+	defer taken.release()
 	dismiss, ok := h.admit()
 	if !ok {
 		h.metrics.closed.WithLabelValues("limit").Inc()
-		w.Header().Set("Retry-After", "5")
-		w.Header().Set("Content-Type", "application/json")
-		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": h.graph.Present(r.Context(), model.Errorf(model.ResourceExhausted, tooManyConnections))})
+		h.putOff(w, r, model.Errorf(model.ResourceExhausted, tooManyConnections))
 		return
 	}
 	defer dismiss()
+	leave, err := h.admission.read(r.Context(), len(text))
+	if err != nil {
+		h.putOff(w, r, err)
+		return
+	}
+	leave = sync.OnceFunc(leave)
+	defer leave()
+	params, err := readParams(text)
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, "the request is not the JSON of GraphQL over HTTP: "+err.Error())
+		return
+	}
 
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -81,24 +91,17 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	} else {
 		h.run(ctx, graph.Executor{Graph: h.graph, Streams: true, Safe: r.Method == http.MethodGet}, params, d, make(chan struct{}, 1))
 	}
+	leave()
 	h.metrics.closed.WithLabelValues(stream.send(ctx, d, wake, h.stopping)).Inc()
 }
 
-// readEventRequest reads what a request asks. The status is that of an error.
-func readEventRequest(w http.ResponseWriter, r *http.Request) (params *graphql.RawParams, status int, err error) {
-	var body []byte
+// readEventRequest reads what a request asks.
+func (h *Handler) readEventRequest(w http.ResponseWriter, r *http.Request) (text []byte, taken *share, err error) {
 	if r.Method == http.MethodGet {
-		body, err = urlParams(r.URL.Query())
-	} else {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		text, err = urlParams(r.URL.Query())
+		return text, nil, err
 	}
-	if err != nil {
-		return nil, statusOfBody(err), fmt.Errorf("the request cannot be read: %w", err)
-	}
-	if params, err = readParams(body); err != nil {
-		return nil, http.StatusBadRequest, fmt.Errorf("the request is not the JSON of GraphQL over HTTP: %w", err)
-	}
-	return params, 0, nil
+	return h.intake.read(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
 // urlParams returns the parameters of a URL as the body that says the same.

@@ -76,6 +76,7 @@ type Handler struct {
 	subscriptions *subscription.Registry
 	principals    *principals
 	admission     *admission
+	intake        intake
 	log           *slog.Logger
 	timeout       time.Duration
 	limits        Limits

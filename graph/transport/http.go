@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -29,14 +30,12 @@ const maxBody = 1 << 20
 type exchange struct {
 	http.ResponseWriter
 	began bool
-	// end ends the turn of the operation.
-	end func()
+	// leave ends the turn in which the request is read, and end the turn of the operation.
+	leave, end func()
 	// documentID is that of the request; empty without one.
 	documentID string
-	// tooLarge and tooSlow say what was wrong with the request's body.
-	tooLarge, tooSlow bool
-	status            int
-	body              bytes.Buffer
+	status     int
+	body       bytes.Buffer
 }
 
 // executor carries out the operations of an exchange.
@@ -63,32 +62,41 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	r = r.WithContext(ctx)
 	x := &exchange{ResponseWriter: w, status: http.StatusOK, end: func() {}}
-	r.Body = &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), exchange: x}
-	x.readDocumentID(r)
+	length := len(r.URL.RawQuery)
+	if r.Method == http.MethodPost {
+		text, taken, err := h.intake.read(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			h.refuseBody(w, r, err)
+			return
+		}
+		defer taken.release()
+		r.Body, length = io.NopCloser(bytes.NewReader(text)), len(text)
+		x.documentID = documentIDOf(text)
+	} else {
+		x.documentID = r.URL.Query().Get(graph.DocumentID)
+	}
+	leave, err := h.admission.read(ctx, length)
+	if err != nil {
+		h.putOff(w, r, err)
+		return
+	}
+	x.leave = sync.OnceFunc(leave)
+	defer x.leave()
 	defer func() { x.end() }()
 	h.carryOut(x, r)
 	x.finish()
 }
 
-// readDocumentID reads the id of a request's document, which the library's transports do not. They read the body again.
-func (x *exchange) readDocumentID(r *http.Request) {
-	if r.Method != http.MethodPost {
-		x.documentID = r.URL.Query().Get(graph.DocumentID)
-		return
+// documentIDOf returns the id of a request's document, which the library's transports do not read.
+func documentIDOf(body []byte) string {
+	if !bytes.Contains(body, []byte(`"`+graph.DocumentID+`"`)) {
+		return ""
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		r.Body = unreadable{err}
-		return
+	var given struct {
+		DocumentID string `json:"documentId"`
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if bytes.Contains(body, []byte(`"`+graph.DocumentID+`"`)) {
-		var given struct {
-			DocumentID string `json:"documentId"`
-		}
-		_ = json.Unmarshal(body, &given) // what is wrong with it is told when all of it is read
-		x.documentID = given.DocumentID
-	}
+	_ = json.Unmarshal(body, &given) // what is wrong with it is told when all of it is read
+	return given.DocumentID
 }
 
 // carryOut has the request's transport carry out its operations.
@@ -156,12 +164,7 @@ func (x *exchange) finish() {
 		return
 	}
 	for _, problem := range answer.Errors {
-		switch {
-		case x.tooLarge:
-			problem["message"], problem["extensions"] = tooLarge, codeOf(model.ResourceExhausted)
-		case x.tooSlow:
-			problem["message"], problem["extensions"] = tooSlow, codeOf(model.BadInput)
-		case problem["extensions"] == nil:
+		if problem["extensions"] == nil {
 			problem["extensions"] = codeOf(model.BadInput)
 		}
 	}
@@ -176,10 +179,6 @@ func (x *exchange) finish() {
 func (x *exchange) statusOfRefusal() int {
 	readable := x.status == http.StatusOK || x.status == http.StatusUnprocessableEntity
 	switch {
-	case x.tooLarge:
-		return http.StatusRequestEntityTooLarge
-	case x.tooSlow:
-		return http.StatusRequestTimeout
 	case x.status == http.StatusNotAcceptable: // a mutation by GET
 		x.Header().Set("Allow", http.MethodPost)
 		return http.StatusMethodNotAllowed
@@ -195,55 +194,38 @@ func (x *exchange) statusOfRefusal() int {
 func codeOf(code model.Code) map[string]any { return map[string]any{"code": string(code)} }
 
 func writeProblem(w http.ResponseWriter, status int, problem string) {
+	writeRefusal(w, status, model.BadInput, problem)
+}
+
+func writeRefusal(w http.ResponseWriter, status int, code model.Code, problem string) {
 	w.Header().Set("Content-Type", "application/json")
-	writeJSON(w, status, refusal{[]map[string]any{{"message": problem, "extensions": codeOf(model.BadInput)}}})
+	writeJSON(w, status, refusal{[]map[string]any{{"message": problem, "extensions": codeOf(code)}}})
+}
+
+// putOff answers a request for which there is no room at the moment.
+func (h *Handler) putOff(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Retry-After", "1")
+	w.Header().Set("Content-Type", "application/json")
+	writeJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": h.graph.Present(r.Context(), err)})
+}
+
+// refuseBody answers a request whose body cannot be read.
+func (h *Handler) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case isTooLarge:
+		writeRefusal(w, http.StatusRequestEntityTooLarge, model.ResourceExhausted, fmt.Sprintf("the request is larger than %d bytes", maxBody))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		writeProblem(w, http.StatusRequestTimeout, "the body did not arrive in time; send it again")
+	case model.CodeOf(err) == model.ResourceExhausted:
+		h.putOff(w, r, err)
+	default:
+		writeProblem(w, http.StatusBadRequest, "the request cannot be read: "+err.Error())
+	}
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.WriteHeader(status)
 	// What fails here is the client's connection.
 	_ = json.NewEncoder(w).Encode(value)
-}
-
-// watchedBody notes that a request is too large, or does not arrive.
-type watchedBody struct {
-	io.ReadCloser
-	exchange *exchange
-}
-
-// tooLarge is the refusal of a request of more than maxBody bytes.
-var tooLarge = fmt.Sprintf("the request is larger than %d bytes", maxBody)
-
-// tooSlow is the refusal of a request whose body stalls until the connection's deadline.
-const tooSlow = "the body did not arrive in time; send it again"
-
-// unreadable is a body that could not be read.
-type unreadable struct{ error }
-
-// Read returns why.
-func (u unreadable) Read([]byte) (int, error) { return 0, u.error }
-
-// Close does nothing.
-func (unreadable) Close() error { return nil }
-
-// statusOfBody returns the status of a request whose body cannot be read because of an error.
-func statusOfBody(err error) int {
-	if _, is := errors.AsType[*http.MaxBytesError](err); is {
-		return http.StatusRequestEntityTooLarge
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return http.StatusRequestTimeout
-	}
-	return http.StatusBadRequest
-}
-
-func (b *watchedBody) Read(into []byte) (int, error) {
-	n, err := b.ReadCloser.Read(into)
-	switch statusOfBody(err) {
-	case http.StatusRequestEntityTooLarge:
-		b.exchange.tooLarge = true
-	case http.StatusRequestTimeout:
-		b.exchange.tooSlow = true
-	}
-	return n, err
 }

@@ -35,8 +35,11 @@ const (
 	closeTooManyInits     websocket.StatusCode = 4429
 )
 
-// maxID is how long an operation's id may be, in bytes.
-const maxID = 255
+// maxID is how long an operation's id may be, in bytes, and maxPing the payload of a ping.
+const (
+	maxID   = 255
+	maxPing = 1 << 10
+)
 
 // socket is a WebSocket. One goroutine reads it, and one writes what is to be sent: of
 // each operation the newest answer at the most, so that a client that does not read
@@ -89,11 +92,13 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	dismiss, ok := h.admit()
 	if !ok {
 		h.metrics.closed.WithLabelValues("limit").Inc()
+		// Who is refused, and does not say goodbye, keeps his connection from others no longer than that.
+		defer time.AfterFunc(time.Second, func() { conn.CloseNow() }).Stop()
 		conn.Close(websocket.StatusTryAgainLater, tooManyConnections)
 		return
 	}
 	defer dismiss()
-	conn.SetReadLimit(maxBody)
+	conn.SetReadLimit(longRequest - 1) // until it is known who asks
 	s := &socket{
 		Handler: h, conn: conn, connection: &connection{actor: model.ActorOf(r.Context())}, turns: make(chan struct{}, h.limits.AtOnce),
 		deliveries: map[string]*delivery{}, wake: make(chan struct{}, 1), pongs: make(chan json.RawMessage, 1),
@@ -127,10 +132,13 @@ func (s *socket) serve() {
 	stopPinging := s.keepPinging()
 	defer stopPinging()
 	for {
-		kind, text, err := s.conn.Read(s.ctx)
+		kind, text, taken, err := s.read()
 		switch {
 		case websocket.CloseStatus(err) == websocket.StatusMessageTooBig || errors.Is(err, websocket.ErrMessageTooBig):
 			s.closed("protocol")
+			return
+		case model.CodeOf(err) == model.ResourceExhausted:
+			s.close("limit", websocket.StatusTryAgainLater, err.Error())
 			return
 		case err != nil:
 			s.closed("client")
@@ -139,11 +147,35 @@ func (s *socket) serve() {
 			s.close("protocol", closeBadRequest, "Messages are text")
 			return
 		}
-		if code, reason := s.receive(text); code != 0 {
+		if code, reason := s.takeIn(text, taken); code != 0 {
 			s.close("protocol", code, reason)
 			return
 		}
 	}
+}
+
+// read reads the next message.
+func (s *socket) read() (kind websocket.MessageType, text []byte, taken *share, err error) {
+	kind, from, err := s.conn.Reader(s.ctx)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer s.endIn(messageLimit, "stalled")()
+	text, taken, err = s.intake.read(from)
+	return kind, text, taken, err
+}
+
+// takeIn does what a message says, in its turn.
+func (s *socket) takeIn(text []byte, taken *share) (code websocket.StatusCode, reason string) {
+	ctx, cancel := context.WithTimeout(model.WithActor(s.ctx, s.connection.Actor()), s.timeout)
+	defer cancel()
+	leave, err := s.admission.read(ctx, len(text))
+	if err != nil {
+		taken.release()
+		return websocket.StatusTryAgainLater, "Too many long messages arrive at once; connect again"
+	}
+	defer leave()
+	return s.receive(text, taken)
 }
 
 // closed counts the end of the connection, the first time that it is called.
@@ -180,7 +212,13 @@ func (s *socket) keepPinging() (stop func()) {
 }
 
 // receive does what a message says. A code other than 0 closes the connection.
-func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string) {
+func (s *socket) receive(text []byte, taken *share) (code websocket.StatusCode, reason string) {
+	begun := false // an operation, which keeps what it takes
+	defer func() {
+		if !begun {
+			taken.release()
+		}
+	}()
 	var m clientMessage
 	if err := json.Unmarshal(text, &m); err != nil {
 		return closeBadRequest, "Invalid message: " + describe(err).Error()
@@ -191,6 +229,9 @@ func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string)
 	case "ping":
 		if !isObject(m.Payload) {
 			return closeBadRequest, "Invalid message: the payload of a ping is an object"
+		}
+		if len(m.Payload) > maxPing {
+			return closeBadRequest, fmt.Sprintf("Invalid message: the payload of a ping has at most %d bytes", maxPing)
 		}
 		select {
 		case s.pongs <- json.RawMessage(cmp.Or(string(m.Payload), "null")):
@@ -208,7 +249,8 @@ func (s *socket) receive(text []byte) (code websocket.StatusCode, reason string)
 			s.complete(*m.ID)
 			return 0, ""
 		}
-		return s.start(*m.ID, m.Payload)
+		begun = true
+		return s.start(*m.ID, m.Payload, taken)
 	default:
 		return closeBadRequest, fmt.Sprintf("Invalid message: there is no type %.40q", m.Type)
 	}
@@ -237,6 +279,7 @@ func (s *socket) initialise(payload json.RawMessage) (websocket.StatusCode, stri
 	s.mu.Lock()
 	s.acknowledged, s.ack = true, true
 	s.mu.Unlock()
+	s.conn.SetReadLimit(maxBody)
 	s.wakeUp()
 	return 0, ""
 }
@@ -264,7 +307,12 @@ func (s *socket) identify(payload json.RawMessage) (websocket.StatusCode, string
 }
 
 // start begins an operation.
-func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode, string) {
+func (s *socket) start(id string, payload json.RawMessage, taken *share) (code websocket.StatusCode, reason string) {
+	defer func() {
+		if code != 0 {
+			taken.release()
+		}
+	}()
 	s.mu.Lock()
 	_, exists := s.deliveries[id]
 	acknowledged, n := s.acknowledged, len(s.deliveries)
@@ -282,7 +330,7 @@ func (s *socket) start(id string, payload json.RawMessage) (websocket.StatusCode
 	if err != nil {
 		return closeBadRequest, "Invalid message: the payload of subscribe: " + err.Error()
 	}
-	d := &delivery{id: id, connection: s.connection, metrics: &s.metrics, notify: s.isReady}
+	d := &delivery{id: id, connection: s.connection, taken: taken, metrics: &s.metrics, notify: s.isReady}
 	s.mu.Lock()
 	s.deliveries[id] = d // only this goroutine adds any
 	s.mu.Unlock()

@@ -156,7 +156,7 @@ var arrows = []arrow{
 		golang.org/x/crypto
 		golang.org/x/term`},
 	// What the door lets in is anybody's affair: no graph, no ingest.
-	{folder: "server/access", own: "model model/store", others: `
+	{folder: "server/access", own: "model model/allowance model/store", others: `
 		github.com/maypok86/otter/v2
 		golang.org/x/sync
 		golang.org/x/time`},
@@ -175,7 +175,7 @@ var arrows = []arrow{
 		github.com/schollz/progressbar/v3
 		golang.org/x/time`},
 	{folder: "server/ingest/bots"},
-	{folder: "server/login", own: "model model/store", others: `
+	{folder: "server/login", own: "model model/allowance model/store", others: `
 		github.com/alexedwards/argon2id
 		github.com/alexedwards/scs/v2
 		github.com/coreos/go-oidc/v3

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/allowance"
 )
 
 const (
@@ -19,19 +20,19 @@ const (
 // guesses slow down those who guess keys. A right key is let in whoever sends from the same address: what an address
 // with too many wrong keys sends is looked up one at a time, which takes nothing from others.
 type guesses struct {
-	wrong *Limiters[netip.Addr]
+	wrong *Limiters[netip.Prefix]
 	queue chan struct{}
 	now   func() time.Time
 }
 
 func newGuesses(now func() time.Time) (*guesses, error) {
-	wrong, err := NewLimiters[netip.Addr](wrongPerSecond, wrongAtOnce)
+	wrong, err := NewLimiters[netip.Prefix](wrongPerSecond, wrongAtOnce)
 	return &guesses{wrong, make(chan struct{}, 1), now}, err
 }
 
 // guarded looks a key up for the actor of the context.
 func (g *guesses) guarded(ctx context.Context, lookUp func() (*entry, error)) (*entry, error) {
-	limiter := g.wrong.Of(networkOf(senderOf(ctx)))
+	limiter := g.wrong.Of(allowance.SenderOf(senderOf(ctx)))
 	if limiter.TokensAt(g.now()) < 1 {
 		late := time.NewTimer(queueLimit)
 		defer late.Stop()
@@ -53,12 +54,4 @@ func (g *guesses) guarded(ctx context.Context, lookUp func() (*entry, error)) (*
 
 func errGuesses() error {
 	return model.Errorf(model.ResourceExhausted, "too many wrong keys came from this address; wait a while")
-}
-
-// networkOf returns the network that one sender has to himself: an IPv4 address, or 64 bits of IPv6.
-func networkOf(address netip.Addr) netip.Addr {
-	if prefix, err := address.Prefix(64); err == nil && address.Is6() {
-		return prefix.Addr()
-	}
-	return address
 }

@@ -32,10 +32,15 @@ func (a *App) listen(ctx context.Context, address string) (*net.TCPListener, err
 	return listener.(*net.TCPListener), nil
 }
 
+// maxHeader is how many bytes the line and the header of a request may have, a query in its URL too: they are held while they
+// arrive, of as many connections as there are.
+const maxHeader = 32 << 10
+
 // newServer returns a server that gives clients a while to send a request.
 func (a *App) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
+		MaxHeaderBytes:    maxHeader,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,

@@ -10,6 +10,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/allowance"
 )
 
 // A limit is how many failures may follow each other, and the time after which one of them is forgotten.
@@ -80,7 +81,7 @@ type attempt struct {
 
 // begin counts an attempt as a failure until it succeeds. If there were too many, wait is how long until the next one.
 func (a *attempts) begin(name string, address netip.Addr) (begun *attempt, wait time.Duration) {
-	account, from := sha256.Sum256([]byte(model.LoginOf(name))), addressOf(address)
+	account, from := sha256.Sum256([]byte(model.LoginOf(name))), allowance.SenderOf(address)
 	begun = &attempt{of: a, keys: [3]attemptKey{{from, account}, {address: from}, {account: account}}, rank: unknown}
 	limits := [3]limit{ofAccountAt, ofAddress, ofAccount}
 	now := a.now()
@@ -112,7 +113,7 @@ func (a *attempts) begin(name string, address netip.Addr) (begun *attempt, wait 
 
 // flow counts that someone goes to an OpenID provider. If that was too often, wait is how long until the next time.
 func (a *attempts) flow(address netip.Addr) (wait time.Duration) {
-	key, now := attemptKey{addressOf(address), sha256.Sum256([]byte("\x00 flow"))}, a.now()
+	key, now := attemptKey{allowance.SenderOf(address), sha256.Sum256([]byte("\x00 flow"))}, a.now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	count := a.count(key, ofFlows, now)
@@ -149,18 +150,12 @@ func (b *attempt) undo() {
 	}
 }
 
-// addressOf is the part of an address by which one sender is told from another: all of it, or the network of a subscriber
-// to IPv6, who has 2^64 addresses.
-func addressOf(address netip.Addr) netip.Prefix { return prefixOf(address, 32, 64) }
-
 // networkOf is the part by which networks take turns.
-func networkOf(address netip.Addr) netip.Prefix { return prefixOf(address, 24, 48) }
-
-func prefixOf(address netip.Addr, bits4, bits6 int) netip.Prefix {
-	bits := bits6
+func networkOf(address netip.Addr) netip.Prefix {
+	bits := 48
 	if address = address.Unmap().WithZone(""); address.Is4() {
-		bits = bits4
+		bits = 24
 	}
-	prefix, _ := address.Prefix(bits) // fails for no address, which is one sender, too
+	prefix, _ := address.Prefix(bits) // fails for no address, which is one network, too
 	return prefix
 }
