@@ -51,7 +51,8 @@ func TestBehindAProxy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+				// The default transport's connections are closed when any test closes a server.
+				proxy := httptest.NewServer(&httputil.ReverseProxy{Transport: &http.Transport{}, Rewrite: func(r *httputil.ProxyRequest) {
 					r.SetURL(target)
 					test.set(r)
 				}})
