@@ -208,7 +208,7 @@ func TestMayIntrospect(t *testing.T) {
 	}
 	// Variables are wrong by what the library looks at, and by what it does not.
 	for _, input := range []vars{{"nam": 1}, {"siteId": 1.5, "filters": vars{"countri": vars{}}}, {"siteId": "x", "name": "x", "filters": []any{vars{"country": vars{"is": 1}}}}} {
-		e := g.refused(`mutation($input: CreateSegmentInput!) { createSegment(input: $input) { id } }`, vars{"input": input}, model.BadInput, "input")
+		e := g.refused(`mutation($input: CreateSegmentInput!) { createSegment(input: $input) { segment { id } } }`, vars{"input": input}, model.BadInput, "input")
 		if want := "$input is not what its type takes; who may read is told why"; e.Message != want {
 			t.Errorf("%v: %s", input, e.Message)
 		}

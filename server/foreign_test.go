@@ -255,7 +255,7 @@ func TestExamplePageWithALogin(t *testing.T) {
 	page.Await("state.textContent === 'live'")
 	page.Do(at(base) + ask + `
 		const { data: { site: { id } } } = await ask('{ site(domain: "shop.example") { id } }')
-		const { errors } = await ask('mutation { createGoal(input: { siteId: "' + id + '", key: "blog", name: "Reads the blog", filters: [{ pages: { all: ["/blog/"] } }] }) { id } }')
+		const { errors } = await ask('mutation { createGoal(input: { siteId: "' + id + '", key: "blog", name: "Reads the blog", filters: [{ pages: { all: ["/blog/"] } }] }) { goal { id } } }')
 		if (errors) throw JSON.stringify(errors)
 	`)
 	page.Await("document.querySelector('table').textContent.includes('Reads the blog')")

@@ -292,7 +292,7 @@ func (f *front) serves(t *testing.T, read, write string) {
 	nextOfSocket()
 	nextOfStream()
 	key := "bought_" + strings.ToLower(t.Name()[strings.LastIndex(t.Name(), "/")+1:])
-	if a := ask(fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: %q, name: "Bought" }) { id } }`, data.Data.Site.ID, key)); !strings.Contains(a.body, `"id"`) {
+	if a := ask(fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: %q, name: "Bought" }) { goal { id } } }`, data.Data.Site.ID, key)); !strings.Contains(a.body, `"id"`) {
 		t.Fatalf("a mutation: %s", a.body)
 	}
 	for !strings.Contains(nextOfSocket(), key) {

@@ -32544,7 +32544,7 @@ func (ec *executionContext) marshalNAuditEdge2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNAuditEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.AuditEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAuditEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEdge(ctx, sel, v[i])
@@ -32564,7 +32564,7 @@ func (ec *executionContext) marshalNAuditEntry2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNAuditEntry2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []view.AuditEntry) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAuditEntry2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEntry(ctx, sel, v[i])
@@ -32707,7 +32707,7 @@ func (ec *executionContext) marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Event) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEvent(ctx, sel, v[i])
@@ -32727,7 +32727,7 @@ func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx, sel, v[i])
@@ -32747,7 +32747,7 @@ func (ec *executionContext) marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNExperiment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Experiment) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, sel, v[i])
@@ -32777,7 +32777,7 @@ func (ec *executionContext) marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgo
 }
 
 func (ec *executionContext) marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ExperimentEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdge(ctx, sel, v[i])
@@ -32828,7 +32828,7 @@ func (ec *executionContext) marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, sel, v[i])
@@ -32887,7 +32887,7 @@ func (ec *executionContext) marshalNFilterType2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Type) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilterType2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, sel, v[i])
@@ -32923,7 +32923,7 @@ func (ec *executionContext) marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNFunnelSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegmentᚄ(ctx context.Context, sel ast.SelectionSet, v []view.FunnelSegment) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegment(ctx, sel, v[i])
@@ -32943,7 +32943,7 @@ func (ec *executionContext) marshalNFunnelStep2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNFunnelStep2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelStepᚄ(ctx context.Context, sel ast.SelectionSet, v []view.FunnelStep) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFunnelStep2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelStep(ctx, sel, v[i])
@@ -32963,7 +32963,7 @@ func (ec *executionContext) marshalNGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 }
 
 func (ec *executionContext) marshalNGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoalᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Goal) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, sel, v[i])
@@ -32993,7 +32993,7 @@ func (ec *executionContext) marshalNGoalCard2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCardᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalCard2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx, sel, v[i])
@@ -33013,7 +33013,7 @@ func (ec *executionContext) marshalNGoalCell2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNGoalCell2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCellᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalCell) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalCell2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCell(ctx, sel, v[i])
@@ -33033,7 +33033,7 @@ func (ec *executionContext) marshalNGoalEdge2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNGoalEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalEdge(ctx, sel, v[i])
@@ -33057,7 +33057,7 @@ func (ec *executionContext) marshalNGrant2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Grant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGrant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGrant(ctx, sel, v[i])
@@ -33207,7 +33207,7 @@ func (ec *executionContext) marshalNMergedFilter2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNMergedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMergedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []host.MergedFilter) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNMergedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMergedFilter(ctx, sel, v[i])
@@ -33227,7 +33227,7 @@ func (ec *executionContext) marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.MetricResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResult(ctx, sel, v[i])
@@ -33327,7 +33327,7 @@ func (ec *executionContext) marshalNSegment2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegmentᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Segment) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, sel, v[i])
@@ -33357,7 +33357,7 @@ func (ec *executionContext) marshalNSegmentEdge2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNSegmentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SegmentEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegmentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentEdge(ctx, sel, v[i])
@@ -33381,7 +33381,7 @@ func (ec *executionContext) marshalNSession2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNSession2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Session) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSession2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSession(ctx, sel, v[i])
@@ -33401,7 +33401,7 @@ func (ec *executionContext) marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNSessionEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdge(ctx, sel, v[i])
@@ -33421,7 +33421,7 @@ func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx, sel, v[i])
@@ -33441,7 +33441,7 @@ func (ec *executionContext) marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx, sel, v[i])
@@ -33461,7 +33461,7 @@ func (ec *executionContext) marshalNSite2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 }
 
 func (ec *executionContext) marshalNSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Site) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSite2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, sel, v[i])
@@ -33491,7 +33491,7 @@ func (ec *executionContext) marshalNSiteRole2githubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) marshalNSiteRole2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSiteRoleᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SiteRole) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSiteRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSiteRole(ctx, sel, v[i])
@@ -33659,7 +33659,7 @@ func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Variant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, sel, v[i])
@@ -33692,7 +33692,7 @@ func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlge
 }
 
 func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx, sel, v[i])
@@ -33738,7 +33738,7 @@ func (ec *executionContext) unmarshalN__DirectiveLocation2ᚕstringᚄ(ctx conte
 }
 
 func (ec *executionContext) marshalN__DirectiveLocation2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__DirectiveLocation2string(ctx, sel, v[i])
@@ -33766,7 +33766,7 @@ func (ec *executionContext) marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlg
 }
 
 func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -33786,7 +33786,7 @@ func (ec *executionContext) marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋg
 }
 
 func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
@@ -33857,7 +33857,7 @@ func (ec *executionContext) marshalOApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgra
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNApiKey2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKey(ctx, sel, v[i])
@@ -33979,7 +33979,7 @@ func (ec *executionContext) marshalOComputedFilter2ᚕgithubᚗcomᚋgoalgraph�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
@@ -34202,7 +34202,7 @@ func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, sel, v[i])
@@ -34263,7 +34263,7 @@ func (ec *executionContext) marshalOFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilterType2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, sel, v[i])
@@ -34320,7 +34320,7 @@ func (ec *executionContext) marshalOGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalCard2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx, sel, v[i])
@@ -34353,7 +34353,7 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx, sel, v[i])
@@ -34473,7 +34473,7 @@ func (ec *executionContext) marshalOLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLogin(ctx, sel, v[i])
@@ -34506,7 +34506,7 @@ func (ec *executionContext) marshalONode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx, sel, v[i])
@@ -34519,7 +34519,7 @@ func (ec *executionContext) marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgra
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx, sel, v[i])
@@ -34573,7 +34573,7 @@ func (ec *executionContext) marshalOSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋ
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx, sel, v[i])
@@ -34599,7 +34599,7 @@ func (ec *executionContext) marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSite2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, sel, v[i])
@@ -34767,7 +34767,7 @@ func (ec *executionContext) marshalOUser2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNUser2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUser(ctx, sel, v[i])
@@ -34786,7 +34786,7 @@ func (ec *executionContext) marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
@@ -34836,7 +34836,7 @@ func (ec *executionContext) marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
@@ -34855,7 +34855,7 @@ func (ec *executionContext) marshalOVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋ
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx, sel, v[i])
@@ -34881,7 +34881,7 @@ func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgq
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__EnumValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValue(ctx, sel, v[i])
@@ -34900,7 +34900,7 @@ func (ec *executionContext) marshalO__Field2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Field2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐField(ctx, sel, v[i])
@@ -34919,7 +34919,7 @@ func (ec *executionContext) marshalO__InputValue2ᚕgithubᚗcomᚋ99designsᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -34945,7 +34945,7 @@ func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
