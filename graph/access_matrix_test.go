@@ -123,7 +123,7 @@ func principalsOf(site int64) map[string]*model.Principal {
 // the field or of the input.
 var nounsOfArguments = map[string]string{
 	"segments": "Segment", "goals": "Goal", "steps": "Goal", "siteId": "Site", "site": "Site", "sites": "Site", "segmentId": "Segment", "goalId": "Unused",
-	"experimentId": "Experiment", "primaryMetric": "Goal", "secondaryMetrics": "Unused", "ids": "Experiment",
+	"experimentId": "Experiment", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
 }
 
 func (m *census) nounOf(owner, argument string) string {
@@ -134,13 +134,15 @@ func (m *census) nounOf(owner, argument string) string {
 	switch owner {
 	case "Query.node":
 		return "Session"
-	case "Mutation.deleteGoal":
+	case "Query.nodes":
+		return "Experiment"
+	case "Mutation.deleteGoal", "Mutation.deleteGoals":
 		return "Unused" // by experiments
-	case "Mutation.startExperiment", "Mutation.archiveExperiment", "Mutation.deleteExperiment":
+	case "Mutation.startExperiment", "Mutation.archiveExperiment", "Mutation.deleteExperiment", "Mutation.archiveExperiments", "Mutation.deleteExperiments":
 		return "Draft"
 	}
 	for _, noun := range []string{"Experiment", "Segment", "Goal", "ApiKey", "User", "Login", "Site"} {
-		if argument == "id" && strings.Contains(strings.ToLower(owner), strings.ToLower(noun)) {
+		if strings.TrimSuffix(argument, "s") == "id" && strings.Contains(strings.ToLower(owner), strings.ToLower(noun)) {
 			return noun
 		}
 	}
@@ -341,7 +343,7 @@ func TestAccessOfFields(t *testing.T) {
 		}
 		way, reached := routes[name]
 		if !reached {
-			if !strings.HasSuffix(name, "Payload") {
+			if !strings.HasSuffix(name, "Payload") && !m.isAnswer(name) {
 				t.Errorf("no field of Query leads to %s", name)
 			}
 			continue
@@ -376,6 +378,11 @@ func TestAccessOfFields(t *testing.T) {
 		}
 	}
 	t.Logf("%d questions", asked)
+}
+
+// isAnswer tells whether a type is that of a subscription's answer.
+func (m *census) isAnswer(name string) bool {
+	return slices.ContainsFunc(m.schema.Subscription.Fields, func(field *ast.FieldDefinition) bool { return field.Type.Name() == name })
 }
 
 func sameAnswer(a, b answer) bool {

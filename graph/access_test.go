@@ -47,19 +47,19 @@ func TestForeignIDs(t *testing.T) {
 			`{ site(id: $own.Site) { funnel(steps: [$own.Goal], segments: [$Segment], range: {from: "2026-01-01T00:00:00Z"}) { segments { steps { sessions } } } } }`,
 			`{ site(id: $own.Site) { goal(key: "buy") { card(segments: [$Segment], range: {from: "2026-01-01T00:00:00Z"}) { cells { sessions } } } } }`,
 			`{ site(id: $own.Site) { experiment(key: "headline") { breakdown(segments: [$Segment]) { segment { name } result { visitors } } } } }`,
-			`mutation { updateSite(input: {id: $Site, name: "mine"}) { name } }`, `mutation { deleteSite(id: $Site) }`,
-			`mutation { createSegment(input: {siteId: $Site, name: "x", filters: []}) { id } }`, `mutation { createSegment(input: {siteId: $Site, name: "", filters: []}) { id } }`,
-			`mutation { updateSegment(input: {id: $Segment, name: "mine"}) { name } }`, `mutation { deleteSegment(id: $Segment) }`,
-			`mutation { convertSegmentToGoal(input: {segmentId: $Segment, key: "mine"}) { id } }`, `mutation { convertGoalToSegment(goalId: $Unused) { name } }`,
-			`mutation { createGoal(input: {siteId: $Site, key: "buy", name: "x"}) { id } }`, `mutation { updateGoal(input: {id: $Goal, name: "mine"}) { name } }`,
-			`mutation { archiveGoal(id: $Goal) { name } }`, `mutation { unarchiveGoal(id: $Goal) { name } }`, `mutation { deleteGoal(id: $Goal) }`, `mutation { deleteGoal(id: $Unused) }`,
-			`mutation { createExperiment(input: {siteId: $Site, key: "headline", name: "x"}) { id } }`,
-			`mutation { createExperiment(input: {siteId: $own.Site, key: "theirs", name: "x", primaryMetric: $Goal}) { id } }`,
-			`mutation { createExperiment(input: {siteId: $own.Site, key: "theirs", name: "x", secondaryMetrics: [$own.Goal, $Goal]}) { id } }`,
-			`mutation { updateExperiment(input: {id: $own.Experiment, primaryMetric: $Goal}) { primaryMetric { name } } }`,
-			`mutation { updateExperiment(input: {id: $own.Experiment, secondaryMetrics: [$Goal]}) { secondaryMetrics { name } } }`,
-			`mutation { updateExperiment(input: {id: $Experiment, name: "mine"}) { name } }`, `mutation { startExperiment(id: $Experiment) { name } }`,
-			`mutation { stopExperiment(id: $Experiment) { name } }`, `mutation { archiveExperiment(id: $Experiment) { name } }`, `mutation { deleteExperiment(id: $Experiment) }`,
+			`mutation { updateSite(input: {id: $Site, name: "mine"}) { site { name } } }`, `mutation { deleteSite(id: $Site) { deletedId } }`,
+			`mutation { createSegment(input: {siteId: $Site, name: "x", filters: []}) { segment { id } } }`, `mutation { createSegment(input: {siteId: $Site, name: "", filters: []}) { segment { id } } }`,
+			`mutation { updateSegment(input: {id: $Segment, name: "mine"}) { segment { name } } }`, `mutation { deleteSegment(id: $Segment) { deletedId } }`,
+			`mutation { convertSegmentToGoal(input: {segmentId: $Segment, key: "mine"}) { goal { id } } }`, `mutation { convertGoalToSegment(goalId: $Unused) { segment { name } } }`,
+			`mutation { createGoal(input: {siteId: $Site, key: "buy", name: "x"}) { goal { id } } }`, `mutation { updateGoal(input: {id: $Goal, name: "mine"}) { goal { name } } }`,
+			`mutation { archiveGoal(id: $Goal) { goal { name } } }`, `mutation { unarchiveGoal(id: $Goal) { goal { name } } }`, `mutation { deleteGoal(id: $Goal) { deletedId } }`, `mutation { deleteGoal(id: $Unused) { deletedId } }`,
+			`mutation { createExperiment(input: {siteId: $Site, key: "headline", name: "x"}) { experiment { id } } }`,
+			`mutation { createExperiment(input: {siteId: $own.Site, key: "theirs", name: "x", primaryMetric: $Goal}) { experiment { id } } }`,
+			`mutation { createExperiment(input: {siteId: $own.Site, key: "theirs", name: "x", secondaryMetrics: [$own.Goal, $Goal]}) { experiment { id } } }`,
+			`mutation { updateExperiment(input: {id: $own.Experiment, primaryMetric: $Goal}) { experiment { primaryMetric { name } } } }`,
+			`mutation { updateExperiment(input: {id: $own.Experiment, secondaryMetrics: [$Goal]}) { experiment { secondaryMetrics { name } } } }`,
+			`mutation { updateExperiment(input: {id: $Experiment, name: "mine"}) { experiment { name } } }`, `mutation { startExperiment(id: $Experiment) { experiment { name } } }`,
+			`mutation { stopExperiment(id: $Experiment) { experiment { name } } }`, `mutation { archiveExperiment(id: $Experiment) { experiment { name } } }`, `mutation { deleteExperiment(id: $Experiment) { deletedId } }`,
 			`mutation { createApiKey(input: {name: "x", scope: READ, sites: [$own.Site, $Site]}) { secret } }`,
 			`mutation { createApiKey(input: {name: "", scope: READ, sites: [$Site]}) { secret } }`, `mutation { createApiKey(input: {name: "x", scope: READ}) { secret } }`,
 			`mutation { rotateApiKey(id: $ApiKey) { secret } }`, `mutation { revokeApiKey(id: $ApiKey) { apiKey { name } } }`,
@@ -115,18 +115,18 @@ func TestForbidden(t *testing.T) {
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("shop.example", "UTC")
 	reader := g.as(keyOf(1, model.ReadScope, 1))
-	e := reader.refused(`mutation($s: ID!) { createSegment(input: {siteId: $s, name: "x", filters: []}) { id } }`, vars{"s": site}, model.Forbidden, "")
+	e := reader.refused(`mutation($s: ID!) { createSegment(input: {siteId: $s, name: "x", filters: []}) { segment { id } } }`, vars{"s": site}, model.Forbidden, "")
 	if !strings.Contains(e.Message, "EDIT") || !strings.Contains(e.Message, "READ") || !strings.Contains(e.Message, "key 1") {
 		t.Errorf("%s", e)
 	}
 	both := keyOf(2, model.AdminScope, 7)
 	both.Grants = append(both.Grants, model.Grant{Site: 1, Scope: model.ReadScope})
-	e = g.as(both).refused(`mutation($s: ID!) { updateSite(input: {id: $s, name: "x"}) { id } }`, vars{"s": site}, model.Forbidden, "")
+	e = g.as(both).refused(`mutation($s: ID!) { updateSite(input: {id: $s, name: "x"}) { site { id } } }`, vars{"s": site}, model.Forbidden, "")
 	if !strings.Contains(e.Message, "ADMIN") || !strings.Contains(e.Message, "READ") {
 		t.Errorf("%s", e)
 	}
 	g.as(both).refused(`query($s: ID!) { site(id: $s) { auditLog { totalCount } } }`, vars{"s": site}, model.Forbidden, "")
-	g.as(both).refused(`mutation { createSite(input: {name: "x"}) { id } }`, nil, model.Forbidden, "")
+	g.as(both).refused(`mutation { createSite(input: {name: "x"}) { site { id } } }`, nil, model.Forbidden, "")
 	g.as(&model.Principal{Kind: model.AnonymousPrincipal}).refused(`{ sites { id } }`, nil, model.Unauthenticated, "")
 	expired := keyOf(3, model.AdminScope, model.AllSites)
 	expired.Expires = 1
@@ -254,7 +254,7 @@ func TestHistory(t *testing.T) {
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
 	e := g.experiment(site, "headline", g.goal(site, "buy"))
-	g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "Headline"}) { id } }`, vars{"e": e})
+	g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "Headline"}) { experiment { id } } }`, vars{"e": e})
 	g.start(e, "2026-05-01T00:00:00Z")
 	g.as(keyOf(1, model.ReadScope, 1)).want(`query($e: ID!) { node(id: $e) { ... on Experiment { history(first: 2) { totalCount pageInfo { hasNextPage } nodes { action actorName actorKind objectId before } } } } }`, vars{"e": e},
 		fmt.Sprintf(`{"node":{"history":{"totalCount":3,"pageInfo":{"hasNextPage":true},"nodes":[

@@ -163,14 +163,14 @@ func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*ho
 	return r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
 }
 
-func (r *goalCellResolver) Sessions(ctx context.Context, cell *view.GoalCell) (int, error) {
+func (r *goalCellResolver) Sessions(ctx context.Context, cell *view.GoalCell) (*int, error) {
 	active, err := cell.Active(ctx)
-	return active.Sessions, err
+	return &active.Sessions, err
 }
 
-func (r *goalCellResolver) Conversions(ctx context.Context, cell *view.GoalCell) (int, error) {
+func (r *goalCellResolver) Conversions(ctx context.Context, cell *view.GoalCell) (*int, error) {
 	converted, err := cell.Converted(ctx)
-	return converted.Sessions, err
+	return &converted.Sessions, err
 }
 
 func (r *goalCellResolver) ConversionRate(ctx context.Context, cell *view.GoalCell) (*float64, error) {
@@ -187,9 +187,9 @@ func (r *goalCellResolver) ValueTotal(ctx context.Context, cell *view.GoalCell) 
 	return &total, err
 }
 
-func (r *goalCellResolver) Visitors(ctx context.Context, cell *view.GoalCell) (int, error) {
+func (r *goalCellResolver) Visitors(ctx context.Context, cell *view.GoalCell) (*int, error) {
 	active, err := cell.Active(ctx)
-	return active.Visitors, err
+	return &active.Visitors, err
 }
 
 func (r *goalCellResolver) ValuePerVisitor(ctx context.Context, cell *view.GoalCell) (*float64, error) {

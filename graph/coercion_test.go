@@ -44,12 +44,12 @@ func TestBadFiltersChangeNothing(t *testing.T) {
 	for _, test := range badFilters {
 		t.Run(test.name, func(t *testing.T) {
 			g := g.in(t)
-			e := g.refused(`mutation($s: ID!, $f: [FilterInput!]!) { createSegment(input: {siteId: $s, name: "x", filters: $f}) { id } }`,
+			e := g.refused(`mutation($s: ID!, $f: [FilterInput!]!) { createSegment(input: {siteId: $s, name: "x", filters: $f}) { segment { id } } }`,
 				vars{"s": site, "f": raw(`[{"tags": {"all": ["a"]}}, ` + test.variable + `]`)}, model.BadInput, test.field)
 			if len(e.Locations) == 0 || len(e.Path) == 0 {
 				t.Errorf("variable: no place: %s", e)
 			}
-			e = g.refused(`mutation { createSegment(input: {siteId: "`+site+`", name: "x", filters: [{tags: {all: ["a"]}}, `+test.literal+`]}) { id } }`,
+			e = g.refused(`mutation { createSegment(input: {siteId: "`+site+`", name: "x", filters: [{tags: {all: ["a"]}}, `+test.literal+`]}) { segment { id } } }`,
 				nil, model.BadInput, test.literalField)
 			if len(e.Locations) == 0 || test.literalField != "" && len(e.Path) != 1 {
 				t.Errorf("literal: no place: %s", e)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -24,6 +25,16 @@ func newCollection(r *Resolver) *collection {
 	return &collection{
 		counts: newCollector(r.engine.Count), results: newCollector(r.engine.Results),
 		sites: newLoader(r.sitesByID), goals: newLoader(r.goalsByID), experiments: newLoader(r.experimentsOfGoals),
+	}
+}
+
+// withOwnCollection gives each mutation its own collection: what one of them has loaded, the next may change.
+func withOwnCollection(r *Resolver) graphql.RootFieldMiddleware {
+	return func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
+			ctx = shareCollection(ctx, newCollection(r))
+		}
+		return next(ctx)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -28,7 +29,8 @@ const plenty = math.MaxInt32
 type scope struct {
 	// in is the range that series cover.
 	in model.Range
-	// page is how many elements a connection's page has, and cells and steps are how many a card and a funnel have.
+	// page is how many elements a connection's page has, or a payload; cells and steps are how many a card and a funnel
+	// have.
 	page, cells, steps int
 }
 
@@ -131,6 +133,9 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		below.in = rangeOfArgument(when)
 	}
 	isList := field.Definition.Type.Elem != nil
+	if ids, together := arguments["ids"]; together && field.ObjectDefinition == c.schema.Mutation {
+		below.page = listed(ids)
+	}
 	switch parent := field.ObjectDefinition.Name; parent + "." + field.Name {
 	case "Query.nodes":
 		return listed(arguments["ids"]), 0, below
@@ -171,7 +176,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		case isPage:
 			below.page = pageOf(first)
 			return 1, 0, below
-		case isList && isConnection(field.ObjectDefinition):
+		case isList && (isConnection(field.ObjectDefinition) || strings.HasSuffix(field.ObjectDefinition.Name, "Payload")):
 			return in.page, 0, below
 		case isList:
 			return few, 0, below

@@ -25,9 +25,11 @@ func TestSegmentThatIsConverted(t *testing.T) {
 		const segments = `query($s: ID!) { site(id: $s) { segments { totalCount nodes { id name active } } goals { nodes { key name filters { args } } } } }`
 		before := string(g.must(segments, vars{"s": site}))
 
-		var data struct{ ConvertSegmentToGoal struct{ ID string } }
-		g.into(&data, `mutation($s: ID!) { convertSegmentToGoal(input: {segmentId: $s}) { id key name } }`, vars{"s": pricing})
-		goal := data.ConvertSegmentToGoal.ID
+		var data struct {
+			ConvertSegmentToGoal struct{ Goal struct{ ID string } }
+		}
+		g.into(&data, `mutation($s: ID!) { convertSegmentToGoal(input: {segmentId: $s}) { goal { id key name } } }`, vars{"s": pricing})
+		goal := data.ConvertSegmentToGoal.Goal.ID
 		g.want(segments, vars{"s": site}, fmt.Sprintf(`{"site": {"segments": {"totalCount": 2, "nodes": [{"id": %q, "name": "All", "active": true}, {"id": %q, "name": "Referrer is Twitter", "active": true}]},
 			"goals": {"nodes": [{"key": "visited-pricing", "name": "Visited pricing", "filters": [{"args": {"all": ["/pricing"]}}]}]}}}`, g.segmentNamed(site, "All"), twitter))
 		g.want(`query($s: ID!) { node(id: $s) { id } }`, vars{"s": pricing}, `{"node": null}`)
@@ -36,7 +38,7 @@ func TestSegmentThatIsConverted(t *testing.T) {
 			{"segment": {"name": "Referrer is Twitter"}, "sessions": 2, "conversions": 1, "conversionRate": 0.5, "valueTotal": null, "visitors": 2, "valuePerVisitor": null,
 				"merged": {"label": "Referrer is t.co and Visited /pricing"}}]}}}`)
 
-		g.want(`mutation($g: ID!) { convertGoalToSegment(goalId: $g) { id name } }`, vars{"g": goal}, fmt.Sprintf(`{"convertGoalToSegment": {"id": %q, "name": "Visited pricing"}}`, pricing))
+		g.want(`mutation($g: ID!) { convertGoalToSegment(goalId: $g) { segment { id name } } }`, vars{"g": goal}, fmt.Sprintf(`{"convertGoalToSegment": {"segment": {"id": %q, "name": "Visited pricing"}}}`, pricing))
 		g.want(segments, vars{"s": site}, before)
 	})
 }
@@ -71,19 +73,21 @@ func TestGoalOfOnlyAKey(t *testing.T) {
 	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("a.example", "UTC")
-		const create = `mutation($s: ID!, $k: String!) { createGoal(input: {siteId: $s, key: $k, name: $k}) { id valueEvent filters { type { name } args } } }`
+		const create = `mutation($s: ID!, $k: String!) { createGoal(input: {siteId: $s, key: $k, name: $k}) { goal { id valueEvent filters { type { name } args } } } }`
 		created := func(key string) string {
 			var data struct {
 				CreateGoal struct {
-					ID         string
-					ValueEvent string
+					Goal struct {
+						ID         string
+						ValueEvent string
+					}
 				}
 			}
 			g.into(&data, create, vars{"s": site, "k": key})
-			if data.CreateGoal.ValueEvent != key {
+			if data.CreateGoal.Goal.ValueEvent != key {
 				t.Errorf("%+v", data)
 			}
-			return data.CreateGoal.ID
+			return data.CreateGoal.Goal.ID
 		}
 		before := created("purchase")
 		g.want(card, vars{"g": before, "r": raw(may2026)}, `{"node": {"card": {"cells": [{"segment": {"name": "All"}, "sessions": 0, "conversions": 0, "conversionRate": null,

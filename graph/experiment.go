@@ -11,6 +11,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 )
 
@@ -75,7 +76,7 @@ func optional(text string) *string {
 	return &text
 }
 
-func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated.CreateExperimentInput) (*model.Experiment, error) {
+func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated.CreateExperimentInput) (*view.ChangedExperiment, error) {
 	site, err := decodeID(siteNoun, input.SiteID, "input.siteId")
 	if err != nil {
 		return nil, err
@@ -90,10 +91,10 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err := given.apply(e); err != nil {
 		return nil, underInput(err)
 	}
-	return e, underInput(aboutID("siteId", r.store.CreateExperiment(ctx, e)))
+	return r.changedExperiment(e, underInput(aboutID("siteId", r.store.CreateExperiment(ctx, e))))
 }
 
-func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated.UpdateExperimentInput) (*model.Experiment, error) {
+func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated.UpdateExperimentInput) (*view.ChangedExperiment, error) {
 	id, err := decodeID(experimentNoun, input.ID, "input.id")
 	if err != nil {
 		return nil, err
@@ -103,12 +104,15 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		return nil, underInput(err)
 	}
 	e, err := r.store.UpdateExperiment(ctx, id, func(e *model.Experiment) error {
+		if err := unchanged(experimentNoun, e.UpdatedAt, input.ExpectedUpdatedAt.Value()); err != nil {
+			return err
+		}
 		set(&e.Name, input.Name)
 		set(&e.Description, input.Description)
 		set(&e.Attribution, input.Attribution)
 		return given.apply(e)
 	})
-	return e, underInput(aboutID("id", err))
+	return r.changedExperiment(e, underInput(aboutID("id", err)))
 }
 
 // experimentGiven is what a client gives of an experiment in other terms than the
@@ -181,18 +185,18 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 	return e.SetBaseline(*baseline)
 }
 
-func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at *time.Time) (*model.Experiment, error) {
-	return r.changeExperiment(ctx, id, func(e *model.Experiment) error {
+func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, expected *time.Time) (*view.ChangedExperiment, error) {
+	return r.changeExperiment(ctx, id, expected, func(e *model.Experiment) error {
 		now := model.MillisOf(r.now())
 		return e.Start(orNow(at, now), now)
 	})
 }
 
-func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner *string, at *time.Time) (*model.Experiment, error) {
+func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner *string, at, expected *time.Time) (*view.ChangedExperiment, error) {
 	if winner != nil && *winner == "" {
 		return nil, model.Invalid("winner", "is empty; leave it out to choose none")
 	}
-	return r.changeExperiment(ctx, id, func(e *model.Experiment) error {
+	return r.changeExperiment(ctx, id, expected, func(e *model.Experiment) error {
 		// The clock of the server that started it may be ahead of this one's.
 		now := max(model.MillisOf(r.now()), e.StartedAt)
 		return e.Stop(text(winner), orNow(at, now), now)
@@ -206,23 +210,57 @@ func orNow(at *time.Time, now model.Millis) model.Millis {
 	return model.MillisOf(*at)
 }
 
-func (r *mutationResolver) ArchiveExperiment(ctx context.Context, id string) (*model.Experiment, error) {
-	return r.changeExperiment(ctx, id, (*model.Experiment).Archive)
+func (r *mutationResolver) ArchiveExperiment(ctx context.Context, id string, expected *time.Time) (*view.ChangedExperiment, error) {
+	return r.changeExperiment(ctx, id, expected, (*model.Experiment).Archive)
 }
 
-func (r *mutationResolver) changeExperiment(ctx context.Context, id string, change func(*model.Experiment) error) (*model.Experiment, error) {
+func (r *mutationResolver) changeExperiment(ctx context.Context, id string, expected *time.Time, change func(*model.Experiment) error) (*view.ChangedExperiment, error) {
 	n, err := decodeID(experimentNoun, id, "id")
 	if err != nil {
 		return nil, err
 	}
-	e, err := r.store.UpdateExperiment(ctx, n, change)
-	return e, aboutID("id", err)
+	e, err := r.store.UpdateExperiment(ctx, n, func(e *model.Experiment) error {
+		if err := unchanged(experimentNoun, e.UpdatedAt, expected); err != nil {
+			return err
+		}
+		return change(e)
+	})
+	return r.changedExperiment(e, aboutID("id", err))
 }
 
-func (r *mutationResolver) DeleteExperiment(ctx context.Context, id string) (string, error) {
+func (r *mutationResolver) changedExperiment(e *model.Experiment, err error) (*view.ChangedExperiment, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &view.ChangedExperiment{Listed: r.listed(e.SiteID), Experiment: e}, nil
+}
+
+func (r *mutationResolver) ArchiveExperiments(ctx context.Context, ids []string) (*view.ChangedExperiments, error) {
+	numbers, err := decodeTogether(experimentNoun, ids)
+	if err != nil {
+		return nil, err
+	}
+	experiments, err := r.store.UpdateExperiments(ctx, numbers, (*model.Experiment).Archive)
+	if err != nil {
+		return nil, model.Under("ids", err)
+	}
+	return &view.ChangedExperiments{Listed: r.listed(experiments[0].SiteID), Experiments: experiments}, nil
+}
+
+func (r *mutationResolver) DeleteExperiment(ctx context.Context, id string, expected *time.Time) (*view.Deleted, error) {
 	n, err := decodeID(experimentNoun, id, "id")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return id, aboutID("id", r.store.DeleteExperiment(ctx, n))
+	site, err := r.store.DeleteExperiment(ctx, n, func(e *model.Experiment) error { return unchanged(experimentNoun, e.UpdatedAt, expected) })
+	return r.deleted(id, site, err)
+}
+
+func (r *mutationResolver) DeleteExperiments(ctx context.Context, ids []string) (*view.DeletedAll, error) {
+	numbers, err := decodeTogether(experimentNoun, ids)
+	if err != nil {
+		return nil, err
+	}
+	site, err := r.store.DeleteExperiments(ctx, numbers)
+	return r.deletedAll(ids, site, err)
 }

@@ -21,9 +21,11 @@ func (g *testGraph) experiment(site, key string, metrics ...string) string {
 	if len(metrics) > 0 {
 		input["primaryMetric"], input["secondaryMetrics"] = metrics[0], metrics[1:]
 	}
-	var data struct{ CreateExperiment struct{ ID string } }
-	g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { id } }`, vars{"i": input})
-	return data.CreateExperiment.ID
+	var data struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { experiment { id } } }`, vars{"i": input})
+	return data.CreateExperiment.Experiment.ID
 }
 
 // mutationOf returns the mutation with the ids that it uses declared, and these.
@@ -48,20 +50,22 @@ func TestExperimentLifeCycle(t *testing.T) {
 		buy, look := g.goal(site, "buy"), g.goal(site, "look")
 		g.want(`mutation($s: ID!, $b: ID!, $l: ID!) { createExperiment(input: {siteId: $s, key: " headline ", name: " Headline ", description: "Which one?",
 			variants: [{key: "a", name: "Old"}, {key: " b ", weight: 2.5}, {key: "c", weight: null}], baseline: "b", primaryMetric: $b, secondaryMetrics: [$l, $b, $l],
-			audience: {country: {is: "RO"}}, attribution: EXPERIMENT}) `+experimentFields+` }`, vars{"s": site, "b": buy, "l": look},
-			`{"createExperiment": {"key": "headline", "name": "Headline", "description": "Which one?", "status": "DRAFT",
+			audience: {country: {is: "RO"}}, attribution: EXPERIMENT}) { experiment `+experimentFields+` } }`, vars{"s": site, "b": buy, "l": look},
+			`{"createExperiment": {"experiment": {"key": "headline", "name": "Headline", "description": "Which one?", "status": "DRAFT",
 				"variants": [{"key": "a", "name": "Old", "weight": 1, "baseline": false}, {"key": "b", "name": "b", "weight": 2.5, "baseline": true}, {"key": "c", "name": "c", "weight": 1, "baseline": false}],
 				"primaryMetric": {"key": "buy"}, "secondaryMetrics": [{"key": "look"}], "audience": [{"type": {"name": "country"}, "args": {"is": ["RO"]}, "label": "Country is RO"}],
-				"attribution": "EXPERIMENT", "winner": null, "startedAt": null, "stoppedAt": null}}`)
+				"attribution": "EXPERIMENT", "winner": null, "startedAt": null, "stoppedAt": null}}}`)
 
-		var data struct{ CreateExperiment struct{ ID string } }
-		g.into(&data, `mutation($s: ID!) { createExperiment(input: {siteId: $s, key: "button", name: "Button"}) { id } }`, vars{"s": site})
-		v := vars{"e": data.CreateExperiment.ID, "b": buy, "l": look}
+		var data struct {
+			CreateExperiment struct{ Experiment struct{ ID string } }
+		}
+		g.into(&data, `mutation($s: ID!) { createExperiment(input: {siteId: $s, key: "button", name: "Button"}) { experiment { id } } }`, vars{"s": site})
+		v := vars{"e": data.CreateExperiment.Experiment.ID, "b": buy, "l": look}
 		fields := `{ name description variants { key baseline } primaryMetric { key } secondaryMetrics { key } audience { args } attribution status winner { key } startedAt stoppedAt }`
 		state := func(change, want string) {
 			t.Helper()
-			query, used := mutationOf(`e: `+change+` `+fields, v)
-			g.want(query, used, `{"e": `+want+`}`)
+			query, used := mutationOf(`e: `+change+` { experiment `+fields+` }`, v)
+			g.want(query, used, `{"e": {"experiment": `+want+`}}`)
 		}
 		update := func(input string) string { return `updateExperiment(input: {id: $e, ` + input + `})` }
 		refused := func(change string, code model.Code, field, says string) {
@@ -73,8 +77,8 @@ func TestExperimentLifeCycle(t *testing.T) {
 		}
 		state(update(`name: null`), `{"name": "Button", "description": "", "variants": [], "primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "SESSION",
 			"status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "it needs a primary metric and at least 2 variants (it has 0)")
-		refused(`stopExperiment(id: $e) { id }`, model.FailedPrecondition, "", "has not started")
+		refused(`startExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "it needs a primary metric and at least 2 variants (it has 0)")
+		refused(`stopExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "has not started")
 		state(update(`variants: [{key: "a"}, {key: "b"}, {key: "c"}], baseline: "b", primaryMetric: $b, secondaryMetrics: [$l], audience: [{country: {is: "RO"}}], attribution: EXPERIMENT`),
 			`{"name": "Button", "description": "", "variants": [{"key": "a", "baseline": false}, {"key": "b", "baseline": true}, {"key": "c", "baseline": false}],
 			"primaryMetric": {"key": "buy"}, "secondaryMetrics": [{"key": "look"}], "audience": [{"args": {"is": ["RO"]}}], "attribution": "EXPERIMENT",
@@ -87,44 +91,44 @@ func TestExperimentLifeCycle(t *testing.T) {
 		state(update(`variants: [{key: "a"}, {key: "c"}], primaryMetric: null, audience: []`),
 			`{"name": "B", "description": "d", "variants": [{"key": "a", "baseline": true}, {"key": "c", "baseline": false}],
 			"primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "EXPERIMENT", "status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
-		refused(update(`baseline: "b"`)+` { id }`, model.BadInput, "input.baseline", `use one of "a", "c"`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "it needs a primary metric")
-		g.must(`mutation($e: ID!, $b: ID!) { updateExperiment(input: {id: $e, primaryMetric: $b}) { id } }`, vars{"e": v["e"], "b": buy})
+		refused(update(`baseline: "b"`)+` { experiment { id } }`, model.BadInput, "input.baseline", `use one of "a", "c"`)
+		refused(`startExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "it needs a primary metric")
+		g.must(`mutation($e: ID!, $b: ID!) { updateExperiment(input: {id: $e, primaryMetric: $b}) { experiment { id } } }`, vars{"e": v["e"], "b": buy})
 
-		refused(`startExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "is in the future")
+		refused(`startExperiment(id: $e, at: "2999-01-01T00:00:00Z") { experiment { id } }`, model.BadInput, "at", "is in the future")
 		running := `{"name": "B", "description": "d", "variants": [{"key": "a", "baseline": true}, {"key": "c", "baseline": false}], "primaryMetric": {"key": "buy"}, "secondaryMetrics": [], "audience": [],
 			"attribution": "EXPERIMENT", "status": "RUNNING", "winner": null, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": null}`
 		state(`startExperiment(id: $e, at: "2026-05-01T10:00:00+02:00")`, running)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "has been running since 2026-05-01T08:00:00Z")
-		refused(`archiveExperiment(id: $e) { id }`, model.FailedPrecondition, "", "stop it")
-		refused(`deleteExperiment(id: $e)`, model.FailedPrecondition, "", "stop it")
+		refused(`startExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "has been running since 2026-05-01T08:00:00Z")
+		refused(`archiveExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "stop it")
+		refused(`deleteExperiment(id: $e) { deletedId }`, model.FailedPrecondition, "", "stop it")
 		for input, field := range map[string]string{
 			`variants: [{key: "a"}, {key: "b"}]`: "input.variants", `variants: [{key: "a"}, {key: "c", weight: 2}]`: "input.variants", `baseline: "c"`: "input.baseline",
 			`audience: {country: {is: "RO"}}`: "input.audience", `attribution: SESSION`: "input.attribution", `primaryMetric: null`: "input.primaryMetric",
 		} {
-			refused(update(input)+` { id }`, model.FailedPrecondition, field, "started")
+			refused(update(input)+` { experiment { id } }`, model.FailedPrecondition, field, "started")
 		}
 		state(update(`variants: [{key: "a"}, {key: "c"}], baseline: "a", attribution: EXPERIMENT, audience: []`), running) // as it is
 		state(update(`name: "R", description: "r", primaryMetric: $l, secondaryMetrics: [$b]`), strings.NewReplacer(`"B"`, `"R"`, `"d"`, `"r"`, `"buy"`, `"look"`,
 			`"secondaryMetrics": []`, `"secondaryMetrics": [{"key": "buy"}]`).Replace(running))
 
-		refused(`stopExperiment(id: $e, winner: "x") { id }`, model.BadInput, "winner", `use one of "a", "c"`)
-		refused(`stopExperiment(id: $e, winner: "") { id }`, model.BadInput, "winner", "leave it out")
-		refused(`stopExperiment(id: $e, at: "2026-05-01T07:59:59Z") { id }`, model.BadInput, "at", "before the experiment started")
-		refused(`stopExperiment(id: $e, at: "2999-01-01T00:00:00Z") { id }`, model.BadInput, "at", "is in the future")
-		g.want(`mutation($e: ID!) { stopExperiment(id: $e, winner: "c", at: "2026-05-02T00:00:00Z") { status winner { key } startedAt stoppedAt } }`, vars{"e": v["e"]},
-			`{"stopExperiment": {"status": "STOPPED", "winner": {"key": "c"}, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": "2026-05-02T00:00:00Z"}}`)
-		refused(`startExperiment(id: $e) { id }`, model.FailedPrecondition, "", "runs only once")
-		refused(`stopExperiment(id: $e) { id }`, model.FailedPrecondition, "", "already stopped")
-		g.want(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "S"}) { name } }`, vars{"e": v["e"]}, `{"updateExperiment": {"name": "S"}}`)
-		g.want(`mutation($e: ID!) { archiveExperiment(id: $e) { status winner { key } } }`, vars{"e": v["e"]}, `{"archiveExperiment": {"status": "ARCHIVED", "winner": {"key": "c"}}}`)
+		refused(`stopExperiment(id: $e, winner: "x") { experiment { id } }`, model.BadInput, "winner", `use one of "a", "c"`)
+		refused(`stopExperiment(id: $e, winner: "") { experiment { id } }`, model.BadInput, "winner", "leave it out")
+		refused(`stopExperiment(id: $e, at: "2026-05-01T07:59:59Z") { experiment { id } }`, model.BadInput, "at", "before the experiment started")
+		refused(`stopExperiment(id: $e, at: "2999-01-01T00:00:00Z") { experiment { id } }`, model.BadInput, "at", "is in the future")
+		g.want(`mutation($e: ID!) { stopExperiment(id: $e, winner: "c", at: "2026-05-02T00:00:00Z") { experiment { status winner { key } startedAt stoppedAt } } }`, vars{"e": v["e"]},
+			`{"stopExperiment": {"experiment": {"status": "STOPPED", "winner": {"key": "c"}, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": "2026-05-02T00:00:00Z"}}}`)
+		refused(`startExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "runs only once")
+		refused(`stopExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "already stopped")
+		g.want(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "S"}) { experiment { name } } }`, vars{"e": v["e"]}, `{"updateExperiment": {"experiment": {"name": "S"}}}`)
+		g.want(`mutation($e: ID!) { archiveExperiment(id: $e) { experiment { status winner { key } } } }`, vars{"e": v["e"]}, `{"archiveExperiment": {"experiment": {"status": "ARCHIVED", "winner": {"key": "c"}}}}`)
 		for _, change := range []string{update(`name: "x"`), `startExperiment(id: $e)`, `stopExperiment(id: $e)`, `archiveExperiment(id: $e)`} {
-			refused(change+` { id }`, model.FailedPrecondition, "", "archived")
+			refused(change+` { experiment { id } }`, model.FailedPrecondition, "", "archived")
 		}
 		g.want(`query($e: ID!) { node(id: $e) { ... on Experiment { name site { name } } } }`, vars{"e": v["e"]}, `{"node": {"name": "S", "site": {"name": "a.example"}}}`)
-		g.want(`mutation($e: ID!) { deleteExperiment(id: $e) }`, vars{"e": v["e"]}, fmt.Sprintf(`{"deleteExperiment": %q}`, v["e"]))
+		g.want(`mutation($e: ID!) { deleteExperiment(id: $e) { deletedId } }`, vars{"e": v["e"]}, fmt.Sprintf(`{"deleteExperiment": {"deletedId": %q}}`, v["e"]))
 		g.want(`query($e: ID!) { node(id: $e) { id } }`, vars{"e": v["e"]}, `{"node": null}`)
-		refused(`deleteExperiment(id: $e)`, model.NotFound, "id", "")
+		refused(`deleteExperiment(id: $e) { deletedId }`, model.NotFound, "id", "")
 	})
 }
 
@@ -134,11 +138,14 @@ func TestExperimentStartsAndStopsNow(t *testing.T) {
 	site := g.site("a.example", "UTC")
 	e := g.experiment(site, "headline", g.goal(site, "buy"))
 	var data struct {
-		Start, Stop struct{ StartedAt, StoppedAt time.Time }
+		Start, Stop struct {
+			Experiment struct{ StartedAt, StoppedAt time.Time }
+		}
 	}
 	before := time.Now().Truncate(time.Millisecond)
-	g.into(&data, `mutation($e: ID!) { start: startExperiment(id: $e) { startedAt } stop: stopExperiment(id: $e) { startedAt stoppedAt } }`, vars{"e": e})
-	if data.Start.StartedAt.Before(before) || data.Stop.StoppedAt.Before(data.Start.StartedAt) || data.Stop.StoppedAt.After(time.Now()) || !data.Stop.StartedAt.Equal(data.Start.StartedAt) {
+	g.into(&data, `mutation($e: ID!) { start: startExperiment(id: $e) { experiment { startedAt } } stop: stopExperiment(id: $e) { experiment { startedAt stoppedAt } } }`, vars{"e": e})
+	start, stop := data.Start.Experiment, data.Stop.Experiment
+	if start.StartedAt.Before(before) || stop.StoppedAt.Before(start.StartedAt) || stop.StoppedAt.After(time.Now()) || !stop.StartedAt.Equal(start.StartedAt) {
 		t.Errorf("after %v: %+v", before, data)
 	}
 }
@@ -153,21 +160,23 @@ func TestRefusedExperimentsChangeNothing(t *testing.T) {
 		before := string(g.must(everything, nil))
 		v := vars{"s": site, "e": e, "g": goal, "x": elsewhere}
 		create := func(input string) string {
-			return `createExperiment(input: {siteId: $s, key: "k", name: "n", ` + input + `}) { id }`
+			return `createExperiment(input: {siteId: $s, key: "k", name: "n", ` + input + `}) { experiment { id } }`
 		}
-		update := func(input string) string { return `updateExperiment(input: {id: $e, ` + input + `}) { id }` }
+		update := func(input string) string {
+			return `updateExperiment(input: {id: $e, ` + input + `}) { experiment { id } }`
+		}
 		long := strings.Repeat("x", 201)
 		for _, test := range []struct {
 			mutation string
 			code     model.Code
 			field    string
 		}{
-			{`createExperiment(input: {siteId: $g, key: "k", name: "n"}) { id }`, model.NotFound, "input.siteId"},
-			{`createExperiment(input: {siteId: "` + encode("Site:999") + `", key: "k", name: "n"}) { id }`, model.NotFound, "input.siteId"},
-			{`createExperiment(input: {siteId: $s, key: "headline", name: "n"}) { id }`, model.Conflict, "input.key"},
-			{`createExperiment(input: {siteId: $s, key: " ", name: "n"}) { id }`, model.BadInput, "input.key"},
-			{`createExperiment(input: {siteId: $s, key: "` + long + `", name: "n"}) { id }`, model.BadInput, "input.key"},
-			{`createExperiment(input: {siteId: $s, key: "k", name: ""}) { id }`, model.BadInput, "input.name"},
+			{`createExperiment(input: {siteId: $g, key: "k", name: "n"}) { experiment { id } }`, model.NotFound, "input.siteId"},
+			{`createExperiment(input: {siteId: "` + encode("Site:999") + `", key: "k", name: "n"}) { experiment { id } }`, model.NotFound, "input.siteId"},
+			{`createExperiment(input: {siteId: $s, key: "headline", name: "n"}) { experiment { id } }`, model.Conflict, "input.key"},
+			{`createExperiment(input: {siteId: $s, key: " ", name: "n"}) { experiment { id } }`, model.BadInput, "input.key"},
+			{`createExperiment(input: {siteId: $s, key: "` + long + `", name: "n"}) { experiment { id } }`, model.BadInput, "input.key"},
+			{`createExperiment(input: {siteId: $s, key: "k", name: ""}) { experiment { id } }`, model.BadInput, "input.name"},
 			{create(`variants: [{key: "a"}, {key: ""}]`), model.BadInput, "input.variants[1].key"},
 			{create(`variants: [{key: "a"}, {key: " a"}]`), model.BadInput, "input.variants[1].key"},
 			{create(`variants: [{key: "a", name: ""}]`), model.BadInput, "input.variants[0].name"},
@@ -185,13 +194,13 @@ func TestRefusedExperimentsChangeNothing(t *testing.T) {
 			{update(`variants: [{key: "a"}, {key: "a"}], name: "x"`), model.BadInput, "input.variants[1].key"},
 			{update(`primaryMetric: $x, name: "x"`), model.NotFound, "input.primaryMetric"},
 			{update(`audience: {ip: {is: "x"}}`), model.BadInput, "input.audience[0].ip.is[0]"},
-			{`updateExperiment(input: {id: $g, name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`updateExperiment(input: {id: "` + encode("Experiment:999") + `", name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`startExperiment(id: "` + encode("Experiment:999") + `") { id }`, model.NotFound, "id"},
-			{`startExperiment(id: $g) { id }`, model.NotFound, "id"},
-			{`stopExperiment(id: $g) { id }`, model.NotFound, "id"},
-			{`archiveExperiment(id: $s) { id }`, model.NotFound, "id"},
-			{`deleteExperiment(id: $s)`, model.NotFound, "id"},
+			{`updateExperiment(input: {id: $g, name: "x"}) { experiment { id } }`, model.NotFound, "input.id"},
+			{`updateExperiment(input: {id: "` + encode("Experiment:999") + `", name: "x"}) { experiment { id } }`, model.NotFound, "input.id"},
+			{`startExperiment(id: "` + encode("Experiment:999") + `") { experiment { id } }`, model.NotFound, "id"},
+			{`startExperiment(id: $g) { experiment { id } }`, model.NotFound, "id"},
+			{`stopExperiment(id: $g) { experiment { id } }`, model.NotFound, "id"},
+			{`archiveExperiment(id: $s) { experiment { id } }`, model.NotFound, "id"},
+			{`deleteExperiment(id: $s) { deletedId }`, model.NotFound, "id"},
 		} {
 			query, used := mutationOf(test.mutation, v)
 			g.refused(query, used, test.code, test.field)
@@ -212,7 +221,7 @@ func TestGoalOfAnExperimentStays(t *testing.T) {
 		buy, look := g.goal(site, "buy"), g.goal(site, "look")
 		first := g.experiment(site, "first", buy, look)
 		second := g.experiment(site, "second", look)
-		for _, mutation := range []string{`deleteGoal(id: $g)`, `convertGoalToSegment(goalId: $g) { id }`} {
+		for _, mutation := range []string{`deleteGoal(id: $g) { deletedId }`, `convertGoalToSegment(goalId: $g) { segment { id } }`} {
 			e := g.refused(`mutation($g: ID!) { `+mutation+` }`, vars{"g": look}, model.FailedPrecondition, "")
 			if !strings.Contains(e.Message, `"Test of first", "Test of second"`) {
 				t.Errorf("%s does not name the experiments: %s", mutation, e.Message)
@@ -221,15 +230,15 @@ func TestGoalOfAnExperimentStays(t *testing.T) {
 		g.want(`query($s: ID!) { site(id: $s) { goals { nodes { key experiments { key } } } segments { totalCount } } }`, vars{"s": site},
 			`{"site": {"goals": {"nodes": [{"key": "buy", "experiments": [{"key": "first"}]}, {"key": "look", "experiments": [{"key": "first"}, {"key": "second"}]}]}, "segments": {"totalCount": 1}}}`)
 		// An archived goal measures on, and can be chosen.
-		g.want(`mutation($g: ID!) { archiveGoal(id: $g) { archived experiments { key primaryMetric { key } } } }`, vars{"g": look},
-			`{"archiveGoal": {"archived": true, "experiments": [{"key": "first", "primaryMetric": {"key": "buy"}}, {"key": "second", "primaryMetric": {"key": "look"}}]}}`)
-		g.want(`mutation($e: ID!, $l: ID!) { updateExperiment(input: {id: $e, primaryMetric: $l}) { primaryMetric { key } } }`, vars{"e": first, "l": look},
-			`{"updateExperiment": {"primaryMetric": {"key": "look"}}}`)
-		g.want(`mutation($g: ID!) { deleteGoal(id: $g) }`, vars{"g": buy}, fmt.Sprintf(`{"deleteGoal": %q}`, buy))
+		g.want(`mutation($g: ID!) { archiveGoal(id: $g) { goal { archived experiments { key primaryMetric { key } } } } }`, vars{"g": look},
+			`{"archiveGoal": {"goal": {"archived": true, "experiments": [{"key": "first", "primaryMetric": {"key": "buy"}}, {"key": "second", "primaryMetric": {"key": "look"}}]}}}`)
+		g.want(`mutation($e: ID!, $l: ID!) { updateExperiment(input: {id: $e, primaryMetric: $l}) { experiment { primaryMetric { key } } } }`, vars{"e": first, "l": look},
+			`{"updateExperiment": {"experiment": {"primaryMetric": {"key": "look"}}}}`)
+		g.want(`mutation($g: ID!) { deleteGoal(id: $g) { deletedId } }`, vars{"g": buy}, fmt.Sprintf(`{"deleteGoal": {"deletedId": %q}}`, buy))
 		for _, e := range []string{first, second} {
-			g.must(`mutation($e: ID!) { deleteExperiment(id: $e) }`, vars{"e": e})
+			g.must(`mutation($e: ID!) { deleteExperiment(id: $e) { deletedId } }`, vars{"e": e})
 		}
-		g.must(`mutation($g: ID!) { convertGoalToSegment(goalId: $g) { id } }`, vars{"g": look})
+		g.must(`mutation($g: ID!) { convertGoalToSegment(goalId: $g) { segment { id } } }`, vars{"g": look})
 	})
 }
 
@@ -242,7 +251,7 @@ func TestExperimentLists(t *testing.T) {
 			g.experiment(site, key, goal)
 		}
 		g.experiment(other, "a")
-		g.must(`mutation($e: ID!) { startExperiment(id: $e) { id } }`, vars{"e": g.experiment(site, "running", goal)})
+		g.must(`mutation($e: ID!) { startExperiment(id: $e) { experiment { id } } }`, vars{"e": g.experiment(site, "running", goal)})
 		for arguments, want := range map[string]string{
 			``: `"a", "Ä", "c", "running"`, `(search: "ä")`: `"Ä"`, `(search: "TEST of")`: `"a", "Ä", "c", "running"`, `(status: RUNNING)`: `"running"`,
 			`(status: [DRAFT, STOPPED], search: "c")`: `"c"`, `(status: [])`: ``, `(status: null, search: null)`: `"a", "Ä", "c", "running"`, `(search: "nothing")`: ``,
@@ -281,7 +290,7 @@ func TestExperimentLists(t *testing.T) {
 			`{"site": {"a": {"key": "Ä", "status": "DRAFT"}, "b": null}}`)
 		g.refused(`query($s: ID!) { site(id: $s) { experiments(first: 501) { totalCount } } }`, vars{"s": site}, model.BadInput, "first")
 		g.refused(`query($s: ID!) { site(id: $s) { experiments(after: "x") { totalCount } } }`, vars{"s": site}, model.BadInput, "after")
-		g.must(`mutation($s: ID!) { deleteSite(id: $s) }`, vars{"s": site})
+		g.must(`mutation($s: ID!) { deleteSite(id: $s) { deletedId } }`, vars{"s": site})
 		g.want(`{ sites { experiments { nodes { key } } } }`, nil, `{"sites": [{"experiments": {"nodes": [{"key": "a"}]}}]}`)
 	})
 }
@@ -296,7 +305,7 @@ func TestExperimentTransitionsRace(t *testing.T) {
 			answers := make([]answer, 6)
 			var done sync.WaitGroup
 			for i := range answers {
-				done.Go(func() { answers[i] = g.ask(`mutation($e: ID!) { `+mutation+`(id: $e) { status } }`, vars{"e": e}) })
+				done.Go(func() { answers[i] = g.ask(`mutation($e: ID!) { `+mutation+`(id: $e) { experiment { status } } }`, vars{"e": e}) })
 			}
 			done.Wait()
 			won := 0

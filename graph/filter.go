@@ -22,9 +22,9 @@ func (r *filterResolver) Type(_ context.Context, spec *model.FilterSpec) (*host.
 	return t, nil
 }
 
-func (r *filterResolver) Label(ctx context.Context, spec *model.FilterSpec) (string, error) {
+func (r *filterResolver) Label(ctx context.Context, spec *model.FilterSpec) (*string, error) {
 	compiled, err := r.filters.Compile(ctx, *spec)
-	return compiled.Label, err
+	return &compiled.Label, err
 }
 
 type filterTypeResolver struct{ *Resolver }

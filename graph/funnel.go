@@ -109,9 +109,9 @@ func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) 
 	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOf(step.Before), step.Goal.Filters...))
 }
 
-func (r *funnelStepResolver) Sessions(ctx context.Context, step *view.FunnelStep) (int, error) {
+func (r *funnelStepResolver) Sessions(ctx context.Context, step *view.FunnelStep) (*int, error) {
 	reached, err := step.Reached(ctx)
-	return reached.Sessions, err
+	return &reached.Sessions, err
 }
 
 func (r *funnelStepResolver) FromPrevious(ctx context.Context, step *view.FunnelStep) (*float64, error) {

@@ -45,6 +45,7 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 	x.AroundOperations(withinBudget)
 	x.AroundOperations(withStats)
 	x.AroundOperations(withCollection(resolver))
+	x.AroundRootFields(withOwnCollection(resolver))
 	go resolver.logMissing(context.Background())
 	return &generation{set, schema, documents, x}, nil
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
@@ -50,7 +51,7 @@ func eventFilter(key string) (scalar.FilterInput, error) {
 	return scalar.FilterInput{FilterSpec: model.FilterSpec{Type: "events", Args: args}}, err
 }
 
-func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.CreateGoalInput) (*model.Goal, error) {
+func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.CreateGoalInput) (*view.ChangedGoal, error) {
 	site, err := decodeID(siteNoun, input.SiteID, "input.siteId")
 	if err != nil {
 		return nil, err
@@ -77,10 +78,10 @@ func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.Creat
 	if goal.Filters, err = r.specs(ctx, filters, "input.filters"); err != nil {
 		return nil, err
 	}
-	return goal, underInput(aboutID("siteId", r.store.CreateGoal(ctx, goal)))
+	return r.changedGoal(goal, underInput(aboutID("siteId", r.store.CreateGoal(ctx, goal))))
 }
 
-func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.UpdateGoalInput) (*model.Goal, error) {
+func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.UpdateGoalInput) (*view.ChangedGoal, error) {
 	id, err := decodeID(goalNoun, input.ID, "input.id")
 	if err != nil {
 		return nil, err
@@ -90,6 +91,9 @@ func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.Updat
 		return nil, err
 	}
 	goal, err := r.store.UpdateGoal(ctx, id, func(goal *model.Goal) error {
+		if err := unchanged(goalNoun, goal.UpdatedAt, input.ExpectedUpdatedAt.Value()); err != nil {
+			return err
+		}
 		set(&goal.Name, input.Name)
 		set(&goal.Description, input.Description)
 		if input.Filters.Value() != nil {
@@ -100,33 +104,73 @@ func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.Updat
 		}
 		return nil
 	})
-	return goal, underInput(aboutID("id", err))
+	return r.changedGoal(goal, underInput(aboutID("id", err)))
 }
 
-func (r *mutationResolver) ArchiveGoal(ctx context.Context, id string) (*model.Goal, error) {
-	return r.setArchived(ctx, id, true)
+func (r *mutationResolver) ArchiveGoal(ctx context.Context, id string, expected *time.Time) (*view.ChangedGoal, error) {
+	return r.setArchived(ctx, id, true, expected)
 }
 
-func (r *mutationResolver) UnarchiveGoal(ctx context.Context, id string) (*model.Goal, error) {
-	return r.setArchived(ctx, id, false)
+func (r *mutationResolver) UnarchiveGoal(ctx context.Context, id string, expected *time.Time) (*view.ChangedGoal, error) {
+	return r.setArchived(ctx, id, false, expected)
 }
 
-func (r *mutationResolver) setArchived(ctx context.Context, id string, archived bool) (*model.Goal, error) {
+func (r *mutationResolver) setArchived(ctx context.Context, id string, archived bool, expected *time.Time) (*view.ChangedGoal, error) {
 	n, err := decodeID(goalNoun, id, "id")
 	if err != nil {
 		return nil, err
 	}
 	goal, err := r.store.UpdateGoal(ctx, n, func(goal *model.Goal) error {
 		goal.Archived = archived
-		return nil
+		return unchanged(goalNoun, goal.UpdatedAt, expected)
 	})
-	return goal, aboutID("id", err)
+	return r.changedGoal(goal, aboutID("id", err))
 }
 
-func (r *mutationResolver) DeleteGoal(ctx context.Context, id string) (string, error) {
+func (r *mutationResolver) ArchiveGoals(ctx context.Context, ids []string) (*view.ChangedGoals, error) {
+	return r.setAllArchived(ctx, ids, true)
+}
+
+func (r *mutationResolver) UnarchiveGoals(ctx context.Context, ids []string) (*view.ChangedGoals, error) {
+	return r.setAllArchived(ctx, ids, false)
+}
+
+func (r *mutationResolver) setAllArchived(ctx context.Context, ids []string, archived bool) (*view.ChangedGoals, error) {
+	numbers, err := decodeTogether(goalNoun, ids)
+	if err != nil {
+		return nil, err
+	}
+	goals, err := r.store.UpdateGoals(ctx, numbers, func(goal *model.Goal) error {
+		goal.Archived = archived
+		return nil
+	})
+	if err != nil {
+		return nil, model.Under("ids", err)
+	}
+	return &view.ChangedGoals{Listed: r.listed(goals[0].SiteID), Goals: goals}, nil
+}
+
+func (r *mutationResolver) changedGoal(goal *model.Goal, err error) (*view.ChangedGoal, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &view.ChangedGoal{Listed: r.listed(goal.SiteID), Goal: goal}, nil
+}
+
+func (r *mutationResolver) DeleteGoal(ctx context.Context, id string, expected *time.Time) (*view.Deleted, error) {
 	n, err := decodeID(goalNoun, id, "id")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return id, aboutID("id", r.store.DeleteGoal(ctx, n))
+	site, err := r.store.DeleteGoal(ctx, n, func(goal *model.Goal) error { return unchanged(goalNoun, goal.UpdatedAt, expected) })
+	return r.deleted(id, site, err)
+}
+
+func (r *mutationResolver) DeleteGoals(ctx context.Context, ids []string) (*view.DeletedAll, error) {
+	numbers, err := decodeTogether(goalNoun, ids)
+	if err != nil {
+		return nil, err
+	}
+	site, err := r.store.DeleteGoals(ctx, numbers)
+	return r.deletedAll(ids, site, err)
 }

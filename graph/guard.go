@@ -63,6 +63,21 @@ func pass[T any](ctx context.Context, needed model.Scope, noun string, found *T,
 	return found, nil
 }
 
+// firstSite returns the site of the first of several definitions, all of which the context's actor may change. The field of
+// an error is the place of its id.
+func firstSite[T any](ctx context.Context, ids []int64, load func(context.Context, model.Scope, int64) (*T, error), siteOf func(*T) int64) (site int64, err error) {
+	for i, id := range ids {
+		found, err := load(ctx, model.EditScope, id)
+		if err != nil {
+			return 0, model.Under(fmt.Sprintf("[%d]", i), err)
+		}
+		if i == 0 {
+			site = siteOf(found)
+		}
+	}
+	return site, nil
+}
+
 // keep keeps what is of sites that the context's actor reads.
 func keep[T any](ctx context.Context, found []T, err error, siteOf func(*T) int64) ([]T, error) {
 	return slices.DeleteFunc(found, func(element T) bool { return readable(ctx, siteOf(&element)) == nowhere }), err
@@ -166,18 +181,35 @@ func (g guard) UpdateSegment(ctx context.Context, id int64, apply func(*model.Se
 	return g.store.UpdateSegment(ctx, id, apply)
 }
 
-func (g guard) DeleteSegment(ctx context.Context, id int64) error {
-	if _, err := g.segment(ctx, model.EditScope, id); err != nil {
-		return err
+func (g guard) UpdateSegments(ctx context.Context, ids []int64, apply func(*model.Segment) error) ([]model.Segment, error) {
+	if _, err := firstSite(ctx, ids, g.segment, siteOfSegment); err != nil {
+		return nil, err
 	}
-	return g.store.DeleteSegment(ctx, id)
+	return g.store.UpdateSegments(ctx, ids, apply)
 }
 
-func (g guard) ConvertSegmentToGoal(ctx context.Context, id int64, goal *model.Goal) error {
+// DeleteSegment returns the site of the segment.
+func (g guard) DeleteSegment(ctx context.Context, id int64, check func(*model.Segment) error) (site int64, err error) {
+	segment, err := g.segment(ctx, model.EditScope, id)
+	if err != nil {
+		return 0, err
+	}
+	return segment.SiteID, g.store.DeleteSegment(ctx, id, check)
+}
+
+// DeleteSegments returns the site of the segments.
+func (g guard) DeleteSegments(ctx context.Context, ids []int64) (site int64, err error) {
+	if site, err = firstSite(ctx, ids, g.segment, siteOfSegment); err != nil {
+		return 0, err
+	}
+	return site, g.store.DeleteSegments(ctx, ids)
+}
+
+func (g guard) ConvertSegmentToGoal(ctx context.Context, id int64, goal *model.Goal, check func(*model.Segment) error) error {
 	if _, err := g.segment(ctx, model.EditScope, id); err != nil {
 		return err
 	}
-	return g.store.ConvertSegmentToGoal(ctx, id, goal)
+	return g.store.ConvertSegmentToGoal(ctx, id, goal, check)
 }
 
 func (g guard) goal(ctx context.Context, needed model.Scope, id int64) (*model.Goal, error) {
@@ -222,18 +254,35 @@ func (g guard) UpdateGoal(ctx context.Context, id int64, apply func(*model.Goal)
 	return g.store.UpdateGoal(ctx, id, apply)
 }
 
-func (g guard) DeleteGoal(ctx context.Context, id int64) error {
-	if _, err := g.goal(ctx, model.EditScope, id); err != nil {
-		return err
+func (g guard) UpdateGoals(ctx context.Context, ids []int64, apply func(*model.Goal) error) ([]model.Goal, error) {
+	if _, err := firstSite(ctx, ids, g.goal, siteOfGoal); err != nil {
+		return nil, err
 	}
-	return g.store.DeleteGoal(ctx, id)
+	return g.store.UpdateGoals(ctx, ids, apply)
 }
 
-func (g guard) ConvertGoalToSegment(ctx context.Context, id int64) (*model.Segment, error) {
+// DeleteGoal returns the site of the goal.
+func (g guard) DeleteGoal(ctx context.Context, id int64, check func(*model.Goal) error) (site int64, err error) {
+	goal, err := g.goal(ctx, model.EditScope, id)
+	if err != nil {
+		return 0, err
+	}
+	return goal.SiteID, g.store.DeleteGoal(ctx, id, check)
+}
+
+// DeleteGoals returns the site of the goals.
+func (g guard) DeleteGoals(ctx context.Context, ids []int64) (site int64, err error) {
+	if site, err = firstSite(ctx, ids, g.goal, siteOfGoal); err != nil {
+		return 0, err
+	}
+	return site, g.store.DeleteGoals(ctx, ids)
+}
+
+func (g guard) ConvertGoalToSegment(ctx context.Context, id int64, check func(*model.Goal) error) (*model.Segment, error) {
 	if _, err := g.goal(ctx, model.EditScope, id); err != nil {
 		return nil, err
 	}
-	return g.store.ConvertGoalToSegment(ctx, id)
+	return g.store.ConvertGoalToSegment(ctx, id, check)
 }
 
 func (g guard) experiment(ctx context.Context, needed model.Scope, id int64) (*model.Experiment, error) {
@@ -281,11 +330,28 @@ func (g guard) UpdateExperiment(ctx context.Context, id int64, apply func(*model
 	return g.store.UpdateExperiment(ctx, id, apply)
 }
 
-func (g guard) DeleteExperiment(ctx context.Context, id int64) error {
-	if _, err := g.experiment(ctx, model.EditScope, id); err != nil {
-		return err
+func (g guard) UpdateExperiments(ctx context.Context, ids []int64, apply func(*model.Experiment) error) ([]model.Experiment, error) {
+	if _, err := firstSite(ctx, ids, g.experiment, siteOfExperiment); err != nil {
+		return nil, err
 	}
-	return g.store.DeleteExperiment(ctx, id)
+	return g.store.UpdateExperiments(ctx, ids, apply)
+}
+
+// DeleteExperiment returns the site of the experiment.
+func (g guard) DeleteExperiment(ctx context.Context, id int64, check func(*model.Experiment) error) (site int64, err error) {
+	e, err := g.experiment(ctx, model.EditScope, id)
+	if err != nil {
+		return 0, err
+	}
+	return e.SiteID, g.store.DeleteExperiment(ctx, id, check)
+}
+
+// DeleteExperiments returns the site of the experiments.
+func (g guard) DeleteExperiments(ctx context.Context, ids []int64) (site int64, err error) {
+	if site, err = firstSite(ctx, ids, g.experiment, siteOfExperiment); err != nil {
+		return 0, err
+	}
+	return site, g.store.DeleteExperiments(ctx, ids)
 }
 
 func (g guard) Session(ctx context.Context, id model.SessionID) (*model.Session, error) {

@@ -322,27 +322,33 @@ func compact(text string) string {
 // site makes a site and returns its id.
 func (g *testGraph) site(domain, zone string) string {
 	g.Helper()
-	var data struct{ CreateSite struct{ ID string } }
-	g.into(&data, `mutation($d: String!, $z: String) { createSite(input: {name: $d, domains: [$d], timezone: $z}) { id } }`, vars{"d": domain, "z": zone})
-	return data.CreateSite.ID
+	var data struct {
+		CreateSite struct{ Site struct{ ID string } }
+	}
+	g.into(&data, `mutation($d: String!, $z: String) { createSite(input: {name: $d, domains: [$d], timezone: $z}) { site { id } } }`, vars{"d": domain, "z": zone})
+	return data.CreateSite.Site.ID
 }
 
 // segment makes a segment of filters and returns its id.
 func (g *testGraph) segment(site, name string, filters ...any) string {
 	g.Helper()
-	var data struct{ CreateSegment struct{ ID string } }
-	g.into(&data, `mutation($s: ID!, $n: String!, $f: [FilterInput!]!) { createSegment(input: {siteId: $s, name: $n, filters: $f}) { id } }`,
+	var data struct {
+		CreateSegment struct{ Segment struct{ ID string } }
+	}
+	g.into(&data, `mutation($s: ID!, $n: String!, $f: [FilterInput!]!) { createSegment(input: {siteId: $s, name: $n, filters: $f}) { segment { id } } }`,
 		vars{"s": site, "n": name, "f": listOf(filters)})
-	return data.CreateSegment.ID
+	return data.CreateSegment.Segment.ID
 }
 
 // goal makes a goal of filters and returns its id.
 func (g *testGraph) goal(site, key string, filters ...any) string {
 	g.Helper()
-	var data struct{ CreateGoal struct{ ID string } }
-	g.into(&data, `mutation($s: ID!, $k: String!, $f: [FilterInput!]) { createGoal(input: {siteId: $s, key: $k, name: $k, filters: $f}) { id } }`,
+	var data struct {
+		CreateGoal struct{ Goal struct{ ID string } }
+	}
+	g.into(&data, `mutation($s: ID!, $k: String!, $f: [FilterInput!]) { createGoal(input: {siteId: $s, key: $k, name: $k, filters: $f}) { goal { id } } }`,
 		vars{"s": site, "k": key, "f": listOf(filters)})
-	return data.CreateGoal.ID
+	return data.CreateGoal.Goal.ID
 }
 
 // segmentNamed returns the id of the site's segment of the name.

@@ -134,11 +134,13 @@ func TestAnswerThatGrows(t *testing.T) {
 		t.Errorf("%d errors in %v: %.300v", len(a.Errors), time.Since(begin), a.Errors)
 	}
 	// So are the bytes of texts.
-	var data struct{ CreateGoal struct{ ID string } }
-	g.into(&data, `mutation($s: ID!, $d: String) { createGoal(input: {siteId: $s, key: "long", name: "long", description: $d}) { id } }`, vars{"s": site, "d": strings.Repeat("€", 5000)})
+	var data struct {
+		CreateGoal struct{ Goal struct{ ID string } }
+	}
+	g.into(&data, `mutation($s: ID!, $d: String) { createGoal(input: {siteId: $s, key: "long", name: "long", description: $d}) { goal { id } } }`, vars{"s": site, "d": strings.Repeat("€", 5000)})
 	var ids []string
 	for range 100 {
-		ids = append(ids, data.CreateGoal.ID)
+		ids = append(ids, data.CreateGoal.Goal.ID)
 	}
 	query := `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Goal { `
 	for i := range 28 {

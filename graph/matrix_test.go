@@ -67,17 +67,17 @@ func TestCardsFollowDefinitions(t *testing.T) {
 			}
 		}
 		check("as they were made")
-		other.must(`mutation($id: ID!, $f: [FilterInput!]) { updateSegment(input: {id: $id, name: "renamed", filters: $f}) { id } }`, vars{"id": segment, "f": []any{country("DE")}})
+		other.must(`mutation($id: ID!, $f: [FilterInput!]) { updateSegment(input: {id: $id, name: "renamed", filters: $f}) { segment { id } } }`, vars{"id": segment, "f": []any{country("DE")}})
 		check("a segment changed")
-		other.must(`mutation($id: ID!, $f: [FilterInput!]) { updateGoal(input: {id: $id, name: "Sign-up", filters: $f}) { id } }`, vars{"id": goal, "f": []any{country("FR")}})
+		other.must(`mutation($id: ID!, $f: [FilterInput!]) { updateGoal(input: {id: $id, name: "Sign-up", filters: $f}) { goal { id } } }`, vars{"id": goal, "f": []any{country("FR")}})
 		check("a goal changed")
 		second := other.goal(site, "purchase", country("IT"))
 		check("a new goal")
-		other.must(`mutation($id: ID!) { archiveGoal(id: $id) { id } }`, vars{"id": second})
+		other.must(`mutation($id: ID!) { archiveGoal(id: $id) { goal { id } } }`, vars{"id": second})
 		check("a goal archived")
 		other.segment(site, "second", country("US"))
 		check("a new segment")
-		other.must(`mutation($id: ID!) { deleteSegment(id: $id) }`, vars{"id": segment})
+		other.must(`mutation($id: ID!) { deleteSegment(id: $id) { deletedId } }`, vars{"id": segment})
 		g.refused(`query($s: ID!, $segments: [ID!]) { site(id: $s) { goalCards(segments: $segments, range: {from: "2026-05-01T00:00:00Z"}) { goal { name } } } }`,
 			vars{"s": site, "segments": []string{segment}}, "NOT_FOUND", "segments[0]")
 	})

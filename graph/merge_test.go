@@ -135,7 +135,7 @@ func (g *testGraph) cell(site string, active, goal []any) cell {
 	}
 	g.into(&data, `query($g: ID!, $s: [ID!]) { node(id: $g) { ... on Goal { card(segments: $s, range: {from: "2000-01-01T00:00:00Z"}) { cells { sessions conversions conversionRate } } } } }`,
 		vars{"g": made, "s": []string{segment}})
-	g.must(`mutation($g: ID!, $s: ID!) { deleteGoal(id: $g) deleteSegment(id: $s) }`, vars{"g": made, "s": segment})
+	g.must(`mutation($g: ID!, $s: ID!) { deleteGoal(id: $g) { deletedId } deleteSegment(id: $s) { deletedId } }`, vars{"g": made, "s": segment})
 	return data.Node.Card.Cells[0]
 }
 

@@ -3,25 +3,30 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 // The mutations of segments and goals stand in their files.
 type mutationResolver struct{ *Resolver }
 
-func (r *mutationResolver) CreateSite(ctx context.Context, input generated.CreateSiteInput) (*model.Site, error) {
+func (r *mutationResolver) CreateSite(ctx context.Context, input generated.CreateSiteInput) (*view.ChangedSite, error) {
 	site := &model.Site{Name: input.Name, Domains: input.Domains.Value(), Timezone: "UTC", IgnoredReferrers: input.IgnoredReferrers.Value()}
 	set(&site.Timezone, input.Timezone)
 	set(&site.Addresses, input.Addresses)
 	set(&site.Bots, input.Bots)
-	return site, underInput(r.store.CreateSite(ctx, site))
+	return r.changedSite(site, underInput(r.store.CreateSite(ctx, site)))
 }
 
-func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.UpdateSiteInput) (*model.Site, error) {
+func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.UpdateSiteInput) (*view.ChangedSite, error) {
 	id, err := decodeID(siteNoun, input.ID, "input.id")
 	if err != nil {
 		return nil, err
@@ -39,15 +44,63 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		}
 		return nil
 	})
-	return site, underInput(aboutID("id", err))
+	return r.changedSite(site, underInput(aboutID("id", err)))
 }
 
-func (r *mutationResolver) DeleteSite(ctx context.Context, id string) (string, error) {
-	n, err := decodeID(siteNoun, id, "id")
+func (r *mutationResolver) changedSite(site *model.Site, err error) (*view.ChangedSite, error) {
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return id, aboutID("id", r.store.DeleteSite(ctx, n))
+	return &view.ChangedSite{ListedSites: view.ListedSites{Read: r.store.Sites}, Site: site}, nil
+}
+
+func (r *mutationResolver) DeleteSite(ctx context.Context, id string) (*view.DeletedSite, error) {
+	n, err := decodeID(siteNoun, id, "id")
+	if err == nil {
+		err = aboutID("id", r.store.DeleteSite(ctx, n))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &view.DeletedSite{ListedSites: view.ListedSites{Read: r.store.Sites}, DeletedID: id}, nil
+}
+
+// listed returns what the payloads of a change of a site's lists have in common.
+func (r *Resolver) listed(site int64) view.Listed {
+	return view.Listed{Read: func(ctx context.Context) (*model.Site, error) { return r.siteOf(ctx, site) }}
+}
+
+// deleted is the payload of what deletes an object of a site.
+func (r *mutationResolver) deleted(id string, site int64, err error) (*view.Deleted, error) {
+	if err != nil {
+		return nil, aboutID("id", err)
+	}
+	return &view.Deleted{Listed: r.listed(site), DeletedID: id}, nil
+}
+
+// deletedAll is the payload of what deletes several objects of a site.
+func (r *mutationResolver) deletedAll(ids []string, site int64, err error) (*view.DeletedAll, error) {
+	if err != nil {
+		return nil, model.Under("ids", err)
+	}
+	return &view.DeletedAll{Listed: r.listed(site), DeletedIDs: ids}, nil
+}
+
+// decodeTogether returns the numbers of the objects that are changed together.
+func decodeTogether(want noun, ids []string) ([]int64, error) {
+	if len(ids) == 0 || len(ids) > store.MaxTogether {
+		return nil, model.Invalid("ids", "%d ids are given; give 1 to %d", len(ids), store.MaxTogether)
+	}
+	return decodeIDs(want, ids, "ids")
+}
+
+// unchanged refuses to change what has changed since the client saw it, if he says when that was.
+func unchanged(noun noun, updatedAt time.Time, expected *time.Time) error {
+	if expected == nil || model.MillisOf(*expected) == model.MillisOf(updatedAt) {
+		return nil
+	}
+	return &model.Error{Code: model.Conflict, Field: "expectedUpdatedAt", Message: fmt.Sprintf("the %s has changed since, at %s; load it again, and see whether you still want this",
+		strings.ToLower(string(noun)), updatedAt.UTC().Format(time.RFC3339Nano))}
 }
 
 // underInput puts the field that an error is about under the mutation's argument.

@@ -31,56 +31,56 @@ func TestRefusedMutationsChangeNothing(t *testing.T) {
 			code     model.Code
 			field    string
 		}{
-			{`createSite(input: {name: ""}) { id }`, model.BadInput, "input.name"},
-			{`createSite(input: {name: $long}) { id }`, model.BadInput, "input.name"},
-			{`createSite(input: {name: "c", domains: ["a.example"]}) { id }`, model.Conflict, "input.domains"},
-			{`createSite(input: {name: "c", domains: ["https://c.example/"]}) { id }`, model.BadInput, "input.domains"},
-			{`createSite(input: {name: "c", ignoredReferrers: ["https://c.example/"]}) { id }`, model.BadInput, "input.ignoredReferrers"},
-			{`createSite(input: {name: "c", timezone: "Mars/Olympus"}) { id }`, model.BadInput, "input.timezone"},
-			{`updateSite(input: {id: $other, domains: ["b.example", "A.example"]}) { id }`, model.Conflict, "input.domains"},
-			{`updateSite(input: {id: $other, name: " "}) { id }`, model.BadInput, "input.name"},
-			{`updateSite(input: {id: $segment, name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`updateSite(input: {id: $none, name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`deleteSite(id: $goal)`, model.NotFound, "id"},
-			{`deleteSite(id: $none)`, model.NotFound, "id"},
-			{`createSegment(input: {siteId: $none, name: "x", filters: []}) { id }`, model.NotFound, "input.siteId"},
-			{`createSegment(input: {siteId: $goal, name: "x", filters: []}) { id }`, model.NotFound, "input.siteId"},
-			{`createSegment(input: {siteId: $site, name: "", filters: []}) { id }`, model.BadInput, "input.name"},
-			{`createSegment(input: {siteId: $site, name: $long, filters: []}) { id }`, model.BadInput, "input.name"},
-			{`createSegment(input: {siteId: $site, name: "x", filters: $bad}) { id }`, model.BadInput, "input.filters[0].ip.is[0]"},
-			{`updateSegment(input: {id: $segment, name: "new", filters: $bad}) { id }`, model.BadInput, "input.filters[0].ip.is[0]"},
-			{`updateSegment(input: {id: $segment, name: "", active: false}) { id }`, model.BadInput, "input.name"},
-			{`updateSegment(input: {id: $goal, name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`deleteSegment(id: $goal)`, model.NotFound, "id"},
-			{`deleteSegment(id: $rubbish)`, model.NotFound, "id"},
-			{`convertSegmentToGoal(input: {segmentId: $goal}) { id }`, model.NotFound, "input.segmentId"},
-			{`convertSegmentToGoal(input: {segmentId: $segment, key: "buy"}) { id }`, model.Conflict, "input.key"},
-			{`convertSegmentToGoal(input: {segmentId: $segment, key: ""}) { id }`, model.BadInput, "input.key"},
-			{`convertSegmentToGoal(input: {segmentId: $segment, key: "k", name: ""}) { id }`, model.BadInput, "input.name"},
-			{`convertGoalToSegment(goalId: $segment) { id }`, model.NotFound, "goalId"},
-			{`convertGoalToSegment(goalId: $rubbish) { id }`, model.NotFound, "goalId"},
-			{`createGoal(input: {siteId: $site, key: "buy", name: "x"}) { id }`, model.Conflict, "input.key"},
-			{`createGoal(input: {siteId: $site, key: "", name: "x"}) { id }`, model.BadInput, "input.key"},
-			{`createGoal(input: {siteId: $site, key: "k", name: ""}) { id }`, model.BadInput, "input.name"},
-			{`createGoal(input: {siteId: $site, key: $long, name: "x"}) { id }`, model.BadInput, "input.key"},
-			{`createGoal(input: {siteId: $site, key: "k", name: "x", description: $long}) { id }`, model.BadInput, "input.description"},
-			{`createGoal(input: {siteId: $site, key: "k", name: "x", valueEvent: $long}) { id }`, model.BadInput, "input.valueEvent"},
-			{`createGoal(input: {siteId: $site, key: "k", name: "x", filters: $bad}) { id }`, model.BadInput, "input.filters[0].ip.is[0]"},
-			{`createGoal(input: {siteId: $segment, key: "k", name: "x"}) { id }`, model.NotFound, "input.siteId"},
-			{`createGoal(input: {siteId: "` + encode("Site:999") + `", key: "k", name: "x"}) { id }`, model.NotFound, "input.siteId"},
-			{`createSegment(input: {siteId: "` + encode("Site:999") + `", name: "x", filters: []}) { id }`, model.NotFound, "input.siteId"},
-			{`updateSegment(input: {id: "` + encode("Segment:999") + `", name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`convertSegmentToGoal(input: {segmentId: "` + encode("Segment:999") + `"}) { id }`, model.NotFound, "input.segmentId"},
-			{`deleteSite(id: "` + encode("Site:999") + `")`, model.NotFound, "id"},
-			{`updateSite(input: {id: "` + encode("Site:999") + `", name: "x"}) { id }`, model.NotFound, "input.id"},
-			{`updateGoal(input: {id: $goal, name: "new", filters: $bad}) { id }`, model.BadInput, "input.filters[0].ip.is[0]"},
-			{`updateGoal(input: {id: $goal, name: $long, description: "new"}) { id }`, model.BadInput, "input.name"},
-			{`updateGoal(input: {id: $site, name: "new"}) { id }`, model.NotFound, "input.id"},
-			{`updateGoal(input: {id: $rubbish, name: "new"}) { id }`, model.NotFound, "input.id"},
-			{`archiveGoal(id: $segment) { id }`, model.NotFound, "id"},
-			{`unarchiveGoal(id: $rubbish) { id }`, model.NotFound, "id"},
-			{`deleteGoal(id: $none)`, model.NotFound, "id"},
-			{`deleteGoal(id: $rubbish)`, model.NotFound, "id"},
+			{`createSite(input: {name: ""}) { site { id } }`, model.BadInput, "input.name"},
+			{`createSite(input: {name: $long}) { site { id } }`, model.BadInput, "input.name"},
+			{`createSite(input: {name: "c", domains: ["a.example"]}) { site { id } }`, model.Conflict, "input.domains"},
+			{`createSite(input: {name: "c", domains: ["https://c.example/"]}) { site { id } }`, model.BadInput, "input.domains"},
+			{`createSite(input: {name: "c", ignoredReferrers: ["https://c.example/"]}) { site { id } }`, model.BadInput, "input.ignoredReferrers"},
+			{`createSite(input: {name: "c", timezone: "Mars/Olympus"}) { site { id } }`, model.BadInput, "input.timezone"},
+			{`updateSite(input: {id: $other, domains: ["b.example", "A.example"]}) { site { id } }`, model.Conflict, "input.domains"},
+			{`updateSite(input: {id: $other, name: " "}) { site { id } }`, model.BadInput, "input.name"},
+			{`updateSite(input: {id: $segment, name: "x"}) { site { id } }`, model.NotFound, "input.id"},
+			{`updateSite(input: {id: $none, name: "x"}) { site { id } }`, model.NotFound, "input.id"},
+			{`deleteSite(id: $goal) { deletedId }`, model.NotFound, "id"},
+			{`deleteSite(id: $none) { deletedId }`, model.NotFound, "id"},
+			{`createSegment(input: {siteId: $none, name: "x", filters: []}) { segment { id } }`, model.NotFound, "input.siteId"},
+			{`createSegment(input: {siteId: $goal, name: "x", filters: []}) { segment { id } }`, model.NotFound, "input.siteId"},
+			{`createSegment(input: {siteId: $site, name: "", filters: []}) { segment { id } }`, model.BadInput, "input.name"},
+			{`createSegment(input: {siteId: $site, name: $long, filters: []}) { segment { id } }`, model.BadInput, "input.name"},
+			{`createSegment(input: {siteId: $site, name: "x", filters: $bad}) { segment { id } }`, model.BadInput, "input.filters[0].ip.is[0]"},
+			{`updateSegment(input: {id: $segment, name: "new", filters: $bad}) { segment { id } }`, model.BadInput, "input.filters[0].ip.is[0]"},
+			{`updateSegment(input: {id: $segment, name: "", active: false}) { segment { id } }`, model.BadInput, "input.name"},
+			{`updateSegment(input: {id: $goal, name: "x"}) { segment { id } }`, model.NotFound, "input.id"},
+			{`deleteSegment(id: $goal) { deletedId }`, model.NotFound, "id"},
+			{`deleteSegment(id: $rubbish) { deletedId }`, model.NotFound, "id"},
+			{`convertSegmentToGoal(input: {segmentId: $goal}) { goal { id } }`, model.NotFound, "input.segmentId"},
+			{`convertSegmentToGoal(input: {segmentId: $segment, key: "buy"}) { goal { id } }`, model.Conflict, "input.key"},
+			{`convertSegmentToGoal(input: {segmentId: $segment, key: ""}) { goal { id } }`, model.BadInput, "input.key"},
+			{`convertSegmentToGoal(input: {segmentId: $segment, key: "k", name: ""}) { goal { id } }`, model.BadInput, "input.name"},
+			{`convertGoalToSegment(goalId: $segment) { segment { id } }`, model.NotFound, "goalId"},
+			{`convertGoalToSegment(goalId: $rubbish) { segment { id } }`, model.NotFound, "goalId"},
+			{`createGoal(input: {siteId: $site, key: "buy", name: "x"}) { goal { id } }`, model.Conflict, "input.key"},
+			{`createGoal(input: {siteId: $site, key: "", name: "x"}) { goal { id } }`, model.BadInput, "input.key"},
+			{`createGoal(input: {siteId: $site, key: "k", name: ""}) { goal { id } }`, model.BadInput, "input.name"},
+			{`createGoal(input: {siteId: $site, key: $long, name: "x"}) { goal { id } }`, model.BadInput, "input.key"},
+			{`createGoal(input: {siteId: $site, key: "k", name: "x", description: $long}) { goal { id } }`, model.BadInput, "input.description"},
+			{`createGoal(input: {siteId: $site, key: "k", name: "x", valueEvent: $long}) { goal { id } }`, model.BadInput, "input.valueEvent"},
+			{`createGoal(input: {siteId: $site, key: "k", name: "x", filters: $bad}) { goal { id } }`, model.BadInput, "input.filters[0].ip.is[0]"},
+			{`createGoal(input: {siteId: $segment, key: "k", name: "x"}) { goal { id } }`, model.NotFound, "input.siteId"},
+			{`createGoal(input: {siteId: "` + encode("Site:999") + `", key: "k", name: "x"}) { goal { id } }`, model.NotFound, "input.siteId"},
+			{`createSegment(input: {siteId: "` + encode("Site:999") + `", name: "x", filters: []}) { segment { id } }`, model.NotFound, "input.siteId"},
+			{`updateSegment(input: {id: "` + encode("Segment:999") + `", name: "x"}) { segment { id } }`, model.NotFound, "input.id"},
+			{`convertSegmentToGoal(input: {segmentId: "` + encode("Segment:999") + `"}) { goal { id } }`, model.NotFound, "input.segmentId"},
+			{`deleteSite(id: "` + encode("Site:999") + `") { deletedId }`, model.NotFound, "id"},
+			{`updateSite(input: {id: "` + encode("Site:999") + `", name: "x"}) { site { id } }`, model.NotFound, "input.id"},
+			{`updateGoal(input: {id: $goal, name: "new", filters: $bad}) { goal { id } }`, model.BadInput, "input.filters[0].ip.is[0]"},
+			{`updateGoal(input: {id: $goal, name: $long, description: "new"}) { goal { id } }`, model.BadInput, "input.name"},
+			{`updateGoal(input: {id: $site, name: "new"}) { goal { id } }`, model.NotFound, "input.id"},
+			{`updateGoal(input: {id: $rubbish, name: "new"}) { goal { id } }`, model.NotFound, "input.id"},
+			{`archiveGoal(id: $segment) { goal { id } }`, model.NotFound, "id"},
+			{`unarchiveGoal(id: $rubbish) { goal { id } }`, model.NotFound, "id"},
+			{`deleteGoal(id: $none) { deletedId }`, model.NotFound, "id"},
+			{`deleteGoal(id: $rubbish) { deletedId }`, model.NotFound, "id"},
 		} {
 			definitions, used := "", vars{}
 			for name, typ := range declared {
@@ -106,30 +106,30 @@ func TestRefusedMutationsChangeNothing(t *testing.T) {
 func TestMutations(t *testing.T) {
 	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
-		g.want(`mutation { createSite(input: {name: " Shop ", domains: ["Shop.Example", "shop.example.", "m.shop.example"]}) { name domains timezone segments { nodes { name active filters { label } } } } }`, nil,
-			`{"createSite": {"name": "Shop", "domains": ["shop.example", "m.shop.example"], "timezone": "UTC", "segments": {"nodes": [{"name": "All", "active": true, "filters": []}]}}}`)
+		g.want(`mutation { createSite(input: {name: " Shop ", domains: ["Shop.Example", "shop.example.", "m.shop.example"]}) { site { name domains timezone segments { nodes { name active filters { label } } } } } }`, nil,
+			`{"createSite": {"site": {"name": "Shop", "domains": ["shop.example", "m.shop.example"], "timezone": "UTC", "segments": {"nodes": [{"name": "All", "active": true, "filters": []}]}}}}`)
 		site := g.site("a.example", "Europe/Bucharest")
-		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, name: "New", timezone: null}) { name domains timezone } }`, vars{"s": site},
-			`{"updateSite": {"name": "New", "domains": ["a.example"], "timezone": "Europe/Bucharest"}}`)
-		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, domains: "c.example", timezone: "UTC"}) { name domains timezone } }`, vars{"s": site},
-			`{"updateSite": {"name": "New", "domains": ["c.example"], "timezone": "UTC"}}`)
-		g.want(`mutation { createSite(input: {name: "Bots", ignoredReferrers: ["Pay.example."], bots: INCLUDE}) { ignoredReferrers bots } }`, nil,
-			`{"createSite": {"ignoredReferrers": ["pay.example"], "bots": "INCLUDE"}}`)
-		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: ["pay.example", "xn--caf-dma.example"]}) { ignoredReferrers bots } }`, vars{"s": site},
-			`{"updateSite": {"ignoredReferrers": ["pay.example", "café.example"], "bots": "EXCLUDE"}}`)
-		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: null, bots: INCLUDE}) { ignoredReferrers bots } }`, vars{"s": site},
-			`{"updateSite": {"ignoredReferrers": ["pay.example", "café.example"], "bots": "INCLUDE"}}`)
-		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: [], bots: null}) { ignoredReferrers bots } }`, vars{"s": site},
-			`{"updateSite": {"ignoredReferrers": [], "bots": "INCLUDE"}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, name: "New", timezone: null}) { site { name domains timezone } } }`, vars{"s": site},
+			`{"updateSite": {"site": {"name": "New", "domains": ["a.example"], "timezone": "Europe/Bucharest"}}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, domains: "c.example", timezone: "UTC"}) { site { name domains timezone } } }`, vars{"s": site},
+			`{"updateSite": {"site": {"name": "New", "domains": ["c.example"], "timezone": "UTC"}}}`)
+		g.want(`mutation { createSite(input: {name: "Bots", ignoredReferrers: ["Pay.example."], bots: INCLUDE}) { site { ignoredReferrers bots } } }`, nil,
+			`{"createSite": {"site": {"ignoredReferrers": ["pay.example"], "bots": "INCLUDE"}}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: ["pay.example", "xn--caf-dma.example"]}) { site { ignoredReferrers bots } } }`, vars{"s": site},
+			`{"updateSite": {"site": {"ignoredReferrers": ["pay.example", "café.example"], "bots": "EXCLUDE"}}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: null, bots: INCLUDE}) { site { ignoredReferrers bots } } }`, vars{"s": site},
+			`{"updateSite": {"site": {"ignoredReferrers": ["pay.example", "café.example"], "bots": "INCLUDE"}}}`)
+		g.want(`mutation($s: ID!) { updateSite(input: {id: $s, ignoredReferrers: [], bots: null}) { site { ignoredReferrers bots } } }`, vars{"s": site},
+			`{"updateSite": {"site": {"ignoredReferrers": [], "bots": "INCLUDE"}}}`)
 		g.want(`{ a: site(domain: "a.example") { name } c: site(domain: "C.EXAMPLE") { name } }`, nil, `{"a": null, "c": {"name": "New"}}`)
 
 		segment := g.segment(site, "S", raw(`{"country": {"is": "ro"}}`))
-		g.want(`mutation($s: ID!) { updateSegment(input: {id: $s, active: false}) { name active filters { args label } } }`, vars{"s": segment},
-			`{"updateSegment": {"name": "S", "active": false, "filters": [{"args": {"is": ["ro"]}, "label": "Country is RO"}]}}`)
-		g.want(`mutation($s: ID!) { updateSegment(input: {id: $s, name: "T", filters: []}) { name active filters { args } } }`, vars{"s": segment},
-			`{"updateSegment": {"name": "T", "active": false, "filters": []}}`)
-		g.want(`mutation($s: ID!) { deleteSegment(id: $s) }`, vars{"s": segment}, fmt.Sprintf(`{"deleteSegment": %q}`, segment))
-		g.refused(`mutation($s: ID!) { deleteSegment(id: $s) }`, vars{"s": segment}, model.NotFound, "id")
+		g.want(`mutation($s: ID!) { updateSegment(input: {id: $s, active: false}) { segment { name active filters { args label } } } }`, vars{"s": segment},
+			`{"updateSegment": {"segment": {"name": "S", "active": false, "filters": [{"args": {"is": ["ro"]}, "label": "Country is RO"}]}}}`)
+		g.want(`mutation($s: ID!) { updateSegment(input: {id: $s, name: "T", filters: []}) { segment { name active filters { args } } } }`, vars{"s": segment},
+			`{"updateSegment": {"segment": {"name": "T", "active": false, "filters": []}}}`)
+		g.want(`mutation($s: ID!) { deleteSegment(id: $s) { deletedId } }`, vars{"s": segment}, fmt.Sprintf(`{"deleteSegment": {"deletedId": %q}}`, segment))
+		g.refused(`mutation($s: ID!) { deleteSegment(id: $s) { deletedId } }`, vars{"s": segment}, model.NotFound, "id")
 
 		goal := g.goal(site, "buy", raw(`{"pages": {"all": "/buy"}}`))
 		g.want(`{ site(domain: "c.example") { goal(key: "buy") { valueEvent } missing: goal(key: "Buy") { id } } }`, nil, `{"site": {"goal": {"valueEvent": null}, "missing": null}}`)
@@ -137,15 +137,15 @@ func TestMutations(t *testing.T) {
 			{`valueEvent: "bought"`, `"bought"`}, {`name: "Buy"`, `"bought"`}, {`valueEvent: null`, `null`}, {`valueEvent: "bought", name: null, description: null, filters: null`, `"bought"`},
 			{`valueEvent: ""`, `null`},
 		} {
-			g.want(`mutation($g: ID!) { updateGoal(input: {id: $g, `+step.input+`}) { key valueEvent filters { args } } }`, vars{"g": goal},
-				`{"updateGoal": {"key": "buy", "valueEvent": `+step.want+`, "filters": [{"args": {"all": ["/buy"]}}]}}`)
+			g.want(`mutation($g: ID!) { updateGoal(input: {id: $g, `+step.input+`}) { goal { key valueEvent filters { args } } } }`, vars{"g": goal},
+				`{"updateGoal": {"goal": {"key": "buy", "valueEvent": `+step.want+`, "filters": [{"args": {"all": ["/buy"]}}]}}}`)
 		}
-		g.want(`mutation($g: ID!) { archiveGoal(id: $g) { archived site { goals { totalCount } archived: goals(archived: true) { totalCount } all: goals(archived: null) { totalCount }
-			goalCards(range: {from: "2026-01-01T00:00:00Z"}) { goal { key } } } } }`, vars{"g": goal},
-			`{"archiveGoal": {"archived": true, "site": {"goals": {"totalCount": 0}, "archived": {"totalCount": 1}, "all": {"totalCount": 1}, "goalCards": []}}}`)
-		g.want(`mutation($g: ID!) { unarchiveGoal(id: $g) { archived } }`, vars{"g": goal}, `{"unarchiveGoal": {"archived": false}}`)
-		g.want(`mutation($g: ID!) { deleteGoal(id: $g) }`, vars{"g": goal}, fmt.Sprintf(`{"deleteGoal": %q}`, goal))
-		g.want(`mutation($s: ID!) { deleteSite(id: $s) }`, vars{"s": site}, fmt.Sprintf(`{"deleteSite": %q}`, site))
+		g.want(`mutation($g: ID!) { archiveGoal(id: $g) { goal { archived site { goals { totalCount } archived: goals(archived: true) { totalCount } all: goals(archived: null) { totalCount }
+			goalCards(range: {from: "2026-01-01T00:00:00Z"}) { goal { key } } } } } }`, vars{"g": goal},
+			`{"archiveGoal": {"goal": {"archived": true, "site": {"goals": {"totalCount": 0}, "archived": {"totalCount": 1}, "all": {"totalCount": 1}, "goalCards": []}}}}`)
+		g.want(`mutation($g: ID!) { unarchiveGoal(id: $g) { goal { archived } } }`, vars{"g": goal}, `{"unarchiveGoal": {"goal": {"archived": false}}}`)
+		g.want(`mutation($g: ID!) { deleteGoal(id: $g) { deletedId } }`, vars{"g": goal}, fmt.Sprintf(`{"deleteGoal": {"deletedId": %q}}`, goal))
+		g.want(`mutation($s: ID!) { deleteSite(id: $s) { deletedId } }`, vars{"s": site}, fmt.Sprintf(`{"deleteSite": {"deletedId": %q}}`, site))
 		g.want(`query($s: ID!) { site(id: $s) { id } sites { name } }`, vars{"s": site}, `{"site": null, "sites": [{"name": "Shop"}, {"name": "Bots"}]}`)
 	})
 }

@@ -41,7 +41,7 @@ func TestPagesAreStable(t *testing.T) {
 			t.Errorf("%+v", first)
 		}
 		// What was seen goes, even the one that the cursor names, and another comes: nothing is seen twice or missed.
-		g.must(`mutation($s: ID!) { deleteSegment(id: $s) }`, vars{"s": first.Nodes[1].ID})
+		g.must(`mutation($s: ID!) { deleteSegment(id: $s) { deletedId } }`, vars{"s": first.Nodes[1].ID})
 		want = append(want, g.segment(site, "new"))
 		seen := []string{first.Nodes[0].ID, first.Nodes[1].ID}
 		for p := first; p.PageInfo.HasNextPage; {

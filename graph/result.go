@@ -259,12 +259,12 @@ func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult)
 	return leader, err
 }
 
-func (r *metricResultResolver) Decision(ctx context.Context, m *view.MetricResult) (stats.Decision, error) {
+func (r *metricResultResolver) Decision(ctx context.Context, m *view.MetricResult) (*stats.Decision, error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return nil, err
 	}
 	decision, _, err := m.Decision()
-	return decision, err
+	return &decision, err
 }
 
 type variantResultResolver struct{ *Resolver }

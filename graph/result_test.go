@@ -33,9 +33,11 @@ func (g *testGraph) columns() *testGraph {
 // tracked makes a goal of only a key, and returns its id.
 func (g *testGraph) tracked(site, key string) string {
 	g.Helper()
-	var data struct{ CreateGoal struct{ ID string } }
-	g.into(&data, `mutation($s: ID!, $k: String!) { createGoal(input: {siteId: $s, key: $k, name: $k}) { id } }`, vars{"s": site, "k": key})
-	return data.CreateGoal.ID
+	var data struct {
+		CreateGoal struct{ Goal struct{ ID string } }
+	}
+	g.into(&data, `mutation($s: ID!, $k: String!) { createGoal(input: {siteId: $s, key: $k, name: $k}) { goal { id } } }`, vars{"s": site, "k": key})
+	return data.CreateGoal.Goal.ID
 }
 
 // assignment returns a message that assigns a visitor to a variant of an experiment.
@@ -148,7 +150,7 @@ func (s *script) results(how string) (lines []string) {
 	if !s.otherDefined {
 		s.otherDefined = true
 		other := s.defined("other", []any{}, `[{"key": "x"}, {"key": "y"}]`)
-		s.must(`mutation($e: ID!) { startExperiment(id: $e, at: "2026-05-01T00:00:00Z") { id } }`, vars{"e": other})
+		s.must(`mutation($e: ID!) { startExperiment(id: $e, at: "2026-05-01T00:00:00Z") { experiment { id } } }`, vars{"e": other})
 	}
 	// An experiment that has started keeps its audience and attribution.
 	var old struct {
@@ -157,15 +159,15 @@ func (s *script) results(how string) (lines []string) {
 	s.into(&old, `query($s: ID!) { site(id: $s) { experiment(key: "headline") { id status } } }`, vars{"s": s.site})
 	if e := old.Site.Experiment; e != nil {
 		if e.Status == "RUNNING" {
-			s.must(`mutation($e: ID!) { stopExperiment(id: $e) { id } }`, vars{"e": e.ID})
+			s.must(`mutation($e: ID!) { stopExperiment(id: $e) { experiment { id } } }`, vars{"e": e.ID})
 		}
-		s.must(`mutation($e: ID!) { deleteExperiment(id: $e) }`, vars{"e": e.ID})
+		s.must(`mutation($e: ID!) { deleteExperiment(id: $e) { deletedId } }`, vars{"e": e.ID})
 	}
 	e := s.defined("headline", audience, `[{"key": "a"}, {"key": "b"}]`)
 	from, to, _ := strings.Cut(s.run, " to ")
-	s.must(`mutation($e: ID!, $at: Time) { startExperiment(id: $e, at: $at) { id } }`, vars{"e": e, "at": s.instant(from)})
+	s.must(`mutation($e: ID!, $at: Time) { startExperiment(id: $e, at: $at) { experiment { id } } }`, vars{"e": e, "at": s.instant(from)})
 	if to != "open" {
-		s.must(`mutation($e: ID!, $at: Time) { stopExperiment(id: $e, at: $at) { id } }`, vars{"e": e, "at": s.instant(to)})
+		s.must(`mutation($e: ID!, $at: Time) { stopExperiment(id: $e, at: $at) { experiment { id } } }`, vars{"e": e, "at": s.instant(to)})
 	}
 	v := vars{"e": e, "f": []any{}}
 	if filter, ok := strings.CutPrefix(how, "where "); ok {
@@ -213,11 +215,13 @@ func (s *script) results(how string) (lines []string) {
 
 func (s *script) defined(key string, audience []any, variants string) string {
 	s.Helper()
-	var data struct{ CreateExperiment struct{ ID string } }
-	s.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { id } }`, vars{"i": map[string]any{
+	var data struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	s.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { experiment { id } } }`, vars{"i": map[string]any{
 		"siteId": s.site, "key": key, "name": key, "variants": raw(variants), "primaryMetric": s.goal, "audience": audience, "attribution": s.attribution,
 	}})
-	return data.CreateExperiment.ID
+	return data.CreateExperiment.Experiment.ID
 }
 
 // soon puts a hit a second later.
@@ -238,7 +242,7 @@ func crowd(variant, goal string, visitors, converted int, when string) (messages
 
 func (g *testGraph) start(experiment, when string) {
 	g.Helper()
-	g.must(`mutation($e: ID!, $at: Time) { startExperiment(id: $e, at: $at) { id } }`, vars{"e": experiment, "at": when})
+	g.must(`mutation($e: ID!, $at: Time) { startExperiment(id: $e, at: $at) { experiment { id } } }`, vars{"e": experiment, "at": when})
 }
 
 const resultFields = `{ experiment { key } visitors contaminated unknownVariants sampleRatio { pValue mismatch }
@@ -321,17 +325,19 @@ func TestExperimentResultOfFew(t *testing.T) {
 	results(`{"visitors": 0, "sampleRatio": {"pValue": 1, "mismatch": false}, "metrics": [{"decision": "COLLECTING", "leader": null, "variants": [
 		{"visitors": 0, ` + nothing("null") + `, "series": []}, {"visitors": 0, ` + nothing("0.5") + `, "series": []}]}]}`)
 	g.start(e, "2026-05-01T00:00:00Z")
-	g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-02T00:00:00Z") { id } }`, vars{"e": e})
+	g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-02T00:00:00Z") { experiment { id } } }`, vars{"e": e})
 	results(`{"visitors": 1, "sampleRatio": {"pValue": 0.31731050786291115, "mismatch": false}, "metrics": [{"decision": "COLLECTING", "leader": {"key": "a"}, "variants": [
 		{"visitors": 1, ` + strings.NewReplacer(`"total": 0`, `"total": 5`, `"mean": 0`, `"mean": 5`, `"perConverter": null`, `"perConverter": 5`).Replace(nothing("null")) + `, "series": [{"visitors": 1}]},
 		{"visitors": 0, ` + nothing("0.5") + `, "series": [{"visitors": 0}]}]}]}`)
 
 	for variants, want := range map[string]string{`[]`: `[]`, `[{"key": "a"}]`: `[{"visitors": 0, "uplift": null, "value": {"probabilityToBeBest": 1}}]`} {
-		var data struct{ CreateExperiment struct{ ID string } }
-		g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { id } }`, vars{"i": map[string]any{
+		var data struct {
+			CreateExperiment struct{ Experiment struct{ ID string } }
+		}
+		g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { experiment { id } } }`, vars{"i": map[string]any{
 			"siteId": site, "key": variants, "name": "x", "variants": raw(variants), "primaryMetric": g.tracked(site, "goal "+variants)}})
 		g.want(`query($e: ID!) { node(id: $e) { ... on Experiment { results { visitors sampleRatio { pValue mismatch } metrics { decision leader { key } variants {
-			visitors uplift { mean } value { probabilityToBeBest } } } } } } }`, vars{"e": data.CreateExperiment.ID},
+			visitors uplift { mean } value { probabilityToBeBest } } } } } } }`, vars{"e": data.CreateExperiment.Experiment.ID},
 			`{"node": {"results": {"visitors": 0, "sampleRatio": {"pValue": 1, "mismatch": false}, "metrics": [{"decision": "COLLECTING", "leader": null, "variants": `+want+`}]}}}`)
 	}
 	g.want(`query($e: ID!) { node(id: $e) { ... on Experiment { results { visitors metrics { decision } } breakdown { segment { name } result { visitors } } } } }`, vars{"e": g.experiment(site, "no metric")},
@@ -348,14 +354,16 @@ func TestExperimentSeries(t *testing.T) {
 		g.columns()
 		site := g.site("a.example", "Europe/Bucharest") // three hours ahead in May
 		e := g.experiment(site, "headline", g.tracked(site, "buy"))
-		g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, attribution: EXPERIMENT}) { id } }`, vars{"e": e})
+		g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, attribution: EXPERIMENT}) { experiment { id } } }`, vars{"e": e})
 		g.write("a.example",
 			assignment("ann", "2026-05-01T20:59:00Z", "headline", "a"), event("ann", "2026-05-01T21:00:00Z", "buy", 5), // the session starts on the first day
 			assignment("bob", "2026-05-01T21:00:00Z", "headline", "b"), event("bob", "2026-05-03T10:00:00Z", "buy", 5),
 			assignment("cat", "2026-05-02T10:00:00Z", "headline", "b"), assignment("dan", "2026-05-03T20:00:00Z", "headline", "b"))
 		g.start(e, "2026-05-01T09:00:00Z")
-		var stopped struct{ StopExperiment struct{ ID string } }
-		g.into(&stopped, `mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-03T21:00:00Z") { id } }`, vars{"e": e})
+		var stopped struct {
+			StopExperiment struct{ Experiment struct{ ID string } }
+		}
+		g.into(&stopped, `mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-03T21:00:00Z") { experiment { id } } }`, vars{"e": e})
 		best := func(a, b stats.Count) (p []float64) {
 			p, err := stats.BestRates([]stats.Count{a, b})
 			if err != nil {
@@ -483,10 +491,12 @@ func TestExperimentResultsTakeTooLong(t *testing.T) {
 	for n := range 4 {
 		g.segment(site, fmt.Sprint("Segment ", n), raw(`{"events": {"all": "buy"}}`))
 	}
-	var data struct{ CreateExperiment struct{ ID string } }
-	g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { id } }`, vars{"i": map[string]any{
+	var data struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	g.into(&data, `mutation($i: CreateExperimentInput!) { createExperiment(input: $i) { experiment { id } } }`, vars{"i": map[string]any{
 		"siteId": site, "key": "headline", "name": "x", "variants": raw("[" + strings.Join(variants, ",") + "]"), "primaryMetric": metrics[0], "secondaryMetrics": metrics[1:]}})
-	e := data.CreateExperiment.ID
+	e := data.CreateExperiment.Experiment.ID
 	g.start(e, "2026-05-01T00:00:00Z")
 	hasty := newGraph(t, url, func(o *testOptions) { o.transport.Timeout = 50 * time.Millisecond }).columns()
 	for _, field := range []string{"decision", "leader { key }", "variants { visitors }"} {
@@ -590,12 +600,12 @@ func TestVariantsAsSegments(t *testing.T) {
 			{"segment": {"name": "Old"}, "sessions": 4, "conversions": 1, "valueTotal": 10, "merged": {"label": "Variant of headline is a and Tracked buy"}},
 			{"segment": {"name": "New"}, "sessions": 8, "conversions": 3, "valueTotal": 30, "merged": {"label": "Variant of headline is b and Tracked buy"}}]}],
 			"funnel": {"segments": [{"segment": {"name": "Old"}, "steps": [{"sessions": 2}, {"sessions": 1}]}, {"segment": {"name": "New"}, "steps": [{"sessions": 6}, {"sessions": 3}]}]}}}`)
-		g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-01T10:06:00Z") { id } }`, vars{"e": e})
+		g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-01T10:06:00Z") { experiment { id } } }`, vars{"e": e})
 		g.want(`query($s: ID!) { site(id: $s) { sessionCount(filters: {variant: {experiment: "headline", is: ["a", "b"]}}, range: {from: "2026-05-01T00:00:00Z"}) } }`, vars{"s": site}, `{"site": {"sessionCount": 6}}`)
 		g.refused(`query($s: ID!) { site(id: $s) { sessionCount(filters: {variant: {experiment: "nothing", is: "a"}}, range: {from: "2026-05-01T00:00:00Z"}) } }`, vars{"s": site}, model.BadInput, "")
 		// One whose audience depends on itself has no answer.
 		self := g.experiment(site, "self", buy)
-		g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, audience: {variant: {experiment: "self", is: "a"}}}) { id } }`, vars{"e": self})
+		g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, audience: {variant: {experiment: "self", is: "a"}}}) { experiment { id } } }`, vars{"e": self})
 		g.start(self, "2026-05-01T00:00:00Z")
 		g.refused(`query($e: ID!) { node(id: $e) { ... on Experiment { results { visitors } } } }`, vars{"e": self}, model.BadInput, "")
 	})

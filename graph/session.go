@@ -10,14 +10,14 @@ import (
 	"github.com/goalgraph/goalgraph/model/count"
 )
 
-func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange) (int, error) {
+func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange) (*int, error) {
 	in, err := rangeOf(given)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	specs, err := r.specs(ctx, filters, "filters")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	return r.sessionCount(ctx, site.ID, specs, in)
 }
@@ -73,11 +73,11 @@ func sessionConnection(query count.SessionQuery, found []model.Session, after *s
 }
 
 // sessionCount counts the sessions that match all filters.
-func (r *Resolver) sessionCount(ctx context.Context, site int64, filters []model.FilterSpec, in model.Range) (int, error) {
+func (r *Resolver) sessionCount(ctx context.Context, site int64, filters []model.FilterSpec, in model.Range) (*int, error) {
 	merged, err := r.filters.Merge(ctx, filters, nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	answer, err := askCount(ctx, count.Question{Site: site, In: in, Where: merged.Predicate})
-	return answer.Sessions, err
+	return &answer.Sessions, err
 }

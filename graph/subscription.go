@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
@@ -23,6 +24,21 @@ func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, seg
 		return nil, aboutID("siteId", err)
 	}
 	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given))
+}
+
+func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {
+	id, err := decodeID(siteNoun, siteID, "siteId")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.follow(ctx, id); err != nil {
+		return nil, aboutID("siteId", err)
+	}
+	site, err := r.store.Site(ctx, id)
+	if err != nil {
+		return nil, aboutID("siteId", err)
+	}
+	return once(&view.DefinitionsChange{Revision: strconv.FormatInt(site.Revision, 10), Site: site}, nil)
 }
 
 func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error) {

@@ -37,12 +37,12 @@ func TestExperimentResultsSubscription(t *testing.T) {
 		want("Test of headline", "RUNNING", metric("buy", 1, 2), 5, 0)
 		g.write("a.example", assignment("z", "2026-05-02T10:00:00Z", "headline", "typo"))
 		want("Test of headline", "RUNNING", metric("buy", 1, 2), 5, 1)
-		g.must(`mutation($e: ID!) { updateExperiment(input: { id: $e, name: "Headline" }) { id } }`, vars{"e": e})
+		g.must(`mutation($e: ID!) { updateExperiment(input: { id: $e, name: "Headline" }) { experiment { id } } }`, vars{"e": e})
 		want("Headline", "RUNNING", metric("buy", 1, 2), 5, 1)
 		look := g.goal(site, "look", raw(`{"events": {"all": "look"}}`))
-		g.must(`mutation($e: ID!, $m: [ID!]) { updateExperiment(input: { id: $e, secondaryMetrics: $m }) { id } }`, vars{"e": e, "m": []string{look}})
+		g.must(`mutation($e: ID!, $m: [ID!]) { updateExperiment(input: { id: $e, secondaryMetrics: $m }) { experiment { id } } }`, vars{"e": e, "m": []string{look}})
 		want("Headline", "RUNNING", metric("buy", 1, 2)+","+metric("look", 0, 0), 5, 1)
-		g.must(`mutation($g: ID!) { updateGoal(input: { id: $g, name: "bought", filters: [{ events: { all: "buy" } }] }) { id } }`, vars{"g": look})
+		g.must(`mutation($g: ID!) { updateGoal(input: { id: $g, name: "bought", filters: [{ events: { all: "buy" } }] }) { goal { id } } }`, vars{"g": look})
 		want("Headline", "RUNNING", metric("buy", 1, 2)+","+metric("bought", 1, 2), 5, 1)
 
 		// For a segment, beside it.
@@ -54,14 +54,14 @@ func TestExperimentResultsSubscription(t *testing.T) {
 		w.subscribe("kind", liveResults, vars{"e": site})
 		w.wantError("kind", "NOT_FOUND")
 
-		g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-20T00:00:00Z") { id } }`, vars{"e": e})
+		g.must(`mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-20T00:00:00Z") { experiment { id } } }`, vars{"e": e})
 		first, second := w.nextOf("all", "segment")
 		for _, got := range []json.RawMessage{first, second} {
 			if !strings.Contains(string(got), `"status":"STOPPED"`) {
 				t.Errorf("got %s", got)
 			}
 		}
-		g.must(`mutation($e: ID!) { deleteExperiment(id: $e) }`, vars{"e": e})
+		g.must(`mutation($e: ID!) { deleteExperiment(id: $e) { deletedId } }`, vars{"e": e})
 		ended := map[string]bool{}
 		for range 2 {
 			m, err := w.read()

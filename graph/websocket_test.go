@@ -136,13 +136,13 @@ func TestGoalCardsSubscription(t *testing.T) {
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"buy"},"cells":[{"segment":{"name":"All"},"sessions":0,"conversions":0}]}]}`)
 		g.write("shop.example", event("v1", "2026-05-17T10:00:00Z", "buy", 0), page("v2", "2026-05-17T10:00:00Z", "/"))
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"buy"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1}]}]}`)
-		g.must(`mutation($id: ID!) { updateGoal(input: {id: $id, name: "Bought"}) { id } }`, vars{"id": goal})
+		g.must(`mutation($id: ID!) { updateGoal(input: {id: $id, name: "Bought"}) { goal { id } } }`, vars{"id": goal})
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1}]}]}`)
 		segment := g.segment(site, "Pages", raw(`{"pages":{"all":["/"]}}`))
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1},{"segment":{"name":"Pages"},"sessions":1,"conversions":0}]}]}`)
 		w.subscribe("2", cards, vars{"site": site, "segments": []string{segment}})
 		w.wantData("2", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"Pages"},"sessions":1,"conversions":0}]}]}`)
-		g.must(`mutation($id: ID!) { updateSegment(input: {id: $id, filters: [{pages: {all: ["/none"]}}], active: false}) { id } }`, vars{"id": segment})
+		g.must(`mutation($id: ID!) { updateSegment(input: {id: $id, filters: [{pages: {all: ["/none"]}}], active: false}) { segment { id } } }`, vars{"id": segment})
 		first, second := w.nextOf("1", "2")
 		if want := `{"data":{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1}]}]}}`; !sameJSON(t, first, []byte(want)) {
 			t.Errorf("got %s", first)
@@ -151,18 +151,18 @@ func TestGoalCardsSubscription(t *testing.T) {
 			t.Errorf("got %s", second)
 		}
 		// What a subscription names is gone.
-		g.must(`mutation($id: ID!) { deleteSegment(id: $id) }`, vars{"id": segment})
+		g.must(`mutation($id: ID!) { deleteSegment(id: $id) { deletedId } }`, vars{"id": segment})
 		if e := w.wantError("2", "NOT_FOUND"); e.Extensions.Field != "segments[0]" {
 			t.Errorf("%v", e)
 		}
 		// What it has by default comes and goes.
 		more := g.segment(site, "More", raw(`{"pages":{"all":["/"]}}`))
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1},{"segment":{"name":"More"},"sessions":1,"conversions":0}]}]}`)
-		g.must(`mutation($id: ID!) { deleteSegment(id: $id) }`, vars{"id": more})
+		g.must(`mutation($id: ID!) { deleteSegment(id: $id) { deletedId } }`, vars{"id": more})
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"Bought"},"cells":[{"segment":{"name":"All"},"sessions":2,"conversions":1}]}]}`)
-		g.must(`mutation($id: ID!) { deleteGoal(id: $id) }`, vars{"id": goal})
+		g.must(`mutation($id: ID!) { deleteGoal(id: $id) { deletedId } }`, vars{"id": goal})
 		w.wantData("1", `{"goalCards":[]}`)
-		g.must(`mutation($id: ID!) { deleteSite(id: $id) }`, vars{"id": site})
+		g.must(`mutation($id: ID!) { deleteSite(id: $id) { deletedId } }`, vars{"id": site})
 		if e := w.wantError("1", "NOT_FOUND"); e.Extensions.Field != "siteId" || !strings.Contains(e.Message, "site") {
 			t.Errorf("%v", e)
 		}

@@ -71,14 +71,14 @@ func newAudience(t *testing.T, s *server, key string, questions, days int, slack
 	site := s.siteID(t)
 	id := func(query string) string { return idIn.FindStringSubmatch(s.mustAsk(t, query))[1] }
 	goal := func(key string) string {
-		return id(fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: %q, name: "Goal", description: %q }) { id } }`, site, key, strings.Repeat("long ", 900)))
+		return id(fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: %q, name: "Goal", description: %q }) { goal { id } } }`, site, key, strings.Repeat("long ", 900)))
 	}
 	goals, all := goal(a.tick)+", "+goal("event-1 of "+a.tick), id(fmt.Sprintf(`{ site(id: %q) { segments(first: 1) { nodes { id } } } }`, site))
 	var segments []string
 	for _, filters := range []string{`{ country: { is: ["RO"] } }`, `{ country: { isNot: ["RO"] } }`, `{ pages: { all: ["/page-0"] } }`, `{ pages: { all: ["/page-1*"] } }`,
 		`{ pages: { all: ["/p/1*"] } }`, `{ pageViews: { min: 2 } }`, `{ sessionLength: { min: 10 } }`, `{ browser: { is: ["Chrome"] } }`,
 		`{ events: { all: ["event-1"] } }`, `{ referrer: { is: ["site1*"] } }, { entryPage: { is: ["/p/*"] } }`} {
-		segments = append(segments, all+", "+id(fmt.Sprintf(`mutation { createSegment(input: { siteId: %q, name: "Some", filters: [%s] }) { id } }`, site, filters)))
+		segments = append(segments, all+", "+id(fmt.Sprintf(`mutation { createSegment(input: { siteId: %q, name: "Some", filters: [%s] }) { segment { id } } }`, site, filters)))
 	}
 	for n := range questions {
 		from := model.Day(20_000 + n/len(segments)*days/5).Start().Time().Format(time.RFC3339)

@@ -90,17 +90,19 @@ func TestLandingPage(t *testing.T) {
 		}
 		s := program(t, "serve", "--auth", "none", "--listen", "127.0.0.1:0", "--database", database).mustServe(t)
 		var made struct {
-			CreateGoal struct{ ID string }
+			CreateGoal struct{ Goal struct{ ID string } }
 			Sites      []struct{ ID string }
 		}
 		mustAskInto(t, s, &made, `{ sites { id } }`, nil)
 		site := made.Sites[0].ID
-		mustAskInto(t, s, &made, `mutation($s: ID!) { createGoal(input: {siteId: $s, key: "enrolled", name: "Enrolled"}) { id } }`, map[string]any{"s": site})
-		var experiment struct{ CreateExperiment struct{ ID string } }
+		mustAskInto(t, s, &made, `mutation($s: ID!) { createGoal(input: {siteId: $s, key: "enrolled", name: "Enrolled"}) { goal { id } } }`, map[string]any{"s": site})
+		var experiment struct {
+			CreateExperiment struct{ Experiment struct{ ID string } }
+		}
 		mustAskInto(t, s, &experiment, `mutation($s: ID!, $g: ID!) { createExperiment(input: {siteId: $s, key: "landing-page", name: "Landing page",
-			variants: [{key: "control"}, {key: "treatment"}], primaryMetric: $g}) { id } }`, map[string]any{"s": site, "g": made.CreateGoal.ID})
-		mustAskInto(t, s, &struct{}{}, `mutation($e: ID!) { startExperiment(id: $e, at: "2017-01-02T00:00:00Z") { id } stopExperiment(id: $e, at: "2017-01-24T00:00:00Z") { id } }`,
-			map[string]any{"e": experiment.CreateExperiment.ID})
+			variants: [{key: "control"}, {key: "treatment"}], primaryMetric: $g}) { experiment { id } } }`, map[string]any{"s": site, "g": made.CreateGoal.Goal.ID})
+		mustAskInto(t, s, &struct{}{}, `mutation($e: ID!) { startExperiment(id: $e, at: "2017-01-02T00:00:00Z") { experiment { id } } stopExperiment(id: $e, at: "2017-01-24T00:00:00Z") { experiment { id } } }`,
+			map[string]any{"e": experiment.CreateExperiment.Experiment.ID})
 		var data struct {
 			Site struct {
 				Experiment struct {
@@ -184,14 +186,20 @@ func mustAskInto(t *testing.T, s *server, data any, query string, variables map[
 func TestUnknownVariantsHaveAMetric(t *testing.T) {
 	t.Parallel()
 	s := mustServe(t, "--min-visitors", "1", "--min-days", "0")
-	var site struct{ CreateSite struct{ ID string } }
-	mustAskInto(t, s, &site, `mutation { createSite(input: {name: "Shop", domains: ["shop.example"]}) { id } }`, nil)
-	var goal struct{ CreateGoal struct{ ID string } }
-	mustAskInto(t, s, &goal, `mutation($s: ID!) { createGoal(input: {siteId: $s, key: "buy", name: "Buy"}) { id } }`, map[string]any{"s": site.CreateSite.ID})
-	var experiment struct{ CreateExperiment struct{ ID string } }
-	mustAskInto(t, s, &experiment, `mutation($s: ID!, $g: ID!) { createExperiment(input: {siteId: $s, key: "headline", name: "Headline", variants: [{key: "a"}, {key: "b"}], primaryMetric: $g}) { id } }`,
-		map[string]any{"s": site.CreateSite.ID, "g": goal.CreateGoal.ID})
-	mustAskInto(t, s, &struct{}{}, `mutation($e: ID!) { startExperiment(id: $e, at: "2026-01-01T00:00:00Z") { id } }`, map[string]any{"e": experiment.CreateExperiment.ID})
+	var site struct {
+		CreateSite struct{ Site struct{ ID string } }
+	}
+	mustAskInto(t, s, &site, `mutation { createSite(input: {name: "Shop", domains: ["shop.example"]}) { site { id } } }`, nil)
+	var goal struct {
+		CreateGoal struct{ Goal struct{ ID string } }
+	}
+	mustAskInto(t, s, &goal, `mutation($s: ID!) { createGoal(input: {siteId: $s, key: "buy", name: "Buy"}) { goal { id } } }`, map[string]any{"s": site.CreateSite.Site.ID})
+	var experiment struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	mustAskInto(t, s, &experiment, `mutation($s: ID!, $g: ID!) { createExperiment(input: {siteId: $s, key: "headline", name: "Headline", variants: [{key: "a"}, {key: "b"}], primaryMetric: $g}) { experiment { id } } }`,
+		map[string]any{"s": site.CreateSite.Site.ID, "g": goal.CreateGoal.Goal.ID})
+	mustAskInto(t, s, &struct{}{}, `mutation($e: ID!) { startExperiment(id: $e, at: "2026-01-01T00:00:00Z") { experiment { id } } }`, map[string]any{"e": experiment.CreateExperiment.Experiment.ID})
 	sent := 0
 	send := func(experiment, variant string) {
 		t.Helper()
@@ -228,7 +236,7 @@ func TestUnknownVariantsHaveAMetric(t *testing.T) {
 			}
 		}
 	}
-	mustAskInto(t, s, &data, `query($e: ID!) { node(id: $e) { ... on Experiment { results { visitors unknownVariants metrics { decision } } } } }`, map[string]any{"e": experiment.CreateExperiment.ID})
+	mustAskInto(t, s, &data, `query($e: ID!) { node(id: $e) { ... on Experiment { results { visitors unknownVariants metrics { decision } } } } }`, map[string]any{"e": experiment.CreateExperiment.Experiment.ID})
 	if r := data.Node.Results; r.Visitors != 1 || r.UnknownVariants != sent-2 {
 		t.Errorf("%d sent, %+v", sent, r)
 	}

@@ -33,7 +33,7 @@ func newPage(tb testing.TB) string {
 // attack is what a page tries with a server at base. Each attempt tells what came of it: "read …" for an answer that the
 // page could read, and anything else for none. key is what it sends as a write key, of a site that is to be changed.
 const attack = `
-	const attempts = {}, mutation = JSON.stringify({ query: 'mutation { createSite(input: { name: "attacked", domains: ["attacked.example"] }) { id } }' })
+	const attempts = {}, mutation = JSON.stringify({ query: 'mutation { createSite(input: { name: "attacked", domains: ["attacked.example"] }) { site { id } } }' })
 	const query = encodeURIComponent('{ sites { domains } }'), event = JSON.stringify({ event: 'attacked', anonymousId: 'a' })
 	const attempt = async (name, what) => {
 		try { attempts[name] = await what() } catch (e) { attempts[name] = 'failed: ' + e }
@@ -197,7 +197,7 @@ func TestAllowedPagesInABrowser(t *testing.T) {
 					else answers.push(data)
 				}
 				window.answers = answers
-				window.made = JSON.stringify(await ask('mutation { createGoal(input: { siteId: "' + id + '", key: "bought", name: "Bought" }) { id } }'))
+				window.made = JSON.stringify(await ask('mutation { createGoal(input: { siteId: "' + id + '", key: "bought", name: "Bought" }) { goal { id } } }'))
 			`)
 			if made := browser.Text("made"); !strings.Contains(made, `"id"`) {
 				t.Errorf("the mutation answers %s", made)

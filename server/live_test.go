@@ -172,12 +172,14 @@ func newLiveSite(t *testing.T, r *rand.Rand, st *store.Store, plugins *host.Set,
 	}
 	site := &liveSite{zone: location, days: days}
 	domain := fmt.Sprintf("s%d.example", r.Uint64())
-	var made struct{ CreateSite struct{ ID string } }
-	if err := servers[0].ask(`mutation($i: CreateSiteInput!) { createSite(input: $i) { id } }`,
+	var made struct {
+		CreateSite struct{ Site struct{ ID string } }
+	}
+	if err := servers[0].ask(`mutation($i: CreateSiteInput!) { createSite(input: $i) { site { id } } }`,
 		map[string]any{"i": map[string]any{"name": "Shop", "domains": []string{domain}, "timezone": zone}}, &made); err != nil {
 		t.Fatal(err)
 	}
-	site.nodeID = made.CreateSite.ID
+	site.nodeID = made.CreateSite.Site.ID
 	stored, err := st.SiteByDomain(t.Context(), domain)
 	if err != nil {
 		t.Fatal(err)
@@ -194,12 +196,14 @@ func newLiveSite(t *testing.T, r *rand.Rand, st *store.Store, plugins *host.Set,
 		server := servers[r.IntN(len(servers))]
 		input := map[string]any{"siteId": site.nodeID, "name": "random", "filters": inputs(d.filters)}
 		if len(site.segments) < 8 {
-			var data struct{ CreateSegment struct{ ID string } }
-			err := server.ask(`mutation($i: CreateSegmentInput!) { createSegment(input: $i) { id } }`, map[string]any{"i": input}, &data)
+			var data struct {
+				CreateSegment struct{ Segment struct{ ID string } }
+			}
+			err := server.ask(`mutation($i: CreateSegmentInput!) { createSegment(input: $i) { segment { id } } }`, map[string]any{"i": input}, &data)
 			if err != nil {
 				t.Fatalf("%s: %v", inputs(d.filters), err)
 			}
-			d.id = data.CreateSegment.ID
+			d.id = data.CreateSegment.Segment.ID
 			site.segments = append(site.segments, d)
 			continue
 		}
@@ -207,11 +211,13 @@ func newLiveSite(t *testing.T, r *rand.Rand, st *store.Store, plugins *host.Set,
 		if d.value != "" {
 			input["valueEvent"] = d.value
 		}
-		var data struct{ CreateGoal struct{ ID string } }
-		if err := server.ask(`mutation($i: CreateGoalInput!) { createGoal(input: $i) { id } }`, map[string]any{"i": input}, &data); err != nil {
+		var data struct {
+			CreateGoal struct{ Goal struct{ ID string } }
+		}
+		if err := server.ask(`mutation($i: CreateGoalInput!) { createGoal(input: $i) { goal { id } } }`, map[string]any{"i": input}, &data); err != nil {
 			t.Fatalf("%s: %v", inputs(d.filters), err)
 		}
-		d.id = data.CreateGoal.ID
+		d.id = data.CreateGoal.Goal.ID
 		site.goals = append(site.goals, d)
 	}
 	return site

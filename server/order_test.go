@@ -286,22 +286,28 @@ func writeInstants(t *testing.T, instants []instant) string {
 // before its last ones.
 func defineCrowd(t *testing.T, s *server) {
 	t.Helper()
-	var site struct{ CreateSite struct{ ID string } }
-	mustAskInto(t, s, &site, `mutation { createSite(input: {name: "Shop", domains: ["shop.example"]}) { id } }`, nil)
-	id := site.CreateSite.ID
+	var site struct {
+		CreateSite struct{ Site struct{ ID string } }
+	}
+	mustAskInto(t, s, &site, `mutation { createSite(input: {name: "Shop", domains: ["shop.example"]}) { site { id } } }`, nil)
+	id := site.CreateSite.Site.ID
 	for name, filters := range map[string][]map[string]any{"new": {{"visitor": map[string]any{"kind": "NEW"}}}, "returning": {{"visitor": map[string]any{"kind": "RETURNING"}}}} {
-		mustAskInto(t, s, &struct{}{}, `mutation($s: ID!, $n: String!, $f: [FilterInput!]!) { createSegment(input: {siteId: $s, name: $n, filters: $f}) { id } }`,
+		mustAskInto(t, s, &struct{}{}, `mutation($s: ID!, $n: String!, $f: [FilterInput!]!) { createSegment(input: {siteId: $s, name: $n, filters: $f}) { segment { id } } }`,
 			map[string]any{"s": id, "n": name, "f": filters})
 	}
-	var goal struct{ CreateGoal struct{ ID string } }
-	mustAskInto(t, s, &goal, `mutation($s: ID!) { createGoal(input: {siteId: $s, key: "buy", name: "Buy"}) { id } }`, map[string]any{"s": id})
+	var goal struct {
+		CreateGoal struct{ Goal struct{ ID string } }
+	}
+	mustAskInto(t, s, &goal, `mutation($s: ID!) { createGoal(input: {siteId: $s, key: "buy", name: "Buy"}) { goal { id } } }`, map[string]any{"s": id})
 	for key, attribution := range map[string]string{"x": "SESSION", "y": "EXPERIMENT"} {
-		var experiment struct{ CreateExperiment struct{ ID string } }
+		var experiment struct {
+			CreateExperiment struct{ Experiment struct{ ID string } }
+		}
 		mustAskInto(t, s, &experiment, `mutation($s: ID!, $g: ID!, $k: String!, $a: Attribution!) { createExperiment(input: {
-			siteId: $s, key: $k, name: $k, attribution: $a, variants: [{key: "a"}, {key: "b"}], primaryMetric: $g}) { id } }`,
-			map[string]any{"s": id, "g": goal.CreateGoal.ID, "k": key, "a": attribution})
-		mustAskInto(t, s, &struct{}{}, `mutation($e: ID!, $from: Time!, $to: Time!) { startExperiment(id: $e, at: $from) { id } stopExperiment(id: $e, at: $to) { id } }`,
-			map[string]any{"e": experiment.CreateExperiment.ID, "from": crowdFrom.Add(10 * time.Minute), "to": crowdFrom.Add(5 * 24 * time.Hour)})
+			siteId: $s, key: $k, name: $k, attribution: $a, variants: [{key: "a"}, {key: "b"}], primaryMetric: $g}) { experiment { id } } }`,
+			map[string]any{"s": id, "g": goal.CreateGoal.Goal.ID, "k": key, "a": attribution})
+		mustAskInto(t, s, &struct{}{}, `mutation($e: ID!, $from: Time!, $to: Time!) { startExperiment(id: $e, at: $from) { experiment { id } } stopExperiment(id: $e, at: $to) { experiment { id } } }`,
+			map[string]any{"e": experiment.CreateExperiment.Experiment.ID, "from": crowdFrom.Add(10 * time.Minute), "to": crowdFrom.Add(5 * 24 * time.Hour)})
 	}
 }
 

@@ -144,7 +144,7 @@ func TestPluginOfARunningServer(t *testing.T) {
 	s.awaitAnswer(t, paidInput, present)
 	site := s.mustAsk(t, `{ site(domain: "shop.example") { id } }`)
 	id := strings.Split(site, `"`)[5]
-	s.mustAsk(t, fmt.Sprintf(`mutation { createSegment(input: { siteId: %q, name: "Paid", filters: [{ paidTraffic: { source: "google" } }] }) { id } }`, id))
+	s.mustAsk(t, fmt.Sprintf(`mutation { createSegment(input: { siteId: %q, name: "Paid", filters: [{ paidTraffic: { source: "google" } }] }) { segment { id } } }`, id))
 	saved := s.mustAsk(t, paidSegment)
 	if !strings.Contains(saved, `"sessionCount":2`) {
 		t.Errorf("%s", saved)
@@ -189,7 +189,7 @@ func TestSubscriptionOutlivesItsPlugin(t *testing.T) {
 	mustDrop(t, paid, folder)
 	s.awaitAnswer(t, paidCount, func(g graphQL) bool { return len(g.Errors) == 0 })
 	site := s.siteID(t)
-	s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "paid", name: "Paid", filters: [{ paidTraffic: {} }] }) { id } }`, site))
+	s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "paid", name: "Paid", filters: [{ paidTraffic: {} }] }) { goal { id } } }`, site))
 	request, err := graphQLRequest(s.url, fmt.Sprintf(`subscription { goalCards(siteId: %q, range: { from: "2000-01-01T00:00:00Z" }) { cells { conversions } } }`, site))
 	if err != nil {
 		t.Fatal(err)
@@ -406,7 +406,7 @@ func TestPluginThatHangsDelaysNobodyElse(t *testing.T) {
 	mustDrop(t, paid, folder)
 	s.awaitAnswer(t, paidCount, func(g graphQL) bool { return len(g.Errors) == 0 })
 	site := strings.Split(s.mustAsk(t, `{ site(domain: "shop.example") { id } }`), `"`)[5]
-	s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "paid", name: "Paid", filters: [{ paidTraffic: {} }] }) { id } }`, site))
+	s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "paid", name: "Paid", filters: [{ paidTraffic: {} }] }) { goal { id } } }`, site))
 	const cards = `{ site(domain: "shop.example") { goalCards(range: { from: "2000-01-01T00:00:00Z" }) { cells { conversions merged { label } } } } }`
 	s.mustAsk(t, cards)
 	calls := func() (lines string) {

@@ -461,7 +461,7 @@ func TestRoutingBySite(t *testing.T) {
 		}
 	})
 	for site := range routedSites {
-		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createSite(input: { name: "Site", domains: [%q] }) { id } }`, routedDomain(site)))
+		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createSite(input: { name: "Site", domains: [%q] }) { site { id } } }`, routedDomain(site)))
 		var batch []string
 		for day := range routedDays {
 			for session := range routedSessions {
@@ -506,7 +506,7 @@ func TestRoutingBySite(t *testing.T) {
 		if err := json.Unmarshal([]byte(r.proxy.mustAsk(t, fmt.Sprintf(`{ site(domain: %q) { id } }`, routedDomain(site)))), &data); err != nil {
 			t.Fatal(err)
 		}
-		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "tick", name: "Tick" }) { id } }`, data.Site.ID))
+		r.proxy.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "tick", name: "Tick" }) { goal { id } } }`, data.Site.ID))
 		return site, data.Site.ID
 	}
 	stays, staysID := site(false)

@@ -76,7 +76,7 @@ func TestSDKs(t *testing.T) {
 	storetest.Databases(t, func(t *testing.T, database string) {
 		key := mustKey(t, database)
 		s := mustServe(t, "--database", database)
-		s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "purchase_completed", name: "Bought" }) { id } }`, s.siteID(t)))
+		s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "purchase_completed", name: "Bought" }) { goal { id } } }`, s.siteID(t)))
 
 		t.Run("servers", func(t *testing.T) {
 			node := exec.CommandContext(t.Context(), "node", "node.mjs", s.url, key)

@@ -448,7 +448,7 @@ func TestServeWithRedis(t *testing.T) {
 	if status, checks := s.ready(t); status != http.StatusOK || checks["redis"] != "unreachable" {
 		t.Errorf("%d %v", status, checks)
 	}
-	s.mustAsk(t, `mutation { createSite(input: { name: "Shop", domains: ["shop.example"] }) { id } }`)
+	s.mustAsk(t, `mutation { createSite(input: { name: "Shop", domains: ["shop.example"] }) { site { id } } }`)
 	for n := range 20 { // days of fewer sessions have no use for Redis
 		s.mustTrack(t, "shop.example", "/v1/page", page(fmt.Sprint("visitor ", n), "/"))
 	}

@@ -81,7 +81,7 @@ func TestSnippet(t *testing.T) {
 		key := mustKey(t, database)
 		s := mustServe(t, "--database", database)
 		goal := func(key string) {
-			s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: %q, name: "Goal" }) { id } }`, s.siteID(t), key))
+			s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: %q, name: "Goal" }) { goal { id } } }`, s.siteID(t), key))
 		}
 		goal("purchase_completed")
 		page := browsertest.Open(t, newShop(t, s, key)+"/start?utm_source=news&utm_campaign=spring")

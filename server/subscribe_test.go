@@ -31,7 +31,7 @@ func TestSubscriptionProtocols(t *testing.T) {
 			database := storetest.SQLite(t)
 			mustKey(t, database) // makes the site
 			s := mustServe(t, "--database", database)
-			s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "buy", name: "Buy" }) { id } }`, s.siteID(t)))
+			s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "buy", name: "Buy" }) { goal { id } } }`, s.siteID(t)))
 			node := exec.CommandContext(t.Context(), "node", "conformance.mjs", s.url, path, s.siteID(t))
 			node.Dir = livetest
 			var problems output

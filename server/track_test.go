@@ -187,7 +187,7 @@ func TestTrackRecorded(t *testing.T) {
 			}
 		}
 		// The goal is made after what it counts.
-		made := s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "Order Completed", name: "Order" }) { id } }`, s.siteID(t)))
+		made := s.mustAsk(t, fmt.Sprintf(`mutation { createGoal(input: { siteId: %q, key: "Order Completed", name: "Order" }) { goal { id } } }`, s.siteID(t)))
 		if !strings.Contains(made, "id") {
 			t.Fatal(made)
 		}
@@ -449,7 +449,7 @@ func TestTrackAddresses(t *testing.T) {
 		return found
 	}
 	privacy := func(is string) {
-		s.mustAsk(t, fmt.Sprintf(`mutation { updateSite(input: { id: %q, addresses: %s }) { addresses } }`, s.siteID(t), is))
+		s.mustAsk(t, fmt.Sprintf(`mutation { updateSite(input: { id: %q, addresses: %s }) { site { addresses } } }`, s.siteID(t), is))
 	}
 	for i, test := range []struct {
 		name    string

@@ -61,6 +61,11 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	ActivateSegmentsPayload struct {
+		Segments func(childComplexity int) int
+		Site     func(childComplexity int) int
+	}
+
 	ApiKey struct {
 		CreatedAt  func(childComplexity int) int
 		CreatedBy  func(childComplexity int) int
@@ -73,6 +78,26 @@ type ComplexityRoot struct {
 		RevokedAt  func(childComplexity int) int
 		Scope      func(childComplexity int) int
 		Sites      func(childComplexity int) int
+	}
+
+	ArchiveExperimentPayload struct {
+		Experiment func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	ArchiveExperimentsPayload struct {
+		Experiments func(childComplexity int) int
+		Site        func(childComplexity int) int
+	}
+
+	ArchiveGoalPayload struct {
+		Goal func(childComplexity int) int
+		Site func(childComplexity int) int
+	}
+
+	ArchiveGoalsPayload struct {
+		Goals func(childComplexity int) int
+		Site  func(childComplexity int) int
 	}
 
 	AuditConnection struct {
@@ -111,14 +136,91 @@ type ComplexityRoot struct {
 		Sessions         func(childComplexity int) int
 	}
 
+	ConvertGoalToSegmentPayload struct {
+		RemovedGoalID func(childComplexity int) int
+		Segment       func(childComplexity int) int
+		Site          func(childComplexity int) int
+	}
+
+	ConvertSegmentToGoalPayload struct {
+		Goal             func(childComplexity int) int
+		RemovedSegmentID func(childComplexity int) int
+		Site             func(childComplexity int) int
+	}
+
 	CreateApiKeyPayload struct {
 		APIKey func(childComplexity int) int
 		Secret func(childComplexity int) int
 	}
 
+	CreateExperimentPayload struct {
+		Experiment func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	CreateGoalPayload struct {
+		Goal func(childComplexity int) int
+		Site func(childComplexity int) int
+	}
+
+	CreateSegmentPayload struct {
+		Segment func(childComplexity int) int
+		Site    func(childComplexity int) int
+	}
+
+	CreateSitePayload struct {
+		Site  func(childComplexity int) int
+		Sites func(childComplexity int) int
+	}
+
 	CreateUserPayload struct {
 		Link func(childComplexity int) int
 		User func(childComplexity int) int
+	}
+
+	DeactivateSegmentsPayload struct {
+		Segments func(childComplexity int) int
+		Site     func(childComplexity int) int
+	}
+
+	DefinitionsChange struct {
+		Revision func(childComplexity int) int
+		Site     func(childComplexity int) int
+	}
+
+	DeleteExperimentPayload struct {
+		DeletedID func(childComplexity int) int
+		Site      func(childComplexity int) int
+	}
+
+	DeleteExperimentsPayload struct {
+		DeletedIDs func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	DeleteGoalPayload struct {
+		DeletedID func(childComplexity int) int
+		Site      func(childComplexity int) int
+	}
+
+	DeleteGoalsPayload struct {
+		DeletedIDs func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	DeleteSegmentPayload struct {
+		DeletedID func(childComplexity int) int
+		Site      func(childComplexity int) int
+	}
+
+	DeleteSegmentsPayload struct {
+		DeletedIDs func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	DeleteSitePayload struct {
+		DeletedID func(childComplexity int) int
+		Sites     func(childComplexity int) int
 	}
 
 	DisableUserPayload struct {
@@ -329,9 +431,12 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		ArchiveExperiment    func(childComplexity int, id string) int
-		ArchiveGoal          func(childComplexity int, id string) int
-		ConvertGoalToSegment func(childComplexity int, goalID string) int
+		ActivateSegments     func(childComplexity int, ids []string) int
+		ArchiveExperiment    func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		ArchiveExperiments   func(childComplexity int, ids []string) int
+		ArchiveGoal          func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		ArchiveGoals         func(childComplexity int, ids []string) int
+		ConvertGoalToSegment func(childComplexity int, goalID string, expectedUpdatedAt *time.Time) int
 		ConvertSegmentToGoal func(childComplexity int, input ConvertSegmentInput) int
 		CreateAPIKey         func(childComplexity int, input CreateAPIKeyInput) int
 		CreateExperiment     func(childComplexity int, input CreateExperimentInput) int
@@ -339,9 +444,13 @@ type ComplexityRoot struct {
 		CreateSegment        func(childComplexity int, input CreateSegmentInput) int
 		CreateSite           func(childComplexity int, input CreateSiteInput) int
 		CreateUser           func(childComplexity int, input CreateUserInput) int
-		DeleteExperiment     func(childComplexity int, id string) int
-		DeleteGoal           func(childComplexity int, id string) int
-		DeleteSegment        func(childComplexity int, id string) int
+		DeactivateSegments   func(childComplexity int, ids []string) int
+		DeleteExperiment     func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		DeleteExperiments    func(childComplexity int, ids []string) int
+		DeleteGoal           func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		DeleteGoals          func(childComplexity int, ids []string) int
+		DeleteSegment        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		DeleteSegments       func(childComplexity int, ids []string) int
 		DeleteSite           func(childComplexity int, id string) int
 		DisableUser          func(childComplexity int, id string) int
 		EnableUser           func(childComplexity int, id string) int
@@ -349,9 +458,10 @@ type ComplexityRoot struct {
 		ResetUser            func(childComplexity int, id string) int
 		RevokeAPIKey         func(childComplexity int, id string) int
 		RotateAPIKey         func(childComplexity int, id string, overlap time.Duration) int
-		StartExperiment      func(childComplexity int, id string, at *time.Time) int
-		StopExperiment       func(childComplexity int, id string, winner *string, at *time.Time) int
-		UnarchiveGoal        func(childComplexity int, id string) int
+		StartExperiment      func(childComplexity int, id string, at *time.Time, expectedUpdatedAt *time.Time) int
+		StopExperiment       func(childComplexity int, id string, winner *string, at *time.Time, expectedUpdatedAt *time.Time) int
+		UnarchiveGoal        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		UnarchiveGoals       func(childComplexity int, ids []string) int
 		UpdateExperiment     func(childComplexity int, input UpdateExperimentInput) int
 		UpdateGoal           func(childComplexity int, input UpdateGoalInput) int
 		UpdateSegment        func(childComplexity int, input UpdateSegmentInput) int
@@ -520,14 +630,54 @@ type ComplexityRoot struct {
 		Site func(childComplexity int) int
 	}
 
+	StartExperimentPayload struct {
+		Experiment func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	StopExperimentPayload struct {
+		Experiment func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
 	Subscription struct {
-		ExperimentResults func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
-		GoalCards         func(childComplexity int, siteID string, segments []string, goals []string, rangeArg TimeRange) int
+		DefinitionsChanged func(childComplexity int, siteID string) int
+		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
+		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg TimeRange) int
 	}
 
 	TimeRangeValue struct {
 		From func(childComplexity int) int
 		To   func(childComplexity int) int
+	}
+
+	UnarchiveGoalPayload struct {
+		Goal func(childComplexity int) int
+		Site func(childComplexity int) int
+	}
+
+	UnarchiveGoalsPayload struct {
+		Goals func(childComplexity int) int
+		Site  func(childComplexity int) int
+	}
+
+	UpdateExperimentPayload struct {
+		Experiment func(childComplexity int) int
+		Site       func(childComplexity int) int
+	}
+
+	UpdateGoalPayload struct {
+		Goal func(childComplexity int) int
+		Site func(childComplexity int) int
+	}
+
+	UpdateSegmentPayload struct {
+		Segment func(childComplexity int) int
+		Site    func(childComplexity int) int
+	}
+
+	UpdateSitePayload struct {
+		Site func(childComplexity int) int
 	}
 
 	UpdateUserRolesPayload struct {
@@ -621,7 +771,7 @@ type ExperimentResolver interface {
 type FilterResolver interface {
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
 
-	Label(ctx context.Context, obj *model.FilterSpec) (string, error)
+	Label(ctx context.Context, obj *model.FilterSpec) (*string, error)
 }
 type FilterTypeResolver interface {
 	MergeRule(ctx context.Context, obj *host.Type) (MergeRule, error)
@@ -630,7 +780,7 @@ type FilterTypeResolver interface {
 }
 type FunnelStepResolver interface {
 	Merged(ctx context.Context, obj *view.FunnelStep) (*host.Merged, error)
-	Sessions(ctx context.Context, obj *view.FunnelStep) (int, error)
+	Sessions(ctx context.Context, obj *view.FunnelStep) (*int, error)
 	FromPrevious(ctx context.Context, obj *view.FunnelStep) (*float64, error)
 	FromStart(ctx context.Context, obj *view.FunnelStep) (*float64, error)
 }
@@ -645,11 +795,11 @@ type GoalResolver interface {
 }
 type GoalCellResolver interface {
 	Merged(ctx context.Context, obj *view.GoalCell) (*host.Merged, error)
-	Sessions(ctx context.Context, obj *view.GoalCell) (int, error)
-	Conversions(ctx context.Context, obj *view.GoalCell) (int, error)
+	Sessions(ctx context.Context, obj *view.GoalCell) (*int, error)
+	Conversions(ctx context.Context, obj *view.GoalCell) (*int, error)
 	ConversionRate(ctx context.Context, obj *view.GoalCell) (*float64, error)
 	ValueTotal(ctx context.Context, obj *view.GoalCell) (*float64, error)
-	Visitors(ctx context.Context, obj *view.GoalCell) (int, error)
+	Visitors(ctx context.Context, obj *view.GoalCell) (*int, error)
 	ValuePerVisitor(ctx context.Context, obj *view.GoalCell) (*float64, error)
 	Series(ctx context.Context, obj *view.GoalCell, interval model.Interval) ([]view.GoalPoint, error)
 }
@@ -662,28 +812,36 @@ type MergedFilterResolver interface {
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
 	Leader(ctx context.Context, obj *view.MetricResult) (*model.Variant, error)
-	Decision(ctx context.Context, obj *view.MetricResult) (stats.Decision, error)
+	Decision(ctx context.Context, obj *view.MetricResult) (*stats.Decision, error)
 }
 type MutationResolver interface {
-	CreateSite(ctx context.Context, input CreateSiteInput) (*model.Site, error)
-	UpdateSite(ctx context.Context, input UpdateSiteInput) (*model.Site, error)
-	DeleteSite(ctx context.Context, id string) (string, error)
-	CreateSegment(ctx context.Context, input CreateSegmentInput) (*model.Segment, error)
-	UpdateSegment(ctx context.Context, input UpdateSegmentInput) (*model.Segment, error)
-	DeleteSegment(ctx context.Context, id string) (string, error)
-	ConvertSegmentToGoal(ctx context.Context, input ConvertSegmentInput) (*model.Goal, error)
-	ConvertGoalToSegment(ctx context.Context, goalID string) (*model.Segment, error)
-	CreateGoal(ctx context.Context, input CreateGoalInput) (*model.Goal, error)
-	UpdateGoal(ctx context.Context, input UpdateGoalInput) (*model.Goal, error)
-	ArchiveGoal(ctx context.Context, id string) (*model.Goal, error)
-	UnarchiveGoal(ctx context.Context, id string) (*model.Goal, error)
-	DeleteGoal(ctx context.Context, id string) (string, error)
-	CreateExperiment(ctx context.Context, input CreateExperimentInput) (*model.Experiment, error)
-	UpdateExperiment(ctx context.Context, input UpdateExperimentInput) (*model.Experiment, error)
-	StartExperiment(ctx context.Context, id string, at *time.Time) (*model.Experiment, error)
-	StopExperiment(ctx context.Context, id string, winner *string, at *time.Time) (*model.Experiment, error)
-	ArchiveExperiment(ctx context.Context, id string) (*model.Experiment, error)
-	DeleteExperiment(ctx context.Context, id string) (string, error)
+	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
+	UpdateSite(ctx context.Context, input UpdateSiteInput) (*view.ChangedSite, error)
+	DeleteSite(ctx context.Context, id string) (*view.DeletedSite, error)
+	CreateSegment(ctx context.Context, input CreateSegmentInput) (*view.ChangedSegment, error)
+	UpdateSegment(ctx context.Context, input UpdateSegmentInput) (*view.ChangedSegment, error)
+	ActivateSegments(ctx context.Context, ids []string) (*view.ChangedSegments, error)
+	DeactivateSegments(ctx context.Context, ids []string) (*view.ChangedSegments, error)
+	DeleteSegment(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.Deleted, error)
+	DeleteSegments(ctx context.Context, ids []string) (*view.DeletedAll, error)
+	ConvertSegmentToGoal(ctx context.Context, input ConvertSegmentInput) (*view.ConvertedSegment, error)
+	ConvertGoalToSegment(ctx context.Context, goalID string, expectedUpdatedAt *time.Time) (*view.ConvertedGoal, error)
+	CreateGoal(ctx context.Context, input CreateGoalInput) (*view.ChangedGoal, error)
+	UpdateGoal(ctx context.Context, input UpdateGoalInput) (*view.ChangedGoal, error)
+	ArchiveGoal(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.ChangedGoal, error)
+	ArchiveGoals(ctx context.Context, ids []string) (*view.ChangedGoals, error)
+	UnarchiveGoal(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.ChangedGoal, error)
+	UnarchiveGoals(ctx context.Context, ids []string) (*view.ChangedGoals, error)
+	DeleteGoal(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.Deleted, error)
+	DeleteGoals(ctx context.Context, ids []string) (*view.DeletedAll, error)
+	CreateExperiment(ctx context.Context, input CreateExperimentInput) (*view.ChangedExperiment, error)
+	UpdateExperiment(ctx context.Context, input UpdateExperimentInput) (*view.ChangedExperiment, error)
+	StartExperiment(ctx context.Context, id string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
+	StopExperiment(ctx context.Context, id string, winner *string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
+	ArchiveExperiment(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
+	ArchiveExperiments(ctx context.Context, ids []string) (*view.ChangedExperiments, error)
+	DeleteExperiment(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.Deleted, error)
+	DeleteExperiments(ctx context.Context, ids []string) (*view.DeletedAll, error)
 	CreateAPIKey(ctx context.Context, input CreateAPIKeyInput) (*CreateAPIKeyPayload, error)
 	RotateAPIKey(ctx context.Context, id string, overlap time.Duration) (*RotateAPIKeyPayload, error)
 	RevokeAPIKey(ctx context.Context, id string) (*RevokeAPIKeyPayload, error)
@@ -714,7 +872,7 @@ type SegmentResolver interface {
 	ID(ctx context.Context, obj *model.Segment) (string, error)
 	Site(ctx context.Context, obj *model.Segment) (*model.Site, error)
 
-	SessionCount(ctx context.Context, obj *model.Segment, rangeArg TimeRange) (int, error)
+	SessionCount(ctx context.Context, obj *model.Segment, rangeArg TimeRange) (*int, error)
 }
 type SegmentResultResolver interface {
 	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
@@ -729,7 +887,7 @@ type SiteResolver interface {
 	Experiment(ctx context.Context, obj *model.Site, key string) (*model.Experiment, error)
 	Events(ctx context.Context, obj *model.Site, search *string, first *int, after *string) (*view.EventConnection, error)
 	Values(ctx context.Context, obj *model.Site, filterType string, search *string, first *int) ([]view.ValueCount, error)
-	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg TimeRange) (int, error)
+	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg TimeRange) (*int, error)
 	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) (*view.SessionConnection, error)
 	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg TimeRange) ([]view.GoalCard, error)
 	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg TimeRange) (*view.Funnel, error)
@@ -742,6 +900,7 @@ type SiteRoleResolver interface {
 }
 type SubscriptionResolver interface {
 	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg TimeRange) (<-chan []view.GoalCard, error)
+	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
 	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
 }
 type VariantResultResolver interface {
@@ -766,6 +925,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "ActivateSegmentsPayload.segments":
+		if e.ComplexityRoot.ActivateSegmentsPayload.Segments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivateSegmentsPayload.Segments(childComplexity), true
+	case "ActivateSegmentsPayload.site":
+		if e.ComplexityRoot.ActivateSegmentsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivateSegmentsPayload.Site(childComplexity), true
 
 	case "ApiKey.createdAt":
 		if e.ComplexityRoot.ApiKey.CreatedAt == nil {
@@ -833,6 +1005,58 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiKey.Sites(childComplexity), true
+
+	case "ArchiveExperimentPayload.experiment":
+		if e.ComplexityRoot.ArchiveExperimentPayload.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveExperimentPayload.Experiment(childComplexity), true
+	case "ArchiveExperimentPayload.site":
+		if e.ComplexityRoot.ArchiveExperimentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveExperimentPayload.Site(childComplexity), true
+
+	case "ArchiveExperimentsPayload.experiments":
+		if e.ComplexityRoot.ArchiveExperimentsPayload.Experiments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveExperimentsPayload.Experiments(childComplexity), true
+	case "ArchiveExperimentsPayload.site":
+		if e.ComplexityRoot.ArchiveExperimentsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveExperimentsPayload.Site(childComplexity), true
+
+	case "ArchiveGoalPayload.goal":
+		if e.ComplexityRoot.ArchiveGoalPayload.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveGoalPayload.Goal(childComplexity), true
+	case "ArchiveGoalPayload.site":
+		if e.ComplexityRoot.ArchiveGoalPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveGoalPayload.Site(childComplexity), true
+
+	case "ArchiveGoalsPayload.goals":
+		if e.ComplexityRoot.ArchiveGoalsPayload.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveGoalsPayload.Goals(childComplexity), true
+	case "ArchiveGoalsPayload.site":
+		if e.ComplexityRoot.ArchiveGoalsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ArchiveGoalsPayload.Site(childComplexity), true
 
 	case "AuditConnection.edges":
 		if e.ComplexityRoot.AuditConnection.Edges == nil {
@@ -982,6 +1206,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ComputedFilter.Sessions(childComplexity), true
 
+	case "ConvertGoalToSegmentPayload.removedGoalId":
+		if e.ComplexityRoot.ConvertGoalToSegmentPayload.RemovedGoalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConvertGoalToSegmentPayload.RemovedGoalID(childComplexity), true
+	case "ConvertGoalToSegmentPayload.segment":
+		if e.ComplexityRoot.ConvertGoalToSegmentPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConvertGoalToSegmentPayload.Segment(childComplexity), true
+	case "ConvertGoalToSegmentPayload.site":
+		if e.ComplexityRoot.ConvertGoalToSegmentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConvertGoalToSegmentPayload.Site(childComplexity), true
+
+	case "ConvertSegmentToGoalPayload.goal":
+		if e.ComplexityRoot.ConvertSegmentToGoalPayload.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConvertSegmentToGoalPayload.Goal(childComplexity), true
+	case "ConvertSegmentToGoalPayload.removedSegmentId":
+		if e.ComplexityRoot.ConvertSegmentToGoalPayload.RemovedSegmentID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConvertSegmentToGoalPayload.RemovedSegmentID(childComplexity), true
+	case "ConvertSegmentToGoalPayload.site":
+		if e.ComplexityRoot.ConvertSegmentToGoalPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConvertSegmentToGoalPayload.Site(childComplexity), true
+
 	case "CreateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.CreateApiKeyPayload.APIKey == nil {
 			break
@@ -995,6 +1257,58 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateApiKeyPayload.Secret(childComplexity), true
 
+	case "CreateExperimentPayload.experiment":
+		if e.ComplexityRoot.CreateExperimentPayload.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateExperimentPayload.Experiment(childComplexity), true
+	case "CreateExperimentPayload.site":
+		if e.ComplexityRoot.CreateExperimentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateExperimentPayload.Site(childComplexity), true
+
+	case "CreateGoalPayload.goal":
+		if e.ComplexityRoot.CreateGoalPayload.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateGoalPayload.Goal(childComplexity), true
+	case "CreateGoalPayload.site":
+		if e.ComplexityRoot.CreateGoalPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateGoalPayload.Site(childComplexity), true
+
+	case "CreateSegmentPayload.segment":
+		if e.ComplexityRoot.CreateSegmentPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSegmentPayload.Segment(childComplexity), true
+	case "CreateSegmentPayload.site":
+		if e.ComplexityRoot.CreateSegmentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSegmentPayload.Site(childComplexity), true
+
+	case "CreateSitePayload.site":
+		if e.ComplexityRoot.CreateSitePayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSitePayload.Site(childComplexity), true
+	case "CreateSitePayload.sites":
+		if e.ComplexityRoot.CreateSitePayload.Sites == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSitePayload.Sites(childComplexity), true
+
 	case "CreateUserPayload.link":
 		if e.ComplexityRoot.CreateUserPayload.Link == nil {
 			break
@@ -1007,6 +1321,123 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateUserPayload.User(childComplexity), true
+
+	case "DeactivateSegmentsPayload.segments":
+		if e.ComplexityRoot.DeactivateSegmentsPayload.Segments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeactivateSegmentsPayload.Segments(childComplexity), true
+	case "DeactivateSegmentsPayload.site":
+		if e.ComplexityRoot.DeactivateSegmentsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeactivateSegmentsPayload.Site(childComplexity), true
+
+	case "DefinitionsChange.revision":
+		if e.ComplexityRoot.DefinitionsChange.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DefinitionsChange.Revision(childComplexity), true
+	case "DefinitionsChange.site":
+		if e.ComplexityRoot.DefinitionsChange.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DefinitionsChange.Site(childComplexity), true
+
+	case "DeleteExperimentPayload.deletedId":
+		if e.ComplexityRoot.DeleteExperimentPayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteExperimentPayload.DeletedID(childComplexity), true
+	case "DeleteExperimentPayload.site":
+		if e.ComplexityRoot.DeleteExperimentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteExperimentPayload.Site(childComplexity), true
+
+	case "DeleteExperimentsPayload.deletedIds":
+		if e.ComplexityRoot.DeleteExperimentsPayload.DeletedIDs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteExperimentsPayload.DeletedIDs(childComplexity), true
+	case "DeleteExperimentsPayload.site":
+		if e.ComplexityRoot.DeleteExperimentsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteExperimentsPayload.Site(childComplexity), true
+
+	case "DeleteGoalPayload.deletedId":
+		if e.ComplexityRoot.DeleteGoalPayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteGoalPayload.DeletedID(childComplexity), true
+	case "DeleteGoalPayload.site":
+		if e.ComplexityRoot.DeleteGoalPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteGoalPayload.Site(childComplexity), true
+
+	case "DeleteGoalsPayload.deletedIds":
+		if e.ComplexityRoot.DeleteGoalsPayload.DeletedIDs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteGoalsPayload.DeletedIDs(childComplexity), true
+	case "DeleteGoalsPayload.site":
+		if e.ComplexityRoot.DeleteGoalsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteGoalsPayload.Site(childComplexity), true
+
+	case "DeleteSegmentPayload.deletedId":
+		if e.ComplexityRoot.DeleteSegmentPayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSegmentPayload.DeletedID(childComplexity), true
+	case "DeleteSegmentPayload.site":
+		if e.ComplexityRoot.DeleteSegmentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSegmentPayload.Site(childComplexity), true
+
+	case "DeleteSegmentsPayload.deletedIds":
+		if e.ComplexityRoot.DeleteSegmentsPayload.DeletedIDs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSegmentsPayload.DeletedIDs(childComplexity), true
+	case "DeleteSegmentsPayload.site":
+		if e.ComplexityRoot.DeleteSegmentsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSegmentsPayload.Site(childComplexity), true
+
+	case "DeleteSitePayload.deletedId":
+		if e.ComplexityRoot.DeleteSitePayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSitePayload.DeletedID(childComplexity), true
+	case "DeleteSitePayload.sites":
+		if e.ComplexityRoot.DeleteSitePayload.Sites == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSitePayload.Sites(childComplexity), true
 
 	case "DisableUserPayload.user":
 		if e.ComplexityRoot.DisableUserPayload.User == nil {
@@ -1816,6 +2247,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MetricResult.Variants(childComplexity), true
 
+	case "Mutation.activateSegments":
+		if e.ComplexityRoot.Mutation.ActivateSegments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_activateSegments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ActivateSegments(childComplexity, args["ids"].([]string)), true
 	case "Mutation.archiveExperiment":
 		if e.ComplexityRoot.Mutation.ArchiveExperiment == nil {
 			break
@@ -1826,7 +2268,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ArchiveExperiment(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.ArchiveExperiment(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.archiveExperiments":
+		if e.ComplexityRoot.Mutation.ArchiveExperiments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveExperiments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveExperiments(childComplexity, args["ids"].([]string)), true
 	case "Mutation.archiveGoal":
 		if e.ComplexityRoot.Mutation.ArchiveGoal == nil {
 			break
@@ -1837,7 +2290,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ArchiveGoal(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.ArchiveGoal(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.archiveGoals":
+		if e.ComplexityRoot.Mutation.ArchiveGoals == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_archiveGoals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ArchiveGoals(childComplexity, args["ids"].([]string)), true
 	case "Mutation.convertGoalToSegment":
 		if e.ComplexityRoot.Mutation.ConvertGoalToSegment == nil {
 			break
@@ -1848,7 +2312,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ConvertGoalToSegment(childComplexity, args["goalId"].(string)), true
+		return e.ComplexityRoot.Mutation.ConvertGoalToSegment(childComplexity, args["goalId"].(string), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.convertSegmentToGoal":
 		if e.ComplexityRoot.Mutation.ConvertSegmentToGoal == nil {
 			break
@@ -1926,6 +2390,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateUser(childComplexity, args["input"].(CreateUserInput)), true
+	case "Mutation.deactivateSegments":
+		if e.ComplexityRoot.Mutation.DeactivateSegments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deactivateSegments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeactivateSegments(childComplexity, args["ids"].([]string)), true
 	case "Mutation.deleteExperiment":
 		if e.ComplexityRoot.Mutation.DeleteExperiment == nil {
 			break
@@ -1936,7 +2411,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteExperiment(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteExperiment(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.deleteExperiments":
+		if e.ComplexityRoot.Mutation.DeleteExperiments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteExperiments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteExperiments(childComplexity, args["ids"].([]string)), true
 	case "Mutation.deleteGoal":
 		if e.ComplexityRoot.Mutation.DeleteGoal == nil {
 			break
@@ -1947,7 +2433,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteGoal(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteGoal(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.deleteGoals":
+		if e.ComplexityRoot.Mutation.DeleteGoals == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteGoals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteGoals(childComplexity, args["ids"].([]string)), true
 	case "Mutation.deleteSegment":
 		if e.ComplexityRoot.Mutation.DeleteSegment == nil {
 			break
@@ -1958,7 +2455,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteSegment(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteSegment(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.deleteSegments":
+		if e.ComplexityRoot.Mutation.DeleteSegments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteSegments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteSegments(childComplexity, args["ids"].([]string)), true
 	case "Mutation.deleteSite":
 		if e.ComplexityRoot.Mutation.DeleteSite == nil {
 			break
@@ -2046,7 +2554,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time)), true
+		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.stopExperiment":
 		if e.ComplexityRoot.Mutation.StopExperiment == nil {
 			break
@@ -2057,7 +2565,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StopExperiment(childComplexity, args["id"].(string), args["winner"].(*string), args["at"].(*time.Time)), true
+		return e.ComplexityRoot.Mutation.StopExperiment(childComplexity, args["id"].(string), args["winner"].(*string), args["at"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.unarchiveGoal":
 		if e.ComplexityRoot.Mutation.UnarchiveGoal == nil {
 			break
@@ -2068,7 +2576,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UnarchiveGoal(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.UnarchiveGoal(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.unarchiveGoals":
+		if e.ComplexityRoot.Mutation.UnarchiveGoals == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_unarchiveGoals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UnarchiveGoals(childComplexity, args["ids"].([]string)), true
 	case "Mutation.updateExperiment":
 		if e.ComplexityRoot.Mutation.UpdateExperiment == nil {
 			break
@@ -2871,6 +3390,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SiteRole.Site(childComplexity), true
 
+	case "StartExperimentPayload.experiment":
+		if e.ComplexityRoot.StartExperimentPayload.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartExperimentPayload.Experiment(childComplexity), true
+	case "StartExperimentPayload.site":
+		if e.ComplexityRoot.StartExperimentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartExperimentPayload.Site(childComplexity), true
+
+	case "StopExperimentPayload.experiment":
+		if e.ComplexityRoot.StopExperimentPayload.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StopExperimentPayload.Experiment(childComplexity), true
+	case "StopExperimentPayload.site":
+		if e.ComplexityRoot.StopExperimentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StopExperimentPayload.Site(childComplexity), true
+
+	case "Subscription.definitionsChanged":
+		if e.ComplexityRoot.Subscription.DefinitionsChanged == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_definitionsChanged_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.DefinitionsChanged(childComplexity, args["siteId"].(string)), true
 	case "Subscription.experimentResults":
 		if e.ComplexityRoot.Subscription.ExperimentResults == nil {
 			break
@@ -2906,6 +3462,78 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TimeRangeValue.To(childComplexity), true
+
+	case "UnarchiveGoalPayload.goal":
+		if e.ComplexityRoot.UnarchiveGoalPayload.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnarchiveGoalPayload.Goal(childComplexity), true
+	case "UnarchiveGoalPayload.site":
+		if e.ComplexityRoot.UnarchiveGoalPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnarchiveGoalPayload.Site(childComplexity), true
+
+	case "UnarchiveGoalsPayload.goals":
+		if e.ComplexityRoot.UnarchiveGoalsPayload.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnarchiveGoalsPayload.Goals(childComplexity), true
+	case "UnarchiveGoalsPayload.site":
+		if e.ComplexityRoot.UnarchiveGoalsPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnarchiveGoalsPayload.Site(childComplexity), true
+
+	case "UpdateExperimentPayload.experiment":
+		if e.ComplexityRoot.UpdateExperimentPayload.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateExperimentPayload.Experiment(childComplexity), true
+	case "UpdateExperimentPayload.site":
+		if e.ComplexityRoot.UpdateExperimentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateExperimentPayload.Site(childComplexity), true
+
+	case "UpdateGoalPayload.goal":
+		if e.ComplexityRoot.UpdateGoalPayload.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateGoalPayload.Goal(childComplexity), true
+	case "UpdateGoalPayload.site":
+		if e.ComplexityRoot.UpdateGoalPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateGoalPayload.Site(childComplexity), true
+
+	case "UpdateSegmentPayload.segment":
+		if e.ComplexityRoot.UpdateSegmentPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateSegmentPayload.Segment(childComplexity), true
+	case "UpdateSegmentPayload.site":
+		if e.ComplexityRoot.UpdateSegmentPayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateSegmentPayload.Site(childComplexity), true
+
+	case "UpdateSitePayload.site":
+		if e.ComplexityRoot.UpdateSitePayload.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateSitePayload.Site(childComplexity), true
 
 	case "UpdateUserRolesPayload.user":
 		if e.ComplexityRoot.UpdateUserRolesPayload.User == nil {
@@ -3653,7 +4281,7 @@ type Experiment implements Node {
     Keeps only visitors assigned within this range, and what they did before it ends. Defaults to the whole run.
     """
     range: TimeRange
-  ): ExperimentResult!
+  ): ExperimentResult
   """
   The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
   are counted in one pass.
@@ -3666,14 +4294,14 @@ type Experiment implements Node {
     segments: [ID!]
     "Works like ` + "`" + `range` + "`" + ` of ` + "`" + `results` + "`" + `."
     range: TimeRange
-  ): [SegmentResult!]!
+  ): [SegmentResult!]
   "The changes to the experiment, newest first."
   history(
     "The size of the page, 0 to 500."
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): AuditConnection! @access(scope: READ)
+  ): AuditConnection @access(scope: READ)
   "When the experiment was created."
   createdAt: Time!
   "When the experiment last changed."
@@ -3748,7 +4376,7 @@ type SegmentResult {
   "The segment, as currently defined."
   segment: Segment!
   "The results for this segment."
-  result: ExperimentResult!
+  result: ExperimentResult
 }
 
 """
@@ -3769,14 +4397,14 @@ type MetricResult {
   "Whether this is the primary metric."
   primary: Boolean!
   "The results of each variant, in the experiment's order."
-  variants: [VariantResult!]!
+  variants: [VariantResult!]
   """
   The winner. Without one, it is the best choice so far: among variants with visitors, the one with the highest
   conversion rate. Null on a tie, and while the decision is INVALID.
   """
   leader: Variant
   "What to do, judged by this metric's conversion rates."
-  decision: Decision!
+  decision: Decision
 }
 
 """
@@ -3849,7 +4477,7 @@ type VariantResult {
   series(
     "The length of an interval, in the site's time zone. At most 10,000 points."
     interval: Interval! = DAY
-  ): [VariantPoint!]!
+  ): [VariantPoint!]
 }
 
 "The values of a metric for one variant, in the unit of the events' values."
@@ -3984,6 +4612,72 @@ input UpdateExperimentInput {
   audience: [FilterInput!]
   "Which of a visitor's sessions can convert."
   attribution: Attribution
+  "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
+}
+
+"A new experiment."
+type CreateExperimentPayload {
+  "The experiment."
+  experiment: Experiment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"An experiment that changed."
+type UpdateExperimentPayload {
+  "The experiment."
+  experiment: Experiment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"An experiment that runs."
+type StartExperimentPayload {
+  "The experiment."
+  experiment: Experiment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"An experiment that has stopped."
+type StopExperimentPayload {
+  "The experiment."
+  experiment: Experiment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"An experiment that is archived."
+type ArchiveExperimentPayload {
+  "The experiment."
+  experiment: Experiment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Experiments that are archived."
+type ArchiveExperimentsPayload {
+  "The experiments, in the order of their ids in the arguments."
+  experiments: [Experiment!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"An experiment that is gone."
+type DeleteExperimentPayload {
+  "The id of the experiment."
+  deletedId: ID!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Experiments that are gone."
+type DeleteExperimentsPayload {
+  "The ids of the experiments."
+  deletedIds: [ID!]!
+  "The site whose lists changed."
+  site: Site!
 }
 `, BuiltIn: false},
 	{Name: "../schema/filter.graphqls", Input: `# The served schema replaces this scalar with an input object that has a field per loaded filter type: graph/schema.go.
@@ -3991,12 +4685,12 @@ scalar FilterInput
 
 "A filter of a segment or a goal: a filter type with its arguments."
 type Filter {
-  "The filter type. UNAVAILABLE while its plugin is not loaded."
-  type: FilterType!
+  "The filter type; null with UNAVAILABLE while its plugin is not loaded."
+  type: FilterType
   "The arguments, in the shape of the filter type's input."
   args: JSON!
   "The filter in words, for example: Referrer is t.co or *google*."
-  label: String!
+  label: String
 }
 
 "How an active segment's filter and a goal's filter of the same type are merged."
@@ -4030,7 +4724,7 @@ type FilterType {
   "The name of this type's input object in this schema."
   inputType: String!
   "The plugin that offers the filter type."
-  plugin: Plugin!
+  plugin: Plugin
   """
   Whether the plugin looks at sessions one by one, with their hits. Its answers are kept. Counts over a range are
   UNAVAILABLE until the plugin has answered for every session in it; ` + "`" + `Site.computedFilters` + "`" + ` shows the progress.
@@ -4146,7 +4840,7 @@ type Goal implements Node {
     segments: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
-  ): GoalCard!
+  ): GoalCard
   "When the goal was created."
   createdAt: Time!
   "When the goal last changed."
@@ -4190,28 +4884,28 @@ type GoalCell {
   "The active segment."
   segment: Segment!
   "The segment's filters merged with the goal's."
-  merged: MergedSegment!
+  merged: MergedSegment
   "The number of sessions in the active segment."
-  sessions: Int!
+  sessions: Int
   """
   The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
   that reached the goal. If the goal replaces one of the segment's filters (LAST, as with ` + "`" + `ip` + "`" + `), they are other
   sessions, and there may be more of them than ` + "`" + `sessions` + "`" + `.
   """
-  conversions: Int!
+  conversions: Int
   "The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions."
   conversionRate: Float
   "The sum of the valueEvent's values over the merged segment's sessions; null if the goal has no valueEvent."
   valueTotal: Float
   "The number of distinct visitors in the active segment."
-  visitors: Int!
+  visitors: Int
   "The mean valueTotal / visitors; null if there is no valueEvent or there are no visitors."
   valuePerVisitor: Float
   "The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points."
   series(
     "The length of an interval."
     interval: Interval! = DAY
-  ): [GoalPoint!]!
+  ): [GoalPoint!]
 }
 
 "The length of a series' intervals, in the site's time zone."
@@ -4259,9 +4953,9 @@ type FunnelStep {
   "The goal of this step."
   goal: Goal!
   "The segment's filters merged with those of this step and all earlier ones."
-  merged: MergedSegment!
+  merged: MergedSegment
   "The number of sessions in the merged segment."
-  sessions: Int!
+  sessions: Int
   "The share of the previous step's sessions; for the first step, of the segment's. Null if there are none."
   fromPrevious: Float
   "The share of the segment's sessions; null if there are none."
@@ -4299,6 +4993,82 @@ input UpdateGoalInput {
   filters: [FilterInput!]
   "The event whose values are summed. Null removes it."
   valueEvent: String
+  "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
+}
+
+"A new goal."
+type CreateGoalPayload {
+  "The goal."
+  goal: Goal!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A goal that changed."
+type UpdateGoalPayload {
+  "The goal."
+  goal: Goal!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A goal that is archived."
+type ArchiveGoalPayload {
+  "The goal."
+  goal: Goal!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A goal that is not archived."
+type UnarchiveGoalPayload {
+  "The goal."
+  goal: Goal!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Goals that are archived."
+type ArchiveGoalsPayload {
+  "The goals, in the order of their ids in the arguments."
+  goals: [Goal!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Goals that are not archived."
+type UnarchiveGoalsPayload {
+  "The goals, in the order of their ids in the arguments."
+  goals: [Goal!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A goal that is gone."
+type DeleteGoalPayload {
+  "The id of the goal."
+  deletedId: ID!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Goals that are gone."
+type DeleteGoalsPayload {
+  "The ids of the goals."
+  deletedIds: [ID!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A goal that became a segment."
+type ConvertGoalToSegmentPayload {
+  "The segment."
+  segment: Segment!
+  "The id of the goal, which the site no longer has."
+  removedGoalId: ID!
+  "The site whose lists changed."
+  site: Site!
 }
 `, BuiltIn: false},
 	{Name: "../schema/root.graphqls", Input: `schema {
@@ -4353,7 +5123,10 @@ type TimeRangeValue {
   to: Time
 }
 
-"Everything you can read."
+"""
+Everything you can read. A field that can fail by itself is nullable: where it does, it is null, its error stands at its
+path, and all else is answered.
+"""
 type Query {
   "The object with this id, of any type; null if there is none."
   node(
@@ -4364,9 +5137,9 @@ type Query {
   nodes(
     "The ids of the objects."
     ids: [ID!]!
-  ): [Node]! @access(scope: READ)
+  ): [Node] @access(scope: READ)
   "All sites, oldest first."
-  sites: [Site!]! @access(scope: READ)
+  sites: [Site!] @access(scope: READ)
   "One site, by its id or by one of its domains. Pass exactly one of the two. Null if there is no such site."
   site(
     "The id of the site."
@@ -4375,9 +5148,9 @@ type Query {
     domain: String
   ): Site @access(scope: READ)
   "Every filter type that a loaded plugin offers, sorted by name. Each is a field of FilterInput."
-  filterTypes: [FilterType!]! @access(scope: READ)
+  filterTypes: [FilterType!] @access(scope: READ)
   "Every filter plugin, running or not: the built-in plugin first, then the others by name."
-  plugins: [Plugin!]! @access(scope: READ)
+  plugins: [Plugin!] @access(scope: READ)
 
   "Who asks; null for someone who shows neither a key nor a login and may do nothing."
   viewer: Viewer @public
@@ -4385,55 +5158,74 @@ type Query {
   The API keys, revoked and expired ones included, oldest first. To an administrator of listed sites, the keys whose
   sites are all among these.
   """
-  apiKeys: [ApiKey!]! @access(scope: ADMIN)
+  apiKeys: [ApiKey!] @access(scope: ADMIN)
   "Everyone who may log in, disabled users included, oldest first. Only for administrators of all sites."
-  users: [User!]! @access(scope: ADMIN)
+  users: [User!] @access(scope: ADMIN)
   "The browsers in which the viewer has logged in, newest first. Keys have none."
-  logins: [Login!]! @access(scope: READ)
+  logins: [Login!] @access(scope: READ)
 }
 
 """
-Everything you can change. A refused mutation changes nothing. Its error has ` + "`" + `extensions.code` + "`" + `: BAD_USER_INPUT,
-NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or INTERNAL. If an
-input is at fault, ` + "`" + `extensions.field` + "`" + ` is its path.
+Everything you can change. A mutation answers a payload: what it has changed, and the site whose lists are changed by
+that. A refused mutation changes nothing and is null. Its error stands at its path and has ` + "`" + `extensions.code` + "`" + `:
+BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or
+INTERNAL. If an input is at fault, ` + "`" + `extensions.field` + "`" + ` is its path. The other mutations of the operation are carried out
+all the same, one after the other, and their payloads are in ` + "`" + `data` + "`" + `.
 """
 type Mutation {
   "Creates a site, with an active segment All that has no filters. CONFLICT if another site has one of the domains."
   createSite(
     "The new site."
     input: CreateSiteInput!
-  ): Site! @access(scope: ADMIN)
+  ): CreateSitePayload @access(scope: ADMIN)
   "Changes a site. CONFLICT if another site has one of the domains."
   updateSite(
     "The site, and what to change."
     input: UpdateSiteInput!
-  ): Site! @access(scope: ADMIN)
-  "Deletes a site for good, with its segments, goals, experiments, sessions and events. Returns its id."
+  ): UpdateSitePayload @access(scope: ADMIN)
+  "Deletes a site for good, with its segments, goals, experiments, sessions and events."
   deleteSite(
     "The id of the site."
     id: ID!
-  ): ID! @access(scope: ADMIN)
+  ): DeleteSitePayload @access(scope: ADMIN)
 
   "Creates a segment."
   createSegment(
     "The new segment."
     input: CreateSegmentInput!
-  ): Segment! @access(scope: EDIT)
+  ): CreateSegmentPayload @access(scope: EDIT)
   "Changes a segment."
   updateSegment(
     "The segment, and what to change."
     input: UpdateSegmentInput!
-  ): Segment! @access(scope: EDIT)
-  "Deletes a segment. Returns its id."
+  ): UpdateSegmentPayload @access(scope: EDIT)
+  "Shows segments in the header and uses them by default on goal cards: all of them or, if one is refused, none."
+  activateSegments(
+    "The ids of the segments, 1 to 500 of one site."
+    ids: [ID!]!
+  ): ActivateSegmentsPayload @access(scope: EDIT)
+  "Hides segments from the header, and does not use them by default: all of them or, if one is refused, none."
+  deactivateSegments(
+    "The ids of the segments, 1 to 500 of one site."
+    ids: [ID!]!
+  ): DeactivateSegmentsPayload @access(scope: EDIT)
+  "Deletes a segment."
   deleteSegment(
     "The id of the segment."
     id: ID!
-  ): ID! @access(scope: EDIT)
+    "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): DeleteSegmentPayload @access(scope: EDIT)
+  "Deletes segments: all of them or, if one is refused, none."
+  deleteSegments(
+    "The ids of the segments, 1 to 500 of one site."
+    ids: [ID!]!
+  ): DeleteSegmentsPayload @access(scope: EDIT)
   "Turns a segment into a goal with the same filters. The site no longer has the segment."
   convertSegmentToGoal(
     "The segment, and the goal's key and texts."
     input: ConvertSegmentInput!
-  ): Goal! @access(scope: EDIT)
+  ): ConvertSegmentToGoalPayload @access(scope: EDIT)
   """
   Turns a goal into a segment with the same filters. The site no longer has the goal. If the goal was once a segment,
   that segment comes back with its id, name and ` + "`" + `active` + "`" + `. Otherwise the new segment takes the goal's name and is active.
@@ -4442,39 +5234,62 @@ type Mutation {
   convertGoalToSegment(
     "The id of the goal."
     goalId: ID!
-  ): Segment! @access(scope: EDIT)
+    "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): ConvertGoalToSegmentPayload @access(scope: EDIT)
 
   "Creates a goal. CONFLICT if the site already has a goal with this key."
   createGoal(
     "The new goal."
     input: CreateGoalInput!
-  ): Goal! @access(scope: EDIT)
+  ): CreateGoalPayload @access(scope: EDIT)
   "Changes a goal. Its key stays the same."
   updateGoal(
     "The goal, and what to change."
     input: UpdateGoalInput!
-  ): Goal! @access(scope: EDIT)
+  ): UpdateGoalPayload @access(scope: EDIT)
   "Hides a goal from the site's goals and goal cards, and keeps it."
   archiveGoal(
     "The id of the goal."
     id: ID!
-  ): Goal! @access(scope: EDIT)
+    "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): ArchiveGoalPayload @access(scope: EDIT)
+  "Hides goals from the site's goals and goal cards, and keeps them: all of them or, if one is refused, none."
+  archiveGoals(
+    "The ids of the goals, 1 to 500 of one site."
+    ids: [ID!]!
+  ): ArchiveGoalsPayload @access(scope: EDIT)
   "Brings an archived goal back."
   unarchiveGoal(
     "The id of the goal."
     id: ID!
-  ): Goal! @access(scope: EDIT)
-  "Deletes a goal. Returns its id. The events it counted stay. FAILED_PRECONDITION while an experiment uses the goal."
+    "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): UnarchiveGoalPayload @access(scope: EDIT)
+  "Brings archived goals back: all of them or, if one is refused, none."
+  unarchiveGoals(
+    "The ids of the goals, 1 to 500 of one site."
+    ids: [ID!]!
+  ): UnarchiveGoalsPayload @access(scope: EDIT)
+  "Deletes a goal. The events it counted stay. FAILED_PRECONDITION while an experiment uses the goal."
   deleteGoal(
     "The id of the goal."
     id: ID!
-  ): ID! @access(scope: EDIT)
+    "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): DeleteGoalPayload @access(scope: EDIT)
+  "Deletes goals: all of them or, if one is refused, none. FAILED_PRECONDITION while an experiment uses one of them."
+  deleteGoals(
+    "The ids of the goals, 1 to 500 of one site."
+    ids: [ID!]!
+  ): DeleteGoalsPayload @access(scope: EDIT)
 
   "Creates an experiment, as a draft. CONFLICT if the site already has an experiment with this key."
   createExperiment(
     "The new experiment."
     input: CreateExperimentInput!
-  ): Experiment! @access(scope: EDIT)
+  ): CreateExperimentPayload @access(scope: EDIT)
   """
   Changes an experiment. Its key stays the same. FAILED_PRECONDITION for anything that can no longer change: variants,
   audience and attribution once it has started, everything once it is archived.
@@ -4482,7 +5297,7 @@ type Mutation {
   updateExperiment(
     "The experiment, and what to change."
     input: UpdateExperimentInput!
-  ): Experiment! @access(scope: EDIT)
+  ): UpdateExperimentPayload @access(scope: EDIT)
   """
   Starts an experiment. FAILED_PRECONDITION unless it is a draft with a primary metric and at least two variants.
   """
@@ -4494,7 +5309,9 @@ type Mutation {
     tracked since then, so it has results at once.
     """
     at: Time
-  ): Experiment! @access(scope: EDIT)
+    "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): StartExperimentPayload @access(scope: EDIT)
   "Stops a running experiment; its results remain. FAILED_PRECONDITION if it is not running."
   stopExperiment(
     "The id of the experiment."
@@ -4503,7 +5320,9 @@ type Mutation {
     winner: String
     "When the run ends: now, which is the default, or any time since it began. Nothing counts from then on."
     at: Time
-  ): Experiment! @access(scope: EDIT)
+    "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): StopExperimentPayload @access(scope: EDIT)
   """
   Archives a draft or a stopped experiment, for good; its results remain. FAILED_PRECONDITION if it is running or
   already archived.
@@ -4511,15 +5330,29 @@ type Mutation {
   archiveExperiment(
     "The id of the experiment."
     id: ID!
-  ): Experiment! @access(scope: EDIT)
+    "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): ArchiveExperimentPayload @access(scope: EDIT)
+  "Archives experiments, as ` + "`" + `archiveExperiment` + "`" + ` does: all of them or, if one is refused, none."
+  archiveExperiments(
+    "The ids of the experiments, 1 to 500 of one site."
+    ids: [ID!]!
+  ): ArchiveExperimentsPayload @access(scope: EDIT)
   """
-  Deletes an experiment. Returns its id. Its assignments stay: a new experiment with the same key and the same start
-  would count them again. FAILED_PRECONDITION while it is running.
+  Deletes an experiment. Its assignments stay: a new experiment with the same key and the same start would count them
+  again. FAILED_PRECONDITION while it is running.
   """
   deleteExperiment(
     "The id of the experiment."
     id: ID!
-  ): ID! @access(scope: EDIT)
+    "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
+  ): DeleteExperimentPayload @access(scope: EDIT)
+  "Deletes experiments, as ` + "`" + `deleteExperiment` + "`" + ` does: all of them or, if one is refused, none."
+  deleteExperiments(
+    "The ids of the experiments, 1 to 500 of one site."
+    ids: [ID!]!
+  ): DeleteExperimentsPayload @access(scope: EDIT)
 
   """
   Creates an API key. An administrator of listed sites makes keys of these sites only; a key of all sites is FORBIDDEN.
@@ -4595,6 +5428,14 @@ type Subscription {
     range: TimeRange!
   ): [GoalCard!]! @access(scope: READ)
   """
+  The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
+  server. Select the lists that you show: each message has them as they are then.
+  """
+  definitionsChanged(
+    "The id of the site."
+    siteId: ID!
+  ): DefinitionsChange! @access(scope: READ)
+  """
   An experiment's results for the whole run, as in ` + "`" + `Experiment.results` + "`" + `. A change to the experiment or its metrics
   changes them too.
   """
@@ -4604,6 +5445,14 @@ type Subscription {
     "Works like ` + "`" + `filters` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `. Defaults to everyone."
     filters: [FilterInput!] = []
   ): ExperimentResult! @access(scope: READ)
+}
+
+"A site with its segments, goals and experiments, as they are after a change."
+type DefinitionsChange {
+  "Differs with every change. Two messages with the same revision have the same lists."
+  revision: String!
+  "The site."
+  site: Site!
 }
 `, BuiltIn: false},
 	{Name: "../schema/segment.graphqls", Input: `"A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session."
@@ -4625,7 +5474,7 @@ type Segment implements Node {
   sessionCount(
     "Counts only sessions that started in this range."
     range: TimeRange!
-  ): Int!
+  ): Int
   "When the segment was created."
   createdAt: Time!
   "When the segment last changed."
@@ -4674,6 +5523,8 @@ input UpdateSegmentInput {
   filters: [FilterInput!]
   "Whether it is shown in the header and used by default on goal cards."
   active: Boolean
+  "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
 }
 
 "The segment that becomes a goal, and the goal's key and texts."
@@ -4688,6 +5539,66 @@ input ConvertSegmentInput {
   description: String = ""
   "The event whose values are summed."
   valueEvent: String
+  "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
+}
+
+"A new segment."
+type CreateSegmentPayload {
+  "The segment."
+  segment: Segment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A segment that changed."
+type UpdateSegmentPayload {
+  "The segment."
+  segment: Segment!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Segments that are active."
+type ActivateSegmentsPayload {
+  "The segments, in the order of their ids in the arguments."
+  segments: [Segment!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Segments that are not active."
+type DeactivateSegmentsPayload {
+  "The segments, in the order of their ids in the arguments."
+  segments: [Segment!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A segment that is gone."
+type DeleteSegmentPayload {
+  "The id of the segment."
+  deletedId: ID!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"Segments that are gone."
+type DeleteSegmentsPayload {
+  "The ids of the segments."
+  deletedIds: [ID!]!
+  "The site whose lists changed."
+  site: Site!
+}
+
+"A segment that became a goal."
+type ConvertSegmentToGoalPayload {
+  "The goal."
+  goal: Goal!
+  "The id of the segment, which the site no longer has."
+  removedSegmentId: ID!
+  "The site whose lists changed."
+  site: Site!
 }
 `, BuiltIn: false},
 	{Name: "../schema/session.graphqls", Input: `"A visit: what one visitor did without a pause longer than 30 minutes."
@@ -4779,7 +5690,7 @@ type SessionConnection {
   "Whether there are more pages, and how to get them."
   pageInfo: PageInfo!
   "The number of sessions on all pages."
-  totalCount: Int!
+  totalCount: Int
 }
 
 "A session in a SessionConnection."
@@ -4819,7 +5730,7 @@ type Site implements Node {
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): SegmentConnection!
+  ): SegmentConnection
   "The site's goals, oldest first."
   goals(
     "Keeps goals whose name, key or description contains this text, in any case."
@@ -4830,7 +5741,7 @@ type Site implements Node {
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): GoalConnection!
+  ): GoalConnection
   "The goal with this key, or null."
   goal(
     "The key of the goal. Upper and lower case differ."
@@ -4846,7 +5757,7 @@ type Site implements Node {
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): ExperimentConnection!
+  ): ExperimentConnection
   "The experiment with this key, or null."
   experiment(
     "The key of the experiment. Upper and lower case differ."
@@ -4860,7 +5771,7 @@ type Site implements Node {
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): EventConnection!
+  ): EventConnection
   """
   The values of a filter type's main dimension, most frequent first. Use them as suggestions while someone types a
   filter.
@@ -4872,14 +5783,14 @@ type Site implements Node {
     search: String
     "The number of values, 0 to 500."
     first: Int = 20
-  ): [ValueCount!]!
+  ): [ValueCount!]
   "The number of sessions that match all filters."
   sessionCount(
     "Counts only sessions that match all of these filters. An empty list matches every session."
     filters: [FilterInput!] = []
     "Counts only sessions that started in this range."
     range: TimeRange!
-  ): Int!
+  ): Int
   "The sessions that match all filters, newest first."
   sessions(
     "Keeps sessions that match all of these filters. An empty list matches every session."
@@ -4890,7 +5801,7 @@ type Site implements Node {
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): SessionConnection!
+  ): SessionConnection
   "A card for each goal, in the order you asked for. By default the oldest goal comes first."
   goalCards(
     "The ids of the segments of each card's cells, at most 100. Defaults to the site's active segments."
@@ -4899,7 +5810,7 @@ type Site implements Node {
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
-  ): [GoalCard!]!
+  ): [GoalCard!]
   """
   Counts goals as successive steps. Each step merges its goal with those of all earlier steps, so no step exceeds the
   one before it.
@@ -4911,23 +5822,23 @@ type Site implements Node {
     segments: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
-  ): Funnel!
+  ): Funnel
   "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
     active: [FilterInput!]!
     "The goal's filters."
     goal: [FilterInput!]!
-  ): MergedSegment!
+  ): MergedSegment
   "The filters that plugins compute session by session, in the order they were first asked for."
-  computedFilters: [ComputedFilter!]!
+  computedFilters: [ComputedFilter!]
   "The changes to the site and all that it has, newest first."
   auditLog(
     "The size of the page, 0 to 500."
     first: Int = 50
     "Starts the page after this cursor."
     after: String
-  ): AuditConnection! @access(scope: ADMIN)
+  ): AuditConnection @access(scope: ADMIN)
 }
 
 "A value and the number of sessions that have it."
@@ -5032,6 +5943,28 @@ input UpdateSiteInput {
   "Whether messages of bots are stored from now on."
   bots: BotPolicy
 }
+
+"A new site."
+type CreateSitePayload {
+  "The site."
+  site: Site!
+  "All sites, oldest first."
+  sites: [Site!]!
+}
+
+"A site that changed."
+type UpdateSitePayload {
+  "The site."
+  site: Site!
+}
+
+"A site that is gone."
+type DeleteSitePayload {
+  "The id of the site."
+  deletedId: ID!
+  "The sites that are left, oldest first."
+  sites: [Site!]!
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -5039,6 +5972,16 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_ActivateSegmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segments":
+		return ec.fieldContext_ActivateSegmentsPayload_segments(ctx, field)
+	case "site":
+		return ec.fieldContext_ActivateSegmentsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActivateSegmentsPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -5066,6 +6009,46 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_revokedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApiKey", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveExperimentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_ArchiveExperimentPayload_experiment(ctx, field)
+	case "site":
+		return ec.fieldContext_ArchiveExperimentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveExperimentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveExperimentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiments":
+		return ec.fieldContext_ArchiveExperimentsPayload_experiments(ctx, field)
+	case "site":
+		return ec.fieldContext_ArchiveExperimentsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveExperimentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_ArchiveGoalPayload_goal(ctx, field)
+	case "site":
+		return ec.fieldContext_ArchiveGoalPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveGoalPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ArchiveGoalsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goals":
+		return ec.fieldContext_ArchiveGoalsPayload_goals(ctx, field)
+	case "site":
+		return ec.fieldContext_ArchiveGoalsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ArchiveGoalsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5140,6 +6123,30 @@ func (ec *executionContext) childFields_ComputedFilter(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ComputedFilter", field.Name)
 }
 
+func (ec *executionContext) childFields_ConvertGoalToSegmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_ConvertGoalToSegmentPayload_segment(ctx, field)
+	case "removedGoalId":
+		return ec.fieldContext_ConvertGoalToSegmentPayload_removedGoalId(ctx, field)
+	case "site":
+		return ec.fieldContext_ConvertGoalToSegmentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConvertGoalToSegmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConvertSegmentToGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_ConvertSegmentToGoalPayload_goal(ctx, field)
+	case "removedSegmentId":
+		return ec.fieldContext_ConvertSegmentToGoalPayload_removedSegmentId(ctx, field)
+	case "site":
+		return ec.fieldContext_ConvertSegmentToGoalPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConvertSegmentToGoalPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiKey":
@@ -5150,6 +6157,46 @@ func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateExperimentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_CreateExperimentPayload_experiment(ctx, field)
+	case "site":
+		return ec.fieldContext_CreateExperimentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateExperimentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_CreateGoalPayload_goal(ctx, field)
+	case "site":
+		return ec.fieldContext_CreateGoalPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateGoalPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSegmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_CreateSegmentPayload_segment(ctx, field)
+	case "site":
+		return ec.fieldContext_CreateSegmentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSegmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSitePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "site":
+		return ec.fieldContext_CreateSitePayload_site(ctx, field)
+	case "sites":
+		return ec.fieldContext_CreateSitePayload_sites(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSitePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -5158,6 +6205,96 @@ func (ec *executionContext) childFields_CreateUserPayload(ctx context.Context, f
 		return ec.fieldContext_CreateUserPayload_link(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeactivateSegmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segments":
+		return ec.fieldContext_DeactivateSegmentsPayload_segments(ctx, field)
+	case "site":
+		return ec.fieldContext_DeactivateSegmentsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeactivateSegmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DefinitionsChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revision":
+		return ec.fieldContext_DefinitionsChange_revision(ctx, field)
+	case "site":
+		return ec.fieldContext_DefinitionsChange_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefinitionsChange", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteExperimentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteExperimentPayload_deletedId(ctx, field)
+	case "site":
+		return ec.fieldContext_DeleteExperimentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteExperimentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteExperimentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedIds":
+		return ec.fieldContext_DeleteExperimentsPayload_deletedIds(ctx, field)
+	case "site":
+		return ec.fieldContext_DeleteExperimentsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteExperimentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteGoalPayload_deletedId(ctx, field)
+	case "site":
+		return ec.fieldContext_DeleteGoalPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteGoalPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteGoalsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedIds":
+		return ec.fieldContext_DeleteGoalsPayload_deletedIds(ctx, field)
+	case "site":
+		return ec.fieldContext_DeleteGoalsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteGoalsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSegmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteSegmentPayload_deletedId(ctx, field)
+	case "site":
+		return ec.fieldContext_DeleteSegmentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSegmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSegmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedIds":
+		return ec.fieldContext_DeleteSegmentsPayload_deletedIds(ctx, field)
+	case "site":
+		return ec.fieldContext_DeleteSegmentsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSegmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteSitePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteSitePayload_deletedId(ctx, field)
+	case "sites":
+		return ec.fieldContext_DeleteSitePayload_sites(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSitePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DisableUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5870,6 +7007,26 @@ func (ec *executionContext) childFields_SiteRole(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type SiteRole", field.Name)
 }
 
+func (ec *executionContext) childFields_StartExperimentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_StartExperimentPayload_experiment(ctx, field)
+	case "site":
+		return ec.fieldContext_StartExperimentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartExperimentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_StopExperimentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_StopExperimentPayload_experiment(ctx, field)
+	case "site":
+		return ec.fieldContext_StopExperimentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StopExperimentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_TimeRangeValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "from":
@@ -5878,6 +7035,64 @@ func (ec *executionContext) childFields_TimeRangeValue(ctx context.Context, fiel
 		return ec.fieldContext_TimeRangeValue_to(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TimeRangeValue", field.Name)
+}
+
+func (ec *executionContext) childFields_UnarchiveGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_UnarchiveGoalPayload_goal(ctx, field)
+	case "site":
+		return ec.fieldContext_UnarchiveGoalPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnarchiveGoalPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UnarchiveGoalsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goals":
+		return ec.fieldContext_UnarchiveGoalsPayload_goals(ctx, field)
+	case "site":
+		return ec.fieldContext_UnarchiveGoalsPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnarchiveGoalsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateExperimentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_UpdateExperimentPayload_experiment(ctx, field)
+	case "site":
+		return ec.fieldContext_UpdateExperimentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateExperimentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_UpdateGoalPayload_goal(ctx, field)
+	case "site":
+		return ec.fieldContext_UpdateGoalPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateGoalPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSegmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_UpdateSegmentPayload_segment(ctx, field)
+	case "site":
+		return ec.fieldContext_UpdateSegmentPayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSegmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSitePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "site":
+		return ec.fieldContext_UpdateSitePayload_site(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSitePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateUserRolesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6238,6 +7453,20 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_activateSegments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_archiveExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6249,6 +7478,28 @@ func (ec *executionContext) field_Mutation_archiveExperiment_args(ctx context.Co
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveExperiments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -6263,6 +7514,28 @@ func (ec *executionContext) field_Mutation_archiveGoal_args(ctx context.Context,
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_archiveGoals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -6277,6 +7550,14 @@ func (ec *executionContext) field_Mutation_convertGoalToSegment_args(ctx context
 		return nil, err
 	}
 	args["goalId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
 	return args, nil
 }
 
@@ -6378,6 +7659,20 @@ func (ec *executionContext) field_Mutation_createUser_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deactivateSegments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6389,6 +7684,28 @@ func (ec *executionContext) field_Mutation_deleteExperiment_args(ctx context.Con
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteExperiments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -6403,6 +7720,28 @@ func (ec *executionContext) field_Mutation_deleteGoal_args(ctx context.Context, 
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteGoals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -6417,6 +7756,28 @@ func (ec *executionContext) field_Mutation_deleteSegment_args(ctx context.Contex
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteSegments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -6545,6 +7906,14 @@ func (ec *executionContext) field_Mutation_startExperiment_args(ctx context.Cont
 		return nil, err
 	}
 	args["at"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg2
 	return args, nil
 }
 
@@ -6575,6 +7944,14 @@ func (ec *executionContext) field_Mutation_stopExperiment_args(ctx context.Conte
 		return nil, err
 	}
 	args["at"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg3
 	return args, nil
 }
 
@@ -6589,6 +7966,28 @@ func (ec *executionContext) field_Mutation_unarchiveGoal_args(ctx context.Contex
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_unarchiveGoals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ids"] = arg0
 	return args, nil
 }
 
@@ -7106,6 +8505,20 @@ func (ec *executionContext) field_Site_values_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
+func (ec *executionContext) field_Subscription_definitionsChanged_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Subscription_experimentResults_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7239,6 +8652,70 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _ActivateSegmentsPayload_segments(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegments) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActivateSegmentsPayload_segments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Segment) graphql.Marshaler {
+			return ec.marshalNSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ActivateSegmentsPayload_segments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ActivateSegmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ActivateSegmentsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegments) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActivateSegmentsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ActivateSegmentsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ActivateSegmentsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _ApiKey_id(ctx context.Context, field graphql.CollectedField, obj *view.Key) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -7500,6 +8977,262 @@ func (ec *executionContext) _ApiKey_revokedAt(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_ApiKey_revokedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ApiKey", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ArchiveExperimentPayload_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveExperimentPayload_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveExperimentPayload_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveExperimentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveExperimentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveExperimentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveExperimentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveExperimentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveExperimentsPayload_experiments(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiments) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveExperimentsPayload_experiments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveExperimentsPayload_experiments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveExperimentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveExperimentsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiments) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveExperimentsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveExperimentsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveExperimentsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveGoalPayload_goal(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveGoalPayload_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveGoalPayload_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveGoalPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveGoalPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveGoalPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveGoalPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveGoalPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveGoalsPayload_goals(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveGoalsPayload_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoalᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveGoalsPayload_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveGoalsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ArchiveGoalsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ArchiveGoalsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ArchiveGoalsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ArchiveGoalsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _AuditConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.AuditConnection) (ret graphql.Marshaler) {
@@ -8108,6 +9841,180 @@ func (ec *executionContext) fieldContext_ComputedFilter_createdAt(_ context.Cont
 	return graphql.NewScalarFieldContext("ComputedFilter", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _ConvertGoalToSegmentPayload_segment(ctx context.Context, field graphql.CollectedField, obj *view.ConvertedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConvertGoalToSegmentPayload_segment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+			return ec.marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConvertGoalToSegmentPayload_segment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConvertGoalToSegmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ConvertGoalToSegmentPayload_removedGoalId(ctx context.Context, field graphql.CollectedField, obj *view.ConvertedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConvertGoalToSegmentPayload_removedGoalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedGoalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConvertGoalToSegmentPayload_removedGoalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConvertGoalToSegmentPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ConvertGoalToSegmentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ConvertedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConvertGoalToSegmentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConvertGoalToSegmentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConvertGoalToSegmentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ConvertSegmentToGoalPayload_goal(ctx context.Context, field graphql.CollectedField, obj *view.ConvertedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConvertSegmentToGoalPayload_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConvertSegmentToGoalPayload_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConvertSegmentToGoalPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ConvertSegmentToGoalPayload_removedSegmentId(ctx context.Context, field graphql.CollectedField, obj *view.ConvertedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConvertSegmentToGoalPayload_removedSegmentId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedSegmentID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConvertSegmentToGoalPayload_removedSegmentId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConvertSegmentToGoalPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ConvertSegmentToGoalPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ConvertedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConvertSegmentToGoalPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConvertSegmentToGoalPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConvertSegmentToGoalPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CreateApiKeyPayload_apiKey(ctx context.Context, field graphql.CollectedField, obj *CreateAPIKeyPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8163,6 +10070,262 @@ func (ec *executionContext) fieldContext_CreateApiKeyPayload_secret(_ context.Co
 	return graphql.NewScalarFieldContext("CreateApiKeyPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _CreateExperimentPayload_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateExperimentPayload_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateExperimentPayload_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateExperimentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateExperimentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateExperimentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateExperimentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateExperimentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateGoalPayload_goal(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateGoalPayload_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateGoalPayload_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateGoalPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateGoalPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateGoalPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateGoalPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateGoalPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateSegmentPayload_segment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSegmentPayload_segment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+			return ec.marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSegmentPayload_segment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSegmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateSegmentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSegmentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSegmentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSegmentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateSitePayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSite) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSitePayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSitePayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSitePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateSitePayload_sites(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSite) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateSitePayload_sites(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sites(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateSitePayload_sites(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateSitePayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CreateUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *CreateUserPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8216,6 +10379,510 @@ func (ec *executionContext) _CreateUserPayload_link(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_CreateUserPayload_link(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CreateUserPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _DeactivateSegmentsPayload_segments(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegments) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeactivateSegmentsPayload_segments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Segment) graphql.Marshaler {
+			return ec.marshalNSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegmentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeactivateSegmentsPayload_segments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeactivateSegmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeactivateSegmentsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegments) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeactivateSegmentsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeactivateSegmentsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeactivateSegmentsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DefinitionsChange_revision(ctx context.Context, field graphql.CollectedField, obj *view.DefinitionsChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DefinitionsChange_revision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DefinitionsChange_revision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DefinitionsChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _DefinitionsChange_site(ctx context.Context, field graphql.CollectedField, obj *view.DefinitionsChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DefinitionsChange_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DefinitionsChange_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DefinitionsChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteExperimentPayload_deletedId(ctx context.Context, field graphql.CollectedField, obj *view.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteExperimentPayload_deletedId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteExperimentPayload_deletedId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteExperimentPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteExperimentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteExperimentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteExperimentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteExperimentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteExperimentsPayload_deletedIds(ctx context.Context, field graphql.CollectedField, obj *view.DeletedAll) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteExperimentsPayload_deletedIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteExperimentsPayload_deletedIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteExperimentsPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteExperimentsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.DeletedAll) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteExperimentsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteExperimentsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteExperimentsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteGoalPayload_deletedId(ctx context.Context, field graphql.CollectedField, obj *view.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteGoalPayload_deletedId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteGoalPayload_deletedId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteGoalPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteGoalPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteGoalPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteGoalPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteGoalPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteGoalsPayload_deletedIds(ctx context.Context, field graphql.CollectedField, obj *view.DeletedAll) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteGoalsPayload_deletedIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteGoalsPayload_deletedIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteGoalsPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteGoalsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.DeletedAll) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteGoalsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteGoalsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteGoalsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteSegmentPayload_deletedId(ctx context.Context, field graphql.CollectedField, obj *view.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSegmentPayload_deletedId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSegmentPayload_deletedId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteSegmentPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteSegmentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.Deleted) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSegmentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSegmentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteSegmentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteSegmentsPayload_deletedIds(ctx context.Context, field graphql.CollectedField, obj *view.DeletedAll) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSegmentsPayload_deletedIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSegmentsPayload_deletedIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteSegmentsPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteSegmentsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.DeletedAll) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSegmentsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSegmentsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteSegmentsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteSitePayload_deletedId(ctx context.Context, field graphql.CollectedField, obj *view.DeletedSite) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSitePayload_deletedId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSitePayload_deletedId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteSitePayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteSitePayload_sites(ctx context.Context, field graphql.CollectedField, obj *view.DeletedSite) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteSitePayload_sites(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sites(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteSitePayload_sites(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteSitePayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _DisableUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *DisableUserPayload) (ret graphql.Marshaler) {
@@ -9053,10 +11720,10 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
-			return ec.marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
+			return ec.marshalOExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Experiment_results(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -9097,10 +11764,10 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
-			return ec.marshalNSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx, selections, v)
+			return ec.marshalOSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Experiment_breakdown(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -9159,10 +11826,10 @@ func (ec *executionContext) _Experiment_history(ctx context.Context, field graph
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *view.AuditConnection) graphql.Marshaler {
-			return ec.marshalNAuditConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx, selections, v)
+			return ec.marshalOAuditConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Experiment_history(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -9610,10 +12277,10 @@ func (ec *executionContext) _Filter_type(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *host.Type) graphql.Marshaler {
-			return ec.marshalNFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, selections, v)
+			return ec.marshalOFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Filter_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -9664,11 +12331,11 @@ func (ec *executionContext) _Filter_label(ctx context.Context, field graphql.Col
 			return ec.Resolvers.Filter().Label(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Filter_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -9803,10 +12470,10 @@ func (ec *executionContext) _FilterType_plugin(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *host.Plugin) graphql.Marshaler {
-			return ec.marshalNPlugin2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx, selections, v)
+			return ec.marshalOPlugin2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_FilterType_plugin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10018,10 +12685,10 @@ func (ec *executionContext) _FunnelStep_merged(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalNMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_FunnelStep_merged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10049,11 +12716,11 @@ func (ec *executionContext) _FunnelStep_sessions(ctx context.Context, field grap
 			return ec.Resolvers.FunnelStep().Sessions(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_FunnelStep_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10354,10 +13021,10 @@ func (ec *executionContext) _Goal_card(ctx context.Context, field graphql.Collec
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
-			return ec.marshalNGoalCard2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx, selections, v)
+			return ec.marshalOGoalCard2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Goal_card(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10594,10 +13261,10 @@ func (ec *executionContext) _GoalCell_merged(ctx context.Context, field graphql.
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalNMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_merged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10625,11 +13292,11 @@ func (ec *executionContext) _GoalCell_sessions(ctx context.Context, field graphq
 			return ec.Resolvers.GoalCell().Sessions(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10648,11 +13315,11 @@ func (ec *executionContext) _GoalCell_conversions(ctx context.Context, field gra
 			return ec.Resolvers.GoalCell().Conversions(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10717,11 +13384,11 @@ func (ec *executionContext) _GoalCell_visitors(ctx context.Context, field graphq
 			return ec.Resolvers.GoalCell().Visitors(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -10765,10 +13432,10 @@ func (ec *executionContext) _GoalCell_series(ctx context.Context, field graphql.
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalPoint) graphql.Marshaler {
-			return ec.marshalNGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPointᚄ(ctx, selections, v)
+			return ec.marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPointᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_series(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11588,10 +14255,10 @@ func (ec *executionContext) _MetricResult_variants(ctx context.Context, field gr
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.VariantResult) graphql.Marshaler {
-			return ec.marshalNVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx, selections, v)
+			return ec.marshalOVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_MetricResult_variants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11651,11 +14318,11 @@ func (ec *executionContext) _MetricResult_decision(ctx context.Context, field gr
 			return ec.Resolvers.MetricResult().Decision(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v stats.Decision) graphql.Marshaler {
-			return ec.marshalNDecision2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Decision) graphql.Marshaler {
+			return ec.marshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_MetricResult_decision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11680,11 +14347,11 @@ func (ec *executionContext) _Mutation_createSite(ctx context.Context, field grap
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "ADMIN")
 				if err != nil {
-					var zeroVal *model.Site
+					var zeroVal *view.ChangedSite
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Site
+					var zeroVal *view.ChangedSite
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -11693,11 +14360,11 @@ func (ec *executionContext) _Mutation_createSite(ctx context.Context, field grap
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
-			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedSite) graphql.Marshaler {
+			return ec.marshalOCreateSitePayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSite(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_createSite(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11707,7 +14374,7 @@ func (ec *executionContext) fieldContext_Mutation_createSite(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Site(ctx, field)
+			return ec.childFields_CreateSitePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -11742,11 +14409,11 @@ func (ec *executionContext) _Mutation_updateSite(ctx context.Context, field grap
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "ADMIN")
 				if err != nil {
-					var zeroVal *model.Site
+					var zeroVal *view.ChangedSite
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Site
+					var zeroVal *view.ChangedSite
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -11755,11 +14422,11 @@ func (ec *executionContext) _Mutation_updateSite(ctx context.Context, field grap
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
-			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedSite) graphql.Marshaler {
+			return ec.marshalOUpdateSitePayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSite(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_updateSite(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11769,7 +14436,7 @@ func (ec *executionContext) fieldContext_Mutation_updateSite(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Site(ctx, field)
+			return ec.childFields_UpdateSitePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -11804,11 +14471,11 @@ func (ec *executionContext) _Mutation_deleteSite(ctx context.Context, field grap
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "ADMIN")
 				if err != nil {
-					var zeroVal string
+					var zeroVal *view.DeletedSite
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal string
+					var zeroVal *view.DeletedSite
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -11817,11 +14484,11 @@ func (ec *executionContext) _Mutation_deleteSite(ctx context.Context, field grap
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.DeletedSite) graphql.Marshaler {
+			return ec.marshalODeleteSitePayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedSite(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_deleteSite(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11831,7 +14498,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteSite(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return nil, errors.New("field of type ID does not have child fields")
+			return ec.childFields_DeleteSitePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -11866,11 +14533,11 @@ func (ec *executionContext) _Mutation_createSegment(ctx context.Context, field g
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Segment
+					var zeroVal *view.ChangedSegment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Segment
+					var zeroVal *view.ChangedSegment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -11879,11 +14546,11 @@ func (ec *executionContext) _Mutation_createSegment(ctx context.Context, field g
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
-			return ec.marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedSegment) graphql.Marshaler {
+			return ec.marshalOCreateSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_createSegment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11893,7 +14560,7 @@ func (ec *executionContext) fieldContext_Mutation_createSegment(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Segment(ctx, field)
+			return ec.childFields_CreateSegmentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -11928,11 +14595,11 @@ func (ec *executionContext) _Mutation_updateSegment(ctx context.Context, field g
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Segment
+					var zeroVal *view.ChangedSegment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Segment
+					var zeroVal *view.ChangedSegment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -11941,11 +14608,11 @@ func (ec *executionContext) _Mutation_updateSegment(ctx context.Context, field g
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
-			return ec.marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedSegment) graphql.Marshaler {
+			return ec.marshalOUpdateSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_updateSegment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -11955,7 +14622,7 @@ func (ec *executionContext) fieldContext_Mutation_updateSegment(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Segment(ctx, field)
+			return ec.childFields_UpdateSegmentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -11972,6 +14639,130 @@ func (ec *executionContext) fieldContext_Mutation_updateSegment(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_activateSegments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_activateSegments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ActivateSegments(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.ChangedSegments
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.ChangedSegments
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedSegments) graphql.Marshaler {
+			return ec.marshalOActivateSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegments(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_activateSegments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActivateSegmentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_activateSegments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deactivateSegments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deactivateSegments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeactivateSegments(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.ChangedSegments
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.ChangedSegments
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedSegments) graphql.Marshaler {
+			return ec.marshalODeactivateSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegments(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deactivateSegments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeactivateSegmentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deactivateSegments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_deleteSegment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11982,7 +14773,7 @@ func (ec *executionContext) _Mutation_deleteSegment(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteSegment(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteSegment(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -11990,11 +14781,11 @@ func (ec *executionContext) _Mutation_deleteSegment(ctx context.Context, field g
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal string
+					var zeroVal *view.Deleted
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal string
+					var zeroVal *view.Deleted
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12003,11 +14794,11 @@ func (ec *executionContext) _Mutation_deleteSegment(ctx context.Context, field g
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_deleteSegment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12017,7 +14808,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteSegment(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return nil, errors.New("field of type ID does not have child fields")
+			return ec.childFields_DeleteSegmentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12028,6 +14819,68 @@ func (ec *executionContext) fieldContext_Mutation_deleteSegment(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteSegment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteSegments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteSegments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteSegments(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.DeletedAll
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.DeletedAll
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.DeletedAll) graphql.Marshaler {
+			return ec.marshalODeleteSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedAll(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteSegments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteSegmentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteSegments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -12052,11 +14905,11 @@ func (ec *executionContext) _Mutation_convertSegmentToGoal(ctx context.Context, 
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ConvertedSegment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ConvertedSegment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12065,11 +14918,11 @@ func (ec *executionContext) _Mutation_convertSegmentToGoal(ctx context.Context, 
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
-			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ConvertedSegment) graphql.Marshaler {
+			return ec.marshalOConvertSegmentToGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐConvertedSegment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_convertSegmentToGoal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12079,7 +14932,7 @@ func (ec *executionContext) fieldContext_Mutation_convertSegmentToGoal(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Goal(ctx, field)
+			return ec.childFields_ConvertSegmentToGoalPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12106,7 +14959,7 @@ func (ec *executionContext) _Mutation_convertGoalToSegment(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ConvertGoalToSegment(ctx, fc.Args["goalId"].(string))
+			return ec.Resolvers.Mutation().ConvertGoalToSegment(ctx, fc.Args["goalId"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12114,11 +14967,11 @@ func (ec *executionContext) _Mutation_convertGoalToSegment(ctx context.Context, 
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Segment
+					var zeroVal *view.ConvertedGoal
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Segment
+					var zeroVal *view.ConvertedGoal
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12127,11 +14980,11 @@ func (ec *executionContext) _Mutation_convertGoalToSegment(ctx context.Context, 
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
-			return ec.marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ConvertedGoal) graphql.Marshaler {
+			return ec.marshalOConvertGoalToSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐConvertedGoal(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_convertGoalToSegment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12141,7 +14994,7 @@ func (ec *executionContext) fieldContext_Mutation_convertGoalToSegment(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Segment(ctx, field)
+			return ec.childFields_ConvertGoalToSegmentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12176,11 +15029,11 @@ func (ec *executionContext) _Mutation_createGoal(ctx context.Context, field grap
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12189,11 +15042,11 @@ func (ec *executionContext) _Mutation_createGoal(ctx context.Context, field grap
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
-			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+			return ec.marshalOCreateGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_createGoal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12203,7 +15056,7 @@ func (ec *executionContext) fieldContext_Mutation_createGoal(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Goal(ctx, field)
+			return ec.childFields_CreateGoalPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12238,11 +15091,11 @@ func (ec *executionContext) _Mutation_updateGoal(ctx context.Context, field grap
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12251,11 +15104,11 @@ func (ec *executionContext) _Mutation_updateGoal(ctx context.Context, field grap
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
-			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+			return ec.marshalOUpdateGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_updateGoal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12265,7 +15118,7 @@ func (ec *executionContext) fieldContext_Mutation_updateGoal(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Goal(ctx, field)
+			return ec.childFields_UpdateGoalPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12292,7 +15145,7 @@ func (ec *executionContext) _Mutation_archiveGoal(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ArchiveGoal(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().ArchiveGoal(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12300,11 +15153,11 @@ func (ec *executionContext) _Mutation_archiveGoal(ctx context.Context, field gra
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12313,11 +15166,11 @@ func (ec *executionContext) _Mutation_archiveGoal(ctx context.Context, field gra
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
-			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+			return ec.marshalOArchiveGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_archiveGoal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12327,7 +15180,7 @@ func (ec *executionContext) fieldContext_Mutation_archiveGoal(ctx context.Contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Goal(ctx, field)
+			return ec.childFields_ArchiveGoalPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12344,6 +15197,68 @@ func (ec *executionContext) fieldContext_Mutation_archiveGoal(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_archiveGoals(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveGoals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveGoals(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.ChangedGoals
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.ChangedGoals
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedGoals) graphql.Marshaler {
+			return ec.marshalOArchiveGoalsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoals(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveGoals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveGoalsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveGoals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_unarchiveGoal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12354,7 +15269,7 @@ func (ec *executionContext) _Mutation_unarchiveGoal(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnarchiveGoal(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().UnarchiveGoal(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12362,11 +15277,11 @@ func (ec *executionContext) _Mutation_unarchiveGoal(ctx context.Context, field g
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Goal
+					var zeroVal *view.ChangedGoal
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12375,11 +15290,11 @@ func (ec *executionContext) _Mutation_unarchiveGoal(ctx context.Context, field g
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
-			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+			return ec.marshalOUnarchiveGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_unarchiveGoal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12389,7 +15304,7 @@ func (ec *executionContext) fieldContext_Mutation_unarchiveGoal(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Goal(ctx, field)
+			return ec.childFields_UnarchiveGoalPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12406,6 +15321,68 @@ func (ec *executionContext) fieldContext_Mutation_unarchiveGoal(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_unarchiveGoals(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_unarchiveGoals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UnarchiveGoals(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.ChangedGoals
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.ChangedGoals
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedGoals) graphql.Marshaler {
+			return ec.marshalOUnarchiveGoalsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoals(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_unarchiveGoals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UnarchiveGoalsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_unarchiveGoals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_deleteGoal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12416,7 +15393,7 @@ func (ec *executionContext) _Mutation_deleteGoal(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteGoal(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteGoal(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12424,11 +15401,11 @@ func (ec *executionContext) _Mutation_deleteGoal(ctx context.Context, field grap
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal string
+					var zeroVal *view.Deleted
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal string
+					var zeroVal *view.Deleted
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12437,11 +15414,11 @@ func (ec *executionContext) _Mutation_deleteGoal(ctx context.Context, field grap
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_deleteGoal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12451,7 +15428,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteGoal(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return nil, errors.New("field of type ID does not have child fields")
+			return ec.childFields_DeleteGoalPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12462,6 +15439,68 @@ func (ec *executionContext) fieldContext_Mutation_deleteGoal(ctx context.Context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteGoal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteGoals(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteGoals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteGoals(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.DeletedAll
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.DeletedAll
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.DeletedAll) graphql.Marshaler {
+			return ec.marshalODeleteGoalsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedAll(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteGoals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteGoalsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteGoals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -12486,11 +15525,11 @@ func (ec *executionContext) _Mutation_createExperiment(ctx context.Context, fiel
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12499,11 +15538,11 @@ func (ec *executionContext) _Mutation_createExperiment(ctx context.Context, fiel
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
-			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+			return ec.marshalOCreateExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_createExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12513,7 +15552,7 @@ func (ec *executionContext) fieldContext_Mutation_createExperiment(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Experiment(ctx, field)
+			return ec.childFields_CreateExperimentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12548,11 +15587,11 @@ func (ec *executionContext) _Mutation_updateExperiment(ctx context.Context, fiel
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12561,11 +15600,11 @@ func (ec *executionContext) _Mutation_updateExperiment(ctx context.Context, fiel
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
-			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+			return ec.marshalOUpdateExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_updateExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12575,7 +15614,7 @@ func (ec *executionContext) fieldContext_Mutation_updateExperiment(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Experiment(ctx, field)
+			return ec.childFields_UpdateExperimentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12602,7 +15641,7 @@ func (ec *executionContext) _Mutation_startExperiment(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time))
+			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12610,11 +15649,11 @@ func (ec *executionContext) _Mutation_startExperiment(ctx context.Context, field
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12623,11 +15662,11 @@ func (ec *executionContext) _Mutation_startExperiment(ctx context.Context, field
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
-			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+			return ec.marshalOStartExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_startExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12637,7 +15676,7 @@ func (ec *executionContext) fieldContext_Mutation_startExperiment(ctx context.Co
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Experiment(ctx, field)
+			return ec.childFields_StartExperimentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12664,7 +15703,7 @@ func (ec *executionContext) _Mutation_stopExperiment(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StopExperiment(ctx, fc.Args["id"].(string), fc.Args["winner"].(*string), fc.Args["at"].(*time.Time))
+			return ec.Resolvers.Mutation().StopExperiment(ctx, fc.Args["id"].(string), fc.Args["winner"].(*string), fc.Args["at"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12672,11 +15711,11 @@ func (ec *executionContext) _Mutation_stopExperiment(ctx context.Context, field 
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12685,11 +15724,11 @@ func (ec *executionContext) _Mutation_stopExperiment(ctx context.Context, field 
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
-			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+			return ec.marshalOStopExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_stopExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12699,7 +15738,7 @@ func (ec *executionContext) fieldContext_Mutation_stopExperiment(ctx context.Con
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Experiment(ctx, field)
+			return ec.childFields_StopExperimentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12726,7 +15765,7 @@ func (ec *executionContext) _Mutation_archiveExperiment(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ArchiveExperiment(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().ArchiveExperiment(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12734,11 +15773,11 @@ func (ec *executionContext) _Mutation_archiveExperiment(ctx context.Context, fie
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal *model.Experiment
+					var zeroVal *view.ChangedExperiment
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12747,11 +15786,11 @@ func (ec *executionContext) _Mutation_archiveExperiment(ctx context.Context, fie
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
-			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+			return ec.marshalOArchiveExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_archiveExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12761,7 +15800,7 @@ func (ec *executionContext) fieldContext_Mutation_archiveExperiment(ctx context.
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Experiment(ctx, field)
+			return ec.childFields_ArchiveExperimentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12778,6 +15817,68 @@ func (ec *executionContext) fieldContext_Mutation_archiveExperiment(ctx context.
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_archiveExperiments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_archiveExperiments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ArchiveExperiments(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.ChangedExperiments
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.ChangedExperiments
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ChangedExperiments) graphql.Marshaler {
+			return ec.marshalOArchiveExperimentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiments(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_archiveExperiments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ArchiveExperimentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_archiveExperiments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_deleteExperiment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12788,7 +15889,7 @@ func (ec *executionContext) _Mutation_deleteExperiment(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteExperiment(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteExperiment(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -12796,11 +15897,11 @@ func (ec *executionContext) _Mutation_deleteExperiment(ctx context.Context, fiel
 			directive1 := func(ctx context.Context) (any, error) {
 				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
 				if err != nil {
-					var zeroVal string
+					var zeroVal *view.Deleted
 					return zeroVal, err
 				}
 				if ec.Directives.Access == nil {
-					var zeroVal string
+					var zeroVal *view.Deleted
 					return zeroVal, errors.New("directive access is not implemented")
 				}
 				return ec.Directives.Access(ctx, nil, directive0, scope)
@@ -12809,11 +15910,11 @@ func (ec *executionContext) _Mutation_deleteExperiment(ctx context.Context, fiel
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
+			return ec.marshalODeleteExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_deleteExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12823,7 +15924,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteExperiment(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return nil, errors.New("field of type ID does not have child fields")
+			return ec.childFields_DeleteExperimentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -12834,6 +15935,68 @@ func (ec *executionContext) fieldContext_Mutation_deleteExperiment(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteExperiments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteExperiments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteExperiments(ctx, fc.Args["ids"].([]string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "EDIT")
+				if err != nil {
+					var zeroVal *view.DeletedAll
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.DeletedAll
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.DeletedAll) graphql.Marshaler {
+			return ec.marshalODeleteExperimentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedAll(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteExperiments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteExperimentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteExperiments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -13772,10 +16935,10 @@ func (ec *executionContext) _Query_nodes(ctx context.Context, field graphql.Coll
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []scalar.Node) graphql.Marshaler {
-			return ec.marshalNNode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx, selections, v)
+			return ec.marshalONode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_nodes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -13833,10 +16996,10 @@ func (ec *executionContext) _Query_sites(ctx context.Context, field graphql.Coll
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []model.Site) graphql.Marshaler {
-			return ec.marshalNSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx, selections, v)
+			return ec.marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_sites(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -13945,10 +17108,10 @@ func (ec *executionContext) _Query_filterTypes(ctx context.Context, field graphq
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []host.Type) graphql.Marshaler {
-			return ec.marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx, selections, v)
+			return ec.marshalOFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_filterTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -13995,10 +17158,10 @@ func (ec *executionContext) _Query_plugins(ctx context.Context, field graphql.Co
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []host.Plugin) graphql.Marshaler {
-			return ec.marshalNPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx, selections, v)
+			return ec.marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_plugins(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -14077,10 +17240,10 @@ func (ec *executionContext) _Query_apiKeys(ctx context.Context, field graphql.Co
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []view.Key) graphql.Marshaler {
-			return ec.marshalNApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx, selections, v)
+			return ec.marshalOApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_apiKeys(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -14127,10 +17290,10 @@ func (ec *executionContext) _Query_users(ctx context.Context, field graphql.Coll
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []view.User) graphql.Marshaler {
-			return ec.marshalNUser2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUserᚄ(ctx, selections, v)
+			return ec.marshalOUser2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUserᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_users(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -14177,10 +17340,10 @@ func (ec *executionContext) _Query_logins(ctx context.Context, field graphql.Col
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []view.Login) graphql.Marshaler {
-			return ec.marshalNLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLoginᚄ(ctx, selections, v)
+			return ec.marshalOLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLoginᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_logins(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -14606,11 +17769,11 @@ func (ec *executionContext) _Segment_sessionCount(ctx context.Context, field gra
 			return ec.Resolvers.Segment().SessionCount(ctx, obj, fc.Args["range"].(TimeRange))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Segment_sessionCount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -14902,10 +18065,10 @@ func (ec *executionContext) _SegmentResult_result(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
-			return ec.marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
+			return ec.marshalOExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SegmentResult_result(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -15715,10 +18878,10 @@ func (ec *executionContext) _SessionConnection_totalCount(ctx context.Context, f
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SessionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16070,10 +19233,10 @@ func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.Co
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SegmentConnection) graphql.Marshaler {
-			return ec.marshalNSegmentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentConnection(ctx, selections, v)
+			return ec.marshalOSegmentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_segments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16114,10 +19277,10 @@ func (ec *executionContext) _Site_goals(ctx context.Context, field graphql.Colle
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalConnection) graphql.Marshaler {
-			return ec.marshalNGoalConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalConnection(ctx, selections, v)
+			return ec.marshalOGoalConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_goals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16202,10 +19365,10 @@ func (ec *executionContext) _Site_experiments(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
-			return ec.marshalNExperimentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx, selections, v)
+			return ec.marshalOExperimentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_experiments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16290,10 +19453,10 @@ func (ec *executionContext) _Site_events(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.EventConnection) graphql.Marshaler {
-			return ec.marshalNEventConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventConnection(ctx, selections, v)
+			return ec.marshalOEventConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_events(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16334,10 +19497,10 @@ func (ec *executionContext) _Site_values(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.ValueCount) graphql.Marshaler {
-			return ec.marshalNValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCountᚄ(ctx, selections, v)
+			return ec.marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCountᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_values(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16377,11 +19540,11 @@ func (ec *executionContext) _Site_sessionCount(ctx context.Context, field graphq
 			return ec.Resolvers.Site().SessionCount(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(TimeRange))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_sessionCount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16422,10 +19585,10 @@ func (ec *executionContext) _Site_sessions(ctx context.Context, field graphql.Co
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionConnection) graphql.Marshaler {
-			return ec.marshalNSessionConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionConnection(ctx, selections, v)
+			return ec.marshalOSessionConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_sessions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16466,10 +19629,10 @@ func (ec *executionContext) _Site_goalCards(ctx context.Context, field graphql.C
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
-			return ec.marshalNGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCardᚄ(ctx, selections, v)
+			return ec.marshalOGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCardᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_goalCards(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16510,10 +19673,10 @@ func (ec *executionContext) _Site_funnel(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
-			return ec.marshalNFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx, selections, v)
+			return ec.marshalOFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_funnel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16554,10 +19717,10 @@ func (ec *executionContext) _Site_merge(ctx context.Context, field graphql.Colle
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalNMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_merge(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16597,10 +19760,10 @@ func (ec *executionContext) _Site_computedFilters(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
-			return ec.marshalNComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx, selections, v)
+			return ec.marshalOComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_computedFilters(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16648,10 +19811,10 @@ func (ec *executionContext) _Site_auditLog(ctx context.Context, field graphql.Co
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *view.AuditConnection) graphql.Marshaler {
-			return ec.marshalNAuditConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx, selections, v)
+			return ec.marshalOAuditConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Site_auditLog(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -16733,6 +19896,134 @@ func (ec *executionContext) fieldContext_SiteRole_role(_ context.Context, field 
 	return graphql.NewScalarFieldContext("SiteRole", field, false, false, errors.New("field of type Role does not have child fields"))
 }
 
+func (ec *executionContext) _StartExperimentPayload_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartExperimentPayload_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartExperimentPayload_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartExperimentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StartExperimentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartExperimentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartExperimentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartExperimentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StopExperimentPayload_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StopExperimentPayload_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StopExperimentPayload_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StopExperimentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StopExperimentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StopExperimentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StopExperimentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StopExperimentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -16789,6 +20080,68 @@ func (ec *executionContext) fieldContext_Subscription_goalCards(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Subscription_goalCards_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_definitionsChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_definitionsChanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().DefinitionsChanged(ctx, fc.Args["siteId"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.DefinitionsChange
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.DefinitionsChange
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.DefinitionsChange) graphql.Marshaler {
+			return ec.marshalNDefinitionsChange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDefinitionsChange(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_definitionsChanged(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DefinitionsChange(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_definitionsChanged_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16901,6 +20254,358 @@ func (ec *executionContext) _TimeRangeValue_to(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_TimeRangeValue_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimeRangeValue", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _UnarchiveGoalPayload_goal(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnarchiveGoalPayload_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnarchiveGoalPayload_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnarchiveGoalPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UnarchiveGoalPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnarchiveGoalPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnarchiveGoalPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnarchiveGoalPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UnarchiveGoalsPayload_goals(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnarchiveGoalsPayload_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoalᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnarchiveGoalsPayload_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnarchiveGoalsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UnarchiveGoalsPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnarchiveGoalsPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnarchiveGoalsPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnarchiveGoalsPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateExperimentPayload_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateExperimentPayload_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateExperimentPayload_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateExperimentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateExperimentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedExperiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateExperimentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateExperimentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateExperimentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateGoalPayload_goal(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateGoalPayload_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateGoalPayload_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateGoalPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateGoalPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateGoalPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateGoalPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateGoalPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateSegmentPayload_segment(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSegmentPayload_segment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+			return ec.marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSegmentPayload_segment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSegmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateSegmentPayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSegmentPayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSegmentPayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSegmentPayload",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateSitePayload_site(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSite) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateSitePayload_site(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Site, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Site) graphql.Marshaler {
+			return ec.marshalNSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSite(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateSitePayload_site(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateSitePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Site(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _UpdateUserRolesPayload_user(ctx context.Context, field graphql.CollectedField, obj *UpdateUserRolesPayload) (ret graphql.Marshaler) {
@@ -17771,10 +21476,10 @@ func (ec *executionContext) _VariantResult_series(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.VariantPoint) graphql.Marshaler {
-			return ec.marshalNVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx, selections, v)
+			return ec.marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_VariantResult_series(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -18976,7 +22681,7 @@ func (ec *executionContext) unmarshalInputConvertSegmentInput(ctx context.Contex
 		asMap["description"] = ""
 	}
 
-	fieldsInOrder := [...]string{"segmentId", "key", "name", "description", "valueEvent"}
+	fieldsInOrder := [...]string{"segmentId", "key", "name", "description", "valueEvent", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19018,6 +22723,13 @@ func (ec *executionContext) unmarshalInputConvertSegmentInput(ctx context.Contex
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -19521,7 +23233,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19591,6 +23303,13 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Attribution = graphql.OmittableOf(data)
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -19607,7 +23326,7 @@ func (ec *executionContext) unmarshalInputUpdateGoalInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "filters", "valueEvent"}
+	fieldsInOrder := [...]string{"id", "name", "description", "filters", "valueEvent", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19649,6 +23368,13 @@ func (ec *executionContext) unmarshalInputUpdateGoalInput(ctx context.Context, o
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -19665,7 +23391,7 @@ func (ec *executionContext) unmarshalInputUpdateSegmentInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "filters", "active"}
+	fieldsInOrder := [...]string{"id", "name", "filters", "active", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19700,6 +23426,13 @@ func (ec *executionContext) unmarshalInputUpdateSegmentInput(ctx context.Context
 				return it, err
 			}
 			it.Active = graphql.OmittableOf(data)
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -19918,6 +23651,82 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 
 // region    **************************** object.gotpl ****************************
 
+var activateSegmentsPayloadImplementors = []string{"ActivateSegmentsPayload"}
+
+func (ec *executionContext) _ActivateSegmentsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSegments) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activateSegmentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActivateSegmentsPayload")
+		case "segments":
+			out.Values[i] = ec._ActivateSegmentsPayload_segments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ActivateSegmentsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var apiKeyImplementors = []string{"ApiKey"}
 
 func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, obj *view.Key) graphql.Marshaler {
@@ -20018,6 +23827,310 @@ func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveExperimentPayloadImplementors = []string{"ArchiveExperimentPayload"}
+
+func (ec *executionContext) _ArchiveExperimentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedExperiment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveExperimentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveExperimentPayload")
+		case "experiment":
+			out.Values[i] = ec._ArchiveExperimentPayload_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ArchiveExperimentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveExperimentsPayloadImplementors = []string{"ArchiveExperimentsPayload"}
+
+func (ec *executionContext) _ArchiveExperimentsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedExperiments) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveExperimentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveExperimentsPayload")
+		case "experiments":
+			out.Values[i] = ec._ArchiveExperimentsPayload_experiments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ArchiveExperimentsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveGoalPayloadImplementors = []string{"ArchiveGoalPayload"}
+
+func (ec *executionContext) _ArchiveGoalPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveGoalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveGoalPayload")
+		case "goal":
+			out.Values[i] = ec._ArchiveGoalPayload_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ArchiveGoalPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var archiveGoalsPayloadImplementors = []string{"ArchiveGoalsPayload"}
+
+func (ec *executionContext) _ArchiveGoalsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedGoals) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, archiveGoalsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ArchiveGoalsPayload")
+		case "goals":
+			out.Values[i] = ec._ArchiveGoalsPayload_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ArchiveGoalsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20357,6 +24470,168 @@ func (ec *executionContext) _ComputedFilter(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var convertGoalToSegmentPayloadImplementors = []string{"ConvertGoalToSegmentPayload"}
+
+func (ec *executionContext) _ConvertGoalToSegmentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ConvertedGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, convertGoalToSegmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConvertGoalToSegmentPayload")
+		case "segment":
+			out.Values[i] = ec._ConvertGoalToSegmentPayload_segment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "removedGoalId":
+			out.Values[i] = ec._ConvertGoalToSegmentPayload_removedGoalId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ConvertGoalToSegmentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var convertSegmentToGoalPayloadImplementors = []string{"ConvertSegmentToGoalPayload"}
+
+func (ec *executionContext) _ConvertSegmentToGoalPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ConvertedSegment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, convertSegmentToGoalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConvertSegmentToGoalPayload")
+		case "goal":
+			out.Values[i] = ec._ConvertSegmentToGoalPayload_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "removedSegmentId":
+			out.Values[i] = ec._ConvertSegmentToGoalPayload_removedSegmentId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ConvertSegmentToGoalPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var createApiKeyPayloadImplementors = []string{"CreateApiKeyPayload"}
 
 func (ec *executionContext) _CreateApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAPIKeyPayload) graphql.Marshaler {
@@ -20400,6 +24675,310 @@ func (ec *executionContext) _CreateApiKeyPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
+var createExperimentPayloadImplementors = []string{"CreateExperimentPayload"}
+
+func (ec *executionContext) _CreateExperimentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedExperiment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createExperimentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateExperimentPayload")
+		case "experiment":
+			out.Values[i] = ec._CreateExperimentPayload_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CreateExperimentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createGoalPayloadImplementors = []string{"CreateGoalPayload"}
+
+func (ec *executionContext) _CreateGoalPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createGoalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateGoalPayload")
+		case "goal":
+			out.Values[i] = ec._CreateGoalPayload_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CreateGoalPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createSegmentPayloadImplementors = []string{"CreateSegmentPayload"}
+
+func (ec *executionContext) _CreateSegmentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSegment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createSegmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateSegmentPayload")
+		case "segment":
+			out.Values[i] = ec._CreateSegmentPayload_segment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CreateSegmentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createSitePayloadImplementors = []string{"CreateSitePayload"}
+
+func (ec *executionContext) _CreateSitePayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSite) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createSitePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateSitePayload")
+		case "site":
+			out.Values[i] = ec._CreateSitePayload_site(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sites":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CreateSitePayload_sites(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var createUserPayloadImplementors = []string{"CreateUserPayload"}
 
 func (ec *executionContext) _CreateUserPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateUserPayload) graphql.Marshaler {
@@ -20422,6 +25001,657 @@ func (ec *executionContext) _CreateUserPayload(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deactivateSegmentsPayloadImplementors = []string{"DeactivateSegmentsPayload"}
+
+func (ec *executionContext) _DeactivateSegmentsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSegments) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deactivateSegmentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeactivateSegmentsPayload")
+		case "segments":
+			out.Values[i] = ec._DeactivateSegmentsPayload_segments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeactivateSegmentsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var definitionsChangeImplementors = []string{"DefinitionsChange"}
+
+func (ec *executionContext) _DefinitionsChange(ctx context.Context, sel ast.SelectionSet, obj *view.DefinitionsChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, definitionsChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DefinitionsChange")
+		case "revision":
+			out.Values[i] = ec._DefinitionsChange_revision(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "site":
+			out.Values[i] = ec._DefinitionsChange_site(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteExperimentPayloadImplementors = []string{"DeleteExperimentPayload"}
+
+func (ec *executionContext) _DeleteExperimentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.Deleted) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteExperimentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteExperimentPayload")
+		case "deletedId":
+			out.Values[i] = ec._DeleteExperimentPayload_deletedId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteExperimentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteExperimentsPayloadImplementors = []string{"DeleteExperimentsPayload"}
+
+func (ec *executionContext) _DeleteExperimentsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.DeletedAll) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteExperimentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteExperimentsPayload")
+		case "deletedIds":
+			out.Values[i] = ec._DeleteExperimentsPayload_deletedIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteExperimentsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteGoalPayloadImplementors = []string{"DeleteGoalPayload"}
+
+func (ec *executionContext) _DeleteGoalPayload(ctx context.Context, sel ast.SelectionSet, obj *view.Deleted) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteGoalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteGoalPayload")
+		case "deletedId":
+			out.Values[i] = ec._DeleteGoalPayload_deletedId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteGoalPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteGoalsPayloadImplementors = []string{"DeleteGoalsPayload"}
+
+func (ec *executionContext) _DeleteGoalsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.DeletedAll) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteGoalsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteGoalsPayload")
+		case "deletedIds":
+			out.Values[i] = ec._DeleteGoalsPayload_deletedIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteGoalsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteSegmentPayloadImplementors = []string{"DeleteSegmentPayload"}
+
+func (ec *executionContext) _DeleteSegmentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.Deleted) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteSegmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteSegmentPayload")
+		case "deletedId":
+			out.Values[i] = ec._DeleteSegmentPayload_deletedId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteSegmentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteSegmentsPayloadImplementors = []string{"DeleteSegmentsPayload"}
+
+func (ec *executionContext) _DeleteSegmentsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.DeletedAll) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteSegmentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteSegmentsPayload")
+		case "deletedIds":
+			out.Values[i] = ec._DeleteSegmentsPayload_deletedIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteSegmentsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var deleteSitePayloadImplementors = []string{"DeleteSitePayload"}
+
+func (ec *executionContext) _DeleteSitePayload(ctx context.Context, sel ast.SelectionSet, obj *view.DeletedSite) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteSitePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteSitePayload")
+		case "deletedId":
+			out.Values[i] = ec._DeleteSitePayload_deletedId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sites":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._DeleteSitePayload_sites(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -21115,7 +26345,7 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._Experiment_results(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21153,7 +26383,7 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._Experiment_breakdown(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21191,7 +26421,7 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._Experiment_history(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21469,7 +26699,7 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Filter_type(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21512,7 +26742,7 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Filter_label(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21674,7 +26904,7 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._FilterType_plugin(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21841,7 +27071,7 @@ func (ec *executionContext) _FunnelStep(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._FunnelStep_merged(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21879,7 +27109,7 @@ func (ec *executionContext) _FunnelStep(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._FunnelStep_sessions(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -22203,7 +27433,7 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Goal_card(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -22342,7 +27572,7 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._GoalCell_merged(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -22380,7 +27610,7 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._GoalCell_sessions(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -22418,7 +27648,7 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._GoalCell_conversions(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -22532,7 +27762,7 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._GoalCell_visitors(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -22608,7 +27838,7 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._GoalCell_series(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23159,7 +28389,7 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._MetricResult_variants(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23235,7 +28465,7 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._MetricResult_decision(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23308,133 +28538,189 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createSite(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "updateSite":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateSite(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "deleteSite":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteSite(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "createSegment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createSegment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "updateSegment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateSegment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "activateSegments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_activateSegments(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deactivateSegments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deactivateSegments(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "deleteSegment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteSegment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteSegments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteSegments(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "convertSegmentToGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_convertSegmentToGoal(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "convertGoalToSegment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_convertGoalToSegment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "createGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createGoal(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "updateGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateGoal(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "archiveGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_archiveGoal(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "archiveGoals":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveGoals(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "unarchiveGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_unarchiveGoal(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unarchiveGoals":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_unarchiveGoals(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "deleteGoal":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteGoal(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteGoals":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteGoals(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "createExperiment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createExperiment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "updateExperiment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateExperiment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "startExperiment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_startExperiment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "stopExperiment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_stopExperiment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "archiveExperiment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_archiveExperiment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "archiveExperiments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_archiveExperiments(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "deleteExperiment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteExperiment(ctx, field)
 			})
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteExperiments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteExperiments(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "createApiKey":
@@ -23760,7 +29046,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_nodes(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23782,7 +29068,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_sites(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23826,7 +29112,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_filterTypes(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23848,7 +29134,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_plugins(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23892,7 +29178,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_apiKeys(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23914,7 +29200,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_users(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -23936,7 +29222,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_logins(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -24263,7 +29549,7 @@ func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, 
 					}
 				}()
 				res = ec._Segment_sessionCount(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -24478,7 +29764,7 @@ func (ec *executionContext) _SegmentResult(ctx context.Context, sel ast.Selectio
 					}
 				}()
 				res = ec._SegmentResult_result(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -24742,7 +30028,7 @@ func (ec *executionContext) _SessionConnection(ctx context.Context, sel ast.Sele
 					}
 				}()
 				res = ec._SessionConnection_totalCount(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25015,7 +30301,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_segments(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25053,7 +30339,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_goals(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25129,7 +30415,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_experiments(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25205,7 +30491,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_events(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25243,7 +30529,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_values(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25281,7 +30567,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_sessionCount(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25319,7 +30605,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_sessions(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25357,7 +30643,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_goalCards(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25395,7 +30681,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_funnel(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25433,7 +30719,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_merge(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25471,7 +30757,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_computedFilters(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25509,7 +30795,7 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_auditLog(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -25634,6 +30920,158 @@ func (ec *executionContext) _SiteRole(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var startExperimentPayloadImplementors = []string{"StartExperimentPayload"}
+
+func (ec *executionContext) _StartExperimentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedExperiment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, startExperimentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StartExperimentPayload")
+		case "experiment":
+			out.Values[i] = ec._StartExperimentPayload_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StartExperimentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var stopExperimentPayloadImplementors = []string{"StopExperimentPayload"}
+
+func (ec *executionContext) _StopExperimentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedExperiment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, stopExperimentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StopExperimentPayload")
+		case "experiment":
+			out.Values[i] = ec._StopExperimentPayload_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._StopExperimentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var subscriptionImplementors = []string{"Subscription"}
 
 func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
@@ -25649,6 +31087,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "goalCards":
 		return ec._Subscription_goalCards(ctx, fields[0])
+	case "definitionsChanged":
+		return ec._Subscription_definitionsChanged(ctx, fields[0])
 	case "experimentResults":
 		return ec._Subscription_experimentResults(ctx, fields[0])
 	default:
@@ -25676,6 +31116,424 @@ func (ec *executionContext) _TimeRangeValue(ctx context.Context, sel ast.Selecti
 		case "to":
 			out.Values[i] = ec._TimeRangeValue_to(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var unarchiveGoalPayloadImplementors = []string{"UnarchiveGoalPayload"}
+
+func (ec *executionContext) _UnarchiveGoalPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unarchiveGoalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnarchiveGoalPayload")
+		case "goal":
+			out.Values[i] = ec._UnarchiveGoalPayload_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UnarchiveGoalPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var unarchiveGoalsPayloadImplementors = []string{"UnarchiveGoalsPayload"}
+
+func (ec *executionContext) _UnarchiveGoalsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedGoals) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unarchiveGoalsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnarchiveGoalsPayload")
+		case "goals":
+			out.Values[i] = ec._UnarchiveGoalsPayload_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UnarchiveGoalsPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateExperimentPayloadImplementors = []string{"UpdateExperimentPayload"}
+
+func (ec *executionContext) _UpdateExperimentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedExperiment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateExperimentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateExperimentPayload")
+		case "experiment":
+			out.Values[i] = ec._UpdateExperimentPayload_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UpdateExperimentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateGoalPayloadImplementors = []string{"UpdateGoalPayload"}
+
+func (ec *executionContext) _UpdateGoalPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateGoalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateGoalPayload")
+		case "goal":
+			out.Values[i] = ec._UpdateGoalPayload_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UpdateGoalPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateSegmentPayloadImplementors = []string{"UpdateSegmentPayload"}
+
+func (ec *executionContext) _UpdateSegmentPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSegment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateSegmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateSegmentPayload")
+		case "segment":
+			out.Values[i] = ec._UpdateSegmentPayload_segment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "site":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UpdateSegmentPayload_site(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var updateSitePayloadImplementors = []string{"UpdateSitePayload"}
+
+func (ec *executionContext) _UpdateSitePayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSite) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateSitePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateSitePayload")
+		case "site":
+			out.Values[i] = ec._UpdateSitePayload_site(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -26122,7 +31980,7 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 					}
 				}()
 				res = ec._VariantResult_series(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -26637,22 +32495,6 @@ func (ec *executionContext) marshalNApiKey2githubᚗcomᚋgoalgraphᚋgoalgraph�
 	return ec._ApiKey(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Key) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNApiKey2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKey(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNApiKey2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKey(ctx context.Context, sel ast.SelectionSet, v *view.Key) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -26695,20 +32537,6 @@ func (ec *executionContext) marshalNAuditAction2githubᚗcomᚋgoalgraphᚋgoalg
 		}
 	}
 	return res
-}
-
-func (ec *executionContext) marshalNAuditConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx context.Context, sel ast.SelectionSet, v view.AuditConnection) graphql.Marshaler {
-	return ec._AuditConnection(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNAuditConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx context.Context, sel ast.SelectionSet, v *view.AuditConnection) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._AuditConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNAuditEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditEdge(ctx context.Context, sel ast.SelectionSet, v view.AuditEdge) graphql.Marshaler {
@@ -26805,22 +32633,6 @@ func (ec *executionContext) marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgo
 	return ec._ComputedFilter(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) unmarshalNConvertSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐConvertSegmentInput(ctx context.Context, v any) (ConvertSegmentInput, error) {
 	res, err := ec.unmarshalInputConvertSegmentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -26856,21 +32668,18 @@ func (ec *executionContext) unmarshalNCreateUserInput2githubᚗcomᚋgoalgraph�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNDecision2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, v any) (stats.Decision, error) {
-	tmp, err := graphql.UnmarshalString(v)
-	res := stats.Decision(tmp)
-	return res, graphql.ErrorOnPath(ctx, err)
+func (ec *executionContext) marshalNDefinitionsChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDefinitionsChange(ctx context.Context, sel ast.SelectionSet, v view.DefinitionsChange) graphql.Marshaler {
+	return ec._DefinitionsChange(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNDecision2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, sel ast.SelectionSet, v stats.Decision) graphql.Marshaler {
-	_ = sel
-	res := graphql.MarshalString(string(v))
-	if res == graphql.Null {
+func (ec *executionContext) marshalNDefinitionsChange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDefinitionsChange(ctx context.Context, sel ast.SelectionSet, v *view.DefinitionsChange) graphql.Marshaler {
+	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
+		return graphql.Null
 	}
-	return res
+	return ec._DefinitionsChange(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNDuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
@@ -26911,20 +32720,6 @@ func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	}
 
 	return ret
-}
-
-func (ec *executionContext) marshalNEventConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventConnection(ctx context.Context, sel ast.SelectionSet, v view.EventConnection) graphql.Marshaler {
-	return ec._EventConnection(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNEventConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventConnection(ctx context.Context, sel ast.SelectionSet, v *view.EventConnection) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._EventConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx context.Context, sel ast.SelectionSet, v view.EventEdge) graphql.Marshaler {
@@ -26975,20 +32770,6 @@ func (ec *executionContext) marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoa
 		return graphql.Null
 	}
 	return ec._Experiment(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalNExperimentConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx context.Context, sel ast.SelectionSet, v view.ExperimentConnection) graphql.Marshaler {
-	return ec._ExperimentConnection(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNExperimentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._ExperimentConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNExperimentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentEdge(ctx context.Context, sel ast.SelectionSet, v view.ExperimentEdge) graphql.Marshaler {
@@ -27121,16 +32902,6 @@ func (ec *executionContext) marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	return ret
 }
 
-func (ec *executionContext) marshalNFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx context.Context, sel ast.SelectionSet, v *host.Type) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._FilterType(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
 	res, err := graphql.UnmarshalFloatContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -27145,20 +32916,6 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		}
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
-}
-
-func (ec *executionContext) marshalNFunnel2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v view.Funnel) graphql.Marshaler {
-	return ec._Funnel(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._Funnel(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegment(ctx context.Context, sel ast.SelectionSet, v view.FunnelSegment) graphql.Marshaler {
@@ -27251,16 +33008,6 @@ func (ec *executionContext) marshalNGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalg
 	return ret
 }
 
-func (ec *executionContext) marshalNGoalCard2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx context.Context, sel ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._GoalCard(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalNGoalCell2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCell(ctx context.Context, sel ast.SelectionSet, v view.GoalCell) graphql.Marshaler {
 	return ec._GoalCell(ctx, sel, &v)
 }
@@ -27279,20 +33026,6 @@ func (ec *executionContext) marshalNGoalCell2ᚕgithubᚗcomᚋgoalgraphᚋgoalg
 	}
 
 	return ret
-}
-
-func (ec *executionContext) marshalNGoalConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalConnection(ctx context.Context, sel ast.SelectionSet, v view.GoalConnection) graphql.Marshaler {
-	return ec._GoalConnection(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNGoalConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalConnection(ctx context.Context, sel ast.SelectionSet, v *view.GoalConnection) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._GoalConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNGoalEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalEdge(ctx context.Context, sel ast.SelectionSet, v view.GoalEdge) graphql.Marshaler {
@@ -27317,22 +33050,6 @@ func (ec *executionContext) marshalNGoalEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalg
 
 func (ec *executionContext) marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx context.Context, sel ast.SelectionSet, v view.GoalPoint) graphql.Marshaler {
 	return ec._GoalPoint(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalPoint) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalNGrant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGrant(ctx context.Context, sel ast.SelectionSet, v view.Grant) graphql.Marshaler {
@@ -27475,22 +33192,6 @@ func (ec *executionContext) marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraph�
 	return ec._Login(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLoginᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Login) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLogin(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) unmarshalNMergeRule2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx context.Context, v any) (MergeRule, error) {
 	var res MergeRule
 	err := res.UnmarshalGQL(v)
@@ -27521,20 +33222,6 @@ func (ec *executionContext) marshalNMergedFilter2ᚕgithubᚗcomᚋgoalgraphᚋg
 	return ret
 }
 
-func (ec *executionContext) marshalNMergedSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx context.Context, sel ast.SelectionSet, v host.Merged) graphql.Marshaler {
-	return ec._MergedSegment(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx context.Context, sel ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._MergedSegment(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResult(ctx context.Context, sel ast.SelectionSet, v view.MetricResult) graphql.Marshaler {
 	return ec._MetricResult(ctx, sel, &v)
 }
@@ -27555,48 +33242,12 @@ func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋg
 	return ret
 }
 
-func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v []scalar.Node) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx, sel, v[i])
-	})
-
-	return ret
-}
-
 func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
 }
 
 func (ec *executionContext) marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx context.Context, sel ast.SelectionSet, v host.Plugin) graphql.Marshaler {
 	return ec._Plugin(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalNPlugin2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx context.Context, sel ast.SelectionSet, v *host.Plugin) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._Plugin(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNPluginStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐStatus(ctx context.Context, v any) (host.Status, error) {
@@ -27701,20 +33352,6 @@ func (ec *executionContext) marshalNSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgr
 	return ec._Segment(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNSegmentConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentConnection(ctx context.Context, sel ast.SelectionSet, v view.SegmentConnection) graphql.Marshaler {
-	return ec._SegmentConnection(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNSegmentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentConnection(ctx context.Context, sel ast.SelectionSet, v *view.SegmentConnection) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._SegmentConnection(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalNSegmentEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentEdge(ctx context.Context, sel ast.SelectionSet, v view.SegmentEdge) graphql.Marshaler {
 	return ec._SegmentEdge(ctx, sel, &v)
 }
@@ -27739,22 +33376,6 @@ func (ec *executionContext) marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoa
 	return ec._SegmentResult(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNSession2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSession(ctx context.Context, sel ast.SelectionSet, v view.Session) graphql.Marshaler {
 	return ec._Session(ctx, sel, &v)
 }
@@ -27773,20 +33394,6 @@ func (ec *executionContext) marshalNSession2ᚕgithubᚗcomᚋgoalgraphᚋgoalgr
 	}
 
 	return ret
-}
-
-func (ec *executionContext) marshalNSessionConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v view.SessionConnection) graphql.Marshaler {
-	return ec._SessionConnection(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNSessionConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v *view.SessionConnection) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._SessionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNSessionEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionEdge(ctx context.Context, sel ast.SelectionSet, v view.SessionEdge) graphql.Marshaler {
@@ -28033,22 +33640,6 @@ func (ec *executionContext) marshalNUser2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 	return ec._User(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNUser2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []view.User) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNUser2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUser(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNUser2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUser(ctx context.Context, sel ast.SelectionSet, v *view.User) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -28061,22 +33652,6 @@ func (ec *executionContext) marshalNUser2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph
 
 func (ec *executionContext) marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx context.Context, sel ast.SelectionSet, v view.ValueCount) graphql.Marshaler {
 	return ec._ValueCount(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ValueCount) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v model.Variant) graphql.Marshaler {
@@ -28108,40 +33683,8 @@ func (ec *executionContext) marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoal
 	return ec._VariantPoint(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantPoint) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx context.Context, sel ast.SelectionSet, v view.VariantResult) graphql.Marshaler {
 	return ec._VariantResult(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
@@ -28284,6 +33827,13 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) marshalOActivateSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegments(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSegments) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ActivateSegmentsPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (*model.AddressPrivacy, error) {
 	if v == nil {
 		return nil, nil
@@ -28303,6 +33853,53 @@ func (ec *executionContext) marshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraph�
 	return res
 }
 
+func (ec *executionContext) marshalOApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Key) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApiKey2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKey(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOArchiveExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ArchiveExperimentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOArchiveExperimentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiments(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiments) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ArchiveExperimentsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOArchiveGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ArchiveGoalPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOArchiveGoalsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoals(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoals) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ArchiveGoalsPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, v any) (*model.Attribution, error) {
 	if v == nil {
 		return nil, nil
@@ -28320,6 +33917,13 @@ func (ec *executionContext) marshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgo
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOAuditConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐAuditConnection(ctx context.Context, sel ast.SelectionSet, v *view.AuditConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AuditConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -28371,6 +33975,39 @@ func (ec *executionContext) marshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoal
 	return res
 }
 
+func (ec *executionContext) marshalOComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOConvertGoalToSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐConvertedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ConvertedGoal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ConvertGoalToSegmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOConvertSegmentToGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐConvertedSegment(ctx context.Context, sel ast.SelectionSet, v *view.ConvertedSegment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ConvertSegmentToGoalPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOCreateApiKeyPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateAPIKeyPayload(ctx context.Context, sel ast.SelectionSet, v *CreateAPIKeyPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28378,11 +34015,114 @@ func (ec *executionContext) marshalOCreateApiKeyPayload2ᚖgithubᚗcomᚋgoalgr
 	return ec._CreateApiKeyPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOCreateExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateExperimentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCreateGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateGoalPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCreateSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSegment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateSegmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCreateSitePayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSite(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSite) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateSitePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOCreateUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateUserPayload(ctx context.Context, sel ast.SelectionSet, v *CreateUserPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._CreateUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeactivateSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegments(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSegments) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeactivateSegmentsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, v any) (*stats.Decision, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := stats.Decision(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, sel ast.SelectionSet, v *stats.Decision) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) marshalODeleteExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteExperimentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteExperimentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedAll(ctx context.Context, sel ast.SelectionSet, v *view.DeletedAll) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteExperimentsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteGoalPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteGoalsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedAll(ctx context.Context, sel ast.SelectionSet, v *view.DeletedAll) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteGoalsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteSegmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedAll(ctx context.Context, sel ast.SelectionSet, v *view.DeletedAll) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteSegmentsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeleteSitePayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeletedSite(ctx context.Context, sel ast.SelectionSet, v *view.DeletedSite) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeleteSitePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalODisableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDisableUserPayload(ctx context.Context, sel ast.SelectionSet, v *DisableUserPayload) graphql.Marshaler {
@@ -28413,11 +34153,32 @@ func (ec *executionContext) marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalg
 	return ec._Estimate(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOEventConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventConnection(ctx context.Context, sel ast.SelectionSet, v *view.EventConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._EventConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx context.Context, sel ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Experiment(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExperimentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentConnection(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExperimentConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExperimentResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatusᚄ(ctx context.Context, v any) ([]model.ExperimentStatus, error) {
@@ -28498,6 +34259,32 @@ func (ec *executionContext) marshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	return ret
 }
 
+func (ec *executionContext) marshalOFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Type) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilterType2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx context.Context, sel ast.SelectionSet, v *host.Type) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FilterType(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
 	if v == nil {
 		return nil, nil
@@ -28515,11 +34302,70 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	return graphql.WrapContextMarshaler(ctx, res)
 }
 
+func (ec *executionContext) marshalOFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Funnel(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx context.Context, sel ast.SelectionSet, v *model.Goal) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Goal(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOGoalCard2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCardᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNGoalCard2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOGoalCard2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalCard(ctx context.Context, sel ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._GoalCard(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOGoalConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalConnection(ctx context.Context, sel ast.SelectionSet, v *view.GoalConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._GoalConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.GoalPoint) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -28575,6 +34421,18 @@ func (ec *executionContext) marshalOID2ᚖstring(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalOInt2int(ctx context.Context, v any) (int, error) {
+	res, err := graphql.UnmarshalInt(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOInt2int(ctx context.Context, sel ast.SelectionSet, v int) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalInt(v)
+	return res
+}
+
 func (ec *executionContext) unmarshalOInt2ᚖint(ctx context.Context, v any) (*int, error) {
 	if v == nil {
 		return nil, nil
@@ -28611,11 +34469,76 @@ func (ec *executionContext) marshalOJSON2encodingᚋjsonᚐRawMessage(ctx contex
 	return res
 }
 
+func (ec *executionContext) marshalOLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLoginᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Login) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLogin(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx context.Context, sel ast.SelectionSet, v *host.Merged) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._MergedSegment(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v scalar.Node) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Node(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalONode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v []scalar.Node) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx, sel, v[i])
+	})
+
+	return ret
+}
+
+func (ec *executionContext) marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOPlugin2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx context.Context, sel ast.SelectionSet, v *host.Plugin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Plugin(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOResetUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐResetUserPayload(ctx context.Context, sel ast.SelectionSet, v *ResetUserPayload) graphql.Marshaler {
@@ -28637,6 +34560,39 @@ func (ec *executionContext) marshalORotateApiKeyPayload2ᚖgithubᚗcomᚋgoalgr
 		return graphql.Null
 	}
 	return ec._RotateApiKeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSegmentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentConnection(ctx context.Context, sel ast.SelectionSet, v *view.SegmentConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SegmentConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSegmentResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOSessionConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v *view.SessionConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SessionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Site) graphql.Marshaler {
@@ -28663,6 +34619,20 @@ func (ec *executionContext) marshalOSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph
 		return graphql.Null
 	}
 	return ec._Site(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStartExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StartExperimentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStopExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StopExperimentPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -28744,11 +34714,91 @@ func (ec *executionContext) unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgo
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalOUnarchiveGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UnarchiveGoalPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUnarchiveGoalsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoals(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoals) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UnarchiveGoalsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUpdateExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UpdateExperimentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUpdateGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UpdateGoalPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUpdateSegmentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSegment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UpdateSegmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUpdateSitePayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSite(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSite) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UpdateSitePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOUpdateUserRolesPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐUpdateUserRolesPayload(ctx context.Context, sel ast.SelectionSet, v *UpdateUserRolesPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._UpdateUserRolesPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUser2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []view.User) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNUser2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐUser(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ValueCount) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx context.Context, sel ast.SelectionSet, v *stats.Value) graphql.Marshaler {
@@ -28780,6 +34830,44 @@ func (ec *executionContext) unmarshalOVariantInput2ᚕgithubᚗcomᚋgoalgraph�
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantPoint) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOVariantResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VariantResult) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOViewer2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐViewer(ctx context.Context, sel ast.SelectionSet, v *view.Viewer) graphql.Marshaler {

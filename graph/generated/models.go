@@ -27,6 +27,8 @@ type ConvertSegmentInput struct {
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// The event whose values are summed.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+	// When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // A new API key.
@@ -157,13 +159,16 @@ type EndLoginPayload struct {
 	EndedID string `json:"endedId"`
 }
 
-// Everything you can change. A refused mutation changes nothing. Its error has `extensions.code`: BAD_USER_INPUT,
-// NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or INTERNAL. If an
-// input is at fault, `extensions.field` is its path.
+// Everything you can change. A mutation answers a payload: what it has changed, and the site whose lists are changed by
+// that. A refused mutation changes nothing and is null. Its error stands at its path and has `extensions.code`:
+// BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or
+// INTERNAL. If an input is at fault, `extensions.field` is its path. The other mutations of the operation are carried out
+// all the same, one after the other, and their payloads are in `data`.
 type Mutation struct {
 }
 
-// Everything you can read.
+// Everything you can read. A field that can fail by itself is nullable: where it does, it is null, its error stands at its
+// path, and all else is answered.
 type Query struct {
 }
 
@@ -234,6 +239,8 @@ type UpdateExperimentInput struct {
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
 	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
+	// When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // Changes to a goal. A field that is left out keeps its value, and so does a null, except in valueEvent.
@@ -248,6 +255,8 @@ type UpdateGoalInput struct {
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// The event whose values are summed. Null removes it.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+	// When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // Changes to a segment. A field that is null or left out keeps its value.
@@ -260,6 +269,8 @@ type UpdateSegmentInput struct {
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`
+	// When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // Changes to a site. A field that is null or left out keeps its value.

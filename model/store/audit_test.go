@@ -40,9 +40,9 @@ func TestAudit(t *testing.T) {
 				_, err := st.UpdateSegment(ctx, segment.ID, func(*model.Segment) error { return nil })
 				return err
 			}},
-			{"CONVERTED SEGMENT Some more", func() error { return st.ConvertSegmentToGoal(ctx, segment.ID, converted) }},
-			{"CONVERTED GOAL Some more", func() (err error) { back, err = st.ConvertGoalToSegment(ctx, converted.ID); return err }},
-			{"DELETED SEGMENT Some more", func() error { return st.DeleteSegment(ctx, back.ID) }},
+			{"CONVERTED SEGMENT Some more", func() error { return st.ConvertSegmentToGoal(ctx, segment.ID, converted, nil) }},
+			{"CONVERTED GOAL Some more", func() (err error) { back, err = st.ConvertGoalToSegment(ctx, converted.ID, nil); return err }},
+			{"DELETED SEGMENT Some more", func() error { return st.DeleteSegment(ctx, back.ID, nil) }},
 			{"CREATED GOAL Buy", func() error { goal.SiteID = site.ID; return st.CreateGoal(ctx, goal) }},
 			{"ARCHIVED GOAL Buy", func() error {
 				_, err := st.UpdateGoal(ctx, goal.ID, func(g *model.Goal) error { g.Archived = true; return nil })
@@ -69,8 +69,8 @@ func TestAudit(t *testing.T) {
 				return nil
 			}},
 			{"ARCHIVED EXPERIMENT Price", func() error { _, err := st.UpdateExperiment(ctx, e.ID, (*model.Experiment).Archive); return err }},
-			{"DELETED EXPERIMENT Price", func() error { return st.DeleteExperiment(ctx, e.ID) }},
-			{"DELETED GOAL Buy", func() error { return st.DeleteGoal(ctx, goal.ID) }},
+			{"DELETED EXPERIMENT Price", func() error { return st.DeleteExperiment(ctx, e.ID, nil) }},
+			{"DELETED GOAL Buy", func() error { return st.DeleteGoal(ctx, goal.ID, nil) }},
 			{"CREATED KEY k", func() error { key.Sites = []int64{site.ID}; key.NewSecret(); return st.CreateKey(ctx, &key) }},
 			{"REVOKED KEY k", func() error {
 				_, err := st.RevokeKey(ctx, key.ID, func(*model.Key) error { return nil })

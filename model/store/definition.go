@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -71,6 +73,49 @@ func decodeFilters(text string) (filters []model.FilterSpec, err error) {
 		return nil, fmt.Errorf("stored filters: %w", err)
 	}
 	return filters, nil
+}
+
+// MaxTogether is how many definitions are changed together at most.
+const MaxTogether = 500
+
+// together runs a transaction that changes several definitions of one site: all of them or none. do changes the one with
+// an id, and is called in the order of the ids, so that nobody waits for a row of somebody who waits for one of these. The
+// elements are in the order of the list. Errors are about the place in the list: [2].name.
+func together[T any](ctx context.Context, s *Store, ids []int64, do func(tx bun.Tx, id int64) (*T, change, error)) (elements []T, err error) {
+	if len(ids) == 0 || len(ids) > MaxTogether {
+		return nil, model.Invalid("", "%d ids are given; give 1 to %d", len(ids), MaxTogether)
+	}
+	order := make([]int, len(ids))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(ids[a], ids[b]) })
+	err = s.defineAll(ctx, func(tx bun.Tx) ([]change, error) {
+		elements = make([]T, len(ids))
+		changes := make([]change, len(ids))
+		for n, i := range order {
+			place := fmt.Sprintf("[%d]", i)
+			if n > 0 && ids[order[n-1]] == ids[i] {
+				return nil, model.Invalid(place, "is given twice; give each id once")
+			}
+			element, c, err := do(tx, ids[i])
+			if err != nil {
+				return nil, model.Under(place, err)
+			}
+			if n > 0 && c.site != changes[0].site {
+				return nil, model.Invalid(place, "is of another site than the others; give ids of one site")
+			}
+			elements[i], changes[n] = *element, c
+		}
+		return changes, nil
+	})
+	return elements, err
+}
+
+// nextUpdate returns the time of a change of a definition that last changed at a time: now, and later than that in any
+// case, since who changed it last tells by the time whether somebody else has changed it since.
+func (s *Store) nextUpdate(last time.Time) time.Time {
+	return max(model.MillisOf(s.now()), model.MillisOf(last)+1).Time()
 }
 
 func fromMillis(ms int64) time.Time { return model.Millis(ms).Time() }

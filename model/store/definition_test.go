@@ -91,14 +91,14 @@ func TestSegments(t *testing.T) {
 				t.Errorf("active %v: %+v", active, list)
 			}
 		}
-		if err := st.DeleteSegment(ctx, segment.ID); err != nil {
+		if err := st.DeleteSegment(ctx, segment.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		_, err = st.Segment(ctx, segment.ID)
 		mustBe(t, err, model.NotFound, "")
 		_, err = st.UpdateSegment(ctx, segment.ID, func(*model.Segment) error { t.Error("called"); return nil })
 		mustBe(t, err, model.NotFound, "")
-		mustBe(t, st.DeleteSegment(ctx, segment.ID), model.NotFound, "")
+		mustBe(t, st.DeleteSegment(ctx, segment.ID, nil), model.NotFound, "")
 		mustBe(t, st.CreateSegment(ctx, &model.Segment{SiteID: 999, Name: "a"}), model.NotFound, "")
 		mustBe(t, st.CreateSegment(ctx, &model.Segment{SiteID: site.ID}), model.BadInput, "name")
 		if list, err := st.SegmentsByID(ctx, []int64{segment.ID, 1}); err != nil || len(list) != 1 {
@@ -151,14 +151,14 @@ func TestGoals(t *testing.T) {
 		if list, err := st.GoalsByID(ctx, []int64{goal.ID, 999}); err != nil || len(list) != 1 {
 			t.Errorf("goals by id %+v, %v", list, err)
 		}
-		if err := st.DeleteGoal(ctx, goal.ID); err != nil {
+		if err := st.DeleteGoal(ctx, goal.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		_, err = st.Goal(ctx, goal.ID)
 		mustBe(t, err, model.NotFound, "")
 		_, err = st.UpdateGoal(ctx, goal.ID, func(*model.Goal) error { t.Error("called"); return nil })
 		mustBe(t, err, model.NotFound, "")
-		mustBe(t, st.DeleteGoal(ctx, goal.ID), model.NotFound, "")
+		mustBe(t, st.DeleteGoal(ctx, goal.ID, nil), model.NotFound, "")
 	})
 }
 
@@ -226,7 +226,7 @@ func TestPagesAreStableUnderInserts(t *testing.T) {
 			after = page[len(page)-1].ID
 			if len(got) < 10 { // while the list is being read, it grows, and what was read goes
 				want = append(want, mustCreateSegment(t, st, site.ID, fmt.Sprint("new ", len(got)), true).Name)
-				if err := st.DeleteSegment(ctx, page[0].ID); err != nil {
+				if err := st.DeleteSegment(ctx, page[0].ID, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -254,7 +254,7 @@ func TestConvert(t *testing.T) {
 				t.Fatal(err)
 			}
 			goal := &model.Goal{}
-			if err := st.ConvertSegmentToGoal(ctx, segment.ID, goal); err != nil {
+			if err := st.ConvertSegmentToGoal(ctx, segment.ID, goal, nil); err != nil {
 				t.Fatal(err)
 			}
 			mustEqual(t, "goal", goal, &model.Goal{
@@ -265,8 +265,8 @@ func TestConvert(t *testing.T) {
 			}
 			_, err = st.Segment(ctx, segment.ID)
 			mustBe(t, err, model.NotFound, "")
-			mustBe(t, st.DeleteSegment(ctx, segment.ID), model.NotFound, "")
-			mustBe(t, st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{}), model.NotFound, "")
+			mustBe(t, st.DeleteSegment(ctx, segment.ID, nil), model.NotFound, "")
+			mustBe(t, st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{}, nil), model.NotFound, "")
 			if list, err := st.SegmentsByID(ctx, []int64{segment.ID}); err != nil || len(list) != 0 {
 				t.Errorf("segments by id %+v, %v", list, err)
 			}
@@ -274,7 +274,7 @@ func TestConvert(t *testing.T) {
 			if _, err := st.UpdateGoal(ctx, goal.ID, func(g *model.Goal) error { g.Name, g.Filters = "Renamed", filters("os"); return nil }); err != nil {
 				t.Fatal(err)
 			}
-			restored, err := st.ConvertGoalToSegment(ctx, goal.ID)
+			restored, err := st.ConvertGoalToSegment(ctx, goal.ID, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -291,30 +291,30 @@ func TestConvert(t *testing.T) {
 			mustEqual(t, "restored segment, read", read, restored)
 			_, err = st.Goal(ctx, goal.ID)
 			mustBe(t, err, model.NotFound, "")
-			_, err = st.ConvertGoalToSegment(ctx, goal.ID)
+			_, err = st.ConvertGoalToSegment(ctx, goal.ID, nil)
 			mustBe(t, err, model.NotFound, "")
 		}
 
 		// What is given goes before what the segment says.
 		segment := mustCreateSegment(t, st, site.ID, "Given", true)
-		mustBe(t, st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{Key: "visited-pricing"}), model.Conflict, "key")
-		mustBe(t, st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{Key: "a\x00"}), model.BadInput, "key")
+		mustBe(t, st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{Key: "visited-pricing"}, nil), model.Conflict, "key")
+		mustBe(t, st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{Key: "a\x00"}, nil), model.BadInput, "key")
 		goal := &model.Goal{Key: "given", Name: "Other", ValueEvent: "buy"}
-		if err := st.ConvertSegmentToGoal(ctx, segment.ID, goal); err != nil {
+		if err := st.ConvertSegmentToGoal(ctx, segment.ID, goal, nil); err != nil {
 			t.Fatal(err)
 		}
 		if goal.Key != "given" || goal.Name != "Other" || goal.ValueEvent != "buy" {
 			t.Errorf("goal %+v", goal)
 		}
 		// With the goal goes the segment that it was made from.
-		if err := st.DeleteGoal(ctx, goal.ID); err != nil {
+		if err := st.DeleteGoal(ctx, goal.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		mustEqual(t, "segments of the deleted goal", query(t, st, fmt.Sprint("SELECT name FROM segments WHERE id = ", segment.ID)), []string(nil))
 
 		// A goal that was never a segment becomes a new, active one.
 		born := mustCreateGoal(t, st, site.ID, "born", "Born a goal")
-		fresh, err := st.ConvertGoalToSegment(ctx, born.ID)
+		fresh, err := st.ConvertGoalToSegment(ctx, born.ID, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -325,7 +325,7 @@ func TestConvert(t *testing.T) {
 		// A key is as long as a key may be, suffix and all.
 		for range 3 {
 			segment := mustCreateSegment(t, st, site.ID, strings.Repeat("é", model.MaxName), true)
-			if err := st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{}); err != nil {
+			if err := st.ConvertSegmentToGoal(ctx, segment.ID, &model.Goal{}, nil); err != nil {
 				t.Error(err)
 			}
 		}
@@ -379,7 +379,7 @@ func TestConcurrentCreations(t *testing.T) {
 			running.Go(func() {
 				goals[n] = st.CreateGoal(ctx, &model.Goal{SiteID: site.ID, Key: "one", Name: "a"})
 				sites[n] = st.CreateSite(ctx, &model.Site{Name: "a", Timezone: "UTC", Domains: []string{"one.example"}})
-				converted[n] = st.ConvertSegmentToGoal(ctx, segments[n].ID, &model.Goal{})
+				converted[n] = st.ConvertSegmentToGoal(ctx, segments[n].ID, &model.Goal{}, nil)
 			})
 		}
 		running.Wait()

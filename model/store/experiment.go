@@ -279,55 +279,87 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 // changes apply one after the other.
 func (s *Store) UpdateExperiment(ctx context.Context, id int64, apply func(*model.Experiment) error) (e *model.Experiment, err error) {
 	defer wrap(&err, "update experiment %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (change, error) {
-		if e, err = s.experiment(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return change{}, err
-		}
-		before, was := *e, documentOfExperiment(e)
-		if err := apply(e); err != nil {
-			return change{}, err
-		}
-		if err := e.Validate(); err != nil {
-			return change{}, err
-		}
-		if err := e.CheckChange(&before); err != nil {
-			return change{}, err
-		}
-		e.UpdatedAt = model.MillisOf(s.now()).Time()
-		row, err := experimentRowOf(e)
-		if err != nil {
-			return change{}, err
-		}
-		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
-			return change{}, err
-		}
-		if slices.Equal(e.Metrics(), before.Metrics()) && e.Primary == before.Primary {
-			return ofExperiment(stepOf(before.Status, e.Status), e, was, documentOfExperiment(e)), nil
-		}
-		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
-			return change{}, err
-		}
-		err = s.insertMetrics(ctx, tx, e)
-		return ofExperiment(stepOf(before.Status, e.Status), e, was, documentOfExperiment(e)), err
+	err = s.define(ctx, func(tx bun.Tx) (c change, err error) {
+		e, c, err = s.updateExperiment(ctx, tx, id, apply)
+		return c, err
 	})
 	return e, err
 }
 
+// UpdateExperiments is UpdateExperiment for 1 to MaxTogether experiments of one site: all change or none. The field of an
+// error begins with the place of its id.
+func (s *Store) UpdateExperiments(ctx context.Context, ids []int64, apply func(*model.Experiment) error) (experiments []model.Experiment, err error) {
+	defer wrap(&err, "update %d experiments", len(ids))
+	return together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Experiment, change, error) { return s.updateExperiment(ctx, tx, id, apply) })
+}
+
+func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply func(*model.Experiment) error) (*model.Experiment, change, error) {
+	e, err := s.experiment(ctx, tx, id, s.dialect.rowLock)
+	if err != nil {
+		return nil, change{}, err
+	}
+	before, was := *e, documentOfExperiment(e)
+	if err := apply(e); err != nil {
+		return nil, change{}, err
+	}
+	if err := e.Validate(); err != nil {
+		return nil, change{}, err
+	}
+	if err := e.CheckChange(&before); err != nil {
+		return nil, change{}, err
+	}
+	e.UpdatedAt = s.nextUpdate(e.UpdatedAt)
+	row, err := experimentRowOf(e)
+	if err != nil {
+		return nil, change{}, err
+	}
+	if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
+		return nil, change{}, err
+	}
+	if !slices.Equal(e.Metrics(), before.Metrics()) || e.Primary != before.Primary {
+		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
+			return nil, change{}, err
+		}
+		if err := s.insertMetrics(ctx, tx, e); err != nil {
+			return nil, change{}, err
+		}
+	}
+	return e, ofExperiment(stepOf(before.Status, e.Status), e, was, documentOfExperiment(e)), nil
+}
+
 // DeleteExperiment deletes an experiment, but not its assignments. The error is
-// FailedPrecondition while it runs.
-func (s *Store) DeleteExperiment(ctx context.Context, id int64) (err error) {
+// FailedPrecondition while it runs. Nothing changes if check fails; nil checks nothing.
+func (s *Store) DeleteExperiment(ctx context.Context, id int64, check func(*model.Experiment) error) (err error) {
 	defer wrap(&err, "delete experiment %d", id)
 	return s.define(ctx, func(tx bun.Tx) (change, error) {
-		e, err := s.experiment(ctx, tx, id, s.dialect.rowLock)
-		if err != nil {
-			return change{}, err
-		}
-		if err := e.CheckDelete(); err != nil {
-			return change{}, err
-		}
-		_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)
-		return ofExperiment(model.Deleted, e, documentOfExperiment(e), ""), err
+		_, c, err := s.deleteExperiment(ctx, tx, id, check)
+		return c, err
 	})
+}
+
+// DeleteExperiments is DeleteExperiment for 1 to MaxTogether experiments of one site: all are deleted or none. The field
+// of an error begins with the place of its id.
+func (s *Store) DeleteExperiments(ctx context.Context, ids []int64) (err error) {
+	defer wrap(&err, "delete %d experiments", len(ids))
+	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Experiment, change, error) { return s.deleteExperiment(ctx, tx, id, nil) })
+	return err
+}
+
+func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check func(*model.Experiment) error) (*model.Experiment, change, error) {
+	e, err := s.experiment(ctx, tx, id, s.dialect.rowLock)
+	if err != nil {
+		return nil, change{}, err
+	}
+	if check != nil {
+		if err := check(e); err != nil {
+			return nil, change{}, err
+		}
+	}
+	if err := e.CheckDelete(); err != nil {
+		return nil, change{}, err
+	}
+	_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)
+	return e, ofExperiment(model.Deleted, e, documentOfExperiment(e), ""), err
 }
 
 // checkUnused returns a FailedPrecondition error that names the experiments which use

@@ -114,19 +114,19 @@ func TestExperiments(t *testing.T) {
 		}
 		_, err = st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { e.Audience = filters("ip"); return nil })
 		mustBe(t, err, model.FailedPrecondition, "audience")
-		mustBe(t, st.DeleteExperiment(ctx, e.ID), model.FailedPrecondition, "")
+		mustBe(t, st.DeleteExperiment(ctx, e.ID, nil), model.FailedPrecondition, "")
 		if _, err := st.UpdateExperiment(ctx, e.ID, stop); err != nil {
 			t.Fatal(err)
 		}
-		if err := st.DeleteExperiment(ctx, e.ID); err != nil {
+		if err := st.DeleteExperiment(ctx, e.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		_, err = st.Experiment(ctx, e.ID)
 		mustBe(t, err, model.NotFound, "")
-		mustBe(t, st.DeleteExperiment(ctx, e.ID), model.NotFound, "")
+		mustBe(t, st.DeleteExperiment(ctx, e.ID, nil), model.NotFound, "")
 		_, err = st.UpdateExperiment(ctx, e.ID, func(*model.Experiment) error { t.Error("called"); return nil })
 		mustBe(t, err, model.NotFound, "")
-		if err := st.DeleteGoal(ctx, goals[0]); err != nil {
+		if err := st.DeleteGoal(ctx, goals[0], nil); err != nil {
 			t.Errorf("the goal is no metric any more: %v", err)
 		}
 	})
@@ -213,8 +213,8 @@ func TestGoalInUseStays(t *testing.T) {
 		for i := range 7 {
 			last = mustCreateExperiment(t, st, site.ID, fmt.Sprint("e", i), goal)
 		}
-		_, convert := st.ConvertGoalToSegment(ctx, goal)
-		for _, err := range []error{st.DeleteGoal(ctx, goal), convert} {
+		_, convert := st.ConvertGoalToSegment(ctx, goal, nil)
+		for _, err := range []error{st.DeleteGoal(ctx, goal, nil), convert} {
 			mustBe(t, err, model.FailedPrecondition, "")
 			e, _ := errors.AsType[*model.Error](err)
 			if want := `"Test of e0", "Test of e1", "Test of e2", "Test of e3", "Test of e4", 2 more;`; !strings.Contains(e.Message, want) {
@@ -269,7 +269,7 @@ func TestGoalIsDeletedOrUsed(t *testing.T) {
 			goal := mustCreateGoal(t, st, site.ID, key, key).ID
 			var deleted, used error
 			var done sync.WaitGroup
-			done.Go(func() { deleted = st.DeleteGoal(ctx, goal) })
+			done.Go(func() { deleted = st.DeleteGoal(ctx, goal, nil) })
 			done.Go(func() {
 				used = st.CreateExperiment(ctx, &model.Experiment{SiteID: site.ID, Key: key, Name: key, Primary: goal})
 			})

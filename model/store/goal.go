@@ -176,56 +176,93 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 // apply fails or the result is invalid. The key stays the same.
 func (s *Store) UpdateGoal(ctx context.Context, id int64, apply func(*model.Goal) error) (goal *model.Goal, err error) {
 	defer wrap(&err, "update goal %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (change, error) {
-		if goal, err = s.goal(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return change{}, err
-		}
-		before, wasArchived := documentOfGoal(goal), goal.Archived
-		if err := apply(goal); err != nil {
-			return change{}, err
-		}
-		action := model.Updated
-		switch {
-		case goal.Archived && !wasArchived:
-			action = model.Shelved
-		case wasArchived && !goal.Archived:
-			action = model.Restored
-		}
-		if err := goal.Validate(); err != nil {
-			return change{}, err
-		}
-		goal.UpdatedAt = model.MillisOf(s.now()).Time()
-		row, err := goalRowOf(goal)
-		if err != nil {
-			return change{}, err
-		}
-		_, err = tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx)
-		return ofGoal(action, goal, before, documentOfGoal(goal)), err
+	err = s.define(ctx, func(tx bun.Tx) (c change, err error) {
+		goal, c, err = s.updateGoal(ctx, tx, id, apply)
+		return c, err
 	})
 	return goal, err
 }
 
+// UpdateGoals is UpdateGoal for 1 to MaxTogether goals of one site: all change or none. The field of an error begins with
+// the place of its id.
+func (s *Store) UpdateGoals(ctx context.Context, ids []int64, apply func(*model.Goal) error) (goals []model.Goal, err error) {
+	defer wrap(&err, "update %d goals", len(ids))
+	return together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Goal, change, error) { return s.updateGoal(ctx, tx, id, apply) })
+}
+
+func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(*model.Goal) error) (*model.Goal, change, error) {
+	goal, err := s.goal(ctx, tx, id, s.dialect.rowLock)
+	if err != nil {
+		return nil, change{}, err
+	}
+	before, wasArchived := documentOfGoal(goal), goal.Archived
+	if err := apply(goal); err != nil {
+		return nil, change{}, err
+	}
+	action := model.Updated
+	switch {
+	case goal.Archived && !wasArchived:
+		action = model.Shelved
+	case wasArchived && !goal.Archived:
+		action = model.Restored
+	}
+	if err := goal.Validate(); err != nil {
+		return nil, change{}, err
+	}
+	goal.UpdatedAt = s.nextUpdate(goal.UpdatedAt)
+	row, err := goalRowOf(goal)
+	if err != nil {
+		return nil, change{}, err
+	}
+	_, err = tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx)
+	return goal, ofGoal(action, goal, before, documentOfGoal(goal)), err
+}
+
 // DeleteGoal deletes a goal, with the segment it was converted from. The error is
-// FailedPrecondition while an experiment uses it as a metric.
-func (s *Store) DeleteGoal(ctx context.Context, id int64) (err error) {
+// FailedPrecondition while an experiment uses it as a metric. Nothing changes if check fails; nil checks nothing.
+func (s *Store) DeleteGoal(ctx context.Context, id int64, check func(*model.Goal) error) (err error) {
 	defer wrap(&err, "delete goal %d", id)
 	return s.define(ctx, func(tx bun.Tx) (change, error) {
-		goal, err := s.goal(ctx, tx, id, s.dialect.rowLock)
-		if err != nil {
-			return change{}, err
-		}
-		if err := checkUnused(ctx, tx, id); err != nil {
-			return change{}, err
-		}
-		_, err = tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
-		return ofGoal(model.Deleted, goal, documentOfGoal(goal), ""), err
+		_, c, err := s.deleteGoal(ctx, tx, id, check)
+		return c, err
 	})
+}
+
+// DeleteGoals is DeleteGoal for 1 to MaxTogether goals of one site: all are deleted or none. The field of an error begins
+// with the place of its id.
+func (s *Store) DeleteGoals(ctx context.Context, ids []int64) (err error) {
+	defer wrap(&err, "delete %d goals", len(ids))
+	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Goal, change, error) { return s.deleteGoal(ctx, tx, id, nil) })
+	return err
+}
+
+func (s *Store) deleteGoal(ctx context.Context, tx bun.Tx, id int64, check func(*model.Goal) error) (*model.Goal, change, error) {
+	goal, err := s.removable(ctx, tx, id, check)
+	if err != nil {
+		return nil, change{}, err
+	}
+	_, err = tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
+	return goal, ofGoal(model.Deleted, goal, documentOfGoal(goal), ""), err
+}
+
+// removable returns a goal, locked, that check lets pass and no experiment uses.
+func (s *Store) removable(ctx context.Context, tx bun.Tx, id int64, check func(*model.Goal) error) (*model.Goal, error) {
+	goal, err := s.goal(ctx, tx, id, s.dialect.rowLock)
+	if err != nil {
+		return nil, err
+	}
+	if check != nil {
+		if err := check(goal); err != nil {
+			return nil, err
+		}
+	}
+	return goal, checkUnused(ctx, tx, id)
 }
 
 // ConvertSegmentToGoal turns a segment into a goal with the segment's filters. If goal
 // has no name or key, it takes the segment's name and a key made from it. The segment
-// is hidden until the goal is converted back.
-func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal) (err error) {
+// is hidden until the goal is converted back. Nothing changes if check fails; nil checks nothing.
+func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal, check func(*model.Segment) error) (err error) {
 	defer wrap(&err, "convert segment %d to a goal", segmentID)
 	given := *goal
 	convert := func(tx bun.Tx) (change, error) {
@@ -233,6 +270,11 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 		segment, err := s.segment(ctx, tx, segmentID, s.dialect.rowLock)
 		if err != nil {
 			return change{}, err
+		}
+		if check != nil {
+			if err := check(segment); err != nil {
+				return change{}, err
+			}
 		}
 		goal.SiteID, goal.Filters = segment.SiteID, segment.Filters
 		if goal.Name == "" {
@@ -282,15 +324,12 @@ func freeKey(ctx context.Context, tx bun.Tx, site int64, slug string) (string, e
 // ConvertGoalToSegment turns a goal into a segment with the same filters. If the goal
 // was converted from a segment, that segment returns with its id, name and whether it
 // is active. Otherwise the segment is new, active and has the goal's name. The error is
-// FailedPrecondition while an experiment uses the goal as a metric.
-func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment *model.Segment, err error) {
+// FailedPrecondition while an experiment uses the goal as a metric. Nothing changes if check fails; nil checks nothing.
+func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64, check func(*model.Goal) error) (segment *model.Segment, err error) {
 	defer wrap(&err, "convert goal %d to a segment", goalID)
 	err = s.define(ctx, func(tx bun.Tx) (change, error) {
-		goal, err := s.goal(ctx, tx, goalID, s.dialect.rowLock)
+		goal, err := s.removable(ctx, tx, goalID, check)
 		if err != nil {
-			return change{}, err
-		}
-		if err := checkUnused(ctx, tx, goalID); err != nil {
 			return change{}, err
 		}
 		var row segmentRow
@@ -308,7 +347,7 @@ func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64) (segment
 				return change{}, err
 			}
 			segment.Filters = goal.Filters
-			segment.UpdatedAt = model.MillisOf(s.now()).Time()
+			segment.UpdatedAt = s.nextUpdate(segment.UpdatedAt)
 			restored, err := segmentRowOf(segment)
 			if err != nil {
 				return change{}, err

@@ -144,37 +144,68 @@ func (s *Store) insertSegment(ctx context.Context, tx bun.Tx, segment *model.Seg
 // apply fails or the result is invalid.
 func (s *Store) UpdateSegment(ctx context.Context, id int64, apply func(*model.Segment) error) (segment *model.Segment, err error) {
 	defer wrap(&err, "update segment %d", id)
-	err = s.define(ctx, func(tx bun.Tx) (change, error) {
-		if segment, err = s.segment(ctx, tx, id, s.dialect.rowLock); err != nil {
-			return change{}, err
-		}
-		before := documentOfSegment(segment)
-		if err := apply(segment); err != nil {
-			return change{}, err
-		}
-		if err := segment.Validate(); err != nil {
-			return change{}, err
-		}
-		segment.UpdatedAt = model.MillisOf(s.now()).Time()
-		row, err := segmentRowOf(segment)
-		if err != nil {
-			return change{}, err
-		}
-		_, err = tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx)
-		return ofSegment(model.Updated, segment, before, documentOfSegment(segment)), err
+	err = s.define(ctx, func(tx bun.Tx) (c change, err error) {
+		segment, c, err = s.updateSegment(ctx, tx, id, apply)
+		return c, err
 	})
 	return segment, err
 }
 
-// DeleteSegment deletes a segment.
-func (s *Store) DeleteSegment(ctx context.Context, id int64) (err error) {
+// UpdateSegments is UpdateSegment for 1 to MaxTogether segments of one site: all change or none. The field of an error
+// begins with the place of its id.
+func (s *Store) UpdateSegments(ctx context.Context, ids []int64, apply func(*model.Segment) error) (segments []model.Segment, err error) {
+	defer wrap(&err, "update %d segments", len(ids))
+	return together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Segment, change, error) { return s.updateSegment(ctx, tx, id, apply) })
+}
+
+func (s *Store) updateSegment(ctx context.Context, tx bun.Tx, id int64, apply func(*model.Segment) error) (*model.Segment, change, error) {
+	segment, err := s.segment(ctx, tx, id, s.dialect.rowLock)
+	if err != nil {
+		return nil, change{}, err
+	}
+	before := documentOfSegment(segment)
+	if err := apply(segment); err != nil {
+		return nil, change{}, err
+	}
+	if err := segment.Validate(); err != nil {
+		return nil, change{}, err
+	}
+	segment.UpdatedAt = s.nextUpdate(segment.UpdatedAt)
+	row, err := segmentRowOf(segment)
+	if err != nil {
+		return nil, change{}, err
+	}
+	_, err = tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx)
+	return segment, ofSegment(model.Updated, segment, before, documentOfSegment(segment)), err
+}
+
+// DeleteSegment deletes a segment. Nothing changes if check fails; nil checks nothing.
+func (s *Store) DeleteSegment(ctx context.Context, id int64, check func(*model.Segment) error) (err error) {
 	defer wrap(&err, "delete segment %d", id)
 	return s.define(ctx, func(tx bun.Tx) (change, error) {
-		segment, err := s.segment(ctx, tx, id, s.dialect.rowLock)
-		if err != nil {
-			return change{}, err
-		}
-		_, err = tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
-		return ofSegment(model.Deleted, segment, documentOfSegment(segment), ""), err
+		_, c, err := s.deleteSegment(ctx, tx, id, check)
+		return c, err
 	})
+}
+
+// DeleteSegments is DeleteSegment for 1 to MaxTogether segments of one site: all are deleted or none. The field of an
+// error begins with the place of its id.
+func (s *Store) DeleteSegments(ctx context.Context, ids []int64) (err error) {
+	defer wrap(&err, "delete %d segments", len(ids))
+	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Segment, change, error) { return s.deleteSegment(ctx, tx, id, nil) })
+	return err
+}
+
+func (s *Store) deleteSegment(ctx context.Context, tx bun.Tx, id int64, check func(*model.Segment) error) (*model.Segment, change, error) {
+	segment, err := s.segment(ctx, tx, id, s.dialect.rowLock)
+	if err != nil {
+		return nil, change{}, err
+	}
+	if check != nil {
+		if err := check(segment); err != nil {
+			return nil, change{}, err
+		}
+	}
+	_, err = tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
+	return segment, ofSegment(model.Deleted, segment, documentOfSegment(segment), ""), err
 }

@@ -115,7 +115,7 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 		ctx := t.Context()
 		fill := func(site *model.Site) {
 			mustCreateGoal(t, st, site.ID, "a", "a")
-			if err := st.ConvertSegmentToGoal(ctx, mustCreateSegment(t, st, site.ID, "b", true).ID, &model.Goal{}); err != nil {
+			if err := st.ConvertSegmentToGoal(ctx, mustCreateSegment(t, st, site.ID, "b", true).ID, &model.Goal{}, nil); err != nil {
 				t.Fatal(err)
 			}
 			messages := randomMessages(newRand(5), 300)

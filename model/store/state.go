@@ -36,19 +36,32 @@ func (s *Store) State(ctx context.Context, site int64) (state State, err error) 
 // reaches the same revision through other changes. After the commit, define calls
 // Options.Defined.
 func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (change, error)) error {
+	return s.defineAll(ctx, func(tx bun.Tx) ([]change, error) {
+		c, err := do(tx)
+		return []change{c}, err
+	})
+}
+
+// defineAll is define for one change or more, all of one site.
+func (s *Store) defineAll(ctx context.Context, do func(tx bun.Tx) ([]change, error)) error {
 	var defined int64
 	err := s.inTransaction(ctx, func(tx bun.Tx) error {
-		c, err := do(tx)
+		changes, err := do(tx)
 		if err != nil {
 			return err
 		}
-		defined = c.site
+		defined = changes[0].site
 		now := model.MillisOf(s.now())
 		if _, err := tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
-			Where("id = ?", c.site).Exec(ctx); err != nil {
+			Where("id = ?", defined).Exec(ctx); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, c)
+		for _, c := range changes {
+			if err := s.record(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err == nil && s.defined != nil {
 		s.defined(defined)

@@ -88,7 +88,7 @@ func TestState(t *testing.T) {
 			_, err := st.UpdateSegment(ctx, segment.ID, func(s *model.Segment) error { s.Active = false; return nil })
 			return err
 		})
-		changed("a segment's conversion", true, func(ctx context.Context) error { return st.ConvertSegmentToGoal(ctx, segment.ID, &goal) })
+		changed("a segment's conversion", true, func(ctx context.Context) error { return st.ConvertSegmentToGoal(ctx, segment.ID, &goal, nil) })
 		changed("a goal's change", true, func(ctx context.Context) error {
 			_, err := st.UpdateGoal(ctx, goal.ID, func(g *model.Goal) error { g.Name = "renamed"; return nil })
 			return err
@@ -98,10 +98,10 @@ func TestState(t *testing.T) {
 			return err
 		})
 		changed("a goal's conversion", true, func(ctx context.Context) (err error) {
-			segment, err = st.ConvertGoalToSegment(ctx, goal.ID)
+			segment, err = st.ConvertGoalToSegment(ctx, goal.ID, nil)
 			return err
 		})
-		changed("a segment's end", true, func(ctx context.Context) error { return st.DeleteSegment(ctx, segment.ID) })
+		changed("a segment's end", true, func(ctx context.Context) error { return st.DeleteSegment(ctx, segment.ID, nil) })
 		changed("a new goal", true, func(ctx context.Context) error {
 			goal = *mustCreateGoal(t, st, site.ID, "k", "g")
 			return nil
@@ -124,8 +124,8 @@ func TestState(t *testing.T) {
 				return err
 			})
 		}
-		changed("an experiment's end", true, func(ctx context.Context) error { return st.DeleteExperiment(ctx, experiment.ID) })
-		changed("a goal's end", true, func(ctx context.Context) error { return st.DeleteGoal(ctx, goal.ID) })
+		changed("an experiment's end", true, func(ctx context.Context) error { return st.DeleteExperiment(ctx, experiment.ID, nil) })
+		changed("a goal's end", true, func(ctx context.Context) error { return st.DeleteGoal(ctx, goal.ID, nil) })
 		changed("the site's change", true, func(ctx context.Context) error {
 			_, err := st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.Timezone = "Europe/Bucharest"; return nil })
 			return err
