@@ -23,18 +23,18 @@ func TestGeneratedClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := site.CreateSite.Id
+		id := site.CreateSite.Site.Id
 		g.write("a.example", page("1", "2026-05-01T10:00:00Z", "/pricing", from("t.co")), page("2", "2026-05-02T10:00:00Z", "/", from("t.co")), page("3", "2026-05-01T10:00:00Z", "/pricing"))
 
 		twitter := []*client.FilterInput{{Referrer: &client.ReferrerFilter{Is: []string{"t.co"}}}}
 		segment, err := client.CreateSegment(ctx, c, &client.CreateSegmentInput{SiteId: id, Name: "Twitter", Filters: twitter})
-		if err != nil || segment.CreateSegment.Filters[0].Label != "Referrer is t.co" {
+		if err != nil || *segment.CreateSegment.Segment.Filters[0].Label != "Referrer is t.co" {
 			t.Fatal(segment, err)
 		}
 		value := "purchase"
 		goal, err := client.CreateGoal(ctx, c, &client.CreateGoalInput{SiteId: id, Key: "pricing", Name: "Pricing", ValueEvent: &value,
 			Filters: []*client.FilterInput{{Pages: &client.PagesFilter{All: []string{"/pricing"}}}}})
-		if err != nil || *goal.CreateGoal.ValueEvent != value {
+		if err != nil || *goal.CreateGoal.Goal.ValueEvent != value {
 			t.Fatal(goal, err)
 		}
 		end := time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)
@@ -44,7 +44,7 @@ func TestGeneratedClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		cell := cards.Site.GoalCards[0].Cells[1]
-		if cell.Segment.Name != "Twitter" || cell.Sessions != 2 || cell.Conversions != 1 || *cell.ConversionRate != 0.5 || cell.Merged.Label != "Referrer is t.co and Visited /pricing" ||
+		if cell.Segment.Name != "Twitter" || *cell.Sessions != 2 || *cell.Conversions != 1 || *cell.ConversionRate != 0.5 || cell.Merged.Label != "Referrer is t.co and Visited /pricing" ||
 			len(cell.Series) != 2 || cell.Series[0].Conversions != 1 || cell.Merged.Filters[0].Rule != client.MergeRuleIntersection {
 			t.Errorf("%+v", cell)
 		}
@@ -54,13 +54,13 @@ func TestGeneratedClient(t *testing.T) {
 		}
 		least := 0
 		counted, err := client.CountSessions(ctx, c, id, append(twitter, &client.FilterInput{SessionLength: &client.SessionLengthFilter{Min: &least}}), in)
-		if err != nil || counted.Site.SessionCount != 2 {
+		if err != nil || *counted.Site.SessionCount != 2 {
 			t.Errorf("%+v, %v", counted, err)
 		}
 		if _, err := client.CountSessions(ctx, c, id, []*client.FilterInput{{Referrer: twitter[0].Referrer, Pages: &client.PagesFilter{All: []string{"/"}}}}, in); err == nil {
 			t.Error("two members were taken")
 		}
-		found, err := client.Node(ctx, c, goal.CreateGoal.Id)
+		found, err := client.Node(ctx, c, goal.CreateGoal.Goal.Id)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -305,7 +305,9 @@ func TestExperimentTransitionsRace(t *testing.T) {
 			answers := make([]answer, 6)
 			var done sync.WaitGroup
 			for i := range answers {
-				done.Go(func() { answers[i] = g.ask(`mutation($e: ID!) { `+mutation+`(id: $e) { experiment { status } } }`, vars{"e": e}) })
+				done.Go(func() {
+					answers[i] = g.ask(`mutation($e: ID!) { `+mutation+`(id: $e) { experiment { status } } }`, vars{"e": e})
+				})
 			}
 			done.Wait()
 			won := 0

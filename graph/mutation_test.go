@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -147,6 +148,170 @@ func TestMutations(t *testing.T) {
 		g.want(`mutation($g: ID!) { deleteGoal(id: $g) { deletedId } }`, vars{"g": goal}, fmt.Sprintf(`{"deleteGoal": {"deletedId": %q}}`, goal))
 		g.want(`mutation($s: ID!) { deleteSite(id: $s) { deletedId } }`, vars{"s": site}, fmt.Sprintf(`{"deleteSite": {"deletedId": %q}}`, site))
 		g.want(`query($s: ID!) { site(id: $s) { id } sites { name } }`, vars{"s": site}, `{"site": null, "sites": [{"name": "Shop"}, {"name": "Bots"}]}`)
+	})
+}
+
+// Of an operation with several mutations each has its own result, with the site as it was then.
+func TestPayloads(t *testing.T) {
+	t.Parallel()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		site := g.site("a.example", "UTC")
+		const lists = `site { name goals { nodes { key } } goalCards(range: {from: "2026-01-01T00:00:00Z"}) { goal { key } } segments { totalCount } }`
+		listsOf := func(name string, goals []string, segments int) string {
+			keys, cards := []any{}, []any{}
+			for _, key := range goals {
+				keys, cards = append(keys, vars{"key": key}), append(cards, vars{"goal": vars{"key": key}})
+			}
+			return mustJSON(vars{"name": name, "goals": vars{"nodes": keys}, "goalCards": cards, "segments": vars{"totalCount": segments}})
+		}
+		a := g.ask(`mutation($s: ID!) {
+			buy: createGoal(input: {siteId: $s, key: "buy", name: "Buy"}) { goal { key } `+lists+` }
+			again: createGoal(input: {siteId: $s, key: "buy", name: "Buy again"}) { goal { key } }
+			renamed: updateSite(input: {id: $s, name: "A"}) { site { name } sites { name } }
+			nobody: deleteGoal(id: "nothing") { deletedId }
+			look: createGoal(input: {siteId: $s, key: "look", name: "Look"}) { goal { key } `+lists+` }
+		}`, vars{"s": site})
+		want := `{"buy": {"goal": {"key": "buy"}, "site": ` + listsOf("a.example", []string{"buy"}, 1) + `}, "again": null, "renamed": {"site": {"name": "A"}, "sites": [{"name": "A"}]},
+			"nobody": null, "look": {"goal": {"key": "look"}, "site": ` + listsOf("A", []string{"buy", "look"}, 1) + `}}`
+		if !sameJSON(t, a.Data, []byte(want)) {
+			t.Errorf("got %s\nwant %s", a.Data, want)
+		}
+		var refusals []string
+		for _, e := range a.Errors {
+			refusals = append(refusals, fmt.Sprint(e.Path, e.Extensions))
+		}
+		if got := strings.Join(refusals, " "); got != "[again]{CONFLICT input.key} [nobody]{NOT_FOUND id}" {
+			t.Errorf("refused: %s", got)
+		}
+
+		segment := g.segment(site, "Romania", raw(`{"country": {"is": "RO"}}`))
+		var converted struct {
+			ConvertSegmentToGoal struct{ Goal struct{ ID string } }
+		}
+		data := g.must(`mutation($s: ID!) { convertSegmentToGoal(input: {segmentId: $s}) { goal { id } removedSegmentId `+lists+` } }`, vars{"s": segment})
+		if err := json.Unmarshal(data, &converted); err != nil {
+			t.Fatal(err)
+		}
+		goal := converted.ConvertSegmentToGoal.Goal.ID
+		if want := fmt.Sprintf(`{"convertSegmentToGoal": {"goal": {"id": %q}, "removedSegmentId": %q, "site": %s}}`, goal, segment, listsOf("A", []string{"buy", "look", "romania"}, 1)); !sameJSON(t, data, []byte(want)) {
+			t.Errorf("got %s\nwant %s", data, want)
+		}
+		g.want(`mutation($g: ID!) { convertGoalToSegment(goalId: $g) { segment { id } removedGoalId `+lists+` } }`, vars{"g": goal},
+			fmt.Sprintf(`{"convertGoalToSegment": {"segment": {"id": %q}, "removedGoalId": %q, "site": %s}}`, segment, goal, listsOf("A", []string{"buy", "look"}, 2)))
+		g.want(`mutation($s: ID!) { deleteSegment(id: $s) { deletedId `+lists+` } }`, vars{"s": segment},
+			fmt.Sprintf(`{"deleteSegment": {"deletedId": %q, "site": %s}}`, segment, listsOf("A", []string{"buy", "look"}, 1)))
+		g.want(`mutation($s: ID!) { deleteSite(id: $s) { deletedId sites { name } } }`, vars{"s": site}, fmt.Sprintf(`{"deleteSite": {"deletedId": %q, "sites": []}}`, site))
+	})
+}
+
+// Who says what he has seen changes nothing that others have changed since, even within a millisecond.
+func TestExpectedUpdates(t *testing.T) {
+	t.Parallel()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		site := g.site("a.example", "UTC")
+		goal, segment := g.goal(site, "buy"), g.segment(site, "All of them")
+		experiment := g.experiment(site, "headline", goal)
+		seen := func(id string) (at string) {
+			t.Helper()
+			var data struct{ Node struct{ UpdatedAt string } }
+			g.into(&data, `query($id: ID!) { node(id: $id) { ... on Goal { updatedAt } ... on Segment { updatedAt } ... on Experiment { updatedAt } } }`, vars{"id": id})
+			return data.Node.UpdatedAt
+		}
+		for _, test := range []struct{ id, change, field string }{
+			{goal, `updateGoal(input: {id: $id, name: "x", expectedUpdatedAt: $at}) { goal { updatedAt } }`, "input.expectedUpdatedAt"},
+			{goal, `archiveGoal(id: $id, expectedUpdatedAt: $at) { goal { updatedAt } }`, "expectedUpdatedAt"},
+			{goal, `unarchiveGoal(id: $id, expectedUpdatedAt: $at) { goal { updatedAt } }`, "expectedUpdatedAt"},
+			{segment, `updateSegment(input: {id: $id, name: "x", expectedUpdatedAt: $at}) { segment { updatedAt } }`, "input.expectedUpdatedAt"},
+			{experiment, `updateExperiment(input: {id: $id, name: "x", expectedUpdatedAt: $at}) { experiment { updatedAt } }`, "input.expectedUpdatedAt"},
+			{experiment, `startExperiment(id: $id, expectedUpdatedAt: $at) { experiment { updatedAt } }`, "expectedUpdatedAt"},
+			{experiment, `stopExperiment(id: $id, expectedUpdatedAt: $at) { experiment { updatedAt } }`, "expectedUpdatedAt"},
+			{experiment, `archiveExperiment(id: $id, expectedUpdatedAt: $at) { experiment { updatedAt } }`, "expectedUpdatedAt"},
+			{experiment, `deleteExperiment(id: $id, expectedUpdatedAt: $at) { deletedId }`, "expectedUpdatedAt"},
+			{segment, `convertSegmentToGoal(input: {segmentId: $id, expectedUpdatedAt: $at}) { removedSegmentId }`, "input.expectedUpdatedAt"},
+			{goal, `convertGoalToSegment(goalId: $id, expectedUpdatedAt: $at) { removedGoalId }`, "expectedUpdatedAt"},
+		} {
+			at := seen(test.id)
+			mutation := `mutation($id: ID!, $at: Time!) { a: ` + test.change + ` }`
+			stale := vars{"id": test.id, "at": "2026-05-01T00:00:00Z"}
+			e := g.refused(mutation, stale, model.Conflict, test.field)
+			if !strings.Contains(e.Message, at) {
+				t.Errorf("%s: %q does not say %s", test.change, e.Message, at)
+			}
+			// Of two who have seen the same, one changes it.
+			twice := strings.Replace(mutation, `a: `+test.change, `a: `+test.change+` b: `+test.change, 1)
+			if a := g.ask(twice, vars{"id": test.id, "at": at}); len(a.Errors) != 1 || a.Errors[0].Path[0] != "b" {
+				t.Errorf("%s: %v", test.change, a.Errors)
+			}
+		}
+		again, more := g.segment(site, "Again"), g.goal(site, "more")
+		for id, mutation := range map[string]string{again: `deleteSegment`, more: `deleteGoal`} {
+			mutation := `mutation($id: ID!, $at: Time!) { ` + mutation + `(id: $id, expectedUpdatedAt: $at) { deletedId } }`
+			g.refused(mutation, vars{"id": id, "at": "2026-05-01T00:00:00Z"}, model.Conflict, "expectedUpdatedAt")
+			g.must(mutation, vars{"id": id, "at": seen(id)})
+		}
+	})
+}
+
+// Several are changed together, all or none.
+func TestChangesTogether(t *testing.T) {
+	t.Parallel()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		site, other := g.site("a.example", "UTC"), g.site("b.example", "UTC")
+		goals := []string{g.goal(site, "a"), g.goal(site, "b"), g.goal(site, "c")}
+		segments := []string{g.segment(site, "A"), g.segment(site, "B")}
+		used := g.goal(site, "used")
+		experiments := []string{g.experiment(site, "x", used), g.experiment(site, "y", used), g.experiment(site, "z", used)}
+		g.start(experiments[2], "2026-05-01T00:00:00Z")
+		elsewhere := []string{g.goal(other, "a"), g.segment(other, "A")}
+		long := strings.Split(strings.Repeat(goals[0]+",", 500)+goals[0], ",")
+		before := string(g.must(everything, nil))
+		changes := func() int {
+			t.Helper()
+			n, err := g.store.CountChanges(t.Context(), allChanges)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		logged := changes()
+		for _, test := range []struct {
+			mutation string
+			ids      []string
+			code     model.Code
+			field    string
+		}{
+			{`archiveGoals(ids: $ids) { site { id } }`, nil, model.BadInput, "ids"},
+			{`archiveGoals(ids: $ids) { site { id } }`, long, model.BadInput, "ids"},
+			{`archiveGoals(ids: $ids) { site { id } }`, []string{goals[2], goals[0], goals[2]}, model.BadInput, "ids[2]"},
+			{`archiveGoals(ids: $ids) { site { id } }`, []string{goals[2], segments[0]}, model.NotFound, "ids[1]"},
+			{`archiveGoals(ids: $ids) { site { id } }`, []string{goals[2], encode("Goal:999"), goals[0]}, model.NotFound, "ids[1]"},
+			{`archiveGoals(ids: $ids) { site { id } }`, []string{goals[2], elsewhere[0]}, model.BadInput, "ids[1]"},
+			{`deleteGoals(ids: $ids) { deletedIds }`, []string{goals[2], goals[1], used}, model.FailedPrecondition, "ids[2]"},
+			{`deactivateSegments(ids: $ids) { site { id } }`, []string{segments[0], elsewhere[1]}, model.BadInput, "ids[1]"},
+			{`deleteSegments(ids: $ids) { deletedIds }`, []string{segments[1], segments[0], encode("Segment:999")}, model.NotFound, "ids[2]"},
+			{`archiveExperiments(ids: $ids) { site { id } }`, []string{experiments[1], experiments[2]}, model.FailedPrecondition, "ids[1]"},
+			{`deleteExperiments(ids: $ids) { deletedIds }`, []string{experiments[2], experiments[0]}, model.FailedPrecondition, "ids[0]"},
+		} {
+			g.refused(`mutation($ids: [ID!]!) { `+test.mutation+` }`, vars{"ids": append([]string{}, test.ids...)}, test.code, test.field)
+		}
+		if after := string(g.must(everything, nil)); after != before {
+			t.Errorf("before %s\nafter %s", before, after)
+		}
+		if n := changes(); n != logged {
+			t.Errorf("%d changes are logged that were refused", n-logged)
+		}
+		g.want(`mutation($ids: [ID!]!) { archiveGoals(ids: $ids) { goals { key archived } site { goals { totalCount } } } }`, vars{"ids": []string{goals[2], goals[0]}},
+			`{"archiveGoals": {"goals": [{"key": "c", "archived": true}, {"key": "a", "archived": true}], "site": {"goals": {"totalCount": 2}}}}`)
+		g.want(`mutation($ids: [ID!]!) { unarchiveGoals(ids: $ids) { goals { archived } site { goals { totalCount } } } }`, vars{"ids": []string{goals[2]}},
+			`{"unarchiveGoals": {"goals": [{"archived": false}], "site": {"goals": {"totalCount": 3}}}}`)
+		g.want(`mutation($ids: [ID!]!) { deactivateSegments(ids: $ids) { segments { name active } site { segments(active: true) { totalCount } } } }`, vars{"ids": []string{segments[1], segments[0]}},
+			`{"deactivateSegments": {"segments": [{"name": "B", "active": false}, {"name": "A", "active": false}], "site": {"segments": {"totalCount": 1}}}}`)
+		g.want(`mutation($ids: [ID!]!) { activateSegments(ids: $ids) { segments { active } } }`, vars{"ids": segments}, `{"activateSegments": {"segments": [{"active": true}, {"active": true}]}}`)
+		g.want(`mutation($ids: [ID!]!) { archiveExperiments(ids: $ids) { experiments { key status } } }`, vars{"ids": experiments[:1]}, `{"archiveExperiments": {"experiments": [{"key": "x", "status": "ARCHIVED"}]}}`)
+		g.want(`mutation($x: [ID!]!, $g: [ID!]!, $s: [ID!]!) { deleteExperiments(ids: $x) { site { experiments { totalCount } } } deleteGoals(ids: $g) { deletedIds } deleteSegments(ids: $s) { deletedIds site { segments { totalCount } } } }`,
+			vars{"x": experiments[:2], "g": goals, "s": segments},
+			fmt.Sprintf(`{"deleteExperiments": {"site": {"experiments": {"totalCount": 1}}}, "deleteGoals": {"deletedIds": %s}, "deleteSegments": {"deletedIds": %s, "site": {"segments": {"totalCount": 1}}}}`,
+				mustJSON(goals), mustJSON(segments)))
 	})
 }
 

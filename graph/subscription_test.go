@@ -79,3 +79,41 @@ func TestExperimentResultsSubscription(t *testing.T) {
 		}
 	})
 }
+
+// The lists of a site are followed by themselves.
+func TestDefinitionsChanged(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, storetest.SQLite(t))
+	site := g.site("a.example", "UTC")
+	w := g.connect()
+	w.subscribe("1", `subscription($s: ID!) { definitionsChanged(siteId: $s) { site { name segments { nodes { name } } goals { nodes { key } } } } }`, vars{"s": site})
+	const lists = `{"definitionsChanged":{"site":{"name":"a.example","segments":{"nodes":[%s]},"goals":{"nodes":[%s]}}}}`
+	w.wantData("1", fmt.Sprintf(lists, `{"name":"All"}`, ``))
+	goal := g.goal(site, "buy")
+	w.wantData("1", fmt.Sprintf(lists, `{"name":"All"}`, `{"key":"buy"}`))
+	g.segment(site, "RO")
+	w.wantData("1", fmt.Sprintf(lists, `{"name":"All"},{"name":"RO"}`, `{"key":"buy"}`))
+	g.must(`mutation($g: [ID!]!) { archiveGoals(ids: $g) { site { id } } }`, vars{"g": []string{goal}})
+	w.wantData("1", fmt.Sprintf(lists, `{"name":"All"},{"name":"RO"}`, ``))
+
+	other := g.connect()
+	revision := func(id string) string {
+		t.Helper()
+		var next struct {
+			Data struct{ DefinitionsChanged struct{ Revision string } }
+		}
+		if err := json.Unmarshal(other.want("next", id), &next); err != nil || next.Data.DefinitionsChanged.Revision == "" {
+			t.Fatal(next, err)
+		}
+		return next.Data.DefinitionsChanged.Revision
+	}
+	other.subscribe("2", `subscription($s: ID!) { definitionsChanged(siteId: $s) { revision } }`, vars{"s": site})
+	first := revision("2")
+	g.must(`mutation($g: ID!) { updateGoal(input: {id: $g, description: "not selected"}) { site { id } } }`, vars{"g": goal})
+	if next := revision("2"); next == first {
+		t.Errorf("the revision stays %s", next)
+	}
+	g.must(`mutation($s: ID!) { deleteSite(id: $s) { deletedId } }`, vars{"s": site})
+	w.wantError("1", "NOT_FOUND")
+	other.wantError("2", "NOT_FOUND")
+}

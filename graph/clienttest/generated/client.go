@@ -88,11 +88,11 @@ func (v *CountSessionsResponse) GetSite() *CountSessionsSite { return v.Site }
 // A web site or app whose visitors are counted.
 type CountSessionsSite struct {
 	// The number of sessions that match all filters.
-	SessionCount int `json:"sessionCount"`
+	SessionCount *int `json:"sessionCount"`
 }
 
 // GetSessionCount returns CountSessionsSite.SessionCount, and is useful for accessing the field via an interface.
-func (v *CountSessionsSite) GetSessionCount() int { return v.SessionCount }
+func (v *CountSessionsSite) GetSessionCount() *int { return v.SessionCount }
 
 // Sessions by the country of the first hit. Give is, isNot or both. Merge rule INTERSECTION.
 type CountryFilter struct {
@@ -108,11 +108,25 @@ func (v *CountryFilter) GetIs() []string { return v.Is }
 // GetIsNot returns CountryFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *CountryFilter) GetIsNot() []string { return v.IsNot }
 
-// CreateGoalCreateGoal includes the requested fields of the GraphQL type Goal.
+// CreateGoalCreateGoalCreateGoalPayload includes the requested fields of the GraphQL type CreateGoalPayload.
+// The GraphQL type's documentation follows.
+//
+// A new goal.
+type CreateGoalCreateGoalCreateGoalPayload struct {
+	// The goal.
+	Goal *CreateGoalCreateGoalCreateGoalPayloadGoal `json:"goal"`
+}
+
+// GetGoal returns CreateGoalCreateGoalCreateGoalPayload.Goal, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayload) GetGoal() *CreateGoalCreateGoalCreateGoalPayloadGoal {
+	return v.Goal
+}
+
+// CreateGoalCreateGoalCreateGoalPayloadGoal includes the requested fields of the GraphQL type Goal.
 // The GraphQL type's documentation follows.
 //
 // A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
-type CreateGoalCreateGoal struct {
+type CreateGoalCreateGoalCreateGoalPayloadGoal struct {
 	// Opaque and stable while the goal exists.
 	Id string `json:"id"`
 	// The event name that clients track: track(key, value). Unique on the site.
@@ -121,14 +135,14 @@ type CreateGoalCreateGoal struct {
 	ValueEvent *string `json:"valueEvent"`
 }
 
-// GetId returns CreateGoalCreateGoal.Id, and is useful for accessing the field via an interface.
-func (v *CreateGoalCreateGoal) GetId() string { return v.Id }
+// GetId returns CreateGoalCreateGoalCreateGoalPayloadGoal.Id, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetId() string { return v.Id }
 
-// GetKey returns CreateGoalCreateGoal.Key, and is useful for accessing the field via an interface.
-func (v *CreateGoalCreateGoal) GetKey() string { return v.Key }
+// GetKey returns CreateGoalCreateGoalCreateGoalPayloadGoal.Key, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetKey() string { return v.Key }
 
-// GetValueEvent returns CreateGoalCreateGoal.ValueEvent, and is useful for accessing the field via an interface.
-func (v *CreateGoalCreateGoal) GetValueEvent() *string { return v.ValueEvent }
+// GetValueEvent returns CreateGoalCreateGoalCreateGoalPayloadGoal.ValueEvent, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetValueEvent() *string { return v.ValueEvent }
 
 // A new goal.
 type CreateGoalInput struct {
@@ -168,42 +182,60 @@ func (v *CreateGoalInput) GetValueEvent() *string { return v.ValueEvent }
 // CreateGoalResponse is returned by CreateGoal on success.
 type CreateGoalResponse struct {
 	// Creates a goal. CONFLICT if the site already has a goal with this key.
-	CreateGoal *CreateGoalCreateGoal `json:"createGoal"`
+	CreateGoal *CreateGoalCreateGoalCreateGoalPayload `json:"createGoal"`
 }
 
 // GetCreateGoal returns CreateGoalResponse.CreateGoal, and is useful for accessing the field via an interface.
-func (v *CreateGoalResponse) GetCreateGoal() *CreateGoalCreateGoal { return v.CreateGoal }
+func (v *CreateGoalResponse) GetCreateGoal() *CreateGoalCreateGoalCreateGoalPayload {
+	return v.CreateGoal
+}
 
-// CreateSegmentCreateSegment includes the requested fields of the GraphQL type Segment.
+// CreateSegmentCreateSegmentCreateSegmentPayload includes the requested fields of the GraphQL type CreateSegmentPayload.
+// The GraphQL type's documentation follows.
+//
+// A new segment.
+type CreateSegmentCreateSegmentCreateSegmentPayload struct {
+	// The segment.
+	Segment *CreateSegmentCreateSegmentCreateSegmentPayloadSegment `json:"segment"`
+}
+
+// GetSegment returns CreateSegmentCreateSegmentCreateSegmentPayload.Segment, and is useful for accessing the field via an interface.
+func (v *CreateSegmentCreateSegmentCreateSegmentPayload) GetSegment() *CreateSegmentCreateSegmentCreateSegmentPayloadSegment {
+	return v.Segment
+}
+
+// CreateSegmentCreateSegmentCreateSegmentPayloadSegment includes the requested fields of the GraphQL type Segment.
 // The GraphQL type's documentation follows.
 //
 // A named list of filters on a site's sessions. A session must match all of them; an empty list matches every session.
-type CreateSegmentCreateSegment struct {
+type CreateSegmentCreateSegmentCreateSegmentPayloadSegment struct {
 	// Opaque and stable while the segment exists.
 	Id string `json:"id"`
 	// A session is in the segment if it matches all of these filters.
-	Filters []*CreateSegmentCreateSegmentFiltersFilter `json:"filters"`
+	Filters []*CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter `json:"filters"`
 }
 
-// GetId returns CreateSegmentCreateSegment.Id, and is useful for accessing the field via an interface.
-func (v *CreateSegmentCreateSegment) GetId() string { return v.Id }
+// GetId returns CreateSegmentCreateSegmentCreateSegmentPayloadSegment.Id, and is useful for accessing the field via an interface.
+func (v *CreateSegmentCreateSegmentCreateSegmentPayloadSegment) GetId() string { return v.Id }
 
-// GetFilters returns CreateSegmentCreateSegment.Filters, and is useful for accessing the field via an interface.
-func (v *CreateSegmentCreateSegment) GetFilters() []*CreateSegmentCreateSegmentFiltersFilter {
+// GetFilters returns CreateSegmentCreateSegmentCreateSegmentPayloadSegment.Filters, and is useful for accessing the field via an interface.
+func (v *CreateSegmentCreateSegmentCreateSegmentPayloadSegment) GetFilters() []*CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter {
 	return v.Filters
 }
 
-// CreateSegmentCreateSegmentFiltersFilter includes the requested fields of the GraphQL type Filter.
+// CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
 // A filter of a segment or a goal: a filter type with its arguments.
-type CreateSegmentCreateSegmentFiltersFilter struct {
+type CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter struct {
 	// The filter in words, for example: Referrer is t.co or *google*.
-	Label string `json:"label"`
+	Label *string `json:"label"`
 }
 
-// GetLabel returns CreateSegmentCreateSegmentFiltersFilter.Label, and is useful for accessing the field via an interface.
-func (v *CreateSegmentCreateSegmentFiltersFilter) GetLabel() string { return v.Label }
+// GetLabel returns CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter.Label, and is useful for accessing the field via an interface.
+func (v *CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter) GetLabel() *string {
+	return v.Label
+}
 
 // A new segment.
 type CreateSegmentInput struct {
@@ -232,30 +264,44 @@ func (v *CreateSegmentInput) GetActive() *bool { return v.Active }
 // CreateSegmentResponse is returned by CreateSegment on success.
 type CreateSegmentResponse struct {
 	// Creates a segment.
-	CreateSegment *CreateSegmentCreateSegment `json:"createSegment"`
+	CreateSegment *CreateSegmentCreateSegmentCreateSegmentPayload `json:"createSegment"`
 }
 
 // GetCreateSegment returns CreateSegmentResponse.CreateSegment, and is useful for accessing the field via an interface.
-func (v *CreateSegmentResponse) GetCreateSegment() *CreateSegmentCreateSegment {
+func (v *CreateSegmentResponse) GetCreateSegment() *CreateSegmentCreateSegmentCreateSegmentPayload {
 	return v.CreateSegment
 }
 
-// CreateSiteCreateSite includes the requested fields of the GraphQL type Site.
+// CreateSiteCreateSiteCreateSitePayload includes the requested fields of the GraphQL type CreateSitePayload.
+// The GraphQL type's documentation follows.
+//
+// A new site.
+type CreateSiteCreateSiteCreateSitePayload struct {
+	// The site.
+	Site *CreateSiteCreateSiteCreateSitePayloadSite `json:"site"`
+}
+
+// GetSite returns CreateSiteCreateSiteCreateSitePayload.Site, and is useful for accessing the field via an interface.
+func (v *CreateSiteCreateSiteCreateSitePayload) GetSite() *CreateSiteCreateSiteCreateSitePayloadSite {
+	return v.Site
+}
+
+// CreateSiteCreateSiteCreateSitePayloadSite includes the requested fields of the GraphQL type Site.
 // The GraphQL type's documentation follows.
 //
 // A web site or app whose visitors are counted.
-type CreateSiteCreateSite struct {
+type CreateSiteCreateSiteCreateSitePayloadSite struct {
 	// Opaque and stable while the site exists.
 	Id string `json:"id"`
 	// The name shown to people.
 	Name string `json:"name"`
 }
 
-// GetId returns CreateSiteCreateSite.Id, and is useful for accessing the field via an interface.
-func (v *CreateSiteCreateSite) GetId() string { return v.Id }
+// GetId returns CreateSiteCreateSiteCreateSitePayloadSite.Id, and is useful for accessing the field via an interface.
+func (v *CreateSiteCreateSiteCreateSitePayloadSite) GetId() string { return v.Id }
 
-// GetName returns CreateSiteCreateSite.Name, and is useful for accessing the field via an interface.
-func (v *CreateSiteCreateSite) GetName() string { return v.Name }
+// GetName returns CreateSiteCreateSiteCreateSitePayloadSite.Name, and is useful for accessing the field via an interface.
+func (v *CreateSiteCreateSiteCreateSitePayloadSite) GetName() string { return v.Name }
 
 // A new site.
 type CreateSiteInput struct {
@@ -295,11 +341,13 @@ func (v *CreateSiteInput) GetBots() *BotPolicy { return v.Bots }
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {
 	// Creates a site, with an active segment All that has no filters. CONFLICT if another site has one of the domains.
-	CreateSite *CreateSiteCreateSite `json:"createSite"`
+	CreateSite *CreateSiteCreateSiteCreateSitePayload `json:"createSite"`
 }
 
 // GetCreateSite returns CreateSiteResponse.CreateSite, and is useful for accessing the field via an interface.
-func (v *CreateSiteResponse) GetCreateSite() *CreateSiteCreateSite { return v.CreateSite }
+func (v *CreateSiteResponse) GetCreateSite() *CreateSiteCreateSiteCreateSitePayload {
+	return v.CreateSite
+}
 
 // Sessions by kind of device. Give is, isNot or both. Merge rule INTERSECTION.
 type DeviceFilter struct {
@@ -555,11 +603,11 @@ type GoalCardsSiteGoalCardsGoalCardCellsGoalCell struct {
 	// The active segment.
 	Segment *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment `json:"segment"`
 	// The number of sessions in the active segment.
-	Sessions int `json:"sessions"`
+	Sessions *int `json:"sessions"`
 	// The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
 	// that reached the goal. If the goal replaces one of the segment's filters (LAST, as with `ip`), they are other
 	// sessions, and there may be more of them than `sessions`.
-	Conversions int `json:"conversions"`
+	Conversions *int `json:"conversions"`
 	// The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions.
 	ConversionRate *float64 `json:"conversionRate"`
 	// The segment's filters merged with the goal's.
@@ -574,10 +622,10 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetSegment() *GoalCardsSit
 }
 
 // GetSessions returns GoalCardsSiteGoalCardsGoalCardCellsGoalCell.Sessions, and is useful for accessing the field via an interface.
-func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetSessions() int { return v.Sessions }
+func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetSessions() *int { return v.Sessions }
 
 // GetConversions returns GoalCardsSiteGoalCardsGoalCardCellsGoalCell.Conversions, and is useful for accessing the field via an interface.
-func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetConversions() int { return v.Conversions }
+func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetConversions() *int { return v.Conversions }
 
 // GetConversionRate returns GoalCardsSiteGoalCardsGoalCardCellsGoalCell.ConversionRate, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetConversionRate() *float64 {
@@ -649,7 +697,7 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 //
 // A filter of a segment or a goal: a filter type with its arguments.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter struct {
-	// The filter type. UNAVAILABLE while its plugin is not loaded.
+	// The filter type; null with UNAVAILABLE while its plugin is not loaded.
 	Type *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType `json:"type"`
 	// The arguments, in the shape of the filter type's input.
 	Args json.RawMessage `json:"args"`
@@ -1362,9 +1410,11 @@ func CountSessions(
 const CreateGoal_Operation = `
 mutation CreateGoal ($input: CreateGoalInput!) {
 	createGoal(input: $input) {
-		id
-		key
-		valueEvent
+		goal {
+			id
+			key
+			valueEvent
+		}
 	}
 }
 `
@@ -1398,9 +1448,11 @@ func CreateGoal(
 const CreateSegment_Operation = `
 mutation CreateSegment ($input: CreateSegmentInput!) {
 	createSegment(input: $input) {
-		id
-		filters {
-			label
+		segment {
+			id
+			filters {
+				label
+			}
 		}
 	}
 }
@@ -1435,8 +1487,10 @@ func CreateSegment(
 const CreateSite_Operation = `
 mutation CreateSite ($input: CreateSiteInput!) {
 	createSite(input: $input) {
-		id
-		name
+		site {
+			id
+			name
+		}
 	}
 }
 `
