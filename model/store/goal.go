@@ -299,7 +299,7 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 	}
 	for {
 		err = s.define(ctx, convert)
-		if given.Key != "" || model.CodeOf(err) != model.Conflict {
+		if given.Key != "" || !errors.Is(err, errUnique) {
 			return err
 		}
 		// Another goal has taken the key that was free.
