@@ -42,7 +42,7 @@ func withBudget(operation *graphql.OperationContext, requested int) {
 	operation.Stats.SetExtension(budgetKey, b)
 	resolve, resolveRoot := operation.ResolverMiddleware, operation.RootResolverMiddleware
 	operation.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
-		return b.resolve(ctx, func(ctx context.Context) (any, error) { return resolve(ctx, next) })
+		return b.resolve(ctx, resolve, next)
 	}
 	operation.RootResolverMiddleware = func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 		return b.marshal(ctx, resolveRoot(ctx, next))
@@ -79,11 +79,11 @@ func tooManyBytes() error {
 	return model.Errorf(model.ResourceExhausted, "the answer has more than %d MiB: ask for less of it at a time", maxAnswer>>20)
 }
 
-// resolve resolves a field within the budget.
-func (b *budget) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
+// resolve resolves a field within the budget. It is called for every field.
+func (b *budget) resolve(ctx context.Context, resolve graphql.FieldMiddleware, next graphql.Resolver) (any, error) {
 	field := graphql.GetFieldContext(ctx)
 	if len(field.Field.Selections) == 0 {
-		value, err := next(ctx)
+		value, err := resolve(ctx, next)
 		if text, ok := value.(string); ok && len(text) > 64 && b.bytes.Add(int64(len(text))) > maxAnswer {
 			return nil, tooManyBytes()
 		}
@@ -92,7 +92,7 @@ func (b *budget) resolve(ctx context.Context, next graphql.Resolver) (any, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	value, err := next(ctx)
+	value, err := resolve(ctx, next)
 	if err != nil {
 		return nil, err
 	}
