@@ -78,10 +78,15 @@ type clientMessage struct {
 // serveWebSocket takes in a connection and serves it until it ends.
 func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if h.allowOrigin != nil && !h.allowOrigin(r) {
-		writeProblem(w, http.StatusForbidden, "pages of this origin may not open a WebSocket here")
+		h.packer.send(w, r, problem(http.StatusForbidden, model.Errorf(model.Forbidden, "pages of this origin may not open a WebSocket here")))
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: h.allowOrigin != nil})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols: []string{subprotocol}, InsecureSkipVerify: h.allowOrigin != nil,
+		// Without context takeover a connection keeps nothing to pack with between its messages. What is packed with is given
+		// back before the message is sent, so that clients which do not read hold none of it.
+		CompressionMode: websocket.CompressionNoContextTakeover, CompressionThreshold: leastPacked,
+	})
 	if err != nil {
 		return // the client has been told
 	}
