@@ -79,7 +79,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, params *graphql
 	params.Headers = r.Header
 	x := graph.Executor{Graph: h.graph, Safe: isSafe(r)}
 	operation, problems := x.CreateOperationContext(ctx, params)
-	is := func(kind ast.Operation) bool { return operation.Operation != nil && operation.Operation.Operation == kind }
+	is := func(kind ast.Operation) bool {
+		return operation.Operation != nil && operation.Operation.Operation == kind
+	}
 	if accepted.namesEvents && is(ast.Subscription) {
 		return reply{}, true
 	}
