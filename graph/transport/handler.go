@@ -82,6 +82,8 @@ type Handler struct {
 	allowOrigin   func(*http.Request) bool
 	metrics       metrics
 	packer        packer
+	// packing has a place for each message of a WebSocket that is packed at the same time.
+	packing chan struct{}
 
 	// ctx is that of connections, stopping is closed when these are to say goodbye, and running is all of them with the
 	// operations that they run.
@@ -103,7 +105,7 @@ func New(g *graph.Graph, o Options) *Handler {
 	}
 	h := &Handler{
 		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), admission: newAdmission(o.Points),
-		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics), packer: newPacker(), stopping: make(chan struct{}),
+		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics), packer: newPacker(), packing: make(chan struct{}, mostPacking), stopping: make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.stop = sync.OnceFunc(func() { close(h.stopping) })

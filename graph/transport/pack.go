@@ -13,6 +13,9 @@ import (
 // leastPacked is the size from which packing saves more than it takes, in bytes.
 const leastPacked = 1 << 10
 
+// mostPacking is how many messages of WebSockets are packed at the same time, which takes 40 MB.
+const mostPacking = 32
+
 // packer packs answers.
 type packer struct {
 	// writers are those of the content codings that nobody uses at the moment, packWriters.
