@@ -78,17 +78,36 @@ func forbidden(p *model.Principal, needed model.Scope, site int64) error {
 	return model.Errorf(model.Forbidden, "this needs the scope %s on all sites", needed)
 }
 
+// IsPrivate tells whether the answer to an operation should not outlive the moment: it has something that needs the scope
+// ADMIN, or, as what everybody may select does, tells who asks.
+func IsPrivate(operation *graphql.OperationContext) (private bool) {
+	visitFields(operation.Operation.SelectionSet, func(field *ast.FieldDefinition) {
+		private = private || scopeOfField(field) == model.AdminScope || field != nil && field.Directives.ForName(publicDirective) != nil
+	})
+	return private
+}
+
 // scopeOf returns the least scope that a selection of fields needs, whatever is skipped: READ at least.
 func scopeOf(selections ast.SelectionSet) model.Scope {
-	scope, seen := model.ReadScope, map[*ast.FragmentDefinition]bool{}
+	scope := model.ReadScope
+	visitFields(selections, func(field *ast.FieldDefinition) {
+		if needed := scopeOfField(field); needed != "" && !scope.Includes(needed) {
+			scope = needed
+		}
+	})
+	return scope
+}
+
+// visitFields calls visit for each field of a selection, whatever is skipped; of each fragment once. A field that the schema
+// does not have is nil.
+func visitFields(selections ast.SelectionSet, visit func(*ast.FieldDefinition)) {
+	seen := map[*ast.FragmentDefinition]bool{}
 	var walk func(ast.SelectionSet)
 	walk = func(selections ast.SelectionSet) {
 		for _, selection := range selections {
 			switch selection := selection.(type) {
 			case *ast.Field:
-				if needed := scopeOfField(selection.Definition); needed != "" && !scope.Includes(needed) {
-					scope = needed
-				}
+				visit(selection.Definition)
 				walk(selection.SelectionSet)
 			case *ast.InlineFragment:
 				walk(selection.SelectionSet)
@@ -101,7 +120,6 @@ func scopeOf(selections ast.SelectionSet) model.Scope {
 		}
 	}
 	walk(selections)
-	return scope
 }
 
 // scopeOfField returns the scope of a field's @access, empty without one.

@@ -1,16 +1,21 @@
 package graph_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
+	"github.com/coder/websocket"
 
 	"github.com/goalgraph/goalgraph/graph"
 	client "github.com/goalgraph/goalgraph/graph/clienttest/generated"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/plugins/host/hosttest"
 )
 
@@ -68,6 +73,71 @@ func TestGeneratedClient(t *testing.T) {
 			t.Errorf("%+v", found.Node)
 		}
 	})
+}
+
+// dialer opens the WebSockets of a generated client.
+type dialer struct{}
+
+func (dialer) DialContext(ctx context.Context, address string, header http.Header) (graphql.WSConn, error) {
+	conn, _, err := websocket.Dial(ctx, address, &websocket.DialOptions{Subprotocols: header.Values("Sec-WebSocket-Protocol")})
+	return wsConn{conn, ctx}, err
+}
+
+type wsConn struct {
+	conn *websocket.Conn
+	ctx  context.Context
+}
+
+func (c wsConn) Close() error { return c.conn.CloseNow() }
+
+func (c wsConn) WriteMessage(kind int, text []byte) error {
+	return c.conn.Write(c.ctx, websocket.MessageType(kind), text)
+}
+
+func (c wsConn) ReadMessage() (kind int, text []byte, err error) {
+	read, text, err := c.conn.Read(c.ctx)
+	return int(read), text, err
+}
+
+// A generated client gets the lists that a mutation has changed with its answer, and those that others change after it.
+func TestGeneratedClientFollows(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, storetest.SQLite(t))
+	ctx, c, site := t.Context(), graphql.NewClient(g.url, http.DefaultClient), g.site("a.example", "UTC")
+	socket := graphql.NewClientUsingWebSocket("ws"+strings.TrimPrefix(g.url, "http"), dialer{})
+	if _, err := socket.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	changes, id, err := client.FollowGoals(ctx, socket, site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(keys ...string) {
+		t.Helper()
+		change := <-changes
+		if change.Errors != nil {
+			t.Fatal(change.Errors)
+		}
+		var got []string
+		for _, goal := range change.Data.DefinitionsChanged.Site.Goals.Nodes {
+			got = append(got, goal.Key)
+		}
+		if !slices.Equal(got, keys) {
+			t.Errorf("goals %v, want %v", got, keys)
+		}
+	}
+	want()
+	created, err := client.CreateGoal(ctx, c, &client.CreateGoalInput{SiteId: site, Key: "buy", Name: "Buy"})
+	if err != nil || len(created.CreateGoal.Site.Goals.Nodes) != 1 || created.CreateGoal.Site.Goals.Nodes[0].Key != "buy" {
+		t.Fatalf("%+v, %v", created, err)
+	}
+	want("buy")
+	g.goal(site, "look")
+	want("buy", "look")
+	if err := socket.Unsubscribe(id); err != nil {
+		t.Error(err)
+	}
 }
 
 // The client's schema is the one that is served.

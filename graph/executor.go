@@ -68,7 +68,7 @@ func (x Executor) CreateOperationContext(ctx context.Context, params *graphql.Ra
 
 // read reads an operation: its document, its variables and its cost.
 func (g *Graph) read(ctx context.Context, generation *generation, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
-	trusted, problem := g.documentOf(ctx, params)
+	trusted, registers, problem := g.documentOf(ctx, params)
 	if problem != nil {
 		return new(graphql.OperationContext), gqlerror.List{problem}
 	}
@@ -76,6 +76,9 @@ func (g *Graph) read(ctx context.Context, generation *generation, params *graphq
 	doc, problems := generation.documents.Read(ctx, params.Query, document.Options{Trusted: trusted, Reserved: mayNot != nil})
 	if problems != nil {
 		return new(graphql.OperationContext), problems
+	}
+	if registers {
+		g.registry.Add(params.Query)
 	}
 	operation, problems := generation.executor.CreateOperationContext(scalar.WithSchema(withDocument(ctx, doc), generation.schema), params)
 	if problems != nil {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -16,6 +17,7 @@ import (
 type generation struct {
 	set       *host.Set
 	schema    *ast.Schema
+	sdl       func() string // of the schema
 	documents *document.Reader
 	executor  *executor.Executor
 }
@@ -47,7 +49,7 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 	x.AroundOperations(withCollection(resolver))
 	x.AroundRootFields(withOwnCollection(resolver))
 	go resolver.logMissing(context.Background())
-	return &generation{set, schema, documents, x}, nil
+	return &generation{set, schema, sync.OnceValue(func() string { return sdlOf(schema) }), documents, x}, nil
 }
 
 // resolver returns the resolvers for a set; nil for what all have in common.

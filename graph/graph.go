@@ -47,8 +47,12 @@ func (o *Options) mayIntrospect(ctx context.Context) error {
 	return o.MayIntrospect(ctx)
 }
 
-// documentBytes is about how many bytes of documents are kept that were read.
-const documentBytes = 16 << 20
+// documentBytes is about how many bytes of documents are kept that were read, and registryBytes of those that clients have
+// registered.
+const (
+	documentBytes = 16 << 20
+	registryBytes = 8 << 20
+)
 
 // Graph carries out GraphQL operations. It follows the host's plugins: each operation has the schema of the moment when
 // it began, until it ends.
@@ -57,6 +61,7 @@ type Graph struct {
 	// outside presents errors of requests that hold no operation.
 	outside  *executor.Executor
 	matrices *matrices
+	registry *document.Registry
 
 	mu      sync.Mutex
 	current *generation // of the newest set
@@ -79,12 +84,29 @@ func New(o Options) (*Graph, error) {
 	if g.matrices, err = newMatrices(); err != nil {
 		return nil, err
 	}
+	if g.registry, err = document.NewRegistry(registryBytes); err != nil {
+		return nil, err
+	}
 	first, err := g.acquire()
 	if err != nil {
 		return nil, err
 	}
 	first.set.Release()
 	return g, nil
+}
+
+// SDL returns the schema of the moment in the schema definition language. The error says that the context's caller may not
+// ask for it.
+func (g *Graph) SDL(ctx context.Context) (string, error) {
+	if err := g.options.mayIntrospect(ctx); err != nil {
+		return "", err
+	}
+	generation, err := g.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer generation.set.Release()
+	return generation.sdl(), nil
 }
 
 // Present returns an error as clients see it. Those that are not for them are logged.

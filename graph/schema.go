@@ -99,7 +99,11 @@ func SDL(types []*host.Type) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return sdlOf(schema), nil
+}
+
+func sdlOf(schema *ast.Schema) string {
 	var text strings.Builder
 	formatter.NewFormatter(&text, formatter.WithIndent("  ")).FormatSchema(schema)
-	return text.String(), nil
+	return text.String()
 }

@@ -6,34 +6,46 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/goalgraph/goalgraph/graph/document"
 	"github.com/goalgraph/goalgraph/model"
 )
 
 // DocumentID is where the extensions of a request have the id of its document. Transports put it there.
 const DocumentID = "documentId"
 
-// documentOf puts into a request the text of the document that it asks for by an id, and tells whether that is trusted.
-// The id is a documentId, or the hash of Apollo's persisted queries.
-func (g *Graph) documentOf(ctx context.Context, params *graphql.RawParams) (trusted bool, problem *gqlerror.Error) {
+// documentOf puts into a request the text of the document that it asks for by an id, and tells whether that is trusted, and
+// whether it is to be registered once it is read. The id is a documentId, or the hash of Apollo's persisted queries, which
+// may also be that of a registered document.
+func (g *Graph) documentOf(ctx context.Context, params *graphql.RawParams) (trusted, registers bool, problem *gqlerror.Error) {
 	documents := g.options.Documents
+	persisted, _ := params.Extensions["persistedQuery"].(map[string]any)
+	hash, _ := persisted["sha256Hash"].(string)
 	id, _ := params.Extensions[DocumentID].(string)
 	if id == "" {
-		persisted, _ := params.Extensions["persistedQuery"].(map[string]any)
-		id, _ = persisted["sha256Hash"].(string)
+		id = hash
 	}
 	if text, found := documents.Text(id); found && id != "" {
 		params.Query = text
-		return true, nil
+		return true, false, nil
 	}
 	if documents.Has(params.Query) {
-		return true, nil
+		return true, false, nil
 	}
+	isConfined := g.options.OnlyDocuments != nil && g.options.OnlyDocuments(ctx)
 	if id != "" && params.Query == "" {
+		if text, found := g.registry.Text(id); found && !isConfined {
+			params.Query = text
+			return false, false, nil
+		}
 		// Apollo's clients know this text and this code, and send the query.
-		return false, &gqlerror.Error{Message: "PersistedQueryNotFound", Extensions: map[string]any{"code": "PERSISTED_QUERY_NOT_FOUND"}}
+		return false, false, &gqlerror.Error{Message: "PersistedQueryNotFound", Extensions: map[string]any{"code": "PERSISTED_QUERY_NOT_FOUND"}}
 	}
-	if g.options.OnlyDocuments != nil && g.options.OnlyDocuments(ctx) {
-		return false, gqlerror.Wrap(model.Errorf(model.Forbidden, "only documents that the server knows are carried out: add this one to its manifest, and ask for it by its documentId"))
+	switch {
+	case isConfined:
+		return false, false, gqlerror.Wrap(model.Errorf(model.Forbidden, "only documents that the server knows are carried out: add this one to its manifest, and ask for it by its documentId"))
+	case hash != "" && hash != document.Hash(params.Query):
+		return false, false, gqlerror.Wrap(model.Invalid("extensions.persistedQuery.sha256Hash", "is not the SHA-256 of the query in hexadecimal digits; send that, or leave it out"))
 	}
-	return false, nil
+	// Who may do nothing takes no room of others either.
+	return false, hash != "" && len(model.ActorOf(ctx).Grants) > 0, nil
 }

@@ -5081,13 +5081,13 @@ type ConvertGoalToSegmentPayload {
 An instant in RFC 3339, for example 2026-05-17T10:05:03Z. Input may have any offset. Output is always UTC, truncated to
 milliseconds.
 """
-scalar Time
+scalar Time @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339")
 
 "Any JSON value."
-scalar JSON
+scalar JSON @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc8259")
 
 "A length of time in ISO 8601, in weeks, days of 24 hours, hours, minutes and seconds: P7D, PT36H, P1DT12H or P2W."
-scalar Duration
+scalar Duration @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339#appendix-A")
 
 "An object with an id. ` + "`" + `node` + "`" + ` finds it again by that id."
 interface Node {

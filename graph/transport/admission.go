@@ -183,28 +183,11 @@ func (a *admission) compute(ctx context.Context, source *graph.Source) (end func
 }
 
 // retryAfter returns the seconds after which a refused request may be sent again, "" where that makes no difference.
-func retryAfter(problems []map[string]any) string {
+func retryAfter(problems gqlerror.List) string {
 	for _, problem := range problems {
-		extensions, _ := problem["extensions"].(map[string]any)
-		if seconds, ok := extensions["retryAfter"].(float64); ok {
-			return strconv.Itoa(int(seconds))
+		if seconds, ok := problem.Extensions["retryAfter"].(int); ok {
+			return strconv.Itoa(seconds)
 		}
 	}
 	return ""
-}
-
-// CreateOperationContext reads an operation and waits for its turn, which the exchange ends.
-func (e executor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
-	withDocumentID(params, e.exchange.documentID)
-	operation, problems := e.Executor.CreateOperationContext(ctx, params)
-	e.exchange.leave()
-	if problems != nil {
-		return operation, problems
-	}
-	end, err := e.admission.begin(ctx, operation)
-	if err != nil {
-		return operation, gqlerror.List{gqlerror.Wrap(err)}
-	}
-	e.exchange.end = end
-	return operation, nil
 }

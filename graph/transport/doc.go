@@ -5,8 +5,8 @@
 // slowly, or not at all, or stay away without a word. What they send is hostile until it is read; what they are sent must
 // cost the same whether they read it or not.
 //
-// The way of one message: Handler.ServeHTTP chooses the protocol. Over HTTP, the library's transports read the request
-// and write the answer, and an exchange puts refusals into the form that the specification wants (http.go). A WebSocket
+// The way of one message: Handler.ServeHTTP reads a request (http.go) and chooses the protocol by what the client takes
+// (accept.go). Over HTTP, the answer is a reply, which is compared and packed on its way out (reply.go, pack.go). A WebSocket
 // (websocket.go) has one goroutine that reads and one that writes; an event stream (events.go) has the request's
 // goroutine. Both hand an operation on (operation.go): a query or a mutation is carried out once, a subscription goes to
 // package subscription. Either way a delivery holds what is to be sent: the newest answer, and then perhaps the end. The

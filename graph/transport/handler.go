@@ -5,12 +5,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -82,8 +82,9 @@ type Handler struct {
 	limits        Limits
 	allowOrigin   func(*http.Request) bool
 	metrics       metrics
-	// transports read requests and write answers, the first that takes a request.
-	transports []graphql.Transport
+	packer        packer
+	// packing has a place for each message of a WebSocket that is packed at the same time.
+	packing chan struct{}
 
 	// ctx is that of connections, stopping is closed when these are to say goodbye, and running is all of them with the
 	// operations that they run.
@@ -105,8 +106,7 @@ func New(g *graph.Graph, o Options) *Handler {
 	}
 	h := &Handler{
 		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), admission: newAdmission(o.Points),
-		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics),
-		transports: []graphql.Transport{transport.Options{}, transport.GET{}, transport.POST{}}, stopping: make(chan struct{}),
+		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics), packer: newPacker(), packing: make(chan struct{}, mostPacking), stopping: make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.stop = sync.OnceFunc(func() { close(h.stopping) })
@@ -120,22 +120,20 @@ func New(g *graph.Graph, o Options) *Handler {
 	return h
 }
 
-// IsStream tells whether the answer to a request lasts as long as the client wants.
-func IsStream(r *http.Request) bool { return isWebSocket(r) || acceptsEvents(r) }
-
 func isWebSocket(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case isWebSocket(r):
+	if isWebSocket(r) {
 		h.serveWebSocket(w, r)
-	case acceptsEvents(r):
-		h.serveEvents(w, r)
-	default:
-		h.serveRequest(w, r)
+		return
+	}
+	began := time.Now()
+	// How long a stream takes is its client's affair.
+	if status := h.serveRequest(w, r); status != 0 {
+		h.metrics.observe(status, r.Method, time.Since(began))
 	}
 }
 
@@ -189,6 +187,7 @@ type metrics struct {
 	connections   prometheus.Gauge
 	sent, dropped prometheus.Counter
 	closed        *prometheus.CounterVec
+	seconds       *prometheus.HistogramVec
 }
 
 func newMetrics(registry prometheus.Registerer) metrics {
@@ -200,5 +199,16 @@ func newMetrics(registry prometheus.Registerer) metrics {
 			Name: "goalgraph_live_dropped_total", Help: "Answers that a slow reader was not sent, because a newer one took their place.",
 		}),
 		closed: m.NewCounterVec(prometheus.CounterOpts{Name: "goalgraph_live_closed_total", Help: "Connections that closed, by why they did."}, []string{"reason"}),
+		seconds: m.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "goalgraph_graphql_seconds", Help: "Time to answer a GraphQL request.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"code", "method"}),
 	}
+}
+
+// observe notes how long the answer to a request took. Anybody can make methods up.
+func (m *metrics) observe(status int, method string, took time.Duration) {
+	if !slices.Contains(strings.Split(methods, ", "), method) {
+		method = "unknown"
+	}
+	m.seconds.WithLabelValues(strconv.Itoa(status), strings.ToLower(method)).Observe(took.Seconds())
 }

@@ -5,14 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
@@ -21,211 +22,198 @@ import (
 // maxBody is how many bytes of a request, or of a message of a WebSocket, are read.
 const maxBody = 1 << 20
 
-// exchange is one request and its answer over HTTP. An answer of an operation that
-// began goes through as it is. What refuses the request before that is held back
-// and put into the form that the GraphQL over HTTP specification wants, which the
-// library's is not quite: no data beside the errors, status 200 for a client that
-// takes application/json alone where the request could be read, and a status that
-// says what is wrong where it could not.
-type exchange struct {
-	http.ResponseWriter
-	began bool
-	// leave ends the turn in which the request is read, and end the turn of the operation.
-	leave, end func()
-	// documentID is that of the request; empty without one.
-	documentID string
-	status     int
-	body       bytes.Buffer
-}
+// retryLater is after how many seconds a request is to be sent again for which there is no room.
+const retryLater = "1"
 
-// executor carries out the operations of an exchange.
-type executor struct {
-	graph.Executor
-	admission *admission
-	exchange  *exchange
-}
+// methods are those that requests may have.
+const methods = "GET, HEAD, POST, OPTIONS"
 
-// DispatchOperation lets the answer through.
-func (e executor) DispatchOperation(ctx context.Context, operation *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
-	e.exchange.began = true
-	return e.Executor.DispatchOperation(ctx, operation)
-}
-
-// serveRequest answers a request by one of the library's transports.
-func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) {
-	if status, problem := unfit(r); status != 0 {
-		w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
-		writeProblem(w, status, problem)
-		return
+// serveRequest answers a request, as the GraphQL over HTTP specification has it, and returns the status; 0 where the answer
+// was a stream: https://graphql.github.io/graphql-over-http/draft/
+func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status int) {
+	refuse := func(status int, err error) int {
+		h.packer.send(w, r, problem(status, err))
+		return status
 	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	case http.MethodOptions:
+		w.Header().Set("Allow", methods)
+		w.WriteHeader(http.StatusOK)
+		return http.StatusOK
+	default:
+		w.Header().Set("Allow", methods)
+		return refuse(http.StatusMethodNotAllowed, model.Errorf(model.BadInput, "send queries by GET or POST, and mutations by POST"))
+	}
+	accepted, err := accept(r)
+	if err != nil {
+		return refuse(http.StatusNotAcceptable, err)
+	}
+	body, taken, status, err := h.readBody(w, r)
+	if err != nil {
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", retryLater)
+		}
+		return refuse(status, err)
+	}
+	defer taken.release()
+	leave, err := h.admission.read(r.Context(), len(body))
+	if err != nil {
+		w.Header().Set("Retry-After", retryLater)
+		return refuse(http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, "too many long requests arrive at once: send this one again"))
+	}
+	leave = sync.OnceFunc(leave)
+	defer leave()
+	params, err := readRequest(body)
+	if err != nil {
+		return refuse(http.StatusBadRequest, err)
+	}
+	if accepted.events {
+		h.serveEvents(w, r, params, leave)
+		return 0
+	}
+	answer, isStream := h.answer(w, r, params, accepted, leave)
+	if isStream {
+		h.serveEvents(w, r, params, leave)
+		return 0
+	}
+	h.packer.send(w, r, answer)
+	return answer.status
+}
+
+// isSafe tells whether a request may change nothing, for a page of another site may have made it.
+func isSafe(r *http.Request) bool { return r.Method != http.MethodPost }
+
+// answer carries out an operation whose answer has one part. isStream tells that it was not, as it is a subscription and
+// its client takes events, too. leave ends the turn in which the request is read.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, params *graphql.RawParams, accepted accepted, leave func()) (answer reply, isStream bool) {
 	ctx, cancel := context.WithTimeout(graphql.StartOperationTrace(r.Context()), h.timeout)
 	defer cancel()
-	r = r.WithContext(ctx)
-	x := &exchange{ResponseWriter: w, status: http.StatusOK, end: func() {}}
-	length := len(r.URL.RawQuery)
-	if r.Method == http.MethodPost {
-		text, taken, err := h.intake.read(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			h.refuseBody(w, r, err)
-			return
-		}
-		defer taken.release()
-		r.Body, length = io.NopCloser(bytes.NewReader(text)), len(text)
-		x.documentID = documentIDOf(text)
-	} else {
-		x.documentID = r.URL.Query().Get(graph.DocumentID)
-	}
-	leave, err := h.admission.read(ctx, length)
-	if err != nil {
-		h.putOff(w, r, err)
-		return
-	}
-	x.leave = sync.OnceFunc(leave)
-	defer x.leave()
-	defer func() { x.end() }()
-	h.carryOut(x, r)
-	x.finish()
-}
-
-// documentIDOf returns the id of a request's document, which the library's transports do not read.
-func documentIDOf(body []byte) string {
-	if !bytes.Contains(body, []byte(`"`+graph.DocumentID+`"`)) {
-		return ""
-	}
-	var given struct {
-		DocumentID string `json:"documentId"`
-	}
-	_ = json.Unmarshal(body, &given) // what is wrong with it is told when all of it is read
-	return given.DocumentID
-}
-
-// carryOut has the request's transport carry out its operations.
-func (h *Handler) carryOut(x *exchange, r *http.Request) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			writeJSON(x, http.StatusInternalServerError, &graphql.Response{Errors: h.graph.Present(r.Context(), h.graph.Recovered(r.Context(), panicked))})
+			answer = refusal(http.StatusInternalServerError, accepted.json, h.graph.Present(ctx, h.graph.Recovered(ctx, panicked)))
 		}
 	}()
-	for _, t := range h.transports {
-		if t.Supports(r) {
-			t.Do(x, r, executor{graph.Executor{Graph: h.graph}, h.admission, x})
-			return
+	params.Headers = r.Header
+	x := graph.Executor{Graph: h.graph, Safe: isSafe(r)}
+	operation, problems := x.CreateOperationContext(ctx, params)
+	leave()
+	is := func(kind ast.Operation) bool {
+		return operation.Operation != nil && operation.Operation.Operation == kind
+	}
+	if accepted.namesEvents && is(ast.Subscription) {
+		return reply{}, true
+	}
+	var end func()
+	if problems == nil {
+		var err error
+		if end, err = h.admission.begin(ctx, operation); err != nil {
+			problems = gqlerror.List{gqlerror.Wrap(err)}
 		}
 	}
-	writeProblem(x, http.StatusBadRequest, "this is not a request of GraphQL over HTTP")
-}
-
-// unfit returns the status and the problem of a request that no transport takes.
-// A POST must say that it is JSON: what a form of another site could send is refused.
-func unfit(r *http.Request) (status int, problem string) {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return 0, ""
-	case http.MethodPost:
-		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || mediaType != "application/json" {
-			return http.StatusUnsupportedMediaType, "send the request as application/json"
+	if problems != nil {
+		shown := x.DispatchError(graphql.WithOperationContext(ctx, operation), problems).Errors
+		status := http.StatusBadRequest
+		switch wait := retryAfter(shown); {
+		case wait != "":
+			w.Header().Set("Retry-After", wait)
+			status = http.StatusTooManyRequests
+		case is(ast.Mutation) && isSafe(r):
+			w.Header().Set("Allow", http.MethodPost)
+			status = http.StatusMethodNotAllowed
+		case accepted.json == plainType:
+			// Who takes this type alone may take another status for that of something on the way.
+			status = http.StatusOK
 		}
-		return 0, ""
+		return refusal(status, accepted.json, shown), false
 	}
-	return http.StatusMethodNotAllowed, "send queries by GET or POST, and mutations by POST"
+	defer end()
+	text, err := json.Marshal(h.dispatch(ctx, x, operation))
+	if err != nil {
+		return refusal(http.StatusOK, accepted.json, h.graph.Present(ctx, err)), false
+	}
+	return reply{http.StatusOK, accepted.json, text, isSafe(r) && !graph.IsPrivate(operation)}, false
 }
 
-// WriteHeader sends the status, or keeps it until finish.
-func (x *exchange) WriteHeader(status int) {
-	if x.began {
-		x.ResponseWriter.WriteHeader(status)
+// readRequest returns what the body of a request asks.
+func readRequest(body []byte) (*graphql.RawParams, error) {
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
+		return nil, model.Errorf(model.BadInput, "this is a batch, a list of requests: send each operation as a request of its own")
 	}
-	x.status = status
+	params, err := readParams(body)
+	if err != nil {
+		return nil, model.Errorf(model.BadInput, "the request is not the JSON of GraphQL over HTTP: %v", err)
+	}
+	return params, nil
 }
 
-// Write sends a part of the answer, or keeps it until finish.
-func (x *exchange) Write(part []byte) (int, error) {
-	if x.began {
-		return x.ResponseWriter.Write(part)
-	}
-	return x.body.Write(part)
-}
-
-// refusal is the answer to a request whose operation did not begin.
-type refusal struct {
-	Errors []map[string]any `json:"errors"`
-}
-
-// finish sends the refusal of an operation that did not begin.
-func (x *exchange) finish() {
-	if x.began {
-		return
-	}
-	var answer refusal
-	if json.Unmarshal(x.body.Bytes(), &answer) != nil || len(answer.Errors) == 0 {
-		x.ResponseWriter.WriteHeader(x.status)
-		x.ResponseWriter.Write(x.body.Bytes())
-		return
-	}
-	for _, problem := range answer.Errors {
-		if problem["extensions"] == nil {
-			problem["extensions"] = codeOf(model.BadInput)
+// readBody returns the body of a request, of one without a body the one that says the same as its address, and what it
+// takes of the intake. The status is that of the error. A POST must say that it is JSON: what a form of another site could
+// send is refused.
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, taken *share, status int, err error) {
+	if r.Method != http.MethodPost {
+		if body, err = urlParams(r.URL.RawQuery); err != nil {
+			return nil, nil, http.StatusBadRequest, model.Errorf(model.BadInput, "the parameters of the address cannot be read: %v", err)
 		}
+		return body, nil, 0, nil
 	}
-	if wait := retryAfter(answer.Errors); wait != "" {
-		x.Header().Set("Retry-After", wait)
-		writeJSON(x.ResponseWriter, http.StatusTooManyRequests, answer)
-		return
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != plainType {
+		return nil, nil, http.StatusUnsupportedMediaType, model.Errorf(model.BadInput, "send the request as application/json")
 	}
-	writeJSON(x.ResponseWriter, x.statusOfRefusal(), answer)
-}
-
-func (x *exchange) statusOfRefusal() int {
-	readable := x.status == http.StatusOK || x.status == http.StatusUnprocessableEntity
-	switch {
-	case x.status == http.StatusNotAcceptable: // a mutation by GET
-		x.Header().Set("Allow", http.MethodPost)
-		return http.StatusMethodNotAllowed
-	case readable && x.Header().Get("Content-Type") == "application/json":
-		return http.StatusOK
-	case readable:
-		return http.StatusBadRequest
-	}
-	return x.status
-}
-
-// codeOf returns the extensions of an error of the code.
-func codeOf(code model.Code) map[string]any { return map[string]any{"code": string(code)} }
-
-func writeProblem(w http.ResponseWriter, status int, problem string) {
-	writeRefusal(w, status, model.BadInput, problem)
-}
-
-func writeRefusal(w http.ResponseWriter, status int, code model.Code, problem string) {
-	w.Header().Set("Content-Type", "application/json")
-	writeJSON(w, status, refusal{[]map[string]any{{"message": problem, "extensions": codeOf(code)}}})
-}
-
-// putOff answers a request for which there is no room at the moment.
-func (h *Handler) putOff(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("Retry-After", "1")
-	w.Header().Set("Content-Type", "application/json")
-	writeJSON(w, http.StatusServiceUnavailable, map[string]any{"errors": h.graph.Present(r.Context(), err)})
-}
-
-// refuseBody answers a request whose body cannot be read.
-func (h *Handler) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	body, taken, err = h.intake.read(http.MaxBytesReader(w, r.Body, maxBody))
 	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
+	case err == nil:
+		return body, taken, 0, nil
 	case isTooLarge:
-		writeRefusal(w, http.StatusRequestEntityTooLarge, model.ResourceExhausted, fmt.Sprintf("the request is larger than %d bytes", maxBody))
+		return nil, nil, http.StatusRequestEntityTooLarge, model.Errorf(model.ResourceExhausted, "the request is larger than %d bytes", maxBody)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		writeProblem(w, http.StatusRequestTimeout, "the body did not arrive in time; send it again")
+		return nil, nil, http.StatusRequestTimeout, model.Errorf(model.BadInput, "the body did not arrive in time; send it again")
 	case model.CodeOf(err) == model.ResourceExhausted:
-		h.putOff(w, r, err)
-	default:
-		writeProblem(w, http.StatusBadRequest, "the request cannot be read: "+err.Error())
+		return nil, nil, http.StatusServiceUnavailable, err
 	}
+	return nil, nil, http.StatusBadRequest, model.Errorf(model.BadInput, "the request cannot be read: %v", err)
 }
 
-func writeJSON(w http.ResponseWriter, status int, value any) {
-	w.WriteHeader(status)
-	// What fails here is the client's connection.
-	_ = json.NewEncoder(w).Encode(value)
+// urlParams returns the parameters of an address as the body that says the same.
+func urlParams(query string) ([]byte, error) {
+	given, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	params := map[string]any{}
+	for _, name := range []string{"query", "operationName", graph.DocumentID} {
+		if given.Has(name) {
+			params[name] = given.Get(name)
+		}
+	}
+	for _, name := range []string{"variables", "extensions"} {
+		if text := given.Get(name); text != "" {
+			if !json.Valid([]byte(text)) {
+				return nil, errors.New(name + " is not JSON")
+			}
+			params[name] = json.RawMessage(text)
+		}
+	}
+	return json.Marshal(params)
+}
+
+// ServeSchema answers with the schema of the moment, in the schema definition language, for those who may ask for it.
+func (h *Handler) ServeSchema(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		h.packer.send(w, r, problem(http.StatusMethodNotAllowed, model.Errorf(model.BadInput, "get the schema by GET")))
+		return
+	}
+	sdl, err := h.graph.SDL(r.Context())
+	if err == nil {
+		h.packer.send(w, r, reply{http.StatusOK, "text/plain; charset=utf-8", []byte(sdl), true})
+		return
+	}
+	status := http.StatusInternalServerError
+	if model.CodeOf(err) == model.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="goalgraph"`)
+		status = http.StatusUnauthorized
+	}
+	h.packer.send(w, r, refusal(status, plainType, h.graph.Present(r.Context(), err)))
 }

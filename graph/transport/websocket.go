@@ -81,10 +81,14 @@ type clientMessage struct {
 // serveWebSocket takes in a connection and serves it until it ends.
 func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if h.allowOrigin != nil && !h.allowOrigin(r) {
-		writeProblem(w, http.StatusForbidden, "pages of this origin may not open a WebSocket here")
+		h.packer.send(w, r, problem(http.StatusForbidden, model.Errorf(model.Forbidden, "pages of this origin may not open a WebSocket here")))
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: h.allowOrigin != nil})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols: []string{subprotocol}, InsecureSkipVerify: h.allowOrigin != nil,
+		// Without context takeover a connection keeps nothing to pack with between its messages.
+		CompressionMode: websocket.CompressionNoContextTakeover, CompressionThreshold: leastPacked,
+	})
 	if err != nil {
 		return // the client has been told
 	}
@@ -401,9 +405,33 @@ func (s *socket) write() {
 	}
 }
 
+// send sends a message, packed if it is long and its client wants that. While many others are being packed it is sent as it
+// is, for each takes 1.2 MB until it is sent.
 func (s *socket) send(message []byte) error {
 	defer s.endIn(s.limits.Write, "stalled")()
+	if len(message) >= leastPacked {
+		select {
+		case s.packing <- struct{}{}:
+			defer func() { <-s.packing }()
+		default:
+			return s.sendUnpacked(message)
+		}
+	}
 	return s.conn.Write(s.ctx, websocket.MessageText, message)
+}
+
+// sendUnpacked sends a long message as it is, in frames of which the first is short: by this one the library decides.
+func (s *socket) sendUnpacked(message []byte) error {
+	w, err := s.conn.Writer(s.ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	for _, part := range [][]byte{message[:leastPacked-1], message[leastPacked-1:]} {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // endIn ends the connection after a while, unless it is called off. A time-out of the

@@ -132,7 +132,9 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/transport", own: "graph graph/subscription model model/allowance model/live", others: `
 		github.com/99designs/gqlgen
+		github.com/andybalholm/brotli
 		github.com/coder/websocket
+		github.com/klauspost/compress
 		github.com/prometheus/client_golang
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/clienttest"},

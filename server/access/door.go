@@ -230,7 +230,7 @@ func (d *Door) principal(r *http.Request) (*model.Principal, error) {
 	return model.ActorOf(r.Context()).Principal, nil
 }
 
-// crossOrigin lets pages of allowed origins ask, and keeps answers out of caches.
+// crossOrigin lets pages of allowed origins ask, and keeps answers out of caches unless the route says otherwise.
 func (d *Door) crossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -240,7 +240,7 @@ func (d *Door) crossOrigin(next http.Handler) http.Handler {
 		if d.ours[origin] {
 			header.Set("Access-Control-Allow-Origin", origin)
 			header.Set("Access-Control-Allow-Credentials", "true")
-			header.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+			header.Set("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id")
 		}
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			if !d.AllowsOrigin(r) {

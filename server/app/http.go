@@ -9,8 +9,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/transport"
@@ -28,14 +26,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
-	timed := timed(registry, g)
-	answer := a.door.Private(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if transport.IsStream(r) {
-			g.ServeHTTP(w, r) // how long that takes is the client's affair
-			return
-		}
-		timed.ServeHTTP(w, r)
-	}))
+	answer := a.door.Private(g)
 	mux.Handle("/graphql", answer)
 	// The domain is for proxies, which send the questions about a site to one server by it. What is answered does not
 	// depend on it, and neither do metrics and logs: anybody can make domains up.
@@ -43,6 +34,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	mux.HandleFunc("/graphql/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "there is nothing at this path; send requests to /graphql, or to /graphql/DOMAIN with a site's domain", http.StatusNotFound)
 	})
+	mux.Handle("/schema.graphql", a.door.Private(http.HandlerFunc(g.ServeSchema)))
 	tracker.Register(mux)
 	sdk.Register(mux)
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
@@ -110,16 +102,6 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.WriteHeader(status)
 	// What fails here is the client's connection.
 	_ = json.NewEncoder(w).Encode(value)
-}
-
-// timed measures the requests of the graph.
-func timed(registry prometheus.Registerer, next http.Handler) http.Handler {
-	seconds := promauto.With(registry).NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "goalgraph_graphql_seconds",
-		Help:    "Time to answer a GraphQL request.",
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-	}, []string{"code", "method"})
-	return promhttp.InstrumentHandlerDuration(seconds, next)
 }
 
 // pluginMetrics are the metrics of the plugins.

@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -115,11 +116,18 @@ func (v *CountryFilter) GetIsNot() []string { return v.IsNot }
 type CreateGoalCreateGoalCreateGoalPayload struct {
 	// The goal.
 	Goal *CreateGoalCreateGoalCreateGoalPayloadGoal `json:"goal"`
+	// The site whose lists changed.
+	Site *CreateGoalCreateGoalCreateGoalPayloadSite `json:"site"`
 }
 
 // GetGoal returns CreateGoalCreateGoalCreateGoalPayload.Goal, and is useful for accessing the field via an interface.
 func (v *CreateGoalCreateGoalCreateGoalPayload) GetGoal() *CreateGoalCreateGoalCreateGoalPayloadGoal {
 	return v.Goal
+}
+
+// GetSite returns CreateGoalCreateGoalCreateGoalPayload.Site, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayload) GetSite() *CreateGoalCreateGoalCreateGoalPayloadSite {
+	return v.Site
 }
 
 // CreateGoalCreateGoalCreateGoalPayloadGoal includes the requested fields of the GraphQL type Goal.
@@ -143,6 +151,48 @@ func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetKey() string { return v.K
 
 // GetValueEvent returns CreateGoalCreateGoalCreateGoalPayloadGoal.ValueEvent, and is useful for accessing the field via an interface.
 func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetValueEvent() *string { return v.ValueEvent }
+
+// CreateGoalCreateGoalCreateGoalPayloadSite includes the requested fields of the GraphQL type Site.
+// The GraphQL type's documentation follows.
+//
+// A web site or app whose visitors are counted.
+type CreateGoalCreateGoalCreateGoalPayloadSite struct {
+	// The site's goals, oldest first.
+	Goals *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection `json:"goals"`
+}
+
+// GetGoals returns CreateGoalCreateGoalCreateGoalPayloadSite.Goals, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayloadSite) GetGoals() *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection {
+	return v.Goals
+}
+
+// CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection includes the requested fields of the GraphQL type GoalConnection.
+// The GraphQL type's documentation follows.
+//
+// A page of goals.
+type CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection struct {
+	// The goals.
+	Nodes []*CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal `json:"nodes"`
+}
+
+// GetNodes returns CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection.Nodes, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection) GetNodes() []*CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal {
+	return v.Nodes
+}
+
+// CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal includes the requested fields of the GraphQL type Goal.
+// The GraphQL type's documentation follows.
+//
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
+type CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal struct {
+	// The event name that clients track: track(key, value). Unique on the site.
+	Key string `json:"key"`
+}
+
+// GetKey returns CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal.Key, and is useful for accessing the field via an interface.
+func (v *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal) GetKey() string {
+	return v.Key
+}
 
 // A new goal.
 type CreateGoalInput struct {
@@ -554,6 +604,74 @@ func (v *FilterInput) GetVariant() *VariantFilter { return v.Variant }
 
 // GetVisitor returns FilterInput.Visitor, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetVisitor() *VisitorFilter { return v.Visitor }
+
+// FollowGoalsDefinitionsChangedDefinitionsChange includes the requested fields of the GraphQL type DefinitionsChange.
+// The GraphQL type's documentation follows.
+//
+// A site with its segments, goals and experiments, as they are after a change.
+type FollowGoalsDefinitionsChangedDefinitionsChange struct {
+	// The site.
+	Site *FollowGoalsDefinitionsChangedDefinitionsChangeSite `json:"site"`
+}
+
+// GetSite returns FollowGoalsDefinitionsChangedDefinitionsChange.Site, and is useful for accessing the field via an interface.
+func (v *FollowGoalsDefinitionsChangedDefinitionsChange) GetSite() *FollowGoalsDefinitionsChangedDefinitionsChangeSite {
+	return v.Site
+}
+
+// FollowGoalsDefinitionsChangedDefinitionsChangeSite includes the requested fields of the GraphQL type Site.
+// The GraphQL type's documentation follows.
+//
+// A web site or app whose visitors are counted.
+type FollowGoalsDefinitionsChangedDefinitionsChangeSite struct {
+	// The site's goals, oldest first.
+	Goals *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection `json:"goals"`
+}
+
+// GetGoals returns FollowGoalsDefinitionsChangedDefinitionsChangeSite.Goals, and is useful for accessing the field via an interface.
+func (v *FollowGoalsDefinitionsChangedDefinitionsChangeSite) GetGoals() *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection {
+	return v.Goals
+}
+
+// FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection includes the requested fields of the GraphQL type GoalConnection.
+// The GraphQL type's documentation follows.
+//
+// A page of goals.
+type FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection struct {
+	// The goals.
+	Nodes []*FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal `json:"nodes"`
+}
+
+// GetNodes returns FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection.Nodes, and is useful for accessing the field via an interface.
+func (v *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection) GetNodes() []*FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal {
+	return v.Nodes
+}
+
+// FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal includes the requested fields of the GraphQL type Goal.
+// The GraphQL type's documentation follows.
+//
+// A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
+type FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal struct {
+	// The event name that clients track: track(key, value). Unique on the site.
+	Key string `json:"key"`
+}
+
+// GetKey returns FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal.Key, and is useful for accessing the field via an interface.
+func (v *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal) GetKey() string {
+	return v.Key
+}
+
+// FollowGoalsResponse is returned by FollowGoals on success.
+type FollowGoalsResponse struct {
+	// The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
+	// server. Select the lists that you show: each message has them as they are then.
+	DefinitionsChanged *FollowGoalsDefinitionsChangedDefinitionsChange `json:"definitionsChanged"`
+}
+
+// GetDefinitionsChanged returns FollowGoalsResponse.DefinitionsChanged, and is useful for accessing the field via an interface.
+func (v *FollowGoalsResponse) GetDefinitionsChanged() *FollowGoalsDefinitionsChangedDefinitionsChange {
+	return v.DefinitionsChanged
+}
 
 // GoalCardsResponse is returned by GoalCards on success.
 type GoalCardsResponse struct {
@@ -1348,6 +1466,14 @@ type __CreateSiteInput struct {
 // GetInput returns __CreateSiteInput.Input, and is useful for accessing the field via an interface.
 func (v *__CreateSiteInput) GetInput() *CreateSiteInput { return v.Input }
 
+// __FollowGoalsInput is used internally by genqlient
+type __FollowGoalsInput struct {
+	Site string `json:"site"`
+}
+
+// GetSite returns __FollowGoalsInput.Site, and is useful for accessing the field via an interface.
+func (v *__FollowGoalsInput) GetSite() string { return v.Site }
+
 // __GoalCardsInput is used internally by genqlient
 type __GoalCardsInput struct {
 	Site string     `json:"site"`
@@ -1414,6 +1540,13 @@ mutation CreateGoal ($input: CreateGoalInput!) {
 			id
 			key
 			valueEvent
+		}
+		site {
+			goals {
+				nodes {
+					key
+				}
+			}
 		}
 	}
 }
@@ -1518,6 +1651,66 @@ func CreateSite(
 	)
 
 	return data_, err_
+}
+
+// The subscription executed by FollowGoals.
+const FollowGoals_Operation = `
+subscription FollowGoals ($site: ID!) {
+	definitionsChanged(siteId: $site) {
+		site {
+			goals {
+				nodes {
+					key
+				}
+			}
+		}
+	}
+}
+`
+
+// To unsubscribe, use [graphql.WebSocketClient.Unsubscribe]
+func FollowGoals(
+	ctx_ context.Context,
+	client_ graphql.WebSocketClient,
+	site string,
+) (dataChan_ chan FollowGoalsWsResponse, subscriptionID_ string, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "FollowGoals",
+		Query:  FollowGoals_Operation,
+		Variables: &__FollowGoalsInput{
+			Site: site,
+		},
+	}
+
+	dataChan_ = make(chan FollowGoalsWsResponse)
+	subscriptionID_, err_ = client_.Subscribe(req_, dataChan_, FollowGoalsForwardData)
+
+	return dataChan_, subscriptionID_, err_
+}
+
+type FollowGoalsWsResponse graphql.BaseResponse[*FollowGoalsResponse]
+
+func FollowGoalsForwardData(interfaceChan interface{}, jsonRawMsg json.RawMessage) error {
+	var gqlResp graphql.Response
+	var wsResp FollowGoalsWsResponse
+	err := json.Unmarshal(jsonRawMsg, &gqlResp)
+	if err != nil {
+		return err
+	}
+	if len(gqlResp.Errors) == 0 {
+		err = json.Unmarshal(jsonRawMsg, &wsResp)
+		if err != nil {
+			return err
+		}
+	} else {
+		wsResp.Errors = gqlResp.Errors
+	}
+	dataChan_, ok := interfaceChan.(chan FollowGoalsWsResponse)
+	if !ok {
+		return errors.New("failed to cast interface into 'chan FollowGoalsWsResponse'")
+	}
+	dataChan_ <- wsResp
+	return nil
 }
 
 // The query executed by GoalCards.
