@@ -180,7 +180,7 @@ func TestPayloads(t *testing.T) {
 		for _, e := range a.Errors {
 			refusals = append(refusals, fmt.Sprint(e.Path, e.Extensions))
 		}
-		if got := strings.Join(refusals, " "); got != "[again]{CONFLICT input.key} [nobody]{NOT_FOUND id}" {
+		if got := strings.Join(refusals, " "); got != "[again] {CONFLICT input.key} [nobody] {NOT_FOUND id}" {
 			t.Errorf("refused: %s", got)
 		}
 
