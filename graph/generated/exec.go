@@ -204,9 +204,14 @@ type ComplexityRoot struct {
 	}
 
 	Filter struct {
-		Args  func(childComplexity int) int
-		Label func(childComplexity int) int
-		Type  func(childComplexity int) int
+		AllOf   func(childComplexity int) int
+		AnyOf   func(childComplexity int) int
+		Args    func(childComplexity int) int
+		Inputs  func(childComplexity int) int
+		Label   func(childComplexity int) int
+		Not     func(childComplexity int) int
+		Segment func(childComplexity int) int
+		Type    func(childComplexity int) int
 	}
 
 	FilterType struct {
@@ -620,8 +625,12 @@ type ExperimentResolver interface {
 }
 type FilterResolver interface {
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
-
+	Args(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
+	Inputs(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
 	Label(ctx context.Context, obj *model.FilterSpec) (string, error)
+	AnyOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
+	AllOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
+	Not(ctx context.Context, obj *model.FilterSpec) (*model.FilterSpec, error)
 }
 type FilterTypeResolver interface {
 	MergeRule(ctx context.Context, obj *host.Type) (MergeRule, error)
@@ -657,7 +666,7 @@ type GrantResolver interface {
 	Site(ctx context.Context, obj *view.Grant) (*model.Site, error)
 }
 type MergedFilterResolver interface {
-	Rule(ctx context.Context, obj *host.MergedFilter) (MergeRule, error)
+	Rule(ctx context.Context, obj *host.MergedFilter) (*MergeRule, error)
 }
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
@@ -1328,18 +1337,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExperimentResult.Visitors(childComplexity), true
 
+	case "Filter.allOf":
+		if e.ComplexityRoot.Filter.AllOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.AllOf(childComplexity), true
+	case "Filter.anyOf":
+		if e.ComplexityRoot.Filter.AnyOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.AnyOf(childComplexity), true
 	case "Filter.args":
 		if e.ComplexityRoot.Filter.Args == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Filter.Args(childComplexity), true
+	case "Filter.inputs":
+		if e.ComplexityRoot.Filter.Inputs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.Inputs(childComplexity), true
 	case "Filter.label":
 		if e.ComplexityRoot.Filter.Label == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Filter.Label(childComplexity), true
+	case "Filter.not":
+		if e.ComplexityRoot.Filter.Not == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.Not(childComplexity), true
+	case "Filter.segment":
+		if e.ComplexityRoot.Filter.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.Segment(childComplexity), true
 	case "Filter.type":
 		if e.ComplexityRoot.Filter.Type == nil {
 			break
@@ -3989,14 +4028,27 @@ input UpdateExperimentInput {
 	{Name: "../schema/filter.graphqls", Input: `# The served schema replaces this scalar with an input object that has a field per loaded filter type: graph/schema.go.
 scalar FilterInput
 
-"A filter of a segment or a goal: a filter type with its arguments."
+"""
+A filter of a segment, a goal or an audience: a filter type with its arguments, a group of filters, or a segment. One of
+` + "`" + `type` + "`" + `, ` + "`" + `anyOf` + "`" + `, ` + "`" + `allOf` + "`" + `, ` + "`" + `not` + "`" + ` and ` + "`" + `segment` + "`" + ` says which; the others are null.
+"""
 type Filter {
   "The filter type. UNAVAILABLE while its plugin is not loaded."
-  type: FilterType!
-  "The arguments, in the shape of the filter type's input."
+  type: FilterType
+  "The value of the filter's field in FilterInput: the arguments, in the shape of the filter type's input."
   args: JSON!
+  "The whole filter in the shape of FilterInput, to be sent as one: {\"country\": {\"is\": [\"RO\"]}}."
+  inputs: JSON!
   "The filter in words, for example: Referrer is t.co or *google*."
   label: String!
+  "The filters of a group of which a session matches at least one."
+  anyOf: [Filter!]
+  "The filters of a group of which a session matches each."
+  allOf: [Filter!]
+  "The filter that a session does not match."
+  not: Filter
+  "The segment that a session is in, as it is now."
+  segment: Segment
 }
 
 "How an active segment's filter and a goal's filter of the same type are merged."
@@ -4095,7 +4147,8 @@ enum PluginStatus {
 
 """
 An active segment's filters merged with a goal's, filter type by filter type, each by its own rule. Filters of one type
-within the same list are merged by the same rule, from left to right.
+within the same list are merged by the same rule, from left to right. Groups of filters and named segments have no rule:
+they stay as they are, beside all else, and equal ones stand once.
 """
 type MergedSegment {
   "The filters that result, and where each comes from."
@@ -4108,15 +4161,15 @@ type MergedSegment {
 
 "A filter of a merged segment."
 type MergedFilter {
-  "The filter that results; null if the two exclude each other."
+  "The filter that results; null if the two exclude each other, or if a group excludes itself."
   filter: Filter
   "The active segment's filter that it comes from, if any."
   active: Filter
   "The goal's filter that it comes from, if any."
   goal: Filter
-  "The rule by which the two were merged."
-  rule: MergeRule!
-  "Whether the two filters exclude each other."
+  "The rule by which the two were merged. Null of a group or a segment, which is kept as it is."
+  rule: MergeRule
+  "Whether the two filters exclude each other, or a group excludes itself."
   empty: Boolean!
 }
 `, BuiltIn: false},
@@ -5330,8 +5383,18 @@ func (ec *executionContext) childFields_Filter(ctx context.Context, field graphq
 		return ec.fieldContext_Filter_type(ctx, field)
 	case "args":
 		return ec.fieldContext_Filter_args(ctx, field)
+	case "inputs":
+		return ec.fieldContext_Filter_inputs(ctx, field)
 	case "label":
 		return ec.fieldContext_Filter_label(ctx, field)
+	case "anyOf":
+		return ec.fieldContext_Filter_anyOf(ctx, field)
+	case "allOf":
+		return ec.fieldContext_Filter_allOf(ctx, field)
+	case "not":
+		return ec.fieldContext_Filter_not(ctx, field)
+	case "segment":
+		return ec.fieldContext_Filter_segment(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Filter", field.Name)
 }
@@ -9610,10 +9673,10 @@ func (ec *executionContext) _Filter_type(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *host.Type) graphql.Marshaler {
-			return ec.marshalNFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, selections, v)
+			return ec.marshalOFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Filter_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -9638,7 +9701,7 @@ func (ec *executionContext) _Filter_args(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Filter_args(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Args, nil
+			return ec.Resolvers.Filter().Args(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
@@ -9649,7 +9712,30 @@ func (ec *executionContext) _Filter_args(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Filter_args(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Filter", field, false, false, errors.New("field of type JSON does not have child fields"))
+	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _Filter_inputs(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_inputs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().Inputs(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_inputs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type JSON does not have child fields"))
 }
 
 func (ec *executionContext) _Filter_label(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
@@ -9673,6 +9759,134 @@ func (ec *executionContext) _Filter_label(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Filter_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Filter_anyOf(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_anyOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().AnyOf(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+			return ec.marshalOFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_anyOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Filter_allOf(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_allOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().AllOf(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+			return ec.marshalOFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_allOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Filter_not(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_not(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().Not(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FilterSpec) graphql.Marshaler {
+			return ec.marshalOFilter2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_not(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Filter_segment(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_segment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+			return ec.marshalOSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_segment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _FilterType_name(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
@@ -11408,11 +11622,11 @@ func (ec *executionContext) _MergedFilter_rule(ctx context.Context, field graphq
 			return ec.Resolvers.MergedFilter().Rule(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v MergeRule) graphql.Marshaler {
-			return ec.marshalNMergeRule2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *MergeRule) graphql.Marshaler {
+			return ec.marshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_MergedFilter_rule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -21469,7 +21683,7 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Filter_type(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -21498,10 +21712,81 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "args":
-			out.Values[i] = ec._Filter_args(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_args(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "inputs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_inputs(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "label":
 			field := field
 
@@ -21540,6 +21825,125 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "anyOf":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_anyOf(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "allOf":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_allOf(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "not":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_not(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "segment":
+			out.Values[i] = ec._Filter_segment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -23025,7 +23429,7 @@ func (ec *executionContext) _MergedFilter(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._MergedFilter_rule(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -27121,16 +27525,6 @@ func (ec *executionContext) marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	return ret
 }
 
-func (ec *executionContext) marshalNFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx context.Context, sel ast.SelectionSet, v *host.Type) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._FilterType(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
 	res, err := graphql.UnmarshalFloatContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -28456,6 +28850,25 @@ func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraph
 	return ret
 }
 
+func (ec *executionContext) marshalOFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOFilter2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx context.Context, sel ast.SelectionSet, v *model.FilterSpec) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28496,6 +28909,13 @@ func (ec *executionContext) marshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐType(ctx context.Context, sel ast.SelectionSet, v *host.Type) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FilterType(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
@@ -28611,6 +29031,22 @@ func (ec *executionContext) marshalOJSON2encodingᚋjsonᚐRawMessage(ctx contex
 	return res
 }
 
+func (ec *executionContext) unmarshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx context.Context, v any) (*MergeRule, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(MergeRule)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx context.Context, sel ast.SelectionSet, v *MergeRule) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
 func (ec *executionContext) marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v scalar.Node) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28637,6 +29073,13 @@ func (ec *executionContext) marshalORotateApiKeyPayload2ᚖgithubᚗcomᚋgoalgr
 		return graphql.Null
 	}
 	return ec._RotateApiKeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx context.Context, sel ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Segment(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Site) graphql.Marshaler {

@@ -239,7 +239,9 @@ func TestSimplifyLongPredicates(t *testing.T) {
 		"excluded": func(i int) string { return fmt.Sprintf(`(not (in os "%d"))`, i) },
 		"variants": func(i int) string { return fmt.Sprintf(`(assigned "x" "%d")`, i) },
 		"globs":    func(i int) string { return fmt.Sprintf(`(glob os "%d*")`, i) },
-		"groups":   func(i int) string { return fmt.Sprintf(`(or (not (in tags "%d")) (and (in tags "%d") (glob os "%d*")))`, i, i+1, i) },
+		"groups": func(i int) string {
+			return fmt.Sprintf(`(or (not (in tags "%d")) (and (in tags "%d") (glob os "%d*")))`, i, i+1, i)
+		},
 		"globs and their opposites": func(i int) string {
 			if i%2 == 0 {
 				return fmt.Sprintf(`(not (glob os "%d*"))`, i)

@@ -43,9 +43,7 @@ func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (change, error)) 
 			return err
 		}
 		defined = c.site
-		now := model.MillisOf(s.now())
-		if _, err := tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
-			Where("id = ?", c.site).Exec(ctx); err != nil {
+		if err := s.moveRevision(ctx, tx, c.site); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, c)
@@ -53,5 +51,14 @@ func (s *Store) define(ctx context.Context, do func(tx bun.Tx) (change, error)) 
 	if err == nil && s.defined != nil {
 		s.defined(defined)
 	}
+	return err
+}
+
+// moveRevision moves a site's revision. Until the transaction ends, no other one changes the site's definitions; those that
+// move it before they look at other definitions than their own see them as they then are.
+func (s *Store) moveRevision(ctx context.Context, tx bun.Tx, site int64) error {
+	now := model.MillisOf(s.now())
+	_, err := tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
+		Where("id = ?", site).Exec(ctx)
 	return err
 }
