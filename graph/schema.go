@@ -40,8 +40,8 @@ func buildSchema(types []*host.Type) (*ast.Schema, error) {
 		Kind: ast.InputObject,
 		Name: filterInput,
 		Description: "A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each\n" +
-			"filter type that a loaded plugin offers, typed by the input that the plugin declares. The last four make groups of\n" +
-			"filters, and name segments.",
+			"filter type that a loaded plugin offers, typed by the input that the plugin declares. The last four, of which no\n" +
+			"plugin knows, make groups of filters, and name segments.",
 		Directives: ast.DirectiveList{{Name: "oneOf"}},
 	}
 	for _, t := range types {
@@ -71,14 +71,14 @@ func buildSchema(types []*host.Type) (*ast.Schema, error) {
 
 // groupFields are the fields of FilterInput that no plugin offers.
 func groupFields() ast.FieldList {
-	const merging = " Merging leaves it as it is: it stands beside the other filters, and all must hold."
+	const merging = "\nMerging leaves it as it is: it stands beside the other filters, and all must hold."
 	list := ast.ListType(ast.NonNullNamedType(filterInput, nil), nil)
 	return ast.FieldList{
-		{Name: model.AnyOf, Type: list, Description: "A session must match at least one of these filters." + merging},
-		{Name: model.AllOf, Type: list, Description: "A session must match each of these filters. No merge rule applies among them: two of one type must both hold." + merging},
-		{Name: model.Not, Type: ast.NamedType(filterInput, nil), Description: "A session must not match this filter." + merging},
-		{Name: model.InSegment, Type: ast.NamedType("ID", nil), Description: "The id of a segment of the same site, which a session must be in. A change of that segment changes what is\n" +
-			"counted. While another definition names it, it can neither be deleted nor become a goal." + merging},
+		{Name: model.AnyOf, Type: list, Description: "Sessions that match at least one of these filters." + merging},
+		{Name: model.AllOf, Type: list, Description: "Sessions that match each of these filters. No merge rule applies among them: two of one type must both hold." + merging},
+		{Name: model.Not, Type: ast.NamedType(filterInput, nil), Description: "Sessions that do not match this filter." + merging},
+		{Name: model.InSegment, Type: ast.NamedType("ID", nil), Description: "Sessions in the segment of this id, one of the same site. A change of that segment changes what is counted. While\n" +
+			"another definition names it, it can neither be deleted nor become a goal." + merging},
 	}
 }
 

@@ -154,14 +154,14 @@ func namers(ctx context.Context, tx bun.Tx, segment *model.Segment, deep bool) (
 		SELECT object_kind, object_id FROM named_segments WHERE segment_id = ?
 		UNION SELECT object_kind, object_id FROM named_segments JOIN naming ON ? AND naming.kind = ? AND segment_id = naming.id
 	)
-	SELECT kind, segments.id, name, filters, 0 AS started_at FROM segments JOIN naming ON naming.id = segments.id AND kind = ?
+	SELECT kind, segments.id AS object_id, name, filters, 0 AS started_at FROM segments JOIN naming ON naming.id = segments.id AND kind = ?
 	UNION ALL SELECT kind, goals.id, name, filters, 0 FROM goals JOIN naming ON naming.id = goals.id AND kind = ?
 	UNION ALL SELECT kind, experiments.id, name, audience, started_at FROM experiments JOIN naming ON naming.id = experiments.id AND kind = ?
-	ORDER BY kind DESC, id`
+	ORDER BY kind DESC, object_id`
 	var rows []struct {
-		Kind          model.ObjectKind
-		ID, StartedAt int64
-		Name, Filters string
+		Kind                model.ObjectKind
+		ObjectID, StartedAt int64
+		Name, Filters       string
 	}
 	err := tx.NewRaw(all, segment.ID, deep, model.SegmentObject, model.SegmentObject, model.GoalObject, model.ExperimentObject).Scan(ctx, &rows)
 	if err != nil {
@@ -169,7 +169,7 @@ func namers(ctx context.Context, tx bun.Tx, segment *model.Segment, deep bool) (
 	}
 	found := make([]namer, len(rows))
 	for i, row := range rows {
-		found[i] = namer{object: object{row.Kind, segment.SiteID, row.ID}, name: row.Name, started: row.StartedAt != 0}
+		found[i] = namer{object: object{row.Kind, segment.SiteID, row.ObjectID}, name: row.Name, started: row.StartedAt != 0}
 		if found[i].filters, err = decodeFilters(row.Filters); err != nil {
 			return nil, err
 		}
