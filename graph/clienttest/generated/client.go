@@ -140,8 +140,8 @@ type CreateGoalInput struct {
 	Name string `json:"name"`
 	// The description shown to people, up to 5,000 characters.
 	Description *string `json:"description"`
-	// A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
-	// goal counts sessions with the event that clients track as `key`.
+	// A session reaches the goal if it matches all of these filters, at most 100 with those in groups. Defaults to
+	// [{events: {all: [key]}}]: the goal counts sessions with the event that clients track as `key`.
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent *string `json:"valueEvent"`
@@ -212,7 +212,8 @@ type CreateSegmentInput struct {
 	SiteId string `json:"siteId"`
 	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session.
+	// A session is in the segment if it matches all of these filters, at most 100 with those in groups. An empty list
+	// matches every session.
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active *bool `json:"active"`
@@ -394,8 +395,8 @@ func (v *ExitPageFilter) GetIs() []string { return v.Is }
 func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 
 // A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each
-// filter type that a loaded plugin offers, typed by the input that the plugin declares. The last four make groups of
-// filters, and name segments.
+// filter type that a loaded plugin offers, typed by the input that the plugin declares. The last four, of which no
+// plugin knows, make groups of filters, and name segments.
 type FilterInput struct {
 	// Sessions by browser name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
@@ -441,14 +442,18 @@ type FilterInput struct {
 	Variant *VariantFilter `json:"variant,omitempty"`
 	// Sessions by visitor. If you give both is and kind, both must match. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Visitor *VisitorFilter `json:"visitor,omitempty"`
-	// A session must match at least one of these filters. Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	// Sessions that match at least one of these filters.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
 	AnyOf []*FilterInput `json:"anyOf,omitempty"`
-	// A session must match each of these filters. No merge rule applies among them: two of one type must both hold. Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	// Sessions that match each of these filters. No merge rule applies among them: two of one type must both hold.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
 	AllOf []*FilterInput `json:"allOf,omitempty"`
-	// A session must not match this filter. Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	// Sessions that do not match this filter.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
 	Not *FilterInput `json:"not,omitempty"`
-	// The id of a segment of the same site, which a session must be in. A change of that segment changes what is
-	// counted. While another definition names it, it can neither be deleted nor become a goal. Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	// Sessions in the segment of this id, one of the same site. A change of that segment changes what is counted. While
+	// another definition names it, it can neither be deleted nor become a goal.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
 	Segment *string `json:"segment"`
 }
 
