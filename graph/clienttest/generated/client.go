@@ -454,7 +454,7 @@ type FilterInput struct {
 	// Sessions in the segment of this id, one of the same site. A change of that segment changes what is counted. While
 	// another definition names it, it can neither be deleted nor become a goal.
 	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
-	Segment *string `json:"segment"`
+	Segment *string `json:"segment,omitempty"`
 }
 
 // GetBrowser returns FilterInput.Browser, and is useful for accessing the field via an interface.
@@ -1436,6 +1436,7 @@ mutation CreateSegment ($input: CreateSegmentInput!) {
 }
 `
 
+// A field of FilterInput that is null is a field that is set, and only one may be.
 func CreateSegment(
 	ctx_ context.Context,
 	client_ graphql.Client,
