@@ -50,7 +50,7 @@ func TestGeneratedClient(t *testing.T) {
 		}
 		cell := cards.Site.GoalCards[0].Cells[1]
 		if cell.Segment.Name != "Twitter" || *cell.Sessions != 2 || *cell.Conversions != 1 || *cell.ConversionRate != 0.5 || cell.Merged.Label != "Referrer is t.co and Visited /pricing" ||
-			len(cell.Series) != 2 || cell.Series[0].Conversions != 1 || cell.Merged.Filters[0].Rule != client.MergeRuleIntersection {
+			len(cell.Series) != 2 || cell.Series[0].Conversions != 1 || cell.Merged.Filters[0].Rule == nil || *cell.Merged.Filters[0].Rule != client.MergeRuleIntersection {
 			t.Errorf("%+v", cell)
 		}
 		var args struct{ All []string }

@@ -14,7 +14,8 @@ import (
 
 // The cost of an operation is how many fields its answer has, in points: what is known of that before it is carried
 // out. Arguments say how long lists are, and ranges and intervals how many points a series has. Where only the data
-// knows, a guess stands in: see few. What is really made is counted while it is made (budget.go).
+// knows, a guess stands in: see few. Each filter that is given costs a point, too. What is really made is counted while it
+// is made (budget.go).
 
 // MaxCost is the highest cost of an operation, in points, and how many fields an answer may have.
 const MaxCost = 200_000
@@ -117,13 +118,47 @@ func (c *coster) field(field *ast.Field, in scope) int {
 	if field.Name == "__schema" || field.Name == "__type" {
 		c.introspects = true
 	}
+	filters := c.filters(field)
 	if len(field.SelectionSet) == 0 {
-		return 1
+		return 1 + filters
 	}
 	times, own, below := c.lengthOf(field, in)
+	own += filters
 	each := c.selections(field.SelectionSet, below)
 	// Neither factor is above plenty, so that their product is no overflow.
 	return int(min(1+int64(own)+int64(times)*int64(each), plenty))
+}
+
+// filters returns how many filters a field's arguments have, those in groups too.
+func (c *coster) filters(field *ast.Field) (n int) {
+	if field.Definition == nil || len(field.Arguments) == 0 {
+		return 0
+	}
+	arguments := field.ArgumentMap(c.variables)
+	for _, argument := range field.Definition.Arguments {
+		n += c.filtersIn(argument.Type, arguments[argument.Name])
+	}
+	return min(n, plenty)
+}
+
+func (c *coster) filtersIn(typ *ast.Type, value any) (n int) {
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			n += c.filtersIn(typ, element)
+		}
+	case map[string]any:
+		definition := c.schema.Types[typ.Name()]
+		if definition.Name == filterInput {
+			n = 1
+		}
+		for _, field := range definition.Fields {
+			if member, isGiven := value[field.Name]; isGiven {
+				n += c.filtersIn(field.Type, member)
+			}
+		}
+	}
+	return n
 }
 
 // lengthOf returns how many elements a field has, what they cost beside what is selected of them, and the scope of these.
@@ -161,7 +196,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		points := c.points(in.in, model.Interval(interval))
 		return points, points, below
 	case "Query.filterTypes":
-		return len(c.schema.Types[filterInput].Fields), 0, below
+		return len(c.schema.Types[filterInput].Fields) - len(groupFields()), 0, below
 	case "__Schema.types":
 		return len(c.schema.Types), 0, below
 	case "__Schema.directives":

@@ -2,19 +2,86 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
+	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
+// specs returns the filters that a client gives for a definition, after their types have read them. The segments that
+// they name are looked up where they are stored.
+func (r *Resolver) specs(ctx context.Context, given []scalar.FilterInput, field string) ([]model.FilterSpec, error) {
+	specs := make([]model.FilterSpec, len(given))
+	for i := range given {
+		var err error
+		if specs[i], err = specOf(&given[i]); err != nil {
+			return nil, model.Under(fmt.Sprintf("%s[%d]", field, i), err)
+		}
+	}
+	if err := model.CheckFilters(field, specs); err != nil {
+		return nil, err
+	}
+	if err := r.checkArguments(ctx, specs); err != nil {
+		return nil, model.Under(field, err)
+	}
+	return specs, nil
+}
+
+// specOf returns a filter as the model has it.
+func specOf(given *scalar.FilterInput) (spec model.FilterSpec, err error) {
+	spec = model.FilterSpec{Type: given.Type, Args: given.Args}
+	if spec.Type == model.InSegment {
+		spec.SegmentID, err = decodeID(segmentNoun, given.Segment, model.InSegment)
+	}
+	for i := range given.Parts {
+		part, err := specOf(&given.Parts[i])
+		if err != nil {
+			return spec, model.Under(spec.PartField(i), err)
+		}
+		spec.Parts = append(spec.Parts, part)
+	}
+	return spec, err
+}
+
+// checkArguments has the filter types read the arguments of filters, those in groups too, some at a time.
+func (r *Resolver) checkArguments(ctx context.Context, specs []model.FilterSpec) error {
+	var typed []model.FilterSpec
+	_ = model.EachFilter(specs, func(f *model.FilterSpec) error {
+		if model.IsFilterType(f.Type) {
+			typed = append(typed, *f)
+		}
+		return nil
+	})
+	read := each(len(typed), func(i int) (host.Compiled, error) { return r.filters.Compile(ctx, typed[i]) })
+	return model.EachFilter(specs, func(f *model.FilterSpec) (err error) {
+		if model.IsFilterType(f.Type) {
+			err, read = read[0].err, read[1:]
+		}
+		return err
+	})
+}
+
+// filtersOf returns the filters that a client gives for a question about a site, with the segments that they name.
+func (r *Resolver) filtersOf(ctx context.Context, site int64, given []scalar.FilterInput, field string) ([]model.FilterSpec, error) {
+	specs, err := r.specs(ctx, given, field)
+	if err != nil {
+		return nil, err
+	}
+	return specs, model.Under(field, r.store.PutSegments(ctx, site, specs))
+}
+
 type filterResolver struct{ *Resolver }
 
 func (r *filterResolver) Type(_ context.Context, spec *model.FilterSpec) (*host.Type, error) {
+	if !model.IsFilterType(spec.Type) {
+		return nil, nil
+	}
 	t, ok := r.filters.Type(spec.Type)
 	if !ok {
 		return nil, model.Errorf(model.Unavailable, "the filter type %s is not loaded; see plugins", spec.Type)
@@ -22,9 +89,61 @@ func (r *filterResolver) Type(_ context.Context, spec *model.FilterSpec) (*host.
 	return t, nil
 }
 
+func (r *filterResolver) Args(_ context.Context, spec *model.FilterSpec) (json.RawMessage, error) {
+	return json.Marshal(valueOf(spec))
+}
+
+func (r *filterResolver) Inputs(_ context.Context, spec *model.FilterSpec) (json.RawMessage, error) {
+	return json.Marshal(inputOf(spec))
+}
+
+// inputOf returns a filter in the shape of its FilterInput, as JSON has it.
+func inputOf(spec *model.FilterSpec) map[string]any { return map[string]any{spec.Type: valueOf(spec)} }
+
+// valueOf returns the value of the one field that a filter's FilterInput sets.
+func valueOf(spec *model.FilterSpec) any {
+	switch {
+	case spec.Type == model.InSegment:
+		return encodeID(segmentNoun, spec.SegmentID)
+	case model.IsFilterType(spec.Type):
+		return spec.Args
+	}
+	parts := make([]map[string]any, len(spec.Parts))
+	for i := range spec.Parts {
+		parts[i] = inputOf(&spec.Parts[i])
+	}
+	if spec.Type == model.Not {
+		return parts[0]
+	}
+	return parts
+}
+
 func (r *filterResolver) Label(ctx context.Context, spec *model.FilterSpec) (*string, error) {
 	compiled, err := r.filters.Compile(ctx, *spec)
 	return &compiled.Label, err
+}
+
+func (r *filterResolver) AnyOf(_ context.Context, spec *model.FilterSpec) ([]model.FilterSpec, error) {
+	return partsOf(spec, model.AnyOf), nil
+}
+
+func (r *filterResolver) AllOf(_ context.Context, spec *model.FilterSpec) ([]model.FilterSpec, error) {
+	return partsOf(spec, model.AllOf), nil
+}
+
+func (r *filterResolver) Not(_ context.Context, spec *model.FilterSpec) (*model.FilterSpec, error) {
+	if parts := partsOf(spec, model.Not); len(parts) > 0 {
+		return &parts[0], nil
+	}
+	return nil, nil
+}
+
+// partsOf returns the parts of a group of a kind; nil of all else.
+func partsOf(spec *model.FilterSpec, kind string) []model.FilterSpec {
+	if spec.Type != kind {
+		return nil
+	}
+	return spec.Parts
 }
 
 type filterTypeResolver struct{ *Resolver }
@@ -48,8 +167,12 @@ func (r *filterTypeResolver) Plugin(_ context.Context, t *host.Type) (*host.Plug
 
 type mergedFilterResolver struct{ *Resolver }
 
-func (r *mergedFilterResolver) Rule(_ context.Context, merged *host.MergedFilter) (generated.MergeRule, error) {
-	return generated.MergeRule(merged.Rule), nil
+func (r *mergedFilterResolver) Rule(_ context.Context, merged *host.MergedFilter) (*generated.MergeRule, error) {
+	if merged.Rule == "" {
+		return nil, nil
+	}
+	rule := generated.MergeRule(merged.Rule)
+	return &rule, nil
 }
 
 type pluginResolver struct{ *Resolver }

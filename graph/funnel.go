@@ -55,7 +55,7 @@ func (r *Resolver) reached(ctx context.Context, goals []model.Goal, segments []m
 	var all []sides
 	for _, segment := range segments {
 		for n := range len(goals) + 1 {
-			all = append(all, sides{segment.Filters, filtersOf(goals[:n])})
+			all = append(all, sides{segment.Filters, filtersOfGoals(goals[:n])})
 		}
 	}
 	merges := r.merges(ctx, all)
@@ -95,8 +95,8 @@ func stepSelectionOf(ctx context.Context) (reached, start bool) {
 	return reached, start
 }
 
-// filtersOf returns the filters of all of the goals, in their order.
-func filtersOf(goals []model.Goal) (filters []model.FilterSpec) {
+// filtersOfGoals returns the filters of all of the goals, in their order.
+func filtersOfGoals(goals []model.Goal) (filters []model.FilterSpec) {
 	for _, goal := range goals {
 		filters = append(filters, goal.Filters...)
 	}
@@ -106,7 +106,7 @@ func filtersOf(goals []model.Goal) (filters []model.FilterSpec) {
 type funnelStepResolver struct{ *Resolver }
 
 func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*host.Merged, error) {
-	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOf(step.Before), step.Goal.Filters...))
+	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
 }
 
 func (r *funnelStepResolver) Sessions(ctx context.Context, step *view.FunnelStep) (*int, error) {

@@ -48,7 +48,7 @@ func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []
 // eventFilter is what the filters of a goal of only a key default to.
 func eventFilter(key string) (scalar.FilterInput, error) {
 	args, err := json.Marshal(map[string][]string{"all": {key}})
-	return scalar.FilterInput{FilterSpec: model.FilterSpec{Type: "events", Args: args}}, err
+	return scalar.FilterInput{Type: "events", Args: args}, err
 }
 
 func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.CreateGoalInput) (*view.ChangedGoal, error) {

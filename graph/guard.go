@@ -212,6 +212,11 @@ func (g guard) ConvertSegmentToGoal(ctx context.Context, id int64, goal *model.G
 	return g.store.ConvertSegmentToGoal(ctx, id, goal, check)
 }
 
+// PutSegments puts into filters the segments of a site that they name.
+func (g guard) PutSegments(ctx context.Context, site int64, filters []model.FilterSpec) error {
+	return g.store.PutSegments(ctx, readable(ctx, site), filters)
+}
+
 func (g guard) goal(ctx context.Context, needed model.Scope, id int64) (*model.Goal, error) {
 	goal, err := g.store.Goal(ctx, id)
 	return pass(ctx, needed, "goal", goal, err, siteOfGoal)

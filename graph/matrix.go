@@ -33,12 +33,7 @@ func newMatrices() (*matrices, error) {
 // weigh returns about how many bytes an entry takes.
 func weigh(key string, m matrix) uint32 {
 	bytes := 300 + len(key)
-	add := func(texts int, filters []model.FilterSpec) {
-		bytes += 200 + texts
-		for _, filter := range filters {
-			bytes += 50 + len(filter.Type) + len(filter.Args)
-		}
-	}
+	add := func(texts int, filters []model.FilterSpec) { bytes += 200 + texts + weighFilters(filters) }
 	for _, goal := range m.goals {
 		add(len(goal.Key)+len(goal.Name)+len(goal.Description)+len(goal.ValueEvent), goal.Filters)
 	}
@@ -46,6 +41,17 @@ func weigh(key string, m matrix) uint32 {
 		add(len(segment.Name), segment.Filters)
 	}
 	return uint32(min(bytes, matrixBytes))
+}
+
+func weighFilters(filters []model.FilterSpec) (bytes int) {
+	_ = model.EachFilter(filters, func(f *model.FilterSpec) error {
+		bytes += 100 + len(f.Type) + len(f.Args)
+		if f.Segment != nil {
+			bytes += 200 + len(f.Segment.Name) + weighFilters(f.Segment.Filters)
+		}
+		return nil
+	})
+	return bytes
 }
 
 // matrix returns the goals and the segments that a client names, or where it names none,

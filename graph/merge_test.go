@@ -139,7 +139,8 @@ func (g *testGraph) cell(site string, active, goal []any) cell {
 	return data.Node.Card.Cells[0]
 }
 
-// For the rules UNION and INTERSECTION the merged segment is what the segment and the goal have in common, exactly.
+// For the rules UNION and INTERSECTION the merged segment is what the segment and the goal have in common, exactly, with
+// groups anywhere.
 func TestMergedCountsAreThoseOfBoth(t *testing.T) {
 	t.Parallel()
 	graphs(t, func(t *testing.T, g *testGraph) {
@@ -150,9 +151,13 @@ func TestMergedCountsAreThoseOfBoth(t *testing.T) {
 		if len(all) != ids {
 			t.Fatalf("%d sessions of %d", len(all), ids)
 		}
+		inner := g.segment(site, "inner", randomTree(r, 3))
 		met := 0
-		for range 60 {
+		for i := range 60 {
 			active, goal := randomFilters(r), randomFilters(r)
+			if i%2 == 1 {
+				active, goal = append(active, randomTrees(r, inner)...), append(goal, randomTrees(r, inner)...)
+			}
 			inActive, inGoal := g.matching(site, active), g.matching(site, goal)
 			want := 0
 			for id := range inActive {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
-	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/experiment"
@@ -72,22 +71,6 @@ func rangeOf(given generated.TimeRange) (model.Range, error) {
 		return in, model.Invalid("range", "from (%s) is later than to (%s)", in.From.Time().Format(time.RFC3339), in.To.Time().Format(time.RFC3339))
 	}
 	return in, nil
-}
-
-// specs returns the filters that a client gives, after their types have read them.
-func (r *Resolver) specs(ctx context.Context, given []scalar.FilterInput, field string) ([]model.FilterSpec, error) {
-	if len(given) > model.MaxFilters {
-		return nil, model.Invalid(field, "has %d filters; the limit is %d", len(given), model.MaxFilters)
-	}
-	specs := make([]model.FilterSpec, len(given))
-	compiled := each(len(given), func(i int) (host.Compiled, error) { return r.filters.Compile(ctx, given[i].FilterSpec) })
-	for i, filter := range given {
-		if err := compiled[i].err; err != nil {
-			return nil, model.Under(fmt.Sprintf("%s[%d]", field, i), err)
-		}
-		specs[i] = filter.FilterSpec
-	}
-	return specs, nil
 }
 
 // inOrder puts what was found into the order of the ids. An id without an element

@@ -23,7 +23,7 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	filters, err := r.specs(ctx, given, "filters")
+	filters, err := r.filtersOf(ctx, e.SiteID, given, "filters")
 	if err != nil {
 		return nil, err
 	}

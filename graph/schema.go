@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
@@ -39,7 +40,8 @@ func buildSchema(types []*host.Type) (*ast.Schema, error) {
 		Kind: ast.InputObject,
 		Name: filterInput,
 		Description: "A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each\n" +
-			"filter type that a loaded plugin offers, typed by the input that the plugin declares.",
+			"filter type that a loaded plugin offers, typed by the input that the plugin declares. The last four, of which no\n" +
+			"plugin knows, make groups of filters, and name segments.",
 		Directives: ast.DirectiveList{{Name: "oneOf"}},
 	}
 	for _, t := range types {
@@ -55,6 +57,7 @@ func buildSchema(types []*host.Type) (*ast.Schema, error) {
 			Type:        ast.NamedType(t.Input, nil),
 		})
 	}
+	input.Fields = append(input.Fields, groupFields()...)
 	document.Definitions = append(document.Definitions, input)
 	schema, err := validator.ValidateSchemaDocument(document)
 	if err != nil {
@@ -64,6 +67,19 @@ func buildSchema(types []*host.Type) (*ast.Schema, error) {
 	// in one part.
 	delete(schema.Directives, "defer")
 	return schema, nil
+}
+
+// groupFields are the fields of FilterInput that no plugin offers.
+func groupFields() ast.FieldList {
+	const merging = "\nMerging leaves it as it is: it stands beside the other filters, and all must hold."
+	list := ast.ListType(ast.NonNullNamedType(filterInput, nil), nil)
+	return ast.FieldList{
+		{Name: model.AnyOf, Type: list, Description: "Sessions that match at least one of these filters." + merging},
+		{Name: model.AllOf, Type: list, Description: "Sessions that match each of these filters. No merge rule applies among them: two of one type must both hold." + merging},
+		{Name: model.Not, Type: ast.NamedType(filterInput, nil), Description: "Sessions that do not match this filter." + merging},
+		{Name: model.InSegment, Type: ast.NamedType("ID", nil), Description: "Sessions in the segment of this id, one of the same site. A change of that segment changes what is counted. While\n" +
+			"another definition names it, it can neither be deleted nor become a goal." + merging},
+	}
 }
 
 func staticDocument() (*ast.SchemaDocument, error) {

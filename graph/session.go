@@ -15,7 +15,7 @@ func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filte
 	if err != nil {
 		return nil, err
 	}
-	specs, err := r.specs(ctx, filters, "filters")
+	specs, err := r.filtersOf(ctx, site.ID, filters, "filters")
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return query, err
 	}
-	specs, err := r.specs(ctx, filters, "filters")
+	specs, err := r.filtersOf(ctx, site.ID, filters, "filters")
 	if err != nil {
 		return query, err
 	}

@@ -43,12 +43,12 @@ func (r *siteResolver) Experiment(ctx context.Context, site *model.Site, key str
 	return orNil(r.store.ExperimentByKey(ctx, site.ID, key))
 }
 
-func (r *siteResolver) Merge(ctx context.Context, _ *model.Site, active, goal []scalar.FilterInput) (*host.Merged, error) {
-	activeSpecs, err := r.specs(ctx, active, "active")
+func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal []scalar.FilterInput) (*host.Merged, error) {
+	activeSpecs, err := r.filtersOf(ctx, site.ID, active, "active")
 	if err != nil {
 		return nil, err
 	}
-	goalSpecs, err := r.specs(ctx, goal, "goal")
+	goalSpecs, err := r.filtersOf(ctx, site.ID, goal, "goal")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,8 +125,8 @@ func (e *Experiment) Validate() error {
 		return Invalid("secondaryMetrics", "%d goals are too many; the maximum is %d", len(secondary), MaxMetrics)
 	}
 	e.Secondary = secondary
-	if len(e.Audience) > MaxFilters {
-		return Invalid("audience", "%d filters are too many; the maximum is %d", len(e.Audience), MaxFilters)
+	if err := CheckFilters("audience", e.Audience); err != nil {
+		return err
 	}
 	switch e.Attribution {
 	case "":
@@ -214,7 +213,7 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 		return fixed("variants", "the variants")
 	case !slices.Equal(e.Variants, before.Variants):
 		return fixed("baseline", "the baseline")
-	case !slices.EqualFunc(e.Audience, before.Audience, func(a, b FilterSpec) bool { return a.Type == b.Type && bytes.Equal(a.Args, b.Args) }):
+	case !EqualFilters(e.Audience, before.Audience):
 		return fixed("audience", "the audience")
 	case e.Attribution != before.Attribution:
 		return fixed("attribution", "the attribution")

@@ -37,7 +37,7 @@ func (g *Goal) Validate() error {
 	if err := checkText("valueEvent", &g.ValueEvent, 0, MaxKey); err != nil {
 		return err
 	}
-	return checkFilters(g.Filters)
+	return CheckFilters("filters", g.Filters)
 }
 
 // Slug makes a key from a name: its letters, with their marks, and digits in lower

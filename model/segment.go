@@ -1,17 +1,6 @@
 package model
 
-import (
-	"encoding/json"
-	"time"
-)
-
-// FilterSpec is a filter as defined and stored: the name of its filter type, and its
-// arguments in the shape of the type's input, as canonical JSON (defaults filled in,
-// keys sorted, no insignificant space).
-type FilterSpec struct {
-	Type string          `json:"type"`
-	Args json.RawMessage `json:"args"`
-}
+import "time"
 
 // Segment is a named list of filters on a site's sessions. A session must match all of
 // them; an empty list matches every session.
@@ -36,12 +25,5 @@ func (s *Segment) Validate() error {
 	if err := checkText("name", &s.Name, 1, MaxName); err != nil {
 		return err
 	}
-	return checkFilters(s.Filters)
-}
-
-func checkFilters(filters []FilterSpec) error {
-	if len(filters) > MaxFilters {
-		return Invalid("filters", "%d filters are too many; the maximum is %d", len(filters), MaxFilters)
-	}
-	return nil
+	return CheckFilters("filters", s.Filters)
 }

@@ -16,7 +16,6 @@ const (
 	MaxKey         = 200
 	MaxDescription = 5000
 	MaxDomains     = 100
-	MaxFilters     = 100
 )
 
 // Site is a web site or app whose visitors are counted.

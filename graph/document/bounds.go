@@ -8,8 +8,8 @@ type Bounds struct {
 	Nodes int
 	// Name is the length of a name in bytes.
 	Name int
-	// Depth is how many fields stand in one another.
-	Depth int
+	// Depth is how many fields stand in one another, and Nesting how many lists and objects of a value do.
+	Depth, Nesting int
 	// Aliases and Directives are those of one operation.
 	Aliases, Directives int
 	// Roots is how many fields an operation has at its root.
@@ -26,6 +26,6 @@ type Bounds struct {
 // query of the documentation has, and of what no written query comes near.
 var Default = Bounds{
 	Bytes: 256 << 10, Tokens: 20_000, Nodes: 20_000, Name: 128,
-	Depth: 17, Aliases: 30, Directives: 10, Roots: 12, Repeats: 3,
+	Depth: 17, Nesting: 50, Aliases: 30, Directives: 10, Roots: 12, Repeats: 3,
 	Operations: 20, Fragments: 100, Errors: 20,
 }

@@ -133,7 +133,7 @@ func (m *measurer) operation(operation *ast.OperationDefinition) Size {
 		size.Nodes++
 		size.add(m.directives(variable.Directives))
 		if variable.DefaultValue != nil {
-			size.Nodes += m.value(variable.DefaultValue)
+			size.Nodes += m.value(variable.DefaultValue, 0)
 		}
 	}
 	size.add(m.selections(operation.SelectionSet))
@@ -214,12 +214,17 @@ func (m *measurer) directives(list ast.DirectiveList) (size Size) {
 func (m *measurer) arguments(list ast.ArgumentList) (nodes int) {
 	for _, argument := range list {
 		m.name(argument.Name, argument.Position)
-		nodes += m.value(argument.Value)
+		nodes += m.value(argument.Value, 0)
 	}
 	return nodes
 }
 
-func (m *measurer) value(value *ast.Value) (nodes int) {
+// value returns how many nodes a value is, which stands in so many others.
+func (m *measurer) value(value *ast.Value, level int) (nodes int) {
+	if level > m.bounds.Nesting {
+		m.fail(m.bounds.tooMany(value.Position, "lists and objects in one another", level, m.bounds.Nesting, "put less of them in one another"))
+		return 0
+	}
 	m.written++
 	nodes = 1
 	switch value.Kind {
@@ -228,7 +233,7 @@ func (m *measurer) value(value *ast.Value) (nodes int) {
 	case ast.ObjectValue, ast.ListValue:
 		for _, child := range value.Children {
 			m.name(child.Name, value.Position)
-			nodes += m.value(child.Value)
+			nodes += m.value(child.Value, level+1)
 		}
 	}
 	return nodes

@@ -102,7 +102,7 @@ func (r *Reader) Read(ctx context.Context, text string, o Options) (*ast.QueryDo
 func (r *Reader) parse(text string, trusted bool) (doc *ast.QueryDocument, written int, problem *gqlerror.Error) {
 	bounds := r.bounds
 	if trusted {
-		bounds = Bounds{Bytes: plenty, Nodes: plenty, Name: plenty, Depth: plenty, Aliases: plenty, Directives: plenty, Roots: plenty, Repeats: plenty, Operations: plenty, Fragments: plenty}
+		bounds = Bounds{Bytes: plenty, Nodes: plenty, Name: plenty, Depth: plenty, Nesting: plenty, Aliases: plenty, Directives: plenty, Roots: plenty, Repeats: plenty, Operations: plenty, Fragments: plenty}
 	}
 	if len(text) > bounds.Bytes {
 		return nil, 0, refuse(model.ResourceExhausted, nil, "the document has %d bytes: the limit is %d; send long values as variables", len(text), bounds.Bytes)

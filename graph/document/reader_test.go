@@ -69,6 +69,7 @@ func TestBounds(t *testing.T) {
 		"aliases":                                     {aliases(Default.Aliases + 1), "31 aliases", model.ResourceExhausted},
 		"aliases through fragments":                   {"{ " + strings.Repeat("b { ...F } ", 2) + "} fragment F on Query " + aliases(20), "aliases", model.ResourceExhausted},
 		"depth":                                       {strings.Repeat("{ b ", Default.Depth+1) + strings.Repeat("}", Default.Depth+1), "18 levels", model.ResourceExhausted},
+		"values in one another":                       {"{ b(v: " + strings.Repeat("[{a: ", 2000) + "1" + strings.Repeat("}]", 2000) + ") { name } }", "51 lists and objects", model.ResourceExhausted},
 		"directives":                                  {"{ name " + strings.Repeat("@include(if: true) ", 11) + "}", "11 directives", model.ResourceExhausted},
 		"a fragment in itself":                        {"{ ...A } fragment A on Query { b { ...A } }", "spreads itself", model.BadInput},
 		"fragments in one another":                    {"{ ...A } fragment A on Query { b { ...B } } fragment B on Query { a { ...A } }", "spreads itself", model.BadInput},

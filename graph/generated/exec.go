@@ -306,9 +306,14 @@ type ComplexityRoot struct {
 	}
 
 	Filter struct {
-		Args  func(childComplexity int) int
-		Label func(childComplexity int) int
-		Type  func(childComplexity int) int
+		AllOf   func(childComplexity int) int
+		AnyOf   func(childComplexity int) int
+		Args    func(childComplexity int) int
+		Inputs  func(childComplexity int) int
+		Label   func(childComplexity int) int
+		Not     func(childComplexity int) int
+		Segment func(childComplexity int) int
+		Type    func(childComplexity int) int
 	}
 
 	FilterType struct {
@@ -770,8 +775,12 @@ type ExperimentResolver interface {
 }
 type FilterResolver interface {
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
-
+	Args(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
+	Inputs(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
 	Label(ctx context.Context, obj *model.FilterSpec) (*string, error)
+	AnyOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
+	AllOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
+	Not(ctx context.Context, obj *model.FilterSpec) (*model.FilterSpec, error)
 }
 type FilterTypeResolver interface {
 	MergeRule(ctx context.Context, obj *host.Type) (MergeRule, error)
@@ -807,7 +816,7 @@ type GrantResolver interface {
 	Site(ctx context.Context, obj *view.Grant) (*model.Site, error)
 }
 type MergedFilterResolver interface {
-	Rule(ctx context.Context, obj *host.MergedFilter) (MergeRule, error)
+	Rule(ctx context.Context, obj *host.MergedFilter) (*MergeRule, error)
 }
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
@@ -1759,18 +1768,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExperimentResult.Visitors(childComplexity), true
 
+	case "Filter.allOf":
+		if e.ComplexityRoot.Filter.AllOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.AllOf(childComplexity), true
+	case "Filter.anyOf":
+		if e.ComplexityRoot.Filter.AnyOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.AnyOf(childComplexity), true
 	case "Filter.args":
 		if e.ComplexityRoot.Filter.Args == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Filter.Args(childComplexity), true
+	case "Filter.inputs":
+		if e.ComplexityRoot.Filter.Inputs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.Inputs(childComplexity), true
 	case "Filter.label":
 		if e.ComplexityRoot.Filter.Label == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Filter.Label(childComplexity), true
+	case "Filter.not":
+		if e.ComplexityRoot.Filter.Not == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.Not(childComplexity), true
+	case "Filter.segment":
+		if e.ComplexityRoot.Filter.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.Segment(childComplexity), true
 	case "Filter.type":
 		if e.ComplexityRoot.Filter.Type == nil {
 			break
@@ -4578,8 +4617,8 @@ input CreateExperimentInput {
   "The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out."
   secondaryMetrics: [ID!] = []
   """
-  Who takes part: an assignment counts only if its session matches all of these filters, at most 100. An empty list
-  admits everyone.
+  Who takes part: an assignment counts only if its session matches all of these filters, at most 100 with those in
+  groups. An empty list admits everyone. Once the experiment has started, the segments that it names keep their filters.
   """
   audience: [FilterInput!] = []
   "Which of a visitor's sessions can convert."
@@ -4608,7 +4647,7 @@ input UpdateExperimentInput {
   primaryMetric: ID
   "Replaces the other goals to watch: their ids, at most 50."
   secondaryMetrics: [ID!]
-  "Replaces the audience filters, at most 100."
+  "Replaces the audience filters, at most 100 with those in groups."
   audience: [FilterInput!]
   "Which of a visitor's sessions can convert."
   attribution: Attribution
@@ -4683,14 +4722,27 @@ type DeleteExperimentsPayload {
 	{Name: "../schema/filter.graphqls", Input: `# The served schema replaces this scalar with an input object that has a field per loaded filter type: graph/schema.go.
 scalar FilterInput
 
-"A filter of a segment or a goal: a filter type with its arguments."
+"""
+A filter of a segment, a goal or an audience: a filter type with its arguments, a group of filters, or a segment. One of
+` + "`" + `type` + "`" + `, ` + "`" + `anyOf` + "`" + `, ` + "`" + `allOf` + "`" + `, ` + "`" + `not` + "`" + ` and ` + "`" + `segment` + "`" + ` says which; the others are null.
+"""
 type Filter {
-  "The filter type; null with UNAVAILABLE while its plugin is not loaded."
+  "The filter type; null of a group or a segment, and with UNAVAILABLE while its plugin is not loaded."
   type: FilterType
-  "The arguments, in the shape of the filter type's input."
+  "The value of the filter's field in FilterInput: the arguments, in the shape of the filter type's input."
   args: JSON!
+  "The whole filter in the shape of FilterInput, to be sent as one: {\"country\": {\"is\": [\"RO\"]}}."
+  inputs: JSON!
   "The filter in words, for example: Referrer is t.co or *google*."
   label: String
+  "The filters of a group of which a session matches at least one."
+  anyOf: [Filter!]
+  "The filters of a group of which a session matches each."
+  allOf: [Filter!]
+  "The filter that a session does not match."
+  not: Filter
+  "The segment that a session is in, as it is now."
+  segment: Segment
 }
 
 "How an active segment's filter and a goal's filter of the same type are merged."
@@ -4789,7 +4841,8 @@ enum PluginStatus {
 
 """
 An active segment's filters merged with a goal's, filter type by filter type, each by its own rule. Filters of one type
-within the same list are merged by the same rule, from left to right.
+within the same list are merged by the same rule, from left to right. Groups of filters and named segments have no rule:
+they stay as they are, beside all else, and equal ones stand once.
 """
 type MergedSegment {
   "The filters that result, and where each comes from."
@@ -4802,15 +4855,15 @@ type MergedSegment {
 
 "A filter of a merged segment."
 type MergedFilter {
-  "The filter that results; null if the two exclude each other."
+  "The filter that results; null if the two exclude each other, or if a group excludes itself."
   filter: Filter
   "The active segment's filter that it comes from, if any."
   active: Filter
   "The goal's filter that it comes from, if any."
   goal: Filter
-  "The rule by which the two were merged."
-  rule: MergeRule!
-  "Whether the two filters exclude each other."
+  "The rule by which the two were merged. Null of a group or a segment, which is kept as it is."
+  rule: MergeRule
+  "Whether the two filters exclude each other, or a group excludes itself."
   empty: Boolean!
 }
 `, BuiltIn: false},
@@ -4973,8 +5026,8 @@ input CreateGoalInput {
   "The description shown to people, up to 5,000 characters."
   description: String = ""
   """
-  A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
-  goal counts sessions with the event that clients track as ` + "`" + `key` + "`" + `.
+  A session reaches the goal if it matches all of these filters, at most 100 with those in groups. Defaults to
+  [{events: {all: [key]}}]: the goal counts sessions with the event that clients track as ` + "`" + `key` + "`" + `.
   """
   filters: [FilterInput!]
   "The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none."
@@ -4989,7 +5042,7 @@ input UpdateGoalInput {
   name: String
   "The description shown to people, up to 5,000 characters."
   description: String
-  "Replaces the filters, at most 100."
+  "Replaces the filters, at most 100 with those in groups."
   filters: [FilterInput!]
   "The event whose values are summed. Null removes it."
   valueEvent: String
@@ -5209,19 +5262,22 @@ type Mutation {
     "The ids of the segments, 1 to 500 of one site."
     ids: [ID!]!
   ): DeactivateSegmentsPayload @access(scope: EDIT)
-  "Deletes a segment."
+  "Deletes a segment. FAILED_PRECONDITION while a filter of another definition names it."
   deleteSegment(
     "The id of the segment."
     id: ID!
     "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
     expectedUpdatedAt: Time
   ): DeleteSegmentPayload @access(scope: EDIT)
-  "Deletes segments: all of them or, if one is refused, none."
+  "Deletes segments: all of them or, if one is refused, none. They are deleted one after another."
   deleteSegments(
     "The ids of the segments, 1 to 500 of one site."
     ids: [ID!]!
   ): DeleteSegmentsPayload @access(scope: EDIT)
-  "Turns a segment into a goal with the same filters. The site no longer has the segment."
+  """
+  Turns a segment into a goal with the same filters. The site no longer has the segment. FAILED_PRECONDITION while a
+  filter of another definition names it.
+  """
   convertSegmentToGoal(
     "The segment, and the goal's key and texts."
     input: ConvertSegmentInput!
@@ -5507,7 +5563,10 @@ input CreateSegmentInput {
   siteId: ID!
   "The name shown to people, 1 to 200 characters."
   name: String!
-  "A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session."
+  """
+  A session is in the segment if it matches all of these filters, at most 100 with those in groups. An empty list
+  matches every session.
+  """
   filters: [FilterInput!]!
   "Whether it is shown in the header and used by default on goal cards."
   active: Boolean = true
@@ -5519,7 +5578,10 @@ input UpdateSegmentInput {
   id: ID!
   "The name shown to people, 1 to 200 characters."
   name: String
-  "Replaces the filters, at most 100."
+  """
+  Replaces the filters, at most 100 with those in groups. All definitions that name the segment change with it.
+  FAILED_PRECONDITION while the audience of an experiment that has started names it.
+  """
   filters: [FilterInput!]
   "Whether it is shown in the header and used by default on goal cards."
   active: Boolean
@@ -6467,8 +6529,18 @@ func (ec *executionContext) childFields_Filter(ctx context.Context, field graphq
 		return ec.fieldContext_Filter_type(ctx, field)
 	case "args":
 		return ec.fieldContext_Filter_args(ctx, field)
+	case "inputs":
+		return ec.fieldContext_Filter_inputs(ctx, field)
 	case "label":
 		return ec.fieldContext_Filter_label(ctx, field)
+	case "anyOf":
+		return ec.fieldContext_Filter_anyOf(ctx, field)
+	case "allOf":
+		return ec.fieldContext_Filter_allOf(ctx, field)
+	case "not":
+		return ec.fieldContext_Filter_not(ctx, field)
+	case "segment":
+		return ec.fieldContext_Filter_segment(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Filter", field.Name)
 }
@@ -12305,7 +12377,7 @@ func (ec *executionContext) _Filter_args(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Filter_args(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Args, nil
+			return ec.Resolvers.Filter().Args(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
@@ -12316,7 +12388,30 @@ func (ec *executionContext) _Filter_args(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Filter_args(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Filter", field, false, false, errors.New("field of type JSON does not have child fields"))
+	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _Filter_inputs(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_inputs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().Inputs(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_inputs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type JSON does not have child fields"))
 }
 
 func (ec *executionContext) _Filter_label(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
@@ -12340,6 +12435,134 @@ func (ec *executionContext) _Filter_label(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Filter_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Filter_anyOf(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_anyOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().AnyOf(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+			return ec.marshalOFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_anyOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Filter_allOf(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_allOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().AllOf(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+			return ec.marshalOFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_allOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Filter_not(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_not(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().Not(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FilterSpec) graphql.Marshaler {
+			return ec.marshalOFilter2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_not(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Filter_segment(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_segment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Segment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+			return ec.marshalOSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_segment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Filter",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Segment(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _FilterType_name(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
@@ -14075,11 +14298,11 @@ func (ec *executionContext) _MergedFilter_rule(ctx context.Context, field graphq
 			return ec.Resolvers.MergedFilter().Rule(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v MergeRule) graphql.Marshaler {
-			return ec.marshalNMergeRule2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *MergeRule) graphql.Marshaler {
+			return ec.marshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_MergedFilter_rule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -26728,10 +26951,81 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "args":
-			out.Values[i] = ec._Filter_args(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_args(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "inputs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_inputs(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "label":
 			field := field
 
@@ -26770,6 +27064,125 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "anyOf":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_anyOf(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "allOf":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_allOf(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "not":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_not(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "segment":
+			out.Values[i] = ec._Filter_segment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -28255,7 +28668,7 @@ func (ec *executionContext) _MergedFilter(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._MergedFilter_rule(ctx, field, obj)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -34217,6 +34630,25 @@ func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraph
 	return ret
 }
 
+func (ec *executionContext) marshalOFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpecᚄ(ctx context.Context, sel ast.SelectionSet, v []model.FilterSpec) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOFilter2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx context.Context, sel ast.SelectionSet, v *model.FilterSpec) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -34488,6 +34920,22 @@ func (ec *executionContext) marshalOLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	return ret
 }
 
+func (ec *executionContext) unmarshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx context.Context, v any) (*MergeRule, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(MergeRule)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMergeRule(ctx context.Context, sel ast.SelectionSet, v *MergeRule) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
 func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx context.Context, sel ast.SelectionSet, v *host.Merged) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -34560,6 +35008,13 @@ func (ec *executionContext) marshalORotateApiKeyPayload2ᚖgithubᚗcomᚋgoalgr
 		return graphql.Null
 	}
 	return ec._RotateApiKeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx context.Context, sel ast.SelectionSet, v *model.Segment) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Segment(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSegmentConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentConnection(ctx context.Context, sel ast.SelectionSet, v *view.SegmentConnection) graphql.Marshaler {

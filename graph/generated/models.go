@@ -72,8 +72,8 @@ type CreateExperimentInput struct {
 	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
 	// The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out.
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
-	// Who takes part: an assignment counts only if its session matches all of these filters, at most 100. An empty list
-	// admits everyone.
+	// Who takes part: an assignment counts only if its session matches all of these filters, at most 100 with those in
+	// groups. An empty list admits everyone. Once the experiment has started, the segments that it names keep their filters.
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
 	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
@@ -89,8 +89,8 @@ type CreateGoalInput struct {
 	Name string `json:"name"`
 	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
-	// goal counts sessions with the event that clients track as `key`.
+	// A session reaches the goal if it matches all of these filters, at most 100 with those in groups. Defaults to
+	// [{events: {all: [key]}}]: the goal counts sessions with the event that clients track as `key`.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
@@ -102,7 +102,8 @@ type CreateSegmentInput struct {
 	SiteID string `json:"siteId"`
 	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session.
+	// A session is in the segment if it matches all of these filters, at most 100 with those in groups. An empty list
+	// matches every session.
 	Filters []scalar.FilterInput `json:"filters"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`
@@ -235,7 +236,7 @@ type UpdateExperimentInput struct {
 	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
 	// Replaces the other goals to watch: their ids, at most 50.
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
-	// Replaces the audience filters, at most 100.
+	// Replaces the audience filters, at most 100 with those in groups.
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
 	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
@@ -251,7 +252,7 @@ type UpdateGoalInput struct {
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
 	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
-	// Replaces the filters, at most 100.
+	// Replaces the filters, at most 100 with those in groups.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// The event whose values are summed. Null removes it.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
@@ -265,7 +266,8 @@ type UpdateSegmentInput struct {
 	ID string `json:"id"`
 	// The name shown to people, 1 to 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// Replaces the filters, at most 100.
+	// Replaces the filters, at most 100 with those in groups. All definitions that name the segment change with it.
+	// FAILED_PRECONDITION while the audience of an experiment that has started names it.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`

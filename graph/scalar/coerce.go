@@ -14,11 +14,18 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
+// maxPath is how long the path of a part of a value is at most. No filter that is not refused for its groups has a longer
+// one, unless its plugin nests inputs.
+const maxPath = 100
+
 // Coerce returns an input value as its type in the schema has it: defaults filled
 // in, a single value made the list that the type wants, and everything else as
 // the specification says of input coercion, or an error whose path is that of the
 // part at fault, beginning with path. Integers become int64, numbers float64.
 func Coerce(schema *ast.Schema, typ *ast.Type, value any, path ast.Path) (any, *gqlerror.Error) {
+	if len(path) > maxPath {
+		return nil, refuse(path[:2], "has more than %d lists and objects in one another; put less of them in one another", maxPath)
+	}
 	if value == nil {
 		if typ.NonNull {
 			return nil, refuse(path, "must not be null; it is a %s", typ)

@@ -11,9 +11,18 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// FilterInput is a filter as a client gives it: the one field that is set names
-// the type, its value the arguments.
-type FilterInput struct{ model.FilterSpec }
+// FilterInput is a filter as a client gives it: the one field that is set names the type, its value the arguments, the
+// filters of a group, or a segment.
+type FilterInput struct {
+	// Type is the name of the field.
+	Type string
+	// Args are the arguments of a filter type.
+	Args json.RawMessage
+	// Parts are the filters of a group.
+	Parts []FilterInput
+	// Segment is the id of a segment.
+	Segment string
+}
 
 type schemaKey struct{}
 
@@ -32,14 +41,42 @@ func (f *FilterInput) UnmarshalGQLContext(ctx context.Context, value any) error 
 	if problem != nil {
 		return model.Invalid(PathText(problem.Path), "%s", problem.Message)
 	}
-	for name, args := range coerced.(map[string]any) {
-		text, err := json.Marshal(withoutNulls(args))
-		if err != nil {
-			return err
+	var err error
+	*f, err = filterOf(coerced, 1)
+	return err
+}
+
+// filterOf returns what a coerced FilterInput says, which stands at a level of groups.
+func filterOf(coerced any, level int) (f FilterInput, err error) {
+	for name, value := range coerced.(map[string]any) {
+		f.Type = name
+		switch name {
+		case model.AnyOf, model.AllOf:
+			f.Parts, err = filtersOf(value.([]any), level+1)
+		case model.Not:
+			f.Parts, err = filtersOf([]any{value}, level+1)
+		case model.InSegment:
+			f.Segment = value.(string)
+		default:
+			f.Args, err = json.Marshal(withoutNulls(value))
 		}
-		f.FilterSpec = model.FilterSpec{Type: name, Args: text}
 	}
-	return nil
+	return f, err
+}
+
+// filtersOf returns the parts of a group. Parts that stand too deep are left out, and refused with the group, which stands
+// too deep as well.
+func filtersOf(values []any, level int) (parts []FilterInput, err error) {
+	if level > model.MaxLevels+1 {
+		return nil, nil
+	}
+	parts = make([]FilterInput, len(values))
+	for i, value := range values {
+		if parts[i], err = filterOf(value, level); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }
 
 // MarshalGQLContext is never called: FilterInput is an input only.

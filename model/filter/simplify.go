@@ -10,9 +10,10 @@ import (
 )
 
 // Simplify returns a predicate that matches the same sessions, in canonical form: constants
-// folded, And and Or flattened, parts and values sorted and distinct, and leaves over one
-// field merged where one leaf can say the same. Simplify is idempotent. Predicates with the
-// same text are equivalent; equivalent ones may differ in text.
+// folded, Not only around leaves, And and Or flattened, parts and values sorted and distinct,
+// leaves over one field merged where one leaf can say the same, and of an Or in an And, and
+// the reverse, only what the other parts leave open. Simplify is idempotent. Predicates with
+// the same text are equivalent; equivalent ones may differ in text.
 func Simplify(e Expr) Expr {
 	switch e := e.(type) {
 	case And:
@@ -20,7 +21,7 @@ func Simplify(e Expr) Expr {
 	case Or:
 		return simplifyAll(e, false)
 	case Not:
-		return negate(Simplify(e.Expr))
+		return simplifyNot(e.Expr)
 	case In:
 		return simplifyIn(e)
 	case Glob:
@@ -36,6 +37,29 @@ func Simplify(e Expr) Expr {
 	}
 }
 
+// simplifyNot simplifies the Not of a predicate.
+func simplifyNot(e Expr) Expr {
+	switch e := e.(type) {
+	case And:
+		return simplifyAll(negateAll(e), false)
+	case Or:
+		return simplifyAll(negateAll(e), true)
+	case Not:
+		return Simplify(e.Expr)
+	default:
+		return negate(Simplify(e))
+	}
+}
+
+func negateAll(parts []Expr) []Expr {
+	negated := make([]Expr, len(parts))
+	for i, part := range parts {
+		negated[i] = Not{part}
+	}
+	return negated
+}
+
+// negate returns the Not of a leaf, or of the Not of one.
 func negate(e Expr) Expr {
 	switch e := e.(type) {
 	case Bool:
@@ -49,45 +73,22 @@ func negate(e Expr) Expr {
 // simplifyAll simplifies the parts of an And, or else of an Or.
 func simplifyAll(parts []Expr, and bool) Expr {
 	flat := make([]Expr, 0, len(parts))
-	var add func(e Expr)
-	add = func(e Expr) {
-		switch e := e.(type) {
-		case And:
-			if and {
-				for _, part := range e {
-					add(part)
-				}
-				return
-			}
-		case Or:
-			if !and {
-				for _, part := range e {
-					add(part)
-				}
-				return
-			}
-		}
-		flat = append(flat, e)
-	}
 	for _, part := range parts {
-		add(Simplify(part))
+		flat = flatten(flat, Simplify(part), and)
 	}
-	// Joining leaves can yield a constant or a leaf that joins with another one,
-	// so it goes on until nothing changes. Each round makes the list shorter.
 	for {
-		joined := join(flat, and)
-		if len(joined) == len(flat) {
+		var decided bool
+		if flat, decided = simplifyFlat(flat, and); decided {
+			return Bool(!and)
+		}
+		left, changed := prune(flat, and)
+		if !changed {
 			break
 		}
-		flat = joined
-	}
-	if slices.ContainsFunc(flat, func(e Expr) bool { return e == Expr(Bool(!and)) }) {
-		return Bool(!and)
-	}
-	flat = slices.DeleteFunc(flat, func(e Expr) bool { return e == Expr(Bool(and)) })
-	flat, opposed := sortParts(flat)
-	if opposed {
-		return Bool(!and)
+		flat = nil
+		for _, part := range left {
+			flat = flatten(flat, part, and)
+		}
 	}
 	switch {
 	case len(flat) == 0:
@@ -101,6 +102,39 @@ func simplifyAll(parts []Expr, and bool) Expr {
 	}
 }
 
+// flatten appends a part to the parts of an And, or else of an Or: one of the same kind as its own parts.
+func flatten(flat []Expr, part Expr, and bool) []Expr {
+	switch e := part.(type) {
+	case And:
+		if and {
+			return append(flat, e...)
+		}
+	case Or:
+		if !and {
+			return append(flat, e...)
+		}
+	}
+	return append(flat, part)
+}
+
+// simplifyFlat joins and sorts parts that are simplified. decided tells that one of them decides it all.
+func simplifyFlat(flat []Expr, and bool) (simple []Expr, decided bool) {
+	// Joining leaves can yield a constant or a leaf that joins with another one,
+	// so it goes on until nothing changes. Each round makes the list shorter.
+	for {
+		joined := join(flat, and)
+		if len(joined) == len(flat) {
+			flat = joined
+			break
+		}
+		flat = joined
+	}
+	if slices.ContainsFunc(flat, func(e Expr) bool { return e == Expr(Bool(!and)) }) {
+		return nil, true
+	}
+	return sortParts(slices.DeleteFunc(flat, func(e Expr) bool { return e == Expr(Bool(and)) }))
+}
+
 // sortParts sorts the parts by their texts and drops repeated ones. opposed tells
 // that one part is another one's opposite.
 func sortParts(parts []Expr) (sorted []Expr, opposed bool) {
@@ -111,8 +145,10 @@ func sortParts(parts []Expr) (sorted []Expr, opposed bool) {
 	sorted = parts[:0]
 	for _, text := range slices.Sorted(maps.Keys(byText)) {
 		part := byText[text]
-		if _, found := byText[negate(part).String()]; found {
-			return nil, true
+		if not, ok := part.(Not); ok {
+			if _, found := byText[not.Expr.String()]; found {
+				return nil, true
+			}
 		}
 		sorted = append(sorted, part)
 	}
@@ -139,37 +175,27 @@ func join(parts []Expr, and bool) []Expr {
 		joined[i] = both(joined[i])
 	}
 	for _, part := range parts {
-		switch e := asIn(part).(type) {
-		case In:
-			if and && !isSingle(e.Field) {
-				joined = append(joined, e)
-				continue
-			}
-			put(leafKey{'i', e.Field}, e, func(a Expr) Expr { return joinIn(a, e, and) })
-		case Not:
-			// Not(In a) and Not(In b) is Not(In a or b); the reverse holds for
-			// fields of one value.
-			in, ok := e.Expr.(In)
-			if !ok || (!and && !isSingle(in.Field)) {
-				joined = append(joined, e)
-				continue
-			}
-			put(leafKey{'n', in.Field}, e, func(a Expr) Expr { return negate(joinIn(negate(a), in, !and)) })
-		case Range:
-			if !and {
-				joined = append(joined, e)
-				continue
-			}
-			put(leafKey{'r', e.Field}, e, func(a Expr) Expr {
-				r, ok := a.(Range)
-				if !ok {
-					return a
-				}
-				return simplifyRange(Range{e.Field, max(r.Min, e.Min), min(r.Max, e.Max)})
-			})
-		default:
+		e := asIn(part)
+		key, ok := keyOf(e, and)
+		if !ok {
 			joined = append(joined, e)
+			continue
 		}
+		put(key, e, func(a Expr) Expr {
+			switch e := e.(type) {
+			case In:
+				return joinIn(a, e, and)
+			case Range:
+				return joinRange(a, e)
+			case Not:
+				// Not(In a) and Not(In b) is Not(In a or b), and the reverse.
+				if in, ok := e.Expr.(In); ok {
+					return negate(joinIn(negate(a), in, !and))
+				}
+				return negate(joinRange(negate(a), e.Expr.(Range)))
+			}
+			return a
+		})
 	}
 	for _, i := range at {
 		joined[i] = Simplify(joined[i])
@@ -179,6 +205,33 @@ func join(parts []Expr, and bool) []Expr {
 		joined[i] = asAssigned(e)
 	}
 	return slices.DeleteFunc(joined, func(e Expr) bool { return e == nil })
+}
+
+// keyOf returns which leaves of an And, or else of an Or, a leaf is joined with. ok is false if with none.
+func keyOf(e Expr, and bool) (key leafKey, ok bool) {
+	switch e := e.(type) {
+	case In:
+		return leafKey{'i', e.Field}, !and || isSingle(e.Field)
+	case Range:
+		return leafKey{'r', e.Field}, and
+	case Not:
+		switch e := e.Expr.(type) {
+		case In:
+			return leafKey{'n', e.Field}, and || isSingle(e.Field)
+		case Range:
+			return leafKey{'s', e.Field}, !and
+		}
+	}
+	return key, false
+}
+
+// joinRange returns what a, a Range or a constant that joining made of one, and b have in common.
+func joinRange(a Expr, b Range) Expr {
+	r, ok := a.(Range)
+	if !ok {
+		return a
+	}
+	return simplifyRange(Range{b.Field, max(r.Min, b.Min), min(r.Max, b.Max)})
 }
 
 // joinIn joins a, an In or a constant that joining made of one, with b.
@@ -200,8 +253,30 @@ func joinIn(a Expr, b In, and bool) Expr {
 
 // excludeValues makes one leaf of In and Not(In) of a field of one value. In an
 // And, the values of the Not(In) are taken out of the In, and in an Or, the other
-// way round.
+// way round. Of a field of many values both leaves stay.
 func excludeValues(parts []Expr, at map[leafKey]int, and bool) {
+	for i, part := range parts {
+		in, isIn := part.(In)
+		not, isNot := part.(Not)
+		switch {
+		case isIn && and && !isSingle(in.Field):
+			if j, found := at[leafKey{'n', in.Field}]; found {
+				if excluded, ok := parts[j].(Not); ok {
+					parts[i] = without(in, excluded.Expr.(In))
+				}
+			}
+		case isNot && !and:
+			excluded, ok := not.Expr.(In)
+			if !ok || isSingle(excluded.Field) {
+				continue
+			}
+			if j, found := at[leafKey{'i', excluded.Field}]; found {
+				if in, ok := parts[j].(In); ok {
+					parts[i] = negate(without(excluded, in))
+				}
+			}
+		}
+	}
 	for key, i := range at {
 		j, found := at[leafKey{'n', key.field}]
 		if !found || key.kind != 'i' || !isSingle(key.field) {

@@ -52,7 +52,31 @@ func TestSimplify(t *testing.T) {
 		{`(or (not (in country "US")) (not (in country "RO")))`, `true`},
 		{`(and (not (in tags "a")) (not (in tags "b")))`, `(not (in tags "a" "b"))`},
 		{`(or (not (in tags "a")) (not (in tags "b")))`, `(or (not (in tags "a")) (not (in tags "b")))`},
-		{`(and (in tags "a" "b") (not (in tags "b")))`, `(and (in tags "a" "b") (not (in tags "b")))`},
+		{`(and (in tags "a" "b") (not (in tags "b")))`, `(and (in tags "a") (not (in tags "b")))`},
+		{`(and (in tags "a" "b") (not (in tags "b" "a")))`, `false`},
+		{`(or (in tags "a") (not (in tags "a" "b")))`, `(or (in tags "a") (not (in tags "b")))`},
+		// groups: Not stands around leaves alone
+		{`(not (and (in os "a") (in tags "b")))`, `(or (not (in os "a")) (not (in tags "b")))`},
+		{`(not (or (glob os "a*") (not (in tags "b"))))`, `(and (in tags "b") (not (glob os "a*")))`},
+		{`(or (not (range length 1 5)) (not (range length 3 8)))`, `(not (range length 3 5))`},
+		// groups that the other parts imply, or of which they leave something open
+		{`(and (in tags "a") (or (in tags "a") (glob os "b*")))`, `(in tags "a")`},
+		{`(or (in tags "a") (and (in tags "a") (glob os "b*")))`, `(in tags "a")`},
+		{`(and (not (in tags "a")) (or (in tags "a") (glob os "b*")))`, `(and (glob os "b*") (not (in tags "a")))`},
+		{`(or (not (in tags "a")) (and (in tags "a") (glob os "b*")))`, `(or (glob os "b*") (not (in tags "a")))`},
+		{`(and (in country "RO" "US") (or (in country "DE" "FR") (in tags "a")))`, `(and (in country "RO" "US") (in tags "a"))`},
+		{`(and (in country "RO") (or (in country "RO" "FR") (in tags "a")))`, `(in country "RO")`},
+		{`(and (not (in country "RO")) (or (in country "RO") (in tags "a")))`, `(and (in tags "a") (not (in country "RO")))`},
+		{`(and (range length 5 9) (or (range length 1 4) (in tags "a")))`, `(and (in tags "a") (range length 5 9))`},
+		{`(and (range length 5 9) (or (not (range length 1 4)) (in tags "a")))`, `(range length 5 9)`},
+		{`(and (range length 5 9) (or (not (range length 1 14)) (in tags "a")))`, `(and (in tags "a") (range length 5 9))`},
+		{`(and (assigned "x" "a") (or (assigned "x" "b") (in tags "a")))`, `(and (assigned "x" "a") (in tags "a"))`},
+		{`(and (in tags "a") (or (not (in tags "a")) (in os "b")) (or (not (in os "b")) (in os "c")))`, `false`},
+		// groups that exclude each other
+		{`(and (or (in tags "a") (in os "b")) (not (in tags "a")) (not (in os "b")))`, `false`},
+		{`(and (or (and (in tags "a") (in os "b")) (and (in tags "c") (in os "d"))) (not (or (and (in tags "a") (in os "b")) (and (in tags "c") (in os "d")))))`, `false`},
+		{`(or (and (in tags "a") (in os "b")) (not (and (in tags "a") (in os "b"))))`, `true`},
+		{`(and (in tags "a") (or (and (not (in tags "a")) (in os "b")) (and (in os "c") (not (in tags "a")))))`, `false`},
 		// globs
 		{`(glob os "")`, `false`},
 		{`(glob os "*")`, `(not (in os ""))`},
@@ -117,7 +141,7 @@ func TestSimplifyImpossibleRange(t *testing.T) {
 func TestSimplifyRandomly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	matches, evaluated := 0, 0
-	for range 20_000 {
+	for range 8_000 {
 		e := randomExpr(r)
 		before := e.String()
 		simple := filter.Simplify(e)
@@ -129,6 +153,15 @@ func TestSimplifyRandomly(t *testing.T) {
 		}
 		if other := filter.Simplify(permuted(r, e)); other.String() != simple.String() {
 			t.Fatalf("%s\nsimplified               %s\npermuted and simplified  %s", e, simple, other)
+		}
+		if twice := filter.Simplify(filter.Not{Expr: filter.Not{Expr: e}}); twice.String() != simple.String() {
+			t.Fatalf("%s\nsimplified      %s\nits Not's Not   %s", e, simple, twice)
+		}
+		if none := filter.Simplify(filter.And{e, filter.Not{Expr: e}}); none != filter.Expr(filter.Bool(false)) {
+			t.Fatalf("%s\nand its opposite are %s", e, none)
+		}
+		if all := filter.Simplify(filter.Or{e, filter.Not{Expr: e}}); all != filter.Expr(filter.Bool(true)) {
+			t.Fatalf("%s\nor its opposite are %s", e, all)
 		}
 		for range 5 {
 			session := filtertest.RandomSession(r)
@@ -206,6 +239,9 @@ func TestSimplifyLongPredicates(t *testing.T) {
 		"excluded": func(i int) string { return fmt.Sprintf(`(not (in os "%d"))`, i) },
 		"variants": func(i int) string { return fmt.Sprintf(`(assigned "x" "%d")`, i) },
 		"globs":    func(i int) string { return fmt.Sprintf(`(glob os "%d*")`, i) },
+		"groups": func(i int) string {
+			return fmt.Sprintf(`(or (not (in tags "%d")) (and (in tags "%d") (glob os "%d*")))`, i, i+1, i)
+		},
 		"globs and their opposites": func(i int) string {
 			if i%2 == 0 {
 				return fmt.Sprintf(`(not (glob os "%d*"))`, i)

@@ -146,9 +146,9 @@ func (s *Store) TypesInUse(ctx context.Context, sites []int64) (uses map[string]
 				return err
 			}
 			counted := map[string]bool{}
-			for _, filter := range filters {
-				if counted[filter.Type] {
-					continue
+			_ = model.EachFilter(filters, func(filter *model.FilterSpec) error {
+				if counted[filter.Type] || !model.IsFilterType(filter.Type) {
+					return nil
 				}
 				counted[filter.Type] = true
 				use := uses[filter.Type]
@@ -157,7 +157,8 @@ func (s *Store) TypesInUse(ctx context.Context, sites []int64) (uses map[string]
 				}
 				add(&use)
 				uses[filter.Type] = use
-			}
+				return nil
+			})
 		}
 		return nil
 	}

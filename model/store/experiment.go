@@ -71,17 +71,17 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 	return e, err
 }
 
-// experimentsOf returns the rows' experiments with their metrics.
+// experimentsOf returns the rows' experiments with their metrics, and with the segments that audiences name.
 func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]model.Experiment, error) {
 	experiments := make([]model.Experiment, len(rows))
 	at := make(map[int64]*model.Experiment, len(rows))
-	ids := make([]int64, len(rows))
+	ids, audiences := make([]int64, len(rows)), make([][]model.FilterSpec, len(rows))
 	for i := range rows {
 		var err error
 		if experiments[i], err = rows[i].experiment(); err != nil {
 			return nil, err
 		}
-		at[rows[i].ID], ids[i] = &experiments[i], rows[i].ID
+		at[rows[i].ID], ids[i], audiences[i] = &experiments[i], rows[i].ID, experiments[i].Audience
 	}
 	if len(ids) == 0 {
 		return experiments, nil
@@ -97,7 +97,7 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 			e.Secondary = append(e.Secondary, metric.GoalID)
 		}
 	}
-	return experiments, nil
+	return experiments, fillSegments(ctx, db, audiences...)
 }
 
 // ExperimentQuery asks for experiments.
@@ -202,9 +202,13 @@ func (s *Store) ExperimentByKey(ctx context.Context, site int64, key string) (e 
 	return oneExperiment(ctx, s.db, row)
 }
 
+func objectOfExperiment(e *model.Experiment) object {
+	return object{model.ExperimentObject, e.SiteID, e.ID}
+}
+
 // CreateExperiment stores a new experiment, as a draft, and sets its ID and times. The
 // error is Conflict if the site already has the key, and NotFound if a metric is not a
-// goal of the site.
+// goal of the site, or if it does not have a segment that the audience names.
 func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err error) {
 	defer wrap(&err, "create experiment %.40q", e.Key)
 	if err := e.Validate(); err != nil {
@@ -230,7 +234,10 @@ func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err 
 			return change{}, err
 		}
 		e.ID = row.ID
-		err = s.insertMetrics(ctx, tx, e)
+		if err := s.insertMetrics(ctx, tx, e); err != nil {
+			return change{}, err
+		}
+		err = model.Under("audience", s.nameSegments(ctx, tx, objectOfExperiment(e), nil, e.Audience))
 		return ofExperiment(model.Created, e, "", documentOfExperiment(e)), err
 	})
 }
@@ -290,7 +297,9 @@ func (s *Store) UpdateExperiment(ctx context.Context, id int64, apply func(*mode
 // error begins with the place of its id.
 func (s *Store) UpdateExperiments(ctx context.Context, ids []int64, apply func(*model.Experiment) error) (experiments []model.Experiment, err error) {
 	defer wrap(&err, "update %d experiments", len(ids))
-	return together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Experiment, change, error) { return s.updateExperiment(ctx, tx, id, apply) })
+	return together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Experiment, change, error) {
+		return s.updateExperiment(ctx, tx, id, apply)
+	})
 }
 
 func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply func(*model.Experiment) error) (*model.Experiment, change, error) {
@@ -315,6 +324,9 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	}
 	if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
 		return nil, change{}, err
+	}
+	if err := s.nameSegments(ctx, tx, objectOfExperiment(e), before.Audience, e.Audience); err != nil {
+		return nil, change{}, model.Under("audience", err)
 	}
 	if !slices.Equal(e.Metrics(), before.Metrics()) || e.Primary != before.Primary {
 		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
@@ -341,7 +353,9 @@ func (s *Store) DeleteExperiment(ctx context.Context, id int64, check func(*mode
 // of an error begins with the place of its id.
 func (s *Store) DeleteExperiments(ctx context.Context, ids []int64) (err error) {
 	defer wrap(&err, "delete %d experiments", len(ids))
-	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Experiment, change, error) { return s.deleteExperiment(ctx, tx, id, nil) })
+	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Experiment, change, error) {
+		return s.deleteExperiment(ctx, tx, id, nil)
+	})
 	return err
 }
 
@@ -356,6 +370,9 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 		}
 	}
 	if err := e.CheckDelete(); err != nil {
+		return nil, change{}, err
+	}
+	if err := unnameSegments(ctx, tx, objectOfExperiment(e)); err != nil {
 		return nil, change{}, err
 	}
 	_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)

@@ -46,17 +46,29 @@ func (row *goalRow) goal() (*model.Goal, error) {
 	}, err
 }
 
-func goalsOf(rows []goalRow) ([]model.Goal, error) {
-	goals := make([]model.Goal, len(rows))
+// goalsOf returns the rows' goals, with the segments that they name.
+func goalsOf(ctx context.Context, db bun.IDB, rows []goalRow) ([]model.Goal, error) {
+	goals, filters := make([]model.Goal, len(rows)), make([][]model.FilterSpec, len(rows))
 	for i := range rows {
 		goal, err := rows[i].goal()
 		if err != nil {
 			return nil, err
 		}
-		goals[i] = *goal
+		goals[i], filters[i] = *goal, goal.Filters
 	}
-	return goals, nil
+	return goals, fillSegments(ctx, db, filters...)
 }
+
+// oneGoal returns the row's goal, with the segments that it names.
+func oneGoal(ctx context.Context, db bun.IDB, row *goalRow) (*model.Goal, error) {
+	goal, err := row.goal()
+	if err != nil {
+		return nil, err
+	}
+	return goal, fillSegments(ctx, db, goal.Filters)
+}
+
+func objectOfGoal(goal *model.Goal) object { return object{model.GoalObject, goal.SiteID, goal.ID} }
 
 // GoalQuery asks for goals of a site.
 type GoalQuery struct {
@@ -82,7 +94,7 @@ func (s *Store) Goals(ctx context.Context, q GoalQuery, page Page) (goals []mode
 	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
 		return nil, err
 	}
-	return goalsOf(rows)
+	return goalsOf(ctx, s.db, rows)
 }
 
 // CountGoals returns the number of goals of the query.
@@ -99,7 +111,7 @@ func (s *Store) GoalsByID(ctx context.Context, ids []int64) (goals []model.Goal,
 	if err := s.db.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, err
 	}
-	return goalsOf(rows)
+	return goalsOf(ctx, s.db, rows)
 }
 
 // Goal returns a goal by its id, or NotFound.
@@ -117,7 +129,7 @@ func (s *Store) goal(ctx context.Context, db bun.IDB, id int64, lock string) (*m
 	if err := query.Scan(ctx); err != nil {
 		return nil, notFound(err, "goal")
 	}
-	return row.goal()
+	return oneGoal(ctx, db, &row)
 }
 
 // GoalByKey returns the site's goal with that key, or NotFound.
@@ -134,11 +146,11 @@ func (s *Store) GoalByKey(ctx context.Context, site int64, key string) (goal *mo
 	if err != nil {
 		return nil, err
 	}
-	return row.goal()
+	return oneGoal(ctx, s.db, &row)
 }
 
 // CreateGoal stores a new goal and sets its ID and times. The error is Conflict if the
-// site already has the key.
+// site already has the key, and NotFound if it does not have a segment that the filters name.
 func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
 	defer wrap(&err, "create goal %.40q", goal.Key)
 	if err := goal.Validate(); err != nil {
@@ -148,7 +160,10 @@ func (s *Store) CreateGoal(ctx context.Context, goal *model.Goal) (err error) {
 		if _, err := s.site(ctx, tx, goal.SiteID, s.dialect.keyLock); err != nil {
 			return change{}, err
 		}
-		err := s.insertGoal(ctx, tx, goal)
+		if err := s.insertGoal(ctx, tx, goal); err != nil {
+			return change{}, err
+		}
+		err := model.Under("filters", s.nameSegments(ctx, tx, objectOfGoal(goal), nil, goal.Filters))
 		return ofGoal(model.Created, goal, "", documentOfGoal(goal)), err
 	})
 }
@@ -195,7 +210,7 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if err != nil {
 		return nil, change{}, err
 	}
-	before, wasArchived := documentOfGoal(goal), goal.Archived
+	before, filters, wasArchived := documentOfGoal(goal), goal.Filters, goal.Archived
 	if err := apply(goal); err != nil {
 		return nil, change{}, err
 	}
@@ -214,7 +229,10 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if err != nil {
 		return nil, change{}, err
 	}
-	_, err = tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx)
+	if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
+		return nil, change{}, err
+	}
+	err = model.Under("filters", s.nameSegments(ctx, tx, objectOfGoal(goal), filters, goal.Filters))
 	return goal, ofGoal(action, goal, before, documentOfGoal(goal)), err
 }
 
@@ -241,6 +259,9 @@ func (s *Store) deleteGoal(ctx context.Context, tx bun.Tx, id int64, check func(
 	if err != nil {
 		return nil, change{}, err
 	}
+	if err := unnameSegments(ctx, tx, objectOfGoal(goal)); err != nil {
+		return nil, change{}, err
+	}
 	_, err = tx.NewDelete().Table("goals").Where("id = ?", id).Exec(ctx)
 	return goal, ofGoal(model.Deleted, goal, documentOfGoal(goal), ""), err
 }
@@ -261,7 +282,8 @@ func (s *Store) removable(ctx context.Context, tx bun.Tx, id int64, check func(*
 
 // ConvertSegmentToGoal turns a segment into a goal with the segment's filters. If goal
 // has no name or key, it takes the segment's name and a key made from it. The segment
-// is hidden until the goal is converted back. Nothing changes if check fails; nil checks nothing.
+// is hidden until the goal is converted back. The error is FailedPrecondition while filters of other definitions name it.
+// Nothing changes if check fails; nil checks nothing.
 func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal *model.Goal, check func(*model.Segment) error) (err error) {
 	defer wrap(&err, "convert segment %d to a goal", segmentID)
 	given := *goal
@@ -276,6 +298,9 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 				return change{}, err
 			}
 		}
+		if err := s.checkUnnamed(ctx, tx, segment); err != nil {
+			return change{}, err
+		}
 		goal.SiteID, goal.Filters = segment.SiteID, segment.Filters
 		if goal.Name == "" {
 			goal.Name = segment.Name
@@ -289,6 +314,9 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 			return change{}, err
 		}
 		if err := s.insertGoal(ctx, tx, goal); err != nil {
+			return change{}, err
+		}
+		if err := renameSegments(ctx, tx, objectOfSegment(segment), objectOfGoal(goal)); err != nil {
 			return change{}, err
 		}
 		_, err = tx.NewUpdate().Table("segments").Set("goal_id = ?", goal.ID).Where("id = ?", segmentID).Exec(ctx)
@@ -355,6 +383,9 @@ func (s *Store) ConvertGoalToSegment(ctx context.Context, goalID int64, check fu
 			if _, err := tx.NewUpdate().Model(restored).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
 				return change{}, err
 			}
+		}
+		if err := renameSegments(ctx, tx, objectOfGoal(goal), objectOfSegment(segment)); err != nil {
+			return change{}, err
 		}
 		_, err = tx.NewDelete().Table("goals").Where("id = ?", goalID).Exec(ctx)
 		return change{

@@ -39,16 +39,17 @@ func (row *segmentRow) segment() (*model.Segment, error) {
 	}, err
 }
 
-func segmentsOf(rows []segmentRow) ([]model.Segment, error) {
-	segments := make([]model.Segment, len(rows))
+// segmentsOf returns the rows' segments, with those that they name.
+func segmentsOf(ctx context.Context, db bun.IDB, rows []segmentRow) ([]model.Segment, error) {
+	segments, filters := make([]model.Segment, len(rows)), make([][]model.FilterSpec, len(rows))
 	for i := range rows {
 		segment, err := rows[i].segment()
 		if err != nil {
 			return nil, err
 		}
-		segments[i] = *segment
+		segments[i], filters[i] = *segment, segment.Filters
 	}
-	return segments, nil
+	return segments, fillSegments(ctx, db, filters...)
 }
 
 // SegmentQuery asks for segments of a site.
@@ -75,7 +76,7 @@ func (s *Store) Segments(ctx context.Context, q SegmentQuery, page Page) (segmen
 	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
 		return nil, err
 	}
-	return segmentsOf(rows)
+	return segmentsOf(ctx, s.db, rows)
 }
 
 // CountSegments returns the number of segments of the query.
@@ -92,7 +93,7 @@ func (s *Store) SegmentsByID(ctx context.Context, ids []int64) (segments []model
 	if err := s.db.NewSelect().Model(&rows).Where("id IN (?) AND goal_id IS NULL", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, err
 	}
-	return segmentsOf(rows)
+	return segmentsOf(ctx, s.db, rows)
 }
 
 // Segment returns a segment by its id, or NotFound.
@@ -110,10 +111,19 @@ func (s *Store) segment(ctx context.Context, db bun.IDB, id int64, lock string) 
 	if err := query.Scan(ctx); err != nil {
 		return nil, notFound(err, "segment")
 	}
-	return row.segment()
+	segment, err := row.segment()
+	if err != nil {
+		return nil, err
+	}
+	return segment, fillSegments(ctx, db, segment.Filters)
 }
 
-// CreateSegment stores a new segment and sets its ID and times.
+func objectOfSegment(segment *model.Segment) object {
+	return object{model.SegmentObject, segment.SiteID, segment.ID}
+}
+
+// CreateSegment stores a new segment and sets its ID and times. The error is NotFound if the site does not have a segment
+// that the filters name.
 func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err error) {
 	defer wrap(&err, "create segment %.40q", segment.Name)
 	if err := segment.Validate(); err != nil {
@@ -123,7 +133,10 @@ func (s *Store) CreateSegment(ctx context.Context, segment *model.Segment) (err 
 		if _, err := s.site(ctx, tx, segment.SiteID, s.dialect.keyLock); err != nil {
 			return change{}, err
 		}
-		err := s.insertSegment(ctx, tx, segment)
+		if err := s.insertSegment(ctx, tx, segment); err != nil {
+			return change{}, err
+		}
+		err := model.Under("filters", s.nameSegments(ctx, tx, objectOfSegment(segment), nil, segment.Filters))
 		return ofSegment(model.Created, segment, "", documentOfSegment(segment)), err
 	})
 }
@@ -141,7 +154,8 @@ func (s *Store) insertSegment(ctx context.Context, tx bun.Tx, segment *model.Seg
 }
 
 // UpdateSegment calls apply with the segment and stores the result. Nothing changes if
-// apply fails or the result is invalid.
+// apply fails or the result is invalid: a segment that the filters name must be one of the site, none can be part of
+// itself, and the audience of an experiment that has started keeps its segments' filters (FailedPrecondition).
 func (s *Store) UpdateSegment(ctx context.Context, id int64, apply func(*model.Segment) error) (segment *model.Segment, err error) {
 	defer wrap(&err, "update segment %d", id)
 	err = s.define(ctx, func(tx bun.Tx) (c change, err error) {
@@ -163,7 +177,7 @@ func (s *Store) updateSegment(ctx context.Context, tx bun.Tx, id int64, apply fu
 	if err != nil {
 		return nil, change{}, err
 	}
-	before := documentOfSegment(segment)
+	before, filters := documentOfSegment(segment), segment.Filters
 	if err := apply(segment); err != nil {
 		return nil, change{}, err
 	}
@@ -175,11 +189,26 @@ func (s *Store) updateSegment(ctx context.Context, tx bun.Tx, id int64, apply fu
 	if err != nil {
 		return nil, change{}, err
 	}
-	_, err = tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx)
+	if _, err := tx.NewUpdate().Model(row).ExcludeColumn("goal_id", "created_at").WherePK().Exec(ctx); err != nil {
+		return nil, change{}, err
+	}
+	err = s.changeFilters(ctx, tx, segment, filters)
 	return segment, ofSegment(model.Updated, segment, before, documentOfSegment(segment)), err
 }
 
-// DeleteSegment deletes a segment. Nothing changes if check fails; nil checks nothing.
+// changeFilters has what names the segment, and what it names, know of filters that replaced others.
+func (s *Store) changeFilters(ctx context.Context, tx bun.Tx, segment *model.Segment, before []model.FilterSpec) error {
+	if err := s.nameSegments(ctx, tx, objectOfSegment(segment), before, segment.Filters); err != nil {
+		return model.Under("filters", err)
+	}
+	if model.EqualFilters(before, segment.Filters) {
+		return nil
+	}
+	return s.checkNamers(ctx, tx, segment)
+}
+
+// DeleteSegment deletes a segment. The error is FailedPrecondition while filters of other definitions name it. Nothing
+// changes if check fails; nil checks nothing.
 func (s *Store) DeleteSegment(ctx context.Context, id int64, check func(*model.Segment) error) (err error) {
 	defer wrap(&err, "delete segment %d", id)
 	return s.define(ctx, func(tx bun.Tx) (change, error) {
@@ -205,6 +234,12 @@ func (s *Store) deleteSegment(ctx context.Context, tx bun.Tx, id int64, check fu
 		if err := check(segment); err != nil {
 			return nil, change{}, err
 		}
+	}
+	if err := s.checkUnnamed(ctx, tx, segment); err != nil {
+		return nil, change{}, err
+	}
+	if err := unnameSegments(ctx, tx, objectOfSegment(segment)); err != nil {
+		return nil, change{}, err
 	}
 	_, err = tx.NewDelete().Table("segments").Where("id = ?", id).Exec(ctx)
 	return segment, ofSegment(model.Deleted, segment, documentOfSegment(segment), ""), err

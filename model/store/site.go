@@ -123,7 +123,7 @@ func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 		for _, table := range []string{
 			"assignments", "columns", "computed", "computations", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
 			"site_dimensions", "site_values", "links", "visitors", // visits
-			"key_sites", "user_roles", "experiments", "segments", "goals", "site_domains",
+			"key_sites", "user_roles", "named_segments", "experiments", "segments", "goals", "site_domains",
 		} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
 				return change{}, err

@@ -51,9 +51,7 @@ func (s *Store) defineAll(ctx context.Context, do func(tx bun.Tx) ([]change, err
 			return err
 		}
 		defined = changes[0].site
-		now := model.MillisOf(s.now())
-		if _, err := tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
-			Where("id = ?", defined).Exec(ctx); err != nil {
+		if err := s.moveRevision(ctx, tx, defined); err != nil {
 			return err
 		}
 		for _, c := range changes {
@@ -66,5 +64,14 @@ func (s *Store) defineAll(ctx context.Context, do func(tx bun.Tx) ([]change, err
 	if err == nil && s.defined != nil {
 		s.defined(defined)
 	}
+	return err
+}
+
+// moveRevision moves a site's revision. Until the transaction ends, no other one changes the site's definitions; those that
+// move it before they look at other definitions than their own see them as they then are.
+func (s *Store) moveRevision(ctx context.Context, tx bun.Tx, site int64) error {
+	now := model.MillisOf(s.now())
+	_, err := tx.NewUpdate().Table("sites").Set("revision = CASE WHEN revision < ? THEN ? ELSE revision + 1 END", now, now).
+		Where("id = ?", site).Exec(ctx)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/pb"
@@ -54,6 +55,8 @@ func Type(d *pb.FilterType) (plugins.Description, []string, error) {
 	switch {
 	case !typeName.MatchString(t.Name) || len(t.Name) > maxName:
 		return refuse("its name must be letters and digits, beginning with a lower-case letter")
+	case !model.IsFilterType(t.Name):
+		return refuse("its name is that of a group of filters; choose a name other than anyOf, allOf, not and segment")
 	case t.Title == "":
 		return refuse("it has no title")
 	case len(t.Title) > maxTitle || strings.ContainsFunc(t.Title, unicode.IsControl) || !utf8.ValidString(t.Title):

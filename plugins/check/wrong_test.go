@@ -149,6 +149,7 @@ func wrongs() map[string]wrong {
 		"description: a taken type":      {describe: first(func(t *pb.FilterType) { t.Name = "taken" })},
 		"description: a taken name":      {describe: first(func(t *pb.FilterType) { t.Sdl += ` "Two." enum ReaderTaken { "One." ONE }` })},
 		"description: type's name":       {describe: first(func(t *pb.FilterType) { t.Name = "Reader" })},
+		"description: a group's name":    {describe: first(func(t *pb.FilterType) { t.Name = "anyOf" })},
 		"description: no title":          {describe: first(func(t *pb.FilterType) { t.Title = " " })},
 		"description: no rule":           {describe: first(func(t *pb.FilterType) { t.Rule = 0 })},
 		"description: no description":    {describe: first(func(t *pb.FilterType) { t.Description = "" })},

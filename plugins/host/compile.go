@@ -33,9 +33,12 @@ type Compiled struct {
 
 // Compile returns what the filter means. The error is that of ctx or a model.Error:
 // BadInput if the plugin refuses the arguments, with the type's name and the path of
-// the argument as its field ("country.is[0]"); Unavailable if the type is not loaded or
-// its plugin cannot answer.
+// the argument as its field ("country.is[0]", in a group "anyOf[1].country.is[0]");
+// Unavailable if the type is not loaded or its plugin cannot answer.
 func (s *Set) Compile(ctx context.Context, spec model.FilterSpec) (Compiled, error) {
+	if !model.IsFilterType(spec.Type) {
+		return s.compileGroup(ctx, &spec)
+	}
 	t, err := s.loaded(spec.Type)
 	if err != nil {
 		return Compiled{}, err

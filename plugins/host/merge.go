@@ -18,7 +18,7 @@ import (
 // Merged is an active segment's filters merged with a goal's.
 type Merged struct {
 	// Filters are in the order in which their types first appear, the active
-	// segment's before the goal's.
+	// segment's before the goal's; groups follow.
 	Filters []MergedFilter
 	// Empty tells that no session can match, so there is nothing to count.
 	Empty bool
@@ -30,22 +30,24 @@ type Merged struct {
 
 // MergedFilter is one filter of a merged segment and where it came from.
 type MergedFilter struct {
+	// Type is nil for a group.
 	Type *Type
 	// Filter must hold; nil if Empty is set.
 	Filter *model.FilterSpec
 	// Active and Goal are the filters it comes from; nil if a side has none. Filters of
 	// the same type within one side are merged before, by the same rule.
 	Active, Goal *model.FilterSpec
-	Rule         Rule
+	// Rule is empty for a group, which stands beside all else. Of equal groups there is one.
+	Rule Rule
 	// Empty tells that Active and Goal exclude each other. If only one is set, it
-	// excludes another filter of its own side.
+	// excludes another filter of its own side. A group excludes itself.
 	Empty bool
 }
 
 // Merge merges the filters of an active segment with those of a goal, type by type,
-// each by its type's rule. Without a goal it returns the segment on its own. Under the
-// rules UNION and INTERSECTION, the result matches exactly the sessions that match both
-// sides.
+// each by its type's rule; groups (model.AnyOf and so on) stay as they are. Without a goal
+// it returns the segment on its own. Under the rules UNION and INTERSECTION, and whatever
+// groups there are, the result matches exactly the sessions that match both sides.
 //
 // The errors are those of Compile, with the filter's place before the field:
 // "active[0]" or "goal[0]".
@@ -66,24 +68,48 @@ func (s *Set) Merge(ctx context.Context, active, goal []model.FilterSpec) (*Merg
 }
 
 // mergeName names a merge by its filters and by the starts of the plugins involved. ok
-// is false if a type is not loaded.
+// is false if a type is not loaded, or a segment not there.
 func (s *Set) mergeName(active, goal []model.FilterSpec) (name string, ok bool) {
-	var b []byte
-	for _, side := range [2][]model.FilterSpec{active, goal} {
-		b = binary.AppendUvarint(b, uint64(len(side)))
-		for _, spec := range side {
-			t, ok := s.byName[spec.Type]
-			if !ok {
-				return "", false
-			}
-			b = binary.AppendUvarint(b, uint64(t.worker.generation()))
-			for _, text := range []string{spec.Type, string(spec.Args)} {
-				b = binary.AppendUvarint(b, uint64(len(text)))
-				b = append(b, text...)
-			}
-		}
+	n := naming{set: s, ok: true}
+	n.list(active)
+	n.list(goal)
+	return string(n.name), n.ok
+}
+
+type naming struct {
+	set  *Set
+	name []byte
+	ok   bool
+}
+
+func (n *naming) list(specs []model.FilterSpec) {
+	n.number(len(specs))
+	for i := range specs {
+		n.filter(&specs[i])
 	}
-	return string(b), true
+}
+
+func (n *naming) filter(spec *model.FilterSpec) {
+	n.text(spec.Type)
+	switch t := n.set.byName[spec.Type]; {
+	case t != nil:
+		n.number(int(t.worker.generation()))
+		n.text(string(spec.Args))
+	case spec.Segment != nil:
+		n.text(spec.Segment.Name)
+		n.list(spec.Segment.Filters)
+	case len(spec.Parts) > 0:
+		n.list(spec.Parts)
+	default:
+		n.ok = false
+	}
+}
+
+func (n *naming) number(number int) { n.name = binary.AppendUvarint(n.name, uint64(number)) }
+
+func (n *naming) text(text string) {
+	n.number(len(text))
+	n.name = append(n.name, text...)
 }
 
 func (s *Set) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merged, error) {
@@ -94,9 +120,14 @@ func (s *Set) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merg
 	}
 	sides := [2]map[*Type]*side{}
 	var order []*Type
+	var groups [2][]held
 	for s := range filters {
 		sides[s] = map[*Type]*side{}
 		for _, f := range filters[s] {
+			if f.typ == nil {
+				groups[s] = append(groups[s], f)
+				continue
+			}
 			if !slices.Contains(order, f.typ) {
 				order = append(order, f.typ)
 			}
@@ -113,10 +144,11 @@ func (s *Set) merge(ctx context.Context, active, goal []model.FilterSpec) (*Merg
 			return nil, err
 		}
 	}
+	m.stand(groups)
 	return m.result(), nil
 }
 
-// held is a filter with what it compiles to.
+// held is a filter with what it compiles to; a group has no type.
 type held struct {
 	typ  *Type
 	spec model.FilterSpec
@@ -166,6 +198,10 @@ func (m *merging) readAll(sides [2][]model.FilterSpec) (filters [2][]held, err e
 }
 
 func (m *merging) read(spec model.FilterSpec) (held, error) {
+	if !model.IsFilterType(spec.Type) {
+		compiled, err := m.set.compileGroup(m.ctx, &spec)
+		return held{nil, spec, compiled}, err
+	}
 	t, err := m.set.loaded(spec.Type)
 	if err != nil {
 		return held{}, err
@@ -252,6 +288,33 @@ func (m *merging) cross(t *Type, active, goal *side) error {
 	return nil
 }
 
+// stand lists the groups of both sides, of equal ones the first.
+func (m *merging) stand(groups [2][]held) {
+	at := map[string]int{} // the places of entries, by what the groups mean
+	for s := range groups {
+		for i := range groups[s] {
+			f := &groups[s][i]
+			meaning := f.Predicate.String()
+			if place, found := at[meaning]; found {
+				if entry := &m.entries[place]; s == 1 && entry.Goal == nil {
+					entry.Goal = &f.spec
+				}
+				continue
+			}
+			at[meaning] = len(m.entries)
+			a, g := f, (*held)(nil)
+			if s == 1 {
+				a, g = g, a
+			}
+			if f.Predicate == filter.Expr(filter.Bool(false)) {
+				m.exclude(nil, a, g)
+			} else {
+				m.keep(*f, a, g)
+			}
+		}
+	}
+}
+
 // alone lists the filters of a side that are not merged with the other side's.
 func (m *merging) alone(s *side, active bool) {
 	for _, f := range s.filters {
@@ -269,7 +332,7 @@ func (m *merging) alone(s *side, active bool) {
 
 func (m *merging) keep(f held, active, goal *held) {
 	m.entries = append(m.entries, MergedFilter{
-		Type: f.typ, Filter: &f.spec, Active: specOf(active), Goal: specOf(goal), Rule: f.typ.Rule,
+		Type: f.typ, Filter: &f.spec, Active: specOf(active), Goal: specOf(goal), Rule: f.typ.rule(),
 	})
 	m.parts = append(m.parts, f.Predicate)
 	m.labels = append(m.labels, f.Label)
@@ -277,7 +340,7 @@ func (m *merging) keep(f held, active, goal *held) {
 
 func (m *merging) exclude(t *Type, active, goal *held) {
 	m.entries = append(m.entries, MergedFilter{
-		Type: t, Active: specOf(active), Goal: specOf(goal), Rule: t.Rule, Empty: true,
+		Type: t, Active: specOf(active), Goal: specOf(goal), Rule: t.rule(), Empty: true,
 	})
 	m.empty = true
 	for _, f := range []*held{active, goal} {
@@ -285,6 +348,14 @@ func (m *merging) exclude(t *Type, active, goal *held) {
 			m.conflicts = append(m.conflicts, f.Label)
 		}
 	}
+}
+
+// rule returns the type's rule, and none without a type.
+func (t *Type) rule() Rule {
+	if t == nil {
+		return ""
+	}
+	return t.Rule
 }
 
 func specOf(f *held) *model.FilterSpec {

@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,8 +153,27 @@ func TestMergeNamesTheFilterAtFault(t *testing.T) {
 	}
 }
 
-// Merged by UNION and INTERSECTION, exactly the sessions are matched that match
-// both sides; and each filter alone matches what its predicate does.
+func TestGroupsNameTheFilterAtFault(t *testing.T) {
+	h := newHost(t, Options{})
+	bad := specs(`country {"is":["RO","UK"]}`)
+	segment := &model.Segment{Name: "S", Filters: bad}
+	for want, f := range map[string]model.FilterSpec{
+		`anyOf[1].not.country.is[1]: "UK" is not`: {Type: model.AnyOf, Parts: append(specs(`tags {"all":["a"]}`), model.FilterSpec{Type: model.Not, Parts: bad})},
+		`allOf[0].segment: "UK" is not`:           {Type: model.AllOf, Parts: []model.FilterSpec{{Type: model.InSegment, Segment: segment}}},
+		`not: filter type nobody is not loaded`:   {Type: model.Not, Parts: specs(`nobody {}`)},
+		`segment: the segment cannot be read`:     {Type: model.InSegment, SegmentID: 7},
+	} {
+		if _, err := h.Compile(t.Context(), f); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Compile: error %v, want %s", err, want)
+		}
+		if _, err := h.Merge(t.Context(), nil, []model.FilterSpec{f}); err == nil || !strings.HasPrefix(err.Error(), "goal[0]."+want) {
+			t.Errorf("Merge: error %v, want goal[0].%s", err, want)
+		}
+	}
+}
+
+// Merged by UNION and INTERSECTION, with groups anywhere, exactly the sessions are matched
+// that match both sides; and each filter alone matches what its predicate does.
 func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
 	h := newHost(t, Options{})
 	r := rand.New(rand.NewPCG(1, 2))
@@ -162,18 +182,12 @@ func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
 		sessions[i] = randomSession(r)
 	}
 	matched, emptied := 0, 0
-	for range 1500 {
+	for i := range 1500 {
 		sides := [2][]model.FilterSpec{randomFilters(r), randomFilters(r)}
-		var apart filter.And
-		for _, side := range sides {
-			for _, f := range side {
-				compiled, err := h.Compile(t.Context(), f)
-				if err != nil {
-					t.Fatalf("%s %s: %v", f.Type, f.Args, err)
-				}
-				apart = append(apart, compiled.Predicate)
-			}
+		if i%3 == 0 {
+			sides = [2][]model.FilterSpec{randomGroups(r, sides[0]), randomGroups(r, sides[1])}
 		}
+		apart := filter.And{apartOf(t, h, sides[0]), apartOf(t, h, sides[1])}
 		merged, err := h.Merge(t.Context(), sides[0], sides[1])
 		if err != nil {
 			t.Fatal(err)
@@ -197,13 +211,66 @@ func TestMergedMatchesWhatBothSidesDo(t *testing.T) {
 				matched++
 			}
 			if merged.Predicate.Match(s) != want || (!merged.Empty && again.Match(s) != want) {
-				t.Fatalf("%s and %s: merged to %s, %q, which for %+v is not %t", sides[0], sides[1], merged.Predicate, merged.Label, s, want)
+				t.Fatalf("%+v and %+v: merged to %s, %q, which for %+v is not %t", sides[0], sides[1], merged.Predicate, merged.Label, s, want)
 			}
 		}
 	}
 	if matched < 1000 || emptied < 50 {
 		t.Errorf("too little happened: %d matches, %d empty", matched, emptied)
 	}
+}
+
+// apartOf returns the predicate of filters that must all hold: those of the single filters, put together as groups say.
+func apartOf(t *testing.T, h testHost, specs []model.FilterSpec) filter.Expr {
+	t.Helper()
+	all := filter.And{}
+	for _, f := range specs {
+		switch f.Type {
+		case model.AnyOf:
+			any := filter.Or{}
+			for i := range f.Parts {
+				any = append(any, apartOf(t, h, f.Parts[i:i+1]))
+			}
+			all = append(all, any)
+		case model.AllOf:
+			all = append(all, apartOf(t, h, f.Parts))
+		case model.Not:
+			all = append(all, filter.Not{Expr: apartOf(t, h, f.Parts)})
+		case model.InSegment:
+			all = append(all, apartOf(t, h, f.Segment.Filters))
+		default:
+			compiled, err := h.Compile(t.Context(), f)
+			if err != nil {
+				t.Fatalf("%s %s: %v", f.Type, f.Args, err)
+			}
+			all = append(all, compiled.Predicate)
+		}
+	}
+	return all
+}
+
+// randomGroups returns filters with some of them in groups and in segments.
+func randomGroups(r *rand.Rand, filters []model.FilterSpec) (all []model.FilterSpec) {
+	for len(filters) > 0 {
+		n := 1 + r.IntN(len(filters))
+		parts := slices.Clone(filters[:n])
+		if r.IntN(2) == 0 {
+			parts = randomGroups(r, parts)
+		}
+		switch filters = filters[n:]; r.IntN(5) {
+		case 0:
+			all = append(all, parts...)
+		case 1:
+			all = append(all, model.FilterSpec{Type: model.AnyOf, Parts: parts})
+		case 2:
+			all = append(all, model.FilterSpec{Type: model.AllOf, Parts: parts})
+		case 3:
+			all = append(all, model.FilterSpec{Type: model.Not, Parts: parts[:1]})
+		case 4:
+			all = append(all, model.FilterSpec{Type: model.InSegment, SegmentID: 1, Segment: &model.Segment{ID: 1, Name: fmt.Sprint(r.IntN(3)), Filters: parts}})
+		}
+	}
+	return all
 }
 
 var pools = map[string][]string{

@@ -204,8 +204,8 @@ type CreateGoalInput struct {
 	Name string `json:"name"`
 	// The description shown to people, up to 5,000 characters.
 	Description *string `json:"description"`
-	// A session reaches the goal if it matches all of these filters, at most 100. Defaults to [{events: {all: [key]}}]: the
-	// goal counts sessions with the event that clients track as `key`.
+	// A session reaches the goal if it matches all of these filters, at most 100 with those in groups. Defaults to
+	// [{events: {all: [key]}}]: the goal counts sessions with the event that clients track as `key`.
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent *string `json:"valueEvent"`
@@ -276,7 +276,8 @@ func (v *CreateSegmentCreateSegmentCreateSegmentPayloadSegment) GetFilters() []*
 // CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
-// A filter of a segment or a goal: a filter type with its arguments.
+// A filter of a segment, a goal or an audience: a filter type with its arguments, a group of filters, or a segment. One of
+// `type`, `anyOf`, `allOf`, `not` and `segment` says which; the others are null.
 type CreateSegmentCreateSegmentCreateSegmentPayloadSegmentFiltersFilter struct {
 	// The filter in words, for example: Referrer is t.co or *google*.
 	Label *string `json:"label"`
@@ -293,7 +294,8 @@ type CreateSegmentInput struct {
 	SiteId string `json:"siteId"`
 	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
-	// A session is in the segment if it matches all of these filters, at most 100. An empty list matches every session.
+	// A session is in the segment if it matches all of these filters, at most 100 with those in groups. An empty list
+	// matches every session.
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// Whether it is shown in the header and used by default on goal cards.
 	Active *bool `json:"active"`
@@ -491,7 +493,8 @@ func (v *ExitPageFilter) GetIs() []string { return v.Is }
 func (v *ExitPageFilter) GetIsNot() []string { return v.IsNot }
 
 // A filter: exactly one field is set, which names the filter type. The fields are not fixed: there is one for each
-// filter type that a loaded plugin offers, typed by the input that the plugin declares.
+// filter type that a loaded plugin offers, typed by the input that the plugin declares. The last four, of which no
+// plugin knows, make groups of filters, and name segments.
 type FilterInput struct {
 	// Sessions by browser name, without the version. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Browser *BrowserFilter `json:"browser,omitempty"`
@@ -537,6 +540,19 @@ type FilterInput struct {
 	Variant *VariantFilter `json:"variant,omitempty"`
 	// Sessions by visitor. If you give both is and kind, both must match. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Visitor *VisitorFilter `json:"visitor,omitempty"`
+	// Sessions that match at least one of these filters.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	AnyOf []*FilterInput `json:"anyOf,omitempty"`
+	// Sessions that match each of these filters. No merge rule applies among them: two of one type must both hold.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	AllOf []*FilterInput `json:"allOf,omitempty"`
+	// Sessions that do not match this filter.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	Not *FilterInput `json:"not,omitempty"`
+	// Sessions in the segment of this id, one of the same site. A change of that segment changes what is counted. While
+	// another definition names it, it can neither be deleted nor become a goal.
+	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
+	Segment *string `json:"segment,omitempty"`
 }
 
 // GetBrowser returns FilterInput.Browser, and is useful for accessing the field via an interface.
@@ -604,6 +620,18 @@ func (v *FilterInput) GetVariant() *VariantFilter { return v.Variant }
 
 // GetVisitor returns FilterInput.Visitor, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetVisitor() *VisitorFilter { return v.Visitor }
+
+// GetAnyOf returns FilterInput.AnyOf, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetAnyOf() []*FilterInput { return v.AnyOf }
+
+// GetAllOf returns FilterInput.AllOf, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetAllOf() []*FilterInput { return v.AllOf }
+
+// GetNot returns FilterInput.Not, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetNot() *FilterInput { return v.Not }
+
+// GetSegment returns FilterInput.Segment, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetSegment() *string { return v.Segment }
 
 // FollowGoalsDefinitionsChangedDefinitionsChange includes the requested fields of the GraphQL type DefinitionsChange.
 // The GraphQL type's documentation follows.
@@ -764,7 +792,8 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCell) GetSeries() []*GoalCardsSi
 // The GraphQL type's documentation follows.
 //
 // An active segment's filters merged with a goal's, filter type by filter type, each by its own rule. Filters of one type
-// within the same list are merged by the same rule, from left to right.
+// within the same list are merged by the same rule, from left to right. Groups of filters and named segments have no rule:
+// they stay as they are, beside all else, and equal ones stand once.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment struct {
 	// Whether two filters exclude each other. If so the count is 0, and no query runs.
 	Empty bool `json:"empty"`
@@ -794,14 +823,14 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment) GetFilt
 //
 // A filter of a merged segment.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter struct {
-	// The rule by which the two were merged.
-	Rule MergeRule `json:"rule"`
-	// The filter that results; null if the two exclude each other.
+	// The rule by which the two were merged. Null of a group or a segment, which is kept as it is.
+	Rule *MergeRule `json:"rule"`
+	// The filter that results; null if the two exclude each other, or if a group excludes itself.
 	Filter *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter `json:"filter"`
 }
 
 // GetRule returns GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter.Rule, and is useful for accessing the field via an interface.
-func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter) GetRule() MergeRule {
+func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilter) GetRule() *MergeRule {
 	return v.Rule
 }
 
@@ -813,11 +842,12 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMe
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter includes the requested fields of the GraphQL type Filter.
 // The GraphQL type's documentation follows.
 //
-// A filter of a segment or a goal: a filter type with its arguments.
+// A filter of a segment, a goal or an audience: a filter type with its arguments, a group of filters, or a segment. One of
+// `type`, `anyOf`, `allOf`, `not` and `segment` says which; the others are null.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilter struct {
-	// The filter type; null with UNAVAILABLE while its plugin is not loaded.
+	// The filter type; null of a group or a segment, and with UNAVAILABLE while its plugin is not loaded.
 	Type *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegmentFiltersMergedFilterFilterType `json:"type"`
-	// The arguments, in the shape of the filter type's input.
+	// The value of the filter's field in FilterInput: the arguments, in the shape of the filter type's input.
 	Args json.RawMessage `json:"args"`
 }
 
@@ -1591,6 +1621,7 @@ mutation CreateSegment ($input: CreateSegmentInput!) {
 }
 `
 
+// A field of FilterInput that is null is a field that is set, and only one may be.
 func CreateSegment(
 	ctx_ context.Context,
 	client_ graphql.Client,
