@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -14,7 +13,7 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given generated.TimeRange) (<-chan []view.GoalCard, error) {
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
 	site, err := decodeID(siteNoun, siteID, "siteId")
 	if err != nil {
 		return nil, err
@@ -22,7 +21,7 @@ func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, seg
 	if err := r.follow(ctx, site); err != nil {
 		return nil, aboutID("siteId", err)
 	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given, unit, compare))
 }
 
 func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error) {
