@@ -108,7 +108,8 @@ func TestComparisons(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t), clockAt(new(atomic.Int64), "2026-05-10T10:00:00Z"))
 	site := g.site("a.example", "UTC")
-	buy := g.goal(site, "buy")
+	buy := g.goal(site, "buy", raw(`{"events": {"all": "buy"}}`))
+	g.must(`mutation($g: ID!) { updateGoal(input: {id: $g, valueEvent: "buy"}) { __typename } }`, vars{"g": buy})
 	// Of a hundred visitors each day, 60 buy on the 2nd, and 30 did on the 1st.
 	var messages []model.Message
 	for i := range 100 {
