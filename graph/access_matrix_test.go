@@ -170,8 +170,10 @@ func (m *census) literal(owner, name string, typ *ast.Type, hasDefault bool, t *
 	switch definition := m.schema.Types[typ.NamedType]; {
 	case typ.NamedType == "ID":
 		return fmt.Sprintf("%q", t.ids[m.nounOf(owner, name)])
-	case typ.NamedType == "FilterInput" || !required && definition.Kind != ast.InputObject:
+	case typ.NamedType == "FilterInput" || !required && (definition.Kind != ast.InputObject || typ.NamedType == "TimeRange"):
 		return ""
+	case typ.NamedType == "TimeRange": // of its fields, one is to be given
+		return "{name: TODAY}"
 	case definition.Kind == ast.Enum:
 		if definition.Name == "Scope" {
 			return "READ"

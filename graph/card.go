@@ -3,23 +3,24 @@ package graph
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given generated.TimeRange) ([]view.GoalCard, error) {
+func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
 	r.engine.Prefetch(site.ID)
 	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
 	if err != nil {
 		return nil, err
 	}
-	return r.cards(ctx, m.goals, m.segments, given)
+	return r.cards(ctx, site.ID, m, given, unit, compare)
 }
 
 // maxCells is how many cells the cards of one field have at most.
@@ -27,40 +28,49 @@ const maxCells = 2000
 
 // cards returns the goals' cards over the segments. What the client selects of the cells is asked for at once; what
 // fails is told by the fields that need it.
-func (r *Resolver) cards(ctx context.Context, goals []model.Goal, segments []model.Segment, given generated.TimeRange) ([]view.GoalCard, error) {
-	in, err := rangeOf(given)
+func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
+	times, err := r.rangesOf(ctx, siteID, given, compare)
 	if err != nil {
 		return nil, err
 	}
-	if cells := len(goals) * len(segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the goals and the segments", len(goals), len(segments), cells, maxCells)
+	if cells := len(m.goals) * len(m.segments); cells > maxCells {
+		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the goals and the segments", len(m.goals), len(m.segments), cells, maxCells)
 	}
-	cards, computedAt := make([]view.GoalCard, len(goals)), r.computedAt(ctx)
-	for i, goal := range goals {
-		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(in), ComputedAt: computedAt, Cells: make([]view.GoalCell, len(segments))}
-		for n, segment := range segments {
-			cards[i].Cells[n] = view.GoalCell{Goal: goal, Segment: segment, Series: map[model.Interval]view.GoalSeries{}}
+	cards, computedAt := make([]view.GoalCard, len(m.goals)), r.computedAt(ctx)
+	for i, goal := range m.goals {
+		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(times.in), Unit: unit, ComparedWith: times.comparedWith(), ComputedAt: computedAt, Cells: make([]view.GoalCell, len(m.segments))}
+		for n, segment := range m.segments {
+			cell := &cards[i].Cells[n]
+			*cell = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: unit}, Segment: segment, Series: map[model.Interval]view.GoalSeries{}}
+			if times.other != nil {
+				cell.Comparison = &view.GoalComparison{GoalFigures: cell.GoalFigures, With: &cell.GoalFigures}
+			}
 		}
 	}
-	if len(goals) > 0 && len(segments) > 0 {
-		r.fill(ctx, cards, in)
+	if len(m.goals) > 0 && len(m.segments) > 0 {
+		r.fill(ctx, cards, times)
 	}
 	return cards, nil
 }
 
 // fill puts into the cells of cards what gives their figures.
-func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, in model.Range) {
-	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx)
-	r.prepareCells(ctx, cards, merges, count.Question{In: in}, selected, func(cell *view.GoalCell, active, converted view.Answer) {
+func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, times ranges) {
+	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx, cards[0].Unit)
+	r.prepareCells(ctx, cards, merges, count.Question{In: times.in}, selected.own, func(cell *view.GoalCell, active, converted view.Answer) {
 		cell.Active, cell.Converted = active, converted
 	})
+	if times.other != nil {
+		r.prepareCells(ctx, cards, merges, count.Question{In: *times.other}, selected.other, func(cell *view.GoalCell, active, converted view.Answer) {
+			cell.Comparison.Active, cell.Comparison.Converted = active, converted
+		})
+	}
 	for _, interval := range selected.series {
-		steps, err := r.stepsOf(ctx, cards[0].Cells[0].Segment.SiteID, in, interval)
+		steps, err := r.stepsOf(ctx, cards[0].Cells[0].Segment.SiteID, times.in, interval)
 		if err == nil {
 			err = fits(ctx, len(cards)*len(cards[0].Cells)*len(steps))
 		}
-		both := cellSelection{active: err == nil, converted: err == nil}
-		r.prepareCells(ctx, cards, merges, count.Question{In: in, Steps: steps}, both, func(cell *view.GoalCell, active, converted view.Answer) {
+		both := figures{active: err == nil, converted: err == nil}
+		r.prepareCells(ctx, cards, merges, count.Question{In: times.in, Steps: steps}, both, func(cell *view.GoalCell, active, converted view.Answer) {
 			cell.Series[interval] = view.GoalSeries{Steps: steps, Err: err, Active: active, Converted: converted}
 		})
 	}
@@ -83,7 +93,7 @@ func (r *Resolver) mergeCells(ctx context.Context, cards []view.GoalCard) []outc
 
 // prepareCells prepares a question about each cell's segment, and one about its merged segment; put takes what gives the
 // answers. A segment's is asked once for all cards.
-func (r *Resolver) prepareCells(ctx context.Context, cards []view.GoalCard, merges []outcome[*host.Merged], question count.Question, selected cellSelection,
+func (r *Resolver) prepareCells(ctx context.Context, cards []view.GoalCard, merges []outcome[*host.Merged], question count.Question, selected figures,
 	put func(cell *view.GoalCell, active, converted view.Answer)) {
 	for n, cell := range cards[0].Cells {
 		question.Site = cell.Segment.SiteID
@@ -91,11 +101,14 @@ func (r *Resolver) prepareCells(ctx context.Context, cards []view.GoalCard, merg
 		ofSegment.Visitors = selected.visitors
 		active := r.prepare(ctx, merges[n], ofSegment, selected.active)
 		for i := range cards {
-			ofCell := question
+			ofCell, merged := question, merges[len(cards[0].Cells)*(i+1)+n]
 			if selected.value {
 				ofCell.Value = cards[i].Goal.ValueEvent
 			}
-			put(&cards[i].Cells[n], active, r.prepare(ctx, merges[len(cards[0].Cells)*(i+1)+n], ofCell, selected.converted))
+			if selected.reached {
+				ofCell.Visitors, ofCell.Among = true, among(merges[n], merged)
+			}
+			put(&cards[i].Cells[n], active, r.prepare(ctx, merged, ofCell, selected.converted))
 		}
 	}
 }
@@ -120,14 +133,50 @@ func (r *Resolver) prepare(ctx context.Context, merged outcome[*host.Merged], qu
 	}
 }
 
-// cellSelection tells what a client selects of the cells of a field of cards: figures of the active segment, its
-// visitors among them, and of the merged one, its value among them; and series at which intervals.
-type cellSelection struct {
-	active, visitors, converted, value bool
-	series                             []model.Interval
+// among returns the predicate of a segment where visitors with a session in a merged one may have none in it, nil where they
+// all have: under the rule LAST, a merged segment has other sessions.
+func among(segment, merged outcome[*host.Merged]) filter.Expr {
+	if segment.err != nil || merged.err != nil {
+		return nil
+	}
+	where, within := merged.value.Predicate, segment.value.Predicate
+	if filter.Simplify(filter.And{where, within}).String() == where.String() {
+		return nil
+	}
+	return within
 }
 
-func cellSelectionOf(ctx context.Context) (selected cellSelection) {
+// figures are those that a client selects: of the active segment, its visitors among them, and of the merged one, its
+// visitors and its value among them.
+type figures struct{ active, visitors, converted, reached, value bool }
+
+// add adds what a field of a cell's figures needs.
+func (f *figures) add(field string, unit view.CountUnit) {
+	byVisitor := unit == view.VisitorUnit
+	switch field {
+	case "sessions":
+		f.active = true
+	case "visitors":
+		f.active, f.visitors = true, true
+	case "conversions":
+		f.converted, f.reached = true, f.reached || byVisitor
+	case "conversionRate":
+		f.active, f.converted, f.visitors, f.reached = true, true, f.visitors || byVisitor, f.reached || byVisitor
+	case "valueTotal":
+		f.converted, f.value = true, true
+	case "valuePerVisitor":
+		f.active, f.visitors, f.converted, f.value = true, true, true, true
+	}
+}
+
+// cellSelection tells what a client selects of the cells of a field of cards: figures, those of the other period, and
+// series at which intervals.
+type cellSelection struct {
+	own, other figures
+	series     []model.Interval
+}
+
+func cellSelectionOf(ctx context.Context, unit view.CountUnit) (selected cellSelection) {
 	operation := graphql.GetOperationContext(ctx)
 	for _, ofCard := range graphql.CollectFieldsCtx(ctx, []string{"GoalCard"}) {
 		if ofCard.Name != "cells" {
@@ -135,69 +184,38 @@ func cellSelectionOf(ctx context.Context) (selected cellSelection) {
 		}
 		for _, ofCell := range graphql.CollectFields(operation, ofCard.Selections, []string{"GoalCell"}) {
 			switch ofCell.Name {
-			case "sessions":
-				selected.active = true
-			case "visitors":
-				selected.active, selected.visitors = true, true
-			case "conversions":
-				selected.converted = true
-			case "conversionRate":
-				selected.active, selected.converted = true, true
-			case "valueTotal":
-				selected.converted, selected.value = true, true
-			case "valuePerVisitor":
-				selected.active, selected.visitors, selected.converted, selected.value = true, true, true, true
+			case "comparison":
+				for _, compared := range graphql.CollectFields(operation, ofCell.Selections, []string{"GoalComparison"}) {
+					selected.compare(compared.Name, unit)
+				}
 			case "series":
 				if interval, ok := ofCell.ArgumentMap(operation.Variables)["interval"].(string); ok && !slices.Contains(selected.series, model.Interval(interval)) {
 					selected.series = append(selected.series, model.Interval(interval))
 				}
+			default:
+				selected.own.add(ofCell.Name, unit)
 			}
 		}
 	}
 	return selected
 }
 
+// compare adds what a field of a comparison needs: what differs is of both periods.
+func (s *cellSelection) compare(field string, unit view.CountUnit) {
+	name, differs := strings.CutSuffix(field, "Change")
+	if field == "rateDifference" {
+		name, differs = "conversionRate", true
+	}
+	s.other.add(name, unit)
+	if differs {
+		s.own.add(name, unit)
+	}
+}
+
 type goalCellResolver struct{ *Resolver }
 
 func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*host.Merged, error) {
 	return r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
-}
-
-func (r *goalCellResolver) Sessions(ctx context.Context, cell *view.GoalCell) (*int, error) {
-	active, err := cell.Active(ctx)
-	return &active.Sessions, err
-}
-
-func (r *goalCellResolver) Conversions(ctx context.Context, cell *view.GoalCell) (*int, error) {
-	converted, err := cell.Converted(ctx)
-	return &converted.Sessions, err
-}
-
-func (r *goalCellResolver) ConversionRate(ctx context.Context, cell *view.GoalCell) (*float64, error) {
-	active, converted, err := answersOf(ctx, cell.Active, cell.Converted)
-	return view.Rate(converted.Sessions, active.Sessions), err
-}
-
-func (r *goalCellResolver) ValueTotal(ctx context.Context, cell *view.GoalCell) (*float64, error) {
-	if cell.Goal.ValueEvent == "" {
-		return nil, nil
-	}
-	converted, err := cell.Converted(ctx)
-	total := converted.Value.Float64()
-	return &total, err
-}
-
-func (r *goalCellResolver) Visitors(ctx context.Context, cell *view.GoalCell) (*int, error) {
-	active, err := cell.Active(ctx)
-	return &active.Visitors, err
-}
-
-func (r *goalCellResolver) ValuePerVisitor(ctx context.Context, cell *view.GoalCell) (*float64, error) {
-	if cell.Goal.ValueEvent == "" {
-		return nil, nil
-	}
-	active, converted, err := answersOf(ctx, cell.Active, cell.Converted)
-	return view.Rate(converted.Value.Float64(), active.Visitors), err
 }
 
 // answersOf waits for two answers.

@@ -42,8 +42,8 @@ func TestGeneratedClient(t *testing.T) {
 		if err != nil || *goal.CreateGoal.Goal.ValueEvent != value {
 			t.Fatal(goal, err)
 		}
-		end := time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)
-		in := &client.TimeRange{From: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), To: &end}
+		begin, end := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)
+		in := &client.TimeRange{From: &begin, To: &end}
 		cards, err := client.GoalCards(ctx, c, id, in)
 		if err != nil {
 			t.Fatal(err)

@@ -100,7 +100,7 @@ func TestVariablesOfAllKinds(t *testing.T) {
 		{ask(`$x: DeviceKind!`, `{device: {is: [$x]}}`), `null`, model.BadInput, "x"},
 		{`query($s: ID!, $x: Time!) { site(id: $s) { sessionCount(range: {from: $x}) } }`, `"yesterday"`, model.BadInput, "range.from"},
 		{`query($s: ID!, $x: TimeRange!) { site(id: $s) { sessionCount(range: $x) } }`, `{"from": 5}`, model.BadInput, "range.from"},
-		{`query($s: ID!, $x: TimeRange!) { site(id: $s) { sessionCount(range: $x) } }`, `{}`, model.BadInput, "x.from"},
+		{`query($s: ID!, $x: TimeRange!) { site(id: $s) { sessionCount(range: $x) } }`, `{}`, model.BadInput, "range"},
 	} {
 		v := vars{"s": site}
 		if test.x != "" {

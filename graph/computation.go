@@ -49,7 +49,8 @@ func (c *Computation) Digest(response *graphql.Response) (digest [sha256.Size]by
 // SiteState is equal while no answer about a site changes. No site has the zero SiteState.
 type SiteState struct {
 	state store.State
-	// step is the quarter of an hour: a series has one more step with the next one, or not yet.
+	// step is the quarter of an hour: with the next one a series may have one more step, and a time range may be another
+	// period.
 	step int64
 }
 
@@ -60,7 +61,7 @@ func (g *Graph) State(ctx context.Context, site int64) (SiteState, error) {
 }
 
 func stateAt(state store.State, now time.Time) SiteState {
-	return SiteState{state, now.Unix() / (15 * 60)}
+	return SiteState{state, now.UnixNano() / int64(model.Pace)}
 }
 
 type computationKey struct{}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 )
 
@@ -165,7 +166,7 @@ func (c *coster) filtersIn(typ *ast.Type, value any) (n int) {
 func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below scope) {
 	arguments, below := field.ArgumentMap(c.variables), in
 	if when, isGiven := arguments["range"]; isGiven {
-		below.in = rangeOfArgument(when)
+		below.in = c.rangeOfArgument(when)
 	}
 	isList := field.Definition.Type.Elem != nil
 	if ids, together := arguments["ids"]; together && field.ObjectDefinition == c.schema.Mutation {
@@ -269,20 +270,47 @@ func pageOf(first any) int {
 	return int(min(max(n, 0), maxFirst))
 }
 
-// rangeOfArgument returns the range that a TimeRange says. What it says wrongly is refused when it is read.
-func rangeOfArgument(argument any) model.Range {
-	in := model.Range{From: -model.Open, To: model.Open}
+// rangeOfArgument returns the range that a TimeRange says, about: days are those of UTC. What it says wrongly is refused when
+// it is read.
+func (c *coster) rangeOfArgument(argument any) model.Range {
 	given, _ := argument.(map[string]any)
-	at := func(name string, into *model.Millis) {
-		if text, ok := given[name].(string); ok {
-			if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-				*into = model.MillisOf(t)
-			}
-		}
+	in, ok := timeRangeOf(given)
+	period, err := in.Resolve(c.now.Time(), time.UTC)
+	if !ok || err != nil {
+		return model.Range{From: -model.Open, To: model.Open}
 	}
-	at("from", &in.From)
-	at("to", &in.To)
-	return in
+	return period.Range
+}
+
+// timeRangeOf returns the TimeRange of an argument. ok is false where a part of it is wrong.
+func timeRangeOf(given map[string]any) (in model.TimeRange, ok bool) {
+	dates, _ := given["date"].(map[string]any)
+	var date model.DateRange
+	ok = read(given, "from", scalar.UnmarshalTime, &in.From) && read(given, "to", scalar.UnmarshalTime, &in.To) &&
+		read(given, "last", scalar.UnmarshalDays, &in.Last)
+	if name, isName := given["name"].(string); isName {
+		in.Name = (*model.RangeName)(&name)
+	}
+	if dates != nil {
+		var from, to *model.Date
+		ok = ok && read(dates, "from", scalar.UnmarshalDate, &from) && read(dates, "to", scalar.UnmarshalDate, &to)
+		if ok && from != nil && to != nil {
+			date = model.DateRange{From: *from, To: *to}
+		}
+		in.Date = &date
+	}
+	return in, ok
+}
+
+// read reads a member of an object, if there is one.
+func read[T any](object map[string]any, name string, unmarshal func(any) (T, error), into **T) bool {
+	value := object[name]
+	if value == nil {
+		return true
+	}
+	read, err := unmarshal(value)
+	*into = &read
+	return err == nil
 }
 
 // points returns about how many points a series has. Without a beginning it is of the time that an experiment runs.

@@ -3,10 +3,10 @@ package graph
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -17,11 +17,11 @@ import (
 // maxSteps is how long a funnel is at most.
 const maxSteps = 20
 
-func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segmentIDs []string, given generated.TimeRange) (*view.Funnel, error) {
+func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segmentIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
 	if len(steps) == 0 || len(steps) > maxSteps {
 		return nil, model.Invalid("steps", "%d steps are given; a funnel has 1 to %d", len(steps), maxSteps)
 	}
-	in, err := rangeOf(given)
+	times, err := r.rangesOf(ctx, site.ID, given, compare)
 	if err != nil {
 		return nil, err
 	}
@@ -33,25 +33,37 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 	if err != nil {
 		return nil, err
 	}
-	return &view.Funnel{Range: view.TimeRangeOf(in), Segments: funnelSegments(goals, segments, r.reached(ctx, goals, segments, in))}, nil
-}
-
-// funnelSegments returns a funnel's steps for each segment by what reached returns.
-func funnelSegments(goals []model.Goal, segments []model.Segment, reached [][]view.Answer) []view.FunnelSegment {
-	all := make([]view.FunnelSegment, len(segments))
+	selected, throughs := stepSelectionOf(ctx, unit), r.throughs(ctx, goals, segments)
+	funnel := &view.Funnel{Range: view.TimeRangeOf(times.in), Unit: unit, ComparedWith: times.comparedWith(), Segments: make([]view.FunnelSegment, len(segments))}
 	for n, segment := range segments {
-		steps := make([]view.FunnelStep, len(goals))
-		for i, goal := range goals {
-			steps[i] = view.FunnelStep{Goal: goal, Segment: segment, Before: goals[:i], Reached: reached[n][i+1], Previous: reached[n][i], Start: reached[n][0]}
+		question := count.Question{Site: segment.SiteID, In: times.in}
+		funnel.Segments[n] = view.FunnelSegment{Segment: segment, Steps: funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.own))}
+		if times.other != nil {
+			question.In = *times.other
+			others := funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.other))
+			for i := range others {
+				step := &funnel.Segments[n].Steps[i]
+				step.Comparison = &view.FunnelComparison{FunnelFigures: others[i].FunnelFigures, With: &step.FunnelFigures}
+			}
 		}
-		all[n] = view.FunnelSegment{Segment: segment, Steps: steps}
 	}
-	return all
+	collectionOf(ctx).counts.begin(ctx)
+	return funnel, nil
 }
 
-// reached returns, for each segment, what gives the answers of a funnel: of the segment, and of the sessions that came
-// through the first goal, the first two, and so on. What the client selects is asked for at once.
-func (r *Resolver) reached(ctx context.Context, goals []model.Goal, segments []model.Segment, in model.Range) [][]view.Answer {
+// funnelSteps returns a funnel's steps for a segment by what reached returns.
+func funnelSteps(goals []model.Goal, segment model.Segment, unit view.CountUnit, reached []view.Answer) []view.FunnelStep {
+	steps := make([]view.FunnelStep, len(goals))
+	for i, goal := range goals {
+		figures := view.FunnelFigures{Unit: unit, Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
+		steps[i] = view.FunnelStep{FunnelFigures: figures, Goal: goal, Segment: segment, Before: goals[:i]}
+	}
+	return steps
+}
+
+// throughs returns, for each segment, what its sessions match: all of them, those that came through the first goal, the
+// first two, and so on.
+func (r *Resolver) throughs(ctx context.Context, goals []model.Goal, segments []model.Segment) [][]outcome[*host.Merged] {
 	var all []sides
 	for _, segment := range segments {
 		for n := range len(goals) + 1 {
@@ -59,40 +71,79 @@ func (r *Resolver) reached(ctx context.Context, goals []model.Goal, segments []m
 		}
 	}
 	merges := r.merges(ctx, all)
-	selectsReached, selectsStart := stepSelectionOf(ctx)
-	answers := make([][]view.Answer, len(segments))
-	for i, segment := range segments {
-		question := count.Question{Site: segment.SiteID, In: in}
-		answers[i] = append(answers[i], r.prepare(ctx, merges[0], question, selectsStart))
+	bySegment := slices.Collect(slices.Chunk(merges, len(goals)+1))
+	for _, ofSegment := range bySegment {
 		// Under the rule LAST a step's filter replaces an earlier one, and its sessions could be others: a session must have
 		// come through all steps before as well.
 		var through filter.And
-		for _, merged := range merges[1 : len(goals)+1] {
-			if merged.err == nil {
-				through = append(through, merged.value.Predicate)
-				merged.value = &host.Merged{Predicate: filter.Simplify(slices.Clone(through))}
+		for i := range ofSegment[1:] {
+			if step := &ofSegment[i+1]; step.err == nil {
+				through = append(through, step.value.Predicate)
+				step.value = &host.Merged{Predicate: filter.Simplify(slices.Clone(through))}
 			}
-			answers[i] = append(answers[i], r.prepare(ctx, merged, question, selectsReached))
 		}
-		merges = merges[len(goals)+1:]
 	}
-	collectionOf(ctx).counts.begin(ctx)
+	return bySegment
+}
+
+// reached returns what gives the answers of a segment's part of a funnel, by what throughs returns: of the segment, and of
+// the sessions that came through each step. What the client selects is registered at once.
+func (r *Resolver) reached(ctx context.Context, throughs []outcome[*host.Merged], question count.Question, selected stepFigures) []view.Answer {
+	question.Visitors = selected.visitors
+	answers := []view.Answer{r.prepare(ctx, throughs[0], question, selected.start)}
+	for _, through := range throughs[1:] {
+		if selected.visitors {
+			question.Among = among(throughs[0], through)
+		}
+		answers = append(answers, r.prepare(ctx, through, question, selected.reached))
+	}
 	return answers
 }
 
-// stepSelectionOf tells what a client selects of a funnel's steps: how many sessions reached one, and shares of the
-// segment's.
-func stepSelectionOf(ctx context.Context) (reached, start bool) {
+// stepFigures are those that a client selects of a funnel's steps: of the sessions that reached one, of the segment's, and
+// the visitors of both.
+type stepFigures struct{ reached, start, visitors bool }
+
+// add adds what a field of a step needs.
+func (f *stepFigures) add(field string, unit view.CountUnit) {
+	switch field {
+	case "sessions":
+		f.reached = true
+	case "visitors":
+		f.reached, f.visitors = true, true
+	case "fromPrevious", "fromStart":
+		f.reached, f.start, f.visitors = true, true, f.visitors || unit == view.VisitorUnit
+	}
+}
+
+// stepSelection tells what a client selects of a funnel's steps, and of them in the other period.
+type stepSelection struct{ own, other stepFigures }
+
+func stepSelectionOf(ctx context.Context, unit view.CountUnit) (selected stepSelection) {
 	operation := graphql.GetOperationContext(ctx)
 	for _, ofFunnel := range graphql.CollectFieldsCtx(ctx, []string{"Funnel"}) {
 		for _, ofSegment := range graphql.CollectFields(operation, ofFunnel.Selections, []string{"FunnelSegment"}) {
 			for _, ofStep := range graphql.CollectFields(operation, ofSegment.Selections, []string{"FunnelStep"}) {
-				share := ofStep.Name == "fromPrevious" || ofStep.Name == "fromStart"
-				reached, start = reached || share || ofStep.Name == "sessions", start || share
+				selected.own.add(ofStep.Name, unit)
+				if ofStep.Name == "comparison" {
+					for _, compared := range graphql.CollectFields(operation, ofStep.Selections, []string{"FunnelComparison"}) {
+						selected.compare(compared.Name, unit)
+					}
+				}
 			}
 		}
 	}
-	return reached, start
+	return selected
+}
+
+// compare adds what a field of a comparison needs: what differs is of both periods.
+func (s *stepSelection) compare(field string, unit view.CountUnit) {
+	name, isChange := strings.CutSuffix(field, "Change")
+	name, isDifference := strings.CutSuffix(name, "Difference")
+	s.other.add(name, unit)
+	if isChange || isDifference {
+		s.own.add(name, unit)
+	}
 }
 
 // filtersOfGoals returns the filters of all of the goals, in their order.
@@ -107,23 +158,4 @@ type funnelStepResolver struct{ *Resolver }
 
 func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*host.Merged, error) {
 	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
-}
-
-func (r *funnelStepResolver) Sessions(ctx context.Context, step *view.FunnelStep) (*int, error) {
-	reached, err := step.Reached(ctx)
-	return &reached.Sessions, err
-}
-
-func (r *funnelStepResolver) FromPrevious(ctx context.Context, step *view.FunnelStep) (*float64, error) {
-	return share(ctx, step.Reached, step.Previous)
-}
-
-func (r *funnelStepResolver) FromStart(ctx context.Context, step *view.FunnelStep) (*float64, error) {
-	return share(ctx, step.Reached, step.Start)
-}
-
-// share returns the share of the sessions of all that are those of part.
-func share(ctx context.Context, part, all view.Answer) (*float64, error) {
-	a, b, err := answersOf(ctx, part, all)
-	return view.Rate(a.Sessions, b.Sessions), err
 }

@@ -32,13 +32,13 @@ func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]mod
 	return collectionOf(ctx).experiments.load(ctx, goal.ID)
 }
 
-func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given generated.TimeRange) (*view.GoalCard, error) {
+func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error) {
 	r.engine.Prefetch(goal.SiteID)
 	segments, err := r.segments(ctx, goal.SiteID, segmentIDs)
 	if err != nil {
 		return nil, err
 	}
-	cards, err := r.cards(ctx, []model.Goal{*goal}, segments, given)
+	cards, err := r.cards(ctx, goal.SiteID, matrix{[]model.Goal{*goal}, segments}, given, unit, compare)
 	if err != nil {
 		return nil, err
 	}

@@ -61,18 +61,6 @@ func (r *Resolver) SiteRole() generated.SiteRoleResolver           { return &sit
 func (r *Resolver) ApiKey() generated.ApiKeyResolver               { return &keyResolver{r} }
 func (r *Resolver) AuditEntry() generated.AuditEntryResolver       { return &auditEntryResolver{r} }
 
-// rangeOf returns the range that a client gives.
-func rangeOf(given generated.TimeRange) (model.Range, error) {
-	in := model.Range{From: model.MillisOf(given.From), To: model.Open}
-	if to, ok := given.To.ValueOK(); ok && to != nil {
-		in.To = model.MillisOf(*to)
-	}
-	if in.From > in.To {
-		return in, model.Invalid("range", "from (%s) is later than to (%s)", in.From.Time().Format(time.RFC3339), in.To.Time().Format(time.RFC3339))
-	}
-	return in, nil
-}
-
 // inOrder puts what was found into the order of the ids. An id without an element
 // is a NotFound.
 func inOrder[T any](ids []int64, found []T, id func(*T) int64) ([]T, error) {

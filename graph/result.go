@@ -8,7 +8,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -18,8 +17,8 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *generated.TimeRange) (*view.ExperimentResult, error) {
-	in, err := rangeOrAll(when)
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange) (*view.ExperimentResult, error) {
+	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +37,8 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 }
 
-func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, when *generated.TimeRange) ([]view.SegmentResult, error) {
-	in, err := rangeOrAll(when)
+func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, when *model.TimeRange) ([]view.SegmentResult, error) {
+	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +81,6 @@ type segmentResultResolver struct{ *Resolver }
 
 func (r *segmentResultResolver) Result(ctx context.Context, s *view.SegmentResult) (*view.ExperimentResult, error) {
 	return s.Result(ctx)
-}
-
-// rangeOrAll returns the range that a client gives, or all of time.
-func rangeOrAll(given *generated.TimeRange) (model.Range, error) {
-	if given == nil {
-		return model.Range{From: -model.Open, To: model.Open}, nil
-	}
-	return rangeOf(*given)
 }
 
 // measurement is what is asked of an experiment, for the sessions of assignment that match filters.

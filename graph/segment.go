@@ -19,8 +19,8 @@ func (r *segmentResolver) Site(ctx context.Context, segment *model.Segment) (*mo
 	return r.siteOf(ctx, segment.SiteID)
 }
 
-func (r *segmentResolver) SessionCount(ctx context.Context, segment *model.Segment, given generated.TimeRange) (*int, error) {
-	in, err := rangeOf(given)
+func (r *segmentResolver) SessionCount(ctx context.Context, segment *model.Segment, given model.TimeRange) (*int, error) {
+	in, err := r.rangeOf(ctx, segment.SiteID, given)
 	if err != nil {
 		return nil, err
 	}

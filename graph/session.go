@@ -3,15 +3,14 @@ package graph
 import (
 	"context"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 )
 
-func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange) (*int, error) {
-	in, err := rangeOf(given)
+func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange) (*int, error) {
+	in, err := r.rangeOf(ctx, site.ID, given)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +21,7 @@ func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filte
 	return r.sessionCount(ctx, site.ID, specs, in)
 }
 
-func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange, first *int, after *string) (*view.SessionConnection, error) {
+func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange, first *int, after *string) (*view.SessionConnection, error) {
 	query, err := r.sessionQuery(ctx, site, filters, given, first, after)
 	if err != nil {
 		return nil, err
@@ -35,7 +34,7 @@ func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters [
 }
 
 // sessionQuery returns what a client asks for, with one session more than the page has.
-func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given generated.TimeRange, first *int, after *string) (query count.SessionQuery, err error) {
+func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange, first *int, after *string) (query count.SessionQuery, err error) {
 	n, err := checkFirst(first, defaultFirst)
 	if err != nil {
 		return query, err
@@ -44,7 +43,7 @@ func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return query, err
 	}
-	in, err := rangeOf(given)
+	in, err := r.rangeOf(ctx, site.ID, given)
 	if err != nil {
 		return query, err
 	}

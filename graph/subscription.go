@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -15,7 +14,7 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given generated.TimeRange) (<-chan []view.GoalCard, error) {
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
 	site, err := decodeID(siteNoun, siteID, "siteId")
 	if err != nil {
 		return nil, err
@@ -23,7 +22,7 @@ func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, seg
 	if err := r.follow(ctx, site); err != nil {
 		return nil, aboutID("siteId", err)
 	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given, unit, compare))
 }
 
 func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {

@@ -264,7 +264,7 @@ type ComplexityRoot struct {
 	Experiment struct {
 		Attribution      func(childComplexity int) int
 		Audience         func(childComplexity int) int
-		Breakdown        func(childComplexity int, segments []string, rangeArg *TimeRange) int
+		Breakdown        func(childComplexity int, segments []string, rangeArg *model.TimeRange) int
 		CreatedAt        func(childComplexity int) int
 		Description      func(childComplexity int) int
 		History          func(childComplexity int, first *int, after *string) int
@@ -272,7 +272,7 @@ type ComplexityRoot struct {
 		Key              func(childComplexity int) int
 		Name             func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
-		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *TimeRange) int
+		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange) int
 		SecondaryMetrics func(childComplexity int) int
 		Site             func(childComplexity int) int
 		StartedAt        func(childComplexity int) int
@@ -327,8 +327,20 @@ type ComplexityRoot struct {
 	}
 
 	Funnel struct {
-		Range    func(childComplexity int) int
-		Segments func(childComplexity int) int
+		ComparedWith func(childComplexity int) int
+		Range        func(childComplexity int) int
+		Segments     func(childComplexity int) int
+		Unit         func(childComplexity int) int
+	}
+
+	FunnelComparison struct {
+		FromPrevious        func(childComplexity int) int
+		FromStart           func(childComplexity int) int
+		FromStartDifference func(childComplexity int) int
+		Sessions            func(childComplexity int) int
+		SessionsChange      func(childComplexity int) int
+		Visitors            func(childComplexity int) int
+		VisitorsChange      func(childComplexity int) int
 	}
 
 	FunnelSegment struct {
@@ -337,16 +349,18 @@ type ComplexityRoot struct {
 	}
 
 	FunnelStep struct {
+		Comparison   func(childComplexity int) int
 		FromPrevious func(childComplexity int) int
 		FromStart    func(childComplexity int) int
 		Goal         func(childComplexity int) int
 		Merged       func(childComplexity int) int
 		Sessions     func(childComplexity int) int
+		Visitors     func(childComplexity int) int
 	}
 
 	Goal struct {
 		Archived    func(childComplexity int) int
-		Card        func(childComplexity int, segments []string, rangeArg TimeRange) int
+		Card        func(childComplexity int, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
 		Experiments func(childComplexity int) int
@@ -360,13 +374,16 @@ type ComplexityRoot struct {
 	}
 
 	GoalCard struct {
-		Cells      func(childComplexity int) int
-		ComputedAt func(childComplexity int) int
-		Goal       func(childComplexity int) int
-		Range      func(childComplexity int) int
+		Cells        func(childComplexity int) int
+		ComparedWith func(childComplexity int) int
+		ComputedAt   func(childComplexity int) int
+		Goal         func(childComplexity int) int
+		Range        func(childComplexity int) int
+		Unit         func(childComplexity int) int
 	}
 
 	GoalCell struct {
+		Comparison      func(childComplexity int) int
 		ConversionRate  func(childComplexity int) int
 		Conversions     func(childComplexity int) int
 		Merged          func(childComplexity int) int
@@ -376,6 +393,20 @@ type ComplexityRoot struct {
 		ValuePerVisitor func(childComplexity int) int
 		ValueTotal      func(childComplexity int) int
 		Visitors        func(childComplexity int) int
+	}
+
+	GoalComparison struct {
+		ConversionRate    func(childComplexity int) int
+		Conversions       func(childComplexity int) int
+		ConversionsChange func(childComplexity int) int
+		RateDifference    func(childComplexity int) int
+		Sessions          func(childComplexity int) int
+		SessionsChange    func(childComplexity int) int
+		ValuePerVisitor   func(childComplexity int) int
+		ValueTotal        func(childComplexity int) int
+		ValueTotalChange  func(childComplexity int) int
+		Visitors          func(childComplexity int) int
+		VisitorsChange    func(childComplexity int) int
 	}
 
 	GoalConnection struct {
@@ -504,6 +535,13 @@ type ComplexityRoot struct {
 		Viewer      func(childComplexity int) int
 	}
 
+	RateDifference struct {
+		Difference  func(childComplexity int) int
+		High        func(childComplexity int) int
+		Low         func(childComplexity int) int
+		Significant func(childComplexity int) int
+	}
+
 	ResetUserPayload struct {
 		Link func(childComplexity int) int
 		User func(childComplexity int) int
@@ -529,7 +567,7 @@ type ComplexityRoot struct {
 		Filters      func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Name         func(childComplexity int) int
-		SessionCount func(childComplexity int, rangeArg TimeRange) int
+		SessionCount func(childComplexity int, rangeArg model.TimeRange) int
 		Site         func(childComplexity int) int
 		UpdatedAt    func(childComplexity int) int
 	}
@@ -615,17 +653,17 @@ type ComplexityRoot struct {
 		Events           func(childComplexity int, search *string, first *int, after *string) int
 		Experiment       func(childComplexity int, key string) int
 		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
-		Funnel           func(childComplexity int, steps []string, segments []string, rangeArg TimeRange) int
+		Funnel           func(childComplexity int, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goal             func(childComplexity int, key string) int
-		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg TimeRange) int
+		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goals            func(childComplexity int, search *string, archived *bool, first *int, after *string) int
 		ID               func(childComplexity int) int
 		IgnoredReferrers func(childComplexity int) int
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
 		Name             func(childComplexity int) int
 		Segments         func(childComplexity int, search *string, active *bool, first *int, after *string) int
-		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange) int
-		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) int
+		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) int
 		Timezone         func(childComplexity int) int
 		Values           func(childComplexity int, filterType string, search *string, first *int) int
 	}
@@ -648,7 +686,7 @@ type ComplexityRoot struct {
 	Subscription struct {
 		DefinitionsChanged func(childComplexity int, siteID string) int
 		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
-		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg TimeRange) int
+		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 	}
 
 	TimeRangeValue struct {
@@ -769,8 +807,8 @@ type ExperimentResolver interface {
 	Winner(ctx context.Context, obj *model.Experiment) (*model.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
-	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *TimeRange) (*view.ExperimentResult, error)
-	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, rangeArg *TimeRange) ([]view.SegmentResult, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, rangeArg *model.TimeRange) ([]view.SegmentResult, error)
 	History(ctx context.Context, obj *model.Experiment, first *int, after *string) (*view.AuditConnection, error)
 }
 type FilterResolver interface {
@@ -789,9 +827,6 @@ type FilterTypeResolver interface {
 }
 type FunnelStepResolver interface {
 	Merged(ctx context.Context, obj *view.FunnelStep) (*host.Merged, error)
-	Sessions(ctx context.Context, obj *view.FunnelStep) (*int, error)
-	FromPrevious(ctx context.Context, obj *view.FunnelStep) (*float64, error)
-	FromStart(ctx context.Context, obj *view.FunnelStep) (*float64, error)
 }
 type GoalResolver interface {
 	ID(ctx context.Context, obj *model.Goal) (string, error)
@@ -800,16 +835,11 @@ type GoalResolver interface {
 	ValueEvent(ctx context.Context, obj *model.Goal) (*string, error)
 
 	Experiments(ctx context.Context, obj *model.Goal) ([]model.Experiment, error)
-	Card(ctx context.Context, obj *model.Goal, segments []string, rangeArg TimeRange) (*view.GoalCard, error)
+	Card(ctx context.Context, obj *model.Goal, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
 }
 type GoalCellResolver interface {
 	Merged(ctx context.Context, obj *view.GoalCell) (*host.Merged, error)
-	Sessions(ctx context.Context, obj *view.GoalCell) (*int, error)
-	Conversions(ctx context.Context, obj *view.GoalCell) (*int, error)
-	ConversionRate(ctx context.Context, obj *view.GoalCell) (*float64, error)
-	ValueTotal(ctx context.Context, obj *view.GoalCell) (*float64, error)
-	Visitors(ctx context.Context, obj *view.GoalCell) (*int, error)
-	ValuePerVisitor(ctx context.Context, obj *view.GoalCell) (*float64, error)
+
 	Series(ctx context.Context, obj *view.GoalCell, interval model.Interval) ([]view.GoalPoint, error)
 }
 type GrantResolver interface {
@@ -881,7 +911,7 @@ type SegmentResolver interface {
 	ID(ctx context.Context, obj *model.Segment) (string, error)
 	Site(ctx context.Context, obj *model.Segment) (*model.Site, error)
 
-	SessionCount(ctx context.Context, obj *model.Segment, rangeArg TimeRange) (*int, error)
+	SessionCount(ctx context.Context, obj *model.Segment, rangeArg model.TimeRange) (*int, error)
 }
 type SegmentResultResolver interface {
 	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
@@ -896,10 +926,10 @@ type SiteResolver interface {
 	Experiment(ctx context.Context, obj *model.Site, key string) (*model.Experiment, error)
 	Events(ctx context.Context, obj *model.Site, search *string, first *int, after *string) (*view.EventConnection, error)
 	Values(ctx context.Context, obj *model.Site, filterType string, search *string, first *int) ([]view.ValueCount, error)
-	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg TimeRange) (*int, error)
-	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg TimeRange, first *int, after *string) (*view.SessionConnection, error)
-	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg TimeRange) ([]view.GoalCard, error)
-	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg TimeRange) (*view.Funnel, error)
+	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange) (*int, error)
+	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) (*view.SessionConnection, error)
+	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error)
+	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, first *int, after *string) (*view.AuditConnection, error)
@@ -908,7 +938,7 @@ type SiteRoleResolver interface {
 	Site(ctx context.Context, obj *view.SiteRole) (*model.Site, error)
 }
 type SubscriptionResolver interface {
-	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg TimeRange) (<-chan []view.GoalCard, error)
+	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
 	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
 }
@@ -1579,7 +1609,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["range"].(*TimeRange)), true
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["range"].(*model.TimeRange)), true
 	case "Experiment.createdAt":
 		if e.ComplexityRoot.Experiment.CreatedAt == nil {
 			break
@@ -1637,7 +1667,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*TimeRange)), true
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange)), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
@@ -1860,6 +1890,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FilterType.Title(childComplexity), true
 
+	case "Funnel.comparedWith":
+		if e.ComplexityRoot.Funnel.ComparedWith == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Funnel.ComparedWith(childComplexity), true
 	case "Funnel.range":
 		if e.ComplexityRoot.Funnel.Range == nil {
 			break
@@ -1872,6 +1908,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Funnel.Segments(childComplexity), true
+	case "Funnel.unit":
+		if e.ComplexityRoot.Funnel.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Funnel.Unit(childComplexity), true
+
+	case "FunnelComparison.fromPrevious":
+		if e.ComplexityRoot.FunnelComparison.FromPrevious == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.FromPrevious(childComplexity), true
+	case "FunnelComparison.fromStart":
+		if e.ComplexityRoot.FunnelComparison.FromStart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.FromStart(childComplexity), true
+	case "FunnelComparison.fromStartDifference":
+		if e.ComplexityRoot.FunnelComparison.FromStartDifference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.FromStartDifference(childComplexity), true
+	case "FunnelComparison.sessions":
+		if e.ComplexityRoot.FunnelComparison.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.Sessions(childComplexity), true
+	case "FunnelComparison.sessionsChange":
+		if e.ComplexityRoot.FunnelComparison.SessionsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.SessionsChange(childComplexity), true
+	case "FunnelComparison.visitors":
+		if e.ComplexityRoot.FunnelComparison.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.Visitors(childComplexity), true
+	case "FunnelComparison.visitorsChange":
+		if e.ComplexityRoot.FunnelComparison.VisitorsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelComparison.VisitorsChange(childComplexity), true
 
 	case "FunnelSegment.segment":
 		if e.ComplexityRoot.FunnelSegment.Segment == nil {
@@ -1886,6 +1971,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FunnelSegment.Steps(childComplexity), true
 
+	case "FunnelStep.comparison":
+		if e.ComplexityRoot.FunnelStep.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelStep.Comparison(childComplexity), true
 	case "FunnelStep.fromPrevious":
 		if e.ComplexityRoot.FunnelStep.FromPrevious == nil {
 			break
@@ -1916,6 +2007,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FunnelStep.Sessions(childComplexity), true
+	case "FunnelStep.visitors":
+		if e.ComplexityRoot.FunnelStep.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelStep.Visitors(childComplexity), true
 
 	case "Goal.archived":
 		if e.ComplexityRoot.Goal.Archived == nil {
@@ -1933,7 +2030,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["range"].(TimeRange)), true
+		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Goal.createdAt":
 		if e.ComplexityRoot.Goal.CreatedAt == nil {
 			break
@@ -2001,6 +2098,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCard.Cells(childComplexity), true
+	case "GoalCard.comparedWith":
+		if e.ComplexityRoot.GoalCard.ComparedWith == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalCard.ComparedWith(childComplexity), true
 	case "GoalCard.computedAt":
 		if e.ComplexityRoot.GoalCard.ComputedAt == nil {
 			break
@@ -2019,7 +2122,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCard.Range(childComplexity), true
+	case "GoalCard.unit":
+		if e.ComplexityRoot.GoalCard.Unit == nil {
+			break
+		}
 
+		return e.ComplexityRoot.GoalCard.Unit(childComplexity), true
+
+	case "GoalCell.comparison":
+		if e.ComplexityRoot.GoalCell.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalCell.Comparison(childComplexity), true
 	case "GoalCell.conversionRate":
 		if e.ComplexityRoot.GoalCell.ConversionRate == nil {
 			break
@@ -2079,6 +2194,73 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCell.Visitors(childComplexity), true
+
+	case "GoalComparison.conversionRate":
+		if e.ComplexityRoot.GoalComparison.ConversionRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.ConversionRate(childComplexity), true
+	case "GoalComparison.conversions":
+		if e.ComplexityRoot.GoalComparison.Conversions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.Conversions(childComplexity), true
+	case "GoalComparison.conversionsChange":
+		if e.ComplexityRoot.GoalComparison.ConversionsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.ConversionsChange(childComplexity), true
+	case "GoalComparison.rateDifference":
+		if e.ComplexityRoot.GoalComparison.RateDifference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.RateDifference(childComplexity), true
+	case "GoalComparison.sessions":
+		if e.ComplexityRoot.GoalComparison.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.Sessions(childComplexity), true
+	case "GoalComparison.sessionsChange":
+		if e.ComplexityRoot.GoalComparison.SessionsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.SessionsChange(childComplexity), true
+	case "GoalComparison.valuePerVisitor":
+		if e.ComplexityRoot.GoalComparison.ValuePerVisitor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.ValuePerVisitor(childComplexity), true
+	case "GoalComparison.valueTotal":
+		if e.ComplexityRoot.GoalComparison.ValueTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.ValueTotal(childComplexity), true
+	case "GoalComparison.valueTotalChange":
+		if e.ComplexityRoot.GoalComparison.ValueTotalChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.ValueTotalChange(childComplexity), true
+	case "GoalComparison.visitors":
+		if e.ComplexityRoot.GoalComparison.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.Visitors(childComplexity), true
+	case "GoalComparison.visitorsChange":
+		if e.ComplexityRoot.GoalComparison.VisitorsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalComparison.VisitorsChange(childComplexity), true
 
 	case "GoalConnection.edges":
 		if e.ComplexityRoot.GoalConnection.Edges == nil {
@@ -2828,6 +3010,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
 
+	case "RateDifference.difference":
+		if e.ComplexityRoot.RateDifference.Difference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RateDifference.Difference(childComplexity), true
+	case "RateDifference.high":
+		if e.ComplexityRoot.RateDifference.High == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RateDifference.High(childComplexity), true
+	case "RateDifference.low":
+		if e.ComplexityRoot.RateDifference.Low == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RateDifference.Low(childComplexity), true
+	case "RateDifference.significant":
+		if e.ComplexityRoot.RateDifference.Significant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RateDifference.Significant(childComplexity), true
+
 	case "ResetUserPayload.link":
 		if e.ComplexityRoot.ResetUserPayload.Link == nil {
 			break
@@ -2914,7 +3121,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Segment.SessionCount(childComplexity, args["range"].(TimeRange)), true
+		return e.ComplexityRoot.Segment.SessionCount(childComplexity, args["range"].(model.TimeRange)), true
 	case "Segment.site":
 		if e.ComplexityRoot.Segment.Site == nil {
 			break
@@ -3302,7 +3509,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["segments"].([]string), args["range"].(TimeRange)), true
+		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["segments"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Site.goal":
 		if e.ComplexityRoot.Site.Goal == nil {
 			break
@@ -3324,7 +3531,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["goals"].([]string), args["range"].(TimeRange)), true
+		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Site.goals":
 		if e.ComplexityRoot.Site.Goals == nil {
 			break
@@ -3386,7 +3593,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.SessionCount(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(TimeRange)), true
+		return e.ComplexityRoot.Site.SessionCount(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
 	case "Site.sessions":
 		if e.ComplexityRoot.Site.Sessions == nil {
 			break
@@ -3397,7 +3604,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Sessions(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(TimeRange), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Sessions(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["first"].(*int), args["after"].(*string)), true
 	case "Site.timezone":
 		if e.ComplexityRoot.Site.Timezone == nil {
 			break
@@ -3487,7 +3694,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(TimeRange)), true
+		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 
 	case "TimeRangeValue.from":
 		if e.ComplexityRoot.TimeRangeValue.From == nil {
@@ -3836,6 +4043,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateSegmentInput,
 		ec.unmarshalInputCreateSiteInput,
 		ec.unmarshalInputCreateUserInput,
+		ec.unmarshalInputDateRange,
 		ec.unmarshalInputSiteRoleInput,
 		ec.unmarshalInputTimeRange,
 		ec.unmarshalInputUpdateExperimentInput,
@@ -4893,6 +5101,10 @@ type Goal implements Node {
     segments: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each cell with the same cell in another period."
+    compare: Comparison
   ): GoalCard
   "When the goal was created."
   createdAt: Time!
@@ -4920,19 +5132,23 @@ type GoalEdge {
   node: Goal!
 }
 
-"How many sessions of each segment reached a goal."
+"How many sessions or visitors of each segment reached a goal."
 type GoalCard {
   "The goal."
   goal: Goal!
-  "The range you asked for."
+  "The range you asked for, as instants."
   range: TimeRangeValue!
+  "What conversions and conversion rates are of."
+  unit: CountUnit!
+  "The other period that the cells are compared with; null without ` + "`" + `compare` + "`" + `."
+  comparedWith: TimeRangeValue
   "A cell for each segment, in the order you asked for. By default the oldest segment comes first."
   cells: [GoalCell!]!
   "When the counts were made. They include every session stored before then."
   computedAt: Time!
 }
 
-"How many sessions of one segment reached a goal."
+"How many sessions or visitors of one segment reached a goal."
 type GoalCell {
   "The active segment."
   segment: Segment!
@@ -4944,9 +5160,15 @@ type GoalCell {
   The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
   that reached the goal. If the goal replaces one of the segment's filters (LAST, as with ` + "`" + `ip` + "`" + `), they are other
   sessions, and there may be more of them than ` + "`" + `sessions` + "`" + `.
+
+  By the unit VISITOR, the number of distinct visitors who have a session in the merged segment and one in the active
+  segment. There are never more of them than ` + "`" + `visitors` + "`" + `.
   """
   conversions: Int
-  "The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions."
+  """
+  The share conversions / sessions, or conversions / visitors by the unit VISITOR: 0.25 is 25 %. Above 1 if conversions
+  exceed sessions. Null without sessions.
+  """
   conversionRate: Float
   "The sum of the valueEvent's values over the merged segment's sessions; null if the goal has no valueEvent."
   valueTotal: Float
@@ -4954,11 +5176,61 @@ type GoalCell {
   visitors: Int
   "The mean valueTotal / visitors; null if there is no valueEvent or there are no visitors."
   valuePerVisitor: Float
-  "The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points."
+  "The same figures of the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: GoalComparison
+  """
+  The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points. Points count
+  sessions, whatever the unit.
+  """
   series(
     "The length of an interval."
     interval: Interval! = DAY
   ): [GoalPoint!]
+}
+
+"""
+A cell's figures of another period. A change is this period's figure divided by the other's, less 1: 0.5 is 50 % more. It
+is null where the other period's figure is 0.
+"""
+type GoalComparison {
+  "The number of sessions in the active segment."
+  sessions: Int
+  "The number of distinct visitors in the active segment."
+  visitors: Int
+  "The number of conversions, as ` + "`" + `GoalCell.conversions` + "`" + ` counts them."
+  conversions: Int
+  "The conversion rate; null without sessions."
+  conversionRate: Float
+  "The sum of the valueEvent's values; null if the goal has no valueEvent."
+  valueTotal: Float
+  "The mean valueTotal / visitors; null if there is no valueEvent or there are no visitors."
+  valuePerVisitor: Float
+  "The change of the number of sessions."
+  sessionsChange: Float
+  "The change of the number of visitors."
+  visitorsChange: Float
+  "The change of the number of conversions."
+  conversionsChange: Float
+  "The change of valueTotal; null if the goal has no valueEvent."
+  valueTotalChange: Float
+  "How much higher the conversion rate is than in the other period; null unless both rates are from 0 to 1."
+  rateDifference: RateDifference
+}
+
+"""
+How much higher a rate is than another. The interval is Newcombe's of 95 % for two independent proportions (Statistics in
+Medicine 1998, method 10). Sessions of one visitor are not independent: by the unit VISITOR the interval is closer to the
+truth.
+"""
+type RateDifference {
+  "The rate less the other one: 0.02 is two percentage points higher."
+  difference: Float!
+  "The lower end of the interval."
+  low: Float!
+  "The upper end of the interval."
+  high: Float!
+  "Whether the difference is more than chance: whether the interval is without 0."
+  significant: Boolean!
 }
 
 "The length of a series' intervals, in the site's time zone."
@@ -4985,12 +5257,16 @@ type GoalPoint {
   conversionRate: Float
 }
 
-"How many sessions of each segment reached each of a list of goals."
+"How many sessions or visitors of each segment reached each of a list of goals."
 type Funnel {
   "The steps for each segment, in the order you asked for."
   segments: [FunnelSegment!]!
-  "The range you asked for."
+  "The range you asked for, as instants."
   range: TimeRangeValue!
+  "What shares are of."
+  unit: CountUnit!
+  "The other period that the steps are compared with; null without ` + "`" + `compare` + "`" + `."
+  comparedWith: TimeRangeValue
 }
 
 "A funnel's steps within one segment."
@@ -5009,10 +5285,38 @@ type FunnelStep {
   merged: MergedSegment
   "The number of sessions in the merged segment."
   sessions: Int
-  "The share of the previous step's sessions; for the first step, of the segment's. Null if there are none."
+  "The number of distinct visitors who have a session in the merged segment and one in the active segment."
+  visitors: Int
+  """
+  The share of the previous step's sessions, or of its visitors by the unit VISITOR; for the first step, of the segment's.
+  Null if there are none.
+  """
   fromPrevious: Float
-  "The share of the segment's sessions; null if there are none."
+  "The share of the segment's sessions, or of its visitors by the unit VISITOR; null if there are none."
   fromStart: Float
+  "The same figures of the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: FunnelComparison
+}
+
+"""
+A step's figures of another period. A change is this period's figure divided by the other's, less 1: 0.5 is 50 % more. It
+is null where the other period's figure is 0.
+"""
+type FunnelComparison {
+  "The number of sessions in the merged segment."
+  sessions: Int
+  "The number of distinct visitors, as ` + "`" + `FunnelStep.visitors` + "`" + ` counts them."
+  visitors: Int
+  "The share of the previous step's; null if there are none."
+  fromPrevious: Float
+  "The share of the segment's; null if there are none."
+  fromStart: Float
+  "The change of the number of sessions."
+  sessionsChange: Float
+  "The change of the number of visitors."
+  visitorsChange: Float
+  "How much higher ` + "`" + `fromStart` + "`" + ` is than in the other period; null unless both are from 0 to 1."
+  fromStartDifference: RateDifference
 }
 
 "A new goal."
@@ -5160,15 +5464,98 @@ type PageInfo {
   endCursor: String
 }
 
-"A half-open range of time: from <= t < to. A session belongs to the range in which it started."
+"A day of the calendar in ISO 8601, for example 2026-03-01. The site's time zone says when it begins and ends."
+scalar Date @specifiedBy(url: "https://scalars.graphql.org/andimarek/local-date.html")
+
+"""
+A range of time, given in exactly one of four ways: ` + "`" + `from` + "`" + ` (with or without ` + "`" + `to` + "`" + `), ` + "`" + `date` + "`" + `, ` + "`" + `last` + "`" + ` or ` + "`" + `name` + "`" + `. A session
+belongs to the range in which it started. Days begin and end at midnight in the site's time zone, so a day has 23 or 25
+hours when the clocks change. ` + "`" + `last` + "`" + ` and ` + "`" + `name` + "`" + ` move on at midnight, in subscriptions too.
+"""
 input TimeRange {
   "The first instant in the range."
-  from: Time!
+  from: Time
   "The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive."
   to: Time
+  "Whole days."
+  date: DateRange
+  """
+  The last so many days, which end with today: P1D is today, P7D is today and the six days before, and so is P1W. Hours,
+  minutes and seconds are refused; for these, give ` + "`" + `from` + "`" + `.
+  """
+  last: Duration
+  "A range that has a name."
+  name: RangeName
 }
 
-"A range of time that you asked for, half open: from <= t < to."
+"Days, the first and the last included."
+input DateRange {
+  "The first day."
+  from: Date!
+  "The last day."
+  to: Date!
+}
+
+"""
+A range of whole days around today, in the site's time zone. Weeks begin on Monday (ISO 8601). THIS_WEEK, THIS_MONTH,
+THIS_QUARTER and THIS_YEAR last until their end, which is yet to come.
+"""
+enum RangeName {
+  "Today."
+  TODAY
+  "The day before today."
+  YESTERDAY
+  "Today and the 6 days before."
+  LAST_7_DAYS
+  "Today and the 29 days before."
+  LAST_30_DAYS
+  "Today and the 89 days before."
+  LAST_90_DAYS
+  "The week of today."
+  THIS_WEEK
+  "The week before that of today."
+  LAST_WEEK
+  "The month of today."
+  THIS_MONTH
+  "The month before that of today."
+  LAST_MONTH
+  "The quarter of today."
+  THIS_QUARTER
+  "The quarter before that of today."
+  LAST_QUARTER
+  "The year of today."
+  THIS_YEAR
+  "The year before that of today."
+  LAST_YEAR
+}
+
+"""
+Which other period a range is compared with. If the range is not over, its part until now is compared with the same part
+of the other period: what comes after the same date and time of day there does not count. Here, now is the last full
+quarter of an hour.
+"""
+enum Comparison {
+  """
+  The period before, as long as the range: as many days before ` + "`" + `date` + "`" + `, ` + "`" + `last` + "`" + ` and LAST_…_DAYS, the calendar week, month,
+  quarter or year before one, as many months before a ` + "`" + `date` + "`" + ` of whole months, and as much time before instants.
+  """
+  PREVIOUS_PERIOD
+  """
+  The same dates a year before: 28 February for 29 February, and for a named week the week 52 weeks before. Instants keep
+  their time of day in the site's time zone.
+  """
+  PREVIOUS_YEAR
+}
+
+"What is counted, and what rates are shares of."
+enum CountUnit {
+  "Sessions."
+  SESSION
+  "Distinct visitors. One who comes back counts once, on whatever days."
+  VISITOR
+}
+
+"A range of time, half open: from <= t < to."
 type TimeRangeValue {
   "The first instant in the range."
   from: Time!
@@ -5482,6 +5869,10 @@ type Subscription {
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each cell with the same cell in another period."
+    compare: Comparison
   ): [GoalCard!]! @access(scope: READ)
   """
   The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
@@ -5872,6 +6263,10 @@ type Site implements Node {
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each cell with the same cell in another period."
+    compare: Comparison
   ): [GoalCard!]
   """
   Counts goals as successive steps. Each step merges its goal with those of all earlier steps, so no step exceeds the
@@ -5884,6 +6279,10 @@ type Site implements Node {
     segments: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What shares are of."
+    unit: CountUnit! = SESSION
+    "Compares each step with the same step in another period."
+    compare: Comparison
   ): Funnel
   "How two lists of filters merge. Nothing is saved."
   merge(
@@ -6571,8 +6970,32 @@ func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphq
 		return ec.fieldContext_Funnel_segments(ctx, field)
 	case "range":
 		return ec.fieldContext_Funnel_range(ctx, field)
+	case "unit":
+		return ec.fieldContext_Funnel_unit(ctx, field)
+	case "comparedWith":
+		return ec.fieldContext_Funnel_comparedWith(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Funnel", field.Name)
+}
+
+func (ec *executionContext) childFields_FunnelComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sessions":
+		return ec.fieldContext_FunnelComparison_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_FunnelComparison_visitors(ctx, field)
+	case "fromPrevious":
+		return ec.fieldContext_FunnelComparison_fromPrevious(ctx, field)
+	case "fromStart":
+		return ec.fieldContext_FunnelComparison_fromStart(ctx, field)
+	case "sessionsChange":
+		return ec.fieldContext_FunnelComparison_sessionsChange(ctx, field)
+	case "visitorsChange":
+		return ec.fieldContext_FunnelComparison_visitorsChange(ctx, field)
+	case "fromStartDifference":
+		return ec.fieldContext_FunnelComparison_fromStartDifference(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelComparison", field.Name)
 }
 
 func (ec *executionContext) childFields_FunnelSegment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6593,10 +7016,14 @@ func (ec *executionContext) childFields_FunnelStep(ctx context.Context, field gr
 		return ec.fieldContext_FunnelStep_merged(ctx, field)
 	case "sessions":
 		return ec.fieldContext_FunnelStep_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_FunnelStep_visitors(ctx, field)
 	case "fromPrevious":
 		return ec.fieldContext_FunnelStep_fromPrevious(ctx, field)
 	case "fromStart":
 		return ec.fieldContext_FunnelStep_fromStart(ctx, field)
+	case "comparison":
+		return ec.fieldContext_FunnelStep_comparison(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FunnelStep", field.Name)
 }
@@ -6637,6 +7064,10 @@ func (ec *executionContext) childFields_GoalCard(ctx context.Context, field grap
 		return ec.fieldContext_GoalCard_goal(ctx, field)
 	case "range":
 		return ec.fieldContext_GoalCard_range(ctx, field)
+	case "unit":
+		return ec.fieldContext_GoalCard_unit(ctx, field)
+	case "comparedWith":
+		return ec.fieldContext_GoalCard_comparedWith(ctx, field)
 	case "cells":
 		return ec.fieldContext_GoalCard_cells(ctx, field)
 	case "computedAt":
@@ -6663,10 +7094,40 @@ func (ec *executionContext) childFields_GoalCell(ctx context.Context, field grap
 		return ec.fieldContext_GoalCell_visitors(ctx, field)
 	case "valuePerVisitor":
 		return ec.fieldContext_GoalCell_valuePerVisitor(ctx, field)
+	case "comparison":
+		return ec.fieldContext_GoalCell_comparison(ctx, field)
 	case "series":
 		return ec.fieldContext_GoalCell_series(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GoalCell", field.Name)
+}
+
+func (ec *executionContext) childFields_GoalComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sessions":
+		return ec.fieldContext_GoalComparison_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_GoalComparison_visitors(ctx, field)
+	case "conversions":
+		return ec.fieldContext_GoalComparison_conversions(ctx, field)
+	case "conversionRate":
+		return ec.fieldContext_GoalComparison_conversionRate(ctx, field)
+	case "valueTotal":
+		return ec.fieldContext_GoalComparison_valueTotal(ctx, field)
+	case "valuePerVisitor":
+		return ec.fieldContext_GoalComparison_valuePerVisitor(ctx, field)
+	case "sessionsChange":
+		return ec.fieldContext_GoalComparison_sessionsChange(ctx, field)
+	case "visitorsChange":
+		return ec.fieldContext_GoalComparison_visitorsChange(ctx, field)
+	case "conversionsChange":
+		return ec.fieldContext_GoalComparison_conversionsChange(ctx, field)
+	case "valueTotalChange":
+		return ec.fieldContext_GoalComparison_valueTotalChange(ctx, field)
+	case "rateDifference":
+		return ec.fieldContext_GoalComparison_rateDifference(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GoalComparison", field.Name)
 }
 
 func (ec *executionContext) childFields_GoalConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6815,6 +7276,20 @@ func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphq
 		return ec.fieldContext_Plugin_restarts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Plugin", field.Name)
+}
+
+func (ec *executionContext) childFields_RateDifference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "difference":
+		return ec.fieldContext_RateDifference_difference(ctx, field)
+	case "low":
+		return ec.fieldContext_RateDifference_low(ctx, field)
+	case "high":
+		return ec.fieldContext_RateDifference_high(ctx, field)
+	case "significant":
+		return ec.fieldContext_RateDifference_significant(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RateDifference", field.Name)
 }
 
 func (ec *executionContext) childFields_ResetUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7435,8 +7910,8 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 	}
 	args["segments"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (*TimeRange, error) {
-			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (*model.TimeRange, error) {
+			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7479,8 +7954,8 @@ func (ec *executionContext) field_Experiment_results_args(ctx context.Context, r
 	}
 	args["filters"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (*TimeRange, error) {
-			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (*model.TimeRange, error) {
+			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7515,13 +7990,29 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 	}
 	args["segments"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["range"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg3
 	return args, nil
 }
 
@@ -8201,8 +8692,8 @@ func (ec *executionContext) field_Segment_sessionCount_args(ctx context.Context,
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8335,13 +8826,29 @@ func (ec *executionContext) field_Site_funnel_args(ctx context.Context, rawArgs 
 	}
 	args["segments"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["range"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg4
 	return args, nil
 }
 
@@ -8365,13 +8872,29 @@ func (ec *executionContext) field_Site_goalCards_args(ctx context.Context, rawAr
 	}
 	args["goals"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["range"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg4
 	return args, nil
 }
 
@@ -8499,8 +9022,8 @@ func (ec *executionContext) field_Site_sessionCount_args(ctx context.Context, ra
 	}
 	args["filters"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8521,8 +9044,8 @@ func (ec *executionContext) field_Site_sessions_args(ctx context.Context, rawArg
 	}
 	args["filters"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8641,13 +9164,29 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 	}
 	args["goals"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
-		func(ctx context.Context, v any) (TimeRange, error) {
-			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx, v)
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["range"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg5
 	return args, nil
 }
 
@@ -11788,7 +12327,7 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*TimeRange))
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -11832,7 +12371,7 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(*TimeRange))
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(*model.TimeRange))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
@@ -12799,6 +13338,231 @@ func (ec *executionContext) fieldContext_Funnel_range(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Funnel_unit(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
+			return ec.marshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Funnel", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+}
+
+func (ec *executionContext) _Funnel_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_comparedWith(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComparedWith, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_comparedWith(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Funnel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FunnelComparison_sessions(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelComparison", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelComparison_visitors(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelComparison", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelComparison_fromPrevious(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_fromPrevious(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FromPrevious(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_fromPrevious(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelComparison_fromStart(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_fromStart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FromStart(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_fromStart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelComparison_sessionsChange(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_sessionsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionsChange(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_sessionsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelComparison_visitorsChange(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_visitorsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsChange(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_visitorsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelComparison_fromStartDifference(ctx context.Context, field graphql.CollectedField, obj *view.FunnelComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelComparison_fromStartDifference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FromStartDifference(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.RateDifference) graphql.Marshaler {
+			return ec.marshalORateDifference2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐRateDifference(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelComparison_fromStartDifference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FunnelComparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RateDifference(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _FunnelSegment_segment(ctx context.Context, field graphql.CollectedField, obj *view.FunnelSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12936,18 +13700,41 @@ func (ec *executionContext) _FunnelStep_sessions(ctx context.Context, field grap
 			return ec.fieldContext_FunnelStep_sessions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.FunnelStep().Sessions(ctx, obj)
+			return obj.Sessions(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_FunnelStep_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelStep", field, true, true, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("FunnelStep", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelStep_visitors(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelStep_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelStep_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelStep", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _FunnelStep_fromPrevious(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
@@ -12959,7 +13746,7 @@ func (ec *executionContext) _FunnelStep_fromPrevious(ctx context.Context, field 
 			return ec.fieldContext_FunnelStep_fromPrevious(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.FunnelStep().FromPrevious(ctx, obj)
+			return obj.FromPrevious(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -12970,7 +13757,7 @@ func (ec *executionContext) _FunnelStep_fromPrevious(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_FunnelStep_fromPrevious(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelStep", field, true, true, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("FunnelStep", field, true, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _FunnelStep_fromStart(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
@@ -12982,7 +13769,7 @@ func (ec *executionContext) _FunnelStep_fromStart(ctx context.Context, field gra
 			return ec.fieldContext_FunnelStep_fromStart(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.FunnelStep().FromStart(ctx, obj)
+			return obj.FromStart(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -12993,7 +13780,39 @@ func (ec *executionContext) _FunnelStep_fromStart(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_FunnelStep_fromStart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FunnelStep", field, true, true, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("FunnelStep", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _FunnelStep_comparison(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelStep_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.FunnelComparison) graphql.Marshaler {
+			return ec.marshalOFunnelComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelStep_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FunnelStep",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FunnelComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Goal_id(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
@@ -13240,7 +14059,7 @@ func (ec *executionContext) _Goal_card(ctx context.Context, field graphql.Collec
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(TimeRange))
+			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
@@ -13384,6 +14203,61 @@ func (ec *executionContext) fieldContext_GoalCard_range(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _GoalCard_unit(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCard_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
+			return ec.marshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCard_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalCard", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+}
+
+func (ec *executionContext) _GoalCard_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCard_comparedWith(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComparedWith, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCard_comparedWith(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GoalCard",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _GoalCard_cells(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13512,18 +14386,18 @@ func (ec *executionContext) _GoalCell_sessions(ctx context.Context, field graphq
 			return ec.fieldContext_GoalCell_sessions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.GoalCell().Sessions(ctx, obj)
+			return obj.Sessions(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCell", field, true, true, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCell_conversions(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -13535,18 +14409,18 @@ func (ec *executionContext) _GoalCell_conversions(ctx context.Context, field gra
 			return ec.fieldContext_GoalCell_conversions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.GoalCell().Conversions(ctx, obj)
+			return obj.Conversions(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCell", field, true, true, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCell_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -13558,7 +14432,7 @@ func (ec *executionContext) _GoalCell_conversionRate(ctx context.Context, field 
 			return ec.fieldContext_GoalCell_conversionRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.GoalCell().ConversionRate(ctx, obj)
+			return obj.ConversionRate(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -13569,7 +14443,7 @@ func (ec *executionContext) _GoalCell_conversionRate(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCell", field, true, true, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCell_valueTotal(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -13581,7 +14455,7 @@ func (ec *executionContext) _GoalCell_valueTotal(ctx context.Context, field grap
 			return ec.fieldContext_GoalCell_valueTotal(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.GoalCell().ValueTotal(ctx, obj)
+			return obj.ValueTotal(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -13592,7 +14466,7 @@ func (ec *executionContext) _GoalCell_valueTotal(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_valueTotal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCell", field, true, true, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCell_visitors(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -13604,18 +14478,18 @@ func (ec *executionContext) _GoalCell_visitors(ctx context.Context, field graphq
 			return ec.fieldContext_GoalCell_visitors(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.GoalCell().Visitors(ctx, obj)
+			return obj.Visitors(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCell", field, true, true, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCell_valuePerVisitor(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -13627,7 +14501,7 @@ func (ec *executionContext) _GoalCell_valuePerVisitor(ctx context.Context, field
 			return ec.fieldContext_GoalCell_valuePerVisitor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.GoalCell().ValuePerVisitor(ctx, obj)
+			return obj.ValuePerVisitor(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -13638,7 +14512,39 @@ func (ec *executionContext) _GoalCell_valuePerVisitor(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_GoalCell_valuePerVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCell", field, true, true, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalCell_comparison(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCell_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalComparison) graphql.Marshaler {
+			return ec.marshalOGoalComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCell_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GoalCell",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GoalComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _GoalCell_series(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -13681,6 +14587,268 @@ func (ec *executionContext) fieldContext_GoalCell_series(ctx context.Context, fi
 	if fc.Args, err = ec.field_GoalCell_series_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _GoalComparison_sessions(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_visitors(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_conversions(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_conversions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conversions(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalOInt2int(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_conversionRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConversionRate(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_valueTotal(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_valueTotal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValueTotal(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_valueTotal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_valuePerVisitor(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_valuePerVisitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValuePerVisitor(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_valuePerVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_sessionsChange(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_sessionsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionsChange(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_sessionsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_visitorsChange(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_visitorsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsChange(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_visitorsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_conversionsChange(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_conversionsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConversionsChange(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_conversionsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_valueTotalChange(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_valueTotalChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValueTotalChange(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_valueTotalChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _GoalComparison_rateDifference(ctx context.Context, field graphql.CollectedField, obj *view.GoalComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalComparison_rateDifference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RateDifference(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.RateDifference) graphql.Marshaler {
+			return ec.marshalORateDifference2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐRateDifference(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GoalComparison_rateDifference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GoalComparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RateDifference(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -17658,6 +18826,98 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _RateDifference_difference(ctx context.Context, field graphql.CollectedField, obj *stats.RateDifference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RateDifference_difference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Difference, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RateDifference_difference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RateDifference", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _RateDifference_low(ctx context.Context, field graphql.CollectedField, obj *stats.RateDifference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RateDifference_low(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Low, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RateDifference_low(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RateDifference", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _RateDifference_high(ctx context.Context, field graphql.CollectedField, obj *stats.RateDifference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RateDifference_high(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.High, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RateDifference_high(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RateDifference", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _RateDifference_significant(ctx context.Context, field graphql.CollectedField, obj *stats.RateDifference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RateDifference_significant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Significant(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RateDifference_significant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RateDifference", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _ResetUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *ResetUserPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17989,7 +19249,7 @@ func (ec *executionContext) _Segment_sessionCount(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Segment().SessionCount(ctx, obj, fc.Args["range"].(TimeRange))
+			return ec.Resolvers.Segment().SessionCount(ctx, obj, fc.Args["range"].(model.TimeRange))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -19760,7 +21020,7 @@ func (ec *executionContext) _Site_sessionCount(ctx context.Context, field graphq
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().SessionCount(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(TimeRange))
+			return ec.Resolvers.Site().SessionCount(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -19804,7 +21064,7 @@ func (ec *executionContext) _Site_sessions(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Sessions(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(TimeRange), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Sessions(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionConnection) graphql.Marshaler {
@@ -19848,7 +21108,7 @@ func (ec *executionContext) _Site_goalCards(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(TimeRange))
+			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
@@ -19892,7 +21152,7 @@ func (ec *executionContext) _Site_funnel(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["segments"].([]string), fc.Args["range"].(TimeRange))
+			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["segments"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
@@ -20257,7 +21517,7 @@ func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(TimeRange))
+			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23371,6 +24631,43 @@ func (ec *executionContext) unmarshalInputCreateUserInput(ctx context.Context, o
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDateRange(ctx context.Context, obj any) (model.DateRange, error) {
+	var it model.DateRange
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"from", "to"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNDate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDate(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := ec.unmarshalNDate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDate(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSiteRoleInput(ctx context.Context, obj any) (SiteRoleInput, error) {
 	var it SiteRoleInput
 	if obj == nil {
@@ -23408,8 +24705,8 @@ func (ec *executionContext) unmarshalInputSiteRoleInput(ctx context.Context, obj
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any) (TimeRange, error) {
-	var it TimeRange
+func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any) (model.TimeRange, error) {
+	var it model.TimeRange
 	if obj == nil {
 		return it, nil
 	}
@@ -23419,7 +24716,7 @@ func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"from", "to"}
+	fieldsInOrder := [...]string{"from", "to", "date", "last", "name"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -23428,7 +24725,7 @@ func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any
 		switch k {
 		case "from":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
-			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -23439,7 +24736,28 @@ func (ec *executionContext) unmarshalInputTimeRange(ctx context.Context, obj any
 			if err != nil {
 				return it, err
 			}
-			it.To = graphql.OmittableOf(data)
+			it.To = data
+		case "date":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("date"))
+			data, err := ec.unmarshalODateRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDateRange(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Date = data
+		case "last":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("last"))
+			data, err := ec.unmarshalODuration2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDays(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Last = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalORangeName2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐRangeName(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
 		}
 	}
 	return it, nil
@@ -27393,6 +28711,315 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "unit":
+			out.Values[i] = ec._Funnel_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "comparedWith":
+			out.Values[i] = ec._Funnel_comparedWith(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var funnelComparisonImplementors = []string{"FunnelComparison"}
+
+func (ec *executionContext) _FunnelComparison(ctx context.Context, sel ast.SelectionSet, obj *view.FunnelComparison) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, funnelComparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FunnelComparison")
+		case "sessions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_sessions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "visitors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_visitors(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "fromPrevious":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_fromPrevious(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "fromStart":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_fromStart(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "sessionsChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_sessionsChange(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "visitorsChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_visitorsChange(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "fromStartDifference":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelComparison_fromStartDifference(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -27550,6 +29177,44 @@ func (ec *executionContext) _FunnelStep(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "visitors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FunnelStep_visitors(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "fromPrevious":
 			field := field
 
@@ -27626,6 +29291,11 @@ func (ec *executionContext) _FunnelStep(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "comparison":
+			out.Values[i] = ec._FunnelStep_comparison(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -27925,6 +29595,16 @@ func (ec *executionContext) _GoalCard(ctx context.Context, sel ast.SelectionSet,
 		case "range":
 			out.Values[i] = ec._GoalCard_range(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unit":
+			out.Values[i] = ec._GoalCard_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "comparedWith":
+			out.Values[i] = ec._GoalCard_comparedWith(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "cells":
@@ -28241,6 +29921,11 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "comparison":
+			out.Values[i] = ec._GoalCell_comparison(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "series":
 			field := field
 
@@ -28251,6 +29936,457 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 					}
 				}()
 				res = ec._GoalCell_series(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var goalComparisonImplementors = []string{"GoalComparison"}
+
+func (ec *executionContext) _GoalComparison(ctx context.Context, sel ast.SelectionSet, obj *view.GoalComparison) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, goalComparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("GoalComparison")
+		case "sessions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_sessions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "visitors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_visitors(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "conversions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_conversions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "conversionRate":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_conversionRate(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "valueTotal":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_valueTotal(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "valuePerVisitor":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_valuePerVisitor(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "sessionsChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_sessionsChange(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "visitorsChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_visitorsChange(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "conversionsChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_conversionsChange(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "valueTotalChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_valueTotalChange(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "rateDifference":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._GoalComparison_rateDifference(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -29660,6 +31796,59 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var rateDifferenceImplementors = []string{"RateDifference"}
+
+func (ec *executionContext) _RateDifference(ctx context.Context, sel ast.SelectionSet, obj *stats.RateDifference) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rateDifferenceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RateDifference")
+		case "difference":
+			out.Values[i] = ec._RateDifference_difference(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "low":
+			out.Values[i] = ec._RateDifference_low(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "high":
+			out.Values[i] = ec._RateDifference_high(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "significant":
+			out.Values[i] = ec._RateDifference_significant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -33051,6 +35240,23 @@ func (ec *executionContext) unmarshalNConvertSegmentInput2githubᚗcomᚋgoalgra
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx context.Context, v any) (view.CountUnit, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.CountUnit(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx context.Context, sel ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNCreateApiKeyInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateAPIKeyInput(ctx context.Context, v any) (CreateAPIKeyInput, error) {
 	res, err := ec.unmarshalInputCreateApiKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -33079,6 +35285,22 @@ func (ec *executionContext) unmarshalNCreateSiteInput2githubᚗcomᚋgoalgraph�
 func (ec *executionContext) unmarshalNCreateUserInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐCreateUserInput(ctx context.Context, v any) (CreateUserInput, error) {
 	res, err := ec.unmarshalInputCreateUserInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDate(ctx context.Context, v any) (model.Date, error) {
+	res, err := scalar.UnmarshalDate(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDate(ctx context.Context, sel ast.SelectionSet, v model.Date) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalDate(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNDefinitionsChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDefinitionsChange(ctx context.Context, sel ast.SelectionSet, v view.DefinitionsChange) graphql.Marshaler {
@@ -34015,7 +36237,7 @@ func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel as
 	return res
 }
 
-func (ec *executionContext) unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx context.Context, v any) (TimeRange, error) {
+func (ec *executionContext) unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx context.Context, v any) (model.TimeRange, error) {
 	res, err := ec.unmarshalInputTimeRange(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -34388,6 +36610,25 @@ func (ec *executionContext) marshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoal
 	return res
 }
 
+func (ec *executionContext) unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx context.Context, v any) (*model.Comparison, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Comparison(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx context.Context, sel ast.SelectionSet, v *model.Comparison) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) marshalOComputedFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilterᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ComputedFilter) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -34461,6 +36702,14 @@ func (ec *executionContext) marshalOCreateUserPayload2ᚖgithubᚗcomᚋgoalgrap
 		return graphql.Null
 	}
 	return ec._CreateUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODateRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDateRange(ctx context.Context, v any) (*model.DateRange, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputDateRange(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalODeactivateSegmentsPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedSegments(ctx context.Context, sel ast.SelectionSet, v *view.ChangedSegments) graphql.Marshaler {
@@ -34543,6 +36792,24 @@ func (ec *executionContext) marshalODisableUserPayload2ᚖgithubᚗcomᚋgoalgra
 		return graphql.Null
 	}
 	return ec._DisableUserPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODuration2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDays(ctx context.Context, v any) (*model.Days, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalDays(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODuration2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDays(ctx context.Context, sel ast.SelectionSet, v *model.Days) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalDays(*v)
+	return res
 }
 
 func (ec *executionContext) marshalOEnableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐEnableUserPayload(ctx context.Context, sel ast.SelectionSet, v *EnableUserPayload) graphql.Marshaler {
@@ -34741,6 +37008,13 @@ func (ec *executionContext) marshalOFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgra
 	return ec._Funnel(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOFunnelComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelComparison(ctx context.Context, sel ast.SelectionSet, v *view.FunnelComparison) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FunnelComparison(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx context.Context, sel ast.SelectionSet, v *model.Goal) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -34772,6 +37046,13 @@ func (ec *executionContext) marshalOGoalCard2ᚖgithubᚗcomᚋgoalgraphᚋgoalg
 		return graphql.Null
 	}
 	return ec._GoalCard(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOGoalComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalComparison(ctx context.Context, sel ast.SelectionSet, v *view.GoalComparison) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._GoalComparison(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOGoalConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalConnection(ctx context.Context, sel ast.SelectionSet, v *view.GoalConnection) graphql.Marshaler {
@@ -34989,6 +37270,32 @@ func (ec *executionContext) marshalOPlugin2ᚖgithubᚗcomᚋgoalgraphᚋgoalgra
 	return ec._Plugin(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalORangeName2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐRangeName(ctx context.Context, v any) (*model.RangeName, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.RangeName(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORangeName2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐRangeName(ctx context.Context, sel ast.SelectionSet, v *model.RangeName) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) marshalORateDifference2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐRateDifference(ctx context.Context, sel ast.SelectionSet, v *stats.RateDifference) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RateDifference(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOResetUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐResetUserPayload(ctx context.Context, sel ast.SelectionSet, v *ResetUserPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -35161,12 +37468,19 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	return res
 }
 
-func (ec *executionContext) unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐTimeRange(ctx context.Context, v any) (*TimeRange, error) {
+func (ec *executionContext) unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx context.Context, v any) (*model.TimeRange, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputTimeRange(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx context.Context, sel ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TimeRangeValue(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUnarchiveGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {

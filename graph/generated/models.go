@@ -210,14 +210,6 @@ type SiteRoleInput struct {
 type Subscription struct {
 }
 
-// A half-open range of time: from <= t < to. A session belongs to the range in which it started.
-type TimeRange struct {
-	// The first instant in the range.
-	From time.Time `json:"from"`
-	// The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive.
-	To graphql.Omittable[*time.Time] `json:"to,omitempty"`
-}
-
 // Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric. Name,
 // description and metrics can change until the experiment is archived; the rest only while it is a draft.
 type UpdateExperimentInput struct {

@@ -61,3 +61,17 @@ func UnmarshalDuration(value any) (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// MarshalDays writes a number of days in ISO 8601.
+func MarshalDays(d model.Days) graphql.Marshaler {
+	return MarshalDuration(time.Duration(d) * 24 * time.Hour)
+}
+
+// UnmarshalDays reads a Duration of whole days of the calendar. One of hours is none, even of 24: days have 23 and 25.
+func UnmarshalDays(value any) (model.Days, error) {
+	if text, _ := value.(string); strings.Contains(text, "T") && durationForm.MatchString(text) {
+		return 0, model.Invalid("", "%.40q has hours, minutes or seconds: give whole days, such as \"P7D\", or from, the first instant of the range", text)
+	}
+	d, err := UnmarshalDuration(value)
+	return model.Days(d / (24 * time.Hour)), err
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/model"
 )
 
 func durationText(d time.Duration) string {
@@ -53,4 +54,41 @@ func FuzzDuration(f *testing.F) {
 			t.Errorf("%s is %v, written %s, which is %v and %v", text, d, durationText(d), again, err)
 		}
 	})
+}
+
+// Days are whole ones, of the calendar: 24 hours are none.
+func TestDays(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]model.Days{"P1D": 1, "P7D": 7, "P2W": 14, "P0D": 0} {
+		if got, err := scalar.UnmarshalDays(text); err != nil || got != want {
+			t.Errorf("%s: %d and %v, want %d", text, got, err, want)
+		}
+		var written strings.Builder
+		scalar.MarshalDays(want).MarshalGQL(&written)
+		if again, err := scalar.UnmarshalDuration(strings.Trim(written.String(), `"`)); err != nil || again != time.Duration(want)*24*time.Hour {
+			t.Errorf("%d days are written %s: %v", want, &written, err)
+		}
+	}
+	for _, value := range []any{"PT24H", "P1DT1H", "PT0S", "P", "7", 7, nil, "P1M"} {
+		if got, err := scalar.UnmarshalDays(value); model.CodeOf(err) != model.BadInput {
+			t.Errorf("%v: %d and %v", value, got, err)
+		}
+	}
+}
+
+func TestDate(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"2026-03-01", "2024-02-29", "0001-01-01", "9999-12-31"} {
+		date, err := scalar.UnmarshalDate(text)
+		var written strings.Builder
+		scalar.MarshalDate(date).MarshalGQL(&written)
+		if err != nil || written.String() != `"`+text+`"` {
+			t.Errorf("%s is written %s: %v", text, &written, err)
+		}
+	}
+	for _, value := range []any{"2026-02-29", "2026-3-1", "20260301", "2026-03-01T00:00:00Z", "", 20260301, nil} {
+		if got, err := scalar.UnmarshalDate(value); model.CodeOf(err) != model.BadInput {
+			t.Errorf("%v: %v and %v", value, got, err)
+		}
+	}
 }

@@ -46,6 +46,21 @@ func UnmarshalTime(value any) (time.Time, error) {
 	return t, nil
 }
 
+// MarshalDate writes a day of the calendar in ISO 8601.
+func MarshalDate(d model.Date) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { io.WriteString(w, strconv.Quote(d.String())) })
+}
+
+// UnmarshalDate reads a day of the calendar in ISO 8601.
+func UnmarshalDate(value any) (model.Date, error) {
+	text, _ := value.(string)
+	d, ok := model.ParseDate(text)
+	if !ok {
+		return d, model.Invalid("", "%.40q is not a date in ISO 8601, such as \"2026-03-01\"", text)
+	}
+	return d, nil
+}
+
 // MarshalJSON writes a JSON value.
 func MarshalJSON(value json.RawMessage) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { w.Write(value) })

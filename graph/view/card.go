@@ -28,21 +28,23 @@ func TimeRangeOf(in model.Range) TimeRangeValue {
 // Answer waits for what was counted. The error is of this count or of all that were counted with it.
 type Answer func(context.Context) (count.Answer, error)
 
-// GoalCard is how many sessions of each segment reached a goal.
+// GoalCard is how many sessions or visitors of each segment reached a goal.
 type GoalCard struct {
-	Goal       model.Goal
-	Range      TimeRangeValue
-	Cells      []GoalCell
-	ComputedAt scalar.Moment
+	Goal  model.Goal
+	Range TimeRangeValue
+	Unit  CountUnit
+	// ComparedWith is the other period; nil where there is none.
+	ComparedWith *TimeRangeValue
+	Cells        []GoalCell
+	ComputedAt   scalar.Moment
 }
 
 // GoalCell is one segment's part of a goal card.
 type GoalCell struct {
-	Goal    model.Goal
+	GoalFigures
 	Segment model.Segment
-	// Active is of the segment's sessions, with their visitors where these are selected, and Converted of the merged
-	// segment's, with their value where that is.
-	Active, Converted Answer
+	// Comparison is with the other period; nil where there is none.
+	Comparison *GoalComparison
 	// Series are those that are selected.
 	Series map[model.Interval]GoalSeries
 }
@@ -66,6 +68,9 @@ type GoalPoint struct {
 type Funnel struct {
 	Segments []FunnelSegment
 	Range    TimeRangeValue
+	Unit     CountUnit
+	// ComparedWith is the other period; nil where there is none.
+	ComparedWith *TimeRangeValue
 }
 
 // FunnelSegment is a funnel's steps within one segment.
@@ -76,13 +81,13 @@ type FunnelSegment struct {
 
 // FunnelStep is a step of a funnel within one segment.
 type FunnelStep struct {
+	FunnelFigures
 	Goal    model.Goal
 	Segment model.Segment
 	// Before are the goals of the steps before this one, in their order.
 	Before []model.Goal
-	// Reached is of the sessions that came through all steps up to this one, Previous up to the one before, and Start of
-	// the segment's.
-	Reached, Previous, Start Answer
+	// Comparison is with the other period; nil where there is none.
+	Comparison *FunnelComparison
 }
 
 // Rate returns part / whole, nil where whole is 0.

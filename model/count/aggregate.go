@@ -4,8 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"sync"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
@@ -18,6 +17,7 @@ type aggregate struct {
 	question *Question
 	text     string            // of the predicate
 	where    *column.Predicate // made when the first scan needs it
+	among    *column.Predicate // the same of the question's Among
 	need     *need             // nil where columns are enough
 	answer   *Answer
 	// duplicates are the answers to equal questions.
@@ -38,7 +38,10 @@ type aggregate struct {
 	sealed      Answer
 	sealedKnown bool
 	// visitors are those of the head. The sealed ones do not change once they are known: the numbers of both do not add up.
-	visitors, sealedVisitors *roaring64.Bitmap
+	visitors, sealedVisitors *visitors
+	// mu is held while visitors are added. gathering bounds them.
+	mu        sync.Mutex
+	gathering *gathering
 }
 
 // isLocal tells whether what the question counts in a partition follows from the partition alone.
@@ -59,11 +62,31 @@ func (a *aggregate) asks(at int, day model.Day) bool {
 const maxPartials = 1 << 16
 
 // aggregate makes the answers from their partial aggregates: what the caches have not is scanned, some partitions at a
-// time.
+// time. Aggregates whose visitors would take too much memory beside those of others are made after them.
 func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) error {
-	for _, a := range aggregates {
-		a.begin()
+	for len(aggregates) > 0 {
+		gathering := &gathering{most: e.visitorBytes}
+		for _, a := range aggregates {
+			a.begin(gathering)
+		}
+		if err := e.pass(ctx, partitions, aggregates); err != nil {
+			return err
+		}
+		var later []*aggregate
+		for _, a := range aggregates {
+			if gathering.puts(a) {
+				later = append(later, a)
+			} else {
+				a.finish()
+			}
+		}
+		aggregates = later
 	}
+	return nil
+}
+
+// pass adds the partial aggregates of all partitions up.
+func (e *ColumnEngine) pass(ctx context.Context, partitions []store.Partition, aggregates []*aggregate) error {
 	some := max(1, maxPartials/max(1, len(aggregates)))
 	for from := 0; from < len(partitions); from += some {
 		tasks := e.lookUp(ctx, partitions, from, min(from+some, len(partitions)), aggregates)
@@ -77,29 +100,28 @@ func (e *ColumnEngine) aggregate(ctx context.Context, partitions []store.Partiti
 			}
 		}
 	}
-	for _, a := range aggregates {
-		a.finish()
-	}
 	return nil
 }
 
 // begin makes the aggregate ready for its partial aggregates.
-func (a *aggregate) begin() {
+func (a *aggregate) begin(gathering *gathering) {
 	a.partialFingerprint = FingerprintOf(a.text, a.question.Value)
+	*a.answer, a.hasMoved = Answer{Steps: make([]int, len(a.answer.Steps))}, false
+	a.gathering = gathering
 	if a.question.Visitors {
-		a.visitors = roaring64.New()
+		a.visitors = newVisitors(a.question)
 	}
 	if a.sealedKnown {
 		return
 	}
-	a.sealed.Steps = make([]int, len(a.answer.Steps))
+	a.sealed = Answer{Steps: make([]int, len(a.answer.Steps))}
 	if a.question.Visitors {
-		a.sealedVisitors = roaring64.New()
+		a.sealedVisitors = newVisitors(a.question)
 	}
 }
 
 // sum is the answer that the partition at a place is added to, with its visitors.
-func (a *aggregate) sum(at int) (sum *Answer, visitors *roaring64.Bitmap) {
+func (a *aggregate) sum(at int) (*Answer, *visitors) {
 	if at < a.head {
 		return &a.sealed, a.sealedVisitors
 	}
@@ -122,8 +144,13 @@ func (a *aggregate) finish() {
 		a.fail(a.err)
 		return
 	}
-	if a.visitors != nil {
-		a.answer.Visitors = int(a.visitors.OrCardinality(a.sealedVisitors))
+	if a.question.Visitors {
+		a.visitors.seal()
+		if !a.sealedKnown {
+			a.sealedVisitors.seal()
+		}
+		a.answer.Visitors = a.visitors.lenWith(a.sealedVisitors)
+		a.visitors = nil
 	}
 	a.answer.Sessions += a.sealed.Sessions
 	a.answer.Value = a.answer.Value.Add(a.sealed.Value)

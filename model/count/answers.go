@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -23,7 +22,7 @@ type answers struct {
 // knownAnswer is an answer or, over the sealed partitions, an answer with the visitors if these are asked for.
 type knownAnswer struct {
 	Answer
-	visitors *roaring64.Bitmap
+	visitors *visitors
 }
 
 // answerKey names content: the partitions with their revisions, and the question.
@@ -33,7 +32,7 @@ func newAnswers(bytes uint64) *answers {
 	return &answers{meter: partition.Meter{Name: "answers"}, known: partition.Bounded(bytes, func(_ answerKey, k knownAnswer) uint64 {
 		n := 200 + 8*uint64(len(k.Steps))
 		if k.visitors != nil {
-			n += k.visitors.GetSizeInBytes()
+			n += k.visitors.bytes()
 		}
 		return n
 	})}
@@ -86,22 +85,22 @@ func (k *answers) keep(aggregates []*aggregate) {
 }
 
 // get fills in an answer that is known, and its visitors where these are kept. They are others' too.
-func (k *answers) get(key answerKey, to *Answer, visitors **roaring64.Bitmap) bool {
+func (k *answers) get(key answerKey, to *Answer, into **visitors) bool {
 	answer, found := k.known.GetIfPresent(key)
 	if !found {
 		return false
 	}
 	*to = answer.Answer
 	to.Steps = slices.Clone(answer.Steps) // the caller's own
-	if visitors != nil {
-		*visitors = answer.visitors
+	if into != nil {
+		*into = answer.visitors
 	}
 	return true
 }
 
 // set keeps an answer, with its visitors if there are any. They do not change any more.
-func (k *answers) set(key answerKey, answer *Answer, visitors *roaring64.Bitmap) {
-	kept := knownAnswer{*answer, visitors}
+func (k *answers) set(key answerKey, answer *Answer, with *visitors) {
+	kept := knownAnswer{*answer, with}
 	kept.Steps = slices.Clone(answer.Steps)
 	k.known.Set(key, kept)
 }

@@ -52,6 +52,9 @@ type Question struct {
 	Where filter.Expr
 	// Visitors asks for the number of distinct visitors too.
 	Visitors bool
+	// Among says of which visitors these are: of those who have a session in the range that matches it, too. It is simplified;
+	// nil stands for everyone.
+	Among filter.Expr
 	// Value names the event whose values are summed; empty for none.
 	Value string
 	// Steps are instants in ascending order: sessions are also counted between

@@ -21,7 +21,9 @@ type ColumnEngine struct {
 	log     *slog.Logger
 
 	answers *answers
-	caches  []Cache
+	// visitorBytes is Options.VisitorBytes.
+	visitorBytes uint64
+	caches       []Cache
 	// flights make equal scans one that are asked for at the same time.
 	flights singleflight.Group
 
@@ -44,6 +46,9 @@ type Options struct {
 	Caches []Cache
 	// AnswerBytes bounds the answers in memory, about.
 	AnswerBytes uint64
+	// VisitorBytes bounds the visitors that one call of Count gathers at a time, about. A question's take a bit for each visitor
+	// of the site at most. Those of at least one question are gathered in any case.
+	VisitorBytes uint64
 	// Leaves answer what columns cannot, beside the keys of visitors. Leaves that nobody answers are errors of their questions.
 	Leaves []Leaves
 	// Log takes what goes wrong without being an answer's error.
@@ -53,7 +58,7 @@ type Options struct {
 // NewColumnEngine returns an engine over a store's columns. It is to be closed.
 func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) *ColumnEngine {
 	e := &ColumnEngine{
-		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), caches: o.Caches,
+		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), visitorBytes: o.VisitorBytes, caches: o.Caches,
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
 		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}

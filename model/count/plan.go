@@ -101,7 +101,7 @@ type need struct {
 func (e *ColumnEngine) resolve(ctx context.Context, site int64, aggregates []*aggregate) (able []*aggregate, err error) {
 	needs := map[string]*need{}
 	for _, a := range aggregates {
-		text := needText(a.question.Where)
+		text := needText(a.question.predicates())
 		if text == "" {
 			able = append(able, a)
 			continue
@@ -109,7 +109,7 @@ func (e *ColumnEngine) resolve(ctx context.Context, site int64, aggregates []*ag
 		n := needs[text]
 		if n == nil {
 			n = &need{}
-			n.Resolution, n.err = e.matcher.Resolve(ctx, site, a.question.Where)
+			n.Resolution, n.err = e.matcher.Resolve(ctx, site, a.question.predicates())
 			needs[text] = n
 		}
 		switch {
@@ -194,6 +194,14 @@ func FingerprintOf(texts ...string) (f Fingerprint) {
 	return f
 }
 
+// predicates returns a predicate with the leaves of all that the question has.
+func (q *Question) predicates() filter.Expr {
+	if q.Among == nil {
+		return q.Where
+	}
+	return filter.And{q.Where, q.Among}
+}
+
 // fingerprint is of all that the question says; text is its predicate's.
 func (q *Question) fingerprint(text string) Fingerprint {
 	var steps []byte
@@ -201,7 +209,11 @@ func (q *Question) fingerprint(text string) Fingerprint {
 		steps = binary.LittleEndian.AppendUint64(steps, uint64(step))
 	}
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return FingerprintOf(text, q.Value, number(q.Site), number(int64(q.In.From)), number(int64(q.In.To)), strconv.FormatBool(q.Visitors), string(steps))
+	visitors := strconv.FormatBool(q.Visitors)
+	if q.Visitors && q.Among != nil {
+		visitors = q.Among.String()
+	}
+	return FingerprintOf(text, q.Value, number(q.Site), number(int64(q.In.From)), number(int64(q.In.To)), visitors, string(steps))
 }
 
 // key returns the key of the question's partial aggregate in a partition. ok is false where that is more than an Entry

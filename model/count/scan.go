@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
@@ -35,12 +34,12 @@ type scanTask struct {
 type partial struct {
 	lookup
 	where *column.Predicate // for the sessions of the day that are asked about
+	among *column.Predicate // for those of the visitors that are asked about; nil where these are all
 
 	// revision is the one that was counted.
 	revision store.Revision
 	Entry
-	visitors *roaring64.Bitmap // nil where the question does not ask
-	steps    []int             // nil where the day is not split
+	steps []int // nil where the day is not split
 	// err says why the partition is not counted for the question, while it is for others.
 	err error
 }
@@ -50,12 +49,15 @@ func (l lookup) partial(day model.Day) *partial {
 	if l.where == nil {
 		l.where = column.Prepare(l.question.Where)
 	}
-	p := &partial{lookup: l, where: l.where}
+	if l.aggregate.among == nil && l.question.Visitors && l.question.Among != nil {
+		l.aggregate.among = column.Prepare(l.question.Among)
+	}
+	p := &partial{lookup: l, where: l.where, among: l.aggregate.among}
 	if !l.question.In.Covers(day) {
 		p.where = column.Prepare(within(l.question.Where, l.question.In, day))
-	}
-	if l.question.Visitors {
-		p.visitors = roaring64.New()
+		if p.among != nil {
+			p.among = column.Prepare(within(l.question.Among, l.question.In, day))
+		}
 	}
 	if l.question.splits(day) {
 		p.steps = make([]int, len(l.answer.Steps))
@@ -71,12 +73,9 @@ func (t *scanTask) deliver(counted map[Key]Entry) {
 			continue
 		}
 		p.add(t.at, t.partition.Day, p.Entry)
-		sum, visitors := p.sum(t.at)
+		sum, _ := p.sum(t.at)
 		for i, n := range p.steps {
 			sum.Steps[i] += n
-		}
-		if p.visitors != nil {
-			visitors.Or(p.visitors)
 		}
 		if p.revision != t.partition.Revision {
 			p.aggregate.hasMoved = true
@@ -93,7 +92,6 @@ func (t *scanTask) deliver(counted map[Key]Entry) {
 func (e *ColumnEngine) scanAll(ctx context.Context, tasks []*scanTask, deliver func(*scanTask)) error {
 	name, ok := nameOf(tasks)
 	if !ok {
-		// Distinct visitors take memory: it is given back as soon as they are added.
 		var mu sync.Mutex
 		return e.scanEach(ctx, tasks, func(t *scanTask) {
 			mu.Lock()
@@ -226,8 +224,11 @@ func (e *ColumnEngine) scanTogether(ctx context.Context, p *store.Partition, nee
 // dimensions returns what the question needs.
 func (p *partial) dimensions() []column.Dimension {
 	dimensions := p.where.Dimensions()
-	if p.visitors != nil {
+	if p.question.Visitors {
 		dimensions = append(dimensions, column.Visitors)
+	}
+	if p.among != nil {
+		dimensions = append(dimensions, p.among.Dimensions()...)
 	}
 	if p.question.Value != "" {
 		dimensions = append(dimensions, column.Values)
@@ -249,7 +250,7 @@ func within(where filter.Expr, in model.Range, day model.Day) filter.Expr {
 
 // count makes the partial aggregate.
 func (p *partial) count(view *partition.View, known column.Known) error {
-	if p.visitors == nil && p.question.Value == "" && p.steps == nil { // no need for the set itself
+	if !p.question.Visitors && p.question.Value == "" && p.steps == nil { // no need for the set itself
 		sessions, err := view.Count(p.where, known)
 		p.Sessions = int64(sessions)
 		return err
@@ -259,8 +260,10 @@ func (p *partial) count(view *partition.View, known column.Known) error {
 		return err
 	}
 	p.Sessions = int64(matched.Count())
-	if p.visitors != nil {
-		p.visitors = view.VisitorsOf(matched)
+	if p.question.Visitors {
+		if err := p.gather(view, matched, known); err != nil {
+			return err
+		}
 	}
 	if p.question.Value != "" {
 		p.Value = view.Value(matched, p.question.Value)

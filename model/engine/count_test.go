@@ -131,9 +131,9 @@ func enginesOf(t *testing.T) map[string]func(*store.Store) (answering, error) {
 			}
 			return engine.New(st, engine.Options{Computer: order{}, Caches: []count.Cache{memory, count.NewRedis(client, instance)}})
 		},
-		// Hardly a partition stays in memory.
+		// Hardly a partition stays in memory, and few questions' visitors are gathered at a time.
 		"small columns": func(st *store.Store) (answering, error) {
-			return engine.New(st, engine.Options{ColumnBytes: 100_000, ComputedBytes: 2000, Computer: order{}})
+			return engine.New(st, engine.Options{ColumnBytes: 100_000, VisitorBytes: 2000, ComputedBytes: 2000, Computer: order{}})
 		},
 	}
 }
@@ -161,6 +161,9 @@ func (w *world) question(r *rand.Rand) count.Question {
 		return filtertest.Day.Start() + model.Millis(r.IntN(5*24*4)-24)*15*60*1000 + model.Millis(r.IntN(3)-1)
 	}
 	q := count.Question{Site: w.site, Where: filter.Simplify(filtertest.RandomExpr(r)), Visitors: r.IntN(2) == 0}
+	if r.IntN(3) == 0 {
+		q.Among = filter.Simplify(filtertest.RandomExpr(r))
+	}
 	q.In.From, q.In.To = at(), at()
 	if q.In.From > q.In.To {
 		q.In.From, q.In.To = q.In.To, q.In.From
@@ -181,10 +184,16 @@ func (w *world) question(r *rand.Rand) count.Question {
 // answer is what counting one by one, in memory, gives.
 func (w *world) answer(q count.Question) count.Answer {
 	a := count.Answer{Steps: make([]int, max(0, len(q.Steps)-1))}
-	visitors := map[string]bool{}
+	visitors, among := map[string]bool{}, map[string]bool{}
 	for i := range w.sessions {
 		s := &w.sessions[i]
-		if !q.In.Contains(s.Start) || !q.Where.Match(s) {
+		if !q.In.Contains(s.Start) {
+			continue
+		}
+		if q.Among == nil || q.Among.Match(s) {
+			among[s.VisitorKey] = true
+		}
+		if !q.Where.Match(s) {
 			continue
 		}
 		a.Sessions++
@@ -199,6 +208,7 @@ func (w *world) answer(q count.Question) count.Answer {
 		}
 	}
 	if q.Visitors {
+		maps.DeleteFunc(visitors, func(visitor string, _ bool) bool { return !among[visitor] })
 		a.Visitors = len(visitors)
 	}
 	return a

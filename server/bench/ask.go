@@ -28,7 +28,7 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 	if err := b.warmUp(ctx, asker, warmUps); err != nil {
 		return nil, err
 	}
-	var one, cold, warm, refresh, elsewhere times
+	var one, cold, warm, refresh, elsewhere, byVisitor times
 	for n, q := range questions {
 		if err := b.askOne(ctx, q, &one); err != nil {
 			return nil, fmt.Errorf("question %d: %w", n, err)
@@ -41,14 +41,31 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 		if err := b.askMatrix(ctx, q, body, &cold, &warm, &refresh, &elsewhere); err != nil {
 			return nil, fmt.Errorf("question %d: %w", n, err)
 		}
+		took, err := b.askByVisitor(ctx, asker, fmt.Sprintf("v%d", n))
+		if err != nil {
+			return nil, fmt.Errorf("question %d by visitor: %w", n, err)
+		}
+		byVisitor.goalgraph = append(byVisitor.goalgraph, millis(took))
 		b.progress("question %2d: %8.1f %8.1f %8.1f %8.1f ms; PostgreSQL %8.0f %8.0f %19.0f; DuckDB %8.0f %8.0f %17.0f", n+1,
 			one.goalgraph[n], cold.goalgraph[n], warm.goalgraph[n], refresh.goalgraph[n],
 			one.postgres[n], cold.postgres[n], refresh.postgres[n], one.duckdb[n], cold.duckdb[n], refresh.duckdb[n])
 	}
 	b.result.ColdOne, b.result.ColdMatrix = one.figure(), cold.figure()
 	b.result.WarmMatrix = warm.figure()
+	b.result.ColdVisitors = round(median(byVisitor.goalgraph))
 	b.result.Refresh, b.result.RefreshElsewhere = refresh.figure(), elsewhere.figure()
 	return matrices, nil
+}
+
+// askByVisitor asks Goalgraph alone a matrix by visitor, of leaves that no other question has.
+func (b *bench) askByVisitor(ctx context.Context, asker *asker, key string) (took time.Duration, err error) {
+	var q question
+	asker.matrix(&q)
+	body, err := b.server.defineCells(ctx, q, key, "VISITOR", "sessions visitors conversions")
+	if err != nil {
+		return 0, err
+	}
+	return b.server.visitors(ctx, body)
 }
 
 // warmUp asks for leaves that no question has, so that every system loads all its columns and Goalgraph's process grows to

@@ -29,7 +29,9 @@ type result struct {
 	ColdOne         figure  `json:"cold_one"`
 	ColdMatrix      figure  `json:"cold_matrix"`
 	WarmMatrix      figure  `json:"warm_matrix"`
-	Refresh         figure  `json:"refresh"`
+	// ColdVisitors is a matrix by visitor, of other leaves, in milliseconds.
+	ColdVisitors float64 `json:"cold_visitors_ms"`
+	Refresh      figure  `json:"refresh"`
 	// RefreshElsewhere is Refresh with hits that another process wrote.
 	RefreshElsewhere   figure  `json:"refresh_elsewhere"`
 	RareLeaf           float64 `json:"rare_leaf_ms"`
@@ -88,6 +90,7 @@ func (r *result) print(out io.Writer) error {
 		value float64
 		unit  string
 	}{
+		{"5 × 6 matrix by visitor, never asked", r.ColdVisitors, "ms"},
 		{"new process, until its first matrix", r.FreshProcess, "ms"},
 		{"one rare filter in a new process", r.RareLeaf, "ms"},
 		{"the same, from its start", r.RareLeafSinceStart, "ms"},
@@ -100,7 +103,7 @@ func (r *result) print(out io.Writer) error {
 		{"freshness, 99th percentile", r.FreshnessP99, "ms"},
 		{"at", r.FreshnessHits, "hits/s"},
 	} {
-		fmt.Fprintf(out, "%-36s %10.1f %s\n", row.name, row.value, row.unit)
+		fmt.Fprintf(out, "%-37s %10.1f %s\n", row.name, row.value, row.unit)
 	}
 	line, err := json.Marshal(r)
 	if err != nil {

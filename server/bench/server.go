@@ -221,11 +221,11 @@ func (s *server) fillMemory(ctx context.Context, round int) error {
 
 // define creates the segments and goals of a question and returns the request for its matrix.
 func (s *server) define(ctx context.Context, q question, key string) (body []byte, err error) {
-	return s.defineCells(ctx, q, key, "sessions conversions")
+	return s.defineCells(ctx, q, key, "SESSION", "sessions conversions")
 }
 
-// defineCells does so for a matrix with the fields of cells.
-func (s *server) defineCells(ctx context.Context, q question, key, fields string) (body []byte, err error) {
+// defineCells does so for a matrix by a unit, with the fields of cells.
+func (s *server) defineCells(ctx context.Context, q question, key, unit, fields string) (body []byte, err error) {
 	variables := map[string]any{"site": s.site, "range": rangeOf(s.days)}
 	for name, definitions := range map[string][]definition{"Segment": q.segments, "Goal": q.goal} {
 		var ids []string
@@ -244,13 +244,13 @@ func (s *server) defineCells(ctx context.Context, q question, key, fields string
 		variables[strings.ToLower(name)+"s"] = ids
 	}
 	return request("query($site: ID!, $segments: [ID!], $goals: [ID!], $range: TimeRange!) { site(id: $site) { "+
-		"goalCards(segments: $segments, goals: $goals, range: $range) { cells { "+fields+" } } } }", variables)
+		"goalCards(segments: $segments, goals: $goals, range: $range, unit: "+unit+") { cells { "+fields+" } } } }", variables)
 }
 
 // totals counts all sessions and their visitors. all is a definition that every session matches.
 func (s *server) totals(ctx context.Context, all definition, key string) (sessions, visitors int, took time.Duration, err error) {
 	goal := definition{filters: []map[string]any{{"pageViews": map[string]any{"min": 1}}}}
-	body, err := s.defineCells(ctx, question{segments: []definition{all}, goal: []definition{goal}}, key, "sessions visitors")
+	body, err := s.defineCells(ctx, question{segments: []definition{all}, goal: []definition{goal}}, key, "SESSION", "sessions visitors")
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -272,6 +272,32 @@ func (s *server) totals(ctx context.Context, all definition, key string) (sessio
 	}
 	cell := data.Site.GoalCards[0].Cells[0]
 	return cell.Sessions, cell.Visitors, took, nil
+}
+
+// visitors sends a request of defineCells by visitor, and checks that no cell has more of them than its sessions and its
+// segment allow.
+func (s *server) visitors(ctx context.Context, body []byte) (took time.Duration, err error) {
+	var data struct {
+		Site struct {
+			GoalCards []struct {
+				Cells []struct{ Sessions, Visitors, Conversions int }
+			}
+		}
+	}
+	start := time.Now()
+	answer, err := s.post(ctx, body)
+	if err == nil {
+		err = decode(answer, &data)
+	}
+	took = time.Since(start)
+	for _, card := range data.Site.GoalCards {
+		for _, cell := range card.Cells {
+			if cell.Visitors > cell.Sessions || cell.Conversions > cell.Visitors {
+				err = errors.Join(err, fmt.Errorf("%d sessions of %d visitors, %d of whom converted", cell.Sessions, cell.Visitors, cell.Conversions))
+			}
+		}
+	}
+	return took, err
 }
 
 // metric reads a metric of the server, by its name and labels.

@@ -401,6 +401,20 @@ func (v *CreateSiteResponse) GetCreateSite() *CreateSiteCreateSiteCreateSitePayl
 	return v.CreateSite
 }
 
+// Days, the first and the last included.
+type DateRange struct {
+	// The first day.
+	From string `json:"from"`
+	// The last day.
+	To string `json:"to"`
+}
+
+// GetFrom returns DateRange.From, and is useful for accessing the field via an interface.
+func (v *DateRange) GetFrom() string { return v.From }
+
+// GetTo returns DateRange.To, and is useful for accessing the field via an interface.
+func (v *DateRange) GetTo() string { return v.To }
+
 // Sessions by kind of device. Give is, isNot or both. Merge rule INTERSECTION.
 type DeviceFilter struct {
 	// One of these kinds.
@@ -725,7 +739,7 @@ func (v *GoalCardsSite) GetGoalCards() []*GoalCardsSiteGoalCardsGoalCard { retur
 // GoalCardsSiteGoalCardsGoalCard includes the requested fields of the GraphQL type GoalCard.
 // The GraphQL type's documentation follows.
 //
-// How many sessions of each segment reached a goal.
+// How many sessions or visitors of each segment reached a goal.
 type GoalCardsSiteGoalCardsGoalCard struct {
 	// The goal.
 	Goal *GoalCardsSiteGoalCardsGoalCardGoal `json:"goal"`
@@ -744,7 +758,7 @@ func (v *GoalCardsSiteGoalCardsGoalCard) GetCells() []*GoalCardsSiteGoalCardsGoa
 // GoalCardsSiteGoalCardsGoalCardCellsGoalCell includes the requested fields of the GraphQL type GoalCell.
 // The GraphQL type's documentation follows.
 //
-// How many sessions of one segment reached a goal.
+// How many sessions or visitors of one segment reached a goal.
 type GoalCardsSiteGoalCardsGoalCardCellsGoalCell struct {
 	// The active segment.
 	Segment *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSegment `json:"segment"`
@@ -753,12 +767,17 @@ type GoalCardsSiteGoalCardsGoalCardCellsGoalCell struct {
 	// The number of sessions in the merged segment. Under the rules UNION and INTERSECTION, these are the segment's sessions
 	// that reached the goal. If the goal replaces one of the segment's filters (LAST, as with `ip`), they are other
 	// sessions, and there may be more of them than `sessions`.
+	//
+	// By the unit VISITOR, the number of distinct visitors who have a session in the merged segment and one in the active
+	// segment. There are never more of them than `visitors`.
 	Conversions *int `json:"conversions"`
-	// The share conversions / sessions: 0.25 is 25 %. Above 1 if conversions exceed sessions. Null without sessions.
+	// The share conversions / sessions, or conversions / visitors by the unit VISITOR: 0.25 is 25 %. Above 1 if conversions
+	// exceed sessions. Null without sessions.
 	ConversionRate *float64 `json:"conversionRate"`
 	// The segment's filters merged with the goal's.
 	Merged *GoalCardsSiteGoalCardsGoalCardCellsGoalCellMergedMergedSegment `json:"merged"`
-	// The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points.
+	// The counts by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points. Points count
+	// sessions, whatever the unit.
 	Series []*GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint `json:"series"`
 }
 
@@ -1319,6 +1338,55 @@ func (v *PropertyFilter) GetIs() []string { return v.Is }
 // GetIsNot returns PropertyFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *PropertyFilter) GetIsNot() []string { return v.IsNot }
 
+// A range of whole days around today, in the site's time zone. Weeks begin on Monday (ISO 8601). THIS_WEEK, THIS_MONTH,
+// THIS_QUARTER and THIS_YEAR last until their end, which is yet to come.
+type RangeName string
+
+const (
+	// Today.
+	RangeNameToday RangeName = "TODAY"
+	// The day before today.
+	RangeNameYesterday RangeName = "YESTERDAY"
+	// Today and the 6 days before.
+	RangeNameLast7Days RangeName = "LAST_7_DAYS"
+	// Today and the 29 days before.
+	RangeNameLast30Days RangeName = "LAST_30_DAYS"
+	// Today and the 89 days before.
+	RangeNameLast90Days RangeName = "LAST_90_DAYS"
+	// The week of today.
+	RangeNameThisWeek RangeName = "THIS_WEEK"
+	// The week before that of today.
+	RangeNameLastWeek RangeName = "LAST_WEEK"
+	// The month of today.
+	RangeNameThisMonth RangeName = "THIS_MONTH"
+	// The month before that of today.
+	RangeNameLastMonth RangeName = "LAST_MONTH"
+	// The quarter of today.
+	RangeNameThisQuarter RangeName = "THIS_QUARTER"
+	// The quarter before that of today.
+	RangeNameLastQuarter RangeName = "LAST_QUARTER"
+	// The year of today.
+	RangeNameThisYear RangeName = "THIS_YEAR"
+	// The year before that of today.
+	RangeNameLastYear RangeName = "LAST_YEAR"
+)
+
+var AllRangeName = []RangeName{
+	RangeNameToday,
+	RangeNameYesterday,
+	RangeNameLast7Days,
+	RangeNameLast30Days,
+	RangeNameLast90Days,
+	RangeNameThisWeek,
+	RangeNameLastWeek,
+	RangeNameThisMonth,
+	RangeNameLastMonth,
+	RangeNameThisQuarter,
+	RangeNameLastQuarter,
+	RangeNameThisYear,
+	RangeNameLastYear,
+}
+
 // Sessions by the host of the page that the visitor came from. Give is, isNot or both. Merge rule INTERSECTION.
 type ReferrerFilter struct {
 	// One of these host globs (t.co, *google*), in any case. * stands for any characters, (direct) for no referrer.
@@ -1370,19 +1438,37 @@ type TagsFilter struct {
 // GetAll returns TagsFilter.All, and is useful for accessing the field via an interface.
 func (v *TagsFilter) GetAll() []string { return v.All }
 
-// A half-open range of time: from <= t < to. A session belongs to the range in which it started.
+// A range of time, given in exactly one of four ways: `from` (with or without `to`), `date`, `last` or `name`. A session
+// belongs to the range in which it started. Days begin and end at midnight in the site's time zone, so a day has 23 or 25
+// hours when the clocks change. `last` and `name` move on at midnight, in subscriptions too.
 type TimeRange struct {
 	// The first instant in the range.
-	From time.Time `json:"from"`
+	From *time.Time `json:"from"`
 	// The first instant after the range. If you leave it out the range stays open, and new sessions count as they arrive.
 	To *time.Time `json:"to"`
+	// Whole days.
+	Date *DateRange `json:"date,omitempty"`
+	// The last so many days, which end with today: P1D is today, P7D is today and the six days before, and so is P1W. Hours,
+	// minutes and seconds are refused; for these, give `from`.
+	Last *string `json:"last"`
+	// A range that has a name.
+	Name *RangeName `json:"name"`
 }
 
 // GetFrom returns TimeRange.From, and is useful for accessing the field via an interface.
-func (v *TimeRange) GetFrom() time.Time { return v.From }
+func (v *TimeRange) GetFrom() *time.Time { return v.From }
 
 // GetTo returns TimeRange.To, and is useful for accessing the field via an interface.
 func (v *TimeRange) GetTo() *time.Time { return v.To }
+
+// GetDate returns TimeRange.Date, and is useful for accessing the field via an interface.
+func (v *TimeRange) GetDate() *DateRange { return v.Date }
+
+// GetLast returns TimeRange.Last, and is useful for accessing the field via an interface.
+func (v *TimeRange) GetLast() *string { return v.Last }
+
+// GetName returns TimeRange.Name, and is useful for accessing the field via an interface.
+func (v *TimeRange) GetName() *RangeName { return v.Name }
 
 // Sessions by campaign parameters. Give at least one; all that you give must match. Merge rule INTERSECTION.
 type UtmFilter struct {

@@ -9,6 +9,7 @@ package naive
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,9 +76,15 @@ func (e *Engine) count(ctx context.Context, q count.Question, read map[readKey][
 			}
 		}
 	})
-	if q.Visitors {
-		answer.Visitors = len(visitors)
+	if err != nil || !q.Visitors {
+		return answer, err
 	}
+	if q.Among != nil {
+		among := map[int64]bool{}
+		err = e.each(ctx, q.Site, q.In, q.Among, read, func(session *model.Session) { among[session.Visitor] = true })
+		maps.DeleteFunc(visitors, func(visitor int64, _ bool) bool { return !among[visitor] })
+	}
+	answer.Visitors = len(visitors)
 	return answer, err
 }
 
