@@ -20,8 +20,13 @@ type ColumnEngine struct {
 	matcher *Matcher
 	log     *slog.Logger
 
-	answers *answers
-	caches  []Cache
+	answers    *answers
+	breakdowns *breakdowns
+	// listedLengths is Options.ListedLengths.
+	listedLengths int
+	// breaking has a place for each breakdown that is being made.
+	breaking chan struct{}
+	caches   []Cache
 	// flights make equal scans one that are asked for at the same time.
 	flights singleflight.Group
 
@@ -44,6 +49,11 @@ type Options struct {
 	Caches []Cache
 	// AnswerBytes bounds the answers in memory, about.
 	AnswerBytes uint64
+	// BreakdownBytes bounds the breakdowns in memory, and their tables, about.
+	BreakdownBytes uint64
+	// ListedLengths is how many lengths of sessions are listed to find their median. More are counted, which takes less
+	// memory and another look at the sessions.
+	ListedLengths int
 	// Leaves answer what columns cannot, beside the keys of visitors. Leaves that nobody answers are errors of their questions.
 	Leaves []Leaves
 	// Log takes what goes wrong without being an answer's error.
@@ -53,7 +63,7 @@ type Options struct {
 // NewColumnEngine returns an engine over a store's columns. It is to be closed.
 func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) *ColumnEngine {
 	e := &ColumnEngine{
-		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), caches: o.Caches,
+		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), listedLengths: o.ListedLengths, breakdowns: newBreakdowns(o.BreakdownBytes), breaking: make(chan struct{}, maxBreakdowns), caches: o.Caches,
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
 		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}
@@ -82,7 +92,7 @@ func (e *ColumnEngine) Columns() *partition.Columns { return e.columns }
 
 // Meters count what the engine's layers had, in the order of a question's way.
 func (e *ColumnEngine) Meters() []*partition.Meter {
-	meters := append([]*partition.Meter{&e.planning, &e.answers.meter}, e.looking...)
+	meters := append([]*partition.Meter{&e.planning, &e.answers.meter, &e.breakdowns.meter}, e.looking...)
 	return append(append(meters, &e.scanning), e.columns.Meters()...)
 }
 

@@ -33,6 +33,10 @@ type Options struct {
 	ColumnBytes uint64
 	// AnswerBytes bounds the answers in memory; 16 MiB by default.
 	AnswerBytes uint64
+	// BreakdownBytes bounds the breakdowns in memory, with what is known of sealed partitions; 32 MiB by default.
+	BreakdownBytes uint64
+	// ListedLengths is how many lengths of sessions are listed to find their median; 4,096 by default.
+	ListedLengths int
 	// ComputedAtOnce is how many sessions are computed while a question waits; 20,000 by default.
 	ComputedAtOnce int
 	// ComputedBytes bounds the computed sets in memory; 32 MiB by default.
@@ -54,7 +58,7 @@ const DefaultColumnBytes = 608 << 20
 
 func (o *Options) setDefaults() {
 	for bound, fallback := range map[*uint64]uint64{
-		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
+		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.BreakdownBytes: 32 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
 	} {
 		if *bound == 0 {
 			*bound = fallback
@@ -62,6 +66,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.ComputedAtOnce == 0 {
 		o.ComputedAtOnce = 20_000
+	}
+	if o.ListedLengths == 0 {
+		o.ListedLengths = 4096
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -91,7 +98,7 @@ func New(st *store.Store, o Options) (*Engine, error) {
 	sets := computed.New(st, columns, o.Computer, o.ComputedAtOnce, o.ComputedBytes, o.Log)
 	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
-		Caches: o.Caches, AnswerBytes: o.AnswerBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
+		Caches: o.Caches, AnswerBytes: o.AnswerBytes, BreakdownBytes: o.BreakdownBytes, ListedLengths: o.ListedLengths, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
 	})
 	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*3/8)
 	return &Engine{store: st, holder: rand.Text(), ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil

@@ -1,0 +1,135 @@
+package engine_test
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
+	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+)
+
+// everything is the range of all sessions.
+var everything = model.Range{From: -model.Open, To: model.Open}
+
+// zones are such whose clocks are not those of UTC, by half an hour too.
+var zones = []*time.Location{time.UTC, mustZone("America/St_Johns"), mustZone("Asia/Kathmandu"), mustZone("Pacific/Auckland")}
+
+func mustZone(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}
+
+var figures = []count.RowFigure{
+	count.BySessions, count.ByVisitors, count.ByPageViews, count.ByBounceRate, count.ByMeanLength, count.ByMedianLength,
+	count.ByConversions, count.ByConversionRate, count.ByGoalValue, count.ByValues,
+}
+
+// breakdown returns a random question of any kind.
+func (w *world) breakdown(r *rand.Rand) count.BreakdownQuery {
+	question := w.question(r)
+	q := count.BreakdownQuery{Site: w.site, In: question.In, Where: question.Where, Limit: 1 + r.IntN(30)}
+	if r.IntN(3) == 0 {
+		q.In = everything
+	}
+	if r.IntN(3) == 0 {
+		q.Where = filter.Bool(true)
+	}
+	for range r.IntN(count.MaxGroupings + 1) {
+		q.By = append(q.By, grouping(r, question.Steps))
+	}
+	for _, measure := range []count.Measure{count.Visitors, count.PageViews, count.Bounces, count.Length, count.Median} {
+		if r.IntN(2) == 0 {
+			q.Measures = append(q.Measures, measure)
+		}
+	}
+	for range r.IntN(4) * r.IntN(5) {
+		q.Goals = append(q.Goals, count.GoalQuery{Where: w.question(r).Where, Event: []string{"", "purchase"}[r.IntN(2)]})
+	}
+	q.Order = count.RowOrder{By: figures[r.IntN(len(figures))], Ascending: r.IntN(2) == 0}
+	if ofGoal := count.ByConversions <= q.Order.By && q.Order.By <= count.ByGoalValue; ofGoal && len(q.Goals) == 0 {
+		q.Order.By = count.BySessions
+	} else if ofGoal {
+		q.Order.Goal = r.IntN(len(q.Goals))
+	}
+	return q
+}
+
+// grouping returns a random grouping; steps are two instants or more, or it has none by steps.
+func grouping(r *rand.Rand, steps []model.Millis) count.Grouping {
+	switch n := r.IntN(8); {
+	case n == 0:
+		return count.Grouping{Clock: []count.Clock{count.HourOfDay, count.DayOfWeek}[r.IntN(2)], Zone: zones[r.IntN(len(zones))]}
+	case n == 1 && len(steps) > 1:
+		return count.Grouping{Steps: steps}
+	case n == 2:
+		return count.Grouping{Choices: []count.Choice{
+			{Value: "a", Where: filter.Simplify(filtertest.RandomExpr(r))}, {Value: "b", Where: filter.Simplify(filtertest.RandomExpr(r))}}}
+	case n < 5:
+		return count.Grouping{Field: filtertest.SetFields[r.IntN(len(filtertest.SetFields))]}
+	}
+	for {
+		if field := filtertest.TextFields[r.IntN(len(filtertest.TextFields))]; field != filter.Visitor {
+			return count.Grouping{Field: field}
+		}
+	}
+}
+
+// Breakdowns are those of sessions that are put into rows one by one, and their pages join to the whole.
+func TestBreakdown(t *testing.T) {
+	t.Parallel()
+	onEach(t, 11, 200, func(t *testing.T, r *rand.Rand, w *world, subject answering) {
+		if _, isOracle := subject.(*naive.Engine); isOracle {
+			t.Skip("which is what the others are held against")
+		}
+		oracle := naive.New(w.store, order{}, nil)
+		rows := 0
+		for range repeats(40, 400) {
+			q := w.breakdown(r)
+			if r.IntN(4) == 0 {
+				q.Where = filter.Simplify(computed(r))
+			}
+			for range 3 { // again from what is kept, and then the next page
+				got, err := subject.Breakdown(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := oracle.Breakdown(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Fatalf("%+v\nis  %+v\nwant %+v", q, got, want)
+				}
+				if rows += len(got.Rows); len(got.Rows) > 0 && r.IntN(2) == 0 {
+					place := placeOf(t, oracle, q, got.Rows)
+					q.After = &place
+				}
+			}
+		}
+		if rows < 200 {
+			t.Errorf("only %d rows: they say little", rows)
+		}
+	})
+}
+
+// placeOf returns the place of the last of some rows of a breakdown.
+func placeOf(t *testing.T, oracle *naive.Engine, q count.BreakdownQuery, rows []count.Row) count.RowPlace {
+	t.Helper()
+	q.Measures = []count.Measure{count.Visitors, count.PageViews, count.Bounces, count.Length, count.Median}
+	measured, err := oracle.Breakdown(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := rows[len(rows)-1].Values
+	i := slices.IndexFunc(measured.Rows, func(row count.Row) bool { return slices.Equal(row.Values, last) })
+	return q.Order.PlaceOf(&measured.Rows[i])
+}
