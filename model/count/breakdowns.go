@@ -122,7 +122,11 @@ func (b *breakdown) plan(ctx context.Context) (err error) {
 	slices.Sort(b.predicates)
 	b.predicates = slices.Compact(b.predicates)
 	b.counted = FingerprintOf(texts...)
-	b.asked = FingerprintOf(string(b.counted[:]), fmt.Sprint(b.Measures), fmt.Sprintf("%+v %+q %d", b.Order, b.After, b.Limit))
+	page := fmt.Sprint(b.Measures, b.Order, b.Limit)
+	if b.After != nil {
+		page += fmt.Sprintf(" %v %q", b.After.Figure, b.After.Values)
+	}
+	b.asked = FingerprintOf(string(b.counted[:]), page)
 	if b.resolution, err = b.engine.matcher.Resolve(ctx, b.Site, wheres...); err != nil {
 		return err
 	}
