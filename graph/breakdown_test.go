@@ -28,7 +28,7 @@ func (g *testGraph) shop() (site, buy, read string) {
 		// Bob: twice the same page in 10.001 s.
 		page("bob", "2026-05-01T10:30:00Z", "/", country("US"), from("t.co")), page("bob", "2026-05-01T10:30:10.001Z", "/"),
 		// Eve has one page view, and bought something: that is no bounce.
-		page("eve", "2026-05-02T10:00:00Z", "/blog", country("US"), mobile, tagged("x", "y")), event("eve", "2026-05-02T10:00:00Z", "buy", 5),
+		page("eve", "2026-05-02T10:00:00Z", "/blog", country("US"), mobile, tagged("x", "y")), event("eve", "2026-05-02T10:00:00Z", "buy", 5, country("US"), mobile),
 		// Of Job there is an event alone.
 		event("job", "2026-05-02T11:00:00Z", "look", 0))
 	return site, buy, read
@@ -303,8 +303,8 @@ func TestBreakdownSubscriptions(t *testing.T) {
 	g.write("a.example", page("ann", "2026-05-01T10:00:00Z", "/", country("RO")))
 	first, second := w.nextOf("rows", "totals")
 	for got, want := range map[string]string{
-		string(first):  `{"breakdown":{"totalCount":1,"nodes":[{"values":["10"],"sessions":1,"visitors":1,"goals":[{"conversions":0}]}]}}`,
-		string(second): `{"totals":{"sessions":1,"series":[{"visitors":1}]}}`,
+		string(first):  `{"data":{"breakdown":{"totalCount":1,"nodes":[{"values":["10"],"sessions":1,"visitors":1,"goals":[{"conversions":0}]}]}}}`,
+		string(second): `{"data":{"totals":{"sessions":1,"series":[{"visitors":1}]}}}`,
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

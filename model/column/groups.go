@@ -1,7 +1,6 @@
 package column
 
 import (
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -350,23 +349,6 @@ func (s *Sessions) LengthsOfGroups(g *Groups, of Set, do func(group int, lengths
 		}
 		if len(list) > 0 {
 			do(group, list)
-		}
-	}
-}
-
-// VisitorsOfGroups calls do with the visitors of each group that has some. It needs Visitors.
-func (s *Sessions) VisitorsOfGroups(g *Groups, of Set, do func(group int, visitors *roaring64.Bitmap)) {
-	set := bitset.New(uint(s.n))
-	for group, list := range g.listed(of) {
-		if len(list) == 0 {
-			continue
-		}
-		for _, ordinal := range list {
-			set.Set(uint(ordinal))
-		}
-		do(group, s.VisitorsOf(set))
-		for _, ordinal := range list {
-			set.Clear(uint(ordinal))
 		}
 	}
 }

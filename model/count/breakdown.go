@@ -24,7 +24,8 @@ type BreakdownQuery struct {
 	Where filter.Expr
 	// By are the groupings, MaxGroupings at most. Without any there is one row, of all the sessions, even of none.
 	By []Grouping
-	// Measures are asked for beside the sessions of each row. Those of goals are asked for by Goals.
+	// Measures are asked for beside the sessions of each row and what the order follows from. Those of goals are asked for by
+	// Goals.
 	Measures []Measure
 	Goals    []GoalQuery
 	Order    RowOrder
@@ -137,8 +138,8 @@ const (
 	ByValues
 )
 
-// needs returns the measures that the figure is made of, beside the sessions.
-func (f RowFigure) needs() []Measure {
+// Measures returns what the figure follows from, beside the sessions.
+func (f RowFigure) Measures() []Measure {
 	switch f {
 	case ByVisitors:
 		return []Measure{Visitors}

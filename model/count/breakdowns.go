@@ -157,7 +157,7 @@ func (b *breakdown) make(ctx context.Context) (*Breakdown, coherence, error) {
 	}
 	answer := &Breakdown{Total: len(rows), Rows: b.page(rows)}
 	if !isAll && len(answer.Rows) > 0 {
-		second := &pass{breakdown: b, measures: b.withOrder(b.Measures), goals: upTo(len(b.Goals))}
+		second := &pass{breakdown: b, measures: b.measured(), goals: upTo(len(b.Goals))}
 		second.choose(answer.Rows)
 		var later coherence
 		if answer.Rows, later, err = b.rows(ctx, second); err != nil {
@@ -174,9 +174,9 @@ func (b *breakdown) make(ctx context.Context) (*Breakdown, coherence, error) {
 	return answer, state, nil
 }
 
-// withOrder returns measures with those that the order follows from.
-func (b *breakdown) withOrder(measures []Measure) []Measure {
-	all := append(slices.Clone(measures), b.Order.By.needs()...)
+// measured returns the measures of the rows: those that are asked for, and those that the order follows from.
+func (b *breakdown) measured() []Measure {
+	all := append(slices.Clone(b.Measures), b.Order.By.Measures()...)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -191,13 +191,13 @@ func (b *breakdown) firstPass() (first *pass, isAll bool) {
 			first.goals = []int{b.Order.Goal}
 		}
 	}
-	needed := b.Order.By.needs()
-	for _, measure := range b.withOrder(b.Measures) {
+	needed := b.Order.By.Measures()
+	for _, measure := range b.measured() {
 		if hasFewRows || measure != Visitors && measure != Median || slices.Contains(needed, measure) {
 			first.measures = append(first.measures, measure)
 		}
 	}
-	isAll = len(first.goals) == len(b.Goals) && !slices.ContainsFunc(b.Measures, func(m Measure) bool { return !slices.Contains(first.measures, m) })
+	isAll = len(first.goals) == len(b.Goals) && !slices.ContainsFunc(b.measured(), func(m Measure) bool { return !slices.Contains(first.measures, m) })
 	return first, isAll
 }
 
@@ -330,7 +330,7 @@ func (b *breakdown) page(rows []Row) []Row {
 func (b *breakdown) reduce(row *Row) {
 	all := *row
 	row.Visitors, row.PageViews, row.Bounces, row.Length, row.Median = 0, 0, 0, 0, 0
-	for _, measure := range b.Measures {
+	for _, measure := range b.measured() {
 		switch measure {
 		case Visitors:
 			row.Visitors = all.Visitors

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 
@@ -110,7 +109,7 @@ func TestBreakdown(t *testing.T) {
 					t.Fatalf("%+v\nis  %+v\nwant %+v", q, got, want)
 				}
 				if rows += len(got.Rows); len(got.Rows) > 0 && r.IntN(2) == 0 {
-					place := placeOf(t, oracle, q, got.Rows)
+					place := q.Order.PlaceOf(&got.Rows[len(got.Rows)-1])
 					q.After = &place
 				}
 			}
@@ -119,17 +118,4 @@ func TestBreakdown(t *testing.T) {
 			t.Errorf("only %d rows: they say little", rows)
 		}
 	})
-}
-
-// placeOf returns the place of the last of some rows of a breakdown.
-func placeOf(t *testing.T, oracle *naive.Engine, q count.BreakdownQuery, rows []count.Row) count.RowPlace {
-	t.Helper()
-	q.Measures = []count.Measure{count.Visitors, count.PageViews, count.Bounces, count.Length, count.Median}
-	measured, err := oracle.Breakdown(t.Context(), q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := rows[len(rows)-1].Values
-	i := slices.IndexFunc(measured.Rows, func(row count.Row) bool { return slices.Equal(row.Values, last) })
-	return q.Order.PlaceOf(&measured.Rows[i])
 }

@@ -51,18 +51,13 @@ func (e *Engine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.B
 	var all []count.Row
 	for _, r := range rows {
 		if r.Sessions > 0 || len(q.By) == 0 {
-			all = append(all, r.measured(q.Measures))
+			all = append(all, r.measured(append(slices.Clone(q.Measures), q.Order.By.Measures()...)))
 		}
 	}
-	place := func(r *count.Row) count.RowPlace {
-		complete := *rows[[count.MaxGroupings]string(append(slices.Clone(r.Values), "", "")[:count.MaxGroupings])]
-		complete.Row = complete.measured([]count.Measure{count.Visitors, count.PageViews, count.Bounces, count.Length, count.Median})
-		return q.Order.PlaceOf(&complete.Row)
-	}
-	slices.SortFunc(all, func(a, b count.Row) int { return q.Order.Compare(place(&a), place(&b)) })
+	slices.SortFunc(all, func(a, b count.Row) int { return q.Order.Compare(q.Order.PlaceOf(&a), q.Order.PlaceOf(&b)) })
 	answer := count.Breakdown{Rows: []count.Row{}, Total: len(all)}
 	for _, r := range all {
-		if len(answer.Rows) < q.Limit && (q.After == nil || q.Order.Compare(place(&r), *q.After) > 0) {
+		if len(answer.Rows) < q.Limit && (q.After == nil || q.Order.Compare(q.Order.PlaceOf(&r), *q.After) > 0) {
 			answer.Rows = append(answer.Rows, r)
 		}
 	}
