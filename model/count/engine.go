@@ -22,8 +22,8 @@ type ColumnEngine struct {
 
 	answers    *answers
 	breakdowns *breakdowns
-	// listedLengths is Options.ListedLengths.
-	listedLengths int
+	// listedLengths and tableBytes are those of the Options.
+	listedLengths, tableBytes int
 	// breaking has a place for each breakdown that is being made.
 	breaking chan struct{}
 	caches   []Cache
@@ -51,6 +51,8 @@ type Options struct {
 	AnswerBytes uint64
 	// BreakdownBytes bounds the breakdowns in memory, and their tables, about.
 	BreakdownBytes uint64
+	// TableBytes bounds the rows of one breakdown while they are made, about: questions that take more are ResourceExhausted.
+	TableBytes int
 	// ListedLengths is how many lengths of sessions are listed to find their median. More are counted, which takes less
 	// memory and another look at the sessions.
 	ListedLengths int
@@ -63,7 +65,7 @@ type Options struct {
 // NewColumnEngine returns an engine over a store's columns. It is to be closed.
 func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) *ColumnEngine {
 	e := &ColumnEngine{
-		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), listedLengths: o.ListedLengths, breakdowns: newBreakdowns(o.BreakdownBytes), breaking: make(chan struct{}, maxBreakdowns), caches: o.Caches,
+		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), listedLengths: o.ListedLengths, tableBytes: o.TableBytes, breakdowns: newBreakdowns(o.BreakdownBytes), breaking: make(chan struct{}, maxBreakdowns), caches: o.Caches,
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
 		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}

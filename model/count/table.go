@@ -30,16 +30,12 @@ type goalSum struct {
 	value       model.Sum
 }
 
-const (
-	// tableBytes bounds the tables of one breakdown, each.
-	tableBytes = 64 << 20
-	// rowBytes and goalSumBytes are about what a row takes beside its texts and sets.
-	rowBytes, goalSumBytes = 280, 24
-)
+// rowBytes and goalSumBytes are about what a row takes beside its texts and sets.
+const rowBytes, goalSumBytes = 280, 24
 
-func errTooManyRows() error {
+func errTooManyRows(most int) error {
 	return model.Errorf(model.ResourceExhausted,
-		"the breakdown has more rows, or more in them, than fit into %d MiB: filter the sessions, take a shorter range, or ask for fewer goals or rows", tableBytes>>20)
+		"the rows of the breakdown do not fit into %d KiB: filter the sessions, take a shorter range, or ask for fewer goals or rows", most>>10)
 }
 
 // setBytes is about what a row's sets take.

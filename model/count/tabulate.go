@@ -80,8 +80,8 @@ func (p *pass) scan(ctx context.Context, from, to int) (*table, error) {
 		defer mu.Unlock()
 		p.moved = p.moved || of.Revision != at.Revision
 		for i := range rows {
-			if t.add(&rows[i]); t.bytes > tableBytes {
-				return errTooManyRows()
+			if t.add(&rows[i]); t.bytes > p.engine.tableBytes {
+				return errTooManyRows(p.engine.tableBytes)
 			}
 		}
 		return nil

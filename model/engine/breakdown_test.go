@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -9,8 +11,10 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/count/naive"
+	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
 // everything is the range of all sessions.
@@ -118,4 +122,42 @@ func TestBreakdown(t *testing.T) {
 			t.Errorf("only %d rows: they say little", rows)
 		}
 	})
+}
+
+// A breakdown of more rows than there is room for is refused, and one of fewer is answered.
+func TestBreakdownOfManyRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), rand.New(rand.NewPCG(1, 19)), 0)
+	var messages []model.Message
+	for i := range 300 {
+		visitor := fmt.Sprint(i)
+		hit := model.Hit{ID: model.MessageIDOf(visitor), Visitor: visitor, At: filtertest.Day.Start(), Kind: model.PageView, Name: "/" + visitor, Origin: model.Origin{Country: "RO"}, Knows: model.KnowsAll}
+		messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
+	}
+	if _, err := w.store.Write(t.Context(), w.site, messages); err != nil {
+		t.Fatal(err)
+	}
+	subject := mustEngine(t, w.store, engine.Options{TableBytes: 300 * 300})
+	ask := func(measure count.Measure, by ...filter.Field) (count.Breakdown, error) {
+		q := count.BreakdownQuery{Site: w.site, In: everything, Where: filter.Bool(true), Measures: []count.Measure{measure}, Limit: 2}
+		for _, field := range by {
+			q.By = append(q.By, count.Grouping{Field: field})
+		}
+		return subject.Breakdown(t.Context(), q)
+	}
+	if got, err := ask(count.Visitors, filter.Pages); err != nil || got.Total != 300 || len(got.Rows) != 2 || got.Rows[0].Visitors != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	subject = mustEngine(t, w.store, engine.Options{TableBytes: 250 * 300})
+	if got, err := ask(count.PageViews, filter.Pages); model.CodeOf(err) != model.ResourceExhausted {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := ask(count.PageViews, filter.Country, filter.Device); err != nil || got.Total != 1 || got.Rows[0].PageViews != 300 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := subject.Breakdown(ctx, count.BreakdownQuery{Site: w.site, In: everything, Where: filter.Bool(true)}); err == nil {
+		t.Error("a cancelled breakdown answered")
+	}
 }

@@ -35,6 +35,8 @@ type Options struct {
 	AnswerBytes uint64
 	// BreakdownBytes bounds the breakdowns in memory, with what is known of sealed partitions; 32 MiB by default.
 	BreakdownBytes uint64
+	// TableBytes bounds the rows of one breakdown while they are made; 64 MiB by default.
+	TableBytes int
 	// ListedLengths is how many lengths of sessions are listed to find their median; 4,096 by default.
 	ListedLengths int
 	// ComputedAtOnce is how many sessions are computed while a question waits; 20,000 by default.
@@ -64,11 +66,10 @@ func (o *Options) setDefaults() {
 			*bound = fallback
 		}
 	}
-	if o.ComputedAtOnce == 0 {
-		o.ComputedAtOnce = 20_000
-	}
-	if o.ListedLengths == 0 {
-		o.ListedLengths = 4096
+	for bound, fallback := range map[*int]int{&o.ComputedAtOnce: 20_000, &o.ListedLengths: 4096, &o.TableBytes: 64 << 20} {
+		if *bound == 0 {
+			*bound = fallback
+		}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -98,7 +99,7 @@ func New(st *store.Store, o Options) (*Engine, error) {
 	sets := computed.New(st, columns, o.Computer, o.ComputedAtOnce, o.ComputedBytes, o.Log)
 	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
-		Caches: o.Caches, AnswerBytes: o.AnswerBytes, BreakdownBytes: o.BreakdownBytes, ListedLengths: o.ListedLengths, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
+		Caches: o.Caches, AnswerBytes: o.AnswerBytes, BreakdownBytes: o.BreakdownBytes, TableBytes: o.TableBytes, ListedLengths: o.ListedLengths, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
 	})
 	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*3/8)
 	return &Engine{store: st, holder: rand.Text(), ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil
