@@ -29486,7 +29486,7 @@ func (ec *executionContext) marshalNBreakdownEdge2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNBreakdownEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.BreakdownEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNBreakdownEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownEdge(ctx, sel, v[i])
@@ -29506,7 +29506,7 @@ func (ec *executionContext) marshalNBreakdownGoal2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNBreakdownGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownGoalᚄ(ctx context.Context, sel ast.SelectionSet, v []view.BreakdownGoal) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNBreakdownGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownGoal(ctx, sel, v[i])
@@ -29526,7 +29526,7 @@ func (ec *executionContext) marshalNBreakdownRow2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNBreakdownRow2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRowᚄ(ctx context.Context, sel ast.SelectionSet, v []view.BreakdownRow) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNBreakdownRow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRow(ctx, sel, v[i])
@@ -29638,7 +29638,7 @@ func (ec *executionContext) unmarshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgo
 }
 
 func (ec *executionContext) marshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx context.Context, sel ast.SelectionSet, v []Dimension) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, sel, v[i])
@@ -30803,7 +30803,7 @@ func (ec *executionContext) marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNTotalsPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.TotalsPoint) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPoint(ctx, sel, v[i])

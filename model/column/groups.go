@@ -119,8 +119,16 @@ func (s *Sessions) GroupsOfSets(values []string, sets []Set) *Groups {
 	return &Groups{ordinals: s.n, n: len(sets) + 1, name: names(append(values[:len(sets):len(sets)], "")), of: of}
 }
 
-// maxPairs bounds the sessions of all groups that Cross makes, each counted in every one of them.
-const maxPairs = 1 << 24
+// maxPairs bounds the groups that Cross makes, and maxMembers the sessions of all of them, each counted in every one that it
+// is in.
+const (
+	maxPairs   = 1 << 18
+	maxMembers = 1 << 24
+)
+
+func errTooManyPairs() error {
+	return model.Errorf(model.ResourceExhausted, "the sessions of one day have too many pairs of these values: break down by one of them")
+}
 
 // Cross returns the groups of the sessions that are in one of a and in one of b: of each pair that has some.
 func Cross(a, b *Groups) (*Groups, error) {
@@ -143,19 +151,22 @@ func Cross(a, b *Groups) (*Groups, error) {
 			} else {
 				crossed.of[i] = pairs.group(first, second)
 			}
+			if len(pairs.found) > maxPairs {
+				return nil, errTooManyPairs()
+			}
 		}
 	} else {
-		members := b.members()
+		groupsOf, members := b.members(), 0
 		for first, list := range a.lists {
 			for _, ordinal := range list {
-				for _, second := range members(ordinal) {
+				for _, second := range groupsOf(ordinal) {
 					group := int(pairs.group(uint32(first), second))
 					if group == len(crossed.lists) {
 						crossed.lists = append(crossed.lists, nil)
 					}
 					crossed.lists[group] = append(crossed.lists[group], ordinal)
-					if pairs.entries++; pairs.entries > maxPairs {
-						return nil, model.Errorf(model.ResourceExhausted, "sessions have more than %d pairs of these values on one day: break down by one of them", maxPairs)
+					if members++; members > maxMembers || group >= maxPairs {
+						return nil, errTooManyPairs()
 					}
 				}
 			}
@@ -178,7 +189,6 @@ type pairs struct {
 	table   []uint32 // the number plus one, where there are few pairs
 	numbers map[[2]uint32]uint32
 	found   [][2]uint32
-	entries int
 }
 
 func newPairs(first, second int) *pairs {
