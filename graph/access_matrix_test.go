@@ -122,7 +122,7 @@ func principalsOf(site int64) map[string]*model.Principal {
 // nounsOfArguments says which kind of object an argument of the type ID names. Where it is called id, that is in the name of
 // the field or of the input.
 var nounsOfArguments = map[string]string{
-	"segments": "Segment", "goals": "Goal", "steps": "Goal", "siteId": "Site", "site": "Site", "sites": "Site", "segmentId": "Segment", "goalId": "Unused",
+	"segments": "Segment", "goals": "Goal", "goal": "Goal", "steps": "Goal", "siteId": "Site", "site": "Site", "sites": "Site", "segmentId": "Segment", "goalId": "Unused",
 	"experimentId": "Experiment", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
 }
 

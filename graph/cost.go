@@ -31,8 +31,8 @@ const plenty = math.MaxInt32
 type scope struct {
 	// in is the range that series cover.
 	in model.Range
-	// page is how many elements a connection's page has, or a payload; cells and steps are how many a card and a funnel
-	// have.
+	// page is how many elements a connection's page has, or a payload, cells how many a card has, or goals a row, and steps
+	// how many a funnel has.
 	page, cells, steps int
 }
 
@@ -186,13 +186,18 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "Site.funnel":
 		below.cells, below.steps = listed(arguments["segments"]), listed(arguments["steps"])
 		return 1, 0, below
+	case "Site.breakdown", "Subscription.breakdown":
+		below.page, below.cells = pageOf(arguments["first"]), listed(arguments["goals"])
+		return 1, 0, below
+	case "BreakdownRow.goals":
+		return in.cells, 0, below
 	case "Funnel.segments":
 		return in.cells, 0, below
 	case "FunnelSegment.steps":
 		return in.steps, 0, below
 	case "Experiment.breakdown":
 		return listed(arguments["segments"]), 0, below
-	case "GoalCell.series", "VariantResult.series":
+	case "GoalCell.series", "VariantResult.series", "Totals.series":
 		interval, _ := arguments["interval"].(string)
 		points := c.points(in.in, model.Interval(interval))
 		return points, points, below

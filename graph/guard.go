@@ -451,6 +451,13 @@ func (g guardedEngine) Values(ctx context.Context, q count.ValueQuery) ([]count.
 	return g.engine.Values(ctx, q)
 }
 
+func (g guardedEngine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.Breakdown, error) {
+	if readable(ctx, q.Site) == nowhere {
+		return count.Breakdown{}, missing("site")
+	}
+	return g.engine.Breakdown(ctx, q)
+}
+
 func (g guardedEngine) Results(ctx context.Context, questions []experiment.Question) ([]experiment.Answer, error) {
 	actor := model.ActorOf(ctx)
 	for i := range questions {

@@ -132,6 +132,7 @@ type watchedEngine struct {
 	graph.Engine
 	mu               sync.Mutex
 	calls, questions int
+	breakdown        count.BreakdownQuery
 }
 
 func (e *watchedEngine) Count(ctx context.Context, questions []count.Question) ([]count.Answer, error) {
@@ -142,6 +143,20 @@ func (e *watchedEngine) Count(ctx context.Context, questions []count.Question) (
 func (e *watchedEngine) Results(ctx context.Context, questions []experiment.Question) ([]experiment.Answer, error) {
 	e.note(len(questions))
 	return e.Engine.Results(ctx, questions)
+}
+
+func (e *watchedEngine) Breakdown(ctx context.Context, query count.BreakdownQuery) (count.Breakdown, error) {
+	e.mu.Lock()
+	e.breakdown = query
+	e.mu.Unlock()
+	return e.Engine.Breakdown(ctx, query)
+}
+
+// takenBreakdown returns what was asked for last.
+func (e *watchedEngine) takenBreakdown() count.BreakdownQuery {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.breakdown
 }
 
 func (e *watchedEngine) note(questions int) {

@@ -52,6 +52,7 @@ func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &met
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
 func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }
 func (r *Resolver) FunnelStep() generated.FunnelStepResolver       { return &funnelStepResolver{r} }
+func (r *Resolver) Totals() generated.TotalsResolver               { return &totalsResolver{r} }
 func (r *Resolver) Filter() generated.FilterResolver               { return &filterResolver{r} }
 func (r *Resolver) FilterType() generated.FilterTypeResolver       { return &filterTypeResolver{r} }
 func (r *Resolver) MergedFilter() generated.MergedFilterResolver   { return &mergedFilterResolver{r} }

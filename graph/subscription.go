@@ -61,6 +61,19 @@ func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experiment
 	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil))
 }
 
+// followed returns the site of an argument siteId, which the answer follows from.
+func (r *subscriptionResolver) followed(ctx context.Context, siteID string) (*model.Site, error) {
+	id, err := decodeID(siteNoun, siteID, "siteId")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.follow(ctx, id); err != nil {
+		return nil, aboutID("siteId", err)
+	}
+	site, err := r.store.Site(ctx, id)
+	return site, aboutID("siteId", err)
+}
+
 // once returns a stream of one answer.
 func once[T any](answer T, err error) (<-chan T, error) {
 	if err != nil {

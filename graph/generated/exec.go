@@ -53,6 +53,7 @@ type ResolverRoot interface {
 	Site() SiteResolver
 	SiteRole() SiteRoleResolver
 	Subscription() SubscriptionResolver
+	Totals() TotalsResolver
 	VariantResult() VariantResultResolver
 }
 
@@ -124,6 +125,38 @@ type ComplexityRoot struct {
 		ObjectID   func(childComplexity int) int
 		ObjectKind func(childComplexity int) int
 		ObjectName func(childComplexity int) int
+	}
+
+	BreakdownConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	BreakdownEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	BreakdownGoal struct {
+		ConversionRate func(childComplexity int) int
+		Conversions    func(childComplexity int) int
+		Goal           func(childComplexity int) int
+		ValueTotal     func(childComplexity int) int
+	}
+
+	BreakdownRow struct {
+		BounceRate            func(childComplexity int) int
+		Goals                 func(childComplexity int) int
+		ID                    func(childComplexity int) int
+		MeanDurationSeconds   func(childComplexity int) int
+		MedianDurationSeconds func(childComplexity int) int
+		PageViews             func(childComplexity int) int
+		Sessions              func(childComplexity int) int
+		Value                 func(childComplexity int) int
+		Values                func(childComplexity int) int
+		Visitors              func(childComplexity int) int
 	}
 
 	ComputedFilter struct {
@@ -648,6 +681,7 @@ type ComplexityRoot struct {
 		Addresses        func(childComplexity int) int
 		AuditLog         func(childComplexity int, first *int, after *string) int
 		Bots             func(childComplexity int) int
+		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) int
 		ComputedFilters  func(childComplexity int) int
 		Domains          func(childComplexity int) int
 		Events           func(childComplexity int, search *string, first *int, after *string) int
@@ -665,7 +699,8 @@ type ComplexityRoot struct {
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) int
 		Timezone         func(childComplexity int) int
-		Values           func(childComplexity int, filterType string, search *string, first *int) int
+		Totals           func(childComplexity int, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		Values           func(childComplexity int, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) int
 	}
 
 	SiteRole struct {
@@ -684,14 +719,37 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
+		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) int
 		DefinitionsChanged func(childComplexity int, siteID string) int
 		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
 		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Totals             func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 	}
 
 	TimeRangeValue struct {
 		From func(childComplexity int) int
 		To   func(childComplexity int) int
+	}
+
+	Totals struct {
+		BounceRate            func(childComplexity int) int
+		MeanDurationSeconds   func(childComplexity int) int
+		MedianDurationSeconds func(childComplexity int) int
+		PageViews             func(childComplexity int) int
+		Range                 func(childComplexity int) int
+		Series                func(childComplexity int, interval model.Interval) int
+		Sessions              func(childComplexity int) int
+		Visitors              func(childComplexity int) int
+	}
+
+	TotalsPoint struct {
+		At                    func(childComplexity int) int
+		BounceRate            func(childComplexity int) int
+		MeanDurationSeconds   func(childComplexity int) int
+		MedianDurationSeconds func(childComplexity int) int
+		PageViews             func(childComplexity int) int
+		Sessions              func(childComplexity int) int
+		Visitors              func(childComplexity int) int
 	}
 
 	UnarchiveGoalPayload struct {
@@ -925,11 +983,13 @@ type SiteResolver interface {
 	Experiments(ctx context.Context, obj *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error)
 	Experiment(ctx context.Context, obj *model.Site, key string) (*model.Experiment, error)
 	Events(ctx context.Context, obj *model.Site, search *string, first *int, after *string) (*view.EventConnection, error)
-	Values(ctx context.Context, obj *model.Site, filterType string, search *string, first *int) ([]view.ValueCount, error)
+	Values(ctx context.Context, obj *model.Site, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) ([]view.ValueCount, error)
 	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange) (*int, error)
 	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) (*view.SessionConnection, error)
 	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error)
 	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
+	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error)
+	Totals(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (*view.Totals, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, first *int, after *string) (*view.AuditConnection, error)
@@ -939,8 +999,13 @@ type SiteRoleResolver interface {
 }
 type SubscriptionResolver interface {
 	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
+	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error)
+	Totals(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (<-chan *view.Totals, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
 	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
+}
+type TotalsResolver interface {
+	Series(ctx context.Context, obj *view.Totals, interval model.Interval) ([]view.TotalsPoint, error)
 }
 type VariantResultResolver interface {
 	Value(ctx context.Context, obj *view.VariantResult) (*stats.Value, error)
@@ -1201,6 +1266,130 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.ObjectName(childComplexity), true
+
+	case "BreakdownConnection.edges":
+		if e.ComplexityRoot.BreakdownConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.Edges(childComplexity), true
+	case "BreakdownConnection.nodes":
+		if e.ComplexityRoot.BreakdownConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.Nodes(childComplexity), true
+	case "BreakdownConnection.pageInfo":
+		if e.ComplexityRoot.BreakdownConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.PageInfo(childComplexity), true
+	case "BreakdownConnection.totalCount":
+		if e.ComplexityRoot.BreakdownConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.TotalCount(childComplexity), true
+
+	case "BreakdownEdge.cursor":
+		if e.ComplexityRoot.BreakdownEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownEdge.Cursor(childComplexity), true
+	case "BreakdownEdge.node":
+		if e.ComplexityRoot.BreakdownEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownEdge.Node(childComplexity), true
+
+	case "BreakdownGoal.conversionRate":
+		if e.ComplexityRoot.BreakdownGoal.ConversionRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownGoal.ConversionRate(childComplexity), true
+	case "BreakdownGoal.conversions":
+		if e.ComplexityRoot.BreakdownGoal.Conversions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownGoal.Conversions(childComplexity), true
+	case "BreakdownGoal.goal":
+		if e.ComplexityRoot.BreakdownGoal.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownGoal.Goal(childComplexity), true
+	case "BreakdownGoal.valueTotal":
+		if e.ComplexityRoot.BreakdownGoal.ValueTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownGoal.ValueTotal(childComplexity), true
+
+	case "BreakdownRow.bounceRate":
+		if e.ComplexityRoot.BreakdownRow.BounceRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.BounceRate(childComplexity), true
+	case "BreakdownRow.goals":
+		if e.ComplexityRoot.BreakdownRow.Goals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Goals(childComplexity), true
+	case "BreakdownRow.id":
+		if e.ComplexityRoot.BreakdownRow.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.ID(childComplexity), true
+	case "BreakdownRow.meanDurationSeconds":
+		if e.ComplexityRoot.BreakdownRow.MeanDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.MeanDurationSeconds(childComplexity), true
+	case "BreakdownRow.medianDurationSeconds":
+		if e.ComplexityRoot.BreakdownRow.MedianDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.MedianDurationSeconds(childComplexity), true
+	case "BreakdownRow.pageViews":
+		if e.ComplexityRoot.BreakdownRow.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.PageViews(childComplexity), true
+	case "BreakdownRow.sessions":
+		if e.ComplexityRoot.BreakdownRow.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Sessions(childComplexity), true
+	case "BreakdownRow.value":
+		if e.ComplexityRoot.BreakdownRow.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Value(childComplexity), true
+	case "BreakdownRow.values":
+		if e.ComplexityRoot.BreakdownRow.Values == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Values(childComplexity), true
+	case "BreakdownRow.visitors":
+		if e.ComplexityRoot.BreakdownRow.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Visitors(childComplexity), true
 
 	case "ComputedFilter.args":
 		if e.ComplexityRoot.ComputedFilter.Args == nil {
@@ -3454,6 +3643,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Bots(childComplexity), true
+	case "Site.breakdown":
+		if e.ComplexityRoot.Site.Breakdown == nil {
+			break
+		}
+
+		args, err := ec.field_Site_breakdown_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
 	case "Site.computedFilters":
 		if e.ComplexityRoot.Site.ComputedFilters == nil {
 			break
@@ -3611,6 +3811,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Timezone(childComplexity), true
+	case "Site.totals":
+		if e.ComplexityRoot.Site.Totals == nil {
+			break
+		}
+
+		args, err := ec.field_Site_totals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
 	case "Site.values":
 		if e.ComplexityRoot.Site.Values == nil {
 			break
@@ -3621,7 +3832,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Values(childComplexity, args["filterType"].(string), args["search"].(*string), args["first"].(*int)), true
+		return e.ComplexityRoot.Site.Values(childComplexity, args["filterType"].(string), args["key"].(*string), args["search"].(*string), args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["first"].(*int)), true
 
 	case "SiteRole.role":
 		if e.ComplexityRoot.SiteRole.Role == nil {
@@ -3662,6 +3873,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StopExperimentPayload.Site(childComplexity), true
 
+	case "Subscription.breakdown":
+		if e.ComplexityRoot.Subscription.Breakdown == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_breakdown_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
 	case "Subscription.definitionsChanged":
 		if e.ComplexityRoot.Subscription.DefinitionsChanged == nil {
 			break
@@ -3695,6 +3917,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+	case "Subscription.totals":
+		if e.ComplexityRoot.Subscription.Totals == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_totals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
 
 	case "TimeRangeValue.from":
 		if e.ComplexityRoot.TimeRangeValue.From == nil {
@@ -3708,6 +3941,103 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TimeRangeValue.To(childComplexity), true
+
+	case "Totals.bounceRate":
+		if e.ComplexityRoot.Totals.BounceRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.BounceRate(childComplexity), true
+	case "Totals.meanDurationSeconds":
+		if e.ComplexityRoot.Totals.MeanDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.MeanDurationSeconds(childComplexity), true
+	case "Totals.medianDurationSeconds":
+		if e.ComplexityRoot.Totals.MedianDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.MedianDurationSeconds(childComplexity), true
+	case "Totals.pageViews":
+		if e.ComplexityRoot.Totals.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.PageViews(childComplexity), true
+	case "Totals.range":
+		if e.ComplexityRoot.Totals.Range == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.Range(childComplexity), true
+	case "Totals.series":
+		if e.ComplexityRoot.Totals.Series == nil {
+			break
+		}
+
+		args, err := ec.field_Totals_series_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Totals.Series(childComplexity, args["interval"].(model.Interval)), true
+	case "Totals.sessions":
+		if e.ComplexityRoot.Totals.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.Sessions(childComplexity), true
+	case "Totals.visitors":
+		if e.ComplexityRoot.Totals.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.Visitors(childComplexity), true
+
+	case "TotalsPoint.at":
+		if e.ComplexityRoot.TotalsPoint.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.At(childComplexity), true
+	case "TotalsPoint.bounceRate":
+		if e.ComplexityRoot.TotalsPoint.BounceRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.BounceRate(childComplexity), true
+	case "TotalsPoint.meanDurationSeconds":
+		if e.ComplexityRoot.TotalsPoint.MeanDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.MeanDurationSeconds(childComplexity), true
+	case "TotalsPoint.medianDurationSeconds":
+		if e.ComplexityRoot.TotalsPoint.MedianDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.MedianDurationSeconds(childComplexity), true
+	case "TotalsPoint.pageViews":
+		if e.ComplexityRoot.TotalsPoint.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.PageViews(childComplexity), true
+	case "TotalsPoint.sessions":
+		if e.ComplexityRoot.TotalsPoint.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.Sessions(childComplexity), true
+	case "TotalsPoint.visitors":
+		if e.ComplexityRoot.TotalsPoint.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotalsPoint.Visitors(childComplexity), true
 
 	case "UnarchiveGoalPayload.goal":
 		if e.ComplexityRoot.UnarchiveGoalPayload.Goal == nil {
@@ -4036,6 +4366,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputBreakdownOrder,
 		ec.unmarshalInputConvertSegmentInput,
 		ec.unmarshalInputCreateApiKeyInput,
 		ec.unmarshalInputCreateExperimentInput,
@@ -4477,6 +4808,203 @@ type AuditEdge {
   cursor: String!
   "The change."
   node: AuditEntry!
+}
+`, BuiltIn: false},
+	{Name: "../schema/breakdown.graphqls", Input: `"What sessions are grouped by. A session without a value is in the group of the empty string."
+enum Dimension {
+  "The host of the page that the visitor came from; (direct) for none."
+  REFERRER
+  "Each page viewed. A session is in the group of each of its pages."
+  PAGE
+  "The first page viewed."
+  ENTRY_PAGE
+  "The last page viewed."
+  EXIT_PAGE
+  "The host of the first page viewed."
+  HOSTNAME
+  "The country code, ISO 3166-1 alpha-2."
+  COUNTRY
+  "The English name of the region."
+  REGION
+  "The English name of the city."
+  CITY
+  "The browser."
+  BROWSER
+  "The operating system."
+  OS
+  "DESKTOP, MOBILE, TABLET or OTHER."
+  DEVICE
+  "The browser's language."
+  LANGUAGE
+  "The link's utm_source."
+  UTM_SOURCE
+  "The link's utm_medium."
+  UTM_MEDIUM
+  "The link's utm_campaign."
+  UTM_CAMPAIGN
+  "The link's utm_term."
+  UTM_TERM
+  "The link's utm_content."
+  UTM_CONTENT
+  "NEW or RETURNING."
+  VISITOR_KIND
+  "Each tag. A session is in the group of each of its tags."
+  TAG
+  "The name of each event. A session is in the group of each of its events."
+  EVENT
+  "The hour in which the session started, 0 to 23, in the site's time zone."
+  HOUR
+  "The day on which the session started, MONDAY to SUNDAY, in the site's time zone."
+  WEEKDAY
+  "The custom property with a key, which stands in ` + "`" + `keys` + "`" + `."
+  PROPERTY
+  """
+  The variant that the visitor was assigned to when the session started, or in it, of the experiment with a key, which
+  stands in ` + "`" + `keys` + "`" + `.
+  """
+  VARIANT
+}
+
+"The order of a breakdown's rows. Rows that are equal in it are ordered by their values."
+input BreakdownOrder {
+  "What the rows are ordered by."
+  by: BreakdownFigure = SESSIONS
+  "The id of one of the ` + "`" + `goals` + "`" + `, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL."
+  goal: ID
+  "Which row comes first."
+  direction: SortDirection = DESCENDING
+}
+
+"What rows of a breakdown are ordered by."
+enum BreakdownFigure {
+  "The number of sessions."
+  SESSIONS
+  "The number of distinct visitors."
+  VISITORS
+  "The number of page views."
+  PAGE_VIEWS
+  "The bounce rate."
+  BOUNCE_RATE
+  "The median duration."
+  MEDIAN_DURATION
+  "The mean duration."
+  MEAN_DURATION
+  "The conversions of a goal."
+  CONVERSIONS
+  "The conversion rate of a goal."
+  CONVERSION_RATE
+  "The value of a goal."
+  VALUE_TOTAL
+  "The values that the rows are of: hours and days of the week in their order, others by their characters."
+  VALUES
+}
+
+"A direction of an order."
+enum SortDirection {
+  "The least first."
+  ASCENDING
+  "The greatest first."
+  DESCENDING
+}
+
+"A page of a breakdown."
+type BreakdownConnection {
+  "The rows with their cursors."
+  edges: [BreakdownEdge!]!
+  "The rows."
+  nodes: [BreakdownRow!]!
+  "Whether there are more pages, and how to get them."
+  pageInfo: PageInfo!
+  "The number of rows on all pages."
+  totalCount: Int!
+}
+
+"A row in a BreakdownConnection."
+type BreakdownEdge {
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this row."
+  cursor: String!
+  "The row."
+  node: BreakdownRow!
+}
+
+"The sessions with one value, or with one pair of values."
+type BreakdownRow {
+  "Opaque. Rows of the same values, sessions and goals have the same id."
+  id: ID!
+  "The values, one for each dimension of ` + "`" + `by` + "`" + `, in its order."
+  values: [String!]!
+  "The number of sessions, at least one."
+  sessions: Int!
+  "The number of distinct visitors of these sessions."
+  visitors: Int!
+  "The number of page views in these sessions, of whatever page, repeated ones included."
+  pageViews: Int!
+  "The share of these sessions that have exactly one page view and no event: 0.25 is 25 %."
+  bounceRate: Float!
+  "The median of the sessions' durations, in seconds, exact to the millisecond."
+  medianDurationSeconds: Float!
+  "The mean of the sessions' durations, in seconds."
+  meanDurationSeconds: Float!
+  "The sum of the goals' valueTotal; null if none of them has a valueEvent."
+  value: Float
+  "The goals, in the order you asked for. By default the oldest goal comes first."
+  goals: [BreakdownGoal!]!
+}
+
+"How many sessions of a row reached a goal."
+type BreakdownGoal {
+  "The goal."
+  goal: Goal!
+  """
+  The number of sessions with the row's values in the merged segment: the filters of the breakdown merged with the
+  goal's.
+  """
+  conversions: Int!
+  "The share conversions / sessions of the row. Above 1 if conversions exceed sessions."
+  conversionRate: Float!
+  "The sum of the valueEvent's values over these sessions; null if the goal has no valueEvent."
+  valueTotal: Float
+}
+
+"The figures of all sessions that are asked for."
+type Totals {
+  "The range you asked for."
+  range: TimeRangeValue!
+  "The number of sessions."
+  sessions: Int!
+  "The number of distinct visitors."
+  visitors: Int!
+  "The number of page views, repeated ones included."
+  pageViews: Int!
+  "The share of the sessions that have exactly one page view and no event: 0.25 is 25 %. Null without sessions."
+  bounceRate: Float
+  "The median of the sessions' durations, in seconds, exact to the millisecond. Null without sessions."
+  medianDurationSeconds: Float
+  "The mean of the sessions' durations, in seconds. Null without sessions."
+  meanDurationSeconds: Float
+  "The figures by hour, day, week (from Monday) or month, in the site's time zone. At most 10,000 points."
+  series(
+    "The length of an interval."
+    interval: Interval! = DAY
+  ): [TotalsPoint!]!
+}
+
+"A point of a series: the figures of the sessions that started in one interval."
+type TotalsPoint {
+  "When the interval begins. The first interval may begin before the range, but only sessions in the range count."
+  at: Time!
+  "The number of sessions."
+  sessions: Int!
+  "The number of distinct visitors. A visitor counts in each interval anew."
+  visitors: Int!
+  "The number of page views, repeated ones included."
+  pageViews: Int!
+  "The share of the sessions that have exactly one page view and no event. Null without sessions."
+  bounceRate: Float
+  "The median of the sessions' durations, in seconds, exact to the millisecond. Null without sessions."
+  medianDurationSeconds: Float
+  "The mean of the sessions' durations, in seconds. Null without sessions."
+  meanDurationSeconds: Float
 }
 `, BuiltIn: false},
 	{Name: "../schema/experiment.graphqls", Input: `"""
@@ -5874,6 +6402,46 @@ type Subscription {
     "Compares each cell with the same cell in another period."
     compare: Comparison
   ): [GoalCard!]! @access(scope: READ)
+  "The sessions by their values, as in ` + "`" + `Site.breakdown` + "`" + `. Changed segments and goals change the rows too."
+  breakdown(
+    "The id of the site."
+    siteId: ID!
+    "What the sessions are grouped by: one dimension or two."
+    by: [Dimension!]!
+    "The keys of PROPERTY and VARIANT, one for each of them in ` + "`" + `by` + "`" + `, in its order."
+    keys: [String!] = []
+    """
+    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
+    Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    goals: [ID!]
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+    "The order of the rows."
+    orderBy: BreakdownOrder = {}
+    "The size of the page, 0 to 500."
+    first: Int = 50
+    "Starts the page after this cursor."
+    after: String
+  ): BreakdownConnection! @access(scope: READ)
+  "The figures of all sessions together, as in ` + "`" + `Site.totals` + "`" + `. Changed segments change them too."
+  totals(
+    "The id of the site."
+    siteId: ID!
+    """
+    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
+    Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+  ): Totals! @access(scope: READ)
   """
   The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
   server. Select the lists that you show: each message has them as they are then.
@@ -6226,14 +6794,22 @@ type Site implements Node {
     after: String
   ): EventConnection
   """
-  The values of a filter type's main dimension, most frequent first. Use them as suggestions while someone types a
-  filter.
+  The values of a filter type's dimension, most frequent first. Use them as suggestions while someone types a filter.
   """
   values(
     "The name of the filter type, for example country. BAD_USER_INPUT if it has no dimension with values."
     filterType: String!
+    """
+    Which of the type's dimensions: of property the property's key, of variant the experiment's key, of utm the
+    parameter (source, medium, campaign, term or content; source by default). Other types take none.
+    """
+    key: String
     "Keeps values that contain this text, in any case."
     search: String
+    "Counts only sessions that match all of these filters. An empty list matches every session."
+    filters: [FilterInput!] = []
+    "Counts only sessions that started in this range. Defaults to all sessions."
+    range: TimeRange
     "The number of values, 0 to 500."
     first: Int = 20
   ): [ValueCount!]
@@ -6284,6 +6860,45 @@ type Site implements Node {
     "Compares each step with the same step in another period."
     compare: Comparison
   ): Funnel
+  """
+  The sessions by their values: a row for each value that some of them have, or for each pair of values. A session with
+  several values, such as pages, stands in the row of each.
+  """
+  breakdown(
+    "What the sessions are grouped by: one dimension or two."
+    by: [Dimension!]!
+    "The keys of PROPERTY and VARIANT, one for each of them in ` + "`" + `by` + "`" + `, in its order."
+    keys: [String!] = []
+    """
+    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
+    Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    goals: [ID!]
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+    "The order of the rows."
+    orderBy: BreakdownOrder = {}
+    "The size of the page, 0 to 500."
+    first: Int = 50
+    "Starts the page after this cursor."
+    after: String
+  ): BreakdownConnection
+  "The figures of all sessions together."
+  totals(
+    """
+    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
+    Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+  ): Totals
   "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
@@ -6562,6 +7177,70 @@ func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field gr
 		return ec.fieldContext_AuditEntry_after(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_BreakdownConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_BreakdownConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_BreakdownConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BreakdownConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BreakdownConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BreakdownConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BreakdownEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BreakdownEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BreakdownEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BreakdownEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BreakdownGoal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_BreakdownGoal_goal(ctx, field)
+	case "conversions":
+		return ec.fieldContext_BreakdownGoal_conversions(ctx, field)
+	case "conversionRate":
+		return ec.fieldContext_BreakdownGoal_conversionRate(ctx, field)
+	case "valueTotal":
+		return ec.fieldContext_BreakdownGoal_valueTotal(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BreakdownGoal", field.Name)
+}
+
+func (ec *executionContext) childFields_BreakdownRow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BreakdownRow_id(ctx, field)
+	case "values":
+		return ec.fieldContext_BreakdownRow_values(ctx, field)
+	case "sessions":
+		return ec.fieldContext_BreakdownRow_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_BreakdownRow_visitors(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_BreakdownRow_pageViews(ctx, field)
+	case "bounceRate":
+		return ec.fieldContext_BreakdownRow_bounceRate(ctx, field)
+	case "medianDurationSeconds":
+		return ec.fieldContext_BreakdownRow_medianDurationSeconds(ctx, field)
+	case "meanDurationSeconds":
+		return ec.fieldContext_BreakdownRow_meanDurationSeconds(ctx, field)
+	case "value":
+		return ec.fieldContext_BreakdownRow_value(ctx, field)
+	case "goals":
+		return ec.fieldContext_BreakdownRow_goals(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BreakdownRow", field.Name)
 }
 
 func (ec *executionContext) childFields_ComputedFilter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7534,6 +8213,10 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_goalCards(ctx, field)
 	case "funnel":
 		return ec.fieldContext_Site_funnel(ctx, field)
+	case "breakdown":
+		return ec.fieldContext_Site_breakdown(ctx, field)
+	case "totals":
+		return ec.fieldContext_Site_totals(ctx, field)
 	case "merge":
 		return ec.fieldContext_Site_merge(ctx, field)
 	case "computedFilters":
@@ -7582,6 +8265,48 @@ func (ec *executionContext) childFields_TimeRangeValue(ctx context.Context, fiel
 		return ec.fieldContext_TimeRangeValue_to(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TimeRangeValue", field.Name)
+}
+
+func (ec *executionContext) childFields_Totals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "range":
+		return ec.fieldContext_Totals_range(ctx, field)
+	case "sessions":
+		return ec.fieldContext_Totals_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_Totals_visitors(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_Totals_pageViews(ctx, field)
+	case "bounceRate":
+		return ec.fieldContext_Totals_bounceRate(ctx, field)
+	case "medianDurationSeconds":
+		return ec.fieldContext_Totals_medianDurationSeconds(ctx, field)
+	case "meanDurationSeconds":
+		return ec.fieldContext_Totals_meanDurationSeconds(ctx, field)
+	case "series":
+		return ec.fieldContext_Totals_series(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Totals", field.Name)
+}
+
+func (ec *executionContext) childFields_TotalsPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_TotalsPoint_at(ctx, field)
+	case "sessions":
+		return ec.fieldContext_TotalsPoint_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_TotalsPoint_visitors(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_TotalsPoint_pageViews(ctx, field)
+	case "bounceRate":
+		return ec.fieldContext_TotalsPoint_bounceRate(ctx, field)
+	case "medianDurationSeconds":
+		return ec.fieldContext_TotalsPoint_medianDurationSeconds(ctx, field)
+	case "meanDurationSeconds":
+		return ec.fieldContext_TotalsPoint_meanDurationSeconds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TotalsPoint", field.Name)
 }
 
 func (ec *executionContext) childFields_UnarchiveGoalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8724,6 +9449,84 @@ func (ec *executionContext) field_Site_auditLog_args(ctx context.Context, rawArg
 	return args, nil
 }
 
+func (ec *executionContext) field_Site_breakdown_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) ([]Dimension, error) {
+			return ec.unmarshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "keys",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["keys"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goals"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*BreakdownOrder, error) {
+			return ec.unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg8
+	return args, nil
+}
+
 func (ec *executionContext) field_Site_events_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9070,6 +9873,36 @@ func (ec *executionContext) field_Site_sessions_args(ctx context.Context, rawArg
 	return args, nil
 }
 
+func (ec *executionContext) field_Site_totals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Site_values_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9081,22 +9914,132 @@ func (ec *executionContext) field_Site_values_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["filterType"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "key",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["key"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (*model.TimeRange, error) {
+			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
+	args["first"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_breakdown_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) ([]Dimension, error) {
+			return ec.unmarshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "keys",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["keys"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goals"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*BreakdownOrder, error) {
+			return ec.unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg9
 	return args, nil
 }
 
@@ -9187,6 +10130,58 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 		return nil, err
 	}
 	args["compare"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Totals_series_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "interval",
+		func(ctx context.Context, v any) (model.Interval, error) {
+			return ec.unmarshalNInterval2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐInterval(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["interval"] = arg0
 	return args, nil
 }
 
@@ -10289,6 +11284,520 @@ func (ec *executionContext) _AuditEntry_after(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_AuditEntry_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.BreakdownEdge) graphql.Marshaler {
+			return ec.marshalNBreakdownEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BreakdownEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.BreakdownRow) graphql.Marshaler {
+			return ec.marshalNBreakdownRow2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRowᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BreakdownRow(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownEdge_node(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.BreakdownRow) graphql.Marshaler {
+			return ec.marshalNBreakdownRow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRow(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BreakdownRow(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownGoal_goal(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownGoal_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownGoal_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownGoal",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownGoal_conversions(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownGoal_conversions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conversions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownGoal_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownGoal_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownGoal_conversionRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConversionRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownGoal_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownGoal_valueTotal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValueTotal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownGoal_valueTotal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_id(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_values(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_values(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Values, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_values(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_sessions(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_visitors(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_bounceRate(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_bounceRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_bounceRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_medianDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_medianDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_medianDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_meanDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_meanDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_meanDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_value(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_goals(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_goals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Goals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.BreakdownGoal) graphql.Marshaler {
+			return ec.marshalNBreakdownGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownGoalᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_goals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownRow",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BreakdownGoal(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ComputedFilter_filterType(ctx context.Context, field graphql.CollectedField, obj *view.ComputedFilter) (ret graphql.Marshaler) {
@@ -20976,7 +22485,7 @@ func (ec *executionContext) _Site_values(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Values(ctx, obj, fc.Args["filterType"].(string), fc.Args["search"].(*string), fc.Args["first"].(*int))
+			return ec.Resolvers.Site().Values(ctx, obj, fc.Args["filterType"].(string), fc.Args["key"].(*string), fc.Args["search"].(*string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["first"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.ValueCount) graphql.Marshaler {
@@ -21180,6 +22689,94 @@ func (ec *executionContext) fieldContext_Site_funnel(ctx context.Context, field 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Site_funnel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Site_breakdown(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_breakdown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
+			return ec.marshalOBreakdownConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_breakdown(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BreakdownConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_breakdown_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Site_totals(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_totals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Totals) graphql.Marshaler {
+			return ec.marshalOTotals2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotals(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_totals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Totals(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_totals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -21569,6 +23166,130 @@ func (ec *executionContext) fieldContext_Subscription_goalCards(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_breakdown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.BreakdownConnection
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.BreakdownConnection
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
+			return ec.marshalNBreakdownConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_breakdown(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BreakdownConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_breakdown_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_totals(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_totals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.Totals
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.Totals
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Totals) graphql.Marshaler {
+			return ec.marshalNTotals2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotals(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_totals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Totals(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_totals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_definitionsChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -21737,6 +23458,381 @@ func (ec *executionContext) _TimeRangeValue_to(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_TimeRangeValue_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimeRangeValue", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_range(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_range(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Range, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalNTimeRangeValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_range(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Totals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Totals_sessions(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Totals", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_visitors(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Totals", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Totals", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_bounceRate(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_bounceRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_bounceRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Totals", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_medianDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_medianDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_medianDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Totals", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_meanDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_meanDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_meanDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Totals", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Totals_series(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_series(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Totals().Series(ctx, obj, fc.Args["interval"].(model.Interval))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.TotalsPoint) graphql.Marshaler {
+			return ec.marshalNTotalsPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPointᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_series(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Totals",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TotalsPoint(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Totals_series_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TotalsPoint_at(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TotalsPoint_sessions(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TotalsPoint_visitors(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TotalsPoint_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _TotalsPoint_bounceRate(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_bounceRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_bounceRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _TotalsPoint_medianDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_medianDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_medianDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _TotalsPoint_meanDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.TotalsPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TotalsPoint_meanDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TotalsPoint_meanDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TotalsPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _UnarchiveGoalPayload_goal(ctx context.Context, field graphql.CollectedField, obj *view.ChangedGoal) (ret graphql.Marshaler) {
@@ -24149,6 +26245,57 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputBreakdownOrder(ctx context.Context, obj any) (BreakdownOrder, error) {
+	var it BreakdownOrder
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["by"]; !present {
+		asMap["by"] = "SESSIONS"
+	}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "DESCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "goal", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalOBreakdownFigure2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownFigure(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = graphql.OmittableOf(data)
+		case "goal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("goal"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Goal = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputConvertSegmentInput(ctx context.Context, obj any) (ConvertSegmentInput, error) {
 	var it ConvertSegmentInput
 	if obj == nil {
@@ -25921,6 +28068,271 @@ func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSe
 			out.Values[i] = ec._AuditEntry_after(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var breakdownConnectionImplementors = []string{"BreakdownConnection"}
+
+func (ec *executionContext) _BreakdownConnection(ctx context.Context, sel ast.SelectionSet, obj *view.BreakdownConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, breakdownConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BreakdownConnection")
+		case "edges":
+			out.Values[i] = ec._BreakdownConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._BreakdownConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._BreakdownConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var breakdownEdgeImplementors = []string{"BreakdownEdge"}
+
+func (ec *executionContext) _BreakdownEdge(ctx context.Context, sel ast.SelectionSet, obj *view.BreakdownEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, breakdownEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BreakdownEdge")
+		case "cursor":
+			out.Values[i] = ec._BreakdownEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._BreakdownEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var breakdownGoalImplementors = []string{"BreakdownGoal"}
+
+func (ec *executionContext) _BreakdownGoal(ctx context.Context, sel ast.SelectionSet, obj *view.BreakdownGoal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, breakdownGoalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BreakdownGoal")
+		case "goal":
+			out.Values[i] = ec._BreakdownGoal_goal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "conversions":
+			out.Values[i] = ec._BreakdownGoal_conversions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "conversionRate":
+			out.Values[i] = ec._BreakdownGoal_conversionRate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "valueTotal":
+			out.Values[i] = ec._BreakdownGoal_valueTotal(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var breakdownRowImplementors = []string{"BreakdownRow"}
+
+func (ec *executionContext) _BreakdownRow(ctx context.Context, sel ast.SelectionSet, obj *view.BreakdownRow) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, breakdownRowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BreakdownRow")
+		case "id":
+			out.Values[i] = ec._BreakdownRow_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "values":
+			out.Values[i] = ec._BreakdownRow_values(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sessions":
+			out.Values[i] = ec._BreakdownRow_sessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._BreakdownRow_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageViews":
+			out.Values[i] = ec._BreakdownRow_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bounceRate":
+			out.Values[i] = ec._BreakdownRow_bounceRate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "medianDurationSeconds":
+			out.Values[i] = ec._BreakdownRow_medianDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "meanDurationSeconds":
+			out.Values[i] = ec._BreakdownRow_meanDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._BreakdownRow_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "goals":
+			out.Values[i] = ec._BreakdownRow_goals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -33311,6 +35723,82 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "breakdown":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_breakdown(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "totals":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_totals(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "merge":
 			field := field
 
@@ -33689,6 +36177,10 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "goalCards":
 		return ec._Subscription_goalCards(ctx, fields[0])
+	case "breakdown":
+		return ec._Subscription_breakdown(ctx, fields[0])
+	case "totals":
+		return ec._Subscription_totals(ctx, fields[0])
 	case "definitionsChanged":
 		return ec._Subscription_definitionsChanged(ctx, fields[0])
 	case "experimentResults":
@@ -33717,6 +36209,180 @@ func (ec *executionContext) _TimeRangeValue(ctx context.Context, sel ast.Selecti
 			}
 		case "to":
 			out.Values[i] = ec._TimeRangeValue_to(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var totalsImplementors = []string{"Totals"}
+
+func (ec *executionContext) _Totals(ctx context.Context, sel ast.SelectionSet, obj *view.Totals) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, totalsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Totals")
+		case "range":
+			out.Values[i] = ec._Totals_range(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sessions":
+			out.Values[i] = ec._Totals_sessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visitors":
+			out.Values[i] = ec._Totals_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageViews":
+			out.Values[i] = ec._Totals_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "bounceRate":
+			out.Values[i] = ec._Totals_bounceRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "medianDurationSeconds":
+			out.Values[i] = ec._Totals_medianDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "meanDurationSeconds":
+			out.Values[i] = ec._Totals_meanDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "series":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Totals_series(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var totalsPointImplementors = []string{"TotalsPoint"}
+
+func (ec *executionContext) _TotalsPoint(ctx context.Context, sel ast.SelectionSet, obj *view.TotalsPoint) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, totalsPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TotalsPoint")
+		case "at":
+			out.Values[i] = ec._TotalsPoint_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sessions":
+			out.Values[i] = ec._TotalsPoint_sessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._TotalsPoint_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageViews":
+			out.Values[i] = ec._TotalsPoint_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bounceRate":
+			out.Values[i] = ec._TotalsPoint_bounceRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "medianDurationSeconds":
+			out.Values[i] = ec._TotalsPoint_medianDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "meanDurationSeconds":
+			out.Values[i] = ec._TotalsPoint_meanDurationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -35231,6 +37897,80 @@ func (ec *executionContext) marshalNBotPolicy2githubᚗcomᚋgoalgraphᚋgoalgra
 	return res
 }
 
+func (ec *executionContext) marshalNBreakdownConnection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownConnection(ctx context.Context, sel ast.SelectionSet, v view.BreakdownConnection) graphql.Marshaler {
+	return ec._BreakdownConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBreakdownConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownConnection(ctx context.Context, sel ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BreakdownConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBreakdownEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownEdge(ctx context.Context, sel ast.SelectionSet, v view.BreakdownEdge) graphql.Marshaler {
+	return ec._BreakdownEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBreakdownEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.BreakdownEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBreakdownEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBreakdownGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownGoal(ctx context.Context, sel ast.SelectionSet, v view.BreakdownGoal) graphql.Marshaler {
+	return ec._BreakdownGoal(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBreakdownGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownGoalᚄ(ctx context.Context, sel ast.SelectionSet, v []view.BreakdownGoal) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBreakdownGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownGoal(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBreakdownRow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRow(ctx context.Context, sel ast.SelectionSet, v view.BreakdownRow) graphql.Marshaler {
+	return ec._BreakdownRow(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBreakdownRow2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRowᚄ(ctx context.Context, sel ast.SelectionSet, v []view.BreakdownRow) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBreakdownRow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownRow(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx context.Context, sel ast.SelectionSet, v view.ComputedFilter) graphql.Marshaler {
 	return ec._ComputedFilter(ctx, sel, &v)
 }
@@ -35315,6 +38055,46 @@ func (ec *executionContext) marshalNDefinitionsChange2ᚖgithubᚗcomᚋgoalgrap
 		return graphql.Null
 	}
 	return ec._DefinitionsChange(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, v any) (Dimension, error) {
+	var res Dimension
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, sel ast.SelectionSet, v Dimension) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx context.Context, v any) ([]Dimension, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]Dimension, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx context.Context, sel ast.SelectionSet, v []Dimension) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNDuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
@@ -36246,6 +39026,40 @@ func (ec *executionContext) marshalNTimeRangeValue2githubᚗcomᚋgoalgraphᚋgo
 	return ec._TimeRangeValue(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNTotals2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotals(ctx context.Context, sel ast.SelectionSet, v view.Totals) graphql.Marshaler {
+	return ec._Totals(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTotals2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotals(ctx context.Context, sel ast.SelectionSet, v *view.Totals) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Totals(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPoint(ctx context.Context, sel ast.SelectionSet, v view.TotalsPoint) graphql.Marshaler {
+	return ec._TotalsPoint(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNTotalsPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.TotalsPoint) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNUpdateExperimentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐUpdateExperimentInput(ctx context.Context, v any) (UpdateExperimentInput, error) {
 	res, err := ec.unmarshalInputUpdateExperimentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -36608,6 +39422,37 @@ func (ec *executionContext) marshalOBotPolicy2ᚖgithubᚗcomᚋgoalgraphᚋgoal
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOBreakdownConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐBreakdownConnection(ctx context.Context, sel ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BreakdownConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOBreakdownFigure2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownFigure(ctx context.Context, v any) (*BreakdownFigure, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(BreakdownFigure)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOBreakdownFigure2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownFigure(ctx context.Context, sel ast.SelectionSet, v *BreakdownFigure) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx context.Context, v any) (*BreakdownOrder, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBreakdownOrder(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx context.Context, v any) (*model.Comparison, error) {
@@ -37383,6 +40228,22 @@ func (ec *executionContext) marshalOSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph
 	return ec._Site(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx context.Context, v any) (*SortDirection, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(SortDirection)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v *SortDirection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
 func (ec *executionContext) marshalOStartExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -37481,6 +40342,13 @@ func (ec *executionContext) marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraph�
 		return graphql.Null
 	}
 	return ec._TimeRangeValue(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOTotals2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotals(ctx context.Context, sel ast.SelectionSet, v *view.Totals) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Totals(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUnarchiveGoalPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedGoal(ctx context.Context, sel ast.SelectionSet, v *view.ChangedGoal) graphql.Marshaler {

@@ -15,6 +15,16 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
+// The order of a breakdown's rows. Rows that are equal in it are ordered by their values.
+type BreakdownOrder struct {
+	// What the rows are ordered by.
+	By graphql.Omittable[*BreakdownFigure] `json:"by,omitempty"`
+	// The id of one of the `goals`, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL.
+	Goal graphql.Omittable[*string] `json:"goal,omitempty"`
+	// Which row comes first.
+	Direction graphql.Omittable[*SortDirection] `json:"direction,omitempty"`
+}
+
 // The segment that becomes a goal, and the goal's key and texts.
 type ConvertSegmentInput struct {
 	// The id of the segment.
@@ -310,6 +320,213 @@ type VariantInput struct {
 	Weight graphql.Omittable[*float64] `json:"weight,omitempty"`
 }
 
+// What rows of a breakdown are ordered by.
+type BreakdownFigure string
+
+const (
+	// The number of sessions.
+	BreakdownFigureSessions BreakdownFigure = "SESSIONS"
+	// The number of distinct visitors.
+	BreakdownFigureVisitors BreakdownFigure = "VISITORS"
+	// The number of page views.
+	BreakdownFigurePageViews BreakdownFigure = "PAGE_VIEWS"
+	// The bounce rate.
+	BreakdownFigureBounceRate BreakdownFigure = "BOUNCE_RATE"
+	// The median duration.
+	BreakdownFigureMedianDuration BreakdownFigure = "MEDIAN_DURATION"
+	// The mean duration.
+	BreakdownFigureMeanDuration BreakdownFigure = "MEAN_DURATION"
+	// The conversions of a goal.
+	BreakdownFigureConversions BreakdownFigure = "CONVERSIONS"
+	// The conversion rate of a goal.
+	BreakdownFigureConversionRate BreakdownFigure = "CONVERSION_RATE"
+	// The value of a goal.
+	BreakdownFigureValueTotal BreakdownFigure = "VALUE_TOTAL"
+	// The values that the rows are of: hours and days of the week in their order, others by their characters.
+	BreakdownFigureValues BreakdownFigure = "VALUES"
+)
+
+var AllBreakdownFigure = []BreakdownFigure{
+	BreakdownFigureSessions,
+	BreakdownFigureVisitors,
+	BreakdownFigurePageViews,
+	BreakdownFigureBounceRate,
+	BreakdownFigureMedianDuration,
+	BreakdownFigureMeanDuration,
+	BreakdownFigureConversions,
+	BreakdownFigureConversionRate,
+	BreakdownFigureValueTotal,
+	BreakdownFigureValues,
+}
+
+func (e BreakdownFigure) IsValid() bool {
+	switch e {
+	case BreakdownFigureSessions, BreakdownFigureVisitors, BreakdownFigurePageViews, BreakdownFigureBounceRate, BreakdownFigureMedianDuration, BreakdownFigureMeanDuration, BreakdownFigureConversions, BreakdownFigureConversionRate, BreakdownFigureValueTotal, BreakdownFigureValues:
+		return true
+	}
+	return false
+}
+
+func (e BreakdownFigure) String() string {
+	return string(e)
+}
+
+func (e *BreakdownFigure) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = BreakdownFigure(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid BreakdownFigure", str)
+	}
+	return nil
+}
+
+func (e BreakdownFigure) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *BreakdownFigure) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e BreakdownFigure) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What sessions are grouped by. A session without a value is in the group of the empty string.
+type Dimension string
+
+const (
+	// The host of the page that the visitor came from; (direct) for none.
+	DimensionReferrer Dimension = "REFERRER"
+	// Each page viewed. A session is in the group of each of its pages.
+	DimensionPage Dimension = "PAGE"
+	// The first page viewed.
+	DimensionEntryPage Dimension = "ENTRY_PAGE"
+	// The last page viewed.
+	DimensionExitPage Dimension = "EXIT_PAGE"
+	// The host of the first page viewed.
+	DimensionHostname Dimension = "HOSTNAME"
+	// The country code, ISO 3166-1 alpha-2.
+	DimensionCountry Dimension = "COUNTRY"
+	// The English name of the region.
+	DimensionRegion Dimension = "REGION"
+	// The English name of the city.
+	DimensionCity Dimension = "CITY"
+	// The browser.
+	DimensionBrowser Dimension = "BROWSER"
+	// The operating system.
+	DimensionOs Dimension = "OS"
+	// DESKTOP, MOBILE, TABLET or OTHER.
+	DimensionDevice Dimension = "DEVICE"
+	// The browser's language.
+	DimensionLanguage Dimension = "LANGUAGE"
+	// The link's utm_source.
+	DimensionUtmSource Dimension = "UTM_SOURCE"
+	// The link's utm_medium.
+	DimensionUtmMedium Dimension = "UTM_MEDIUM"
+	// The link's utm_campaign.
+	DimensionUtmCampaign Dimension = "UTM_CAMPAIGN"
+	// The link's utm_term.
+	DimensionUtmTerm Dimension = "UTM_TERM"
+	// The link's utm_content.
+	DimensionUtmContent Dimension = "UTM_CONTENT"
+	// NEW or RETURNING.
+	DimensionVisitorKind Dimension = "VISITOR_KIND"
+	// Each tag. A session is in the group of each of its tags.
+	DimensionTag Dimension = "TAG"
+	// The name of each event. A session is in the group of each of its events.
+	DimensionEvent Dimension = "EVENT"
+	// The hour in which the session started, 0 to 23, in the site's time zone.
+	DimensionHour Dimension = "HOUR"
+	// The day on which the session started, MONDAY to SUNDAY, in the site's time zone.
+	DimensionWeekday Dimension = "WEEKDAY"
+	// The custom property with a key, which stands in `keys`.
+	DimensionProperty Dimension = "PROPERTY"
+	// The variant that the visitor was assigned to when the session started, or in it, of the experiment with a key, which
+	// stands in `keys`.
+	DimensionVariant Dimension = "VARIANT"
+)
+
+var AllDimension = []Dimension{
+	DimensionReferrer,
+	DimensionPage,
+	DimensionEntryPage,
+	DimensionExitPage,
+	DimensionHostname,
+	DimensionCountry,
+	DimensionRegion,
+	DimensionCity,
+	DimensionBrowser,
+	DimensionOs,
+	DimensionDevice,
+	DimensionLanguage,
+	DimensionUtmSource,
+	DimensionUtmMedium,
+	DimensionUtmCampaign,
+	DimensionUtmTerm,
+	DimensionUtmContent,
+	DimensionVisitorKind,
+	DimensionTag,
+	DimensionEvent,
+	DimensionHour,
+	DimensionWeekday,
+	DimensionProperty,
+	DimensionVariant,
+}
+
+func (e Dimension) IsValid() bool {
+	switch e {
+	case DimensionReferrer, DimensionPage, DimensionEntryPage, DimensionExitPage, DimensionHostname, DimensionCountry, DimensionRegion, DimensionCity, DimensionBrowser, DimensionOs, DimensionDevice, DimensionLanguage, DimensionUtmSource, DimensionUtmMedium, DimensionUtmCampaign, DimensionUtmTerm, DimensionUtmContent, DimensionVisitorKind, DimensionTag, DimensionEvent, DimensionHour, DimensionWeekday, DimensionProperty, DimensionVariant:
+		return true
+	}
+	return false
+}
+
+func (e Dimension) String() string {
+	return string(e)
+}
+
+func (e *Dimension) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = Dimension(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid Dimension", str)
+	}
+	return nil
+}
+
+func (e Dimension) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *Dimension) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e Dimension) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // How an active segment's filter and a goal's filter of the same type are merged.
 type MergeRule string
 
@@ -371,6 +588,64 @@ func (e *MergeRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e MergeRule) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A direction of an order.
+type SortDirection string
+
+const (
+	// The least first.
+	SortDirectionAscending SortDirection = "ASCENDING"
+	// The greatest first.
+	SortDirectionDescending SortDirection = "DESCENDING"
+)
+
+var AllSortDirection = []SortDirection{
+	SortDirectionAscending,
+	SortDirectionDescending,
+}
+
+func (e SortDirection) IsValid() bool {
+	switch e {
+	case SortDirectionAscending, SortDirectionDescending:
+		return true
+	}
+	return false
+}
+
+func (e SortDirection) String() string {
+	return string(e)
+}
+
+func (e *SortDirection) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SortDirection(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SortDirection", str)
+	}
+	return nil
+}
+
+func (e SortDirection) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SortDirection) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SortDirection) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -48,6 +48,8 @@ type (
 	ExperimentEdge       Edge[model.Experiment]
 	EventConnection      Connection[Event, EventEdge]
 	EventEdge            Edge[Event]
+	BreakdownConnection  Connection[BreakdownRow, BreakdownEdge]
+	BreakdownEdge        Edge[BreakdownRow]
 	SessionConnection    Connection[Session, SessionEdge]
 	SessionEdge          Edge[Session]
 	AuditConnection      Connection[AuditEntry, AuditEdge]

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
@@ -137,4 +139,54 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(time.Since(begin)/rounds)/float64(mine), "x-naive")
+}
+
+// BenchmarkGroups divides a day's sessions by their pages, and by country and device, and counts those of a set in each
+// group; it measures the distinct visitors and the lengths of the largest hundred too.
+func BenchmarkGroups(b *testing.B) {
+	sessions := realistic(100_000)
+	columns := New()
+	for i := range sessions {
+		columns.Put(&sessions[i])
+	}
+	all := columns.Counting()
+	some, err := columns.Match(Prepare(filter.In{Field: filter.Country, Values: []string{"C0", "C1", "C2"}}), Memo{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	count := func(groups *Groups) {
+		counts := make([]int64, groups.Len())
+		groups.Count(all, counts)
+		groups.Count(some, counts)
+	}
+	b.Run("pages", func(b *testing.B) {
+		for b.Loop() {
+			count(columns.GroupsOf(filter.Pages))
+		}
+	})
+	b.Run("places", func(b *testing.B) {
+		for b.Loop() {
+			groups, err := Cross(columns.GroupsOf(filter.Country), columns.GroupsOf(filter.Device))
+			if err != nil {
+				b.Fatal(err)
+			}
+			count(groups)
+		}
+	})
+	places := map[Name]int{}
+	groups := columns.GroupsOf(filter.Pages)
+	for group := range min(groups.Len(), 100) {
+		places[groups.Name(group)] = group
+	}
+	kept := groups.Keep(places)
+	b.Run("visitors", func(b *testing.B) {
+		for b.Loop() {
+			columns.VisitorsOfGroups(kept, all, func(int, *roaring64.Bitmap) {})
+		}
+	})
+	b.Run("lengths", func(b *testing.B) {
+		for b.Loop() {
+			columns.LengthsOfGroups(kept, all, func(int, []uint32) {})
+		}
+	})
 }

@@ -266,20 +266,19 @@ func (s *Sessions) EachStart(of Set, do func(ordinal int32, start model.Millis))
 	}
 }
 
-// EachValue calls do with each value of a text field and how many sessions have
+// EachValue calls do with each value of a text field and how many of the sessions have
 // it, the empty value standing for none. It needs the field.
-func (s *Sessions) EachValue(field filter.Field, do func(value string, sessions int)) {
-	counting := s.counting()
+func (s *Sessions) EachValue(of Set, field filter.Field, do func(value string, sessions int)) {
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:
-		column.eachValue(counting, do)
+		column.eachValue(of, do)
 	case *invertedColumn:
-		column.eachValue(s.n, counting, do)
+		column.eachValue(s.n, of, do)
 	case *keyedColumn[*dictionaryColumn]:
 		if member := column.members[field.Key]; member != nil {
-			member.eachValue(counting, do)
-		} else {
-			do("", int(counting.Count()))
+			member.eachValue(of, do)
+		} else if n := int(of.Count()); n > 0 {
+			do("", n)
 		}
 	}
 }

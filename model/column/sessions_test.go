@@ -260,6 +260,6 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("%v matches %d of 100", leaf, set.Count())
 			}
 		}
-		loaded.EachValue(field, func(string, int) {})
+		loaded.EachValue(loaded.Counting(), field, func(string, int) {})
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
+	"github.com/bits-and-blooms/bitset"
 )
 
 const (
@@ -26,16 +27,50 @@ var marks = sync.Pool{New: func() any { return new([]uint64) }}
 func (s *Sessions) VisitorsOf(of Set) *roaring64.Bitmap {
 	column, count := get[*integerColumn](s, Visitors), uint64(of.Count())
 	least, most := column.ends()
-	low := least - least%container
-	if count == 0 || most > math.MaxUint32 || most-low > sparse*count {
+	if isSparse(least, most, count) {
 		return column.setOf(of, count)
 	}
+	return column.denseSetOf(of, least, most)
+}
+
+// VisitorsOfGroups calls do with the visitors of the sessions of each group that has some. It needs Visitors.
+func (s *Sessions) VisitorsOfGroups(g *Groups, of Set, do func(group int, visitors *roaring64.Bitmap)) {
+	column := get[*integerColumn](s, Visitors)
+	least, most := column.ends()
+	set, numbers := bitset.New(uint(s.n)), []uint64(nil)
+	for group, list := range g.listed(of) {
+		switch {
+		case len(list) == 0:
+		case isSparse(least, most, uint64(len(list))):
+			numbers = numbers[:0]
+			for _, ordinal := range list {
+				numbers = append(numbers, uint64(column.at(int(ordinal))))
+			}
+			do(group, setOf(numbers))
+		default:
+			for _, ordinal := range list {
+				set.Set(uint(ordinal))
+			}
+			do(group, column.denseSetOf(set, least, most))
+			set.ClearAll()
+		}
+	}
+}
+
+// isSparse tells whether so many numbers between two ends are sorted faster than marked.
+func isSparse(least, most, count uint64) bool {
+	return count == 0 || most > math.MaxUint32 || most-(least-least%container) > sparse*count
+}
+
+// denseSetOf returns the numbers of some ordinals, which are between two ends, by marking them.
+func (c *integerColumn) denseSetOf(of Set, least, most uint64) *roaring64.Bitmap {
+	low := least - least%container
 	pooled := marks.Get().(*[]uint64)
 	n := int(most-low)/64 + 1
 	*pooled = slices.Grow(*pooled, n)
 	words := (*pooled)[:n]
-	offset := uint64(column.base) - low
-	switch v := column.distances; {
+	offset := uint64(c.base) - low
+	switch v := c.distances; {
 	case v.w8 != nil:
 		mark(words, v.w8, of.Words(), offset)
 	case v.w16 != nil:
@@ -84,6 +119,11 @@ func (c *integerColumn) setOf(of Set, count uint64) *roaring64.Bitmap {
 	for i, ok := of.NextSet(0); ok; i, ok = of.NextSet(i + 1) {
 		numbers = append(numbers, uint64(c.at(int(i))))
 	}
+	return setOf(numbers)
+}
+
+// setOf returns the set of numbers, which it sorts.
+func setOf(numbers []uint64) *roaring64.Bitmap {
 	slices.Sort(numbers)
 	set := roaring64.New()
 	set.AddMany(numbers)

@@ -42,6 +42,9 @@ type Engine interface {
 	Sessions(ctx context.Context, query SessionQuery) ([]model.Session, error)
 	// Values returns the values of a text field, the most frequent first.
 	Values(ctx context.Context, query ValueQuery) ([]Value, error)
+	// Breakdown returns a page of the rows of sessions by their values. The figures of a row are of one moment, and of all
+	// sessions that were written before the question; rows of a page may be of different moments.
+	Breakdown(ctx context.Context, query BreakdownQuery) (Breakdown, error)
 }
 
 // Question asks for the sessions of a site that started in a range and match a predicate.
@@ -91,9 +94,12 @@ type SessionQuery struct {
 	Limit int
 }
 
-// ValueQuery asks for the values of a text field over all of a site's sessions.
+// ValueQuery asks for the values of a text field over a site's sessions that started in a range and match a predicate.
 type ValueQuery struct {
-	Site  int64
+	Site int64
+	In   model.Range
+	// Where is simplified.
+	Where filter.Expr
 	Field filter.Field
 	// Search is part of the value, without regard to case; empty for all.
 	Search string

@@ -20,10 +20,14 @@ type ColumnEngine struct {
 	matcher *Matcher
 	log     *slog.Logger
 
-	answers *answers
-	// visitorBytes is Options.VisitorBytes.
-	visitorBytes uint64
-	caches       []Cache
+	answers    *answers
+	breakdowns *breakdowns
+	// visitorBytes, listedLengths and tableBytes are those of the Options.
+	visitorBytes              uint64
+	listedLengths, tableBytes int
+	// breaking has a place for each breakdown that is being made.
+	breaking chan struct{}
+	caches   []Cache
 	// flights make equal scans one that are asked for at the same time.
 	flights singleflight.Group
 
@@ -49,6 +53,13 @@ type Options struct {
 	// VisitorBytes bounds the visitors that one call of Count gathers at a time, about. A question's take a bit for each visitor
 	// of the site at most. Those of at least one question are gathered in any case.
 	VisitorBytes uint64
+	// BreakdownBytes bounds the breakdowns in memory, and their tables, about.
+	BreakdownBytes uint64
+	// TableBytes bounds the rows of one breakdown while they are made, about: questions that take more are ResourceExhausted.
+	TableBytes int
+	// ListedLengths is how many lengths of sessions are listed to find their median. More are counted, which takes less
+	// memory and another look at the sessions.
+	ListedLengths int
 	// Leaves answer what columns cannot, beside the keys of visitors. Leaves that nobody answers are errors of their questions.
 	Leaves []Leaves
 	// Log takes what goes wrong without being an answer's error.
@@ -59,6 +70,7 @@ type Options struct {
 func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) *ColumnEngine {
 	e := &ColumnEngine{
 		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), visitorBytes: o.VisitorBytes, caches: o.Caches,
+		listedLengths: o.ListedLengths, tableBytes: o.TableBytes, breakdowns: newBreakdowns(o.BreakdownBytes), breaking: make(chan struct{}, maxBreakdowns),
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
 		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}
@@ -87,7 +99,7 @@ func (e *ColumnEngine) Columns() *partition.Columns { return e.columns }
 
 // Meters count what the engine's layers had, in the order of a question's way.
 func (e *ColumnEngine) Meters() []*partition.Meter {
-	meters := append([]*partition.Meter{&e.planning, &e.answers.meter}, e.looking...)
+	meters := append([]*partition.Meter{&e.planning, &e.answers.meter, &e.breakdowns.meter}, e.looking...)
 	return append(append(meters, &e.scanning), e.columns.Meters()...)
 }
 

@@ -23,8 +23,15 @@ func errTooManyValues() error {
 
 // Values counts the sessions of each value in the columns, some partitions at a time.
 func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error) {
-	partitions, err := e.store.Partitions(ctx, q.Site, model.Range{From: -model.Open, To: model.Open})
+	partitions, err := e.store.Partitions(ctx, q.Site, q.In)
 	if err != nil {
+		return nil, err
+	}
+	resolution, err := e.matcher.Resolve(ctx, q.Site, q.Where)
+	if err != nil {
+		return nil, err
+	}
+	if err := resolution.Ready(ctx, partitions); err != nil {
 		return nil, err
 	}
 	each, dimensions := eachValueOf(q.Field), []column.Dimension{column.Dimension(q.Field.Name)}
@@ -36,27 +43,26 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 	}
 	var mu sync.Mutex
 	counts := map[string]int{}
-	all := make([]*store.Partition, len(partitions))
-	for i := range partitions {
-		all[i] = &partitions[i]
-	}
-	groups := partition.Groups(all, func(p *store.Partition) *store.Partition { return p })
-	if err := AtOnce(ctx, groups, func(ctx context.Context, _ int, group []*store.Partition) error {
-		if err := e.columns.Recall(ctx, group, dimensions); err != nil {
-			return err
+	whole := column.Prepare(q.Where)
+	if err := e.eachPartition(ctx, partitions, append(whole.Dimensions(), append(dimensions, startDimension)...), func(ctx context.Context, p *store.Partition) error {
+		where := whole
+		if !q.In.Covers(p.Day) {
+			where = column.Prepare(within(q.Where, q.In, p.Day))
 		}
 		own := map[string]int{}
-		for _, p := range group {
-			if err := e.columns.Read(ctx, p, dimensions, func(view *partition.View) error {
-				each(view, func(value string, sessions int) {
-					if len(own) <= maxValues && q.wants(value) {
-						own[value] += sessions
-					}
-				})
-				return nil
-			}); err != nil {
+		if err := e.matcher.Read(ctx, p, resolution, append(where.Dimensions(), dimensions...), func(view *partition.View, known column.Known) error {
+			matched, err := view.Match(where, known)
+			if err != nil {
 				return err
 			}
+			each(view, matched, func(value string, sessions int) {
+				if len(own) <= maxValues && q.wants(value) {
+					own[value] += sessions
+				}
+			})
+			return nil
+		}); err != nil {
+			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -80,6 +86,27 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 	return values[:min(len(values), q.Limit)], nil
 }
 
+// eachPartition calls do with each of a site's partitions, some at a time. Small ones are brought to memory together, with
+// the dimensions.
+func (e *ColumnEngine) eachPartition(ctx context.Context, partitions []store.Partition, dimensions []column.Dimension, do func(context.Context, *store.Partition) error) error {
+	all := make([]*store.Partition, len(partitions))
+	for i := range partitions {
+		all[i] = &partitions[i]
+	}
+	groups := partition.Groups(all, func(p *store.Partition) *store.Partition { return p })
+	return AtOnce(ctx, groups, func(ctx context.Context, _ int, group []*store.Partition) error {
+		if err := e.columns.Recall(ctx, group, dimensions); err != nil {
+			return err
+		}
+		for _, p := range group {
+			if err := do(ctx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // wants tells whether a value is asked for; empty stands for none.
 func (q *ValueQuery) wants(value string) bool {
 	if value == "" {
@@ -88,11 +115,13 @@ func (q *ValueQuery) wants(value string) bool {
 	return q.Search == "" || strings.Contains(strings.ToLower(value), strings.ToLower(q.Search))
 }
 
-// eachValue calls do with values of a partition, and how many sessions have them.
-type eachValue func(view *partition.View, do func(value string, sessions int))
+// eachValue calls do with values of sessions of a partition, and how many of these have them.
+type eachValue func(view *partition.View, of column.Set, do func(value string, sessions int))
 
 func eachValueOf(field filter.Field) eachValue {
-	return func(view *partition.View, do func(value string, sessions int)) { view.EachValue(field, do) }
+	return func(view *partition.View, of column.Set, do func(value string, sessions int)) {
+		view.EachValue(of, field, do)
+	}
 }
 
 // eachVisitorKey counts the sessions of the visitors whose keys are asked for: the columns have their numbers.
@@ -107,8 +136,8 @@ func (e *ColumnEngine) eachVisitorKey(ctx context.Context, q ValueQuery) (eachVa
 		}
 		return nil
 	})
-	return func(view *partition.View, do func(value string, sessions int)) {
-		view.EachVisitor(view.Counting(), func(_ int32, visitor int64, _ model.Millis) {
+	return func(view *partition.View, of column.Set, do func(value string, sessions int)) {
+		view.EachVisitor(of, func(_ int32, visitor int64, _ model.Millis) {
 			if key, found := keys[visitor]; found {
 				do(key, 1)
 			}

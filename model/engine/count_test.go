@@ -133,7 +133,9 @@ func enginesOf(t *testing.T) map[string]func(*store.Store) (answering, error) {
 		},
 		// Hardly a partition stays in memory, and few questions' visitors are gathered at a time.
 		"small columns": func(st *store.Store) (answering, error) {
-			return engine.New(st, engine.Options{ColumnBytes: 100_000, VisitorBytes: 2000, ComputedBytes: 2000, Computer: order{}})
+			return engine.New(st, engine.Options{
+				ColumnBytes: 100_000, VisitorBytes: 2000, ComputedBytes: 2000, BreakdownBytes: 10_000, ListedLengths: 3, Computer: order{},
+			})
 		},
 	}
 }
@@ -307,7 +309,15 @@ func TestValues(t *testing.T) {
 		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields) {
 			for _, search := range []string{"", "A", "É"} {
 				want := map[string]int{}
+				in, where := everything, filter.Expr(filter.Bool(true))
+				if r.IntN(2) == 0 {
+					q := w.question(r)
+					in, where = q.In, q.Where
+				}
 				for _, s := range w.sessions {
+					if !in.Contains(s.Start) || !where.Match(&s) {
+						continue
+					}
 					texts := field.Texts(&s)
 					if len(texts) == 0 {
 						want[""]++
@@ -318,7 +328,7 @@ func TestValues(t *testing.T) {
 						}
 					}
 				}
-				values, err := subject.Values(t.Context(), count.ValueQuery{Site: w.site, Field: field, Search: search, Limit: 1000, None: true})
+				values, err := subject.Values(t.Context(), count.ValueQuery{Site: w.site, In: in, Where: where, Field: field, Search: search, Limit: 1000, None: true})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -36,6 +36,12 @@ type Options struct {
 	// VisitorBytes bounds the visitors that questions asked together gather at a time; 32 MiB by default, in which 43 questions
 	// about six million visitors have room.
 	VisitorBytes uint64
+	// BreakdownBytes bounds the breakdowns in memory, with what is known of sealed partitions; 32 MiB by default.
+	BreakdownBytes uint64
+	// TableBytes bounds the rows of one breakdown while they are made; 64 MiB by default.
+	TableBytes int
+	// ListedLengths is how many lengths of sessions are listed to find their median; 4,096 by default.
+	ListedLengths int
 	// ComputedAtOnce is how many sessions are computed while a question waits; 20,000 by default.
 	ComputedAtOnce int
 	// ComputedBytes bounds the computed sets in memory; 32 MiB by default.
@@ -57,14 +63,17 @@ const DefaultColumnBytes = 608 << 20
 
 func (o *Options) setDefaults() {
 	for bound, fallback := range map[*uint64]uint64{
-		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.VisitorBytes: 32 << 20, &o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
+		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.VisitorBytes: 32 << 20, &o.BreakdownBytes: 32 << 20,
+		&o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
 	} {
 		if *bound == 0 {
 			*bound = fallback
 		}
 	}
-	if o.ComputedAtOnce == 0 {
-		o.ComputedAtOnce = 20_000
+	for bound, fallback := range map[*int]int{&o.ComputedAtOnce: 20_000, &o.ListedLengths: 4096, &o.TableBytes: 64 << 20} {
+		if *bound == 0 {
+			*bound = fallback
+		}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -94,7 +103,8 @@ func New(st *store.Store, o Options) (*Engine, error) {
 	sets := computed.New(st, columns, o.Computer, o.ComputedAtOnce, o.ComputedBytes, o.Log)
 	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
-		Caches: o.Caches, AnswerBytes: o.AnswerBytes, VisitorBytes: o.VisitorBytes, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
+		Caches: o.Caches, AnswerBytes: o.AnswerBytes, VisitorBytes: o.VisitorBytes, BreakdownBytes: o.BreakdownBytes, TableBytes: o.TableBytes,
+		ListedLengths: o.ListedLengths, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
 	})
 	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*3/8)
 	return &Engine{store: st, holder: rand.Text(), ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil

@@ -101,8 +101,8 @@ func (l *live) renew(i int, bytes uint64) {
 		return
 	}
 	subject, err := engine.New(l.stores[i], engine.Options{
-		ColumnBytes: bytes,
-		Computer:    order{}, Definitions: liveDefinitions, ExperimentBytes: bytes,
+		ColumnBytes: bytes, BreakdownBytes: bytes, ListedLengths: 3,
+		Computer: order{}, Definitions: liveDefinitions, ExperimentBytes: bytes,
 		Caches: []count.Cache{memory, count.NewRedis(l.clients[i], l.instance)},
 	})
 	if err != nil {
@@ -207,7 +207,10 @@ func (l *live) compare(ctx context.Context, site int64, in model.Range, question
 func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, subject answering) error {
 	w := world{site: site}
 	always := model.Range{From: -model.Open, To: model.Open}
-	switch r.IntN(11) {
+	switch r.IntN(13) {
+	case 11, 12:
+		q := w.breakdown(r)
+		return l.compare(ctx, site, always, 1, func(e answering) (any, error) { return e.Breakdown(ctx, q) }, subject)
 	case 10: // of a site with few sessions: one by one, all hits of all who are assigned are folded again
 		questions := experimentQuestions(r, site, liveDefinitions)
 		return l.compare(ctx, site, always, len(questions), func(e answering) (any, error) {
@@ -239,7 +242,8 @@ func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, subject an
 		return l.compare(ctx, site, always, 1, func(e answering) (any, error) { return e.Sessions(ctx, query) }, subject)
 	case 1:
 		fields := slices.Concat(filtertest.TextFields, filtertest.SetFields)
-		query := count.ValueQuery{Site: site, Field: fields[r.IntN(len(fields))], Search: []string{"", "a", "É"}[r.IntN(3)], Limit: 1 + r.IntN(20), None: r.IntN(2) == 0}
+		q := w.question(r)
+		query := count.ValueQuery{Site: site, In: q.In, Where: q.Where, Field: fields[r.IntN(len(fields))], Search: []string{"", "a", "É"}[r.IntN(3)], Limit: 1 + r.IntN(20), None: r.IntN(2) == 0}
 		return l.compare(ctx, site, always, 1, func(e answering) (any, error) { return e.Values(ctx, query) }, subject)
 	}
 	questions := make([]count.Question, 1+r.IntN(8))

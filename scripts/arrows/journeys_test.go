@@ -24,9 +24,9 @@ func TestJourneys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, behind, found := strings.Cut(string(text), "\n## Three journeys\n")
+	_, behind, found := strings.Cut(string(text), "\n## Journeys\n")
 	if !found {
-		t.Fatal("docs/architecture.md has no three journeys")
+		t.Fatal("docs/architecture.md has no journeys")
 	}
 	journeys, _, _ := strings.Cut(behind, "\n## ")
 	steps, seen, folder := 0, map[string]bool{}, ""

@@ -29,6 +29,7 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 		return nil, err
 	}
 	var one, cold, warm, refresh, elsewhere, byVisitor times
+	var breakdowns breakdownTimes
 	for n, q := range questions {
 		if err := b.askOne(ctx, q, &one); err != nil {
 			return nil, fmt.Errorf("question %d: %w", n, err)
@@ -46,6 +47,9 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 			return nil, fmt.Errorf("question %d by visitor: %w", n, err)
 		}
 		byVisitor.goalgraph = append(byVisitor.goalgraph, millis(took))
+		if err := b.askBreakdowns(ctx, q, fmt.Sprintf("b%d", n), &breakdowns); err != nil {
+			return nil, fmt.Errorf("question %d: %w", n, err)
+		}
 		b.progress("question %2d: %8.1f %8.1f %8.1f %8.1f ms; PostgreSQL %8.0f %8.0f %19.0f; DuckDB %8.0f %8.0f %17.0f", n+1,
 			one.goalgraph[n], cold.goalgraph[n], warm.goalgraph[n], refresh.goalgraph[n],
 			one.postgres[n], cold.postgres[n], refresh.postgres[n], one.duckdb[n], cold.duckdb[n], refresh.duckdb[n])
@@ -54,6 +58,8 @@ func (b *bench) askAll(ctx context.Context) (matrices [][]byte, err error) {
 	b.result.WarmMatrix = warm.figure()
 	b.result.ColdVisitors = round(median(byVisitor.goalgraph))
 	b.result.Refresh, b.result.RefreshElsewhere = refresh.figure(), elsewhere.figure()
+	b.result.Pages, b.result.PagesAgain, b.result.PagesAfter = breakdowns.pages.figure(), breakdowns.again.figure(), breakdowns.after.figure()
+	b.result.Places, b.result.PlacesAgain = breakdowns.places.figure(), breakdowns.placesAgain.figure()
 	return matrices, nil
 }
 
@@ -85,6 +91,15 @@ func (b *bench) warmUp(ctx context.Context, asker *asker, definitions []definiti
 	}
 	for round := range 6 {
 		if err := b.server.fillMemory(ctx, round); err != nil {
+			return err
+		}
+	}
+	for _, by := range []string{"PAGE", "COUNTRY, DEVICE"} {
+		var data struct {
+			Site struct{ Breakdown struct{ TotalCount int } }
+		}
+		query := "query($site: ID!, $range: TimeRange!) { site(id: $site) { breakdown(by: [" + by + "], range: $range) { totalCount } } }"
+		if err := b.server.ask(ctx, query, map[string]any{"site": b.server.site, "range": rangeOf(b.server.days)}, &data); err != nil {
 			return err
 		}
 	}

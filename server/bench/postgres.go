@@ -48,6 +48,7 @@ type sqlSystem interface {
 	// one counts the sessions that match a definition, and returns the time of the fastest query plan.
 	one(ctx context.Context, d definition) (int, time.Duration, error)
 	matrix(ctx context.Context, q question, day *int) (answer, time.Duration, error)
+	breakdown(ctx context.Context, b breakdown) ([]row, time.Duration, error)
 	insert(ctx context.Context, day, ordinal int, sessions []codedSession) error
 }
 
@@ -113,29 +114,8 @@ func (p *postgres) matrix(ctx context.Context, q question, day *int) (a answer, 
 // fastest runs the query with each plan and returns the time of the fastest. It calls begin before each plan and row for
 // each row. Plans do not change answers.
 func (p *postgres) fastest(ctx context.Context, plans []string, query string, row func(mask, sessions int), begin func()) (best time.Duration, err error) {
-	for i, plan := range plans {
-		if _, err := p.conn.Exec(ctx, "RESET ALL; "+plan); err != nil {
-			return 0, err
-		}
-		begin()
-		start := time.Now()
-		rows, err := p.conn.Query(ctx, query)
-		if err != nil {
-			return 0, err
-		}
-		var mask, sessions int
-		_, err = pgx.ForEachRow(rows, []any{&mask, &sessions}, func() error {
-			row(mask, sessions)
-			return nil
-		})
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", query, err)
-		}
-		if took := time.Since(start); i == 0 || took < best {
-			best = took
-		}
-	}
-	return best, nil
+	var mask, sessions int
+	return p.fastestOf(ctx, plans, query, []any{&mask, &sessions}, func() { row(mask, sessions) }, begin)
 }
 
 func (p *postgres) where(d definition) string {

@@ -90,10 +90,13 @@ func (d definition) String() string {
 	return string(text)
 }
 
-// question is a random question: one definition for a single count, and the segments and goals of a matrix.
+// question is a random question: one definition for a single count, the segments and goals of a matrix, and
+// the goals and the filters of its breakdowns.
 type question struct {
 	one            definition
 	segments, goal []definition
+	reached        []definition
+	within         definition
 }
 
 // asker makes questions. No two of them share a leaf, which is one value, glob or range of one field.
@@ -128,6 +131,12 @@ func (a *asker) questions(n int) []question {
 	}
 	for i := range questions {
 		a.matrix(&questions[i])
+	}
+	for i := range questions {
+		for range goalsOfBreakdown {
+			questions[i].reached = append(questions[i].reached, a.definition(1+a.r.IntN(2)))
+		}
+		questions[i].within = a.definition(1)
 	}
 	return questions
 }

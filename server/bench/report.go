@@ -33,7 +33,14 @@ type result struct {
 	ColdVisitors float64 `json:"cold_visitors_ms"`
 	Refresh      figure  `json:"refresh"`
 	// RefreshElsewhere is Refresh with hits that another process wrote.
-	RefreshElsewhere   figure  `json:"refresh_elsewhere"`
+	RefreshElsewhere figure `json:"refresh_elsewhere"`
+	// Pages are the 100 pages with most sessions, and three goals; PagesAfter is after one hit. Places are countries by device.
+	Pages       figure `json:"pages"`
+	PagesAgain  figure `json:"pages_again"`
+	PagesAfter  figure `json:"pages_after"`
+	Places      figure `json:"places"`
+	PlacesAgain figure `json:"places_again"`
+
 	RareLeaf           float64 `json:"rare_leaf_ms"`
 	RareLeafSinceStart float64 `json:"rare_leaf_since_start_ms"`
 	FreshnessP50       float64 `json:"freshness_p50_ms"`
@@ -78,7 +85,9 @@ func (r *result) print(out io.Writer) error {
 		name string
 		figure
 	}{{"one count, never asked", r.ColdOne}, {"5 × 6 matrix, never asked", r.ColdMatrix}, {"matrix again", r.WarmMatrix}, {"matrix after 1,000 hits", r.Refresh},
-		{"matrix after 1,000 hits by another process", r.RefreshElsewhere}} {
+		{"matrix after 1,000 hits by another process", r.RefreshElsewhere},
+		{"100 pages with 3 goals, never asked", r.Pages}, {"pages again", r.PagesAgain}, {"pages after a hit", r.PagesAfter},
+		{"countries by device, never asked", r.Places}, {"countries by device again", r.PlacesAgain}} {
 		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", row.name, row.Millis, row.postgres, row.duckdb, row.VsPostgres, row.VsDuckDB)
 	}
 	if err := table.Flush(); err != nil {

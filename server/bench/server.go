@@ -234,17 +234,24 @@ func (s *server) defineCells(ctx context.Context, q question, key, unit, fields 
 			if name == "Goal" {
 				input["key"] = fmt.Sprintf("%s-%d", key, i)
 			}
-			var data struct{ Made struct{ ID string } }
-			query := fmt.Sprintf("mutation($input: Create%sInput!) { made: create%s(input: $input) { id } }", name, name)
-			if err := s.ask(ctx, query, map[string]any{"input": input}, &data); err != nil {
+			id, err := s.create(ctx, name, input)
+			if err != nil {
 				return nil, err
 			}
-			ids = append(ids, data.Made.ID)
+			ids = append(ids, id)
 		}
 		variables[strings.ToLower(name)+"s"] = ids
 	}
 	return request("query($site: ID!, $segments: [ID!], $goals: [ID!], $range: TimeRange!) { site(id: $site) { "+
 		"goalCards(segments: $segments, goals: $goals, range: $range, unit: "+unit+") { cells { "+fields+" } } } }", variables)
+}
+
+// create creates a Segment or a Goal, and returns its id.
+func (s *server) create(ctx context.Context, noun string, input map[string]any) (id string, err error) {
+	var data struct{ Made struct{ ID string } }
+	query := fmt.Sprintf("mutation($input: Create%sInput!) { made: create%s(input: $input) { id } }", noun, noun)
+	err = s.ask(ctx, query, map[string]any{"input": input}, &data)
+	return data.Made.ID, err
 }
 
 // totals counts all sessions and their visitors. all is a definition that every session matches.

@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if r.Sessions != o.sessions || r.ColdMatrix.Millis <= 0 || r.ColdMatrix.VsDuckDB <= 0 || r.FreshProcess <= 0 || r.ResidentMB <= 0 || r.MatrixPerSecond <= 0 {
+		if r.Sessions != o.sessions || r.ColdMatrix.Millis <= 0 || r.ColdMatrix.VsDuckDB <= 0 || r.FreshProcess <= 0 || r.Pages.Millis <= 0 || r.PagesAfter.VsPostgres <= 0 || r.Places.VsDuckDB <= 0 || r.ResidentMB <= 0 || r.MatrixPerSecond <= 0 {
 			t.Errorf("%+v", r)
 		}
 	}

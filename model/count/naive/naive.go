@@ -105,10 +105,10 @@ func compare(start model.Millis, id model.SessionID, otherStart model.Millis, ot
 	return cmp.Or(cmp.Compare(otherStart, start), cmp.Compare(other.Partition, id.Partition), cmp.Compare(other.Ordinal, id.Ordinal))
 }
 
-// Values counts the values of all sessions.
+// Values counts the values of all matching sessions.
 func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value, error) {
 	counts := map[string]int{}
-	err := e.each(ctx, q.Site, model.Range{From: -model.Open, To: model.Open}, filter.Bool(true), nil, func(session *model.Session) {
+	err := e.each(ctx, q.Site, q.In, q.Where, nil, func(session *model.Session) {
 		texts := q.Field.Texts(session)
 		for _, text := range texts {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(q.Search)) {
@@ -131,10 +131,22 @@ func (e *Engine) Values(ctx context.Context, q count.ValueQuery) ([]count.Value,
 
 // each calls do with the sessions of a site that started in a range and match, the oldest day first and by ordinal.
 func (e *Engine) each(ctx context.Context, site int64, in model.Range, where filter.Expr, read map[readKey][]model.Visit, do func(*model.Session)) error {
-	if in.From >= in.To || where == filter.Expr(filter.Bool(false)) {
+	if where == filter.Expr(filter.Bool(false)) {
 		return nil
 	}
-	fill, err := e.filling(ctx, site, []filter.Expr{where})
+	return e.eachFilled(ctx, site, in, []filter.Expr{where}, read, func(session *model.Session) {
+		if where.Match(session) {
+			do(session)
+		}
+	})
+}
+
+// eachFilled calls do with all sessions of a site that started in a range, with what predicates need of them filled in.
+func (e *Engine) eachFilled(ctx context.Context, site int64, in model.Range, wheres []filter.Expr, read map[readKey][]model.Visit, do func(*model.Session)) error {
+	if in.From >= in.To {
+		return nil
+	}
+	fill, err := e.filling(ctx, site, wheres)
 	if err != nil {
 		return err
 	}
@@ -149,7 +161,7 @@ func (e *Engine) each(ctx context.Context, site int64, in model.Range, where fil
 			return err
 		}
 		for v := range visits {
-			if session := &visits[v].Session; in.Contains(session.Start) && where.Match(session) {
+			if session := &visits[v].Session; in.Contains(session.Start) {
 				do(session)
 			}
 		}

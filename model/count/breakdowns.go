@@ -1,0 +1,403 @@
+package count
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
+	"github.com/goalgraph/goalgraph/model/store"
+)
+
+// breakdown is a breakdown on its way.
+//
+// A first pass over the partitions measures, of all rows, what their order follows from and what adds up. The rows of the
+// page are chosen by it. What takes memory, visitors and medians, a second pass measures of these rows alone; medians of
+// many sessions take a third one, which looks into the buckets that they lie in.
+type breakdown struct {
+	*BreakdownQuery
+	engine *ColumnEngine
+	// partitions are at the revisions that were read.
+	partitions []store.Partition
+	resolution Resolution
+	isLocal    bool
+
+	where      *column.Predicate
+	goalWheres []*column.Predicate
+	choices    [][]*column.Predicate // by grouping
+	// predicates are the dimensions that where and the groupings need.
+	predicates []column.Dimension
+	// counted is the fingerprint of which sessions are counted in which groups, and asked that of the question.
+	counted, asked Fingerprint
+}
+
+// maxBreakdowns is how many breakdowns are made at the same time: each takes memory.
+const maxBreakdowns = 2
+
+// maxTries is how often a breakdown is made again because something was written between its passes. Writes that come
+// faster than that may show in the figures of one pass alone.
+const maxTries = 3
+
+// Breakdown makes the rows of a breakdown from columns, and keeps them for as long as the partitions are as they were.
+func (e *ColumnEngine) Breakdown(ctx context.Context, q BreakdownQuery) (Breakdown, error) {
+	if len(q.By) > 0 && (q.In.From >= q.In.To || q.Where == filter.Expr(filter.Bool(false))) {
+		return Breakdown{Rows: []Row{}}, nil
+	}
+	b := &breakdown{BreakdownQuery: &q, engine: e}
+	if err := b.plan(ctx); err != nil {
+		return Breakdown{}, err
+	}
+	if known, found := e.breakdowns.get(ctx, b.key(), b.isLocal); found {
+		return known.answer.clone(), nil
+	}
+	select {
+	case e.breaking <- struct{}{}:
+		defer func() { <-e.breaking }()
+	case <-ctx.Done():
+		return Breakdown{}, ctx.Err()
+	}
+	if known, found := e.breakdowns.get(ctx, b.key(), b.isLocal); found { // made while this one waited
+		return known.answer.clone(), nil
+	}
+	for try := 1; ; try++ {
+		answer, state, err := b.make(ctx)
+		switch {
+		case err != nil:
+			return Breakdown{}, err
+		case state == torn: // which nobody sees
+		case state == whole && b.isLocal:
+			e.breakdowns.set(b.key(), knownBreakdown{answer: answer})
+			return answer.clone(), nil
+		case state == whole || try >= maxTries:
+			return *answer, nil
+		}
+	}
+}
+
+// coherence says whether something was written between the passes of a breakdown.
+type coherence int
+
+const (
+	// whole answers are of one moment.
+	whole coherence = iota
+	// mixed ones have rows, or medians beside other figures, of different moments.
+	mixed
+	// torn ones lack a median: it has moved to another bucket.
+	torn
+)
+
+// plan reads the list of partitions, and makes the predicates ready.
+func (b *breakdown) plan(ctx context.Context) (err error) {
+	if b.In.From < b.In.To {
+		if b.partitions, err = b.engine.store.Partitions(ctx, b.Site, b.In); err != nil {
+			return err
+		}
+	}
+	b.where = column.Prepare(b.Where)
+	wheres, texts := []filter.Expr{b.Where}, []string{b.Where.String(), fmt.Sprint(b.Site, b.In.From, b.In.To)}
+	b.predicates = append(b.where.Dimensions(), startDimension)
+	for _, goal := range b.Goals {
+		wheres, texts = append(wheres, goal.Where), append(texts, "goal", goal.Where.String(), goal.Event)
+		b.goalWheres = append(b.goalWheres, column.Prepare(goal.Where))
+	}
+	b.choices = make([][]*column.Predicate, len(b.By))
+	for i := range b.By {
+		texts = append(texts, "by", b.By[i].text())
+		if b.By[i].Field != (filter.Field{}) {
+			b.predicates = append(b.predicates, column.Dimension(b.By[i].Field.Name))
+		}
+		for _, choice := range b.By[i].Choices {
+			wheres = append(wheres, choice.Where)
+			prepared := column.Prepare(choice.Where)
+			b.choices[i] = append(b.choices[i], prepared)
+			b.predicates = append(b.predicates, prepared.Dimensions()...)
+		}
+	}
+	slices.Sort(b.predicates)
+	b.predicates = slices.Compact(b.predicates)
+	b.counted = FingerprintOf(texts...)
+	page := fmt.Sprint(b.Measures, b.Order, b.Limit)
+	if b.After != nil {
+		page += fmt.Sprintf(" %v %q", b.After.Figure, b.After.Values)
+	}
+	b.asked = FingerprintOf(string(b.counted[:]), page)
+	if b.resolution, err = b.engine.matcher.Resolve(ctx, b.Site, wheres...); err != nil {
+		return err
+	}
+	b.isLocal = b.resolution.IsLocal()
+	return b.resolution.Ready(ctx, b.partitions)
+}
+
+// key is the key of the answer over the partitions as they were read.
+func (b *breakdown) key() answerKey { return answerKey{StateOf(b.partitions, b.In), b.asked} }
+
+// on returns a predicate for the sessions of a day that started in the range.
+func (b *breakdown) on(day model.Day, where *column.Predicate) *column.Predicate {
+	if b.In.Covers(day) {
+		return where
+	}
+	return column.Prepare(within(where.Expr(), b.In, day))
+}
+
+// maxEarlyGoals is how many goals the first pass measures of all rows.
+const maxEarlyGoals = 8
+
+// make makes the answer.
+func (b *breakdown) make(ctx context.Context) (*Breakdown, coherence, error) {
+	first, isAll := b.firstPass()
+	rows, state, err := b.rows(ctx, first)
+	if err != nil || state == torn {
+		return nil, state, err
+	}
+	answer := &Breakdown{Total: len(rows), Rows: b.page(rows)}
+	if !isAll && len(answer.Rows) > 0 {
+		second := &pass{breakdown: b, measures: b.measured(), goals: upTo(len(b.Goals))}
+		second.choose(answer.Rows)
+		var later coherence
+		if answer.Rows, later, err = b.rows(ctx, second); err != nil {
+			return nil, later, err
+		}
+		if state = max(state, later); second.moved {
+			state = max(state, mixed)
+		}
+		answer.Rows = b.page(answer.Rows)
+	}
+	for i := range answer.Rows {
+		b.reduce(&answer.Rows[i])
+	}
+	return answer, state, nil
+}
+
+// measured returns the measures of the rows: those that are asked for, and those that the order follows from.
+func (b *breakdown) measured() []Measure {
+	all := append(slices.Clone(b.Measures), b.Order.By.Measures()...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// firstPass returns the first pass, and whether it measures all that is asked for: where there are few rows by their
+// nature, or where nothing takes memory.
+func (b *breakdown) firstPass() (first *pass, isAll bool) {
+	first = &pass{breakdown: b, goals: upTo(len(b.Goals))}
+	hasFewRows := !slices.ContainsFunc(b.By, func(by Grouping) bool { return by.Field != filter.Field{} })
+	if len(b.Goals) > maxEarlyGoals && !hasFewRows {
+		if first.goals = nil; b.Order.ofGoal() {
+			first.goals = []int{b.Order.Goal}
+		}
+	}
+	needed := b.Order.By.Measures()
+	for _, measure := range b.measured() {
+		if hasFewRows || measure != Visitors && measure != Median || slices.Contains(needed, measure) {
+			first.measures = append(first.measures, measure)
+		}
+	}
+	isAll = len(first.goals) == len(b.Goals) && !slices.ContainsFunc(b.measured(), func(m Measure) bool { return !slices.Contains(first.measures, m) })
+	return first, isAll
+}
+
+func (o RowOrder) ofGoal() bool {
+	return o.By == ByConversions || o.By == ByConversionRate || o.By == ByGoalValue
+}
+
+// upTo returns 0 to n-1.
+func upTo(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers
+}
+
+// choose has the pass measure some rows alone.
+func (p *pass) choose(rows []Row) {
+	p.only, p.places = make([]column.Name, len(rows)), make(map[column.Name]int, len(rows))
+	for i, row := range rows {
+		copy(p.only[i][:], row.Values)
+	}
+	slices.SortFunc(p.only, func(a, b column.Name) int { return slices.Compare(a[:], b[:]) })
+	for place, name := range p.only {
+		p.places[name] = place
+	}
+}
+
+// rows returns the rows of a pass that have sessions, in no order, with all that the pass measures.
+func (b *breakdown) rows(ctx context.Context, p *pass) (rows []Row, state coherence, err error) {
+	sealed, head, err := p.tabulate(ctx)
+	if err != nil {
+		return nil, whole, err
+	}
+	var open []Row // whose medians are not known yet
+	buckets := map[column.Name]uint32{}
+	each(sealed, head, func(t total) {
+		if t.sessions == 0 && len(b.By) > 0 {
+			return
+		}
+		row := b.row(p, t)
+		if t.lengths != nil {
+			var bucket uint32
+			var isKnown bool
+			if row.Median, bucket, isKnown = t.lengths.median(); !isKnown {
+				open, buckets[t.name] = append(open, row), bucket
+			}
+		}
+		rows = append(rows, row)
+	})
+	if len(b.By) == 0 && len(rows) == 0 {
+		rows = []Row{{Values: []string{}, Goals: make([]GoalCount, len(b.Goals))}}
+	}
+	if len(open) > 0 {
+		state, err = b.findMedians(ctx, rows, open, buckets)
+	}
+	return rows, state, err
+}
+
+// row returns a row of what a pass has measured.
+func (b *breakdown) row(p *pass, t total) Row {
+	row := Row{
+		Values: slices.Clone(t.name[:len(b.By)]), Sessions: int(t.sessions), Visitors: int(t.visitors),
+		PageViews: int(t.pageViews), Bounces: int(t.bounces), Length: t.length, Goals: make([]GoalCount, len(b.Goals)),
+	}
+	for i, goal := range p.goals {
+		row.Goals[goal] = GoalCount{Conversions: int(t.goals[i].conversions), Value: t.goals[i].value}
+	}
+	return row
+}
+
+// findMedians finds the medians of open rows, which are among others, in their buckets.
+func (b *breakdown) findMedians(ctx context.Context, rows, open []Row, buckets map[column.Name]uint32) (state coherence, err error) {
+	p := &pass{breakdown: b, measures: []Measure{Median}}
+	p.choose(open)
+	for _, name := range p.only {
+		p.buckets = append(p.buckets, buckets[name])
+	}
+	sealed, head, err := p.tabulate(ctx)
+	if err != nil {
+		return whole, err
+	}
+	medians := map[column.Name]float64{}
+	each(sealed, head, func(t total) {
+		if t.window == nil {
+			return
+		}
+		if median, ok := t.window.median(); ok {
+			medians[t.name] = median
+		}
+	})
+	if len(medians) < len(open) {
+		return torn, nil
+	}
+	for i := range rows {
+		var name column.Name
+		copy(name[:], rows[i].Values)
+		if median, found := medians[name]; found {
+			rows[i].Median = median
+		}
+	}
+	if p.moved {
+		state = mixed
+	}
+	return state, nil
+}
+
+// page returns the rows of the page, in their order.
+func (b *breakdown) page(rows []Row) []Row {
+	type placed struct {
+		RowPlace
+		row int
+	}
+	places := make([]placed, 0, len(rows))
+	for i := range rows {
+		place := b.Order.PlaceOf(&rows[i])
+		if b.After == nil || b.Order.Compare(place, *b.After) > 0 {
+			places = append(places, placed{place, i})
+		}
+	}
+	slices.SortFunc(places, func(x, y placed) int { return b.Order.Compare(x.RowPlace, y.RowPlace) })
+	page := make([]Row, min(len(places), max(0, b.Limit)))
+	for i := range page {
+		page[i] = rows[places[i].row]
+	}
+	return page
+}
+
+// reduce leaves a row what is asked for.
+func (b *breakdown) reduce(row *Row) {
+	all := *row
+	row.Visitors, row.PageViews, row.Bounces, row.Length, row.Median = 0, 0, 0, 0, 0
+	for _, measure := range b.measured() {
+		switch measure {
+		case Visitors:
+			row.Visitors = all.Visitors
+		case PageViews:
+			row.PageViews = all.PageViews
+		case Bounces:
+			row.Bounces = all.Bounces
+		case Length:
+			row.Length = all.Length
+		case Median:
+			row.Median = all.Median
+		}
+	}
+}
+
+// clone returns a copy that the caller may change.
+func (d *Breakdown) clone() Breakdown {
+	same := *d
+	same.Rows = slices.Clone(d.Rows)
+	for i := range same.Rows {
+		same.Rows[i].Values, same.Rows[i].Goals = slices.Clone(same.Rows[i].Values), slices.Clone(same.Rows[i].Goals)
+	}
+	return same
+}
+
+// breakdowns keeps whole breakdowns, and tables over sealed partitions, while the partitions are as they were.
+type breakdowns struct {
+	known *otter.Cache[answerKey, knownBreakdown]
+	meter partition.Meter
+}
+
+// knownBreakdown is a breakdown or a table. Neither changes any more.
+type knownBreakdown struct {
+	answer *Breakdown
+	sealed *table
+}
+
+func newBreakdowns(bytes uint64) *breakdowns {
+	return &breakdowns{meter: partition.Meter{Name: "breakdowns"}, known: partition.Bounded(bytes, func(_ answerKey, k knownBreakdown) uint64 {
+		n := uint64(300)
+		if k.sealed != nil {
+			n += uint64(k.sealed.bytes)
+		}
+		if k.answer != nil {
+			for _, row := range k.answer.Rows {
+				n += 200 + 32*uint64(len(row.Goals))
+				for _, value := range row.Values {
+					n += uint64(len(value))
+				}
+			}
+		}
+		return n
+	})}
+}
+
+// get returns what is kept of a key; nothing where what is asked for follows from more than the partitions.
+func (k *breakdowns) get(ctx context.Context, key answerKey, isLocal bool) (known knownBreakdown, found bool) {
+	begin := time.Now()
+	if isLocal {
+		known, found = k.known.GetIfPresent(key)
+	}
+	if found {
+		k.meter.Add(ctx, 1, 0, begin)
+	} else {
+		k.meter.Add(ctx, 0, 1, begin)
+	}
+	return known, found
+}
+
+func (k *breakdowns) set(key answerKey, known knownBreakdown) { k.known.Set(key, known) }

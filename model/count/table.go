@@ -1,0 +1,161 @@
+package count
+
+import (
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/column"
+)
+
+// table has the rows of a breakdown over some partitions, with what their figures are made of. Once it is made it does not
+// change.
+type table struct {
+	index map[column.Name]int
+	rows  []tableRow
+	bytes int
+}
+
+// tableRow is what adds up over partitions. Sets are nil where they are not asked for.
+type tableRow struct {
+	name                                 column.Name
+	sessions, pageViews, bounces, length int64
+	goals                                []goalSum
+	visitors                             *roaring64.Bitmap
+	lengths                              *lengths
+	window                               *window
+}
+
+type goalSum struct {
+	conversions int64
+	value       model.Sum
+}
+
+// rowBytes and goalSumBytes are about what a row takes beside its texts and sets.
+const rowBytes, goalSumBytes = 280, 24
+
+func errTooManyRows(most int) error {
+	return model.Errorf(model.ResourceExhausted,
+		"the rows of the breakdown do not fit into %d KiB: filter the sessions, take a shorter range, or ask for fewer goals or rows", most>>10)
+}
+
+// setBytes is about what a row's sets take.
+func (r *tableRow) setBytes() (bytes int) {
+	if r.visitors != nil {
+		bytes += int(r.visitors.GetSizeInBytes())
+	}
+	if r.lengths != nil {
+		bytes += r.lengths.bytes()
+	}
+	if r.window != nil {
+		bytes += r.window.bytes()
+	}
+	return bytes
+}
+
+// find returns the row of a name, nil where there is none.
+func (t *table) find(name column.Name) *tableRow {
+	if at, found := t.index[name]; found {
+		return &t.rows[at]
+	}
+	return nil
+}
+
+// add adds a row of one partition, which is the table's then, but for its goals.
+func (t *table) add(row *tableRow) {
+	at, found := t.index[row.name]
+	if !found {
+		added := *row
+		added.goals = append([]goalSum(nil), row.goals...)
+		for i, value := range row.name { // which would keep the partition's other texts in memory
+			added.name[i] = string([]byte(value))
+			t.bytes += len(value)
+		}
+		t.bytes += rowBytes + goalSumBytes*len(row.goals) + added.setBytes()
+		t.index[added.name] = len(t.rows)
+		t.rows = append(t.rows, added)
+		return
+	}
+	sum := &t.rows[at]
+	t.bytes -= sum.setBytes()
+	sum.merge(row)
+	t.bytes += sum.setBytes()
+}
+
+// merge adds another row, which stays as it is.
+func (r *tableRow) merge(other *tableRow) {
+	r.sessions += other.sessions
+	r.pageViews += other.pageViews
+	r.bounces += other.bounces
+	r.length += other.length
+	for i, goal := range other.goals {
+		r.goals[i].conversions += goal.conversions
+		r.goals[i].value = r.goals[i].value.Add(goal.value)
+	}
+	switch {
+	case other.visitors == nil:
+	case r.visitors == nil:
+		r.visitors = other.visitors.Clone()
+	default:
+		r.visitors.Or(other.visitors)
+	}
+	if other.lengths != nil {
+		if r.lengths == nil {
+			r.lengths = &lengths{most: other.lengths.most}
+		}
+		r.lengths.merge(other.lengths)
+	}
+	if other.window != nil {
+		if r.window == nil {
+			r.window = newWindow(other.window.from >> bucketBits)
+		}
+		r.window.merge(other.window)
+	}
+}
+
+// total is a row of two tables together.
+type total struct {
+	*tableRow
+	visitors int64
+}
+
+// together returns the sum of two rows of a name, of which one may be nil. Neither is changed.
+func together(a, b *tableRow) total {
+	if a == nil {
+		a, b = b, nil
+	}
+	if b == nil {
+		t := total{tableRow: a}
+		if a.visitors != nil {
+			t.visitors = int64(a.visitors.GetCardinality())
+		}
+		return t
+	}
+	sum := tableRow{name: a.name, goals: make([]goalSum, len(a.goals))}
+	for _, row := range []*tableRow{a, b} {
+		counts := *row
+		counts.visitors = nil // only their number is asked for
+		sum.merge(&counts)
+	}
+	t := total{tableRow: &sum}
+	switch {
+	case a.visitors != nil && b.visitors != nil:
+		t.visitors = int64(a.visitors.OrCardinality(b.visitors))
+	case a.visitors != nil:
+		t.visitors = int64(a.visitors.GetCardinality())
+	case b.visitors != nil:
+		t.visitors = int64(b.visitors.GetCardinality())
+	}
+	return t
+}
+
+// each calls do with the rows of two tables together.
+func each(sealed, head *table, do func(total)) {
+	for i := range sealed.rows {
+		do(together(&sealed.rows[i], head.find(sealed.rows[i].name)))
+	}
+	for i := range head.rows {
+		if sealed.find(head.rows[i].name) == nil {
+			do(together(&head.rows[i], nil))
+		}
+	}
+}
