@@ -15,7 +15,7 @@ func (g *testGraph) shop() (site, buy, read string) {
 	g.Helper()
 	site = g.site("a.example", "Europe/Bucharest")
 	buy = g.goal(site, "buy", raw(`{"events": {"all": "buy"}}`))
-	g.must(`mutation($g: ID!) { updateGoal(input: {id: $g, valueEvent: "buy"}) { id } }`, vars{"g": buy})
+	g.must(`mutation($g: ID!) { updateGoal(input: {id: $g, valueEvent: "buy"}) { goal { id } } }`, vars{"g": buy})
 	read = g.goal(site, "read", raw(`{"pages": {"all": "/blog"}}`))
 	mobile := func(hit *model.Hit) { hit.Origin.Device = model.Mobile }
 	plan := func(value string) func(*model.Hit) {
@@ -310,9 +310,9 @@ func TestBreakdownSubscriptions(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	g.must(`mutation($g: ID!) { updateGoal(input: {id: $g, filters: [{pages: {all: "/"}}]}) { id } }`, vars{"g": goal})
+	g.must(`mutation($g: ID!) { updateGoal(input: {id: $g, filters: [{pages: {all: "/"}}]}) { goal { id } } }`, vars{"g": goal})
 	w.wantData("rows", `{"breakdown":{"totalCount":1,"nodes":[{"values":["10"],"sessions":1,"visitors":1,"goals":[{"conversions":1}]}]}}`)
-	g.must(`mutation($i: ID!) { updateSegment(input: {id: $i, filters: [{country: {is: "US"}}]}) { id } }`, vars{"i": segment})
+	g.must(`mutation($i: ID!) { updateSegment(input: {id: $i, filters: [{country: {is: "US"}}]}) { segment { id } } }`, vars{"i": segment})
 	w.wantData("rows", `{"breakdown":{"totalCount":0,"nodes":[]}}`)
 	w.subscribe("nothing", `subscription { breakdown(siteId: "x", by: [HOUR], range: {from: "2026-05-01T00:00:00Z"}) { totalCount } }`, nil)
 	w.wantError("nothing", "NOT_FOUND")

@@ -150,10 +150,15 @@ func TestIntrospection(t *testing.T) {
 	g.into(&data, `{ type: __type(name: "FilterInput") { kind description isOneOf inputFields { name description type { kind name } } }
 		filterTypes { name title description mergeRule inputType plugin { name } } }`, nil)
 	f := data.Type
-	if f.Kind != "INPUT_OBJECT" || !f.IsOneOf || f.Description == "" || len(f.InputFields) != len(builtin.Types()) || len(data.FilterTypes) != len(builtin.Types()) {
+	if f.Kind != "INPUT_OBJECT" || !f.IsOneOf || f.Description == "" || len(f.InputFields) != len(builtin.Types())+4 || len(data.FilterTypes) != len(builtin.Types()) {
 		t.Fatalf("%+v", data)
 	}
-	for i, field := range f.InputFields {
+	for i, want := range []string{"anyOf", "allOf", "not", "segment"} {
+		if field := f.InputFields[len(builtin.Types())+i]; field.Name != want || field.Description == "" {
+			t.Errorf("%+v, want %s", field, want)
+		}
+	}
+	for i, field := range f.InputFields[:len(builtin.Types())] {
 		typ := data.FilterTypes[i]
 		if field.Name != typ.Name || field.Type.Name != typ.InputType || field.Type.Kind != "INPUT_OBJECT" || !strings.Contains(field.Description, typ.MergeRule) || typ.Plugin.Name != "builtin" {
 			t.Errorf("%+v, %+v", field, typ)

@@ -32,7 +32,6 @@ func TestVisitorSet(t *testing.T) {
 		"behind 32 bits":          {3, 500, 1 << 40, 100_000, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			gather := func(span int64) (*VisitorSet, []uint64) {
 				gathered, naive := new(VisitorSet), []uint64{}
 				for p := range test.partitions {
