@@ -37,7 +37,7 @@ SYSTEM := -tags system
 # Runs its arguments with a PostgreSQL and a Redis.
 SERVERS := bin/with-test-servers
 GO_TEST := $(SERVERS) go test
-GO_TEST_RACE := $(GO_TEST) -race -timeout 15m -parallel 3
+GO_TEST_RACE := $(GO_TEST) -race -timeout 30m -parallel 3
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
 	bench-import bench-scale bench-track test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
