@@ -207,8 +207,8 @@ func (l *live) compare(ctx context.Context, site int64, in model.Range, question
 func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, subject answering) error {
 	w := world{site: site}
 	always := model.Range{From: -model.Open, To: model.Open}
-	switch r.IntN(13) {
-	case 11, 12:
+	switch r.IntN(12) {
+	case 11:
 		q := w.breakdown(r)
 		return l.compare(ctx, site, always, 1, func(e answering) (any, error) { return e.Breakdown(ctx, q) }, subject)
 	case 10: // of a site with few sessions: one by one, all hits of all who are assigned are folded again
@@ -374,7 +374,7 @@ func (l *live) round(seed uint64, questions int64) {
 // processes write messages, count, and store columns of one database, they start
 // again, and the Redis that they share is killed, flushed, spoilt and slow.
 func TestLive(t *testing.T) {
-	questions, part := int64(100), int64(50)
+	questions, part := int64(60), int64(30)
 	if text := os.Getenv(soakVariable); text != "" {
 		var err error
 		if questions, err = strconv.ParseInt(text, 10, 64); err != nil {
@@ -390,7 +390,7 @@ func TestLive(t *testing.T) {
 		// It goes on until everything has happened, too.
 		for (l.conclusive.Load() < (questions+1)/2 || l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() < 100 || l.chosen.Load() == 0 || l.assigned.Load() == 0) && !t.Failed() {
 			seed += 1000
-			l.round(seed, max(50, min(part, (questions+1)/2-l.conclusive.Load())))
+			l.round(seed, max(30, min(part, (questions+1)/2-l.conclusive.Load())))
 		}
 		for i := range l.engines {
 			l.hits.Add(hitsOf(l.engines[i].Load()))

@@ -253,7 +253,7 @@ func TestSimplifyLongPredicates(t *testing.T) {
 			for _, head := range []string{"(and ", "(or "} {
 				var text strings.Builder
 				text.WriteString(head)
-				for i := 0; text.Len() < filter.MaxText-50; i++ {
+				for i := 0; text.Len() < filter.MaxText-100; i++ {
 					text.WriteString(part(i))
 				}
 				text.WriteString(")")
