@@ -248,7 +248,9 @@ func (s *server) defineCells(ctx context.Context, q question, key, unit, fields 
 
 // create creates a Segment or a Goal, and returns its id.
 func (s *server) create(ctx context.Context, noun string, input map[string]any) (id string, err error) {
-	var data struct{ Payload struct{ Made struct{ ID string } } }
+	var data struct {
+		Payload struct{ Made struct{ ID string } }
+	}
 	query := fmt.Sprintf("mutation($input: Create%sInput!) { payload: create%s(input: $input) { made: %s { id } } }", noun, noun, strings.ToLower(noun))
 	err = s.ask(ctx, query, map[string]any{"input": input}, &data)
 	return data.Payload.Made.ID, err
