@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -278,7 +277,7 @@ func begins(interval string, at time.Time) bool {
 func (c *cell) check(sessions []model.Session, active, merged filter.Expr, in model.Range, value, interval string, zone *time.Location) error {
 	want := cell{Series: make([]point, len(c.Series))}
 	visitors := map[string]bool{}
-	total := 0.0
+	var total model.Sum
 	for i, p := range c.Series {
 		want.Series[i].At = p.At
 		if !begins(interval, p.At.In(zone)) || i > 0 && !c.Series[i-1].At.Before(p.At) {
@@ -308,15 +307,17 @@ func (c *cell) check(sessions []model.Session, active, merged filter.Expr, in mo
 			want.Conversions++
 			want.Series[behind-1].Conversions++
 			event, _ := session.Event(value)
-			total += event.Sum.Float64()
+			total = total.Add(event.Sum)
 		}
 	}
 	want.Visitors = len(visitors)
 	switch {
 	case c.Sessions != want.Sessions || c.Conversions != want.Conversions || c.Visitors != want.Visitors || !slices.Equal(c.Series, want.Series):
 		return fmt.Errorf("it is %+v, want %+v", c, want)
-	case (c.ValueTotal == nil) != (value == "") || c.ValueTotal != nil && math.Abs(*c.ValueTotal-total) > 1e-6:
-		return fmt.Errorf("its value is %v, want %v of %q", c.ValueTotal, total, value)
+	case (c.ValueTotal == nil) != (value == ""):
+		return fmt.Errorf("whether it has a value: %t, of %q", c.ValueTotal != nil, value)
+	case c.ValueTotal != nil && *c.ValueTotal != total.Float64():
+		return fmt.Errorf("its value is %v, want %v of %q", *c.ValueTotal, total, value)
 	}
 	return nil
 }

@@ -117,9 +117,9 @@ func TestPluginOfARunningServer(t *testing.T) {
 		t.Fatalf("%s %v, %v", g.Data, g.Errors, err)
 	}
 
-	// The machine has others to serve: of three times the fastest counts.
+	// The machine has others to serve: the fastest time counts.
 	added, removed := 2*prompt, 2*prompt
-	for try := 0; try < 3 && (added > prompt || removed > prompt); try++ {
+	for try := 0; try < 20 && (added > prompt || removed > prompt); try++ {
 		began := time.Now()
 		mustDrop(t, paid, folder)
 		s.awaitAnswer(t, paidInput, present)
