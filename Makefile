@@ -37,7 +37,9 @@ SYSTEM := -tags system
 # Runs its arguments with a PostgreSQL and a Redis.
 SERVERS := bin/with-test-servers
 GO_TEST := $(SERVERS) go test
-GO_TEST_RACE := $(GO_TEST) -race -timeout 30m -parallel 3
+TEST_LIMITS := -timeout 30m -parallel 3
+# RACE=-race lets the system tests look for races too. The server that they start is then several times slower.
+RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
 	bench-import bench-scale bench-track test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
@@ -51,15 +53,14 @@ run: ## serve the sample site at http://localhost:8080/graphiql/
 build: ## build bin/goalgraph
 	go build -trimpath -o bin/goalgraph ./server
 
-test: test-servers ## run all tests, with the race detector
-	$(GO_TEST_RACE) $(SYSTEM) $(TESTFLAGS) $(PACKAGES)
+test: test-unit test-system ## run all tests
 
 test-unit: unit-test-servers ## run all tests except the system tests, with the race detector
-	$(GO_TEST_RACE) $(TESTFLAGS) $(PACKAGES)
+	$(GO_TEST) -race $(TEST_LIMITS) $(TESTFLAGS) $(PACKAGES)
 
-test-system: PACKAGES = ./server/...
-test-system: test-servers ## run the system tests: they build the server, install npm packages, run Chromium, HAProxy or DuckDB
-	$(GO_TEST_RACE) $(SYSTEM) $(TESTFLAGS) $(PACKAGES)
+test-system: PACKAGES = ./server ./server/app/graphiql ./server/bench
+test-system: test-servers ## run the system tests: they build the server, install npm packages, run Chromium, HAProxy or DuckDB (RACE=-race)
+	$(GO_TEST) $(RACE) $(TEST_LIMITS) $(SYSTEM) $(TESTFLAGS) $(PACKAGES)
 
 test-landing-page: test-servers ## import all 325,337 messages of a published A/B test into each database and check its results
 	GOALGRAPH_LANDING_PAGE=all $(GO_TEST) $(SYSTEM) -v -run '^TestLandingPage$$' -count 1 -timeout 30m ./server
