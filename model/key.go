@@ -20,7 +20,7 @@ type Key struct {
 	ID    int64
 	Name  string
 	Scope Scope
-	// AllSites tells that the key is of every site. Sites are its sites otherwise. A key whose sites were deleted is of none.
+	// AllSites tells that the key is of every site. Sites are its sites otherwise. A key ends with the last of them.
 	AllSites bool
 	Sites    []int64
 	// Origins are the origins of the pages that may use the key, like https://shop.example; empty for any.

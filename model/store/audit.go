@@ -134,9 +134,12 @@ func (r *auditRow) change() model.Change {
 	}
 }
 
+// isNone tells whether nothing was changed.
+func (c *change) isNone() bool { return c.action == model.Updated && c.before == c.after }
+
 // record writes a change into the audit log, in the change's own transaction. An update that changes nothing is none.
 func (s *Store) record(ctx context.Context, tx bun.Tx, c change) error {
-	if c.action == model.Updated && c.before == c.after {
+	if c.isNone() {
 		return nil
 	}
 	actor := model.ActorOf(ctx)

@@ -317,6 +317,9 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if err := e.CheckChange(&before); err != nil {
 		return nil, change{}, err
 	}
+	if same := ofExperiment(model.Updated, e, was, documentOfExperiment(e)); same.isNone() {
+		return e, same, nil
+	}
 	e.UpdatedAt = s.nextUpdate(e.UpdatedAt)
 	row, err := experimentRowOf(e)
 	if err != nil {

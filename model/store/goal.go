@@ -224,6 +224,10 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if err := goal.Validate(); err != nil {
 		return nil, change{}, err
 	}
+	changed := ofGoal(action, goal, before, documentOfGoal(goal))
+	if changed.isNone() {
+		return goal, changed, nil
+	}
 	goal.UpdatedAt = s.nextUpdate(goal.UpdatedAt)
 	row, err := goalRowOf(goal)
 	if err != nil {
@@ -233,7 +237,7 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 		return nil, change{}, err
 	}
 	err = model.Under("filters", s.nameSegments(ctx, tx, objectOfGoal(goal), filters, goal.Filters))
-	return goal, ofGoal(action, goal, before, documentOfGoal(goal)), err
+	return goal, changed, err
 }
 
 // DeleteGoal deletes a goal, with the segment it was converted from. The error is

@@ -184,6 +184,10 @@ func (s *Store) updateSegment(ctx context.Context, tx bun.Tx, id int64, apply fu
 	if err := segment.Validate(); err != nil {
 		return nil, change{}, err
 	}
+	changed := ofSegment(model.Updated, segment, before, documentOfSegment(segment))
+	if changed.isNone() {
+		return segment, changed, nil
+	}
 	segment.UpdatedAt = s.nextUpdate(segment.UpdatedAt)
 	row, err := segmentRowOf(segment)
 	if err != nil {
@@ -193,7 +197,7 @@ func (s *Store) updateSegment(ctx context.Context, tx bun.Tx, id int64, apply fu
 		return nil, change{}, err
 	}
 	err = s.changeFilters(ctx, tx, segment, filters)
-	return segment, ofSegment(model.Updated, segment, before, documentOfSegment(segment)), err
+	return segment, changed, err
 }
 
 // changeFilters has what names the segment, and what it names, know of filters that replaced others.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -114,30 +115,72 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, apply func(*model.Site
 // DeleteSite deletes the site with its definitions, sessions and hits. Its part of the audit log stays.
 func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
 	defer wrap(&err, "delete site %d", id)
-	return s.define(ctx, func(tx bun.Tx) (change, error) {
+	return s.defineAll(ctx, func(tx bun.Tx) ([]change, error) {
 		// Writers lock the row too, so they have finished or will find no site.
 		site, err := s.site(ctx, tx, id, s.dialect.rowLock)
 		if err != nil {
-			return change{}, err
+			return nil, err
+		}
+		changes, err := s.withdraw(ctx, tx, id)
+		if err != nil {
+			return nil, err
 		}
 		for _, table := range []string{
 			"assignments", "columns", "computed", "computations", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
 			"site_dimensions", "site_values", "links", "visitors", // visits
-			"key_sites", "user_roles", "named_segments", "experiments", "segments", "goals", "site_domains",
+			"named_segments", "experiments", "segments", "goals", "site_domains",
 		} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {
-				return change{}, err
+				return nil, err
 			}
 		}
-		// A key ends with the last of its sites.
-		if _, err := tx.NewDelete().Table("api_keys").Where("NOT all_sites AND id NOT IN (SELECT key_id FROM key_sites)").Exec(ctx); err != nil {
-			return change{}, err
-		}
 		if _, err := tx.NewDelete().Table("sites").Where("id = ?", id).Exec(ctx); err != nil {
-			return change{}, err
+			return nil, err
 		}
-		return ofSite(model.Deleted, site, documentOfSite(site), ""), moveEpoch(ctx, tx)
+		return append([]change{ofSite(model.Deleted, site, documentOfSite(site), "")}, changes...), moveEpoch(ctx, tx)
 	})
+}
+
+// withdraw takes a site from the keys and users that have it. A key ends with the last of its sites. Of keys and users of
+// other sites too, the changes are of no site.
+func (s *Store) withdraw(ctx context.Context, tx bun.Tx, site int64) (changes []change, err error) {
+	keys, err := keysOf(ctx, tx, func(query *bun.SelectQuery) *bun.SelectQuery {
+		return query.Where("id IN (SELECT key_id FROM key_sites WHERE site_id = ?)", site)
+	})
+	if err != nil {
+		return nil, err
+	}
+	users, err := usersOf(ctx, tx, func(query *bun.SelectQuery) *bun.SelectQuery {
+		return query.Where("id IN (SELECT user_id FROM user_roles WHERE site_id = ?)", site)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, table := range []string{"key_sites", "user_roles"} {
+		if _, err := tx.NewDelete().Table(table).Where("site_id = ?", site).Exec(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for i := range keys {
+		key, before := &keys[i], documentOfKey(&keys[i])
+		if len(key.Sites) == 1 {
+			changes = append(changes, ofKey(model.Deleted, key, before, ""))
+			if _, err := tx.NewDelete().Table("api_keys").Where("id = ?", key.ID).Exec(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		key.Sites = slices.DeleteFunc(key.Sites, func(of int64) bool { return of == site })
+		changed := ofKey(model.Updated, key, before, documentOfKey(key))
+		changed.site = 0 // as the key has had others
+		changes = append(changes, changed)
+	}
+	for i := range users {
+		user, before := &users[i], documentOfUser(&users[i])
+		user.Roles = slices.DeleteFunc(user.Roles, func(role model.SiteRole) bool { return role.Site == site })
+		changes = append(changes, ofUser(model.Updated, user, before, documentOfUser(user)))
+	}
+	return changes, nil
 }
 
 // Site returns a site by its id, or NotFound.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -50,6 +51,10 @@ func (s *Store) defineAll(ctx context.Context, do func(tx bun.Tx) ([]change, err
 		if err != nil {
 			return err
 		}
+		changes = slices.DeleteFunc(changes, func(c change) bool { return c.isNone() })
+		if len(changes) == 0 {
+			return nil
+		}
 		defined = changes[0].site
 		if err := s.moveRevision(ctx, tx, defined); err != nil {
 			return err
@@ -61,7 +66,7 @@ func (s *Store) defineAll(ctx context.Context, do func(tx bun.Tx) ([]change, err
 		}
 		return nil
 	})
-	if err == nil && s.defined != nil {
+	if err == nil && defined != 0 && s.defined != nil {
 		s.defined(defined)
 	}
 	return err
