@@ -55,4 +55,6 @@ func (d Date) monthsLater(months int) Date {
 func (d Date) monday() Date { return d.plus(-(int(d.noon().Weekday()) + 6) % 7) }
 
 // daysUntil returns how many days later another date is.
-func (d Date) daysUntil(other Date) int { return int(other.noon().Sub(d.noon()) / (24 * time.Hour)) }
+func (d Date) daysUntil(other Date) int {
+	return int((other.noon().Unix() - d.noon().Unix()) / (24 * 60 * 60))
+}

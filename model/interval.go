@@ -38,7 +38,8 @@ func (i Interval) Steps(in Range, zone *time.Location) ([]Millis, error) {
 func (i Interval) start(t time.Time) time.Time {
 	switch i {
 	case Hour:
-		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+		past := time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
+		return beginOfHour(t.Add(-past%quarter), -quarter)
 	case Week:
 		return midnight(t.Year(), t.Month(), t.Day()-(int(t.Weekday())+6)%7, t.Location())
 	case Month:
@@ -52,7 +53,7 @@ func (i Interval) start(t time.Time) time.Time {
 func (i Interval) next(t time.Time) time.Time {
 	switch i {
 	case Hour:
-		return t.Add(time.Hour)
+		return beginOfHour(t.Add(quarter), quarter)
 	case Week:
 		return midnight(t.Year(), t.Month(), t.Day()+7, t.Location())
 	case Month:
@@ -60,6 +61,20 @@ func (i Interval) next(t time.Time) time.Time {
 	default:
 		return midnight(t.Year(), t.Month(), t.Day()+1, t.Location())
 	}
+}
+
+// quarter divides all by which clocks change.
+const quarter = 15 * time.Minute
+
+// beginOfHour returns the first instant from t, by steps of a quarter of an hour, at which an hour of the clock begins. Where
+// clocks change by half an hour, it lasts for 30 or 90 minutes.
+func beginOfHour(t time.Time, step time.Duration) time.Time {
+	for at, tries := t, 0; tries < 8; at, tries = at.Add(step), tries+1 {
+		if at.Minute() == 0 || at.Hour() != at.Add(-time.Millisecond).Hour() {
+			return at
+		}
+	}
+	return t // of a zone of before 1972, whose offsets had seconds
 }
 
 // midnight returns the first instant of a date in a zone, or of the next date if the zone
@@ -75,8 +90,8 @@ func midnight(year int, month time.Month, day int, zone *time.Location) time.Tim
 	if reached(t) && !reached(t.Add(-time.Millisecond)) {
 		return t
 	}
-	// Clocks change by whole quarters of an hour, and by a day at most.
-	for t = t.Add(-25 * time.Hour); !reached(t); t = t.Add(15 * time.Minute) {
+	// Clocks change by a day at most.
+	for t = t.Add(-25 * time.Hour); !reached(t); t = t.Add(quarter) {
 	}
 	return t
 }

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -98,6 +99,37 @@ func TestDaysOfAllZones(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Clocks of Lord Howe change by half an hour: the hour from 2 o'clock begins at half past two, or that from 1 lasts longer.
+func TestHoursOfALordHoweYear(t *testing.T) {
+	zone, err := time.LoadLocation("Australia/Lord_Howe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lengths := map[time.Duration]int{}
+	for month := time.January; month <= time.December; month++ {
+		in := model.Range{From: model.MillisOf(time.Date(2026, month, 1, 0, 30, 0, 0, zone)), To: model.MillisOf(time.Date(2026, month+1, 1, 0, 0, 0, 0, zone))}
+		steps, err := model.Hour.Steps(in, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, step := range steps {
+			if at := step.Time().In(zone); at.Minute() != 0 && at.Add(-time.Millisecond).Hour() == at.Hour() {
+				t.Errorf("an hour begins at %s", at)
+			}
+			if i > 0 {
+				lengths[step.Time().Sub(steps[i-1].Time())]++
+			}
+		}
+		within := model.Range{From: steps[0] + 1000*60*45, To: steps[0] + 1000*60*46}
+		if one, err := model.Hour.Steps(within, zone); err != nil || one[0] != steps[0] {
+			t.Errorf("the hour of %s begins at %s, %v", within.From.Time().In(zone), one[0].Time().In(zone), err)
+		}
+	}
+	if want := map[time.Duration]int{time.Hour: 365*24 - 2, 30 * time.Minute: 1, 90 * time.Minute: 1}; !maps.Equal(lengths, want) {
+		t.Errorf("hours last for %v, want %v", lengths, want)
 	}
 }
 

@@ -219,7 +219,13 @@ func (p *Period) otherOf(before func(time.Time) Millis) (other Range) {
 	if now := MillisOf(p.now); p.Contains(now) || to == Open {
 		to = max(p.From, now)
 	}
-	return Range{From: before(p.From.Time()), To: before(to.Time())}
+	// The end is behind the last instant of the range, and has no other of its own: the first of March may be the end of the
+	// 29th of February, and the year before of the 28th.
+	from := before(p.From.Time())
+	if to == p.From {
+		return Range{From: from, To: from}
+	}
+	return Range{From: from, To: max(from, before((to-1).Time())+1)}
 }
 
 // clock returns the instant of a date at which clocks show the time of day that t has.
