@@ -35,6 +35,11 @@ type BreakdownQuery struct {
 	Limit int
 }
 
+// byTexts tells whether there may be as many rows as there are texts. Others are few: their groups are known beforehand.
+func (q *BreakdownQuery) byTexts() bool {
+	return slices.ContainsFunc(q.By, func(g Grouping) bool { return g.Field != filter.Field{} })
+}
+
 // Grouping puts sessions into groups, each under a value. One of its parts is set.
 type Grouping struct {
 	// Field is a text field, whose values are those of the groups. Sessions without one are in the group "".

@@ -37,12 +37,15 @@ type breakdown struct {
 	counted, asked Fingerprint
 }
 
-// maxBreakdowns is how many breakdowns are made at the same time: each takes memory.
+// maxBreakdowns is how many breakdowns of texts are made at the same time: each takes memory.
 const maxBreakdowns = 2
 
 // maxTries is how often a breakdown is made again because something was written between its passes. Writes that come
 // faster than that may show in the figures of one pass alone.
 const maxTries = 3
+
+// maxTornTries is how often one that lacks a figure is made again.
+const maxTornTries = 10
 
 // Breakdown makes the rows of a breakdown from columns, and keeps them for as long as the partitions are as they were.
 func (e *ColumnEngine) Breakdown(ctx context.Context, q BreakdownQuery) (Breakdown, error) {
@@ -56,11 +59,13 @@ func (e *ColumnEngine) Breakdown(ctx context.Context, q BreakdownQuery) (Breakdo
 	if known, found := e.breakdowns.get(ctx, b.key(), b.isLocal); found {
 		return known.answer.clone(), nil
 	}
-	select {
-	case e.breaking <- struct{}{}:
-		defer func() { <-e.breaking }()
-	case <-ctx.Done():
-		return Breakdown{}, ctx.Err()
+	if q.byTexts() {
+		select {
+		case e.breaking <- struct{}{}:
+			defer func() { <-e.breaking }()
+		case <-ctx.Done():
+			return Breakdown{}, ctx.Err()
+		}
 	}
 	if known, found := e.breakdowns.get(ctx, b.key(), b.isLocal); found { // made while this one waited
 		return known.answer.clone(), nil
@@ -70,12 +75,13 @@ func (e *ColumnEngine) Breakdown(ctx context.Context, q BreakdownQuery) (Breakdo
 		switch {
 		case err != nil:
 			return Breakdown{}, err
-		case state == torn: // which nobody sees
 		case state == whole && b.isLocal:
 			e.breakdowns.set(b.key(), knownBreakdown{answer: answer})
 			return answer.clone(), nil
-		case state == whole || try >= maxTries:
+		case state != torn && (state == whole || try >= maxTries):
 			return *answer, nil
+		case try >= maxTornTries:
+			return Breakdown{}, model.Errorf(model.Unavailable, "sessions are written faster than they can be looked at twice; ask again")
 		}
 	}
 }
@@ -185,7 +191,7 @@ func (b *breakdown) measured() []Measure {
 // nature, or where nothing takes memory.
 func (b *breakdown) firstPass() (first *pass, isAll bool) {
 	first = &pass{breakdown: b, goals: upTo(len(b.Goals))}
-	hasFewRows := !slices.ContainsFunc(b.By, func(by Grouping) bool { return by.Field != filter.Field{} })
+	hasFewRows := !b.byTexts()
 	if len(b.Goals) > maxEarlyGoals && !hasFewRows {
 		if first.goals = nil; b.Order.ofGoal() {
 			first.goals = []int{b.Order.Goal}
