@@ -246,6 +246,17 @@ func notIn(levels int, filter string) string {
 	return strings.Repeat(`{"not": `, levels) + filter + strings.Repeat("}", levels)
 }
 
+// Segments that are equal in name and filters stay who they are, on whichever site.
+func TestMergeOfEqualSegments(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, storetest.SQLite(t))
+	for _, domain := range []string{"a.example", "b.example"} {
+		segment := g.segment(g.site(domain, "UTC"), "Twin")
+		g.want(`query($domain: String!, $segment: ID!) { site(domain: $domain) { merge(active: [{segment: $segment}], goal: []) { filters { filter { segment { id } } } } } }`,
+			vars{"domain": domain, "segment": segment}, fmt.Sprintf(`{"site":{"merge":{"filters":[{"filter":{"segment":{"id":%q}}}]}}}`, segment))
+	}
+}
+
 func TestGroupsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))

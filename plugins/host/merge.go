@@ -96,6 +96,9 @@ func (n *naming) filter(spec *model.FilterSpec) {
 		n.number(int(t.worker.generation()))
 		n.text(string(spec.Args))
 	case spec.Segment != nil:
+		// The merged filters show the segment, and all that is known of it.
+		n.number(int(spec.SegmentID))
+		n.number(int(spec.Segment.UpdatedAt.UnixMilli()))
 		n.text(spec.Segment.Name)
 		n.list(spec.Segment.Filters)
 	case len(spec.Parts) > 0:
@@ -223,6 +226,9 @@ func (m *merging) add(s *side, f held) error {
 	if f.typ.Rule == plugins.Last {
 		s.filters = []held{f}
 		return nil
+	}
+	if err := m.ctx.Err(); err != nil {
+		return err
 	}
 	for i, before := range s.filters {
 		merged, outcome, err := m.pair(before, f)
