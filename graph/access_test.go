@@ -190,9 +190,10 @@ func TestAPIKeys(t *testing.T) {
 // People are managed by administrators of all sites, and not by themselves.
 func TestUsers(t *testing.T) {
 	t.Parallel()
+	var refusal error
 	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) {
 		o.NewLink = func(_ context.Context, user int64) (string, error) {
-			return fmt.Sprint("https://x.example/", user), nil
+			return fmt.Sprint("https://x.example/", user), refusal
 		}
 	})
 	site := g.site("a.example", "UTC")
@@ -244,6 +245,19 @@ func TestUsers(t *testing.T) {
 		t.Errorf("%v %v", left, err)
 	}
 	g.must(`mutation($u: ID!) { resetUser(id: $u) { link user { name } } }`, vars{"u": ann})
+
+	// A user who can have no link keeps the password, and nobody is created without one.
+	if _, err := g.store.UpdateUser(t.Context(), 1, func(u *model.User) error { u.Password = "hash"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	refusal = model.Errorf(model.FailedPrecondition, "no")
+	g.refused(`mutation($u: ID!) { resetUser(id: $u) { link } }`, vars{"u": ann}, model.FailedPrecondition, "")
+	if kept, err := g.store.User(t.Context(), 1); err != nil || kept.Password != "hash" {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	provided := newGraphOver(t, g.store, g.host, func(o *testOptions) { o.NoLinks = refusal })
+	provided.refused(`mutation { createUser(input: {name: "Cid", roles: []}) { user { id } } }`, nil, model.FailedPrecondition, "")
+	g.want(`{ users { name } }`, nil, `{"users":[{"name":"Ann"}]}`)
 	g.must(`mutation($u: ID!) { disableUser(id: $u) { user { disabledAt } } }`, vars{"u": ann})
 	g.want(`mutation($u: ID!) { enableUser(id: $u) { user { disabledAt } } }`, vars{"u": ann}, `{"enableUser":{"user":{"disabledAt":null}}}`)
 }

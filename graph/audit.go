@@ -45,7 +45,7 @@ func viewOfChange(c *model.Change) view.AuditEntry {
 	}
 }
 
-// document returns the JSON of an object, nil where there is none.
+// jsonOf returns the JSON of an object, nil where there is none.
 func jsonOf(text string) json.RawMessage {
 	if text == "" {
 		return nil

@@ -88,8 +88,9 @@ func (r *Resolver) sessionsOf(ctx context.Context, site *model.Site, segmentIDs 
 			filters = append(filters, segment.Filters...)
 		}
 	}
-	if filters = append(filters, specs...); len(filters) > model.MaxFilters {
-		return query, nil, model.Invalid("segments", "have %d filters together with the others; the limit is %d", len(filters), model.MaxFilters)
+	filters = append(filters, specs...)
+	if err := model.CheckFilters("segments", filters); err != nil {
+		return query, nil, err
 	}
 	merged, err := r.filters.Merge(ctx, filters, nil)
 	if err != nil {

@@ -30,6 +30,8 @@ const evaluation = 20 * time.Second
 type budget struct {
 	// requested is the cost that was worked out before, and roots is how many fields the operation's root has.
 	requested, roots int
+	// breaksDown tells that sessions are broken down, whose work the fields do not show.
+	breaksDown bool
 	// fields and bytes are those made so far, and written are the bytes of the answer.
 	fields, bytes, written atomic.Int64
 }
@@ -37,8 +39,8 @@ type budget struct {
 const budgetKey = "Budget"
 
 // withBudget gives an operation a budget.
-func withBudget(operation *graphql.OperationContext, requested int) {
-	b := &budget{requested: requested, roots: widthOf(operation.Operation.SelectionSet)}
+func withBudget(operation *graphql.OperationContext, requested int, breaksDown bool) {
+	b := &budget{requested: requested, breaksDown: breaksDown, roots: widthOf(operation.Operation.SelectionSet)}
 	operation.Stats.SetExtension(budgetKey, b)
 	resolve, resolveRoot := operation.ResolverMiddleware, operation.RootResolverMiddleware
 	operation.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
@@ -52,6 +54,15 @@ func withBudget(operation *graphql.OperationContext, requested int) {
 func budgetOf(operation *graphql.OperationContext) *budget {
 	b, _ := operation.Stats.GetExtension(budgetKey).(*budget)
 	return b
+}
+
+// heavyCost is the cost from which an operation is heavy.
+const heavyCost = 5000
+
+// IsHeavy tells whether an operation takes a processor for long: it has many fields, or breaks sessions down.
+func IsHeavy(operation *graphql.OperationContext) bool {
+	b := budgetOf(operation)
+	return b != nil && (b.requested >= heavyCost || b.breaksDown)
 }
 
 // Cost returns what an operation costs, in points: what was worked out before it was carried out, and what it has really

@@ -66,14 +66,21 @@ func askCount(ctx context.Context, question count.Question) (count.Answer, error
 	return answer, err
 }
 
-// sitesByID returns the sites in the order of the ids, or a NotFound.
+// sitesByID returns the sites in the order of the ids, nil for one that is not there.
 func (r *Resolver) sitesByID(ctx context.Context, ids []int64) ([]*model.Site, error) {
 	found, err := r.store.SitesByID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	sites, err := inOrder(ids, found, func(s *model.Site) int64 { return s.ID })
-	return pointersTo(sites), err
+	byID := make(map[int64]*model.Site, len(found))
+	for i := range found {
+		byID[found[i].ID] = &found[i]
+	}
+	sites := make([]*model.Site, len(ids))
+	for i, id := range ids {
+		sites[i] = byID[id]
+	}
+	return sites, nil
 }
 
 // goalsByID returns the goals in the order of the ids, or a NotFound.
@@ -95,8 +102,13 @@ func (r *Resolver) experimentsOfGoals(ctx context.Context, ids []int64) ([][]mod
 	return lists, err
 }
 
+// siteOf returns a site, or NotFound.
 func (r *Resolver) siteOf(ctx context.Context, id int64) (*model.Site, error) {
-	return collectionOf(ctx).sites.load(ctx, id)
+	site, err := collectionOf(ctx).sites.load(ctx, id)
+	if err == nil && site == nil {
+		err = missing("site")
+	}
+	return site, err
 }
 
 func pointersTo[T any](elements []T) []*T {

@@ -10,7 +10,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-// atOnce is how many calls of plugins a field has under way at most.
+// atOnce is how many merges or other calls of a field are under way at most.
 const atOnce = 16
 
 // outcome is what a function returned.

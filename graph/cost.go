@@ -44,9 +44,9 @@ type coster struct {
 	now       model.Millis
 	known     map[fragmentIn]int
 	visited   int
-	// introspects tells that the schema is asked for.
-	introspects bool
-	err         error
+	// introspects tells that the schema is asked for, and breaksDown that sessions are broken down.
+	introspects, breaksDown bool
+	err                     error
 }
 
 type fragmentIn struct {
@@ -54,13 +54,13 @@ type fragmentIn struct {
 	in       scope
 }
 
-// costOf returns the cost of an operation that is valid, with its variables as they are coerced, and whether it asks for
-// the schema. The error is the context's.
-func costOf(ctx context.Context, schema *ast.Schema, operation *ast.OperationDefinition, variables map[string]any, now time.Time) (cost int, introspects bool, err error) {
+// costOf returns the cost of an operation that is valid, with its variables as they are coerced, and the coster, which
+// tells what else it has met. The error is the context's.
+func costOf(ctx context.Context, schema *ast.Schema, operation *ast.OperationDefinition, variables map[string]any, now time.Time) (cost int, met *coster, err error) {
 	c := &coster{ctx: ctx, schema: schema, variables: variables, now: model.MillisOf(now), known: map[fragmentIn]int{}}
 	all := scope{in: model.Range{From: -model.Open, To: model.Open}, page: few, cells: few, steps: few}
 	cost = c.selections(operation.SelectionSet, all)
-	return cost, c.introspects, c.err
+	return cost, c, c.err
 }
 
 func (c *coster) selections(set ast.SelectionSet, in scope) (cost int) {
@@ -187,6 +187,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		below.cells, below.steps = listed(arguments["segments"]), listed(arguments["steps"])
 		return 1, 0, below
 	case "Site.breakdown", "Subscription.breakdown":
+		c.breaksDown = true
 		below.page, below.cells = pageOf(arguments["first"]), listed(arguments["goals"])
 		return 1, 0, below
 	case "BreakdownRow.goals":

@@ -84,10 +84,10 @@ func (g *Graph) read(ctx context.Context, generation *generation, params *graphq
 	if problems != nil {
 		return operation, problems
 	}
-	cost, introspects, err := costOf(ctx, generation.schema, operation.Operation, operation.Variables, g.options.Now())
+	cost, met, err := costOf(ctx, generation.schema, operation.Operation, operation.Variables, g.options.Now())
 	switch {
 	case err != nil:
-	case introspects && mayNot != nil:
+	case met.introspects && mayNot != nil:
 		err = mayNot
 	case cost > MaxCost:
 		err = model.Errorf(model.ResourceExhausted,
@@ -97,7 +97,7 @@ func (g *Graph) read(ctx context.Context, generation *generation, params *graphq
 		return operation, gqlerror.List{gqlerror.Wrap(err)}
 	}
 	operation.DisableIntrospection = false
-	withBudget(operation, cost)
+	withBudget(operation, cost, met.breaksDown)
 	return operation, nil
 }
 

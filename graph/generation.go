@@ -56,7 +56,7 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 func (g *Graph) resolver(set *host.Set) *Resolver {
 	o := g.options
 	return &Resolver{
-		store: guard{o.Store}, engine: guardedEngine{o.Engine}, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, newLink: o.NewLink,
+		store: guard{o.Store}, engine: guardedEngine{o.Engine}, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, newLink: o.NewLink, noLinks: o.NoLinks,
 		matrices: g.matrices,
 	}
 }

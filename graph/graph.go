@@ -37,6 +37,8 @@ type Options struct {
 	Now func() time.Time
 	// NewLink makes a link by which a user sets a password, once, and returns its address; nil where people do not log in.
 	NewLink func(ctx context.Context, user int64) (url string, err error)
+	// NoLinks is why NewLink makes none; nil where it does.
+	NoLinks error
 }
 
 // mayIntrospect returns the refusal of a caller who may not ask for the schema.

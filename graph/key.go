@@ -84,7 +84,9 @@ func (r *keyResolver) Sites(ctx context.Context, key *view.Key) ([]model.Site, e
 	sites := make([]model.Site, 0, len(key.Sites))
 	pointers, err := collectionOf(ctx).sites.loadAll(ctx, key.Sites)
 	for _, site := range pointers {
-		sites = append(sites, *site)
+		if site != nil { // which was deleted meanwhile
+			sites = append(sites, *site)
+		}
 	}
 	return sites, err
 }
@@ -123,7 +125,7 @@ func (r *mutationResolver) RotateAPIKey(ctx context.Context, id string, overlap 
 		return nil, err
 	}
 	if overlap > maxOverlap {
-		return nil, model.Invalid("overlap", "is longer than 90 days")
+		return nil, model.Invalid("overlap", "is longer than 90 days; give at most \"P90D\"")
 	}
 	key, secret, err := r.store.RotateKey(ctx, n, model.Millis(overlap.Milliseconds()))
 	if err != nil {

@@ -243,6 +243,15 @@ func TestExpectedUpdates(t *testing.T) {
 				t.Errorf("%s: %v", test.change, a.Errors)
 			}
 		}
+		// A change to what is there already is none.
+		calm, steady := g.segment(site, "Calm"), g.goal(site, "steady")
+		for id, mutation := range map[string]string{calm: `updateSegment(input: {id: $id, name: "Calm"}) { segment { id } }`, steady: `unarchiveGoal(id: $id) { goal { id } }`} {
+			at := seen(id)
+			g.must(`mutation($id: ID!) { `+mutation+` }`, vars{"id": id})
+			if now := seen(id); now != at {
+				t.Errorf("%s: updated at %s, before %s", mutation, now, at)
+			}
+		}
 		again, more := g.segment(site, "Again"), g.goal(site, "more")
 		for id, mutation := range map[string]string{again: `deleteSegment`, more: `deleteGoal`} {
 			mutation := `mutation($id: ID!, $at: Time!) { ` + mutation + `(id: $id, expectedUpdatedAt: $at) { deletedId } }`

@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/goalgraph/goalgraph/graph/transport"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -214,7 +215,8 @@ func TestLiveLimits(t *testing.T) {
 	g := newGraph(t, storetest.SQLite(t), limited(transport.Limits{Connections: 3, Operations: 2, Subscriptions: 3}))
 	site := g.site("shop.example", "UTC")
 	numbered := func(n int) string { return strings.Replace(cards, "name", fmt.Sprintf("a%d: name", n), 1) }
-	a, b := g.connect(), g.connect()
+	other := &model.Principal{Kind: model.UserPrincipal, ID: 1, Name: "Ann", Grants: model.Everyone().Grants}
+	a, b := g.connect(), g.as(other).connect()
 	for _, id := range []string{"1", "2"} {
 		a.subscribe(id, cards, vars{"site": site})
 		a.want("next", id)
@@ -225,6 +227,12 @@ func TestLiveLimits(t *testing.T) {
 	a.subscribe("3", numbered(1), vars{"site": site})
 	a.want("next", "3")
 
+	again := g.connect() // who has begun two has begun half of all
+	again.subscribe("1", numbered(2), vars{"site": site})
+	again.wantError("1", "RESOURCE_EXHAUSTED")
+	again.subscribe("1", cards, vars{"site": site})
+	again.want("next", "1")
+
 	b.subscribe("1", numbered(2), vars{"site": site})
 	b.want("next", "1")
 	b.subscribe("2", numbered(3), vars{"site": site})
@@ -232,12 +240,11 @@ func TestLiveLimits(t *testing.T) {
 	b.subscribe("2", numbered(1), vars{"site": site}) // as another connection does
 	b.want("next", "2")
 
-	c := g.connect()
 	g.dial("graphql-transport-ws").wantClosed(websocket.StatusTryAgainLater)
 	if response := g.events(`{ sites { id } }`, nil); response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 		t.Errorf("a fourth connection: %d %v", response.StatusCode, response.Header)
 	}
-	c.conn.CloseNow()
+	again.conn.CloseNow()
 	await(t, "there is room for another connection", func() bool {
 		conn, _, err := websocket.Dial(t.Context(), g.url, &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
 		if err != nil {

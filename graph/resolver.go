@@ -34,6 +34,8 @@ type Resolver struct {
 	log   *slog.Logger
 	// newLink is Options.NewLink.
 	newLink func(ctx context.Context, user int64) (string, error)
+	// noLinks is Options.NoLinks.
+	noLinks error
 	// matrices are what all generations keep.
 	matrices *matrices
 }

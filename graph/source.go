@@ -34,6 +34,9 @@ func SourceOf(operation *graphql.OperationContext) (s *Source, ok bool) {
 // Cost returns what an answer of the Source costs, in points: as it was worked out, and what the newest one has made.
 func (s *Source) Cost() (requested, actual int) { return Cost(s.operation) }
 
+// IsHeavy tells whether an answer of the Source takes a processor for long.
+func (s *Source) IsHeavy() bool { return IsHeavy(s.operation) }
+
 // Release lets the operation's plugins go.
 func (s *Source) Release() { s.release() }
 

@@ -15,27 +15,17 @@ import (
 type subscriptionResolver struct{ *Resolver }
 
 func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
-	site, err := decodeID(siteNoun, siteID, "siteId")
+	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.follow(ctx, site); err != nil {
-		return nil, aboutID("siteId", err)
-	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given, unit, compare))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, site, segments, goals, given, unit, compare))
 }
 
 func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {
-	id, err := decodeID(siteNoun, siteID, "siteId")
+	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err
-	}
-	if err := r.follow(ctx, id); err != nil {
-		return nil, aboutID("siteId", err)
-	}
-	site, err := r.store.Site(ctx, id)
-	if err != nil {
-		return nil, aboutID("siteId", err)
 	}
 	return once(&view.DefinitionsChange{Revision: strconv.FormatInt(site.Revision, 10), Site: site}, nil)
 }

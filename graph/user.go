@@ -27,6 +27,13 @@ func (g guard) Users(ctx context.Context) ([]model.User, error) {
 	return g.store.Users(ctx)
 }
 
+func (g guard) User(ctx context.Context, id int64) (*model.User, error) {
+	if err := checkPeople(ctx); err != nil {
+		return nil, err
+	}
+	return g.store.User(ctx, id)
+}
+
 func (g guard) CreateUser(ctx context.Context, user *model.User) error {
 	if err := checkPeople(ctx); err != nil {
 		return err
@@ -102,6 +109,12 @@ func (r *mutationResolver) CreateUser(ctx context.Context, input generated.Creat
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPeople(ctx); err != nil {
+		return nil, err
+	}
+	if r.noLinks != nil {
+		return nil, r.noLinks
+	}
 	user := &model.User{Name: input.Name, Roles: roles}
 	if err := r.store.CreateUser(ctx, user); err != nil {
 		return nil, underInput(err)
@@ -171,15 +184,29 @@ func (r *mutationResolver) EnableUser(ctx context.Context, id string) (*generate
 }
 
 func (r *mutationResolver) ResetUser(ctx context.Context, id string) (*generated.ResetUserPayload, error) {
-	user, err := r.changeUser(ctx, id, func(user *model.User) error {
-		user.Password = ""
-		return nil
-	})
+	if r.newLink == nil {
+		user, err := r.changeUser(ctx, id, func(user *model.User) error {
+			user.Password = ""
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &generated.ResetUserPayload{User: viewOfUser(user)}, nil
+	}
+	n, err := decodeID(userNoun, id, "id")
 	if err != nil {
 		return nil, err
 	}
-	link, err := r.linkOf(ctx, user)
-	return &generated.ResetUserPayload{User: viewOfUser(user), Link: link}, err
+	user, err := r.store.User(ctx, n)
+	if err != nil {
+		return nil, aboutID("id", err)
+	}
+	link, err := r.newLink(ctx, n) // which takes the password away
+	if err != nil {
+		return nil, aboutID("id", err)
+	}
+	return &generated.ResetUserPayload{User: viewOfUser(user), Link: &link}, nil
 }
 
 func (r *mutationResolver) changeUser(ctx context.Context, id string, change func(*model.User) error) (*model.User, error) {

@@ -3,6 +3,7 @@ package document
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -21,8 +22,8 @@ type Reader struct {
 	schema *ast.Schema
 	bounds Bounds
 	known  *otter.Cache[string, read]
-	// rules are those of validation, and reserved those that suggest no names of the schema.
-	rules, reserved []core.Rule
+	// rules are those of validation.
+	rules []core.Rule
 }
 
 // read is a document that was read, and about how many bytes it takes.
@@ -44,15 +45,7 @@ func NewReader(schema *ast.Schema, bounds Bounds, keep uint64) (*Reader, error) 
 	if err != nil {
 		return nil, err
 	}
-	byDefault, withoutSuggestions := rules.NewDefaultRules(), rules.NewDefaultRules()
-	for _, rule := range []core.Rule{
-		rules.FieldsOnCorrectTypeRuleWithoutSuggestions, rules.KnownArgumentNamesRuleWithoutSuggestions, rules.KnownTypeNamesRuleWithoutSuggestions,
-		rules.ScalarLeafsRuleWithoutSuggestions, rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
-	} {
-		withoutSuggestions.RemoveRule(rule.Name[:len(rule.Name)-len("WithoutSuggestions")])
-		withoutSuggestions.AddRule(rule.Name, rule.RuleFunc)
-	}
-	return &Reader{schema: schema, bounds: bounds, known: known, rules: listOf(byDefault), reserved: listOf(withoutSuggestions)}, nil
+	return &Reader{schema: schema, bounds: bounds, known: known, rules: listOf(rules.NewDefaultRules())}, nil
 }
 
 // listOf returns rules in the order of their names, with this package's own for the library's.
@@ -70,7 +63,7 @@ func listOf(given *rules.Rules) (list []core.Rule) {
 type Options struct {
 	// Trusted documents may be of any size.
 	Trusted bool
-	// Reserved errors suggest no names of the schema.
+	// Reserved errors tell nothing of the schema but that the document does not fit it, and where.
 	Reserved bool
 }
 
@@ -87,11 +80,10 @@ func (r *Reader) Read(ctx context.Context, text string, o Options) (*ast.QueryDo
 	if err != nil {
 		return nil, gqlerror.List{err}
 	}
-	rules := r.rules
-	if o.Reserved {
-		rules = r.reserved
-	}
-	if errs := r.validate(ctx, doc, rules); errs != nil {
+	if errs := r.validate(ctx, doc); errs != nil {
+		if o.Reserved {
+			reserve(errs)
+		}
 		return nil, errs
 	}
 	r.known.Set(text, read{doc, uint32(min(written*nodeBytes, math.MaxInt32)), o.Trusted})
@@ -118,11 +110,20 @@ func (r *Reader) parse(text string, trusted bool) (doc *ast.QueryDocument, writt
 	return doc, written, problem
 }
 
+// reserve takes from errors what rules say of the schema.
+func reserve(errs gqlerror.List) {
+	for _, err := range errs {
+		if err.Rule != "" {
+			err.Message = fmt.Sprintf("the document does not fit the schema, by the rule %s; who may read is told how", err.Rule)
+		}
+	}
+}
+
 // stop is what ends validation before it is done.
 type stop struct{}
 
 // validate returns the first errors of a document, or the context's.
-func (r *Reader) validate(ctx context.Context, doc *ast.QueryDocument, rules []core.Rule) (errs gqlerror.List) {
+func (r *Reader) validate(ctx context.Context, doc *ast.QueryDocument) (errs gqlerror.List) {
 	defer func() {
 		if reason := recover(); reason == nil {
 			return
@@ -135,7 +136,7 @@ func (r *Reader) validate(ctx context.Context, doc *ast.QueryDocument, rules []c
 	}()
 	observers := new(core.Events)
 	stopWith(ctx, observers)
-	for _, rule := range rules {
+	for _, rule := range r.rules {
 		rule.RuleFunc(observers, func(options ...core.ErrorOption) {
 			err := &gqlerror.Error{Rule: rule.Name}
 			for _, set := range options {

@@ -153,7 +153,7 @@ func TestReadingStops(t *testing.T) {
 	if problem != nil {
 		t.Fatal(problem)
 	}
-	if errs := r.validate(ctx, doc, r.rules); len(errs) != 1 || !errors.Is(errs[0], context.Canceled) {
+	if errs := r.validate(ctx, doc); len(errs) != 1 || !errors.Is(errs[0], context.Canceled) {
 		t.Errorf("%v", errs)
 	}
 }
@@ -198,10 +198,10 @@ func TestTrustedDocuments(t *testing.T) {
 func TestNoSuggestions(t *testing.T) {
 	t.Parallel()
 	r := newReader(t, Default)
-	for _, text := range []string{"{ nam }", "{ a(y: 1) { name } }", "{ ... on Querie { name } }", "{ a }", `{ node { lives } }`, `{ a(x: "b") { name } }`, "{ node { tail } }"} {
+	for _, text := range []string{"{ nam }", "{ a(y: 1) { name } }", "{ ... on Querie { name } }", "{ a }", `{ node { lives } }`, `{ a(x: "b") { name } }`, "{ node { tail } }", "{ node(id: 1) { id } }", "query($x: Boolean) { a(x: $x) { name } }"} {
 		_, open := r.Read(t.Context(), text, Options{})
 		_, reserved := r.Read(t.Context(), text, Options{Reserved: true})
-		if len(open) == 0 || len(reserved) == 0 || strings.Contains(reserved.Error(), "Did you mean") {
+		if len(open) == 0 || len(reserved) == 0 || strings.ContainsAny(reserved.Error(), `"`) || strings.Contains(reserved.Error(), "Int") {
 			t.Errorf("%s: %v, reserved %v", text, open, reserved)
 		}
 	}

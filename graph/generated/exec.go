@@ -4555,7 +4555,7 @@ type ApiKey {
   name: String!
   "What its bearer may do."
   scope: Scope!
-  "The sites on which its bearer may do that; null for all sites, also those to come. Empty once these are deleted."
+  "The sites on which its bearer may do that; null for all sites, also those to come. A key is deleted with the last of them."
   sites: [Site!]
   "The web origins whose pages may use the key, for example https://shop.example; empty for any. Only for WRITE."
   origins: [String!]!
@@ -4929,7 +4929,7 @@ type BreakdownEdge {
 
 "The sessions with one value, or with one pair of values."
 type BreakdownRow {
-  "Opaque. Rows of the same values, sessions and goals have the same id."
+  "Opaque. Rows of the same values, sessions, goals and selection of goals have the same id."
   id: ID!
   "The values, one for each dimension of ` + "`" + `by` + "`" + `, in its order."
   values: [String!]!
@@ -5545,7 +5545,7 @@ type ComputedFilter {
 type Plugin {
   """
   The name that the plugin reports, or its file name if it never reported one. If no loaded plugin offers a type that
-  segments or goals of your sites use, that type is listed as a plugin of the same name.
+  segments, goals or experiments of your sites use, that type is listed as a plugin of the same name.
   """
   name: String!
   "The version that the plugin reports."
@@ -5811,7 +5811,10 @@ type FunnelStep {
   goal: Goal!
   "The segment's filters merged with those of this step and all earlier ones."
   merged: MergedSegment
-  "The number of sessions in the merged segment."
+  """
+  The number of sessions that came through this step and all earlier ones. Under the rule LAST a step's filter replaces an
+  earlier one: these may be fewer than ` + "`" + `merged` + "`" + ` has.
+  """
   sessions: Int
   "The number of distinct visitors who have a session in the merged segment and one in the active segment."
   visitors: Int
@@ -5831,7 +5834,7 @@ A step's figures of another period. A change is this period's figure divided by 
 is null where the other period's figure is 0.
 """
 type FunnelComparison {
-  "The number of sessions in the merged segment."
+  "The number of sessions, as ` + "`" + `FunnelStep.sessions` + "`" + ` counts them."
   sessions: Int
   "The number of distinct visitors, as ` + "`" + `FunnelStep.visitors` + "`" + ` counts them."
   visitors: Int
@@ -6069,8 +6072,8 @@ enum Comparison {
   """
   PREVIOUS_PERIOD
   """
-  The same dates a year before: 28 February for 29 February, and for a named week the week 52 weeks before. Instants keep
-  their time of day in the site's time zone.
+  The same dates a year before: 28 February for 29 February, and for a named week the week 52 weeks before. An instant keeps
+  its time of day in the site's time zone.
   """
   PREVIOUS_YEAR
 }
@@ -6134,8 +6137,8 @@ type Query {
 }
 
 """
-Everything you can change. A mutation answers a payload: what it has changed, and the site whose lists are changed by
-that. A refused mutation changes nothing and is null. Its error stands at its path and has ` + "`" + `extensions.code` + "`" + `:
+Everything you can change. A mutation answers with a payload: what it has changed and, for definitions, the site whose
+lists are changed by that. A refused mutation changes nothing and is null. Its error stands at its path and has ` + "`" + `extensions.code` + "`" + `:
 BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or
 INTERNAL. If an input is at fault, ` + "`" + `extensions.field` + "`" + ` is its path. The other mutations of the operation are carried out
 all the same, one after the other, and their payloads are in ` + "`" + `data` + "`" + `.
@@ -6730,7 +6733,7 @@ type Site implements Node {
   name: String!
   "Host names in lower case. A host name belongs to one site only. Visitors who come from one count as direct."
   domains: [String!]!
-  "The IANA name of the site's time zone. Series use it for their days, weeks and months."
+  "The IANA name of the site's time zone. Days, weeks and months, the hours and weekdays of breakdowns, and time ranges by date are its."
   timezone: String!
   "How much of each IP address is stored from now on. The country is looked up first."
   addresses: AddressPrivacy!
@@ -38488,13 +38491,13 @@ func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 }
 
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
-	res, err := graphql.UnmarshalID(v)
+	res, err := scalar.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNID2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalID(v)
+	res := scalar.MarshalID(v)
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -39965,7 +39968,7 @@ func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (
 	if v == nil {
 		return nil, nil
 	}
-	res, err := graphql.UnmarshalID(v)
+	res, err := scalar.UnmarshalID(v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -39975,7 +39978,7 @@ func (ec *executionContext) marshalOID2ᚖstring(ctx context.Context, sel ast.Se
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalID(*v)
+	res := scalar.MarshalID(*v)
 	return res
 }
 

@@ -170,8 +170,8 @@ type EndLoginPayload struct {
 	EndedID string `json:"endedId"`
 }
 
-// Everything you can change. A mutation answers a payload: what it has changed, and the site whose lists are changed by
-// that. A refused mutation changes nothing and is null. Its error stands at its path and has `extensions.code`:
+// Everything you can change. A mutation answers with a payload: what it has changed and, for definitions, the site whose
+// lists are changed by that. A refused mutation changes nothing and is null. Its error stands at its path and has `extensions.code`:
 // BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or
 // INTERNAL. If an input is at fault, `extensions.field` is its path. The other mutations of the operation are carried out
 // all the same, one after the other, and their payloads are in `data`.

@@ -2,6 +2,7 @@ package scalar
 
 import (
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -55,6 +56,9 @@ func UnmarshalDuration(value any) (time.Duration, error) {
 			n, err := strconv.ParseInt(digits, 10, 64)
 			if err != nil {
 				return 0, err
+			}
+			if time.Duration(n) > (math.MaxInt64-d)/unit {
+				return 0, model.Invalid("", "%.40q is too long; give less than 292 years", text)
 			}
 			d += time.Duration(n) * unit
 		}

@@ -23,6 +23,18 @@ import (
 // Node is any object that has an id.
 type Node any
 
+// MarshalID writes an id.
+func MarshalID(id string) graphql.Marshaler { return graphql.MarshalID(id) }
+
+// UnmarshalID reads an id. Clients may write one as an integer.
+func UnmarshalID(value any) (string, error) {
+	id, err := graphql.UnmarshalID(value)
+	if err != nil {
+		return "", model.Invalid("", "an ID is a string, such as \"U2l0ZTox\"")
+	}
+	return id, nil
+}
+
 // MarshalTime writes an instant in RFC 3339, UTC, cut to the millisecond.
 func MarshalTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { io.WriteString(w, TimeText(t)) })

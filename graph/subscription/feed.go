@@ -21,6 +21,8 @@ type feed struct {
 	source *graph.Source
 	// site is the site that the answer follows from.
 	site int64
+	// caller is who began it.
+	caller string
 
 	// The rest is guarded by Registry.mu.
 	subscribers map[Subscriber]bool

@@ -25,8 +25,10 @@ type Options struct {
 	Log *slog.Logger
 	// Timeout bounds the computing of an answer.
 	Timeout time.Duration
-	// Most is how many distinct subscriptions there may be at once.
-	Most int
+	// Most is how many distinct subscriptions there may be at once, and MostEach how many that one caller began.
+	Most, MostEach int
+	// CallerOf names the caller of a context.
+	CallerOf func(context.Context) string
 	// Begin waits until an answer may be computed, and returns what is to be called when it is. Whose it is, the context
 	// tells.
 	Begin func(ctx context.Context, source *graph.Source) (end func())
@@ -40,6 +42,8 @@ type Registry struct {
 	log     *slog.Logger
 	timeout time.Duration
 	most    int
+	each    int
+	caller  func(context.Context) string
 	admit   func(ctx context.Context, source *graph.Source) (end func())
 	metrics metrics
 
@@ -54,12 +58,14 @@ type Registry struct {
 	mu      sync.Mutex
 	feeds   map[graph.SourceKey]*feed
 	watches map[int64]*watch
+	// begun are how many feeds each caller began.
+	begun map[string]int
 }
 
 // New returns a Registry of subscriptions to a graph. Close ends it.
 func New(g *graph.Graph, o Options) *Registry {
 	r := &Registry{
-		graph: g, log: o.Log, timeout: o.Timeout, most: o.Most, admit: o.Begin, metrics: newMetrics(o.Metrics),
+		graph: g, log: o.Log, timeout: o.Timeout, most: o.Most, each: o.MostEach, caller: o.CallerOf, admit: o.Begin, begun: map[string]int{}, metrics: newMetrics(o.Metrics),
 		turns: make(chan struct{}, 16*runtime.GOMAXPROCS(0)), feeds: map[graph.SourceKey]*feed{}, watches: map[int64]*watch{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -106,17 +112,22 @@ func (r *Registry) Subscribe(ctx context.Context, source *graph.Source, s Subscr
 		source.Release()
 		return nil, r.graph.Present(ctx, err)
 	}
-	f := r.feeds[key]
+	f, caller := r.feeds[key], r.caller(ctx)
 	switch {
 	case f != nil:
 		source.Release() // the feed has its own
+	case r.begun[caller] >= r.each:
+		source.Release()
+		return nil, r.graph.Present(ctx, model.Errorf(model.ResourceExhausted,
+			"you have begun %d distinct subscriptions, and may have no more: close some, or reuse one that is open", r.each))
 	case len(r.feeds) >= r.most:
 		source.Release()
 		return nil, r.graph.Present(ctx, model.Errorf(model.ResourceExhausted,
 			"this server is at its limit of %d distinct subscriptions: close some, or reuse one that is open", r.most))
 	default:
-		f = &feed{key: key, source: source, site: c.Site, subscribers: map[Subscriber]bool{}}
+		f = &feed{key: key, source: source, site: c.Site, caller: caller, subscribers: map[Subscriber]bool{}}
 		r.feeds[key] = f
+		r.begun[caller]++
 		r.metrics.feeds.Inc()
 		r.begin(f, c, time.Now())
 	}
@@ -195,6 +206,9 @@ func (r *Registry) leave(f *feed, s Subscriber) {
 // drop forgets a feed. Its plugins are let go when nothing needs them any longer.
 func (r *Registry) drop(f *feed) {
 	delete(r.feeds, f.key)
+	if r.begun[f.caller]--; r.begun[f.caller] == 0 {
+		delete(r.begun, f.caller)
+	}
 	r.metrics.feeds.Dec()
 	if w := f.watch; w != nil {
 		if delete(w.feeds, f); len(w.feeds) == 0 {

@@ -18,20 +18,20 @@ import (
 	"github.com/goalgraph/goalgraph/model/allowance"
 )
 
-// heavyCost is the cost from which an operation waits for its turn among all that cost as much, and longRequest the length
-// in bytes from which a request does, before it is read: decoding and checking it takes a processor for a while, and what it
-// costs is only known afterwards.
+// longRequest is the length in bytes from which a request waits for its turn to be read, and costs a point for each
+// bytesPerPoint: decoding and checking it takes a processor for a while, and what it asks is only known afterwards.
 const (
-	heavyCost   = 5000
-	longRequest = 4 << 10
+	longRequest   = 4 << 10
+	bytesPerPoint = 10
 )
 
 // admission decides which operations may be carried out, and when: a caller has so many points in time, and so many
 // operations at the same time, whatever connections they come by.
 type admission struct {
 	points allowance.Allowance // nil where points have no bound
-	// heavy has a place for each heavy operation that may run at once, and reading for each long request that may be read.
-	heavy, reading chan struct{}
+	// heavy has a place for each heavy operation that may run at once, followed for each heavy answer of a subscription that
+	// may be computed, and reading for each long request that may be read.
+	heavy, followed, reading chan struct{}
 
 	mu    sync.Mutex
 	lanes map[string]*lane
@@ -47,7 +47,7 @@ type lane struct {
 func newAdmission(points allowance.Allowance) *admission {
 	// What is heavy leaves room for others.
 	half := max(1, runtime.GOMAXPROCS(0)/2)
-	return &admission{points: points, heavy: make(chan struct{}, half), reading: make(chan struct{}, half), lanes: map[string]*lane{}}
+	return &admission{points: points, heavy: make(chan struct{}, half), followed: make(chan struct{}, half), reading: make(chan struct{}, half), lanes: map[string]*lane{}}
 }
 
 // charge takes the points that an operation is expected to cost from its caller. The error is ResourceExhausted, with
@@ -61,10 +61,10 @@ func (a *admission) charge(ctx context.Context, requested int) error {
 	case ok:
 		return nil
 	case wait < 0:
-		return model.Errorf(model.ResourceExhausted, "the operation costs %d points, which is more than you ever have at once: ask for less", requested)
+		return model.Errorf(model.ResourceExhausted, "the request costs %d points, which is more than you ever have at once: ask for less", requested)
 	}
 	seconds := time.Duration(math.Ceil(wait.Seconds())) * time.Second
-	err := model.Errorf(model.ResourceExhausted, "the operation costs %d points, and you have used up yours: wait for %v, or ask for less", requested, seconds)
+	err := model.Errorf(model.ResourceExhausted, "the request costs %d points, and you have used up yours: wait for %v, or ask for less", requested, seconds)
 	err.RetryAfter = seconds
 	return err
 }
@@ -88,10 +88,10 @@ func callerOf(ctx context.Context) string {
 	return actor.Address
 }
 
-// enter waits for the turn of an operation of the cost, and returns what ends it. The error is the context's.
-func (a *admission) enter(ctx context.Context, cost int) (leave func(), err error) {
+// enter waits for the turn of an operation, and returns what ends it. The error is the context's.
+func (a *admission) enter(ctx context.Context, isHeavy bool) (leave func(), err error) {
 	return a.wait(ctx, func(l *lane) []chan struct{} {
-		if cost < heavyCost {
+		if !isHeavy {
 			return []chan struct{}{l.light}
 		}
 		// One after another for each caller, and then in turn with those of others.
@@ -99,10 +99,14 @@ func (a *admission) enter(ctx context.Context, cost int) (leave func(), err erro
 	})
 }
 
-// read waits for the turn of a request of so many bytes to be read, and returns what ends it. The error is the context's.
+// read charges for a request of so many bytes, waits for its turn to be read, and returns what ends it. The error is that of
+// charge, or the context's.
 func (a *admission) read(ctx context.Context, length int) (leave func(), err error) {
 	if length < longRequest {
 		return func() {}, nil
+	}
+	if err := a.charge(ctx, length/bytesPerPoint); err != nil {
+		return nil, err
 	}
 	return a.wait(ctx, func(l *lane) []chan struct{} { return []chan struct{}{l.reading, a.reading} })
 }
@@ -156,7 +160,7 @@ func (a *admission) begin(ctx context.Context, operation *graphql.OperationConte
 	if err := a.charge(ctx, requested); err != nil {
 		return nil, err
 	}
-	leave, err := a.enter(ctx, requested)
+	leave, err := a.enter(ctx, graph.IsHeavy(operation))
 	if err != nil {
 		a.settle(ctx, requested, 0)
 		return nil, err
@@ -171,12 +175,12 @@ func (a *admission) begin(ctx context.Context, operation *graphql.OperationConte
 // compute waits for the turn of a subscription's answer. It costs nobody points: those who follow it have paid when they
 // subscribed, and share it.
 func (a *admission) compute(ctx context.Context, source *graph.Source) (end func()) {
-	if requested, _ := source.Cost(); requested < heavyCost {
+	if !source.IsHeavy() {
 		return func() {}
 	}
 	select {
-	case a.heavy <- struct{}{}:
-		return func() { <-a.heavy }
+	case a.followed <- struct{}{}:
+		return func() { <-a.followed }
 	case <-ctx.Done():
 		return func() {} // the computation finds out by itself
 	}

@@ -16,7 +16,7 @@ type delivery struct {
 	id string // "" of an event stream
 	// connection is who has it.
 	connection *connection
-	// taken is the memory of its request.
+	// taken is the memory of its request, until that was carried out or is followed.
 	taken   *share
 	metrics *metrics
 	// notify is called when there is something to send, once until next has nothing more.

@@ -17,8 +17,8 @@ import (
 // serveEvents answers an operation by server-sent events, as the graphql-sse library
 // defines it for distinct connections:
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
-// leave ends the turn in which the request is read.
-func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams, leave func()) {
+// leave ends the turn in which the request is read, which takes so much of the intake.
+func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams, taken *share, leave func()) {
 	dismiss, ok := h.admit()
 	if !ok {
 		h.metrics.closed.WithLabelValues("limit").Inc()
@@ -44,7 +44,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request, params *gr
 	defer context.AfterFunc(h.ctx, cancel)()
 	wake := make(chan struct{}, 1)
 	c := &connection{actor: model.ActorOf(r.Context())}
-	d := &delivery{connection: c, metrics: &h.metrics, notify: func(*delivery) { wake <- struct{}{} }}
+	d := &delivery{connection: c, taken: taken, metrics: &h.metrics, notify: func(*delivery) { wake <- struct{}{} }}
 	defer d.abandon()
 	c.end = func(problem error) { d.End(h.graph.Present(ctx, problem)) }
 	defer h.principals.leave(c)

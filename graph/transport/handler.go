@@ -50,7 +50,7 @@ type Limits struct {
 	Operations int
 	// AtOnce is how many queries and mutations of one WebSocket run at the same time, while others wait; 4 by default.
 	AtOnce int
-	// Subscriptions is how many distinct ones there may be; 2,000 by default.
+	// Subscriptions is how many distinct ones there may be; 2,000 by default. One caller may begin half of them.
 	Subscriptions int
 	// Init is how long a WebSocket may take to send connection_init; 5 s by default.
 	Init time.Duration
@@ -111,7 +111,8 @@ func New(g *graph.Graph, o Options) *Handler {
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.stop = sync.OnceFunc(func() { close(h.stopping) })
 	h.subscriptions = subscription.New(g, subscription.Options{
-		Bus: o.Bus, Log: o.Log, Timeout: h.timeout, Most: h.limits.Subscriptions, Begin: h.admission.compute, Metrics: o.Metrics,
+		Bus: o.Bus, Log: o.Log, Timeout: h.timeout, Most: h.limits.Subscriptions, MostEach: (h.limits.Subscriptions + 1) / 2, CallerOf: callerOf,
+		Begin: h.admission.compute, Metrics: o.Metrics,
 	})
 	h.principals = newPrincipals(h.ctx, o.Access, h.subscriptions.Check)
 	if o.Access != nil {

@@ -58,7 +58,13 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status i
 	}
 	defer taken.release()
 	leave, err := h.admission.read(r.Context(), len(body))
-	if err != nil {
+	switch {
+	case model.CodeOf(err) == model.ResourceExhausted:
+		shown := h.graph.Present(r.Context(), err)
+		w.Header().Set("Retry-After", retryAfter(shown))
+		h.packer.send(w, r, refusal(http.StatusTooManyRequests, accepted.json, shown))
+		return http.StatusTooManyRequests
+	case err != nil:
 		w.Header().Set("Retry-After", retryLater)
 		return refuse(http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, "too many long requests arrive at once: send this one again"))
 	}
@@ -69,12 +75,12 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status i
 		return refuse(http.StatusBadRequest, err)
 	}
 	if accepted.events {
-		h.serveEvents(w, r, params, leave)
+		h.serveEvents(w, r, params, taken, leave)
 		return 0
 	}
 	answer, isStream := h.answer(w, r, params, accepted, leave)
 	if isStream {
-		h.serveEvents(w, r, params, leave)
+		h.serveEvents(w, r, params, taken, leave)
 		return 0
 	}
 	h.packer.send(w, r, answer)
@@ -160,13 +166,17 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != plainType {
 		return nil, nil, http.StatusUnsupportedMediaType, model.Errorf(model.BadInput, "send the request as application/json")
 	}
-	body, taken, err = h.intake.read(http.MaxBytesReader(w, r.Body, maxBody))
+	most := int64(maxBody)
+	if !model.ActorOf(r.Context()).MaySomewhere(model.ReadScope) {
+		most = longRequest - 1 // of who is refused in any case
+	}
+	body, taken, err = h.intake.read(http.MaxBytesReader(w, r.Body, most))
 	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case err == nil:
 		return body, taken, 0, nil
 	case isTooLarge:
-		return nil, nil, http.StatusRequestEntityTooLarge, model.Errorf(model.ResourceExhausted, "the request is larger than %d bytes", maxBody)
+		return nil, nil, http.StatusRequestEntityTooLarge, model.Errorf(model.ResourceExhausted, "the request is larger than %d bytes", most)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, nil, http.StatusRequestTimeout, model.Errorf(model.BadInput, "the body did not arrive in time; send it again")
 	case model.CodeOf(err) == model.ResourceExhausted:

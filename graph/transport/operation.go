@@ -41,6 +41,8 @@ func (h *Handler) run(ctx context.Context, x graph.Executor, params *graphql.Raw
 				d.End(problems)
 				return
 			}
+			// What is followed is bounded by its points.
+			d.taken.release()
 			d.runOn(leave)
 		})
 		return
