@@ -141,6 +141,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	executor, err := graph.New(graph.Options{
 		Store: a.store, Engine: engine, Host: a.host, Rules: rules, Documents: documents, OnlyDocuments: a.onlyDocuments, MayIntrospect: mayIntrospect,
 		Log: o.Log, NewLink: func(ctx context.Context, user int64) (string, error) { return a.logins.NewLink(ctx, user) },
+		NoLinks: login.NoLinks(o.OIDCOnly),
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package app
 
 import (
 	"container/list"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -55,13 +56,21 @@ func (c *connections) Accept() (net.Conn, error) {
 		switch {
 		case !full:
 		case oldest != nil:
-			oldest.Close()
+			closeAtOnce(oldest)
 		default:
 			conn.Close()
 			continue
 		}
 		return conn, nil
 	}
+}
+
+// closeAtOnce closes a connection without a word, for which TLS would wait.
+func closeAtOnce(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	conn.Close()
 }
 
 // note takes in that the state of a connection has changed.

@@ -65,6 +65,9 @@ func CreateUser(ctx context.Context, o Options, name string, role model.Role, do
 		if _, err := newLogins(ctx, o, st, nil, "http://"+o.Listen, nil); err != nil {
 			return err
 		}
+		if err := login.NoLinks(o.OIDCOnly); err != nil {
+			return err
+		}
 		if err := st.CreateUser(ctx, user); err != nil {
 			return err
 		}

@@ -269,6 +269,14 @@ func (l *Logins) NewLink(ctx context.Context, user int64) (string, error) {
 	return l.o.PublicURL + "/auth/password#" + secret, nil
 }
 
+// NoLinks returns why there are no links where passwords are switched off; nil where they are not.
+func NoLinks(oidcOnly bool) error {
+	if !oidcOnly {
+		return nil
+	}
+	return errOIDCOnly()
+}
+
 func errOIDCOnly() error {
 	return model.Errorf(model.FailedPrecondition, "passwords are switched off on this server; log in at the OpenID provider")
 }
