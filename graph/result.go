@@ -199,7 +199,7 @@ func (m *measured) rates(e *model.Experiment) ([]stats.Rate, error) {
 	for i, v := range m.answer.Variants {
 		counts[i] = stats.Count{Visitors: int64(v.Visitors), Conversions: int64(v.Metrics[m.place].Conversions)}
 	}
-	return stats.Rates(counts, baselineOf(e))
+	return stats.Rates(counts, baselineOf(e), stats.HigherIsBetter)
 }
 
 func (m *measured) values(e *model.Experiment) ([]stats.Value, error) {
@@ -209,9 +209,9 @@ func (m *measured) values(e *model.Experiment) ([]stats.Value, error) {
 	amounts := make([]stats.Amount, len(e.Variants))
 	for i, v := range m.answer.Variants {
 		metric := v.Metrics[m.place]
-		amounts[i] = stats.Amount{Visitors: int64(v.Visitors), Conversions: int64(metric.Conversions), Sum: metric.Total.Float64(), SumSquares: metric.Squares}
+		amounts[i] = stats.AmountOf(int64(v.Visitors), int64(metric.Conversions), int64(metric.Values), metric.Total.Float64(), metric.Moments)
 	}
-	return stats.Values(amounts, baselineOf(e))
+	return stats.Values(amounts, baselineOf(e), stats.HigherIsBetter)
 }
 
 func baselineOf(e *model.Experiment) int {
@@ -346,7 +346,7 @@ func points(ctx context.Context, starts []model.Millis, answer *experiment.Answe
 		}
 		if !slices.Equal(counts, last) {
 			var err error
-			if best, err = stats.BestRates(counts); err != nil {
+			if best, err = stats.BestRates(counts, stats.HigherIsBetter); err != nil {
 				return nil, err
 			}
 		}

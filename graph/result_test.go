@@ -263,18 +263,20 @@ func TestExperimentResult(t *testing.T) {
 		g.start(e, "2026-05-01T00:00:00Z")
 
 		counts := [][]stats.Count{{{Visitors: 40, Conversions: 10}, {Visitors: 60, Conversions: 1}}, {{Visitors: 40}, {Visitors: 60, Conversions: 30}}}
-		amounts := []stats.Amount{{Visitors: 40, Conversions: 10, Sum: 42.5, SumSquares: 30*30 + 12.5*12.5}, {Visitors: 60, Conversions: 1, Sum: 3, SumSquares: 9}}
+		amounts := []stats.Amount{
+			{Visitors: 40, Conversions: 10, Values: 2, Sum: 42.5, Squares: 30*30 + 12.5*12.5 - 42.5*42.5/40}, {Visitors: 60, Conversions: 1, Values: 1, Sum: 3, Squares: 9 - 9./60},
+		}
 		check, err := stats.CheckSampleRatio([]int64{40, 60}, []float64{1, 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		metrics := make([]any, len(counts))
 		for m, goal := range []string{"buy", "look"} {
-			rates, err := stats.Rates(counts[m], 0)
+			rates, err := stats.Rates(counts[m], 0, stats.HigherIsBetter)
 			if err != nil {
 				t.Fatal(err)
 			}
-			values, err := stats.Values(amounts, 0)
+			values, err := stats.Values(amounts, 0, stats.HigherIsBetter)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -365,7 +367,7 @@ func TestExperimentSeries(t *testing.T) {
 		}
 		g.into(&stopped, `mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-03T21:00:00Z") { experiment { id } } }`, vars{"e": e})
 		best := func(a, b stats.Count) (p []float64) {
-			p, err := stats.BestRates([]stats.Count{a, b})
+			p, err := stats.BestRates([]stats.Count{a, b}, stats.HigherIsBetter)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,6 +28,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/stats"
 )
 
 // Engine answers questions about experiments. Whatever the way, the answers are those that reading every hit gives.
@@ -130,9 +131,12 @@ type MetricAnswer struct {
 	Conversions int
 	// Total is the sum of the visitors' values, and exact.
 	Total model.Sum
-	// Squares is the sum of the squares of the values' nearest doubles. It is a float64, good for the variance that it is
-	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits.
-	Squares float64
+	// Values is how many of the values are not 0.
+	Values int
+	// Moments are of the values' nearest doubles, the zeros among them too. They are float64s, good for the variance that they are
+	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits. They are of no values
+	// where the metric has none.
+	Moments stats.Moments
 	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
 	// which its session started or, in the session of assignment, of the assignment's.
 	Steps []int
@@ -140,8 +144,11 @@ type MetricAnswer struct {
 
 // Add adds the value of a visitor.
 func (m *MetricAnswer) Add(value model.Sum) {
-	number := value.Float64()
-	m.Total, m.Squares = m.Total.Add(value), m.Squares+number*number
+	m.Total = m.Total.Add(value)
+	m.Moments.Add(value.Float64())
+	if value != (model.Sum{}) {
+		m.Values++
+	}
 }
 
 // NewAnswer returns the answer to a question in which nobody takes part.

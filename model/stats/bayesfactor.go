@@ -44,6 +44,9 @@ func deviance(x, e float64) float64 {
 		return e
 	}
 	off := (e - x) / x
+	if off < -0.5 {
+		return x * (off - math.Log(e/x))
+	}
 	return x * (off - math.Log1p(off))
 }
 

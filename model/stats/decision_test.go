@@ -75,17 +75,18 @@ func TestSampleRatio(t *testing.T) {
 		{"as the weights say", []int64{7000, 3000}, []float64{70, 30}, 1, 1e-12, false},
 		{"nobody", []int64{0, 0}, []float64{1, 1}, 1, 0, false},
 		{"alone", []int64{500}, []float64{1}, 1, 0, false},
-		{"99 in all", []int64{99, 0}, []float64{1, 1}, 2.5e-23, 1e-20, false},
-		{"100 in all", []int64{100, 0}, []float64{1, 1}, 1.5e-23, 1e-20, true},
-		{"4.95 expected", []int64{990 - 100, 100}, []float64{199, 1}, 0, 1e-20, false},
-		{"5 expected", []int64{900, 100}, []float64{199, 1}, 0, 1e-20, true},
+		{"99 on one side", []int64{99, 0}, []float64{1, 1}, 2.5e-23, 1e-20, true},
+		{"100 on one side", []int64{100, 0}, []float64{1, 1}, 1.5e-23, 1e-20, true},
+		{"too many for a small share", []int64{990 - 100, 100}, []float64{199, 1}, 0, 1e-20, true},
 		{"everybody in one", []int64{1_000_000_000, 0}, []float64{1, 1}, 0, 0, true},
 		{"weights of any size", []int64{5000, 5000}, []float64{1e300, 1e300}, 1, 1e-12, false},
 		// With 2 degrees of freedom p is e^(−χ²/2).
 		{"three", []int64{300, 300, 330}, []float64{1, 1, 1}, math.Exp(-0.5 * (10*10 + 10*10 + 20*20) / 310), 1e-12, false},
 		// With 1 it is erfc(√(χ²/2)).
 		{"two", []int64{10_000, 10_467}, []float64{1, 1}, math.Erfc(math.Sqrt(467 * 467 / 20_467. / 2)), 1e-12, false},
-		{"two, further apart", []int64{10_000, 10_473}, []float64{1, 1}, math.Erfc(math.Sqrt(473 * 473 / 20_473. / 2)), 1e-12, true},
+		{"two, below 0.001 if one looks once", []int64{10_000, 10_473}, []float64{1, 1}, math.Erfc(math.Sqrt(473 * 473 / 20_473. / 2)), 1e-12, false},
+		{"two, further apart", []int64{10_000, 10_700}, []float64{1, 1}, math.Erfc(math.Sqrt(700 * 700 / 20_700. / 2)), 1e-12, true},
+		{"six in all", []int64{6, 0}, []float64{1, 1}, math.Erfc(math.Sqrt(3)), 1e-12, false},
 	}
 	var reference struct {
 		Cases []struct {

@@ -65,7 +65,7 @@ var arrows = []arrow{
 	// The oracle shares the contracts with the engines, and nothing else.
 	{folder: "model/count/naive", own: "model model/count model/experiment model/filter model/store"},
 	{folder: "model/engine", own: "model model/column model/count model/count/computed model/experiment model/filter model/partition model/store"},
-	{folder: "model/experiment", own: "model model/column model/count model/filter model/partition model/store", others: `
+	{folder: "model/experiment", own: "model model/column model/count model/filter model/partition model/stats model/store", others: `
 		github.com/bits-and-blooms/bitset
 		github.com/maypok86/otter/v2
 		golang.org/x/sync`},
