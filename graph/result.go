@@ -171,7 +171,9 @@ func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.Sa
 		if err != nil || len(rates) == 0 {
 			return stats.Collecting, nil, err
 		}
-		decision, leader := r.rules.Decide(rates, baselineOf(e), ratio, ran)
+		figures := stats.RateFigures(rates)
+		stats.AdjustVariants(figures, baselineOf(e))
+		decision, leader := r.rules.Decide(figures, baselineOf(e), stats.HigherIsBetter, ratio, ran)
 		if leader < 0 {
 			return decision, nil, nil
 		}

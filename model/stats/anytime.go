@@ -22,6 +22,8 @@ type Anytime struct {
 	// PValue is that of no difference. Were there none, it would ever fall to p with a probability of p at most, over the whole life of the
 	// experiment.
 	PValue float64
+	// Higher tells on which side of the baseline the variant looks to be.
+	Higher bool
 	// Uplift is the relative difference, 0.1 for 10 % more than the baseline, with its confidence sequence: the probability that the intervals of
 	// all looks cover the truth is 0.95 at least. An end of ±math.MaxFloat64 is unknown. It is nil where the baseline has nothing to be
 	// relative to.
@@ -86,7 +88,7 @@ func AnytimeRates(phases ...Phase) (Anytime, error) {
 		}
 		return sum
 	}
-	result := Anytime{PValue: pValue(against(0))}
+	result := Anytime{PValue: pValue(against(0)), Higher: variant > 0}
 	if baseline == 0 {
 		return result, nil
 	}
@@ -111,7 +113,7 @@ func AnytimeRates(phases ...Phase) (Anytime, error) {
 			uplift.High = math.Expm1(solve(beyond, least, far, 1e-2))
 		}
 	}
-	result.Uplift = &uplift
+	result.Higher, result.Uplift = uplift.Mean > 0, &uplift
 	return result, nil
 }
 

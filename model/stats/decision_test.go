@@ -40,7 +40,12 @@ func TestDecide(t *testing.T) {
 		{"alone", []Count{{10_000, 10}}, false, week, Collecting, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			decision, leader := rules.Decide(mustRates(t, test.counts, 0), 0, SampleRatio{Mismatch: test.mismatch}, test.ran)
+			decide := func(counts []Count, baseline int) (Decision, int) {
+				figures := RateFigures(mustRates(t, counts, baseline))
+				AdjustVariants(figures, baseline)
+				return rules.Decide(figures, baseline, HigherIsBetter, SampleRatio{Mismatch: test.mismatch}, test.ran)
+			}
+			decision, leader := decide(test.counts, 0)
 			if decision != test.decision || leader != test.leader {
 				t.Errorf("got %s and %d, want %s and %d", decision, leader, test.decision, test.leader)
 			}
@@ -50,7 +55,7 @@ func TestDecide(t *testing.T) {
 			for i, count := range test.counts {
 				turned[last-i] = count
 			}
-			decision, leader = rules.Decide(mustRates(t, turned, last), last, SampleRatio{Mismatch: test.mismatch}, test.ran)
+			decision, leader = decide(turned, last)
 			if leader >= 0 {
 				leader = last - leader
 			}

@@ -62,7 +62,7 @@ func (c Count) sample() sample {
 }
 
 func unknownDifference(difference float64) AnytimeDifference {
-	return AnytimeDifference{Anytime{PValue: 1}, Estimate{difference, -math.MaxFloat64, math.MaxFloat64}}
+	return AnytimeDifference{Anytime{PValue: 1, Higher: difference > 0}, Estimate{difference, -math.MaxFloat64, math.MaxFloat64}}
 }
 
 // sequence compares two means.
@@ -70,7 +70,7 @@ func sequence(x, base sample) AnytimeDifference {
 	n := x.n + base.n
 	difference, variance := x.mean-base.mean, x.variance/x.n+base.variance/base.n
 	d := AnytimeDifference{Difference: around(difference, sequenceReach(variance, n))}
-	d.PValue = sequencePValue(difference, variance, n)
+	d.PValue, d.Higher = sequencePValue(difference, variance, n), difference > 0
 	if base.mean > 0 {
 		ratio := x.mean / base.mean
 		relative := around(ratio-1, sequenceReach((x.variance/x.n+ratio*ratio*base.variance/base.n)/base.mean/base.mean, n))
