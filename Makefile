@@ -22,6 +22,9 @@ BENCHFLAGS ?=
 # Numbers of sessions of make bench-scale, growing.
 SIZES ?= 10000000 30000000 100000000
 
+# Number of simulated tests of each row of make simulate-experiments.
+SIMULATED_TESTS ?= 2000
+
 # Number of questions of make soak, over both databases.
 SOAK_QUESTIONS ?= 10000
 
@@ -44,10 +47,10 @@ DETECT_RACES := -race -gcflags='modernc.org/...=-race=false -d=checkptr=0'
 RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track simulate-experiments test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## serve the sample site at http://localhost:8080/graphiql/
 	go run ./server serve --auth none --sample
@@ -89,6 +92,9 @@ bench-import: test-servers ## import logs of 1 and 2 million lines: lines/s, pea
 
 bench-experiment: test-servers ## results of an experiment with a million visitors, compared with SQL in the same PostgreSQL
 	GOALGRAPH_BENCH_VISITORS=1000000 $(GO_TEST) -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/...
+
+simulate-experiments: ## play thousands of experiments whose truth is known: false winners, power, coverage
+	go run ./model/stats/simulate -tests $(SIMULATED_TESTS)
 
 bench-track: test-servers ## send batches of messages over HTTP: messages/s against bare inserts, time to acknowledge, memory
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server

@@ -84,7 +84,8 @@ func (d *lift) slope(x float64) float64 {
 	return slope - x/(d.tau*d.tau)
 }
 
-// likelihood returns the logarithm of the likelihood of a lift, but for a constant, and its derivative: the mean of that of the variant.
+// likelihood returns the logarithm of the likelihood of a lift, but for a constant, and its derivative: the mean of that of one of the two. It is
+// that which is not at its end where the range of rates ends, so that the range stays as it is.
 func (d *lift) likelihood(x float64) (log, slope float64) {
 	rate := newRateGiven(d.baseline, d.variant, x)
 	cuts, r := panels(rate), legendre()
@@ -95,7 +96,11 @@ func (d *lift) likelihood(x float64) (log, slope float64) {
 			y := middle + half*r.x[n]
 			weight := half * r.weight[n] * math.Exp(rate.log(y))
 			total += weight
-			slope += weight * d.variant.slope(y+x)
+			if x > 0 {
+				slope -= weight * d.baseline.slope(y)
+			} else {
+				slope += weight * d.variant.slope(y+x)
+			}
 		}
 	}
 	return rate.height + math.Log(total), slope / total
@@ -108,7 +113,7 @@ func (b binomial) slope(y float64) float64 {
 	if b.no == 0 {
 		return b.yes
 	}
-	return b.yes - b.no/math.Expm1(-y)
+	return b.yes - b.no/math.Abs(math.Expm1(-y)) // −Inf at 0
 }
 
 // bend is the second derivative, with the sign changed.

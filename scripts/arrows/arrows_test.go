@@ -76,6 +76,7 @@ var arrows = []arrow{
 	{folder: "model/modeltest", own: "model model/store"},
 	{folder: "model/partition", own: "model model/column model/filter model/store", others: "github.com/maypok86/otter/v2"},
 	{folder: "model/stats", others: "gonum.org/v1/gonum"},
+	{folder: "model/stats/simulate", own: "model/stats", others: "gonum.org/v1/gonum"},
 	{folder: "model/store", own: "migrations model model/dimension", others: `
 		database/sql
 		github.com/jackc/pgx/v5
