@@ -161,7 +161,9 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 			to := &v.Metrics[m]
 			to.Conversions++
 			countSteps(at, to.Steps)
-			to.Add(p.values[m])
+			if q.Metrics[m].Value != "" {
+				to.Add(p.values[m])
+			}
 		}
 	}
 }
