@@ -62,7 +62,7 @@ type ValuePhase struct{ Baseline, Variant Amount }
 
 // StratifiedValues returns the ratio of mean values per visitor over phases, by the mean of its logarithms, each weighted by the inverse of its
 // variance, which is s²/(n mean²) of either variant by the delta method (Cochran 1954, The combination of estimates from different
-// experiments, Biometrics 10). Phases in which a mean is not above 0, or with fewer than minValues values of a variant, are passed over. It
+// experiments, Biometrics 10). Phases in which a mean is not above 0, or with fewer than MinValues values of a variant, are passed over. It
 // fails on amounts that cannot be.
 func StratifiedValues(phases ...ValuePhase) (Stratified, error) {
 	sum, weights := 0.0, 0.0

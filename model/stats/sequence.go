@@ -29,7 +29,7 @@ type sample struct{ mean, variance, n float64 }
 // difference, with the ρ of α = 0.05, would end at 0.
 //
 // It holds in the limit of many visitors. How many, the spread of values says: with few of them, or some that are far larger than the others,
-// it covers less. It fails on amounts that cannot be. Of fewer than minValues values in a variant it says that all is unknown.
+// it covers less. It fails on amounts that cannot be. Of fewer than MinValues values in a variant it says that all is unknown.
 func AnytimeValues(variant, baseline Amount) (AnytimeDifference, error) {
 	for _, amount := range []Amount{variant, baseline} {
 		if err := amount.check(); err != nil {

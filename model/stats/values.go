@@ -17,9 +17,9 @@ type Amount struct {
 	Squares float64
 }
 
-// minValues is the number of values below which the spread of a variant's values is unknown: that of the few which came by says nothing of
+// MinValues is the number of values below which the spread of a variant's values is unknown: that of the few which came by says nothing of
 // the large ones which did not.
-const minValues = 10
+const MinValues = 10
 
 // AmountOf returns the amount of values, of which one may be 0. All other visitors have none. Total is their sum, which the caller may know
 // more exactly than by their mean.
@@ -46,7 +46,7 @@ func (a Amount) check() error {
 }
 
 // isUnknown tells that there are too few values to tell their spread.
-func (a Amount) isUnknown() bool { return a.Visitors < 2 || a.Values < minValues }
+func (a Amount) isUnknown() bool { return a.Visitors < 2 || a.Values < MinValues }
 
 // mean returns the mean value per visitor.
 func (a Amount) mean() float64 {
