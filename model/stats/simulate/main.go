@@ -187,7 +187,7 @@ func (e *experiment) winsAtEnd() bool { return e.z() > 1.959964 }
 func falseWinners(tests int) table {
 	t := table{
 		title: "False WINNER in A/A tests, looked at daily from day 7 to 30",
-		head:  "| base rate | variants | visitors a variant and day | one-look rule, looked at daily | FIXED_HORIZON, one look | CONTINUOUS, looked at daily |",
+		head:  "| base rate | variants | visitors a variant and day | rule for one look, looked at daily | rule for one look, looked at once | rule for any time, looked at daily |",
 	}
 	for _, rate := range []float64{0.02, 0.1, 0.5} {
 		for _, variants := range []int{2, 3, 5} {
@@ -226,7 +226,7 @@ func falseWinners(tests int) table {
 func falseMetrics(tests int) table {
 	t := table{
 		title: fmt.Sprintf("Some false WINNER among %d secondary metrics of an A/A test", metrics),
-		head:  "| base rate | one-look rule, one look | CONTINUOUS, looked at daily from day 7 to 30 |",
+		head:  "| base rate | rule for one look, looked at once, not adjusted | rule for any time, looked at daily from day 7 to 30 |",
 	}
 	for _, rate := range []float64{0.02, 0.1, 0.5} {
 		t.jobs = append(t.jobs, func(random *rand.Rand) string {
@@ -282,7 +282,7 @@ func someWinsAnytime(all []*experiment, day int) bool {
 func power(tests int) table {
 	t := table{
 		title: fmt.Sprintf("WINNER found by day %d, and the median day on which it was, where the fixed test is planned for +%g %%", days, 100*planned),
-		head:  "| base rate | lift | visitors a variant and day | fixed test on day 30 | CONTINUOUS | day | GrowthBook's sequential test | day |",
+		head:  "| base rate | lift | visitors a variant and day | fixed test on day 30 | rule for any time | day | GrowthBook's sequential test | day |",
 	}
 	for _, rate := range []float64{0.02, 0.1, 0.5} {
 		for _, lift := range []float64{0.01, 0.05, 0.1} {
