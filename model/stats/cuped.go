@@ -15,9 +15,9 @@ type CUPED struct {
 //
 //	ȳ_v − θ (x̄_v − x̄),  θ = Σ_v S_xy / Σ_v S_xx, the variance that of y − θx
 //
-// (Deng, Xu, Kohavi and Walker 2013, Improving the sensitivity of online controlled experiments by utilizing pre-experiment data, WSDM, eq. 2
-// to 5; θ is pooled within the variants, so that a difference between them does not enter it). The pairs hold x before and y in the
-// experiment of all visitors of each variant. It returns the amounts with their sums and squares adjusted, for Values and all that takes
+// (Deng, Xu, Kohavi and Walker 2013, Improving the sensitivity of online controlled experiments by utilizing pre-experiment data, WSDM; θ is
+// pooled within the variants, so that a difference between them does not enter it). The pairs hold x before and y in the experiment of all
+// visitors of each variant. It returns the amounts with their sums and squares adjusted, for Values and all that takes
 // amounts. It fails where there are not as many pairs as visitors.
 func Adjust(amounts []Amount, pairs []JointMoments) (CUPED, []Amount, error) {
 	if len(pairs) != len(amounts) {

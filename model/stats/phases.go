@@ -20,7 +20,7 @@ type Stratified struct {
 
 // StratifiedRates returns the ratio of rates over phases by Mantel and Haenszel: Σ c₁n₀/N / Σ c₀n₁/N (Mantel and Haenszel 1959, Statistical
 // aspects of the analysis of data from retrospective studies of disease, JNCI 22), with the variance of its logarithm by Greenland and Robins
-// (1985, Estimation of a common effect parameter from sparse follow-up data, Biometrics 41, eq. 13). It needs conversions of both
+// (1985, Estimation of a common effect parameter from sparse follow-up data, Biometrics 41). It needs conversions of both
 // variants. It fails on counts and weights that cannot be.
 func StratifiedRates(phases ...Phase) (Stratified, error) {
 	above, below, spread := 0.0, 0.0, 0.0

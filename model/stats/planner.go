@@ -68,7 +68,7 @@ func (p Plan) EffectForRate(rate, visitors float64) (effect float64, ok bool, er
 }
 
 // VisitorsForValue is VisitorsForRate for a mean value per visitor above 0 with its standard deviation, which is taken as that of both variants:
-// 2 (z_{α/2} + z_β)² (deviation / (effect · mean))² (Cohen 1988, Statistical Power Analysis, 2nd ed., section 2.4).
+// 2 (z_{α/2} + z_β)² (deviation / (effect · mean))² (Cohen 1988, Statistical Power Analysis, 2nd ed., chapter 2).
 func (p Plan) VisitorsForValue(mean, deviation, effect float64) (float64, error) {
 	if err := p.checkValue(mean, deviation); err != nil {
 		return 0, err

@@ -17,7 +17,7 @@ type Ratio struct {
 //
 //	(s_y² − 2R s_xy + R² s_x²) / (n x̄²)
 //
-// (Deng, Knoblich and Lu 2018, Applying the delta method in metric analytics, KDD, eq. 4). Visitors are independent, what they do need not be.
+// (Deng, Knoblich and Lu 2018, Applying the delta method in metric analytics, KDD). Visitors are independent, what they do need not be.
 // It is false without two pairs, and unless the mean of the denominators is above 0.
 func RatioOf(pairs JointMoments) (r Ratio, ok bool) {
 	if pairs.X.N < 2 || !(pairs.X.Mean > 0) {

@@ -24,8 +24,8 @@ type sample struct{ mean, variance, n float64 }
 //
 //	± σ/N √(2 (Nρ² + 1)/ρ² · log(√(Nρ² + 1)/α)),  ρ² = (−2 log α + log(−2 log α + 1)) / 5000
 //
-// (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2021, Time-uniform central limit theory and asymptotic confidence sequences, eq. 14,
-// Annals of Statistics 52 (2024); the relative one by the delta method, as in GrowthBook). The p-value is the α at which the sequence of the
+// (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2021, Time-uniform central limit theory and asymptotic confidence sequences, Annals
+// of Statistics 52 (2024); the relative one by the delta method, as in GrowthBook). The p-value is the α at which the sequence of the
 // difference, with the ρ of α = 0.05, would end at 0.
 //
 // It holds in the limit of many visitors. How many, the spread of values says: with few of them, or some that are far larger than the others,
@@ -84,7 +84,7 @@ func around(mean, reach float64) Estimate {
 	return Estimate{mean, max(mean-reach, -math.MaxFloat64), min(mean+reach, math.MaxFloat64)}
 }
 
-// sequenceRho is the ρ² that makes the sequence tightest at sequenceVisitors (Waudby-Smith et al. 2021, appendix B.2).
+// sequenceRho is the ρ² that makes the sequence tightest at sequenceVisitors (Waudby-Smith et al. 2021).
 func sequenceRho() float64 {
 	l := -2 * math.Log(anytimeError)
 	return (l + math.Log1p(l)) / sequenceVisitors
