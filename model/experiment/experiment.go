@@ -107,6 +107,8 @@ type Question struct {
 type Answer struct {
 	// Variants are those of the experiment, in its order.
 	Variants []VariantAnswer
+	// Assigned is how many visitors have a standing assignment in the range, whatever Where.
+	Assigned int
 	// MultipleExposures is how many of the visitors have a qualifying assignment to another variant before the end.
 	MultipleExposures int
 	// Unknown is how many assignments lie in the run and in the range that name a variant which the experiment does not
@@ -137,6 +139,8 @@ type MetricAnswer struct {
 	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits. They are of no values
 	// where the metric has none.
 	Moments stats.Moments
+	// Winsorized are the values, of which none counts for more than a cap.
+	Winsorized Winsorized
 	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
 	// which its session started or, in the session of assignment, of the assignment's.
 	Steps []int
@@ -149,6 +153,48 @@ func (m *MetricAnswer) Add(value model.Sum) {
 	if value != (model.Sum{}) {
 		m.Values++
 	}
+}
+
+// Winsorized is what values come to under a cap.
+type Winsorized struct {
+	// Cap is the highest value that counts in full; the largest double where nothing is capped.
+	Cap float64
+	// Capped is how many of the values are higher.
+	Capped int
+	// Moments are of the values as they count.
+	Moments stats.Moments
+}
+
+// Winsorize sets what a metric's values come to under a cap: the 99 % quantile of those above 0 of all variants together. The
+// values are those of each variant's converted visitors, in the order of their numbers.
+func (a *Answer) Winsorize(metric int, values [][]float64) error {
+	winsor, err := stats.WinsorOf(slices.Concat(values...), stats.DefaultWinsorQuantile)
+	if err != nil {
+		return err
+	}
+	for i := range a.Variants {
+		w := Winsorized{Cap: winsor.Cap}
+		for _, value := range values[i] {
+			if value > winsor.Cap {
+				w.Capped++
+			}
+			w.Moments.Add(winsor.Of(value))
+		}
+		a.Variants[i].Metrics[metric].Winsorized = w
+	}
+	return nil
+}
+
+// FollowsAssignment tells whether sessions are chosen by what may happen in them once a visitor is assigned, which the variant
+// may have caused: pages, events and their values, tags, the length, and all that plugins compute.
+func FollowsAssignment(where filter.Expr) bool {
+	return len(filter.Computations(where)) > 0 || slices.ContainsFunc(filter.Fields(where), func(field filter.Field) bool {
+		switch field {
+		case filter.Pages, filter.ExitPage, filter.PageViews, filter.Events, filter.Tags, filter.Length:
+			return true
+		}
+		return field == filter.EventValue(field.Key)
+	})
 }
 
 // NewAnswer returns the answer to a question in which nobody takes part.

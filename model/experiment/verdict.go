@@ -73,8 +73,9 @@ type Evidence struct {
 	Values []int64
 
 	SampleRatio stats.SampleRatio
-	// Visitors are those assigned, MultipleExposures how many of them saw several variants, and UnknownVariants the assignments to none.
-	Visitors, MultipleExposures, UnknownVariants int
+	// Visitors are those that take part, MultipleExposures how many of them saw several variants. Assigned are the visitors assigned to any
+	// variant, whoever takes part, and UnknownVariants the assignments to none.
+	Visitors, MultipleExposures, Assigned, UnknownVariants int
 	// FilterAfterAssignment tells that visitors are chosen by what they did once they were assigned, which a variant may have caused.
 	FilterAfterAssignment bool
 	// Guardrails are those of the experiment, of all variants.
@@ -84,7 +85,7 @@ type Evidence struct {
 	Ran, Left time.Duration
 	// Comparisons is how many metrics or segments are looked at together.
 	Comparisons int
-	// MetricChanged is when the primary metric was changed during the run or after; 0 if it was not.
+	// MetricChanged is when the primary metric or a guardrail was changed during the run or after; 0 if neither was.
 	MetricChanged model.Millis
 }
 
@@ -144,7 +145,7 @@ func (e Evidence) withhold(v *Verdict) {
 		v.say(MultipleExposuresReason, "%s of the visitors (%d) saw more than one variant. Up to %s is usual; check that an assignment stays with its visitor.",
 			percent(share), e.MultipleExposures, percent(tolerableShare))
 	}
-	if share := share(e.UnknownVariants, e.Visitors); share > tolerableShare {
+	if share := share(e.UnknownVariants, e.Assigned); share > tolerableShare {
 		v.say(UnknownVariantsReason, "%d assignments name a variant that the experiment does not have. Check the variants' keys where assignments are sent.",
 			e.UnknownVariants)
 	}
@@ -164,7 +165,7 @@ func (e Evidence) withhold(v *Verdict) {
 		}
 	}
 	if e.Left > 0 {
-		v.say(BeforeHorizonReason, "The experiment is to be decided at one time only, in %s. A look before that proves nothing.", inDays(e.Left))
+		v.say(BeforeHorizonReason, "The experiment is to be decided at one time only, after %s more. A look before that proves nothing.", inDays(e.Left))
 	}
 }
 
@@ -188,7 +189,7 @@ func (e Evidence) remark(v *Verdict) {
 		v.say(ManyComparisonsReason, "%d results are looked at together, so each needs stronger evidence; p-values are adjusted for that.", e.Comparisons)
 	}
 	if e.MetricChanged != 0 {
-		v.say(MetricChangedReason, "The primary metric was changed on %s, when results could already be seen.", e.MetricChanged.Time().Format(time.DateOnly))
+		v.say(MetricChangedReason, "The primary metric or a guardrail was changed on %s, when results could already be seen.", e.MetricChanged.Time().Format(time.DateOnly))
 	}
 }
 

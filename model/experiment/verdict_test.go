@@ -37,7 +37,7 @@ func TestJudge(t *testing.T) {
 		}, stats.Collecting, 1, []ReasonCode{TooFewVisitorsReason}, "100 visitors; to go: 7 for old."},
 		"too few values":  {func(e *Evidence) { e.Values = []int64{3, 9} }, stats.Collecting, 1, []ReasonCode{TooFewConversionsReason}, "10 conversions with a value; to go: 7 for old, 1 for new."},
 		"enough values":   {func(e *Evidence) { e.Values = []int64{10, 10} }, stats.Winner, 1, []ReasonCode{ClearReason}, "better"},
-		"a day too early": {func(e *Evidence) { e.Left = time.Hour }, stats.Collecting, 1, []ReasonCode{BeforeHorizonReason}, "in 1 day."},
+		"a day too early": {func(e *Evidence) { e.Left = time.Hour }, stats.Collecting, 1, []ReasonCode{BeforeHorizonReason}, "after 1 day more."},
 		"a mismatch": {func(e *Evidence) { e.SampleRatio = stats.SampleRatio{AnytimePValue: 1e-7, Mismatch: true} }, stats.Invalid, -1,
 			[]ReasonCode{SampleRatioReason}, "p = 1e-07"},
 		"both variants seen by a half, and unknown ones": {func(e *Evidence) { e.MultipleExposures, e.UnknownVariants = 4000, 6595 }, stats.Collecting, 1,
@@ -57,7 +57,7 @@ func TestJudge(t *testing.T) {
 			[]ReasonCode{ClearReason, ManyComparisonsReason, MetricChangedReason}, "better"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := Evidence{Rules: stats.Rules{MinVisitors: 100, MinDuration: 7 * day}, Figures: won, Variants: []string{"old", "new"}, Visitors: 8000, Ran: 8 * day, Comparisons: 1}
+			e := Evidence{Rules: stats.Rules{MinVisitors: 100, MinDuration: 7 * day}, Figures: won, Variants: []string{"old", "new"}, Visitors: 8000, Assigned: 9000, Ran: 8 * day, Comparisons: 1}
 			test.change(&e)
 			v := e.Judge()
 			var codes []ReasonCode
