@@ -49,9 +49,11 @@ func (r *Resolver) Site() generated.SiteResolver                   { return &sit
 func (r *Resolver) Segment() generated.SegmentResolver             { return &segmentResolver{r} }
 func (r *Resolver) Goal() generated.GoalResolver                   { return &goalResolver{r} }
 func (r *Resolver) Experiment() generated.ExperimentResolver       { return &experimentResolver{r} }
+func (r *Resolver) Guardrail() generated.GuardrailResolver         { return &guardrailResolver{r} }
 func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
 func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
+func (r *Resolver) ValueResult() generated.ValueResultResolver     { return &valueResultResolver{r} }
 func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }
 func (r *Resolver) FunnelStep() generated.FunnelStepResolver       { return &funnelStepResolver{r} }
 func (r *Resolver) Totals() generated.TotalsResolver               { return &totalsResolver{r} }

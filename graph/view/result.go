@@ -6,6 +6,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
 
@@ -22,16 +23,10 @@ type ExperimentResult struct {
 
 // MetricResult is what an experiment's visitors did by one of its metrics.
 type MetricResult struct {
-	Goal    model.Goal
+	*experiment.Trial
 	Primary bool
 	// Variants are the experiment's.
 	Variants []model.Variant
-	// Rates, Values and Decision are made of the counts where they are selected. Rates
-	// and Values have an element for each variant; Values is nil where the goal carries no
-	// value.
-	Rates    func() ([]stats.Rate, error)
-	Values   func() ([]stats.Value, error)
-	Decision func() (stats.Decision, *model.Variant, error)
 	// Series has the points of each variant at an interval.
 	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
 }
@@ -43,6 +38,12 @@ type VariantResult struct {
 	// Metric is whose result it is, and Place the variant's among all.
 	Metric *MetricResult
 	Place  int
+}
+
+// ValueResult is what a variant's values say.
+type ValueResult struct {
+	stats.Value
+	Variant *VariantResult
 }
 
 // VariantPoint is a point of a variant's series.

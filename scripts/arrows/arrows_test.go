@@ -145,7 +145,7 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
-	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats"},
+	{folder: "graph/view", own: "graph/scalar model model/count model/experiment model/filter model/stats"},
 
 	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
