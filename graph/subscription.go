@@ -14,7 +14,8 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison,
+	includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error) {
 	site, err := decodeID(siteNoun, siteID, "siteId")
 	if err != nil {
 		return nil, err
@@ -22,7 +23,7 @@ func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, seg
 	if err := r.follow(ctx, site); err != nil {
 		return nil, aboutID("siteId", err)
 	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given, unit, compare))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given, unit, compare, includeInactive, first, after))
 }
 
 func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {
