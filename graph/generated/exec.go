@@ -5828,7 +5828,7 @@ type GoalEdge {
 
 "How many sessions or visitors of each segment reached a goal."
 type GoalCard {
-  "Stands for the goal, the segments, the range, the unit and the comparison as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
+  "Stands for the goal, and the segments, range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
   id: ID!
   "The goal."
   goal: Goal!
@@ -5846,7 +5846,7 @@ type GoalCard {
 
 "How many sessions or visitors of one segment reached a goal."
 type GoalCell {
-  "Stands for the goal, the segment, and the range, the unit and the comparison as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
+  "Stands for the goal, the segment, and the range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
   id: ID!
   "The active segment."
   segment: Segment!
@@ -5957,7 +5957,7 @@ type GoalPoint {
 
 "How many sessions or visitors of each segment reached each of a list of goals."
 type Funnel {
-  "Stands for the steps, the segments, the range, the unit and the comparison as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
+  "Stands for the steps, and the segments, range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
   id: ID!
   "The steps for each segment, in the order you asked for."
   segments: [FunnelSegment!]!
@@ -5971,7 +5971,7 @@ type Funnel {
 
 "A funnel's steps within one segment."
 type FunnelSegment {
-  "Stands for the steps, the segment, and the range, the unit and the comparison as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
+  "Stands for the steps, the segment, and the range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
   id: ID!
   "The active segment."
   segment: Segment!
