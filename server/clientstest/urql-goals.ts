@@ -33,7 +33,7 @@ const followCardsSubscription = graphql(`
 `)
 
 type Goal = { id: string; key: string; name: string }
-type Cell = { id: string; sessions: number }
+type Cell = { id: string; sessions?: number | null }
 
 export function watch(site: string, tell: (goals: Goal[]) => void) {
   client.query(goalsQuery, { site }).subscribe(({ data }) => {
