@@ -20,20 +20,19 @@ type breakdownArguments struct {
 	goals    []string
 	in       model.TimeRange
 	order    *generated.BreakdownOrder
-	first    *int
-	after    *string
+	window
 }
 
 func (r *siteResolver) Breakdown(ctx context.Context, site *model.Site, by []generated.Dimension, keys, segments []string, filters []scalar.FilterInput,
-	goals []string, given model.TimeRange, orderBy *generated.BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error) {
-	return r.breakdownOf(ctx, site, breakdownArguments{by, keys, segments, filters, goals, given, orderBy, first, after})
+	goals []string, given model.TimeRange, orderBy *generated.BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error) {
+	return r.breakdownOf(ctx, site, breakdownArguments{by, keys, segments, filters, goals, given, orderBy, window{first, last, after, before}})
 }
 
 // breakdownOf asks for the rows, with one more than the page has, and of them for what the client selects.
 func (r *Resolver) breakdownOf(ctx context.Context, site *model.Site, given breakdownArguments) (*view.BreakdownConnection, error) {
 	r.engine.Prefetch(site.ID)
 	selected := rowSelectionOf(ctx)
-	first, err := checkFirst(given.first, defaultFirst)
+	limit, err := given.limit()
 	if err != nil {
 		return nil, err
 	}
@@ -44,15 +43,18 @@ func (r *Resolver) breakdownOf(ctx context.Context, site *model.Site, given brea
 	if query.By, err = r.groupings(ctx, site, given.by, given.keys); err != nil {
 		return nil, err
 	}
-	query.Measures, query.Limit = selected.measures, first+1
+	query.Measures, query.Limit, query.FromEnd = selected.measures, limit+1, given.fromEnd()
 	goals, err := r.goalsOfRows(ctx, site, given, &query, merged, selected)
 	if err != nil {
 		return nil, err
 	}
-	if err := fits(ctx, first*len(goals)); err != nil {
+	if err := fits(ctx, limit*len(goals)); err != nil {
 		return nil, err
 	}
-	if query.After, err = decodePlace(given.after, len(query.By)); err != nil {
+	if query.After, err = decodePlace("after", given.after, len(query.By)); err != nil {
+		return nil, err
+	}
+	if query.Before, err = decodePlace("before", given.before, len(query.By)); err != nil {
 		return nil, err
 	}
 	found, err := r.engine.Breakdown(ctx, query)
@@ -64,7 +66,7 @@ func (r *Resolver) breakdownOf(ctx context.Context, site *model.Site, given brea
 	for i := range found.Rows {
 		rows[i] = naming.row(&found.Rows[i], goals)
 	}
-	c := connect[view.BreakdownRow, view.BreakdownEdge](rows, first, given.after, func(i int) string { return placeCursor(query.Order.PlaceOf(&found.Rows[i])) },
+	c := connect[view.BreakdownRow, view.BreakdownEdge](rows, given.window, limit, func(i int) string { return placeCursor(query.Order.PlaceOf(&found.Rows[i])) },
 		func(context.Context) (int, error) { return found.Total, nil })
 	return (*view.BreakdownConnection)(c), nil
 }
@@ -80,7 +82,7 @@ func (r *Resolver) sessionsOf(ctx context.Context, site *model.Site, segmentIDs 
 		return query, nil, err
 	}
 	if segmentIDs != nil {
-		segments, err := r.segments(ctx, site.ID, segmentIDs)
+		segments, err := r.segments(ctx, site.ID, segmentIDs, false)
 		if err != nil {
 			return query, nil, err
 		}
@@ -103,12 +105,12 @@ func (r *Resolver) sessionsOf(ctx context.Context, site *model.Site, segmentIDs 
 // goalsOfRows returns the goals whose conversions are selected or ordered by, and adds them and the order to the query.
 func (r *Resolver) goalsOfRows(ctx context.Context, site *model.Site, given breakdownArguments, query *count.BreakdownQuery, filters []model.FilterSpec, selected rowSelection) ([]model.Goal, error) {
 	figure, direction, goalID := orderOf(given.order)
-	query.Order = count.RowOrder{By: rowFigures[figure], Ascending: direction == generated.SortDirectionAscending}
+	query.Order = count.RowOrder{By: rowFigures[figure], Ascending: direction == view.Ascending}
 	ofGoal := goalFigures[figure]
 	if given.goals == nil && !selected.goals && !ofGoal {
 		return nil, nil
 	}
-	goals, err := r.goals(ctx, site.ID, given.goals, "goals")
+	goals, err := r.chosenGoals(ctx, site.ID, matrixArguments{goals: given.goals, first: maxGoals})
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +140,8 @@ func (r *Resolver) goalsOfRows(ctx context.Context, site *model.Site, given brea
 }
 
 // orderOf returns what an order says.
-func orderOf(given *generated.BreakdownOrder) (figure generated.BreakdownFigure, direction generated.SortDirection, goal *string) {
-	figure, direction = generated.BreakdownFigureSessions, generated.SortDirectionDescending
+func orderOf(given *generated.BreakdownOrder) (figure generated.BreakdownFigure, direction view.SortDirection, goal *string) {
+	figure, direction = generated.BreakdownFigureSessions, view.Descending
 	if given != nil {
 		if by := given.By.Value(); by != nil {
 			figure = *by
@@ -186,10 +188,10 @@ var goalFigures = map[generated.BreakdownFigure]bool{
 }
 
 func (r *subscriptionResolver) Breakdown(ctx context.Context, siteID string, by []generated.Dimension, keys, segments []string, filters []scalar.FilterInput,
-	goals []string, given model.TimeRange, orderBy *generated.BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error) {
+	goals []string, given model.TimeRange, orderBy *generated.BreakdownOrder, first *int, after *string, last *int, before *string) (<-chan *view.BreakdownConnection, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err
 	}
-	return once(r.breakdownOf(ctx, site, breakdownArguments{by, keys, segments, filters, goals, given, orderBy, first, after}))
+	return once(r.breakdownOf(ctx, site, breakdownArguments{by, keys, segments, filters, goals, given, orderBy, window{first, last, after, before}}))
 }

@@ -14,34 +14,48 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
+func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison,
+	includeInactive bool, first *int, after *string) ([]view.GoalCard, error) {
 	r.engine.Prefetch(site.ID)
-	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
+	chosen := matrixArguments{goals: goalIDs, segments: segmentIDs, inactive: includeInactive, cut: first != nil}
+	var err error
+	if chosen.first, err = checkSize("first", first, maxGoals); err != nil {
+		return nil, err
+	}
+	if after != nil {
+		if chosen.after, err = decodeID(goalNoun, *after, "after"); err != nil {
+			return nil, err
+		}
+	}
+	m, err := r.matrix(ctx, site, chosen)
 	if err != nil {
 		return nil, err
 	}
-	return r.cards(ctx, site.ID, m, given, unit, compare)
+	return r.cards(ctx, site.ID, m, view.SegmentsAsked(segmentIDs, includeInactive), view.Asked{Range: given.UTC(), Unit: unit, Compare: compare})
 }
 
 // maxCells is how many cells the cards of one field have at most.
 const maxCells = 2000
 
-// cards returns the goals' cards over the segments. What the client selects of the cells is asked for at once; what
-// fails is told by the fields that need it.
-func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
-	times, err := r.rangesOf(ctx, siteID, given, compare)
+// cards returns the goals' cards over the segments, which a client has asked for in some words. What it selects of the cells
+// is asked for at once; what fails is told by the fields that need it.
+func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, segments string, asked view.Asked) ([]view.GoalCard, error) {
+	times, err := r.rangesOf(ctx, siteID, asked.Range, asked.Compare)
 	if err != nil {
 		return nil, err
 	}
 	if cells := len(m.goals) * len(m.segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the goals and the segments", len(m.goals), len(m.segments), cells, maxCells)
+		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the segments, or ask for fewer goals with first or by their ids", len(m.goals), len(m.segments), cells, maxCells)
 	}
 	cards, computedAt := make([]view.GoalCard, len(m.goals)), r.computedAt(ctx)
 	for i, goal := range m.goals {
-		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(times.in), Unit: unit, ComparedWith: times.comparedWith(), ComputedAt: computedAt, Cells: make([]view.GoalCell, len(m.segments))}
+		cards[i] = view.GoalCard{
+			Goal: goal, Asked: asked, AskedSegments: segments, Range: view.TimeRangeOf(times.in), ComparedWith: times.comparedWith(),
+			ComputedAt: computedAt, Cells: make([]view.GoalCell, len(m.segments)),
+		}
 		for n, segment := range m.segments {
 			cell := &cards[i].Cells[n]
-			*cell = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: unit}, Segment: segment, Series: map[model.Interval]view.GoalSeries{}}
+			*cell = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: asked.Unit}, Segment: segment, Asked: asked, Series: map[model.Interval]view.GoalSeries{}}
 			if times.other != nil {
 				cell.Comparison = &view.GoalComparison{GoalFigures: cell.GoalFigures, With: &cell.GoalFigures}
 			}
@@ -55,7 +69,7 @@ func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, given mode
 
 // fill puts into the cells of cards what gives their figures.
 func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, times ranges) {
-	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx, cards[0].Unit)
+	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx, cards[0].Asked.Unit)
 	r.prepareCells(ctx, cards, merges, count.Question{In: times.in}, selected.own, func(cell *view.GoalCell, active, converted view.Answer) {
 		cell.Active, cell.Converted = active, converted
 	})

@@ -177,7 +177,11 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		return listed(arguments["ids"]), 0, below
 	case "Site.goalCards", "Subscription.goalCards":
 		below.cells = listed(arguments["segments"])
-		return listed(arguments["goals"]), 0, below
+		times = listed(arguments["goals"])
+		if first := arguments["first"]; first != nil && arguments["goals"] == nil {
+			times = pageOf(first)
+		}
+		return times, 0, below
 	case "Goal.card":
 		below.cells = listed(arguments["segments"])
 		return 1, 0, below
@@ -188,7 +192,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		return 1, 0, below
 	case "Site.breakdown", "Subscription.breakdown":
 		c.breaksDown = true
-		below.page, below.cells = pageOf(arguments["first"]), listed(arguments["goals"])
+		below.page, below.cells = pageOf(sizeOf(arguments)), listed(arguments["goals"])
 		return 1, 0, below
 	case "BreakdownRow.goals":
 		return in.cells, 0, below
@@ -211,12 +215,12 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "__Type.fields", "__Type.inputFields", "__Type.enumValues", "__Type.interfaces", "__Type.possibleTypes", "__Field.args":
 		return c.perType(field.Name), 0, below
 	default:
-		first, isPage := arguments["first"]
+		isPage := field.Definition.Arguments.ForName("first") != nil
 		switch {
 		case isPage && isList:
-			return pageOf(first), 0, below
+			return pageOf(arguments["first"]), 0, below
 		case isPage:
-			below.page = pageOf(first)
+			below.page = pageOf(sizeOf(arguments))
 			return 1, 0, below
 		case isList && (isConnection(field.ObjectDefinition) || strings.HasSuffix(field.ObjectDefinition.Name, "Payload")):
 			return in.page, 0, below
@@ -258,6 +262,14 @@ func listed(argument any) int {
 		return len(list)
 	}
 	return 1 // which is made a list
+}
+
+// sizeOf returns the argument that says how large a connection's page is.
+func sizeOf(arguments map[string]any) any {
+	if last := arguments["last"]; last != nil {
+		return last
+	}
+	return arguments["first"]
 }
 
 // pageOf returns how many elements a page has.

@@ -29,18 +29,22 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 	if err != nil {
 		return nil, err
 	}
-	segments, err := r.segments(ctx, site.ID, segmentIDs)
+	segments, err := r.segments(ctx, site.ID, segmentIDs, false)
 	if err != nil {
 		return nil, err
 	}
 	selected, throughs := stepSelectionOf(ctx, unit), r.throughs(ctx, goals, segments)
-	funnel := &view.Funnel{Range: view.TimeRangeOf(times.in), Unit: unit, ComparedWith: times.comparedWith(), Segments: make([]view.FunnelSegment, len(segments))}
+	asked := view.Asked{Range: given.UTC(), Unit: unit, Compare: compare}
+	funnel := &view.Funnel{
+		Steps: steps, Asked: asked, AskedSegments: view.SegmentsAsked(segmentIDs, false), Range: view.TimeRangeOf(times.in),
+		ComparedWith: times.comparedWith(), Segments: make([]view.FunnelSegment, len(segments)),
+	}
 	for n, segment := range segments {
 		question := count.Question{Site: segment.SiteID, In: times.in}
-		funnel.Segments[n] = view.FunnelSegment{Segment: segment, Steps: funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.own))}
+		funnel.Segments[n] = view.FunnelSegment{Segment: segment, Steps: funnelSteps(goals, segment, asked, r.reached(ctx, throughs[n], question, selected.own))}
 		if times.other != nil {
 			question.In = *times.other
-			others := funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.other))
+			others := funnelSteps(goals, segment, asked, r.reached(ctx, throughs[n], question, selected.other))
 			for i := range others {
 				step := &funnel.Segments[n].Steps[i]
 				step.Comparison = &view.FunnelComparison{FunnelFigures: others[i].FunnelFigures, With: &step.FunnelFigures}
@@ -52,11 +56,11 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 }
 
 // funnelSteps returns a funnel's steps for a segment by what reached returns.
-func funnelSteps(goals []model.Goal, segment model.Segment, unit view.CountUnit, reached []view.Answer) []view.FunnelStep {
+func funnelSteps(goals []model.Goal, segment model.Segment, asked view.Asked, reached []view.Answer) []view.FunnelStep {
 	steps := make([]view.FunnelStep, len(goals))
 	for i, goal := range goals {
-		figures := view.FunnelFigures{Unit: unit, Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
-		steps[i] = view.FunnelStep{FunnelFigures: figures, Goal: goal, Segment: segment, Before: goals[:i]}
+		figures := view.FunnelFigures{Unit: asked.Unit, Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
+		steps[i] = view.FunnelStep{FunnelFigures: figures, Goal: goal, Segment: segment, Asked: asked, Before: goals[:i]}
 	}
 	return steps
 }

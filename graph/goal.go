@@ -34,11 +34,11 @@ func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]mod
 
 func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error) {
 	r.engine.Prefetch(goal.SiteID)
-	segments, err := r.segments(ctx, goal.SiteID, segmentIDs)
+	segments, err := r.segments(ctx, goal.SiteID, segmentIDs, false)
 	if err != nil {
 		return nil, err
 	}
-	cards, err := r.cards(ctx, goal.SiteID, matrix{[]model.Goal{*goal}, segments}, given, unit, compare)
+	cards, err := r.cards(ctx, goal.SiteID, matrix{[]model.Goal{*goal}, segments}, view.SegmentsAsked(segmentIDs, false), view.Asked{Range: given.UTC(), Unit: unit, Compare: compare})
 	if err != nil {
 		return nil, err
 	}

@@ -135,12 +135,12 @@ func (g guard) UpdateSite(ctx context.Context, id int64, apply func(*model.Site)
 	return g.store.UpdateSite(ctx, id, apply)
 }
 
-func (g guard) DeleteSite(ctx context.Context, id int64) error {
+func (g guard) DeleteSite(ctx context.Context, id int64, check func(*model.Site) error) error {
 	id, err := changeable(ctx, model.AdminScope, id)
 	if err != nil {
 		return err
 	}
-	return g.store.DeleteSite(ctx, id)
+	return g.store.DeleteSite(ctx, id, check)
 }
 
 func (g guard) segment(ctx context.Context, needed model.Scope, id int64) (*model.Segment, error) {
@@ -364,9 +364,9 @@ func (g guard) Session(ctx context.Context, id model.SessionID) (*model.Session,
 	return g.store.Session(ctx, id)
 }
 
-func (g guard) Events(ctx context.Context, q store.EventQuery, after string, limit int) ([]store.Event, error) {
+func (g guard) Events(ctx context.Context, q store.EventQuery, page store.EventPage) ([]store.Event, error) {
 	q.Site = readable(ctx, q.Site)
-	return g.store.Events(ctx, q, after, limit)
+	return g.store.Events(ctx, q, page)
 }
 
 func (g guard) CountEvents(ctx context.Context, q store.EventQuery) (int, error) {
@@ -391,12 +391,12 @@ func (g guard) TypesInUse(ctx context.Context) (map[string]store.TypeUse, error)
 	return g.store.TypesInUse(ctx, sites)
 }
 
-// NewestChanges and CountChanges are of a site, which the actor must administer, or of one experiment.
-func (g guard) NewestChanges(ctx context.Context, q store.AuditQuery, page store.Page) ([]model.Change, error) {
+// Changes and CountChanges are of a site, which the actor must administer, or of one experiment.
+func (g guard) Changes(ctx context.Context, q store.AuditQuery, page store.Page) ([]model.Change, error) {
 	if err := checkAudit(ctx, q); err != nil {
 		return nil, err
 	}
-	return g.store.NewestChanges(ctx, q, page)
+	return g.store.Changes(ctx, q, page)
 }
 
 func (g guard) CountChanges(ctx context.Context, q store.AuditQuery) (int, error) {

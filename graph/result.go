@@ -34,6 +34,7 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
+	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when))
 	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 }
 
@@ -44,21 +45,21 @@ func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment,
 	}
 	goals, segments, err := both(
 		func() ([]model.Goal, error) { return r.goalsOf(ctx, e.Metrics()) },
-		func() ([]model.Segment, error) { return r.segments(ctx, e.SiteID, segmentIDs) })
+		func() ([]model.Segment, error) { return r.segments(ctx, e.SiteID, segmentIDs, false) })
 	if err != nil {
 		return nil, err
 	}
 	if cells := len(goals) * len(segments); cells > maxCells {
 		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, goals, segments, in), nil
+	return r.breakdown(ctx, e, goals, segments, in, when), nil
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []model.Goal, segments []model.Segment, in model.Range) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []model.Goal, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i].Segment = segment
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when))}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
@@ -70,6 +71,7 @@ func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []m
 			results[i].Result = func(context.Context) (*view.ExperimentResult, error) { return nil, m.err }
 			continue
 		}
+		m.value.asked = results[i].Asked
 		promises := collectionOf(ctx).results.registerAll(m.value.questions)
 		results[i].Result = func(ctx context.Context) (*view.ExperimentResult, error) { return r.resultOf(ctx, m.value, promises) }
 	}
@@ -87,6 +89,8 @@ func (r *segmentResultResolver) Result(ctx context.Context, s *view.SegmentResul
 type measurement struct {
 	experiment *model.Experiment
 	in         model.Range
+	// asked is view.ExperimentResult.Asked.
+	asked string
 	// questions are first the one about all metrics that columns can answer, then one for each of the others.
 	questions []experiment.Question
 	// metrics are the experiment's goals, the primary one first.
@@ -138,7 +142,7 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 	}
 	e := m.experiment
 	result := &view.ExperimentResult{
-		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
+		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
 		Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
 	visitors, weights := make([]int64, len(e.Variants)), make([]float64, len(e.Variants))
@@ -155,18 +159,19 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 			metric.answer, metric.err = answers[metric.asked], answers[metric.asked].Err
 		}
 		result.Metrics[i] = r.metricResult(e, &metric, result.SampleRatio, ran)
+		result.Metrics[i].Result = result.ID()
 	}
 	return result, nil
 }
 
 // metricResult returns the result by one metric. Its figures are derived where they are selected.
 func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.SampleRatio, ran time.Duration) view.MetricResult {
-	rates := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) })
-	result := view.MetricResult{Goal: m.goal, Primary: m.goal.ID == e.Primary, Variants: e.Variants, Series: r.seriesOf(m.question), Rates: rates}
+	rates, variants := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) }), view.VariantsOf(e)
+	result := view.MetricResult{Goal: m.goal, Primary: m.goal.ID == e.Primary, Variants: variants, Series: r.seriesOf(m.question), Rates: rates}
 	if m.goal.ValueEvent != "" {
 		result.Values = sync.OnceValues(func() ([]stats.Value, error) { return m.values(e) })
 	}
-	result.Decision = func() (stats.Decision, *model.Variant, error) {
+	result.Decision = func() (stats.Decision, *view.Variant, error) {
 		rates, err := rates()
 		if err != nil || len(rates) == 0 {
 			return stats.Collecting, nil, err
@@ -175,7 +180,7 @@ func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.Sa
 		if leader < 0 {
 			return decision, nil, nil
 		}
-		return decision, &e.Variants[leader], nil
+		return decision, &variants[leader], nil
 	}
 	return result
 }
@@ -242,7 +247,7 @@ func (r *metricResultResolver) Variants(ctx context.Context, m *view.MetricResul
 	return results, err
 }
 
-func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*model.Variant, error) {
+func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*view.Variant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -140,18 +140,18 @@ func placeCursor(place count.RowPlace) string {
 }
 
 // decodePlace returns the place of a row with so many values.
-func decodePlace(after *string, values int) (*count.RowPlace, error) {
-	text, err := decodeCursor(after)
+func decodePlace(argument string, cursor *string, values int) (*count.RowPlace, error) {
+	text, err := decodeCursor(argument, cursor)
 	if err != nil || text == "" {
 		return nil, err
 	}
 	var parts []string
 	if json.Unmarshal([]byte(text), &parts) != nil || len(parts) != values+1 {
-		return nil, badCursor(*after)
+		return nil, badCursor(argument, *cursor)
 	}
 	figure, err := strconv.ParseFloat(parts[0], 64)
 	if err != nil {
-		return nil, badCursor(*after)
+		return nil, badCursor(argument, *cursor)
 	}
 	return &count.RowPlace{Figure: figure, Values: parts[1:]}, nil
 }

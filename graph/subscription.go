@@ -14,12 +14,13 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison,
+	includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err
 	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, site, segments, goals, given, unit, compare))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, site, segments, goals, given, unit, compare, includeInactive, first, after))
 }
 
 func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {

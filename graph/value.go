@@ -18,7 +18,7 @@ import (
 const defaultValues = 20
 
 func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType string, key, search *string, filters []scalar.FilterInput, given *model.TimeRange, first *int) ([]view.ValueCount, error) {
-	n, err := checkFirst(first, defaultValues)
+	n, err := checkSize("first", first, defaultValues)
 	if err != nil {
 		return nil, err
 	}

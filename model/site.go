@@ -33,6 +33,8 @@ type Site struct {
 	IgnoredReferrers []string
 	// Bots is what becomes of the messages of bots.
 	Bots BotPolicy
+	// UpdatedAt is when the site itself last changed, in whole milliseconds.
+	UpdatedAt time.Time
 	// Revision changes with every change to the site, its segments, goals or
 	// experiments. Whatever is read after the site is at least as new. It is 0 if unknown.
 	Revision int64

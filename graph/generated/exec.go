@@ -278,6 +278,7 @@ type ComplexityRoot struct {
 		Count     func(childComplexity int) int
 		FirstSeen func(childComplexity int) int
 		HasValue  func(childComplexity int) int
+		ID        func(childComplexity int) int
 		LastSeen  func(childComplexity int) int
 		Name      func(childComplexity int) int
 	}
@@ -300,7 +301,7 @@ type ComplexityRoot struct {
 		Breakdown        func(childComplexity int, segments []string, rangeArg *model.TimeRange) int
 		CreatedAt        func(childComplexity int) int
 		Description      func(childComplexity int) int
-		History          func(childComplexity int, first *int, after *string) int
+		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		Key              func(childComplexity int) int
 		Name             func(childComplexity int) int
@@ -332,6 +333,7 @@ type ComplexityRoot struct {
 		ComputedAt      func(childComplexity int) int
 		Contaminated    func(childComplexity int) int
 		Experiment      func(childComplexity int) int
+		ID              func(childComplexity int) int
 		Metrics         func(childComplexity int) int
 		SampleRatio     func(childComplexity int) int
 		UnknownVariants func(childComplexity int) int
@@ -342,6 +344,7 @@ type ComplexityRoot struct {
 		AllOf   func(childComplexity int) int
 		AnyOf   func(childComplexity int) int
 		Args    func(childComplexity int) int
+		ID      func(childComplexity int) int
 		Inputs  func(childComplexity int) int
 		Label   func(childComplexity int) int
 		Not     func(childComplexity int) int
@@ -352,6 +355,7 @@ type ComplexityRoot struct {
 	FilterType struct {
 		Computed    func(childComplexity int) int
 		Description func(childComplexity int) int
+		ID          func(childComplexity int) int
 		InputType   func(childComplexity int) int
 		MergeRule   func(childComplexity int) int
 		Name        func(childComplexity int) int
@@ -361,6 +365,7 @@ type ComplexityRoot struct {
 
 	Funnel struct {
 		ComparedWith func(childComplexity int) int
+		ID           func(childComplexity int) int
 		Range        func(childComplexity int) int
 		Segments     func(childComplexity int) int
 		Unit         func(childComplexity int) int
@@ -377,6 +382,7 @@ type ComplexityRoot struct {
 	}
 
 	FunnelSegment struct {
+		ID      func(childComplexity int) int
 		Segment func(childComplexity int) int
 		Steps   func(childComplexity int) int
 	}
@@ -386,6 +392,7 @@ type ComplexityRoot struct {
 		FromPrevious func(childComplexity int) int
 		FromStart    func(childComplexity int) int
 		Goal         func(childComplexity int) int
+		ID           func(childComplexity int) int
 		Merged       func(childComplexity int) int
 		Sessions     func(childComplexity int) int
 		Visitors     func(childComplexity int) int
@@ -411,6 +418,7 @@ type ComplexityRoot struct {
 		ComparedWith func(childComplexity int) int
 		ComputedAt   func(childComplexity int) int
 		Goal         func(childComplexity int) int
+		ID           func(childComplexity int) int
 		Range        func(childComplexity int) int
 		Unit         func(childComplexity int) int
 	}
@@ -419,6 +427,7 @@ type ComplexityRoot struct {
 		Comparison      func(childComplexity int) int
 		ConversionRate  func(childComplexity int) int
 		Conversions     func(childComplexity int) int
+		ID              func(childComplexity int) int
 		Merged          func(childComplexity int) int
 		Segment         func(childComplexity int) int
 		Series          func(childComplexity int, interval model.Interval) int
@@ -494,6 +503,7 @@ type ComplexityRoot struct {
 	MetricResult struct {
 		Decision func(childComplexity int) int
 		Goal     func(childComplexity int) int
+		ID       func(childComplexity int) int
 		Leader   func(childComplexity int) int
 		Primary  func(childComplexity int) int
 		Variants func(childComplexity int) int
@@ -520,7 +530,7 @@ type ComplexityRoot struct {
 		DeleteGoals          func(childComplexity int, ids []string) int
 		DeleteSegment        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		DeleteSegments       func(childComplexity int, ids []string) int
-		DeleteSite           func(childComplexity int, id string) int
+		DeleteSite           func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		DisableUser          func(childComplexity int, id string) int
 		EnableUser           func(childComplexity int, id string) int
 		EndLogin             func(childComplexity int, id string) int
@@ -548,6 +558,7 @@ type ComplexityRoot struct {
 	Plugin struct {
 		Builtin     func(childComplexity int) int
 		FilterTypes func(childComplexity int) int
+		ID          func(childComplexity int) int
 		Name        func(childComplexity int) int
 		Reason      func(childComplexity int) int
 		Restarts    func(childComplexity int) int
@@ -618,6 +629,7 @@ type ComplexityRoot struct {
 	}
 
 	SegmentResult struct {
+		ID      func(childComplexity int) int
 		Result  func(childComplexity int) int
 		Segment func(childComplexity int) int
 	}
@@ -679,27 +691,28 @@ type ComplexityRoot struct {
 
 	Site struct {
 		Addresses        func(childComplexity int) int
-		AuditLog         func(childComplexity int, first *int, after *string) int
+		AuditLog         func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Bots             func(childComplexity int) int
-		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) int
+		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
 		ComputedFilters  func(childComplexity int) int
 		Domains          func(childComplexity int) int
-		Events           func(childComplexity int, search *string, first *int, after *string) int
+		Events           func(childComplexity int, search *string, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Experiment       func(childComplexity int, key string) int
-		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
+		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Funnel           func(childComplexity int, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goal             func(childComplexity int, key string) int
-		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
-		Goals            func(childComplexity int, search *string, archived *bool, first *int, after *string) int
+		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
+		Goals            func(childComplexity int, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		IgnoredReferrers func(childComplexity int) int
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
 		Name             func(childComplexity int) int
-		Segments         func(childComplexity int, search *string, active *bool, first *int, after *string) int
+		Segments         func(childComplexity int, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
-		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) int
+		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Timezone         func(childComplexity int) int
 		Totals           func(childComplexity int, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		UpdatedAt        func(childComplexity int) int
 		Values           func(childComplexity int, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) int
 	}
 
@@ -719,10 +732,10 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) int
+		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
 		DefinitionsChanged func(childComplexity int, siteID string) int
 		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
-		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
 		Totals             func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 	}
 
@@ -810,6 +823,7 @@ type ComplexityRoot struct {
 
 	Variant struct {
 		Baseline func(childComplexity int) int
+		ID       func(childComplexity int) int
 		Key      func(childComplexity int) int
 		Name     func(childComplexity int) int
 		Weight   func(childComplexity int) int
@@ -828,6 +842,7 @@ type ComplexityRoot struct {
 		ConversionRate            func(childComplexity int) int
 		Conversions               func(childComplexity int) int
 		ExpectedLoss              func(childComplexity int) int
+		ID                        func(childComplexity int) int
 		ProbabilityToBeBest       func(childComplexity int) int
 		ProbabilityToBeatBaseline func(childComplexity int) int
 		Series                    func(childComplexity int, interval model.Interval) int
@@ -859,17 +874,19 @@ type ExperimentResolver interface {
 	ID(ctx context.Context, obj *model.Experiment) (string, error)
 	Site(ctx context.Context, obj *model.Experiment) (*model.Site, error)
 
+	Variants(ctx context.Context, obj *model.Experiment) ([]view.Variant, error)
 	PrimaryMetric(ctx context.Context, obj *model.Experiment) (*model.Goal, error)
 	SecondaryMetrics(ctx context.Context, obj *model.Experiment) ([]model.Goal, error)
 
-	Winner(ctx context.Context, obj *model.Experiment) (*model.Variant, error)
+	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange) (*view.ExperimentResult, error)
 	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, rangeArg *model.TimeRange) ([]view.SegmentResult, error)
-	History(ctx context.Context, obj *model.Experiment, first *int, after *string) (*view.AuditConnection, error)
+	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type FilterResolver interface {
+	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
 	Args(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
 	Inputs(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
@@ -879,6 +896,8 @@ type FilterResolver interface {
 	Not(ctx context.Context, obj *model.FilterSpec) (*model.FilterSpec, error)
 }
 type FilterTypeResolver interface {
+	ID(ctx context.Context, obj *host.Type) (string, error)
+
 	MergeRule(ctx context.Context, obj *host.Type) (MergeRule, error)
 	InputType(ctx context.Context, obj *host.Type) (string, error)
 	Plugin(ctx context.Context, obj *host.Type) (*host.Plugin, error)
@@ -908,13 +927,13 @@ type MergedFilterResolver interface {
 }
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
-	Leader(ctx context.Context, obj *view.MetricResult) (*model.Variant, error)
+	Leader(ctx context.Context, obj *view.MetricResult) (*view.Variant, error)
 	Decision(ctx context.Context, obj *view.MetricResult) (*stats.Decision, error)
 }
 type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
 	UpdateSite(ctx context.Context, input UpdateSiteInput) (*view.ChangedSite, error)
-	DeleteSite(ctx context.Context, id string) (*view.DeletedSite, error)
+	DeleteSite(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.DeletedSite, error)
 	CreateSegment(ctx context.Context, input CreateSegmentInput) (*view.ChangedSegment, error)
 	UpdateSegment(ctx context.Context, input UpdateSegmentInput) (*view.ChangedSegment, error)
 	ActivateSegments(ctx context.Context, ids []string) (*view.ChangedSegments, error)
@@ -950,6 +969,8 @@ type MutationResolver interface {
 	EndLogin(ctx context.Context, id string) (*EndLoginPayload, error)
 }
 type PluginResolver interface {
+	ID(ctx context.Context, obj *host.Plugin) (string, error)
+
 	Reason(ctx context.Context, obj *host.Plugin) (*string, error)
 	FilterTypes(ctx context.Context, obj *host.Plugin) ([]host.Type, error)
 }
@@ -977,29 +998,29 @@ type SegmentResultResolver interface {
 type SiteResolver interface {
 	ID(ctx context.Context, obj *model.Site) (string, error)
 
-	Segments(ctx context.Context, obj *model.Site, search *string, active *bool, first *int, after *string) (*view.SegmentConnection, error)
-	Goals(ctx context.Context, obj *model.Site, search *string, archived *bool, first *int, after *string) (*view.GoalConnection, error)
+	Segments(ctx context.Context, obj *model.Site, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.SegmentConnection, error)
+	Goals(ctx context.Context, obj *model.Site, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.GoalConnection, error)
 	Goal(ctx context.Context, obj *model.Site, key string) (*model.Goal, error)
-	Experiments(ctx context.Context, obj *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error)
+	Experiments(ctx context.Context, obj *model.Site, search *string, status []model.ExperimentStatus, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.ExperimentConnection, error)
 	Experiment(ctx context.Context, obj *model.Site, key string) (*model.Experiment, error)
-	Events(ctx context.Context, obj *model.Site, search *string, first *int, after *string) (*view.EventConnection, error)
+	Events(ctx context.Context, obj *model.Site, search *string, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.EventConnection, error)
 	Values(ctx context.Context, obj *model.Site, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) ([]view.ValueCount, error)
 	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange) (*int, error)
-	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) (*view.SessionConnection, error)
-	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error)
+	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.SessionConnection, error)
+	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) ([]view.GoalCard, error)
 	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
-	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error)
+	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error)
 	Totals(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (*view.Totals, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
-	AuditLog(ctx context.Context, obj *model.Site, first *int, after *string) (*view.AuditConnection, error)
+	AuditLog(ctx context.Context, obj *model.Site, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type SiteRoleResolver interface {
 	Site(ctx context.Context, obj *view.SiteRole) (*model.Site, error)
 }
 type SubscriptionResolver interface {
-	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
-	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error)
+	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error)
+	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (<-chan *view.BreakdownConnection, error)
 	Totals(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (<-chan *view.Totals, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
 	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
@@ -1725,6 +1746,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Event.HasValue(childComplexity), true
+	case "Event.id":
+		if e.ComplexityRoot.Event.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Event.ID(childComplexity), true
 	case "Event.lastSeen":
 		if e.ComplexityRoot.Event.LastSeen == nil {
 			break
@@ -1821,7 +1848,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.History(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Experiment.History(childComplexity, args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Experiment.id":
 		if e.ComplexityRoot.Experiment.ID == nil {
 			break
@@ -1962,6 +1989,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Experiment(childComplexity), true
+	case "ExperimentResult.id":
+		if e.ComplexityRoot.ExperimentResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.ID(childComplexity), true
 	case "ExperimentResult.metrics":
 		if e.ComplexityRoot.ExperimentResult.Metrics == nil {
 			break
@@ -2005,6 +2038,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Filter.Args(childComplexity), true
+	case "Filter.id":
+		if e.ComplexityRoot.Filter.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.ID(childComplexity), true
 	case "Filter.inputs":
 		if e.ComplexityRoot.Filter.Inputs == nil {
 			break
@@ -2048,6 +2087,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FilterType.Description(childComplexity), true
+	case "FilterType.id":
+		if e.ComplexityRoot.FilterType.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterType.ID(childComplexity), true
 	case "FilterType.inputType":
 		if e.ComplexityRoot.FilterType.InputType == nil {
 			break
@@ -2085,6 +2130,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Funnel.ComparedWith(childComplexity), true
+	case "Funnel.id":
+		if e.ComplexityRoot.Funnel.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Funnel.ID(childComplexity), true
 	case "Funnel.range":
 		if e.ComplexityRoot.Funnel.Range == nil {
 			break
@@ -2147,6 +2198,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FunnelComparison.VisitorsChange(childComplexity), true
 
+	case "FunnelSegment.id":
+		if e.ComplexityRoot.FunnelSegment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelSegment.ID(childComplexity), true
 	case "FunnelSegment.segment":
 		if e.ComplexityRoot.FunnelSegment.Segment == nil {
 			break
@@ -2184,6 +2241,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FunnelStep.Goal(childComplexity), true
+	case "FunnelStep.id":
+		if e.ComplexityRoot.FunnelStep.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelStep.ID(childComplexity), true
 	case "FunnelStep.merged":
 		if e.ComplexityRoot.FunnelStep.Merged == nil {
 			break
@@ -2305,6 +2368,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCard.Goal(childComplexity), true
+	case "GoalCard.id":
+		if e.ComplexityRoot.GoalCard.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalCard.ID(childComplexity), true
 	case "GoalCard.range":
 		if e.ComplexityRoot.GoalCard.Range == nil {
 			break
@@ -2336,6 +2405,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCell.Conversions(childComplexity), true
+	case "GoalCell.id":
+		if e.ComplexityRoot.GoalCell.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalCell.ID(childComplexity), true
 	case "GoalCell.merged":
 		if e.ComplexityRoot.GoalCell.Merged == nil {
 			break
@@ -2638,6 +2713,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MetricResult.Goal(childComplexity), true
+	case "MetricResult.id":
+		if e.ComplexityRoot.MetricResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.ID(childComplexity), true
 	case "MetricResult.leader":
 		if e.ComplexityRoot.MetricResult.Leader == nil {
 			break
@@ -2887,7 +2968,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteSite(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteSite(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.disableUser":
 		if e.ComplexityRoot.Mutation.DisableUser == nil {
 			break
@@ -3091,6 +3172,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Plugin.FilterTypes(childComplexity), true
+	case "Plugin.id":
+		if e.ComplexityRoot.Plugin.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plugin.ID(childComplexity), true
 	case "Plugin.name":
 		if e.ComplexityRoot.Plugin.Name == nil {
 			break
@@ -3362,6 +3449,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SegmentEdge.Node(childComplexity), true
 
+	case "SegmentResult.id":
+		if e.ComplexityRoot.SegmentResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentResult.ID(childComplexity), true
 	case "SegmentResult.result":
 		if e.ComplexityRoot.SegmentResult.Result == nil {
 			break
@@ -3636,7 +3729,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.AuditLog(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.AuditLog(childComplexity, args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.bots":
 		if e.ComplexityRoot.Site.Bots == nil {
 			break
@@ -3653,7 +3746,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.computedFilters":
 		if e.ComplexityRoot.Site.ComputedFilters == nil {
 			break
@@ -3676,7 +3769,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Events(childComplexity, args["search"].(*string), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Events(childComplexity, args["search"].(*string), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.experiment":
 		if e.ComplexityRoot.Site.Experiment == nil {
 			break
@@ -3698,7 +3791,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Experiments(childComplexity, args["search"].(*string), args["status"].([]model.ExperimentStatus), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Experiments(childComplexity, args["search"].(*string), args["status"].([]model.ExperimentStatus), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.funnel":
 		if e.ComplexityRoot.Site.Funnel == nil {
 			break
@@ -3731,7 +3824,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
 	case "Site.goals":
 		if e.ComplexityRoot.Site.Goals == nil {
 			break
@@ -3742,7 +3835,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Goals(childComplexity, args["search"].(*string), args["archived"].(*bool), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Goals(childComplexity, args["search"].(*string), args["archived"].(*bool), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.id":
 		if e.ComplexityRoot.Site.ID == nil {
 			break
@@ -3782,7 +3875,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Segments(childComplexity, args["search"].(*string), args["active"].(*bool), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Segments(childComplexity, args["search"].(*string), args["active"].(*bool), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.sessionCount":
 		if e.ComplexityRoot.Site.SessionCount == nil {
 			break
@@ -3804,7 +3897,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Sessions(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Sessions(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.timezone":
 		if e.ComplexityRoot.Site.Timezone == nil {
 			break
@@ -3822,6 +3915,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
+	case "Site.updatedAt":
+		if e.ComplexityRoot.Site.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.UpdatedAt(childComplexity), true
 	case "Site.values":
 		if e.ComplexityRoot.Site.Values == nil {
 			break
@@ -3883,7 +3982,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Subscription.definitionsChanged":
 		if e.ComplexityRoot.Subscription.DefinitionsChanged == nil {
 			break
@@ -3916,7 +4015,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
 	case "Subscription.totals":
 		if e.ComplexityRoot.Subscription.Totals == nil {
 			break
@@ -4211,6 +4310,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Variant.Baseline(childComplexity), true
+	case "Variant.id":
+		if e.ComplexityRoot.Variant.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.ID(childComplexity), true
 	case "Variant.key":
 		if e.ComplexityRoot.Variant.Key == nil {
 			break
@@ -4285,6 +4390,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.ExpectedLoss(childComplexity), true
+	case "VariantResult.id":
+		if e.ComplexityRoot.VariantResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ID(childComplexity), true
 	case "VariantResult.probabilityToBeBest":
 		if e.ComplexityRoot.VariantResult.ProbabilityToBeBest == nil {
 			break
@@ -4366,6 +4477,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAuditOrder,
 		ec.unmarshalInputBreakdownOrder,
 		ec.unmarshalInputConvertSegmentInput,
 		ec.unmarshalInputCreateApiKeyInput,
@@ -4375,6 +4487,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateSiteInput,
 		ec.unmarshalInputCreateUserInput,
 		ec.unmarshalInputDateRange,
+		ec.unmarshalInputEventOrder,
+		ec.unmarshalInputExperimentOrder,
+		ec.unmarshalInputGoalOrder,
+		ec.unmarshalInputSegmentOrder,
+		ec.unmarshalInputSessionOrder,
 		ec.unmarshalInputSiteRoleInput,
 		ec.unmarshalInputTimeRange,
 		ec.unmarshalInputUpdateExperimentInput,
@@ -4809,6 +4926,20 @@ type AuditEdge {
   "The change."
   node: AuditEntry!
 }
+
+"What changes are ordered by. Equal ones are ordered by when they were made."
+enum AuditOrderField {
+  "When it was done."
+  AT
+}
+
+"An order of changes."
+input AuditOrder {
+  "What they are ordered by."
+  by: AuditOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/breakdown.graphqls", Input: `"What sessions are grouped by. A session without a value is in the group of the empty string."
 enum Dimension {
@@ -4897,14 +5028,6 @@ enum BreakdownFigure {
   VALUE_TOTAL
   "The values that the rows are of: hours and days of the week in their order, others by their characters."
   VALUES
-}
-
-"A direction of an order."
-enum SortDirection {
-  "The least first."
-  ASCENDING
-  "The greatest first."
-  DESCENDING
 }
 
 "A page of a breakdown."
@@ -5063,19 +5186,25 @@ type Experiment implements Node {
   """
   breakdown(
     """
-    The ids of the segments, at most 100. Defaults to the site's active segments. Segments times metrics may be at most
-    2,000.
+    The ids of the segments, at most 100. Defaults to the site's active segments; RESOURCE_EXHAUSTED if these are more
+    than 100. Segments times metrics may be at most 2,000.
     """
     segments: [ID!]
     "Works like ` + "`" + `range` + "`" + ` of ` + "`" + `results` + "`" + `."
     range: TimeRange
   ): [SegmentResult!]
-  "The changes to the experiment, newest first."
+  "The changes to the experiment, by default the newest first."
   history(
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: AuditOrder! = { by: AT, direction: DESCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): AuditConnection @access(scope: READ)
   "When the experiment was created."
   createdAt: Time!
@@ -5105,6 +5234,8 @@ enum Attribution {
 
 "One of the alternatives that an experiment compares."
 type Variant {
+  "Stands for the experiment and the key. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The name that messages use for the variant. Unique in the experiment."
   key: String!
   "The name shown to people."
@@ -5124,6 +5255,8 @@ happens from the assignment on. EXPERIMENT also takes every session that starts 
 assignment or after the end of the run.
 """
 type ExperimentResult {
+  "Stands for the experiment, and the filters and the range as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The experiment."
   experiment: Experiment!
   "When the results were counted. They include everything committed before then."
@@ -5148,6 +5281,8 @@ type ExperimentResult {
 
 "An experiment's results for one segment: only visitors whose session of assignment is in the segment."
 type SegmentResult {
+  "Stands for the experiment, the segment, and the range as you asked for it. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The segment, as currently defined."
   segment: Segment!
   "The results for this segment."
@@ -5167,6 +5302,8 @@ type SampleRatioCheck {
 
 "An experiment's results on one metric."
 type MetricResult {
+  "Stands for the result and the goal. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The metric."
   goal: Goal!
   "Whether this is the primary metric."
@@ -5217,6 +5354,8 @@ enum Decision {
 
 "What a variant's visitors did on one metric."
 type VariantResult {
+  "Stands for the result, the goal and the variant. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The variant."
   variant: Variant!
   "The number of distinct visitors assigned to the variant."
@@ -5454,6 +5593,24 @@ type DeleteExperimentsPayload {
   "The site whose lists changed."
   site: Site!
 }
+
+"What experiments are ordered by. Equal ones are ordered by when they were made."
+enum ExperimentOrderField {
+  "When it was made."
+  CREATED_AT
+  "When it last changed."
+  UPDATED_AT
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of experiments."
+input ExperimentOrder {
+  "What they are ordered by."
+  by: ExperimentOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/filter.graphqls", Input: `# The served schema replaces this scalar with an input object that has a field per loaded filter type: graph/schema.go.
 scalar FilterInput
@@ -5463,6 +5620,8 @@ A filter of a segment, a goal or an audience: a filter type with its arguments, 
 ` + "`" + `type` + "`" + `, ` + "`" + `anyOf` + "`" + `, ` + "`" + `allOf` + "`" + `, ` + "`" + `not` + "`" + ` and ` + "`" + `segment` + "`" + ` says which; the others are null.
 """
 type Filter {
+  "Stands for the filter type with its arguments, the group with its filters, or the segment. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The filter type; null of a group or a segment, and with UNAVAILABLE while its plugin is not loaded."
   type: FilterType
   "The value of the filter's field in FilterInput: the arguments, in the shape of the filter type's input."
@@ -5501,6 +5660,8 @@ enum MergeRule {
 
 "A kind of filter, offered by a plugin."
 type FilterType {
+  "Stands for the name. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The name of its field in FilterInput."
   name: String!
   "The title shown to people."
@@ -5543,6 +5704,8 @@ type ComputedFilter {
 
 "A process that offers filter types."
 type Plugin {
+  "Stands for the name. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   """
   The name that the plugin reports, or its file name if it never reported one. If no loaded plugin offers a type that
   segments, goals or experiments of your sites use, that type is listed as a plugin of the same name.
@@ -5625,7 +5788,10 @@ type Goal implements Node {
   experiments: [Experiment!]!
   "The goal's card, with a cell for each segment."
   card(
-    "The ids of the segments, at most 100. Defaults to the site's active segments."
+    """
+    The ids of the segments, at most 100. Defaults to the site's active segments; RESOURCE_EXHAUSTED if these are more
+    than 100.
+    """
     segments: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
@@ -5662,6 +5828,8 @@ type GoalEdge {
 
 "How many sessions or visitors of each segment reached a goal."
 type GoalCard {
+  "Stands for the goal, and the segments, range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The goal."
   goal: Goal!
   "The range you asked for, as instants."
@@ -5678,6 +5846,8 @@ type GoalCard {
 
 "How many sessions or visitors of one segment reached a goal."
 type GoalCell {
+  "Stands for the goal, the segment, and the range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The active segment."
   segment: Segment!
   "The segment's filters merged with the goal's."
@@ -5787,6 +5957,8 @@ type GoalPoint {
 
 "How many sessions or visitors of each segment reached each of a list of goals."
 type Funnel {
+  "Stands for the steps, and the segments, range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The steps for each segment, in the order you asked for."
   segments: [FunnelSegment!]!
   "The range you asked for, as instants."
@@ -5799,6 +5971,8 @@ type Funnel {
 
 "A funnel's steps within one segment."
 type FunnelSegment {
+  "Stands for the steps, the segment, and the range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The active segment."
   segment: Segment!
   "The steps, in order."
@@ -5807,6 +5981,8 @@ type FunnelSegment {
 
 "A step of a funnel: sessions that reached its goal and the goals of all earlier steps, in any order."
 type FunnelStep {
+  "Stands for the step with those before it, the segment, and what you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The goal of this step."
   goal: Goal!
   "The segment's filters merged with those of this step and all earlier ones."
@@ -5958,6 +6134,24 @@ type ConvertGoalToSegmentPayload {
   "The site whose lists changed."
   site: Site!
 }
+
+"What goals are ordered by. Equal ones are ordered by when they were made."
+enum GoalOrderField {
+  "When it was made."
+  CREATED_AT
+  "When it last changed."
+  UPDATED_AT
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of goals."
+input GoalOrder {
+  "What they are ordered by."
+  by: GoalOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/root.graphqls", Input: `schema {
   query: Query
@@ -5993,6 +6187,14 @@ type PageInfo {
   startCursor: String
   "The cursor of the last edge; null on an empty page."
   endCursor: String
+}
+
+"A direction of an order."
+enum SortDirection {
+  "The least, the earliest, or the first by name comes first."
+  ASCENDING
+  "The greatest, the latest, or the last by name comes first."
+  DESCENDING
 }
 
 "A day of the calendar in ISO 8601, for example 2026-03-01. The site's time zone says when it begins and ends."
@@ -6158,6 +6360,8 @@ type Mutation {
   deleteSite(
     "The id of the site."
     id: ID!
+    "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
   ): DeleteSitePayload @access(scope: ADMIN)
 
   "Creates a segment."
@@ -6187,7 +6391,9 @@ type Mutation {
     "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
     expectedUpdatedAt: Time
   ): DeleteSegmentPayload @access(scope: EDIT)
-  "Deletes segments: all of them or, if one is refused, none. They are deleted one after another."
+  """
+  Deletes segments: all of them or, if one is refused, none. Filters of those that are deleted may name the others.
+  """
   deleteSegments(
     "The ids of the segments, 1 to 500 of one site."
     ids: [ID!]!
@@ -6394,9 +6600,15 @@ type Subscription {
   goalCards(
     "The id of the site."
     siteId: ID!
-    "The ids of the segments of each card's cells, at most 100. Defaults to the segments that are active at the time."
+    """
+    The ids of the segments of each card's cells, at most 100. Defaults to the segments that are active at the time;
+    RESOURCE_EXHAUSTED if these are more than 100.
+    """
     segments: [ID!]
-    "The ids of the goals, at most 500. Defaults to every goal that is not archived at the time."
+    """
+    The ids of the goals, at most 500. Defaults to every goal that is not archived at the time; RESOURCE_EXHAUSTED if
+    these are more than 500 and there is no ` + "`" + `first` + "`" + `.
+    """
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
@@ -6404,6 +6616,12 @@ type Subscription {
     unit: CountUnit! = SESSION
     "Compares each cell with the same cell in another period."
     compare: Comparison
+    "Whether ` + "`" + `segments` + "`" + ` defaults to all segments, the inactive ones included."
+    includeInactive: Boolean! = false
+    "The number of cards, 0 to 500. Defaults to all."
+    first: Int
+    "The id of a goal: the cards are those of the goals after it."
+    after: ID
   ): [GoalCard!]! @access(scope: READ)
   "The sessions by their values, as in ` + "`" + `Site.breakdown` + "`" + `. Changed segments and goals change the rows too."
   breakdown(
@@ -6420,16 +6638,23 @@ type Subscription {
     segments: [ID!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
-    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    """
+    The ids of the goals, at most 500. Defaults to every goal of the site that is not archived; RESOURCE_EXHAUSTED if
+    these are more than 500.
+    """
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "The order of the rows."
     orderBy: BreakdownOrder = {}
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): BreakdownConnection! @access(scope: READ)
   "The figures of all sessions together, as in ` + "`" + `Site.totals` + "`" + `. Changed segments change them too."
   totals(
@@ -6624,6 +6849,24 @@ type ConvertSegmentToGoalPayload {
   "The site whose lists changed."
   site: Site!
 }
+
+"What segments are ordered by. Equal ones are ordered by when they were made."
+enum SegmentOrderField {
+  "When it was made."
+  CREATED_AT
+  "When it last changed."
+  UPDATED_AT
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of segments."
+input SegmentOrder {
+  "What they are ordered by."
+  by: SegmentOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/session.graphqls", Input: `"A visit: what one visitor did without a pause longer than 30 minutes."
 type Session implements Node {
@@ -6631,8 +6874,8 @@ type Session implements Node {
   id: ID!
   "The visitor, as the site's messages name it."
   visitorId: String!
-  "NEW if this is the visitor's first session, RETURNING if not."
-  visitorKind: String!
+  "Whether the visitor has been here before."
+  visitorKind: VisitorStatus!
   "When the first hit happened."
   startedAt: Time!
   "The time from the first hit to the last, in whole seconds."
@@ -6661,8 +6904,8 @@ type Session implements Node {
   browser: String
   "The operating system, for example Windows; null if unknown."
   os: String
-  "DESKTOP, MOBILE, TABLET or OTHER; null if unknown."
-  device: String
+  "The kind of device; null if unknown."
+  device: Device
   "The browser's language, a BCP 47 tag in lower case, for example en-gb; null if unknown."
   language: String
   "The link's utm_source; null if there was none."
@@ -6724,6 +6967,40 @@ type SessionEdge {
   "The session."
   node: Session!
 }
+
+"What sessions are ordered by."
+enum SessionOrderField {
+  "When the first hit happened."
+  STARTED_AT
+}
+
+"An order of sessions."
+input SessionOrder {
+  "What they are ordered by."
+  by: SessionOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
+
+"Whether a visitor has been here before."
+enum VisitorStatus {
+  "It is the visitor's first session."
+  NEW
+  "The visitor has an earlier session."
+  RETURNING
+}
+
+"A kind of device."
+enum Device {
+  "A computer."
+  DESKTOP
+  "A phone."
+  MOBILE
+  "A tablet."
+  TABLET
+  "Anything else that is known, for example a television."
+  OTHER
+}
 `, BuiltIn: false},
 	{Name: "../schema/site.graphqls", Input: `"A web site or app whose visitors are counted."
 type Site implements Node {
@@ -6744,57 +7021,83 @@ type Site implements Node {
   ignoredReferrers: [String!]!
   "Whether messages of bots are stored from now on."
   bots: BotPolicy!
-  "The site's segments, oldest first."
+  "When the site itself last changed. Its segments, goals and experiments have times of their own."
+  updatedAt: Time!
+  "The site's segments, by default the oldest first."
   segments(
     "Keeps segments whose name contains this text, in any case."
     search: String
     "Keeps active segments (true) or inactive ones (false)."
     active: Boolean
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: SegmentOrder! = { by: CREATED_AT, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): SegmentConnection
-  "The site's goals, oldest first."
+  "The site's goals, by default the oldest first."
   goals(
     "Keeps goals whose name, key or description contains this text, in any case."
     search: String
     "Keeps archived goals (true) or the others (false). Null keeps both."
     archived: Boolean = false
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: GoalOrder! = { by: CREATED_AT, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): GoalConnection
   "The goal with this key, or null."
   goal(
     "The key of the goal. Upper and lower case differ."
     key: String!
   ): Goal
-  "The site's experiments, oldest first."
+  "The site's experiments, by default the oldest first."
   experiments(
     "Keeps experiments whose name, key or description contains this text, in any case."
     search: String
     "Keeps experiments with one of these statuses. Defaults to all."
     status: [ExperimentStatus!]
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: ExperimentOrder! = { by: CREATED_AT, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): ExperimentConnection
   "The experiment with this key, or null."
   experiment(
     "The key of the experiment. Upper and lower case differ."
     key: String!
   ): Experiment
-  "Every event name that has arrived, sorted by name. Each can become a goal or a metric."
+  "Every event name that has arrived, by default sorted by name. Each can become a goal or a metric."
   events(
     "Keeps names that contain this text, in any case."
     search: String
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: EventOrder! = { by: NAME, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): EventConnection
   """
   The values of a filter type's dimension, most frequent first. Use them as suggestions while someone types a filter.
@@ -6823,22 +7126,34 @@ type Site implements Node {
     "Counts only sessions that started in this range."
     range: TimeRange!
   ): Int
-  "The sessions that match all filters, newest first."
+  "The sessions that match all filters, by default the newest first."
   sessions(
     "Keeps sessions that match all of these filters. An empty list matches every session."
     filters: [FilterInput!] = []
     "Keeps sessions that started in this range."
     range: TimeRange!
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: SessionOrder! = { by: STARTED_AT, direction: DESCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): SessionConnection
   "A card for each goal, in the order you asked for. By default the oldest goal comes first."
   goalCards(
-    "The ids of the segments of each card's cells, at most 100. Defaults to the site's active segments."
+    """
+    The ids of the segments of each card's cells, at most 100. Defaults to the site's active segments;
+    RESOURCE_EXHAUSTED if these are more than 100.
+    """
     segments: [ID!]
-    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    """
+    The ids of the goals, at most 500. Defaults to every goal that is not archived; RESOURCE_EXHAUSTED if these are more
+    than 500 and there is no ` + "`" + `first` + "`" + `.
+    """
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
@@ -6846,6 +7161,12 @@ type Site implements Node {
     unit: CountUnit! = SESSION
     "Compares each cell with the same cell in another period."
     compare: Comparison
+    "Whether ` + "`" + `segments` + "`" + ` defaults to all segments, the inactive ones included."
+    includeInactive: Boolean! = false
+    "The number of cards, 0 to 500. Defaults to all."
+    first: Int
+    "The id of a goal: the cards are those of the goals after it."
+    after: ID
   ): [GoalCard!]
   """
   Counts goals as successive steps. Each step merges its goal with those of all earlier steps, so no step exceeds the
@@ -6854,7 +7175,10 @@ type Site implements Node {
   funnel(
     "The ids of the goals, in the order of the steps: 1 to 20."
     steps: [ID!]!
-    "The ids of the segments, at most 100. Defaults to the site's active segments."
+    """
+    The ids of the segments, at most 100. Defaults to the site's active segments; RESOURCE_EXHAUSTED if these are more
+    than 100.
+    """
     segments: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
@@ -6879,16 +7203,23 @@ type Site implements Node {
     segments: [ID!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
-    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    """
+    The ids of the goals, at most 500. Defaults to every goal of the site that is not archived; RESOURCE_EXHAUSTED if
+    these are more than 500.
+    """
     goals: [ID!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "The order of the rows."
     orderBy: BreakdownOrder = {}
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): BreakdownConnection
   "The figures of all sessions together."
   totals(
@@ -6911,12 +7242,18 @@ type Site implements Node {
   ): MergedSegment
   "The filters that plugins compute session by session, in the order they were first asked for."
   computedFilters: [ComputedFilter!]
-  "The changes to the site and all that it has, newest first."
+  "The changes to the site and all that it has, by default the newest first."
   auditLog(
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: AuditOrder! = { by: AT, direction: DESCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): AuditConnection @access(scope: ADMIN)
 }
 
@@ -6930,6 +7267,8 @@ type ValueCount {
 
 "An event name that has arrived."
 type Event {
+  "Stands for the site and the name. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The name, as clients track it."
   name: String!
   "The number of events that have arrived."
@@ -7021,6 +7360,8 @@ input UpdateSiteInput {
   ignoredReferrers: [String!]
   "Whether messages of bots are stored from now on."
   bots: BotPolicy
+  "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
 }
 
 "A new site."
@@ -7043,6 +7384,20 @@ type DeleteSitePayload {
   deletedId: ID!
   "The sites that are left, oldest first."
   sites: [Site!]!
+}
+
+"What events are ordered by."
+enum EventOrderField {
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of events."
+input EventOrder {
+  "What they are ordered by."
+  by: EventOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
 }
 `, BuiltIn: false},
 }
@@ -7478,6 +7833,8 @@ func (ec *executionContext) childFields_Estimate(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Event_id(ctx, field)
 	case "name":
 		return ec.fieldContext_Event_name(ctx, field)
 	case "count":
@@ -7586,6 +7943,8 @@ func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, fiel
 
 func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_ExperimentResult_id(ctx, field)
 	case "experiment":
 		return ec.fieldContext_ExperimentResult_experiment(ctx, field)
 	case "computedAt":
@@ -7606,6 +7965,8 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 
 func (ec *executionContext) childFields_Filter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Filter_id(ctx, field)
 	case "type":
 		return ec.fieldContext_Filter_type(ctx, field)
 	case "args":
@@ -7628,6 +7989,8 @@ func (ec *executionContext) childFields_Filter(ctx context.Context, field graphq
 
 func (ec *executionContext) childFields_FilterType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FilterType_id(ctx, field)
 	case "name":
 		return ec.fieldContext_FilterType_name(ctx, field)
 	case "title":
@@ -7648,6 +8011,8 @@ func (ec *executionContext) childFields_FilterType(ctx context.Context, field gr
 
 func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Funnel_id(ctx, field)
 	case "segments":
 		return ec.fieldContext_Funnel_segments(ctx, field)
 	case "range":
@@ -7682,6 +8047,8 @@ func (ec *executionContext) childFields_FunnelComparison(ctx context.Context, fi
 
 func (ec *executionContext) childFields_FunnelSegment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FunnelSegment_id(ctx, field)
 	case "segment":
 		return ec.fieldContext_FunnelSegment_segment(ctx, field)
 	case "steps":
@@ -7692,6 +8059,8 @@ func (ec *executionContext) childFields_FunnelSegment(ctx context.Context, field
 
 func (ec *executionContext) childFields_FunnelStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FunnelStep_id(ctx, field)
 	case "goal":
 		return ec.fieldContext_FunnelStep_goal(ctx, field)
 	case "merged":
@@ -7742,6 +8111,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 
 func (ec *executionContext) childFields_GoalCard(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_GoalCard_id(ctx, field)
 	case "goal":
 		return ec.fieldContext_GoalCard_goal(ctx, field)
 	case "range":
@@ -7760,6 +8131,8 @@ func (ec *executionContext) childFields_GoalCard(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_GoalCell(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_GoalCell_id(ctx, field)
 	case "segment":
 		return ec.fieldContext_GoalCell_segment(ctx, field)
 	case "merged":
@@ -7912,6 +8285,8 @@ func (ec *executionContext) childFields_MergedSegment(ctx context.Context, field
 
 func (ec *executionContext) childFields_MetricResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_MetricResult_id(ctx, field)
 	case "goal":
 		return ec.fieldContext_MetricResult_goal(ctx, field)
 	case "primary":
@@ -7942,6 +8317,8 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Plugin_id(ctx, field)
 	case "name":
 		return ec.fieldContext_Plugin_name(ctx, field)
 	case "version":
@@ -8060,6 +8437,8 @@ func (ec *executionContext) childFields_SegmentEdge(ctx context.Context, field g
 
 func (ec *executionContext) childFields_SegmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_SegmentResult_id(ctx, field)
 	case "segment":
 		return ec.fieldContext_SegmentResult_segment(ctx, field)
 	case "result":
@@ -8194,6 +8573,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_ignoredReferrers(ctx, field)
 	case "bots":
 		return ec.fieldContext_Site_bots(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Site_updatedAt(ctx, field)
 	case "segments":
 		return ec.fieldContext_Site_segments(ctx, field)
 	case "goals":
@@ -8426,6 +8807,8 @@ func (ec *executionContext) childFields_ValueResult(ctx context.Context, field g
 
 func (ec *executionContext) childFields_Variant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Variant_id(ctx, field)
 	case "key":
 		return ec.fieldContext_Variant_key(ctx, field)
 	case "name":
@@ -8456,6 +8839,8 @@ func (ec *executionContext) childFields_VariantPoint(ctx context.Context, field 
 
 func (ec *executionContext) childFields_VariantResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_VariantResult_id(ctx, field)
 	case "variant":
 		return ec.fieldContext_VariantResult_variant(ctx, field)
 	case "visitors":
@@ -8651,22 +9036,46 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 func (ec *executionContext) field_Experiment_history_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNAuditOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -9083,6 +9492,14 @@ func (ec *executionContext) field_Mutation_deleteSite_args(ctx context.Context, 
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
 	return args, nil
 }
 
@@ -9433,22 +9850,46 @@ func (ec *executionContext) field_Segment_sessionCount_args(ctx context.Context,
 func (ec *executionContext) field_Site_auditLog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNAuditOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -9527,6 +9968,22 @@ func (ec *executionContext) field_Site_breakdown_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg10
 	return args, nil
 }
 
@@ -9541,22 +9998,46 @@ func (ec *executionContext) field_Site_events_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["search"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNEventOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg2
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
 	return args, nil
 }
 
@@ -9593,22 +10074,46 @@ func (ec *executionContext) field_Site_experiments_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["status"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNExperimentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9701,6 +10206,30 @@ func (ec *executionContext) field_Site_goalCards_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["compare"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["includeInactive"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg7
 	return args, nil
 }
 
@@ -9737,22 +10266,46 @@ func (ec *executionContext) field_Site_goals_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["archived"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNGoalOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9797,22 +10350,46 @@ func (ec *executionContext) field_Site_segments_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["active"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNSegmentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9857,22 +10434,46 @@ func (ec *executionContext) field_Site_sessions_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["range"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNSessionOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -10043,6 +10644,22 @@ func (ec *executionContext) field_Subscription_breakdown_args(ctx context.Contex
 		return nil, err
 	}
 	args["after"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg10
+	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg11
 	return args, nil
 }
 
@@ -10133,6 +10750,30 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 		return nil, err
 	}
 	args["compare"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["includeInactive"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg8
 	return args, nil
 }
 
@@ -13164,6 +13805,29 @@ func (ec *executionContext) fieldContext_Estimate_high(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Estimate", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _Event_id(ctx context.Context, field graphql.CollectedField, obj *view.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Event_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Event_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Event", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _Event_name(ctx context.Context, field graphql.CollectedField, obj *view.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13609,11 +14273,11 @@ func (ec *executionContext) _Experiment_variants(ctx context.Context, field grap
 			return ec.fieldContext_Experiment_variants(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Variants, nil
+			return ec.Resolvers.Experiment().Variants(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []model.Variant) graphql.Marshaler {
-			return ec.marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13623,8 +14287,8 @@ func (ec *executionContext) fieldContext_Experiment_variants(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Experiment",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Variant(ctx, field)
 		},
@@ -13763,8 +14427,8 @@ func (ec *executionContext) _Experiment_winner(ctx context.Context, field graphq
 			return ec.Resolvers.Experiment().Winner(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Variant) graphql.Marshaler {
-			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
 		},
 		true,
 		false,
@@ -13927,7 +14591,7 @@ func (ec *executionContext) _Experiment_history(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().History(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Experiment().History(ctx, obj, fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -14199,6 +14863,29 @@ func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _ExperimentResult_id(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _ExperimentResult_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14385,6 +15072,29 @@ func (ec *executionContext) fieldContext_ExperimentResult_metrics(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Filter_id(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _Filter_type(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
@@ -14616,6 +15326,29 @@ func (ec *executionContext) fieldContext_Filter_segment(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _FilterType_id(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterType_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FilterType().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterType_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterType", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _FilterType_name(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14786,6 +15519,29 @@ func (ec *executionContext) fieldContext_FilterType_computed(_ context.Context, 
 	return graphql.NewScalarFieldContext("FilterType", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _Funnel_id(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _Funnel_segments(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14859,7 +15615,7 @@ func (ec *executionContext) _Funnel_unit(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Funnel_unit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Unit, nil
+			return obj.Unit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
@@ -14870,7 +15626,7 @@ func (ec *executionContext) _Funnel_unit(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, errors.New("field of type CountUnit does not have child fields"))
 }
 
 func (ec *executionContext) _Funnel_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
@@ -15075,6 +15831,29 @@ func (ec *executionContext) fieldContext_FunnelComparison_fromStartDifference(_ 
 	return fc, nil
 }
 
+func (ec *executionContext) _FunnelSegment_id(ctx context.Context, field graphql.CollectedField, obj *view.FunnelSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelSegment_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelSegment_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelSegment", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _FunnelSegment_segment(ctx context.Context, field graphql.CollectedField, obj *view.FunnelSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15137,6 +15916,29 @@ func (ec *executionContext) fieldContext_FunnelSegment_steps(_ context.Context, 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _FunnelStep_id(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelStep_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelStep_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelStep", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _FunnelStep_goal(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
@@ -15651,6 +16453,29 @@ func (ec *executionContext) fieldContext_Goal_updatedAt(_ context.Context, field
 	return graphql.NewScalarFieldContext("Goal", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _GoalCard_id(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCard_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCard_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalCard", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _GoalCard_goal(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15724,7 +16549,7 @@ func (ec *executionContext) _GoalCard_unit(ctx context.Context, field graphql.Co
 			return ec.fieldContext_GoalCard_unit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Unit, nil
+			return obj.Unit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
@@ -15735,7 +16560,7 @@ func (ec *executionContext) _GoalCard_unit(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_GoalCard_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCard", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCard", field, true, false, errors.New("field of type CountUnit does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCard_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
@@ -15823,6 +16648,29 @@ func (ec *executionContext) _GoalCard_computedAt(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_GoalCard_computedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("GoalCard", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _GoalCell_id(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCell_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCell_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCell_segment(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
@@ -17090,6 +17938,29 @@ func (ec *executionContext) fieldContext_MergedSegment_label(_ context.Context, 
 	return graphql.NewScalarFieldContext("MergedSegment", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _MetricResult_id(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _MetricResult_goal(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17189,8 +18060,8 @@ func (ec *executionContext) _MetricResult_leader(ctx context.Context, field grap
 			return ec.Resolvers.MetricResult().Leader(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Variant) graphql.Marshaler {
-			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
 		},
 		true,
 		false,
@@ -17366,7 +18237,7 @@ func (ec *executionContext) _Mutation_deleteSite(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteSite(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteSite(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -19556,6 +20427,29 @@ func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, f
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Plugin_id(ctx context.Context, field graphql.CollectedField, obj *host.Plugin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Plugin_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Plugin().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Plugin_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plugin", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _Plugin_name(ctx context.Context, field graphql.CollectedField, obj *host.Plugin) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21015,6 +21909,29 @@ func (ec *executionContext) fieldContext_SegmentEdge_node(_ context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _SegmentResult_id(ctx context.Context, field graphql.CollectedField, obj *view.SegmentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SegmentResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SegmentResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SegmentResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _SegmentResult_segment(ctx context.Context, field graphql.CollectedField, obj *view.SegmentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21137,15 +22054,15 @@ func (ec *executionContext) _Session_visitorKind(ctx context.Context, field grap
 			return obj.VisitorKind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v view.VisitorStatus) graphql.Marshaler {
+			return ec.marshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type VisitorStatus does not have child fields"))
 }
 
 func (ec *executionContext) _Session_startedAt(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
@@ -21482,15 +22399,15 @@ func (ec *executionContext) _Session_device(ctx context.Context, field graphql.C
 			return obj.Device, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Device) graphql.Marshaler {
+			return ec.marshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Session_device(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Device does not have child fields"))
 }
 
 func (ec *executionContext) _Session_language(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
@@ -22214,6 +23131,29 @@ func (ec *executionContext) fieldContext_Site_bots(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type BotPolicy does not have child fields"))
 }
 
+func (ec *executionContext) _Site_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22224,7 +23164,7 @@ func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Segments(ctx, obj, fc.Args["search"].(*string), fc.Args["active"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Segments(ctx, obj, fc.Args["search"].(*string), fc.Args["active"].(*bool), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SegmentConnection) graphql.Marshaler {
@@ -22268,7 +23208,7 @@ func (ec *executionContext) _Site_goals(ctx context.Context, field graphql.Colle
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Goals(ctx, obj, fc.Args["search"].(*string), fc.Args["archived"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Goals(ctx, obj, fc.Args["search"].(*string), fc.Args["archived"].(*bool), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalConnection) graphql.Marshaler {
@@ -22356,7 +23296,7 @@ func (ec *executionContext) _Site_experiments(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Experiments(ctx, obj, fc.Args["search"].(*string), fc.Args["status"].([]model.ExperimentStatus), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Experiments(ctx, obj, fc.Args["search"].(*string), fc.Args["status"].([]model.ExperimentStatus), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
@@ -22444,7 +23384,7 @@ func (ec *executionContext) _Site_events(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Events(ctx, obj, fc.Args["search"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Events(ctx, obj, fc.Args["search"].(*string), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.EventConnection) graphql.Marshaler {
@@ -22576,7 +23516,7 @@ func (ec *executionContext) _Site_sessions(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Sessions(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Sessions(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionConnection) graphql.Marshaler {
@@ -22620,7 +23560,7 @@ func (ec *executionContext) _Site_goalCards(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
@@ -22708,7 +23648,7 @@ func (ec *executionContext) _Site_breakdown(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
@@ -22872,7 +23812,7 @@ func (ec *executionContext) _Site_auditLog(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().AuditLog(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().AuditLog(ctx, obj, fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23117,7 +24057,7 @@ func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23179,7 +24119,7 @@ func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -24571,7 +25511,30 @@ func (ec *executionContext) fieldContext_ValueResult_probabilityToBeatBaseline(_
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_key(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_id(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Variant_key(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24594,7 +25557,7 @@ func (ec *executionContext) fieldContext_Variant_key(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_name(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_name(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24617,7 +25580,7 @@ func (ec *executionContext) fieldContext_Variant_name(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_weight(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_weight(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24640,7 +25603,7 @@ func (ec *executionContext) fieldContext_Variant_weight(_ context.Context, field
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_baseline(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_baseline(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24778,6 +25741,29 @@ func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeBest(_ cont
 	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _VariantResult_id(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _VariantResult_variant(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24790,8 +25776,8 @@ func (ec *executionContext) _VariantResult_variant(ctx context.Context, field gr
 			return obj.Variant, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.Variant) graphql.Marshaler {
-			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v view.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
 		},
 		true,
 		true,
@@ -26248,6 +27234,47 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAuditOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNAuditOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputBreakdownOrder(ctx context.Context, obj any) (BreakdownOrder, error) {
 	var it BreakdownOrder
 	if obj == nil {
@@ -26289,7 +27316,7 @@ func (ec *executionContext) unmarshalInputBreakdownOrder(ctx context.Context, ob
 			it.Goal = graphql.OmittableOf(data)
 		case "direction":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
-			data, err := ec.unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx, v)
+			data, err := ec.unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -26818,6 +27845,211 @@ func (ec *executionContext) unmarshalInputDateRange(ctx context.Context, obj any
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputEventOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNEventOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputExperimentOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNExperimentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputGoalOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNGoalOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSegmentOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNSegmentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSessionOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNSessionOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSiteRoleInput(ctx context.Context, obj any) (SiteRoleInput, error) {
 	var it SiteRoleInput
 	if obj == nil {
@@ -27140,7 +28372,7 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots"}
+	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27196,6 +28428,13 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Bots = graphql.OmittableOf(data)
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -29803,6 +31042,11 @@ func (ec *executionContext) _Event(ctx context.Context, sel ast.SelectionSet, ob
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Event")
+		case "id":
+			out.Values[i] = ec._Event_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "name":
 			out.Values[i] = ec._Event_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -30087,10 +31331,43 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "variants":
-			out.Values[i] = ec._Experiment_variants(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_variants(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "primaryMetric":
 			field := field
 
@@ -30577,6 +31854,11 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ExperimentResult")
+		case "id":
+			out.Values[i] = ec._ExperimentResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "experiment":
 			out.Values[i] = ec._ExperimentResult_experiment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -30645,6 +31927,44 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Filter")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "type":
 			field := field
 
@@ -30949,6 +32269,44 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FilterType")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FilterType_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "name":
 			out.Values[i] = ec._FilterType_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31116,6 +32474,11 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Funnel")
+		case "id":
+			out.Values[i] = ec._Funnel_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "segments":
 			out.Values[i] = ec._Funnel_segments(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31468,6 +32831,11 @@ func (ec *executionContext) _FunnelSegment(ctx context.Context, sel ast.Selectio
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FunnelSegment")
+		case "id":
+			out.Values[i] = ec._FunnelSegment_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "segment":
 			out.Values[i] = ec._FunnelSegment_segment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31511,6 +32879,11 @@ func (ec *executionContext) _FunnelStep(ctx context.Context, sel ast.SelectionSe
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FunnelStep")
+		case "id":
+			out.Values[i] = ec._FunnelStep_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "goal":
 			out.Values[i] = ec._FunnelStep_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -32002,6 +33375,11 @@ func (ec *executionContext) _GoalCard(ctx context.Context, sel ast.SelectionSet,
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GoalCard")
+		case "id":
+			out.Values[i] = ec._GoalCard_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "goal":
 			out.Values[i] = ec._GoalCard_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -32065,6 +33443,11 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GoalCell")
+		case "id":
+			out.Values[i] = ec._GoalCell_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "segment":
 			out.Values[i] = ec._GoalCell_segment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -33333,6 +34716,11 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MetricResult")
+		case "id":
+			out.Values[i] = ec._MetricResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "goal":
 			out.Values[i] = ec._MetricResult_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -33836,6 +35224,44 @@ func (ec *executionContext) _Plugin(ctx context.Context, sel ast.SelectionSet, o
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Plugin")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Plugin_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "name":
 			out.Values[i] = ec._Plugin_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -34766,6 +36192,11 @@ func (ec *executionContext) _SegmentResult(ctx context.Context, sel ast.Selectio
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SegmentResult")
+		case "id":
+			out.Values[i] = ec._SegmentResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "segment":
 			out.Values[i] = ec._SegmentResult_segment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -35305,6 +36736,11 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "bots":
 			out.Values[i] = ec._Site_bots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Site_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -37037,7 +38473,7 @@ func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionS
 
 var variantImplementors = []string{"Variant"}
 
-func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, obj *model.Variant) graphql.Marshaler {
+func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, obj *view.Variant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, variantImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -37047,6 +38483,11 @@ func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, 
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Variant")
+		case "id":
+			out.Values[i] = ec._Variant_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "key":
 			out.Values[i] = ec._Variant_key(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -37158,6 +38599,11 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("VariantResult")
+		case "id":
+			out.Values[i] = ec._VariantResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "variant":
 			out.Values[i] = ec._VariantResult_variant(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -37867,6 +39313,28 @@ func (ec *executionContext) marshalNAuditObject2githubᚗcomᚋgoalgraphᚋgoalg
 	return res
 }
 
+func (ec *executionContext) unmarshalNAuditOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputAuditOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNAuditOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAuditOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -38160,6 +39628,28 @@ func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	return ret
 }
 
+func (ec *executionContext) unmarshalNEventOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputEventOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEventOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNEventOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx context.Context, sel ast.SelectionSet, v model.Experiment) graphql.Marshaler {
 	return ec._Experiment(ctx, sel, &v)
 }
@@ -38208,6 +39698,28 @@ func (ec *executionContext) marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraph�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNExperimentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputExperimentOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNExperimentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNExperimentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNExperimentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v view.ExperimentResult) graphql.Marshaler {
@@ -38464,6 +39976,28 @@ func (ec *executionContext) marshalNGoalEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalg
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNGoalOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputGoalOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNGoalOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNGoalOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx context.Context, sel ast.SelectionSet, v view.GoalPoint) graphql.Marshaler {
@@ -38790,6 +40324,28 @@ func (ec *executionContext) marshalNSegmentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	return ret
 }
 
+func (ec *executionContext) unmarshalNSegmentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputSegmentOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSegmentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSegmentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx context.Context, sel ast.SelectionSet, v view.SegmentResult) graphql.Marshaler {
 	return ec._SegmentResult(ctx, sel, &v)
 }
@@ -38832,6 +40388,28 @@ func (ec *executionContext) marshalNSessionEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNSessionOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputSessionOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSessionOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSessionOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx context.Context, sel ast.SelectionSet, v view.SessionProperty) graphql.Marshaler {
@@ -38941,6 +40519,23 @@ func (ec *executionContext) unmarshalNSiteRoleInput2ᚕgithubᚗcomᚋgoalgraph�
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, v any) (view.SortDirection, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.SortDirection(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v view.SortDirection) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -39106,15 +40701,15 @@ func (ec *executionContext) marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgr
 	return ec._ValueCount(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v model.Variant) graphql.Marshaler {
+func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx context.Context, sel ast.SelectionSet, v view.Variant) graphql.Marshaler {
 	return ec._Variant(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Variant) graphql.Marshaler {
+func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Variant) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, sel, v[i])
+		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -39137,6 +40732,23 @@ func (ec *executionContext) marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoal
 
 func (ec *executionContext) marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx context.Context, sel ast.SelectionSet, v view.VariantResult) graphql.Marshaler {
 	return ec._VariantResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx context.Context, v any) (view.VisitorStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.VisitorStatus(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx context.Context, sel ast.SelectionSet, v view.VisitorStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
@@ -39633,6 +41245,25 @@ func (ec *executionContext) marshalODeleteSitePayload2ᚖgithubᚗcomᚋgoalgrap
 		return graphql.Null
 	}
 	return ec._DeleteSitePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, v any) (*model.Device, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Device(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, sel ast.SelectionSet, v *model.Device) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalODisableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDisableUserPayload(ctx context.Context, sel ast.SelectionSet, v *DisableUserPayload) graphql.Marshaler {
@@ -40231,20 +41862,23 @@ func (ec *executionContext) marshalOSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph
 	return ec._Site(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx context.Context, v any) (*SortDirection, error) {
+func (ec *executionContext) unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, v any) (*view.SortDirection, error) {
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(SortDirection)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.SortDirection(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v *SortDirection) graphql.Marshaler {
+func (ec *executionContext) marshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v *view.SortDirection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalOStartExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
@@ -40448,7 +42082,7 @@ func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgo
 	return ec._ValueResult(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v *model.Variant) graphql.Marshaler {
+func (ec *executionContext) marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx context.Context, sel ast.SelectionSet, v *view.Variant) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -22,7 +22,7 @@ type BreakdownOrder struct {
 	// The id of one of the `goals`, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL.
 	Goal graphql.Omittable[*string] `json:"goal,omitempty"`
 	// Which row comes first.
-	Direction graphql.Omittable[*SortDirection] `json:"direction,omitempty"`
+	Direction graphql.Omittable[*view.SortDirection] `json:"direction,omitempty"`
 }
 
 // The segment that becomes a goal, and the goal's key and texts.
@@ -294,6 +294,8 @@ type UpdateSiteInput struct {
 	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
 	// Whether messages of bots are stored from now on.
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
+	// When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // New roles of a user.
@@ -588,64 +590,6 @@ func (e *MergeRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e MergeRule) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// A direction of an order.
-type SortDirection string
-
-const (
-	// The least first.
-	SortDirectionAscending SortDirection = "ASCENDING"
-	// The greatest first.
-	SortDirectionDescending SortDirection = "DESCENDING"
-)
-
-var AllSortDirection = []SortDirection{
-	SortDirectionAscending,
-	SortDirectionDescending,
-}
-
-func (e SortDirection) IsValid() bool {
-	switch e {
-	case SortDirectionAscending, SortDirectionDescending:
-		return true
-	}
-	return false
-}
-
-func (e SortDirection) String() string {
-	return string(e)
-}
-
-func (e *SortDirection) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = SortDirection(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid SortDirection", str)
-	}
-	return nil
-}
-
-func (e SortDirection) MarshalGQL(w io.Writer) {
-	fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *SortDirection) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e SortDirection) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -12,13 +12,15 @@ import (
 // Session is a session as clients see it.
 type Session struct {
 	ID                                                     string
-	VisitorID, VisitorKind                                 string
+	VisitorID                                              string
+	VisitorKind                                            VisitorStatus
 	StartedAt                                              time.Time
 	DurationSeconds, PageViews                             int
 	Truncated                                              bool
 	IP, Country, Region, City                              *string
 	Referrer, EntryPage, Hostname, ExitPage                *string
-	Browser, OS, Device, Language                          *string
+	Browser, OS, Language                                  *string
+	Device                                                 *model.Device
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent *string
 	Tags, Pages, Events                                    []string
 	Values                                                 []SessionValue
@@ -38,11 +40,11 @@ type SessionProperty struct{ Key, Value string }
 // SessionOf returns a session as clients see it, under the id that they know it by.
 func SessionOf(id string, s *model.Session) Session {
 	session := Session{
-		ID: id, VisitorID: s.VisitorKey, VisitorKind: filter.VisitorKind.Text(s),
+		ID: id, VisitorID: s.VisitorKey, VisitorKind: VisitorStatus(filter.VisitorKind.Text(s)),
 		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews, Truncated: s.IsTruncated(),
 		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region), City: optional(s.City),
 		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),
-		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)), Language: optional(s.Language),
+		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(s.Device), Language: optional(s.Language),
 		UTMSource: optional(s.UTM.Source), UTMMedium: optional(s.UTM.Medium), UTMCampaign: optional(s.UTM.Campaign),
 		UTMTerm: optional(s.UTM.Term), UTMContent: optional(s.UTM.Content),
 		Tags: append([]string{}, s.Tags...), Pages: append([]string{}, s.Pages...), Events: []string{},
@@ -59,8 +61,11 @@ func SessionOf(id string, s *model.Session) Session {
 	return session
 }
 
+// VisitorStatus tells whether a visitor has been here before.
+type VisitorStatus string
+
 // optional returns nil for the empty string, which stands for none.
-func optional(text string) *string {
+func optional[T ~string](text T) *T {
 	if text == "" {
 		return nil
 	}
@@ -69,6 +74,7 @@ func optional(text string) *string {
 
 // Event is an event name that has arrived.
 type Event struct {
+	Site                int64
 	Name                string
 	Count               int
 	FirstSeen, LastSeen time.Time

@@ -29,8 +29,10 @@ type BreakdownQuery struct {
 	Measures []Measure
 	Goals    []GoalQuery
 	Order    RowOrder
-	// After is the place of the row that the page begins behind; nil for the first page.
-	After *RowPlace
+	// After and Before are the places of the rows between which the page is; nil for the ends of the list.
+	After, Before *RowPlace
+	// FromEnd reads the list from its end, in reverse.
+	FromEnd bool
 	// Limit is how many rows the page has at most.
 	Limit int
 }
@@ -196,6 +198,19 @@ type Row struct {
 type GoalCount struct {
 	Conversions int
 	Value       model.Sum
+}
+
+// has tells whether a place is between those around the page.
+func (q *BreakdownQuery) has(place RowPlace) bool {
+	return (q.After == nil || q.Order.Compare(place, *q.After) > 0) && (q.Before == nil || q.Order.Compare(place, *q.Before) < 0)
+}
+
+// compare orders places as the page does.
+func (q *BreakdownQuery) compare(a, b RowPlace) int {
+	if q.FromEnd {
+		a, b = b, a
+	}
+	return q.Order.Compare(a, b)
 }
 
 // PlaceOf returns a row's place.

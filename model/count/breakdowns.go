@@ -128,9 +128,11 @@ func (b *breakdown) plan(ctx context.Context) (err error) {
 	slices.Sort(b.predicates)
 	b.predicates = slices.Compact(b.predicates)
 	b.counted = FingerprintOf(texts...)
-	page := fmt.Sprint(b.Measures, b.Order, b.Limit)
-	if b.After != nil {
-		page += fmt.Sprintf(" %v %q", b.After.Figure, b.After.Values)
+	page := fmt.Sprint(b.Measures, b.Order, b.FromEnd, b.Limit)
+	for _, place := range []*RowPlace{b.After, b.Before} {
+		if page += " "; place != nil {
+			page += fmt.Sprintf("%v %q", place.Figure, place.Values)
+		}
 	}
 	b.asked = FingerprintOf(string(b.counted[:]), page)
 	if b.resolution, err = b.engine.matcher.Resolve(ctx, b.Site, wheres...); err != nil {
@@ -320,11 +322,11 @@ func (b *breakdown) page(rows []Row) []Row {
 	places := make([]placed, 0, len(rows))
 	for i := range rows {
 		place := b.Order.PlaceOf(&rows[i])
-		if b.After == nil || b.Order.Compare(place, *b.After) > 0 {
+		if b.has(place) {
 			places = append(places, placed{place, i})
 		}
 	}
-	slices.SortFunc(places, func(x, y placed) int { return b.Order.Compare(x.RowPlace, y.RowPlace) })
+	slices.SortFunc(places, func(x, y placed) int { return b.compare(x.RowPlace, y.RowPlace) })
 	page := make([]Row, min(len(places), max(0, b.Limit)))
 	for i := range page {
 		page[i] = rows[places[i].row]

@@ -114,11 +114,16 @@ func TestBreakdown(t *testing.T) {
 				}
 				if rows += len(got.Rows); len(got.Rows) > 0 && r.IntN(2) == 0 {
 					place := q.Order.PlaceOf(&got.Rows[len(got.Rows)-1])
-					q.After = &place
+					if q.FromEnd {
+						q.Before = &place
+					} else {
+						q.After = &place
+					}
+					q.FromEnd = r.IntN(3) == 0
 				}
 			}
 		}
-		if rows < 30 {
+		if rows < 20 {
 			t.Errorf("only %d rows: they say little", rows)
 		}
 	})

@@ -208,12 +208,14 @@ func (s *Store) checkNamers(ctx context.Context, tx bun.Tx, segment *model.Segme
 	return nil
 }
 
-// checkUnnamed returns a FailedPrecondition error that tells what names a segment, which is about to go.
-func (s *Store) checkUnnamed(ctx context.Context, tx bun.Tx, segment *model.Segment) error {
+// checkUnnamed returns a FailedPrecondition error that tells what names a segment, which is about to go; segments that go
+// with it do not count.
+func (s *Store) checkUnnamed(ctx context.Context, tx bun.Tx, segment *model.Segment, with []int64) error {
 	if err := s.moveRevision(ctx, tx, segment.SiteID); err != nil {
 		return err
 	}
 	found, err := namers(ctx, tx, segment, false)
+	found = slices.DeleteFunc(found, func(n namer) bool { return slices.Contains(with, n.segmentID()) })
 	if err != nil || len(found) == 0 {
 		return err
 	}

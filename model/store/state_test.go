@@ -148,7 +148,7 @@ func TestState(t *testing.T) {
 		if state(other.ID) != untouched {
 			t.Error("the state of another site has moved")
 		}
-		if err := st.DeleteSite(t.Context(), site.ID); err != nil || !slices.Equal(told, []int64{site.ID}) {
+		if err := st.DeleteSite(t.Context(), site.ID, nil); err != nil || !slices.Equal(told, []int64{site.ID}) {
 			t.Errorf("%v, told of %v", err, told)
 		}
 		_, err = st.State(t.Context(), site.ID)

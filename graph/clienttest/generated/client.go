@@ -157,7 +157,7 @@ func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetValueEvent() *string { re
 //
 // A web site or app whose visitors are counted.
 type CreateGoalCreateGoalCreateGoalPayloadSite struct {
-	// The site's goals, oldest first.
+	// The site's goals, by default the oldest first.
 	Goals *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection `json:"goals"`
 }
 
@@ -666,7 +666,7 @@ func (v *FollowGoalsDefinitionsChangedDefinitionsChange) GetSite() *FollowGoalsD
 //
 // A web site or app whose visitors are counted.
 type FollowGoalsDefinitionsChangedDefinitionsChangeSite struct {
-	// The site's goals, oldest first.
+	// The site's goals, by default the oldest first.
 	Goals *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection `json:"goals"`
 }
 

@@ -56,8 +56,14 @@ func (e *Engine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.B
 	}
 	slices.SortFunc(all, func(a, b count.Row) int { return q.Order.Compare(q.Order.PlaceOf(&a), q.Order.PlaceOf(&b)) })
 	answer := count.Breakdown{Rows: []count.Row{}, Total: len(all)}
+	if q.FromEnd {
+		slices.Reverse(all)
+	}
 	for _, r := range all {
-		if len(answer.Rows) < q.Limit && (q.After == nil || q.Order.Compare(q.Order.PlaceOf(&r), *q.After) > 0) {
+		place := q.Order.PlaceOf(&r)
+		isAfter := q.After == nil || q.Order.Compare(place, *q.After) > 0
+		isBefore := q.Before == nil || q.Order.Compare(place, *q.Before) < 0
+		if len(answer.Rows) < q.Limit && isAfter && isBefore {
 			answer.Rows = append(answer.Rows, r)
 		}
 	}
