@@ -129,8 +129,8 @@ func newAnswerServer(t *testing.T, limit time.Duration, bytes int, wait func(htt
 	return server, ended
 }
 
-// mustStart sends a request over HTTP/1 or HTTP/2, and does not read the answer.
-func mustStart(t *testing.T, server *httptest.Server, is2 bool) *http.Response {
+// start sends a request over HTTP/1 or HTTP/2, and does not read the answer.
+func start(t *testing.T, server *httptest.Server, is2 bool) (*http.Response, error) {
 	t.Helper()
 	client := server.Client()
 	client.Transport.(*http.Transport).ForceAttemptHTTP2 = is2
@@ -140,13 +140,13 @@ func mustStart(t *testing.T, server *httptest.Server, is2 bool) *http.Response {
 	}
 	response, err := client.Get(server.URL)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	t.Cleanup(func() { response.Body.Close() })
 	if got := response.ProtoMajor == 2; got != is2 {
 		t.Fatalf("the answer comes by %s", response.Proto)
 	}
-	return response
+	return response, nil
 }
 
 // A client that does not read is cut off, whatever its answer is, whether the whole has a bound or not.
@@ -154,7 +154,7 @@ func TestClientWhoDoesNotRead(t *testing.T) {
 	t.Parallel()
 	for _, is2 := range []bool{false, true} {
 		for name, test := range map[string]struct{ part, whole time.Duration }{"part": {100 * time.Millisecond, 0}, "whole": {time.Hour, 100 * time.Millisecond}} {
-			server, ended := newAnswerServer(t, test.part, 64<<20, func(w http.ResponseWriter) {
+			server, ended := newAnswerServer(t, test.part, 32<<20, func(w http.ResponseWriter) {
 				if test.whole == 0 {
 					return
 				}
@@ -162,17 +162,20 @@ func TestClientWhoDoesNotRead(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			response := mustStart(t, server, is2)
+			response, err := start(t, server, is2)
 			select {
 			case err := <-ended:
 				if err == nil {
-					t.Errorf("%s, %s: the whole answer is written", response.Proto, name)
+					t.Errorf("HTTP/2 %v, %s: the whole answer is written", is2, name)
 				}
 			case <-time.After(time.Minute):
-				t.Fatalf("%s, %s: the answer is still being written", response.Proto, name)
+				t.Fatalf("HTTP/2 %v, %s: the answer is still being written", is2, name)
 			}
-			if _, err := io.Copy(io.Discard, response.Body); err == nil {
-				t.Errorf("%s, %s: the connection goes on", response.Proto, name)
+			if err == nil { // or the client has seen nothing of the answer before it ended
+				_, err = io.Copy(io.Discard, response.Body)
+			}
+			if err == nil {
+				t.Errorf("HTTP/2 %v, %s: the answer is whole", is2, name)
 			}
 		}
 	}
@@ -181,11 +184,14 @@ func TestClientWhoDoesNotRead(t *testing.T) {
 // The time that an answer takes to be made does not count.
 func TestAnswerThatTakesLong(t *testing.T) {
 	t.Parallel()
-	const part = 200 * time.Millisecond
+	const part = time.Second
 	for _, is2 := range []bool{false, true} {
 		server, ended := newAnswerServer(t, part, 10, func(http.ResponseWriter) { <-time.After(part + part/4) })
-		text, err := io.ReadAll(mustStart(t, server, is2).Body)
-		if len(text) != 10 || err != nil {
+		response, err := start(t, server, is2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(response.Body); len(text) != 10 || err != nil {
 			t.Errorf("HTTP/2 %v: %d bytes, %v", is2, len(text), err)
 		}
 		if err := <-ended; err != nil {

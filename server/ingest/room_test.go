@@ -177,7 +177,7 @@ func TestSharesOfTheRoom(t *testing.T) {
 			defer sending.Wait()
 			end := make(chan struct{})
 			defer close(end)
-			for n := range 40 {
+			for n := range 100 {
 				path, from := test.path, cmp.Or(test.address, fmt.Sprintf("192.0.2.%d:1", 10+n))
 				if strings.Contains(path, "%d") {
 					path = fmt.Sprintf(path, n)
