@@ -176,18 +176,18 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "Query.nodes":
 		return listed(arguments["ids"]), 0, below
 	case "Site.goalCards", "Subscription.goalCards":
-		below.cells = listed(arguments["segments"])
-		return listed(arguments["goals"]), 0, below
+		below.cells = listedIn(arguments, "segments", "adHocSegments")
+		return listedIn(arguments, "goals", "adHocGoals"), 0, below
 	case "Goal.card":
-		below.cells = listed(arguments["segments"])
+		below.cells = listedIn(arguments, "segments", "adHocSegments")
 		return 1, 0, below
 	case "GoalCard.cells":
 		return in.cells, 0, below
-	case "Site.funnel":
-		below.cells, below.steps = listed(arguments["segments"]), listed(arguments["steps"])
+	case "Site.funnel", "Subscription.funnel":
+		below.cells, below.steps = listedIn(arguments, "segments", "adHocSegments"), listedIn(arguments, "steps", "adHocGoals")
 		return 1, 0, below
 	case "Site.breakdown", "Subscription.breakdown":
-		below.page, below.cells = pageOf(arguments["first"]), listed(arguments["goals"])
+		below.page, below.cells = pageOf(arguments["first"]), listedIn(arguments, "goals", "adHocGoals")
 		return 1, 0, below
 	case "BreakdownRow.goals":
 		return in.cells, 0, below
@@ -196,7 +196,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "FunnelSegment.steps":
 		return in.steps, 0, below
 	case "Experiment.breakdown":
-		return listed(arguments["segments"]), 0, below
+		return listedIn(arguments, "segments", "adHocSegments"), 0, below
 	case "GoalCell.series", "VariantResult.series", "Totals.series":
 		interval, _ := arguments["interval"].(string)
 		points := c.points(in.in, model.Interval(interval))
@@ -257,6 +257,17 @@ func listed(argument any) int {
 		return len(list)
 	}
 	return 1 // which is made a list
+}
+
+// listedIn returns how many elements two arguments have together, of which either may be missing.
+func listedIn(arguments map[string]any, ids, adHoc string) int {
+	switch {
+	case arguments[adHoc] == nil:
+		return listed(arguments[ids])
+	case arguments[ids] == nil:
+		return listed(arguments[adHoc])
+	}
+	return listed(arguments[ids]) + listed(arguments[adHoc])
 }
 
 // pageOf returns how many elements a page has.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -17,19 +18,17 @@ import (
 // maxSteps is how long a funnel is at most.
 const maxSteps = 20
 
-func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segmentIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
-	if len(steps) == 0 || len(steps) > maxSteps {
-		return nil, model.Invalid("steps", "%d steps are given; a funnel has 1 to %d", len(steps), maxSteps)
-	}
+func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps []string, adHocGoals []generated.AdHocGoal, segmentIDs []string, adHocSegments []generated.AdHocSegment,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
 	times, err := r.rangesOf(ctx, site.ID, given, compare)
 	if err != nil {
 		return nil, err
 	}
-	goals, err := r.goals(ctx, site.ID, steps, "steps")
+	goals, err := r.goalsOfSteps(ctx, site.ID, steps, adHocGoals)
 	if err != nil {
 		return nil, err
 	}
-	segments, err := r.segments(ctx, site.ID, segmentIDs)
+	segments, err := r.segmentsWith(ctx, site.ID, segmentIDs, adHocSegments)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +42,7 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 			others := funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.other))
 			for i := range others {
 				step := &funnel.Segments[n].Steps[i]
-				step.Comparison = &view.FunnelComparison{FunnelFigures: others[i].FunnelFigures, With: &step.FunnelFigures}
+				step.Comparison = view.CompareFunnels(&step.FunnelFigures, others[i].FunnelFigures)
 			}
 		}
 	}
@@ -158,4 +157,13 @@ type funnelStepResolver struct{ *Resolver }
 
 func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*host.Merged, error) {
 	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
+}
+
+func (r *subscriptionResolver) Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []generated.AdHocGoal, segments []string, adHocSegments []generated.AdHocSegment,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error) {
+	site, err := r.followed(ctx, siteID)
+	if err != nil {
+		return nil, err
+	}
+	return once((&siteResolver{r.Resolver}).Funnel(ctx, site, steps, adHocGoals, segments, adHocSegments, given, unit, compare))
 }

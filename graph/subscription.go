@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -14,7 +15,8 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegment, goals []string, adHocGoals []generated.AdHocGoal,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
 	site, err := decodeID(siteNoun, siteID, "siteId")
 	if err != nil {
 		return nil, err
@@ -22,7 +24,7 @@ func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, seg
 	if err := r.follow(ctx, site); err != nil {
 		return nil, aboutID("siteId", err)
 	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, goals, given, unit, compare))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, &model.Site{ID: site}, segments, adHocSegments, goals, adHocGoals, given, unit, compare))
 }
 
 func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {
@@ -40,7 +42,7 @@ func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID st
 	return once(&view.DefinitionsChange{Revision: strconv.FormatInt(site.Revision, 10), Site: site}, nil)
 }
 
-func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error) {
+func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *generated.AdHocGoal) (<-chan *view.ExperimentResult, error) {
 	id, err := decodeID(experimentNoun, experimentID, "experimentId")
 	if err != nil {
 		return nil, err
@@ -58,7 +60,7 @@ func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experiment
 			return nil, aboutID("experimentId", err)
 		}
 	}
-	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil))
+	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil, goal, adHocGoal))
 }
 
 // followed returns the site of an argument siteId, which the answer follows from.
