@@ -17,8 +17,8 @@ import (
 // adHoc are the goals and segments that a client gives with a question, without saving them. They count like saved ones.
 // They have ids that nothing stored has: see adHocID.
 type adHoc struct {
-	goals    []generated.AdHocGoal
-	segments []generated.AdHocSegment
+	goals    []generated.AdHocGoalInput
+	segments []generated.AdHocSegmentInput
 }
 
 // isAdHoc tells whether an id is of what is not saved.
@@ -35,7 +35,7 @@ func adHocID(kind noun, site int64, name string, filters []model.FilterSpec, val
 // epoch is when everything was made that is not saved.
 var epoch = time.Unix(0, 0).UTC()
 
-func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.AdHocGoal, field string) (goal model.Goal, err error) {
+func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.AdHocGoalInput, field string) (goal model.Goal, err error) {
 	goal = model.Goal{SiteID: site, Key: given.Name, Name: given.Name, CreatedAt: epoch, UpdatedAt: epoch}
 	set(&goal.ValueEvent, given.ValueEvent)
 	if goal.Filters, err = r.filtersOf(ctx, site, given.Filters, field+".filters"); err != nil {
@@ -48,7 +48,7 @@ func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.A
 	return goal, err
 }
 
-func (r *Resolver) adHocGoals(ctx context.Context, site int64, given []generated.AdHocGoal) (goals []model.Goal, err error) {
+func (r *Resolver) adHocGoals(ctx context.Context, site int64, given []generated.AdHocGoalInput) (goals []model.Goal, err error) {
 	goals = make([]model.Goal, len(given))
 	for i := range given {
 		field := fmt.Sprintf("adHocGoals[%d]", i)
@@ -67,7 +67,7 @@ func placeOfKey(goals []model.Goal, key string) int {
 	return slices.IndexFunc(goals, func(goal model.Goal) bool { return isAdHoc(goal.ID) && goal.Key == key })
 }
 
-func (r *Resolver) adHocSegments(ctx context.Context, site int64, given []generated.AdHocSegment) (segments []model.Segment, err error) {
+func (r *Resolver) adHocSegments(ctx context.Context, site int64, given []generated.AdHocSegmentInput) (segments []model.Segment, err error) {
 	segments = make([]model.Segment, len(given))
 	for i := range given {
 		field, segment := fmt.Sprintf("adHocSegments[%d]", i), &segments[i]
@@ -103,7 +103,7 @@ func named[T any](ids []string, adHoc []T) []string {
 }
 
 // goalsWith returns the goals that a client names, or the site's own, and those that it gives ad hoc.
-func (r *Resolver) goalsWith(ctx context.Context, site int64, ids []string, given []generated.AdHocGoal) ([]model.Goal, error) {
+func (r *Resolver) goalsWith(ctx context.Context, site int64, ids []string, given []generated.AdHocGoalInput) ([]model.Goal, error) {
 	if err := checkTogether("adHocGoals", len(ids), len(given), maxGoals); err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (r *Resolver) goalsWith(ctx context.Context, site int64, ids []string, give
 }
 
 // segmentsWith returns the segments that a client names, or the site's active ones, and those that it gives ad hoc.
-func (r *Resolver) segmentsWith(ctx context.Context, site int64, ids []string, given []generated.AdHocSegment) ([]model.Segment, error) {
+func (r *Resolver) segmentsWith(ctx context.Context, site int64, ids []string, given []generated.AdHocSegmentInput) ([]model.Segment, error) {
 	if err := checkTogether("adHocSegments", len(ids), len(given), maxSegments); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (r *Resolver) matrixWith(ctx context.Context, site *model.Site, goalIDs, se
 
 // goalsOfSteps returns the goals of a funnel's steps. A step is the id of a goal, or the name of an ad-hoc one; those that
 // are not named come last.
-func (r *Resolver) goalsOfSteps(ctx context.Context, site int64, steps []string, given []generated.AdHocGoal) ([]model.Goal, error) {
+func (r *Resolver) goalsOfSteps(ctx context.Context, site int64, steps []string, given []generated.AdHocGoalInput) ([]model.Goal, error) {
 	if n := max(len(steps), len(given)); n == 0 || n > maxSteps {
 		return nil, model.Invalid("steps", "%d steps are given; a funnel has 1 to %d", n, maxSteps)
 	}
@@ -190,7 +190,7 @@ type metrics struct {
 }
 
 // metricsOf returns an experiment's metrics or, where a client names a goal or gives one ad hoc, that alone.
-func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *string, given *generated.AdHocGoal) (metrics, error) {
+func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *string, given *generated.AdHocGoalInput) (metrics, error) {
 	var goal model.Goal
 	switch {
 	case goalID != nil && given != nil:

@@ -24,7 +24,7 @@ func TestAdHoc(t *testing.T) {
 		adHoc := vars{"s": site, "e": e, "r": raw(may2026),
 			"adHocGoals": raw(`[{"name": "buy", "filters": [{"events": {"all": "buy"}}], "valueEvent": "buy"}, {"name": "read", "filters": [{"pages": {"all": "/blog"}}]}]`),
 			"adHocGoal":  raw(`{"name": "read", "filters": [{"pages": {"all": "/blog"}}]}`), "adHocSegments": raw(`[{"name": "American", "filters": [{"country": {"is": "US"}}]}]`)}
-		const arguments = `($s: ID!, $e: ID!, $r: TimeRange!, $goals: [ID!], $adHocGoals: [AdHocGoal!], $segments: [ID!], $adHocSegments: [AdHocSegment!], $goal: ID, $adHocGoal: AdHocGoal)`
+		const arguments = `($s: ID!, $e: ID!, $r: TimeRange!, $goals: [ID!], $adHocGoals: [AdHocGoalInput!], $segments: [ID!], $adHocSegments: [AdHocSegmentInput!], $goal: ID, $adHocGoal: AdHocGoalInput)`
 		const given = `segments: $segments, adHocSegments: $adHocSegments, range: $r`
 		const cells = `goal { key } cells { segment { name active } merged { label } sessions visitors conversions valueTotal series(interval: MONTH) { conversions } }`
 		const result = `visitors metrics { goal { key } primary variants { visitors conversions value { total } } }`
@@ -56,7 +56,7 @@ func TestAdHocObjects(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site, buy, _ := g.shop()
-	const ask = `query($s: ID!, $g: [AdHocGoal!], $i: [AdHocSegment!], $ids: [ID!]) { site(id: $s) { goalCards(goals: $ids, adHocGoals: $g, adHocSegments: $i, range: {from: "2026-05-01T00:00:00Z"}) {
+	const ask = `query($s: ID!, $g: [AdHocGoalInput!], $i: [AdHocSegmentInput!], $ids: [ID!]) { site(id: $s) { goalCards(goals: $ids, adHocGoals: $g, adHocSegments: $i, range: {from: "2026-05-01T00:00:00Z"}) {
 		goal { id saved key name createdAt experiments { id } site { id } card(range: {from: "2026-05-01T00:00:00Z"}, adHocSegments: $i) { cells { conversions } } }
 		cells { segment { id saved createdAt sessionCount(range: {from: "2026-05-01T00:00:00Z"}) } conversions } } } }`
 	goal, segment := raw(`[{"name": " To buy ", "filters": [{"events": {"all": "buy"}}]}]`), raw(`[{"name": "US", "filters": [{"country": {"is": "US"}}]}]`)
@@ -89,10 +89,10 @@ func TestAdHocObjects(t *testing.T) {
 	g.refused(ask, vars{"s": site, "ids": []string{goalID}}, model.NotFound, "goals[0]")
 
 	// Steps are named in their order: goals by ids, ad-hoc ones by names or at the end. So is the goal of an order.
-	const funnel = `query($s: ID!, $steps: [ID!], $g: [AdHocGoal!]) { site(id: $s) { funnel(steps: $steps, adHocGoals: $g, range: {from: "2026-05-01T00:00:00Z"}) { segments { steps { goal { key } } } } } }`
+	const funnel = `query($s: ID!, $steps: [ID!], $g: [AdHocGoalInput!]) { site(id: $s) { funnel(steps: $steps, adHocGoals: $g, range: {from: "2026-05-01T00:00:00Z"}) { segments { steps { goal { key } } } } } }`
 	two := raw(`[{"name": "one", "filters": []}, {"name": "two", "filters": []}]`)
 	g.want(funnel, vars{"s": site, "g": two, "steps": []string{"two", buy}}, `{"site": {"funnel": {"segments": [{"steps": [{"goal": {"key": "two"}}, {"goal": {"key": "buy"}}, {"goal": {"key": "one"}}]}]}}}`)
-	g.want(`query($s: ID!, $g: [AdHocGoal!]) { site(id: $s) { breakdown(by: [COUNTRY], adHocGoals: $g, orderBy: {by: CONVERSIONS, goal: "To buy", direction: ASCENDING}, range: {from: "2026-05-01T00:00:00Z"}) { nodes { values } } } }`,
+	g.want(`query($s: ID!, $g: [AdHocGoalInput!]) { site(id: $s) { breakdown(by: [COUNTRY], adHocGoals: $g, orderBy: {by: CONVERSIONS, goal: "To buy", direction: ASCENDING}, range: {from: "2026-05-01T00:00:00Z"}) { nodes { values } } } }`,
 		vars{"s": site, "g": goal}, `{"site": {"breakdown": {"nodes": [{"values": [""]}, {"values": ["RO"]}, {"values": ["US"]}]}}}`)
 
 	many := func(n int) any {
@@ -135,9 +135,9 @@ func TestAdHocSubscriptions(t *testing.T) {
 	segment := g.segment(site, "Romanian", raw(`{"country": {"is": "RO"}}`))
 	w := g.connect()
 	adHoc := vars{"s": site, "g": raw(`[{"name": "read", "filters": [{"pages": {"all": "/blog"}}]}]`), "i": raw(`[{"name": "x", "filters": [{"segment": "` + segment + `"}]}]`)}
-	w.subscribe("cards", `subscription($s: ID!, $g: [AdHocGoal!], $i: [AdHocSegment!]) { goalCards(siteId: $s, adHocGoals: $g, adHocSegments: $i, range: {from: "2026-05-01T00:00:00Z"}) { goal { name } cells { sessions conversions } } }`, adHoc)
+	w.subscribe("cards", `subscription($s: ID!, $g: [AdHocGoalInput!], $i: [AdHocSegmentInput!]) { goalCards(siteId: $s, adHocGoals: $g, adHocSegments: $i, range: {from: "2026-05-01T00:00:00Z"}) { goal { name } cells { sessions conversions } } }`, adHoc)
 	w.wantData("cards", `{"goalCards":[{"goal":{"name":"read"},"cells":[{"sessions":0,"conversions":0}]}]}`)
-	w.subscribe("funnel", `subscription($s: ID!, $g: [AdHocGoal!], $i: [AdHocSegment!]) { funnel(siteId: $s, adHocGoals: $g, adHocSegments: $i, range: {from: "2026-05-01T00:00:00Z"}) { segments { steps { sessions } } } }`, adHoc)
+	w.subscribe("funnel", `subscription($s: ID!, $g: [AdHocGoalInput!], $i: [AdHocSegmentInput!]) { funnel(siteId: $s, adHocGoals: $g, adHocSegments: $i, range: {from: "2026-05-01T00:00:00Z"}) { segments { steps { sessions } } } }`, adHoc)
 	w.wantData("funnel", `{"funnel":{"segments":[{"steps":[{"sessions":0}]}]}}`)
 	wantBoth := func(cards, funnel string) {
 		t.Helper()

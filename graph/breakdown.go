@@ -28,8 +28,8 @@ type breakdownArguments struct {
 	after    *string
 }
 
-func (r *siteResolver) Breakdown(ctx context.Context, site *model.Site, by []generated.Dimension, keys, segments []string, adHocSegments []generated.AdHocSegment, filters []scalar.FilterInput,
-	goals []string, adHocGoals []generated.AdHocGoal, given model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *generated.BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error) {
+func (r *siteResolver) Breakdown(ctx context.Context, site *model.Site, by []generated.Dimension, keys, segments []string, adHocSegments []generated.AdHocSegmentInput, filters []scalar.FilterInput,
+	goals []string, adHocGoals []generated.AdHocGoalInput, given model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *generated.BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error) {
 	return r.breakdownOf(ctx, site, breakdownArguments{by, keys, segments, filters, goals, adHoc{adHocGoals, adHocSegments}, given, unit, compare, orderBy, first, after})
 }
 
@@ -84,7 +84,7 @@ func (r *Resolver) breakdownOf(ctx context.Context, site *model.Site, given brea
 }
 
 // sessionsOf returns the question about the sessions of a range that segments and filters choose, and those filters.
-func (r *Resolver) sessionsOf(ctx context.Context, site *model.Site, segmentIDs []string, adHocSegments []generated.AdHocSegment, given []scalar.FilterInput, in model.Range) (query count.BreakdownQuery, filters []model.FilterSpec, err error) {
+func (r *Resolver) sessionsOf(ctx context.Context, site *model.Site, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, given []scalar.FilterInput, in model.Range) (query count.BreakdownQuery, filters []model.FilterSpec, err error) {
 	query.Site, query.In = site.ID, in
 	specs, err := r.filtersOf(ctx, site.ID, given, "filters")
 	if err != nil {
@@ -319,8 +319,8 @@ var goalFigures = map[generated.BreakdownFigure]bool{
 	generated.BreakdownFigureConversions: true, generated.BreakdownFigureConversionRate: true, generated.BreakdownFigureValueTotal: true,
 }
 
-func (r *subscriptionResolver) Breakdown(ctx context.Context, siteID string, by []generated.Dimension, keys, segments []string, adHocSegments []generated.AdHocSegment, filters []scalar.FilterInput,
-	goals []string, adHocGoals []generated.AdHocGoal, given model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *generated.BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error) {
+func (r *subscriptionResolver) Breakdown(ctx context.Context, siteID string, by []generated.Dimension, keys, segments []string, adHocSegments []generated.AdHocSegmentInput, filters []scalar.FilterInput,
+	goals []string, adHocGoals []generated.AdHocGoalInput, given model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *generated.BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err

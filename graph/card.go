@@ -15,7 +15,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs []string, adHocSegments []generated.AdHocSegment, goalIDs []string, adHocGoals []generated.AdHocGoal,
+func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, goalIDs []string, adHocGoals []generated.AdHocGoalInput,
 	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
 	r.engine.Prefetch(site.ID)
 	m, err := r.matrixWith(ctx, site, goalIDs, segmentIDs, adHoc{adHocGoals, adHocSegments})

@@ -63,7 +63,11 @@ func TestComparedSessions(t *testing.T) {
 				{"values": ["US"], "comparison": `+none+`, "goals": [{"comparison": {"sessions": 0, "conversions": 0, "conversionRate": null, "valueTotal": 0, "conversionsChange": null, "valueTotalChange": null, "rateDifference": null}}]}]}}}`)
 		// Without compare there is none, and what is compared is another row.
 		var data struct {
-			Site struct{ A, B struct{ Nodes []struct{ ID, Comparison any } } }
+			Site struct {
+				A, B struct {
+					Nodes []struct{ ID, Comparison any }
+				}
+			}
 		}
 		g.into(&data, `query($s: ID!, $r: TimeRange!) { site(id: $s) { a: breakdown(by: [COUNTRY], range: $r) { nodes { id comparison { sessions } } } b: breakdown(by: [COUNTRY], range: $r, compare: PREVIOUS_YEAR) { nodes { id } } } }`, with)
 		if a, b := data.Site.A.Nodes[0], data.Site.B.Nodes[0]; a.Comparison != nil || a.ID == b.ID {

@@ -18,7 +18,7 @@ import (
 // maxSteps is how long a funnel is at most.
 const maxSteps = 20
 
-func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps []string, adHocGoals []generated.AdHocGoal, segmentIDs []string, adHocSegments []generated.AdHocSegment,
+func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps []string, adHocGoals []generated.AdHocGoalInput, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput,
 	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
 	times, err := r.rangesOf(ctx, site.ID, given, compare)
 	if err != nil {
@@ -159,7 +159,7 @@ func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) 
 	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
 }
 
-func (r *subscriptionResolver) Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []generated.AdHocGoal, segments []string, adHocSegments []generated.AdHocSegment,
+func (r *subscriptionResolver) Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []generated.AdHocGoalInput, segments []string, adHocSegments []generated.AdHocSegmentInput,
 	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {

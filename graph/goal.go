@@ -36,7 +36,7 @@ func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]mod
 	return collectionOf(ctx).experiments.load(ctx, goal.ID)
 }
 
-func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, adHocSegments []generated.AdHocSegment, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error) {
+func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error) {
 	r.engine.Prefetch(goal.SiteID)
 	segments, err := r.segmentsWith(ctx, goal.SiteID, segmentIDs, adHocSegments)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoal) (*view.ExperimentResult, error) {
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput) (*view.ExperimentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -38,8 +38,8 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 }
 
-func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegment, when *model.TimeRange,
-	goal *string, adHocGoal *generated.AdHocGoal) ([]view.SegmentResult, error) {
+func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
+	goal *string, adHocGoal *generated.AdHocGoalInput) ([]view.SegmentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegment, goals []string, adHocGoals []generated.AdHocGoal,
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegmentInput, goals []string, adHocGoals []generated.AdHocGoalInput,
 	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
 	site, err := decodeID(siteNoun, siteID, "siteId")
 	if err != nil {
@@ -42,7 +42,7 @@ func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID st
 	return once(&view.DefinitionsChange{Revision: strconv.FormatInt(site.Revision, 10), Site: site}, nil)
 }
 
-func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *generated.AdHocGoal) (<-chan *view.ExperimentResult, error) {
+func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *generated.AdHocGoalInput) (<-chan *view.ExperimentResult, error) {
 	id, err := decodeID(experimentNoun, experimentID, "experimentId")
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/count"
 )
 
-func (r *siteResolver) Totals(ctx context.Context, site *model.Site, segments []string, adHocSegments []generated.AdHocSegment, filters []scalar.FilterInput,
+func (r *siteResolver) Totals(ctx context.Context, site *model.Site, segments []string, adHocSegments []generated.AdHocSegmentInput, filters []scalar.FilterInput,
 	given model.TimeRange, compare *model.Comparison) (*view.Totals, error) {
 	r.engine.Prefetch(site.ID)
 	times, err := r.rangesOf(ctx, site.ID, given, compare)
@@ -92,7 +92,7 @@ func (r *totalsResolver) Series(ctx context.Context, totals *view.Totals, interv
 	return points, nil
 }
 
-func (r *subscriptionResolver) Totals(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegment, filters []scalar.FilterInput,
+func (r *subscriptionResolver) Totals(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegmentInput, filters []scalar.FilterInput,
 	given model.TimeRange, compare *model.Comparison) (<-chan *view.Totals, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {

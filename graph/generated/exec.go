@@ -308,7 +308,7 @@ type ComplexityRoot struct {
 	Experiment struct {
 		Attribution      func(childComplexity int) int
 		Audience         func(childComplexity int) int
-		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegment, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoal) int
+		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		CreatedAt        func(childComplexity int) int
 		Description      func(childComplexity int) int
 		History          func(childComplexity int, first *int, after *string) int
@@ -316,7 +316,7 @@ type ComplexityRoot struct {
 		Key              func(childComplexity int) int
 		Name             func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
-		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoal) int
+		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		SecondaryMetrics func(childComplexity int) int
 		Site             func(childComplexity int) int
 		StartedAt        func(childComplexity int) int
@@ -404,7 +404,7 @@ type ComplexityRoot struct {
 
 	Goal struct {
 		Archived    func(childComplexity int) int
-		Card        func(childComplexity int, segments []string, adHocSegments []AdHocSegment, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Card        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
 		Experiments func(childComplexity int) int
@@ -753,15 +753,15 @@ type ComplexityRoot struct {
 		Addresses        func(childComplexity int) int
 		AuditLog         func(childComplexity int, first *int, after *string) int
 		Bots             func(childComplexity int) int
-		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) int
+		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) int
 		ComputedFilters  func(childComplexity int) int
 		Domains          func(childComplexity int) int
 		Events           func(childComplexity int, search *string, first *int, after *string) int
 		Experiment       func(childComplexity int, key string) int
 		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
-		Funnel           func(childComplexity int, steps []string, adHocGoals []AdHocGoal, segments []string, adHocSegments []AdHocSegment, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Funnel           func(childComplexity int, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goal             func(childComplexity int, key string) int
-		GoalCards        func(childComplexity int, segments []string, adHocSegments []AdHocSegment, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		GoalCards        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goals            func(childComplexity int, search *string, archived *bool, first *int, after *string) int
 		ID               func(childComplexity int) int
 		IgnoredReferrers func(childComplexity int) int
@@ -771,7 +771,7 @@ type ComplexityRoot struct {
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) int
 		Timezone         func(childComplexity int) int
-		Totals           func(childComplexity int, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
+		Totals           func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
 		Values           func(childComplexity int, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) int
 	}
 
@@ -791,12 +791,12 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) int
+		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) int
 		DefinitionsChanged func(childComplexity int, siteID string) int
-		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoal) int
-		Funnel             func(childComplexity int, siteID string, steps []string, adHocGoals []AdHocGoal, segments []string, adHocSegments []AdHocSegment, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
-		GoalCards          func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegment, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
-		Totals             func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
+		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoalInput) int
+		Funnel             func(childComplexity int, siteID string, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		GoalCards          func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Totals             func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
 	}
 
 	TimeRangeValue struct {
@@ -940,8 +940,8 @@ type ExperimentResolver interface {
 	Winner(ctx context.Context, obj *model.Experiment) (*model.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
-	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoal) (*view.ExperimentResult, error)
-	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegment, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoal) ([]view.SegmentResult, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
 	History(ctx context.Context, obj *model.Experiment, first *int, after *string) (*view.AuditConnection, error)
 }
 type FilterResolver interface {
@@ -969,7 +969,7 @@ type GoalResolver interface {
 	ValueEvent(ctx context.Context, obj *model.Goal) (*string, error)
 
 	Experiments(ctx context.Context, obj *model.Goal) ([]model.Experiment, error)
-	Card(ctx context.Context, obj *model.Goal, segments []string, adHocSegments []AdHocSegment, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
+	Card(ctx context.Context, obj *model.Goal, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
 }
 type GoalCellResolver interface {
 	Merged(ctx context.Context, obj *view.GoalCell) (*host.Merged, error)
@@ -1066,10 +1066,10 @@ type SiteResolver interface {
 	Values(ctx context.Context, obj *model.Site, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) ([]view.ValueCount, error)
 	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange) (*int, error)
 	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) (*view.SessionConnection, error)
-	GoalCards(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegment, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error)
-	Funnel(ctx context.Context, obj *model.Site, steps []string, adHocGoals []AdHocGoal, segments []string, adHocSegments []AdHocSegment, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
-	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error)
-	Totals(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (*view.Totals, error)
+	GoalCards(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error)
+	Funnel(ctx context.Context, obj *model.Site, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
+	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error)
+	Totals(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (*view.Totals, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, first *int, after *string) (*view.AuditConnection, error)
@@ -1078,12 +1078,12 @@ type SiteRoleResolver interface {
 	Site(ctx context.Context, obj *view.SiteRole) (*model.Site, error)
 }
 type SubscriptionResolver interface {
-	GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegment, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
-	Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []AdHocGoal, segments []string, adHocSegments []AdHocSegment, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error)
-	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoal, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error)
-	Totals(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegment, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (<-chan *view.Totals, error)
+	GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
+	Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error)
+	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error)
+	Totals(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (<-chan *view.Totals, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
-	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoal) (<-chan *view.ExperimentResult, error)
+	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoalInput) (<-chan *view.ExperimentResult, error)
 }
 type TotalsResolver interface {
 	Series(ctx context.Context, obj *view.Totals, interval model.Interval) ([]view.TotalsPoint, error)
@@ -1922,7 +1922,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoal)), true
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Experiment.createdAt":
 		if e.ComplexityRoot.Experiment.CreatedAt == nil {
 			break
@@ -1980,7 +1980,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoal)), true
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
@@ -2343,7 +2343,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Goal.createdAt":
 		if e.ComplexityRoot.Goal.CreatedAt == nil {
 			break
@@ -4080,7 +4080,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoal), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
 	case "Site.computedFilters":
 		if e.ComplexityRoot.Site.ComputedFilters == nil {
 			break
@@ -4136,7 +4136,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["adHocGoals"].([]AdHocGoal), args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Site.goal":
 		if e.ComplexityRoot.Site.Goal == nil {
 			break
@@ -4158,7 +4158,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["goals"].([]string), args["adHocGoals"].([]AdHocGoal), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Site.goals":
 		if e.ComplexityRoot.Site.Goals == nil {
 			break
@@ -4248,7 +4248,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
 	case "Site.values":
 		if e.ComplexityRoot.Site.Values == nil {
 			break
@@ -4310,7 +4310,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoal), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
 	case "Subscription.definitionsChanged":
 		if e.ComplexityRoot.Subscription.DefinitionsChanged == nil {
 			break
@@ -4332,7 +4332,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput), args["goal"].(*string), args["adHocGoal"].(*AdHocGoal)), true
+		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Subscription.funnel":
 		if e.ComplexityRoot.Subscription.Funnel == nil {
 			break
@@ -4343,7 +4343,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Funnel(childComplexity, args["siteId"].(string), args["steps"].([]string), args["adHocGoals"].([]AdHocGoal), args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Subscription.Funnel(childComplexity, args["siteId"].(string), args["steps"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Subscription.goalCards":
 		if e.ComplexityRoot.Subscription.GoalCards == nil {
 			break
@@ -4354,7 +4354,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["goals"].([]string), args["adHocGoals"].([]AdHocGoal), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Subscription.totals":
 		if e.ComplexityRoot.Subscription.Totals == nil {
 			break
@@ -4365,7 +4365,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegment), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
 
 	case "TimeRangeValue.from":
 		if e.ComplexityRoot.TimeRangeValue.From == nil {
@@ -4816,8 +4816,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
-		ec.unmarshalInputAdHocGoal,
-		ec.unmarshalInputAdHocSegment,
+		ec.unmarshalInputAdHocGoalInput,
+		ec.unmarshalInputAdHocSegmentInput,
 		ec.unmarshalInputBreakdownOrder,
 		ec.unmarshalInputConvertSegmentInput,
 		ec.unmarshalInputCreateApiKeyInput,
@@ -5562,7 +5562,7 @@ type Experiment implements Node {
     """
     goal: ID
     "The same with a goal that is not saved. Give one of the two."
-    adHocGoal: AdHocGoal
+    adHocGoal: AdHocGoalInput
   ): ExperimentResult
   """
   The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
@@ -5575,13 +5575,13 @@ type Experiment implements Node {
     """
     segments: [ID!]
     "Segments that are not saved. They come after the others."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Works like ` + "`" + `range` + "`" + ` of ` + "`" + `results` + "`" + `."
     range: TimeRange
     "Works like ` + "`" + `goal` + "`" + ` of ` + "`" + `results` + "`" + `."
     goal: ID
     "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `results` + "`" + `."
-    adHocGoal: AdHocGoal
+    adHocGoal: AdHocGoalInput
   ): [SegmentResult!]
   "The changes to the experiment, newest first."
   history(
@@ -6146,7 +6146,7 @@ type Goal implements Node {
     """
     segments: [ID!]
     "Segments that are not saved. They come after the others."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -6164,7 +6164,7 @@ type Goal implements Node {
 A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
 key is its name and whose ` + "`" + `saved` + "`" + ` is false. Its id follows from what it says, and finds it nowhere.
 """
-input AdHocGoal {
+input AdHocGoalInput {
   "The name shown to people, 1 to 200 characters. Each name stands for one goal of the question."
   name: String!
   "A session reaches the goal if it matches all of these filters, at most 100 with those in groups."
@@ -6930,14 +6930,14 @@ type Subscription {
     """
     segments: [ID!]
     "Segments that are not saved. They come after the others."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     """
     The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived at the time, if
     there are no ad-hoc ones either.
     """
     goals: [ID!]
     "Goals that are not saved. They come after the others."
-    adHocGoals: [AdHocGoal!]
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -6955,14 +6955,14 @@ type Subscription {
     """
     steps: [ID!] = []
     "Goals that are not saved."
-    adHocGoals: [AdHocGoal!]
+    adHocGoals: [AdHocGoalInput!]
     """
     The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the segments that are active at the time, if
     there are no ad-hoc ones either.
     """
     segments: [ID!]
     "Segments that are not saved. They come after the others."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What shares are of."
@@ -6984,7 +6984,7 @@ type Subscription {
     """
     segments: [ID!]
     "Segments that are not saved."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     """
@@ -6993,7 +6993,7 @@ type Subscription {
     """
     goals: [ID!]
     "Goals that are not saved. They come after the others."
-    adHocGoals: [AdHocGoal!]
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -7017,7 +7017,7 @@ type Subscription {
     """
     segments: [ID!]
     "Segments that are not saved."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     "Counts only sessions that started in this range."
@@ -7045,7 +7045,7 @@ type Subscription {
     "Works like ` + "`" + `goal` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `."
     goal: ID
     "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `."
-    adHocGoal: AdHocGoal
+    adHocGoal: AdHocGoalInput
   ): ExperimentResult! @access(scope: READ)
 }
 
@@ -7089,7 +7089,7 @@ type Segment implements Node {
 A segment that is not saved, given with a question. Cells show it as a Segment whose ` + "`" + `saved` + "`" + ` is false. Its id follows
 from what it says, and finds it nowhere.
 """
-input AdHocSegment {
+input AdHocSegmentInput {
   "The name shown to people, 1 to 200 characters."
   name: String!
   "A session is in the segment if it matches all of these filters, at most 100 with those in groups."
@@ -7547,14 +7547,14 @@ type Site implements Node {
     """
     segments: [ID!]
     "Segments that are not saved. They come after the others."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     """
     The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal of the site that is not archived, if
     there are no ad-hoc ones either.
     """
     goals: [ID!]
     "Goals that are not saved. They come after the others."
-    adHocGoals: [AdHocGoal!]
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -7573,14 +7573,14 @@ type Site implements Node {
     """
     steps: [ID!] = []
     "Goals that are not saved."
-    adHocGoals: [AdHocGoal!]
+    adHocGoals: [AdHocGoalInput!]
     """
     The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
     ad-hoc ones either.
     """
     segments: [ID!]
     "Segments that are not saved. They come after the others."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What shares are of."
@@ -7603,7 +7603,7 @@ type Site implements Node {
     """
     segments: [ID!]
     "Segments that are not saved."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     """
@@ -7612,7 +7612,7 @@ type Site implements Node {
     """
     goals: [ID!]
     "Goals that are not saved. They come after the others."
-    adHocGoals: [AdHocGoal!]
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -7634,7 +7634,7 @@ type Site implements Node {
     """
     segments: [ID!]
     "Segments that are not saved."
-    adHocSegments: [AdHocSegment!]
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     "Counts only sessions that started in this range."
@@ -9524,8 +9524,8 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 	}
 	args["segments"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9548,8 +9548,8 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 	}
 	args["goal"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
-		func(ctx context.Context, v any) (*AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoal(ctx, v)
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9608,8 +9608,8 @@ func (ec *executionContext) field_Experiment_results_args(ctx context.Context, r
 	}
 	args["goal"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
-		func(ctx context.Context, v any) (*AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoal(ctx, v)
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9644,8 +9644,8 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 	}
 	args["segments"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10436,8 +10436,8 @@ func (ec *executionContext) field_Site_breakdown_args(ctx context.Context, rawAr
 	}
 	args["segments"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10460,8 +10460,8 @@ func (ec *executionContext) field_Site_breakdown_args(ctx context.Context, rawAr
 	}
 	args["goals"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
-		func(ctx context.Context, v any) ([]AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10612,8 +10612,8 @@ func (ec *executionContext) field_Site_funnel_args(ctx context.Context, rawArgs 
 	}
 	args["steps"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
-		func(ctx context.Context, v any) ([]AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10628,8 +10628,8 @@ func (ec *executionContext) field_Site_funnel_args(ctx context.Context, rawArgs 
 	}
 	args["segments"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10674,8 +10674,8 @@ func (ec *executionContext) field_Site_goalCards_args(ctx context.Context, rawAr
 	}
 	args["segments"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10690,8 +10690,8 @@ func (ec *executionContext) field_Site_goalCards_args(ctx context.Context, rawAr
 	}
 	args["goals"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
-		func(ctx context.Context, v any) ([]AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10908,8 +10908,8 @@ func (ec *executionContext) field_Site_totals_args(ctx context.Context, rawArgs 
 	}
 	args["segments"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11032,8 +11032,8 @@ func (ec *executionContext) field_Subscription_breakdown_args(ctx context.Contex
 	}
 	args["segments"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11056,8 +11056,8 @@ func (ec *executionContext) field_Subscription_breakdown_args(ctx context.Contex
 	}
 	args["goals"] = arg6
 	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
-		func(ctx context.Context, v any) ([]AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11156,8 +11156,8 @@ func (ec *executionContext) field_Subscription_experimentResults_args(ctx contex
 	}
 	args["goal"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
-		func(ctx context.Context, v any) (*AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoal(ctx, v)
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11186,8 +11186,8 @@ func (ec *executionContext) field_Subscription_funnel_args(ctx context.Context, 
 	}
 	args["steps"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
-		func(ctx context.Context, v any) ([]AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11202,8 +11202,8 @@ func (ec *executionContext) field_Subscription_funnel_args(ctx context.Context, 
 	}
 	args["segments"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11256,8 +11256,8 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 	}
 	args["segments"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11272,8 +11272,8 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 	}
 	args["goals"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
-		func(ctx context.Context, v any) ([]AdHocGoal, error) {
-			return ec.unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -11326,8 +11326,8 @@ func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, 
 	}
 	args["segments"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
-		func(ctx context.Context, v any) ([]AdHocSegment, error) {
-			return ec.unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -15222,7 +15222,7 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoal))
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -15266,7 +15266,7 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoal))
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
@@ -16977,7 +16977,7 @@ func (ec *executionContext) _Goal_card(ctx context.Context, field graphql.Collec
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
@@ -25214,7 +25214,7 @@ func (ec *executionContext) _Site_goalCards(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoal), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
@@ -25258,7 +25258,7 @@ func (ec *executionContext) _Site_funnel(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoal), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
@@ -25302,7 +25302,7 @@ func (ec *executionContext) _Site_breakdown(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoal), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
@@ -25346,7 +25346,7 @@ func (ec *executionContext) _Site_totals(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Totals) graphql.Marshaler {
@@ -25711,7 +25711,7 @@ func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoal), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -25773,7 +25773,7 @@ func (ec *executionContext) _Subscription_funnel(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Funnel(ctx, fc.Args["siteId"].(string), fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoal), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Subscription().Funnel(ctx, fc.Args["siteId"].(string), fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -25835,7 +25835,7 @@ func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoal), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -25897,7 +25897,7 @@ func (ec *executionContext) _Subscription_totals(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegment), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -26021,7 +26021,7 @@ func (ec *executionContext) _Subscription_experimentResults(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoal))
+			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -28968,8 +28968,8 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputAdHocGoal(ctx context.Context, obj any) (AdHocGoal, error) {
-	var it AdHocGoal
+func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, obj any) (AdHocGoalInput, error) {
+	var it AdHocGoalInput
 	if obj == nil {
 		return it, nil
 	}
@@ -29012,8 +29012,8 @@ func (ec *executionContext) unmarshalInputAdHocGoal(ctx context.Context, obj any
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputAdHocSegment(ctx context.Context, obj any) (AdHocSegment, error) {
-	var it AdHocSegment
+func (ec *executionContext) unmarshalInputAdHocSegmentInput(ctx context.Context, obj any) (AdHocSegmentInput, error) {
+	var it AdHocSegmentInput
 	if obj == nil {
 		return it, nil
 	}
@@ -41267,13 +41267,13 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNAdHocGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoal(ctx context.Context, v any) (AdHocGoal, error) {
-	res, err := ec.unmarshalInputAdHocGoal(ctx, v)
+func (ec *executionContext) unmarshalNAdHocGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx context.Context, v any) (AdHocGoalInput, error) {
+	res, err := ec.unmarshalInputAdHocGoalInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNAdHocSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegment(ctx context.Context, v any) (AdHocSegment, error) {
-	res, err := ec.unmarshalInputAdHocSegment(ctx, v)
+func (ec *executionContext) unmarshalNAdHocSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInput(ctx context.Context, v any) (AdHocSegmentInput, error) {
+	res, err := ec.unmarshalInputAdHocSegmentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -42931,16 +42931,16 @@ func (ec *executionContext) marshalOActivateSegmentsPayload2ᚖgithubᚗcomᚋgo
 	return ec._ActivateSegmentsPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalᚄ(ctx context.Context, v any) ([]AdHocGoal, error) {
+func (ec *executionContext) unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx context.Context, v any) ([]AdHocGoalInput, error) {
 	if v == nil {
 		return nil, nil
 	}
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]AdHocGoal, len(vSlice))
+	res := make([]AdHocGoalInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNAdHocGoal2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoal(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNAdHocGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -42948,24 +42948,24 @@ func (ec *executionContext) unmarshalOAdHocGoal2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalOAdHocGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoal(ctx context.Context, v any) (*AdHocGoal, error) {
+func (ec *executionContext) unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx context.Context, v any) (*AdHocGoalInput, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := ec.unmarshalInputAdHocGoal(ctx, v)
+	res, err := ec.unmarshalInputAdHocGoalInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOAdHocSegment2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentᚄ(ctx context.Context, v any) ([]AdHocSegment, error) {
+func (ec *executionContext) unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
 	if v == nil {
 		return nil, nil
 	}
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]AdHocSegment, len(vSlice))
+	res := make([]AdHocSegmentInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNAdHocSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegment(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNAdHocSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInput(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}

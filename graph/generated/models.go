@@ -17,7 +17,7 @@ import (
 
 // A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
 // key is its name and whose `saved` is false. Its id follows from what it says, and finds it nowhere.
-type AdHocGoal struct {
+type AdHocGoalInput struct {
 	// The name shown to people, 1 to 200 characters. Each name stands for one goal of the question.
 	Name string `json:"name"`
 	// A session reaches the goal if it matches all of these filters, at most 100 with those in groups.
@@ -28,7 +28,7 @@ type AdHocGoal struct {
 
 // A segment that is not saved, given with a question. Cells show it as a Segment whose `saved` is false. Its id follows
 // from what it says, and finds it nowhere.
-type AdHocSegment struct {
+type AdHocSegmentInput struct {
 	// The name shown to people, 1 to 200 characters.
 	Name string `json:"name"`
 	// A session is in the segment if it matches all of these filters, at most 100 with those in groups.
