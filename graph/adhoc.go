@@ -36,7 +36,7 @@ func adHocID(kind noun, site int64, name string, filters []model.FilterSpec, val
 var epoch = time.Unix(0, 0).UTC()
 
 func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.AdHocGoalInput, field string) (goal model.Goal, err error) {
-	goal = model.Goal{SiteID: site, Key: given.Name, Name: given.Name, CreatedAt: epoch, UpdatedAt: epoch}
+	goal = model.Goal{SiteID: site, Key: "ad hoc", Name: given.Name, CreatedAt: epoch, UpdatedAt: epoch}
 	set(&goal.ValueEvent, given.ValueEvent)
 	if goal.Filters, err = r.filtersOf(ctx, site, given.Filters, field+".filters"); err != nil {
 		return goal, err
@@ -44,6 +44,7 @@ func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.A
 	if err := goal.Validate(); err != nil {
 		return goal, model.Under(field, err)
 	}
+	goal.Key = goal.Name // now, so that what is wrong with the name is said of the name
 	goal.ID, err = adHocID(goalNoun, site, goal.Name, goal.Filters, goal.ValueEvent)
 	return goal, err
 }

@@ -1,7 +1,9 @@
 package graph_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,7 +26,18 @@ func TestAdHoc(t *testing.T) {
 		adHoc := vars{"s": site, "e": e, "r": raw(may2026),
 			"adHocGoals": raw(`[{"name": "buy", "filters": [{"events": {"all": "buy"}}], "valueEvent": "buy"}, {"name": "read", "filters": [{"pages": {"all": "/blog"}}]}]`),
 			"adHocGoal":  raw(`{"name": "read", "filters": [{"pages": {"all": "/blog"}}]}`), "adHocSegments": raw(`[{"name": "American", "filters": [{"country": {"is": "US"}}]}]`)}
-		const arguments = `($s: ID!, $e: ID!, $r: TimeRange!, $goals: [ID!], $adHocGoals: [AdHocGoalInput!], $segments: [ID!], $adHocSegments: [AdHocSegmentInput!], $goal: ID, $adHocGoal: AdHocGoalInput)`
+		types := map[string]string{"s": "ID!", "e": "ID!", "r": "TimeRange!", "goals": "[ID!]", "adHocGoals": "[AdHocGoalInput!]", "segments": "[ID!]", "adHocSegments": "[AdHocSegmentInput!]",
+			"goal": "ID", "adHocGoal": "AdHocGoalInput"}
+		answer := func(ask string, given vars) json.RawMessage {
+			t.Helper()
+			used, declared := vars{}, []string{}
+			for name, typ := range types {
+				if regexp.MustCompile(`\$` + name + `\b`).MatchString(ask) {
+					used[name], declared = given[name], append(declared, "$"+name+": "+typ)
+				}
+			}
+			return g.must("query("+strings.Join(declared, ", ")+") { "+ask+" }", used)
+		}
 		const given = `segments: $segments, adHocSegments: $adHocSegments, range: $r`
 		const cells = `goal { key } cells { segment { name active } merged { label } sessions visitors conversions valueTotal series(interval: MONTH) { conversions } }`
 		const result = `visitors metrics { goal { key } primary variants { visitors conversions value { total } } }`
@@ -36,12 +49,11 @@ func TestAdHoc(t *testing.T) {
 			"results":   `node(id: $e) { ... on Experiment { results(goal: $goal, adHocGoal: $adHocGoal) { ` + result + ` } } }`,
 			"segments":  `node(id: $e) { ... on Experiment { breakdown(segments: $segments, adHocSegments: $adHocSegments, goal: $goal, adHocGoal: $adHocGoal) { segment { name } result { ` + result + ` } } } }`,
 		} {
-			query := "query" + arguments + "{ " + ask + " }"
-			want := strings.ReplaceAll(string(g.must(query, saved)), `"active":true`, `"active":false`)
-			if got := g.must(query, adHoc); !sameJSON(t, got, []byte(want)) {
+			want := strings.ReplaceAll(string(answer(ask, saved)), `"active":true`, `"active":false`)
+			if got := answer(ask, adHoc); !sameJSON(t, got, []byte(want)) {
 				t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 			}
-			if strings.Contains(want, "null") && name == "cards" || !strings.Contains(want, "1") {
+			if !strings.Contains(want, "1") {
 				t.Errorf("%s shows little: %s", name, want)
 			}
 		}
@@ -105,7 +117,7 @@ func TestAdHocObjects(t *testing.T) {
 	}{
 		{ask, vars{"g": raw(`[{"name": " ", "filters": []}]`)}, "adHocGoals[0].name"},
 		{ask, vars{"g": raw(`[{"name": "a", "filters": []}, {"name": "a ", "filters": []}]`)}, "adHocGoals[1].name"},
-		{ask, vars{"g": raw(`[{"name": "a", "filters": [{"country": {"is": []}}]}]`)}, "adHocGoals[0].filters[0].is"},
+		{ask, vars{"g": raw(`[{"name": "a", "filters": [{"country": {"is": []}}]}]`)}, "adHocGoals[0].filters[0].country.is"},
 		{ask, vars{"g": raw(`[{"name": "a", "filters": [], "valueEvent": "` + strings.Repeat("x", 201) + `"}]`)}, "adHocGoals[0].valueEvent"},
 		{ask, vars{"g": many(501)}, "adHocGoals"},
 		{ask, vars{"g": goal, "i": raw(`[{"name": "", "filters": []}]`)}, "adHocSegments[0].name"},

@@ -28,7 +28,7 @@ func (g *testGraph) weeks() (site, buy string) {
 				messages = append(messages, page(visitor, "2026-05-"+day+"T10:00:10Z", "/b"))
 			}
 			if i >= 100-n.buyers {
-				messages = append(messages, event(visitor, when, "buy", 2))
+				messages = append(messages, event(visitor, "2026-05-"+day+"T10:00:05Z", "buy", 2))
 			}
 		}
 	}
@@ -189,6 +189,6 @@ func TestBreakdownWithoutAGoal(t *testing.T) {
 		t.Errorf("%s", errs)
 	}
 	// Without it there is no order by it.
-	g.refused(ask, vars{"s": site, "g": []string{gone, buy}, "o": raw(`{"by": "CONVERSIONS", "goal": "` + gone + `"}`)}, model.Unavailable, "")
+	g.refused(ask, vars{"s": site, "g": []string{gone, buy}, "o": raw(`{"by": "CONVERSIONS", "goal": "` + gone + `"}`)}, model.Unavailable, "goal[0]")
 	g.refused(ask, vars{"s": site, "g": []string{variant}, "o": raw(`{"by": "CONVERSIONS", "goal": "` + variant + `"}`)}, model.BadInput, "")
 }
