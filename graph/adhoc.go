@@ -97,7 +97,7 @@ func checkTogether(field string, named, adHoc, most int) error {
 // named returns the ids that a client names. Where it gives something ad hoc and names none, these are none, and not the
 // site's own.
 func named[T any](ids []string, adHoc []T) []string {
-	if ids == nil && adHoc != nil {
+	if ids == nil && len(adHoc) > 0 {
 		return []string{}
 	}
 	return ids

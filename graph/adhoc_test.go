@@ -91,6 +91,10 @@ func TestAdHocObjects(t *testing.T) {
 	shown := fmt.Sprintf(`{"goal": {"id": %q, "saved": false, "key": "To buy", "name": "To buy", "createdAt": "1970-01-01T00:00:00Z", "experiments": [], "site": {"id": %q}, "card": {"cells": [{"conversions": 1}]}},
 		"cells": [{"segment": {"id": %q, "saved": false, "createdAt": "1970-01-01T00:00:00Z", "sessionCount": 2}, "conversions": 1}]}`, goalID, site, segmentID)
 	g.want(ask, vars{"s": site, "g": goal, "i": segment}, `{"site": {"goalCards": [`+shown+`]}}`)
+	// An empty list is none: the site's own are counted.
+	g.want(`query($s: ID!) { site(id: $s) { goalCards(adHocGoals: [], adHocSegments: [], range: {from: "2026-05-01T00:00:00Z"}) { goal { key } cells { segment { name } } }
+		totals(adHocSegments: [], range: {from: "2026-05-01T00:00:00Z"}) { sessions } } }`, vars{"s": site},
+		`{"site": {"goalCards": [{"goal": {"key": "buy"}, "cells": [{"segment": {"name": "All"}}]}, {"goal": {"key": "read"}, "cells": [{"segment": {"name": "All"}}]}], "totals": {"sessions": 5}}}`)
 	// Saved ones come first, and alone are asked for by their ids.
 	var data struct{ Site struct{ GoalCards []card } }
 	g.into(&data, ask, vars{"s": site, "ids": []string{buy}, "g": goal})

@@ -90,7 +90,7 @@ func (r *Resolver) sessionsOf(ctx context.Context, site *model.Site, segmentIDs 
 	if err != nil {
 		return query, nil, err
 	}
-	if segmentIDs != nil || adHocSegments != nil {
+	if segmentIDs != nil || len(adHocSegments) > 0 {
 		segments, err := r.segmentsWith(ctx, site.ID, segmentIDs, adHocSegments)
 		if err != nil {
 			return query, nil, err
@@ -126,7 +126,7 @@ func (r *Resolver) goalsOfRows(ctx context.Context, site *model.Site, given brea
 	figure, direction, goalID := orderOf(given.order)
 	query.Order = count.RowOrder{By: rowFigures[figure], Ascending: direction == generated.SortDirectionAscending}
 	ofGoal := goalFigures[figure]
-	if given.goals == nil && given.adHoc.goals == nil && !selected.goals && !ofGoal {
+	if given.goals == nil && len(given.adHoc.goals) == 0 && !selected.goals && !ofGoal {
 		return nil, nil
 	}
 	goals, err := r.goalsWith(ctx, site.ID, given.goals, given.adHoc.goals)

@@ -259,15 +259,15 @@ func listed(argument any) int {
 	return 1 // which is made a list
 }
 
-// listedIn returns how many elements two arguments have together, of which either may be missing.
-func listedIn(arguments map[string]any, ids, adHoc string) int {
-	switch {
-	case arguments[adHoc] == nil:
-		return listed(arguments[ids])
-	case arguments[ids] == nil:
-		return listed(arguments[adHoc])
+// listedIn returns how many elements are named by ids and given ad hoc. Without either, only the data knows.
+func listedIn(arguments map[string]any, ids, adHoc string) (n int) {
+	if arguments[adHoc] != nil {
+		n = listed(arguments[adHoc])
 	}
-	return listed(arguments[ids]) + listed(arguments[adHoc])
+	if n == 0 || arguments[ids] != nil {
+		n += listed(arguments[ids])
+	}
+	return n
 }
 
 // pageOf returns how many elements a page has.

@@ -93,6 +93,15 @@ func grouping(r *rand.Rand, steps []model.Millis) count.Grouping {
 	}
 }
 
+// sameRows asks for rows that were found, in another range.
+func sameRows(q count.BreakdownQuery, found []count.Row, in model.Range) count.BreakdownQuery {
+	q.Rows, q.After, q.In = nil, nil, in
+	for _, row := range found {
+		q.Rows = append(q.Rows, row.Values)
+	}
+	return q
+}
+
 // Breakdowns are those of sessions that are put into rows one by one, and their pages join to the whole.
 func TestBreakdown(t *testing.T) {
 	t.Parallel()
@@ -128,10 +137,7 @@ func TestBreakdown(t *testing.T) {
 					place := q.Order.PlaceOf(&got.Rows[len(got.Rows)-1])
 					q.After = &place
 				} else if len(q.By) > 0 && len(got.Rows) > 0 && r.IntN(2) == 0 { // the same rows, of other sessions
-					q.Rows, q.After, q.In = nil, nil, w.question(r).In
-					for _, row := range got.Rows {
-						q.Rows = append(q.Rows, row.Values)
-					}
+					q = sameRows(q, got.Rows, w.question(r).In)
 				}
 			}
 		}

@@ -66,7 +66,11 @@ func TestHits(t *testing.T) {
 				}
 			}
 			for n := range want[keyOf(session)] {
-				want[keyOf(session)][n].Origin.EntryPage = "" // which is the hit's name
+				hit := &want[keyOf(session)][n]
+				hit.Origin.EntryPage = "" // which is the hit's name
+				if !hit.HasValue {
+					hit.Value = 0
+				}
 			}
 			if !reflect.DeepEqual(got, want[keyOf(session)]) || len(got) != session.Hits {
 				t.Fatalf("session %+v has %d hits\n%+v\nwant\n%+v", session, session.Hits, got, want[keyOf(session)])
