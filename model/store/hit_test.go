@@ -42,7 +42,7 @@ func TestHits(t *testing.T) {
 			}
 		}
 		// The first pages are read together, and then those of each session until one has none.
-		page := store.HitPage{Limit: 3}
+		page := store.HitPage{Limit: 2}
 		first, err := st.Hits(t.Context(), site.ID, sessions, page)
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func TestHits(t *testing.T) {
 				t.Fatalf("session %+v has %d hits\n%+v\nwant\n%+v", session, session.Hits, got, want[keyOf(session)])
 			}
 		}
-		if assigned == 0 || pages < 2*len(sessions) {
+		if assigned == 0 || pages < len(sessions)+30 {
 			t.Errorf("%d hits that assign, and %d pages of %d sessions: they say little", assigned, pages, len(sessions))
 		}
 		// An ordinal that counts nowhere has none.
