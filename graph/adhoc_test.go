@@ -53,7 +53,7 @@ func TestAdHoc(t *testing.T) {
 			if got := answer(ask, adHoc); !sameJSON(t, got, []byte(want)) {
 				t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 			}
-			if !strings.Contains(want, "1") {
+			if !strings.ContainsAny(want, "123456789") {
 				t.Errorf("%s shows little: %s", name, want)
 			}
 		}
