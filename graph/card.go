@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -14,8 +15,8 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison,
-	includeInactive bool, first *int, after *string) ([]view.GoalCard, error) {
+func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, goalIDs []string, adHocGoals []generated.AdHocGoalInput,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) ([]view.GoalCard, error) {
 	r.engine.Prefetch(site.ID)
 	chosen := matrixArguments{goals: goalIDs, segments: segmentIDs, inactive: includeInactive, cut: first != nil}
 	var err error
@@ -27,11 +28,11 @@ func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentI
 			return nil, err
 		}
 	}
-	m, err := r.matrix(ctx, site, chosen)
+	m, err := r.matrixWith(ctx, site, chosen, adHoc{adHocGoals, adHocSegments})
 	if err != nil {
 		return nil, err
 	}
-	return r.cards(ctx, site.ID, m, view.SegmentsAsked(segmentIDs, includeInactive), view.Asked{Range: given.UTC(), Unit: unit, Compare: compare})
+	return r.cards(ctx, site.ID, m, segmentsAsked(segmentIDs, includeInactive, m.segments, adHocSegments), view.Asked{Range: given.UTC(), Unit: unit, Compare: compare})
 }
 
 // maxCells is how many cells the cards of one field have at most.
@@ -54,11 +55,7 @@ func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, segments s
 			ComputedAt: computedAt, Cells: make([]view.GoalCell, len(m.segments)),
 		}
 		for n, segment := range m.segments {
-			cell := &cards[i].Cells[n]
-			*cell = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: asked.Unit}, Segment: segment, Asked: asked, Series: map[model.Interval]view.GoalSeries{}}
-			if times.other != nil {
-				cell.Comparison = &view.GoalComparison{GoalFigures: cell.GoalFigures, With: &cell.GoalFigures}
-			}
+			cards[i].Cells[n] = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: asked.Unit}, Segment: segment, Asked: asked, Series: map[model.Interval]view.GoalSeries{}}
 		}
 	}
 	if len(m.goals) > 0 && len(m.segments) > 0 {
@@ -75,7 +72,7 @@ func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, times ranges
 	})
 	if times.other != nil {
 		r.prepareCells(ctx, cards, merges, count.Question{In: *times.other}, selected.other, func(cell *view.GoalCell, active, converted view.Answer) {
-			cell.Comparison.Active, cell.Comparison.Converted = active, converted
+			cell.Comparison = view.CompareGoals(&cell.GoalFigures, view.GoalFigures{Goal: cell.Goal, Unit: cell.Unit, Active: active, Converted: converted})
 		})
 	}
 	for _, interval := range selected.series {
@@ -197,21 +194,25 @@ func cellSelectionOf(ctx context.Context, unit view.CountUnit) (selected cellSel
 			continue
 		}
 		for _, ofCell := range graphql.CollectFields(operation, ofCard.Selections, []string{"GoalCell"}) {
-			switch ofCell.Name {
-			case "comparison":
-				for _, compared := range graphql.CollectFields(operation, ofCell.Selections, []string{"GoalComparison"}) {
-					selected.compare(compared.Name, unit)
-				}
-			case "series":
-				if interval, ok := ofCell.ArgumentMap(operation.Variables)["interval"].(string); ok && !slices.Contains(selected.series, model.Interval(interval)) {
-					selected.series = append(selected.series, model.Interval(interval))
-				}
-			default:
-				selected.own.add(ofCell.Name, unit)
+			if ofCell.Name != "series" {
+				selected.add(operation, ofCell, unit)
+			} else if interval, ok := ofCell.ArgumentMap(operation.Variables)["interval"].(string); ok && !slices.Contains(selected.series, model.Interval(interval)) {
+				selected.series = append(selected.series, model.Interval(interval))
 			}
 		}
 	}
 	return selected
+}
+
+// add adds what a field of a goal's figures needs, with those of a comparison.
+func (s *cellSelection) add(operation *graphql.OperationContext, field graphql.CollectedField, unit view.CountUnit) {
+	if field.Name != "comparison" {
+		s.own.add(field.Name, unit)
+		return
+	}
+	for _, compared := range graphql.CollectFields(operation, field.Selections, []string{"GoalComparison"}) {
+		s.compare(compared.Name, unit)
+	}
 }
 
 // compare adds what a field of a comparison needs: what differs is of both periods.

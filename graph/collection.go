@@ -19,12 +19,14 @@ type collection struct {
 	goals   *loader[int64, model.Goal]
 	// experiments are those that use a goal, by its id.
 	experiments *loader[int64, []model.Experiment]
+	hits        *loader[hitsAsked, []model.Hit]
 }
 
 func newCollection(r *Resolver) *collection {
 	return &collection{
 		counts: newCollector(r.engine.Count), results: newCollector(r.engine.Results),
 		sites: newLoader(r.sitesByID), goals: newLoader(r.goalsByID), experiments: newLoader(r.experimentsOfGoals),
+		hits: newLoader(r.hitsOf),
 	}
 }
 

@@ -364,6 +364,10 @@ func (g guard) Session(ctx context.Context, id model.SessionID) (*model.Session,
 	return g.store.Session(ctx, id)
 }
 
+func (g guard) Hits(ctx context.Context, site int64, sessions []*model.Session, page store.HitPage) ([][]model.Hit, error) {
+	return g.store.Hits(ctx, readable(ctx, site), sessions, page)
+}
+
 func (g guard) Events(ctx context.Context, q store.EventQuery, page store.EventPage) ([]store.Event, error) {
 	q.Site = readable(ctx, q.Site)
 	return g.store.Events(ctx, q, page)

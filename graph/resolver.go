@@ -50,6 +50,7 @@ func (r *Resolver) Segment() generated.SegmentResolver             { return &seg
 func (r *Resolver) Goal() generated.GoalResolver                   { return &goalResolver{r} }
 func (r *Resolver) Experiment() generated.ExperimentResolver       { return &experimentResolver{r} }
 func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
+func (r *Resolver) Session() generated.SessionResolver             { return &sessionResolver{r} }
 func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
 func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -17,7 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange) (*view.ExperimentResult, error) {
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput) (*view.ExperimentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -26,46 +27,47 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	goals, err := r.goalsOf(ctx, e.Metrics())
+	by, err := r.metricsOf(ctx, e, goal, adHocGoal)
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.measure(ctx, e, goals, filters, in)
+	m, err := r.measure(ctx, e, by, filters, in)
 	if err != nil {
 		return nil, err
 	}
-	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when))
+	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked())
 	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 }
 
-func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, when *model.TimeRange) ([]view.SegmentResult, error) {
+func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
+	goal *string, adHocGoal *generated.AdHocGoalInput) ([]view.SegmentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
 	}
-	goals, segments, err := both(
-		func() ([]model.Goal, error) { return r.goalsOf(ctx, e.Metrics()) },
-		func() ([]model.Segment, error) { return r.segments(ctx, e.SiteID, segmentIDs, false) })
+	by, segments, err := both(
+		func() (metrics, error) { return r.metricsOf(ctx, e, goal, adHocGoal) },
+		func() ([]model.Segment, error) { return r.segmentsWith(ctx, e.SiteID, segmentIDs, adHocSegments) })
 	if err != nil {
 		return nil, err
 	}
-	if cells := len(goals) * len(segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(goals), len(segments), cells, maxCells)
+	if cells := len(by.goals) * len(segments); cells > maxCells {
+		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(by.goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, goals, segments, in, when), nil
+	return r.breakdown(ctx, e, by, segments, in, when), nil
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []model.Goal, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when))}
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when), by.asked())}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
 		return results
 	}
-	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, goals, segments[i].Filters, in) })
+	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, by, segments[i].Filters, in) })
 	for i, m := range measured {
 		if m.err != nil {
 			results[i].Result = func(context.Context) (*view.ExperimentResult, error) { return nil, m.err }
@@ -97,9 +99,9 @@ type measurement struct {
 	metrics []measured
 }
 
-// measure returns the measurement of an experiment by goals, which are its metrics. What is wrong with one of them is
-// told by what is asked of it.
-func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []model.Goal, filters []model.FilterSpec, in model.Range) (*measurement, error) {
+// measure returns the measurement of an experiment by metrics. What is wrong with one of them is told by what is asked of
+// it.
+func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics, filters []model.FilterSpec, in model.Range) (*measurement, error) {
 	defined, err := define(ctx, r.filters, e)
 	if err != nil {
 		return nil, err
@@ -109,11 +111,11 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 		return nil, err
 	}
 	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
-	m := &measurement{experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(goals))}
-	merges := each(len(goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, goals[i].Filters) })
-	for i, goal := range goals {
+	m := &measurement{experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals))}
+	merges := each(len(by.goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, by.goals[i].Filters) })
+	for i, goal := range by.goals {
 		metric := &m.metrics[i]
-		metric.goal = goal
+		metric.goal, metric.isPrimary = goal, goal.ID == by.primary
 		if metric.err = merges[i].err; metric.err != nil {
 			continue
 		}
@@ -167,7 +169,7 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 // metricResult returns the result by one metric. Its figures are derived where they are selected.
 func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.SampleRatio, ran time.Duration) view.MetricResult {
 	rates, variants := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) }), view.VariantsOf(e)
-	result := view.MetricResult{Goal: m.goal, Primary: m.goal.ID == e.Primary, Variants: variants, Series: r.seriesOf(m.question), Rates: rates}
+	result := view.MetricResult{Goal: m.goal, Primary: m.isPrimary, Variants: variants, Series: r.seriesOf(m.question), Rates: rates}
 	if m.goal.ValueEvent != "" {
 		result.Values = sync.OnceValues(func() ([]stats.Value, error) { return m.values(e) })
 	}
@@ -187,7 +189,8 @@ func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.Sa
 
 // measured is what was asked of a metric, and what came of it.
 type measured struct {
-	goal model.Goal
+	goal      model.Goal
+	isPrimary bool
 	// question is of this metric alone. It was asked as part of the question at the place
 	// asked, as its metric at place.
 	question     experiment.Question

@@ -26,7 +26,11 @@ func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType 
 	if !ok {
 		return nil, model.Invalid("filterType", "there is no filter type %.40q; filterTypes lists them", filterType)
 	}
-	query, _, err := r.sessionsOf(ctx, site, nil, filters, given)
+	in, err := r.rangeOrAll(ctx, site.ID, given)
+	if err != nil {
+		return nil, err
+	}
+	query, _, err := r.sessionsOf(ctx, site, nil, nil, filters, in)
 	if err != nil {
 		return nil, err
 	}

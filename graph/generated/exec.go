@@ -50,6 +50,7 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	Segment() SegmentResolver
 	SegmentResult() SegmentResultResolver
+	Session() SessionResolver
 	Site() SiteResolver
 	SiteRole() SiteRoleResolver
 	Subscription() SubscriptionResolver
@@ -128,10 +129,13 @@ type ComplexityRoot struct {
 	}
 
 	BreakdownConnection struct {
-		Edges      func(childComplexity int) int
-		Nodes      func(childComplexity int) int
-		PageInfo   func(childComplexity int) int
-		TotalCount func(childComplexity int) int
+		ComparedWith func(childComplexity int) int
+		Edges        func(childComplexity int) int
+		Nodes        func(childComplexity int) int
+		PageInfo     func(childComplexity int) int
+		Range        func(childComplexity int) int
+		TotalCount   func(childComplexity int) int
+		Unit         func(childComplexity int) int
 	}
 
 	BreakdownEdge struct {
@@ -140,6 +144,7 @@ type ComplexityRoot struct {
 	}
 
 	BreakdownGoal struct {
+		Comparison     func(childComplexity int) int
 		ConversionRate func(childComplexity int) int
 		Conversions    func(childComplexity int) int
 		Goal           func(childComplexity int) int
@@ -148,6 +153,7 @@ type ComplexityRoot struct {
 
 	BreakdownRow struct {
 		BounceRate            func(childComplexity int) int
+		Comparison            func(childComplexity int) int
 		Goals                 func(childComplexity int) int
 		ID                    func(childComplexity int) int
 		MeanDurationSeconds   func(childComplexity int) int
@@ -290,6 +296,11 @@ type ComplexityRoot struct {
 		TotalCount func(childComplexity int) int
 	}
 
+	EventCount struct {
+		Count func(childComplexity int) int
+		Event func(childComplexity int) int
+	}
+
 	EventEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
@@ -298,7 +309,7 @@ type ComplexityRoot struct {
 	Experiment struct {
 		Attribution      func(childComplexity int) int
 		Audience         func(childComplexity int) int
-		Breakdown        func(childComplexity int, segments []string, rangeArg *model.TimeRange) int
+		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		CreatedAt        func(childComplexity int) int
 		Description      func(childComplexity int) int
 		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
@@ -306,7 +317,7 @@ type ComplexityRoot struct {
 		Key              func(childComplexity int) int
 		Name             func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
-		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange) int
+		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		SecondaryMetrics func(childComplexity int) int
 		Site             func(childComplexity int) int
 		StartedAt        func(childComplexity int) int
@@ -400,7 +411,7 @@ type ComplexityRoot struct {
 
 	Goal struct {
 		Archived    func(childComplexity int) int
-		Card        func(childComplexity int, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Card        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
 		Experiments func(childComplexity int) int
@@ -408,6 +419,7 @@ type ComplexityRoot struct {
 		ID          func(childComplexity int) int
 		Key         func(childComplexity int) int
 		Name        func(childComplexity int) int
+		Saved       func(childComplexity int) int
 		Site        func(childComplexity int) int
 		UpdatedAt   func(childComplexity int) int
 		ValueEvent  func(childComplexity int) int
@@ -474,6 +486,46 @@ type ComplexityRoot struct {
 		Scope  func(childComplexity int) int
 		Site   func(childComplexity int) int
 		SiteID func(childComplexity int) int
+	}
+
+	Hit struct {
+		At          func(childComplexity int) int
+		Browser     func(childComplexity int) int
+		City        func(childComplexity int) int
+		Country     func(childComplexity int) int
+		Device      func(childComplexity int) int
+		Experiment  func(childComplexity int) int
+		Hostname    func(childComplexity int) int
+		ID          func(childComplexity int) int
+		IP          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Language    func(childComplexity int) int
+		Name        func(childComplexity int) int
+		OS          func(childComplexity int) int
+		Properties  func(childComplexity int) int
+		Referrer    func(childComplexity int) int
+		Region      func(childComplexity int) int
+		Tags        func(childComplexity int) int
+		UTMCampaign func(childComplexity int) int
+		UTMContent  func(childComplexity int) int
+		UTMMedium   func(childComplexity int) int
+		UTMSource   func(childComplexity int) int
+		UTMTerm     func(childComplexity int) int
+		UserID      func(childComplexity int) int
+		Value       func(childComplexity int) int
+		Variant     func(childComplexity int) int
+	}
+
+	HitConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	HitEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Login struct {
@@ -611,6 +663,7 @@ type ComplexityRoot struct {
 		Filters      func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Name         func(childComplexity int) int
+		Saved        func(childComplexity int) int
 		SessionCount func(childComplexity int, rangeArg model.TimeRange) int
 		Site         func(childComplexity int) int
 		UpdatedAt    func(childComplexity int) int
@@ -640,9 +693,12 @@ type ComplexityRoot struct {
 		Country         func(childComplexity int) int
 		Device          func(childComplexity int) int
 		DurationSeconds func(childComplexity int) int
+		EndedAt         func(childComplexity int) int
 		EntryPage       func(childComplexity int) int
+		EventCounts     func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
+		Hits            func(childComplexity int, first *int, after *string) int
 		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
 		IP              func(childComplexity int) int
@@ -653,6 +709,7 @@ type ComplexityRoot struct {
 		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
 		Region          func(childComplexity int) int
+		SessionKey      func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
 		Truncated       func(childComplexity int) int
@@ -689,19 +746,34 @@ type ComplexityRoot struct {
 		Sum   func(childComplexity int) int
 	}
 
+	SessionsComparison struct {
+		BounceRate                  func(childComplexity int) int
+		BounceRateDifference        func(childComplexity int) int
+		MeanDurationSeconds         func(childComplexity int) int
+		MeanDurationSecondsChange   func(childComplexity int) int
+		MedianDurationSeconds       func(childComplexity int) int
+		MedianDurationSecondsChange func(childComplexity int) int
+		PageViews                   func(childComplexity int) int
+		PageViewsChange             func(childComplexity int) int
+		Sessions                    func(childComplexity int) int
+		SessionsChange              func(childComplexity int) int
+		Visitors                    func(childComplexity int) int
+		VisitorsChange              func(childComplexity int) int
+	}
+
 	Site struct {
 		Addresses        func(childComplexity int) int
 		AuditLog         func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Bots             func(childComplexity int) int
-		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
+		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
 		ComputedFilters  func(childComplexity int) int
 		Domains          func(childComplexity int) int
 		Events           func(childComplexity int, search *string, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Experiment       func(childComplexity int, key string) int
 		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, orderBy view.Order, first *int, after *string, last *int, before *string) int
-		Funnel           func(childComplexity int, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Funnel           func(childComplexity int, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goal             func(childComplexity int, key string) int
-		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
+		GoalCards        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
 		Goals            func(childComplexity int, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		IgnoredReferrers func(childComplexity int) int
@@ -711,7 +783,7 @@ type ComplexityRoot struct {
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Timezone         func(childComplexity int) int
-		Totals           func(childComplexity int, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		Totals           func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
 		UpdatedAt        func(childComplexity int) int
 		Values           func(childComplexity int, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) int
 	}
@@ -732,11 +804,12 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
+		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
 		DefinitionsChanged func(childComplexity int, siteID string) int
-		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
-		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
-		Totals             func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoalInput) int
+		Funnel             func(childComplexity int, siteID string, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		GoalCards          func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
+		Totals             func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
 	}
 
 	TimeRangeValue struct {
@@ -746,6 +819,8 @@ type ComplexityRoot struct {
 
 	Totals struct {
 		BounceRate            func(childComplexity int) int
+		ComparedWith          func(childComplexity int) int
+		Comparison            func(childComplexity int) int
 		MeanDurationSeconds   func(childComplexity int) int
 		MedianDurationSeconds func(childComplexity int) int
 		PageViews             func(childComplexity int) int
@@ -881,8 +956,8 @@ type ExperimentResolver interface {
 	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
-	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange) (*view.ExperimentResult, error)
-	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, rangeArg *model.TimeRange) ([]view.SegmentResult, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
 	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type FilterResolver interface {
@@ -908,11 +983,12 @@ type FunnelStepResolver interface {
 type GoalResolver interface {
 	ID(ctx context.Context, obj *model.Goal) (string, error)
 	Site(ctx context.Context, obj *model.Goal) (*model.Site, error)
+	Saved(ctx context.Context, obj *model.Goal) (bool, error)
 
 	ValueEvent(ctx context.Context, obj *model.Goal) (*string, error)
 
 	Experiments(ctx context.Context, obj *model.Goal) ([]model.Experiment, error)
-	Card(ctx context.Context, obj *model.Goal, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
+	Card(ctx context.Context, obj *model.Goal, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
 }
 type GoalCellResolver interface {
 	Merged(ctx context.Context, obj *view.GoalCell) (*host.Merged, error)
@@ -989,11 +1065,15 @@ type QueryResolver interface {
 type SegmentResolver interface {
 	ID(ctx context.Context, obj *model.Segment) (string, error)
 	Site(ctx context.Context, obj *model.Segment) (*model.Site, error)
+	Saved(ctx context.Context, obj *model.Segment) (bool, error)
 
 	SessionCount(ctx context.Context, obj *model.Segment, rangeArg model.TimeRange) (*int, error)
 }
 type SegmentResultResolver interface {
 	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
+}
+type SessionResolver interface {
+	Hits(ctx context.Context, obj *view.Session, first *int, after *string) (*view.HitConnection, error)
 }
 type SiteResolver interface {
 	ID(ctx context.Context, obj *model.Site) (string, error)
@@ -1007,10 +1087,10 @@ type SiteResolver interface {
 	Values(ctx context.Context, obj *model.Site, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) ([]view.ValueCount, error)
 	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange) (*int, error)
 	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.SessionConnection, error)
-	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) ([]view.GoalCard, error)
-	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
-	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error)
-	Totals(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (*view.Totals, error)
+	GoalCards(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) ([]view.GoalCard, error)
+	Funnel(ctx context.Context, obj *model.Site, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
+	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error)
+	Totals(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (*view.Totals, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
@@ -1019,11 +1099,12 @@ type SiteRoleResolver interface {
 	Site(ctx context.Context, obj *view.SiteRole) (*model.Site, error)
 }
 type SubscriptionResolver interface {
-	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error)
-	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (<-chan *view.BreakdownConnection, error)
-	Totals(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (<-chan *view.Totals, error)
+	GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error)
+	Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error)
+	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (<-chan *view.BreakdownConnection, error)
+	Totals(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (<-chan *view.Totals, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
-	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
+	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoalInput) (<-chan *view.ExperimentResult, error)
 }
 type TotalsResolver interface {
 	Series(ctx context.Context, obj *view.Totals, interval model.Interval) ([]view.TotalsPoint, error)
@@ -1288,6 +1369,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEntry.ObjectName(childComplexity), true
 
+	case "BreakdownConnection.comparedWith":
+		if e.ComplexityRoot.BreakdownConnection.ComparedWith == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.ComparedWith(childComplexity), true
 	case "BreakdownConnection.edges":
 		if e.ComplexityRoot.BreakdownConnection.Edges == nil {
 			break
@@ -1306,12 +1393,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BreakdownConnection.PageInfo(childComplexity), true
+	case "BreakdownConnection.range":
+		if e.ComplexityRoot.BreakdownConnection.Range == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.Range(childComplexity), true
 	case "BreakdownConnection.totalCount":
 		if e.ComplexityRoot.BreakdownConnection.TotalCount == nil {
 			break
 		}
 
 		return e.ComplexityRoot.BreakdownConnection.TotalCount(childComplexity), true
+	case "BreakdownConnection.unit":
+		if e.ComplexityRoot.BreakdownConnection.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.Unit(childComplexity), true
 
 	case "BreakdownEdge.cursor":
 		if e.ComplexityRoot.BreakdownEdge.Cursor == nil {
@@ -1326,6 +1425,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BreakdownEdge.Node(childComplexity), true
 
+	case "BreakdownGoal.comparison":
+		if e.ComplexityRoot.BreakdownGoal.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownGoal.Comparison(childComplexity), true
 	case "BreakdownGoal.conversionRate":
 		if e.ComplexityRoot.BreakdownGoal.ConversionRate == nil {
 			break
@@ -1357,6 +1462,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BreakdownRow.BounceRate(childComplexity), true
+	case "BreakdownRow.comparison":
+		if e.ComplexityRoot.BreakdownRow.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Comparison(childComplexity), true
 	case "BreakdownRow.goals":
 		if e.ComplexityRoot.BreakdownRow.Goals == nil {
 			break
@@ -1790,6 +1901,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EventConnection.TotalCount(childComplexity), true
 
+	case "EventCount.count":
+		if e.ComplexityRoot.EventCount.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventCount.Count(childComplexity), true
+	case "EventCount.event":
+		if e.ComplexityRoot.EventCount.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventCount.Event(childComplexity), true
+
 	case "EventEdge.cursor":
 		if e.ComplexityRoot.EventEdge.Cursor == nil {
 			break
@@ -1825,7 +1949,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["range"].(*model.TimeRange)), true
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Experiment.createdAt":
 		if e.ComplexityRoot.Experiment.CreatedAt == nil {
 			break
@@ -1883,7 +2007,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange)), true
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
@@ -2282,7 +2406,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Goal.createdAt":
 		if e.ComplexityRoot.Goal.CreatedAt == nil {
 			break
@@ -2325,6 +2449,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.Name(childComplexity), true
+	case "Goal.saved":
+		if e.ComplexityRoot.Goal.Saved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Saved(childComplexity), true
 	case "Goal.site":
 		if e.ComplexityRoot.Goal.Site == nil {
 			break
@@ -2607,6 +2737,195 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Grant.SiteID(childComplexity), true
+
+	case "Hit.at":
+		if e.ComplexityRoot.Hit.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.At(childComplexity), true
+	case "Hit.browser":
+		if e.ComplexityRoot.Hit.Browser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Browser(childComplexity), true
+	case "Hit.city":
+		if e.ComplexityRoot.Hit.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.City(childComplexity), true
+	case "Hit.country":
+		if e.ComplexityRoot.Hit.Country == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Country(childComplexity), true
+	case "Hit.device":
+		if e.ComplexityRoot.Hit.Device == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Device(childComplexity), true
+	case "Hit.experiment":
+		if e.ComplexityRoot.Hit.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Experiment(childComplexity), true
+	case "Hit.hostname":
+		if e.ComplexityRoot.Hit.Hostname == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Hostname(childComplexity), true
+	case "Hit.id":
+		if e.ComplexityRoot.Hit.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.ID(childComplexity), true
+	case "Hit.ip":
+		if e.ComplexityRoot.Hit.IP == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.IP(childComplexity), true
+	case "Hit.kind":
+		if e.ComplexityRoot.Hit.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Kind(childComplexity), true
+	case "Hit.language":
+		if e.ComplexityRoot.Hit.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Language(childComplexity), true
+	case "Hit.name":
+		if e.ComplexityRoot.Hit.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Name(childComplexity), true
+	case "Hit.os":
+		if e.ComplexityRoot.Hit.OS == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.OS(childComplexity), true
+	case "Hit.properties":
+		if e.ComplexityRoot.Hit.Properties == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Properties(childComplexity), true
+	case "Hit.referrer":
+		if e.ComplexityRoot.Hit.Referrer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Referrer(childComplexity), true
+	case "Hit.region":
+		if e.ComplexityRoot.Hit.Region == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Region(childComplexity), true
+	case "Hit.tags":
+		if e.ComplexityRoot.Hit.Tags == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Tags(childComplexity), true
+	case "Hit.utmCampaign":
+		if e.ComplexityRoot.Hit.UTMCampaign == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMCampaign(childComplexity), true
+	case "Hit.utmContent":
+		if e.ComplexityRoot.Hit.UTMContent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMContent(childComplexity), true
+	case "Hit.utmMedium":
+		if e.ComplexityRoot.Hit.UTMMedium == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMMedium(childComplexity), true
+	case "Hit.utmSource":
+		if e.ComplexityRoot.Hit.UTMSource == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMSource(childComplexity), true
+	case "Hit.utmTerm":
+		if e.ComplexityRoot.Hit.UTMTerm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMTerm(childComplexity), true
+	case "Hit.userId":
+		if e.ComplexityRoot.Hit.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UserID(childComplexity), true
+	case "Hit.value":
+		if e.ComplexityRoot.Hit.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Value(childComplexity), true
+	case "Hit.variant":
+		if e.ComplexityRoot.Hit.Variant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Variant(childComplexity), true
+
+	case "HitConnection.edges":
+		if e.ComplexityRoot.HitConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.Edges(childComplexity), true
+	case "HitConnection.nodes":
+		if e.ComplexityRoot.HitConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.Nodes(childComplexity), true
+	case "HitConnection.pageInfo":
+		if e.ComplexityRoot.HitConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.PageInfo(childComplexity), true
+	case "HitConnection.totalCount":
+		if e.ComplexityRoot.HitConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.TotalCount(childComplexity), true
+
+	case "HitEdge.cursor":
+		if e.ComplexityRoot.HitEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitEdge.Cursor(childComplexity), true
+	case "HitEdge.node":
+		if e.ComplexityRoot.HitEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitEdge.Node(childComplexity), true
 
 	case "Login.address":
 		if e.ComplexityRoot.Login.Address == nil {
@@ -3387,6 +3706,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.Name(childComplexity), true
+	case "Segment.saved":
+		if e.ComplexityRoot.Segment.Saved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Saved(childComplexity), true
 	case "Segment.sessionCount":
 		if e.ComplexityRoot.Segment.SessionCount == nil {
 			break
@@ -3498,12 +3823,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.DurationSeconds(childComplexity), true
+	case "Session.endedAt":
+		if e.ComplexityRoot.Session.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.EndedAt(childComplexity), true
 	case "Session.entryPage":
 		if e.ComplexityRoot.Session.EntryPage == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.EntryPage(childComplexity), true
+	case "Session.eventCounts":
+		if e.ComplexityRoot.Session.EventCounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.EventCounts(childComplexity), true
 	case "Session.events":
 		if e.ComplexityRoot.Session.Events == nil {
 			break
@@ -3516,6 +3853,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.ExitPage(childComplexity), true
+	case "Session.hits":
+		if e.ComplexityRoot.Session.Hits == nil {
+			break
+		}
+
+		args, err := ec.field_Session_hits_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Session.Hits(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Session.hostname":
 		if e.ComplexityRoot.Session.Hostname == nil {
 			break
@@ -3576,6 +3924,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Region(childComplexity), true
+	case "Session.sessionKey":
+		if e.ComplexityRoot.Session.SessionKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.SessionKey(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -3713,6 +4067,79 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SessionValue.Sum(childComplexity), true
 
+	case "SessionsComparison.bounceRate":
+		if e.ComplexityRoot.SessionsComparison.BounceRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.BounceRate(childComplexity), true
+	case "SessionsComparison.bounceRateDifference":
+		if e.ComplexityRoot.SessionsComparison.BounceRateDifference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.BounceRateDifference(childComplexity), true
+	case "SessionsComparison.meanDurationSeconds":
+		if e.ComplexityRoot.SessionsComparison.MeanDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MeanDurationSeconds(childComplexity), true
+	case "SessionsComparison.meanDurationSecondsChange":
+		if e.ComplexityRoot.SessionsComparison.MeanDurationSecondsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MeanDurationSecondsChange(childComplexity), true
+	case "SessionsComparison.medianDurationSeconds":
+		if e.ComplexityRoot.SessionsComparison.MedianDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MedianDurationSeconds(childComplexity), true
+	case "SessionsComparison.medianDurationSecondsChange":
+		if e.ComplexityRoot.SessionsComparison.MedianDurationSecondsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MedianDurationSecondsChange(childComplexity), true
+	case "SessionsComparison.pageViews":
+		if e.ComplexityRoot.SessionsComparison.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.PageViews(childComplexity), true
+	case "SessionsComparison.pageViewsChange":
+		if e.ComplexityRoot.SessionsComparison.PageViewsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.PageViewsChange(childComplexity), true
+	case "SessionsComparison.sessions":
+		if e.ComplexityRoot.SessionsComparison.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.Sessions(childComplexity), true
+	case "SessionsComparison.sessionsChange":
+		if e.ComplexityRoot.SessionsComparison.SessionsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.SessionsChange(childComplexity), true
+	case "SessionsComparison.visitors":
+		if e.ComplexityRoot.SessionsComparison.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.Visitors(childComplexity), true
+	case "SessionsComparison.visitorsChange":
+		if e.ComplexityRoot.SessionsComparison.VisitorsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.VisitorsChange(childComplexity), true
+
 	case "Site.addresses":
 		if e.ComplexityRoot.Site.Addresses == nil {
 			break
@@ -3746,7 +4173,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.computedFilters":
 		if e.ComplexityRoot.Site.ComputedFilters == nil {
 			break
@@ -3802,7 +4229,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["segments"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Site.goal":
 		if e.ComplexityRoot.Site.Goal == nil {
 			break
@@ -3824,7 +4251,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
 	case "Site.goals":
 		if e.ComplexityRoot.Site.Goals == nil {
 			break
@@ -3914,7 +4341,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
+		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
 	case "Site.updatedAt":
 		if e.ComplexityRoot.Site.UpdatedAt == nil {
 			break
@@ -3982,7 +4409,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Subscription.definitionsChanged":
 		if e.ComplexityRoot.Subscription.DefinitionsChanged == nil {
 			break
@@ -4004,7 +4431,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput)), true
+		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+	case "Subscription.funnel":
+		if e.ComplexityRoot.Subscription.Funnel == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_funnel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Funnel(childComplexity, args["siteId"].(string), args["steps"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Subscription.goalCards":
 		if e.ComplexityRoot.Subscription.GoalCards == nil {
 			break
@@ -4015,7 +4453,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
 	case "Subscription.totals":
 		if e.ComplexityRoot.Subscription.Totals == nil {
 			break
@@ -4026,7 +4464,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
+		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
 
 	case "TimeRangeValue.from":
 		if e.ComplexityRoot.TimeRangeValue.From == nil {
@@ -4047,6 +4485,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Totals.BounceRate(childComplexity), true
+	case "Totals.comparedWith":
+		if e.ComplexityRoot.Totals.ComparedWith == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.ComparedWith(childComplexity), true
+	case "Totals.comparison":
+		if e.ComplexityRoot.Totals.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.Comparison(childComplexity), true
 	case "Totals.meanDurationSeconds":
 		if e.ComplexityRoot.Totals.MeanDurationSeconds == nil {
 			break
@@ -4477,6 +4927,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAdHocGoalInput,
+		ec.unmarshalInputAdHocSegmentInput,
 		ec.unmarshalInputAuditOrder,
 		ec.unmarshalInputBreakdownOrder,
 		ec.unmarshalInputConvertSegmentInput,
@@ -5000,7 +5452,7 @@ enum Dimension {
 input BreakdownOrder {
   "What the rows are ordered by."
   by: BreakdownFigure = SESSIONS
-  "The id of one of the ` + "`" + `goals` + "`" + `, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL."
+  "The id of one of the goals, or the name of an ad-hoc one, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL."
   goal: ID
   "Which row comes first."
   direction: SortDirection = DESCENDING
@@ -5040,6 +5492,12 @@ type BreakdownConnection {
   pageInfo: PageInfo!
   "The number of rows on all pages."
   totalCount: Int!
+  "The range you asked for, as instants."
+  range: TimeRangeValue!
+  "What conversions and conversion rates are of."
+  unit: CountUnit!
+  "The other period that the rows are compared with; null without ` + "`" + `compare` + "`" + `."
+  comparedWith: TimeRangeValue
 }
 
 "A row in a BreakdownConnection."
@@ -5052,7 +5510,7 @@ type BreakdownEdge {
 
 "The sessions with one value, or with one pair of values."
 type BreakdownRow {
-  "Opaque. Rows of the same values, sessions, goals and selection of goals have the same id."
+  "Opaque. Rows of the same values, sessions, selection of goals, unit and comparison have the same id."
   id: ID!
   "The values, one for each dimension of ` + "`" + `by` + "`" + `, in its order."
   values: [String!]!
@@ -5070,6 +5528,8 @@ type BreakdownRow {
   meanDurationSeconds: Float!
   "The sum of the goals' valueTotal; null if none of them has a valueEvent."
   value: Float
+  "The figures of the row's values in the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: SessionsComparison
   "The goals, in the order you asked for. By default the oldest goal comes first."
   goals: [BreakdownGoal!]!
 }
@@ -5080,19 +5540,59 @@ type BreakdownGoal {
   goal: Goal!
   """
   The number of sessions with the row's values in the merged segment: the filters of the breakdown merged with the
-  goal's.
+  goal's. By the unit VISITOR, the number of distinct visitors who have such a session and one that the row counts.
   """
-  conversions: Int!
-  "The share conversions / sessions of the row. Above 1 if conversions exceed sessions."
-  conversionRate: Float!
+  conversions: Int
+  """
+  The share conversions / sessions of the row, or conversions / visitors by the unit VISITOR. Above 1 if conversions
+  exceed sessions.
+  """
+  conversionRate: Float
   "The sum of the valueEvent's values over these sessions; null if the goal has no valueEvent."
   valueTotal: Float
+  "The same figures of the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: GoalComparison
+}
+
+"""
+Figures of the same sessions in another period. A change is this period's figure divided by the other's, less 1: 0.5 is
+50 % more. It is null where the other period's figure is 0.
+"""
+type SessionsComparison {
+  "The number of sessions."
+  sessions: Int!
+  "The number of distinct visitors."
+  visitors: Int!
+  "The number of page views, repeated ones included."
+  pageViews: Int!
+  "The share of the sessions that have exactly one page view and no event. Null without sessions."
+  bounceRate: Float
+  "The median of the sessions' durations, in seconds, exact to the millisecond. Null without sessions."
+  medianDurationSeconds: Float
+  "The mean of the sessions' durations, in seconds. Null without sessions."
+  meanDurationSeconds: Float
+  "The change of the number of sessions."
+  sessionsChange: Float
+  "The change of the number of visitors."
+  visitorsChange: Float
+  "The change of the number of page views."
+  pageViewsChange: Float
+  "The change of the median duration; null if either period is without sessions."
+  medianDurationSecondsChange: Float
+  "The change of the mean duration; null if either period is without sessions."
+  meanDurationSecondsChange: Float
+  "How much higher the bounce rate is than in the other period; null if either period is without sessions."
+  bounceRateDifference: RateDifference
 }
 
 "The figures of all sessions that are asked for."
 type Totals {
   "The range you asked for."
   range: TimeRangeValue!
+  "The other period that the figures are compared with; null without ` + "`" + `compare` + "`" + `."
+  comparedWith: TimeRangeValue
+  "The same figures of the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: SessionsComparison
   "The number of sessions."
   sessions: Int!
   "The number of distinct visitors."
@@ -5179,6 +5679,13 @@ type Experiment implements Node {
     Keeps only visitors assigned within this range, and what they did before it ends. Defaults to the whole run.
     """
     range: TimeRange
+    """
+    The id of a goal of the site, which stands for the metrics: the result has it alone, as the primary one. Defaults to
+    the experiment's metrics.
+    """
+    goal: ID
+    "The same with a goal that is not saved. Give one of the two."
+    adHocGoal: AdHocGoalInput
   ): ExperimentResult
   """
   The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
@@ -5186,12 +5693,19 @@ type Experiment implements Node {
   """
   breakdown(
     """
-    The ids of the segments, at most 100. Defaults to the site's active segments; RESOURCE_EXHAUSTED if these are more
-    than 100. Segments times metrics may be at most 2,000.
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100. Segments times metrics may be at most
+    2,000.
     """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     "Works like ` + "`" + `range` + "`" + ` of ` + "`" + `results` + "`" + `."
     range: TimeRange
+    "Works like ` + "`" + `goal` + "`" + ` of ` + "`" + `results` + "`" + `."
+    goal: ID
+    "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `results` + "`" + `."
+    adHocGoal: AdHocGoalInput
   ): [SegmentResult!]
   "The changes to the experiment, by default the newest first."
   history(
@@ -5306,7 +5820,7 @@ type MetricResult {
   id: ID!
   "The metric."
   goal: Goal!
-  "Whether this is the primary metric."
+  "Whether this is the primary metric, or the goal that stands for all metrics."
   primary: Boolean!
   "The results of each variant, in the experiment's order."
   variants: [VariantResult!]
@@ -5772,7 +6286,9 @@ type Goal implements Node {
   id: ID!
   "The site whose sessions it counts."
   site: Site!
-  "The event name that clients track: track(key, value). Unique on the site."
+  "Whether it is saved; false of an ad-hoc goal, which belongs to its question alone."
+  saved: Boolean!
+  "The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal."
   key: String!
   "The name shown to people."
   name: String!
@@ -5789,10 +6305,12 @@ type Goal implements Node {
   "The goal's card, with a cell for each segment."
   card(
     """
-    The ids of the segments, at most 100. Defaults to the site's active segments; RESOURCE_EXHAUSTED if these are more
-    than 100.
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
     """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -5800,10 +6318,23 @@ type Goal implements Node {
     "Compares each cell with the same cell in another period."
     compare: Comparison
   ): GoalCard
-  "When the goal was created."
+  "When the goal was created. Of an ad-hoc goal, 1970-01-01T00:00:00Z."
   createdAt: Time!
-  "When the goal last changed."
+  "When the goal last changed. Of an ad-hoc goal, 1970-01-01T00:00:00Z."
   updatedAt: Time!
+}
+
+"""
+A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
+key is its name and whose ` + "`" + `saved` + "`" + ` is false. Its id follows from what it says, and finds it nowhere.
+"""
+input AdHocGoalInput {
+  "The name shown to people, 1 to 200 characters. Each name stands for one goal of the question."
+  name: String!
+  "A session reaches the goal if it matches all of these filters, at most 100 with those in groups."
+  filters: [FilterInput!]!
+  "The event whose values are summed, up to 200 characters. Defaults to none."
+  valueEvent: String
 }
 
 "A page of goals."
@@ -6601,15 +7132,19 @@ type Subscription {
     "The id of the site."
     siteId: ID!
     """
-    The ids of the segments of each card's cells, at most 100. Defaults to the segments that are active at the time;
-    RESOURCE_EXHAUSTED if these are more than 100.
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
     """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     """
-    The ids of the goals, at most 500. Defaults to every goal that is not archived at the time; RESOURCE_EXHAUSTED if
-    these are more than 500 and there is no ` + "`" + `first` + "`" + `.
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500 and there is no ` + "`" + `first` + "`" + `.
     """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -6623,6 +7158,31 @@ type Subscription {
     "The id of a goal: the cards are those of the goals after it."
     after: ID
   ): [GoalCard!]! @access(scope: READ)
+  "The steps of a funnel, as in ` + "`" + `Site.funnel` + "`" + `. Changed segments and goals change them too."
+  funnel(
+    "The id of the site."
+    siteId: ID!
+    """
+    The steps in their order: ids of goals, and names of ad-hoc goals. Ad-hoc goals that are not named come last. There
+    are 1 to 20 steps.
+    """
+    steps: [ID!] = []
+    "Goals that are not saved."
+    adHocGoals: [AdHocGoalInput!]
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the segments that are active at the time, if
+    there are no ad-hoc ones either.
+    """
+    segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+    "What shares are of."
+    unit: CountUnit! = SESSION
+    "Compares each step with the same step in another period."
+    compare: Comparison
+  ): Funnel! @access(scope: READ)
   "The sessions by their values, as in ` + "`" + `Site.breakdown` + "`" + `. Changed segments and goals change the rows too."
   breakdown(
     "The id of the site."
@@ -6632,19 +7192,27 @@ type Subscription {
     "The keys of PROPERTY and VARIANT, one for each of them in ` + "`" + `by` + "`" + `, in its order."
     keys: [String!] = []
     """
-    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
-    Defaults to none: every session.
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
     """
     segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     """
-    The ids of the goals, at most 500. Defaults to every goal of the site that is not archived; RESOURCE_EXHAUSTED if
-    these are more than 500.
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500.
     """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each row with the same row in another period."
+    compare: Comparison
     "The order of the rows."
     orderBy: BreakdownOrder = {}
     "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
@@ -6661,14 +7229,18 @@ type Subscription {
     "The id of the site."
     siteId: ID!
     """
-    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
-    Defaults to none: every session.
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
     """
     segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "Compares the figures with those of another period."
+    compare: Comparison
   ): Totals! @access(scope: READ)
   """
   The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
@@ -6687,6 +7259,10 @@ type Subscription {
     experimentId: ID!
     "Works like ` + "`" + `filters` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `. Defaults to everyone."
     filters: [FilterInput!] = []
+    "Works like ` + "`" + `goal` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `."
+    goal: ID
+    "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `."
+    adHocGoal: AdHocGoalInput
   ): ExperimentResult! @access(scope: READ)
 }
 
@@ -6704,6 +7280,8 @@ type Segment implements Node {
   id: ID!
   "The site whose sessions it filters."
   site: Site!
+  "Whether it is saved; false of an ad-hoc segment, which belongs to its question alone."
+  saved: Boolean!
   "The name shown to people."
   name: String!
   "A session is in the segment if it matches all of these filters."
@@ -6718,10 +7296,21 @@ type Segment implements Node {
     "Counts only sessions that started in this range."
     range: TimeRange!
   ): Int
-  "When the segment was created."
+  "When the segment was created. Of an ad-hoc segment, 1970-01-01T00:00:00Z."
   createdAt: Time!
-  "When the segment last changed."
+  "When the segment last changed. Of an ad-hoc segment, 1970-01-01T00:00:00Z."
   updatedAt: Time!
+}
+
+"""
+A segment that is not saved, given with a question. Cells show it as a Segment whose ` + "`" + `saved` + "`" + ` is false. Its id follows
+from what it says, and finds it nowhere.
+"""
+input AdHocSegmentInput {
+  "The name shown to people, 1 to 200 characters."
+  name: String!
+  "A session is in the segment if it matches all of these filters, at most 100 with those in groups."
+  filters: [FilterInput!]!
 }
 
 "A page of segments."
@@ -6874,10 +7463,14 @@ type Session implements Node {
   id: ID!
   "The visitor, as the site's messages name it."
   visitorId: String!
-  "Whether the visitor has been here before."
+  "NEW if this is the visitor's first session, RETURNING if not."
   visitorKind: VisitorStatus!
+  "The name that the sender gave the session; null for none."
+  sessionKey: String
   "When the first hit happened."
   startedAt: Time!
+  "When the last hit happened."
+  endedAt: Time!
   "The time from the first hit to the last, in whole seconds."
   durationSeconds: Int!
   "Whether a bound ended the session, 24 hours or 10,000 hits, rather than a pause."
@@ -6924,10 +7517,114 @@ type Session implements Node {
   pages: [String!]!
   "The distinct event names, in the order they first appeared."
   events: [String!]!
+  "How often each event happened, in the order of events."
+  eventCounts: [EventCount!]!
   "The sum of each event's values, in the order of events. Events without a value are left out."
   values: [SessionValue!]!
   "Custom properties, ordered by key."
   properties: [SessionProperty!]!
+  "What the visitor did, hit by hit, in the order of time."
+  hits(
+    "The size of the page, 0 to 500."
+    first: Int = 50
+    "Starts the page after this cursor."
+    after: String
+  ): HitConnection
+}
+
+"How often an event happened in a session."
+type EventCount {
+  "The event's name."
+  event: String!
+  "The number of these events, with and without a value."
+  count: Int!
+}
+
+"What a hit is."
+enum HitKind {
+  "A page or a screen was viewed."
+  PAGE_VIEW
+  "An event was tracked."
+  EVENT
+  "Something was told of the visitor: properties alone."
+  TRAITS
+}
+
+"""
+One thing that a visitor did in a session, as it is kept. What it tells of where the visitor came from, of the browser
+and of the place is null where the hit did not know it.
+"""
+type Hit {
+  "Opaque and stable. It follows from the message's id."
+  id: ID!
+  "What it is."
+  kind: HitKind!
+  "When it happened."
+  at: Time!
+  "The path of a page view or the name of an event; null for traits."
+  name: String
+  "An event's value; null for none."
+  value: Float
+  "Its tags."
+  tags: [String!]!
+  "Its custom properties, ordered by key."
+  properties: [SessionProperty!]!
+  "The user of a message that named no device; null for others."
+  userId: String
+  "The key of the experiment that it assigned the visitor to; null for none."
+  experiment: String
+  "The key of the variant that it assigned the visitor to; null for none."
+  variant: String
+  "The host of the page that the visitor came from; null if there was none."
+  referrer: String
+  "The host of the page viewed, in lower case."
+  hostname: String
+  "The IP address, as far as the site keeps it."
+  ip: String
+  "The country code, ISO 3166-1 alpha-2."
+  country: String
+  "The English name of the region."
+  region: String
+  "The English name of the city."
+  city: String
+  "The browser."
+  browser: String
+  "The operating system."
+  os: String
+  "DESKTOP, MOBILE, TABLET or OTHER."
+  device: String
+  "The browser's language, a BCP 47 tag in lower case."
+  language: String
+  "The link's utm_source."
+  utmSource: String
+  "The link's utm_medium."
+  utmMedium: String
+  "The link's utm_campaign."
+  utmCampaign: String
+  "The link's utm_term."
+  utmTerm: String
+  "The link's utm_content."
+  utmContent: String
+}
+
+"A page of a session's hits."
+type HitConnection {
+  "The hits with their cursors."
+  edges: [HitEdge!]!
+  "The hits."
+  nodes: [Hit!]!
+  "Whether there are more pages, and how to get them."
+  pageInfo: PageInfo!
+  "The number of hits on all pages."
+  totalCount: Int!
+}
+
+"A hit in a HitConnection."
+type HitEdge {
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this hit."
+  cursor: String!
+  "The hit."
+  node: Hit!
 }
 
 "The sum of one event's values in a session."
@@ -7146,15 +7843,19 @@ type Site implements Node {
   "A card for each goal, in the order you asked for. By default the oldest goal comes first."
   goalCards(
     """
-    The ids of the segments of each card's cells, at most 100. Defaults to the site's active segments;
-    RESOURCE_EXHAUSTED if these are more than 100.
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
     """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     """
-    The ids of the goals, at most 500. Defaults to every goal that is not archived; RESOURCE_EXHAUSTED if these are more
-    than 500 and there is no ` + "`" + `first` + "`" + `.
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500 and there is no ` + "`" + `first` + "`" + `.
     """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -7173,13 +7874,20 @@ type Site implements Node {
   one before it.
   """
   funnel(
-    "The ids of the goals, in the order of the steps: 1 to 20."
-    steps: [ID!]!
     """
-    The ids of the segments, at most 100. Defaults to the site's active segments; RESOURCE_EXHAUSTED if these are more
-    than 100.
+    The steps in their order: ids of goals, and names of ad-hoc goals. Ad-hoc goals that are not named come last. There
+    are 1 to 20 steps.
+    """
+    steps: [ID!] = []
+    "Goals that are not saved."
+    adHocGoals: [AdHocGoalInput!]
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
     """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What shares are of."
@@ -7197,19 +7905,27 @@ type Site implements Node {
     "The keys of PROPERTY and VARIANT, one for each of them in ` + "`" + `by` + "`" + `, in its order."
     keys: [String!] = []
     """
-    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
-    Defaults to none: every session.
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
     """
     segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     """
-    The ids of the goals, at most 500. Defaults to every goal of the site that is not archived; RESOURCE_EXHAUSTED if
-    these are more than 500.
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500.
     """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each row with the same row in another period."
+    compare: Comparison
     "The order of the rows."
     orderBy: BreakdownOrder = {}
     "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
@@ -7224,14 +7940,18 @@ type Site implements Node {
   "The figures of all sessions together."
   totals(
     """
-    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
-    Defaults to none: every session.
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
     """
     segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "Compares the figures with those of another period."
+    compare: Comparison
   ): Totals
   "How two lists of filters merge. Nothing is saved."
   merge(
@@ -7547,6 +8267,12 @@ func (ec *executionContext) childFields_BreakdownConnection(ctx context.Context,
 		return ec.fieldContext_BreakdownConnection_pageInfo(ctx, field)
 	case "totalCount":
 		return ec.fieldContext_BreakdownConnection_totalCount(ctx, field)
+	case "range":
+		return ec.fieldContext_BreakdownConnection_range(ctx, field)
+	case "unit":
+		return ec.fieldContext_BreakdownConnection_unit(ctx, field)
+	case "comparedWith":
+		return ec.fieldContext_BreakdownConnection_comparedWith(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BreakdownConnection", field.Name)
 }
@@ -7571,6 +8297,8 @@ func (ec *executionContext) childFields_BreakdownGoal(ctx context.Context, field
 		return ec.fieldContext_BreakdownGoal_conversionRate(ctx, field)
 	case "valueTotal":
 		return ec.fieldContext_BreakdownGoal_valueTotal(ctx, field)
+	case "comparison":
+		return ec.fieldContext_BreakdownGoal_comparison(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BreakdownGoal", field.Name)
 }
@@ -7595,6 +8323,8 @@ func (ec *executionContext) childFields_BreakdownRow(ctx context.Context, field 
 		return ec.fieldContext_BreakdownRow_meanDurationSeconds(ctx, field)
 	case "value":
 		return ec.fieldContext_BreakdownRow_value(ctx, field)
+	case "comparison":
+		return ec.fieldContext_BreakdownRow_comparison(ctx, field)
 	case "goals":
 		return ec.fieldContext_BreakdownRow_goals(ctx, field)
 	}
@@ -7863,6 +8593,16 @@ func (ec *executionContext) childFields_EventConnection(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type EventConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_EventCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_EventCount_event(ctx, field)
+	case "count":
+		return ec.fieldContext_EventCount_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventCount", field.Name)
+}
+
 func (ec *executionContext) childFields_EventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -8085,6 +8825,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_id(ctx, field)
 	case "site":
 		return ec.fieldContext_Goal_site(ctx, field)
+	case "saved":
+		return ec.fieldContext_Goal_saved(ctx, field)
 	case "key":
 		return ec.fieldContext_Goal_key(ctx, field)
 	case "name":
@@ -8233,6 +8975,86 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 		return ec.fieldContext_Grant_scope(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
+}
+
+func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Hit_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Hit_kind(ctx, field)
+	case "at":
+		return ec.fieldContext_Hit_at(ctx, field)
+	case "name":
+		return ec.fieldContext_Hit_name(ctx, field)
+	case "value":
+		return ec.fieldContext_Hit_value(ctx, field)
+	case "tags":
+		return ec.fieldContext_Hit_tags(ctx, field)
+	case "properties":
+		return ec.fieldContext_Hit_properties(ctx, field)
+	case "userId":
+		return ec.fieldContext_Hit_userId(ctx, field)
+	case "experiment":
+		return ec.fieldContext_Hit_experiment(ctx, field)
+	case "variant":
+		return ec.fieldContext_Hit_variant(ctx, field)
+	case "referrer":
+		return ec.fieldContext_Hit_referrer(ctx, field)
+	case "hostname":
+		return ec.fieldContext_Hit_hostname(ctx, field)
+	case "ip":
+		return ec.fieldContext_Hit_ip(ctx, field)
+	case "country":
+		return ec.fieldContext_Hit_country(ctx, field)
+	case "region":
+		return ec.fieldContext_Hit_region(ctx, field)
+	case "city":
+		return ec.fieldContext_Hit_city(ctx, field)
+	case "browser":
+		return ec.fieldContext_Hit_browser(ctx, field)
+	case "os":
+		return ec.fieldContext_Hit_os(ctx, field)
+	case "device":
+		return ec.fieldContext_Hit_device(ctx, field)
+	case "language":
+		return ec.fieldContext_Hit_language(ctx, field)
+	case "utmSource":
+		return ec.fieldContext_Hit_utmSource(ctx, field)
+	case "utmMedium":
+		return ec.fieldContext_Hit_utmMedium(ctx, field)
+	case "utmCampaign":
+		return ec.fieldContext_Hit_utmCampaign(ctx, field)
+	case "utmTerm":
+		return ec.fieldContext_Hit_utmTerm(ctx, field)
+	case "utmContent":
+		return ec.fieldContext_Hit_utmContent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Hit", field.Name)
+}
+
+func (ec *executionContext) childFields_HitConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_HitConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_HitConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_HitConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_HitConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HitConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_HitEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_HitEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_HitEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HitEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Login(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8395,6 +9217,8 @@ func (ec *executionContext) childFields_Segment(ctx context.Context, field graph
 		return ec.fieldContext_Segment_id(ctx, field)
 	case "site":
 		return ec.fieldContext_Segment_site(ctx, field)
+	case "saved":
+		return ec.fieldContext_Segment_saved(ctx, field)
 	case "name":
 		return ec.fieldContext_Segment_name(ctx, field)
 	case "filters":
@@ -8455,8 +9279,12 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_visitorId(ctx, field)
 	case "visitorKind":
 		return ec.fieldContext_Session_visitorKind(ctx, field)
+	case "sessionKey":
+		return ec.fieldContext_Session_sessionKey(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Session_startedAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Session_endedAt(ctx, field)
 	case "durationSeconds":
 		return ec.fieldContext_Session_durationSeconds(ctx, field)
 	case "truncated":
@@ -8503,10 +9331,14 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_pages(ctx, field)
 	case "events":
 		return ec.fieldContext_Session_events(ctx, field)
+	case "eventCounts":
+		return ec.fieldContext_Session_eventCounts(ctx, field)
 	case "values":
 		return ec.fieldContext_Session_values(ctx, field)
 	case "properties":
 		return ec.fieldContext_Session_properties(ctx, field)
+	case "hits":
+		return ec.fieldContext_Session_hits(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
@@ -8555,6 +9387,36 @@ func (ec *executionContext) childFields_SessionValue(ctx context.Context, field 
 		return ec.fieldContext_SessionValue_sum(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionValue", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionsComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sessions":
+		return ec.fieldContext_SessionsComparison_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_SessionsComparison_visitors(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_SessionsComparison_pageViews(ctx, field)
+	case "bounceRate":
+		return ec.fieldContext_SessionsComparison_bounceRate(ctx, field)
+	case "medianDurationSeconds":
+		return ec.fieldContext_SessionsComparison_medianDurationSeconds(ctx, field)
+	case "meanDurationSeconds":
+		return ec.fieldContext_SessionsComparison_meanDurationSeconds(ctx, field)
+	case "sessionsChange":
+		return ec.fieldContext_SessionsComparison_sessionsChange(ctx, field)
+	case "visitorsChange":
+		return ec.fieldContext_SessionsComparison_visitorsChange(ctx, field)
+	case "pageViewsChange":
+		return ec.fieldContext_SessionsComparison_pageViewsChange(ctx, field)
+	case "medianDurationSecondsChange":
+		return ec.fieldContext_SessionsComparison_medianDurationSecondsChange(ctx, field)
+	case "meanDurationSecondsChange":
+		return ec.fieldContext_SessionsComparison_meanDurationSecondsChange(ctx, field)
+	case "bounceRateDifference":
+		return ec.fieldContext_SessionsComparison_bounceRateDifference(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionsComparison", field.Name)
 }
 
 func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8655,6 +9517,10 @@ func (ec *executionContext) childFields_Totals(ctx context.Context, field graphq
 	switch field.Name {
 	case "range":
 		return ec.fieldContext_Totals_range(ctx, field)
+	case "comparedWith":
+		return ec.fieldContext_Totals_comparedWith(ctx, field)
+	case "comparison":
+		return ec.fieldContext_Totals_comparison(ctx, field)
 	case "sessions":
 		return ec.fieldContext_Totals_sessions(ctx, field)
 	case "visitors":
@@ -9022,14 +9888,38 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (*model.TimeRange, error) {
 			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg1
+	args["range"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "goal",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goal"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoal"] = arg4
 	return args, nil
 }
 
@@ -9098,6 +9988,22 @@ func (ec *executionContext) field_Experiment_results_args(ctx context.Context, r
 		return nil, err
 	}
 	args["range"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goal",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goal"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoal"] = arg3
 	return args, nil
 }
 
@@ -9126,30 +10032,38 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg3
+	args["compare"] = arg4
 	return args, nil
 }
 
@@ -9847,6 +10761,28 @@ func (ec *executionContext) field_Segment_sessionCount_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_Session_hits_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Site_auditLog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9920,70 +10856,102 @@ func (ec *executionContext) field_Site_breakdown_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["segments"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	args["filters"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	args["range"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*BreakdownOrder, error) {
 			return ec.unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg6
-	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["orderBy"] = arg10
+	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg7
-	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg11
+	arg12, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg8
-	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+	args["after"] = arg12
+	arg13, err := graphql.ProcessArgField(ctx, rawArgs, "last",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["last"] = arg9
-	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+	args["last"] = arg13
+	arg14, err := graphql.ProcessArgField(ctx, rawArgs, "before",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["before"] = arg10
+	args["before"] = arg14
 	return args, nil
 }
 
@@ -10122,44 +11090,60 @@ func (ec *executionContext) field_Site_funnel_args(ctx context.Context, rawArgs 
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "steps",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["steps"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["segments"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["segments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg4
+	args["compare"] = arg6
 	return args, nil
 }
 
@@ -10174,62 +11158,78 @@ func (ec *executionContext) field_Site_goalCards_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
+	args["compare"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
 		func(ctx context.Context, v any) (bool, error) {
 			return ec.unmarshalNBoolean2bool(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["includeInactive"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["includeInactive"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg6
-	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOID2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg7
+	args["after"] = arg9
 	return args, nil
 }
 
@@ -10488,22 +11488,38 @@ func (ec *executionContext) field_Site_totals_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["filters"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg2
+	args["range"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg4
 	return args, nil
 }
 
@@ -10596,70 +11612,102 @@ func (ec *executionContext) field_Subscription_breakdown_args(ctx context.Contex
 		return nil, err
 	}
 	args["segments"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	args["filters"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg6
-	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	args["range"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg10
+	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*BreakdownOrder, error) {
 			return ec.unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg7
-	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["orderBy"] = arg11
+	arg12, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg8
-	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg12
+	arg13, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg9
-	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+	args["after"] = arg13
+	arg14, err := graphql.ProcessArgField(ctx, rawArgs, "last",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["last"] = arg10
-	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+	args["last"] = arg14
+	arg15, err := graphql.ProcessArgField(ctx, rawArgs, "before",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["before"] = arg11
+	args["before"] = arg15
 	return args, nil
 }
 
@@ -10696,6 +11744,92 @@ func (ec *executionContext) field_Subscription_experimentResults_args(ctx contex
 		return nil, err
 	}
 	args["filters"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goal",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goal"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoal"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_funnel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "steps",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["steps"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg7
 	return args, nil
 }
 
@@ -10718,62 +11852,78 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 		return nil, err
 	}
 	args["segments"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
+	args["compare"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
 		func(ctx context.Context, v any) (bool, error) {
 			return ec.unmarshalNBoolean2bool(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["includeInactive"] = arg6
-	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["includeInactive"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg7
-	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOID2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg8
+	args["after"] = arg10
 	return args, nil
 }
 
@@ -10796,22 +11946,38 @@ func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, 
 		return nil, err
 	}
 	args["segments"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["filters"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg3
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg5
 	return args, nil
 }
 
@@ -12049,6 +13215,93 @@ func (ec *executionContext) fieldContext_BreakdownConnection_totalCount(_ contex
 	return graphql.NewScalarFieldContext("BreakdownConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _BreakdownConnection_range(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_range(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Range, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalNTimeRangeValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_range(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownConnection_unit(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
+			return ec.marshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownConnection", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownConnection_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_comparedWith(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComparedWith, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_comparedWith(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _BreakdownEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12145,18 +13398,18 @@ func (ec *executionContext) _BreakdownGoal_conversions(ctx context.Context, fiel
 			return ec.fieldContext_BreakdownGoal_conversions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Conversions, nil
+			return obj.Conversions(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownGoal_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _BreakdownGoal_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
@@ -12168,18 +13421,18 @@ func (ec *executionContext) _BreakdownGoal_conversionRate(ctx context.Context, f
 			return ec.fieldContext_BreakdownGoal_conversionRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ConversionRate, nil
+			return obj.ConversionRate(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownGoal_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, true, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
@@ -12191,7 +13444,7 @@ func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field
 			return ec.fieldContext_BreakdownGoal_valueTotal(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ValueTotal, nil
+			return obj.ValueTotal(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -12202,7 +13455,39 @@ func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownGoal_valueTotal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownGoal_comparison(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownGoal_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalComparison) graphql.Marshaler {
+			return ec.marshalOGoalComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownGoal_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownGoal",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GoalComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _BreakdownRow_id(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
@@ -12332,8 +13617,8 @@ func (ec *executionContext) _BreakdownRow_bounceRate(ctx context.Context, field 
 			return obj.BounceRate, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		true,
@@ -12355,8 +13640,8 @@ func (ec *executionContext) _BreakdownRow_medianDurationSeconds(ctx context.Cont
 			return obj.MedianDurationSeconds, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		true,
@@ -12378,8 +13663,8 @@ func (ec *executionContext) _BreakdownRow_meanDurationSeconds(ctx context.Contex
 			return obj.MeanDurationSeconds, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		true,
@@ -12398,7 +13683,7 @@ func (ec *executionContext) _BreakdownRow_value(ctx context.Context, field graph
 			return ec.fieldContext_BreakdownRow_value(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Value, nil
+			return obj.Value(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -12409,7 +13694,39 @@ func (ec *executionContext) _BreakdownRow_value(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownRow_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownRow", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_comparison(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionsComparison) graphql.Marshaler {
+			return ec.marshalOSessionsComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionsComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownRow",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionsComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _BreakdownRow_goals(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
@@ -14062,6 +15379,52 @@ func (ec *executionContext) fieldContext_EventConnection_totalCount(_ context.Co
 	return graphql.NewScalarFieldContext("EventConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _EventCount_event(ctx context.Context, field graphql.CollectedField, obj *view.EventCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EventCount_event(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Event, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EventCount_event(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EventCount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EventCount_count(ctx context.Context, field graphql.CollectedField, obj *view.EventCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EventCount_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EventCount_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EventCount", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _EventEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.EventEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14503,7 +15866,7 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange))
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -14547,7 +15910,7 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(*model.TimeRange))
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
@@ -16184,6 +17547,29 @@ func (ec *executionContext) fieldContext_Goal_site(_ context.Context, field grap
 	return fc, nil
 }
 
+func (ec *executionContext) _Goal_saved(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_saved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Goal().Saved(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_saved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Goal", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Goal_key(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16373,7 +17759,7 @@ func (ec *executionContext) _Goal_card(ctx context.Context, field graphql.Collec
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
@@ -17555,6 +18941,764 @@ func (ec *executionContext) _Grant_scope(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_Grant_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Scope does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_id(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_kind(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.HitKind) graphql.Marshaler {
+			return ec.marshalNHitKind2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type HitKind does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_at(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_name(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_value(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_tags(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_tags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tags, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_tags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_properties(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_properties(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Properties, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
+			return ec.marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_properties(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Hit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionProperty(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Hit_userId(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_experiment(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_variant(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_referrer(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_referrer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Referrer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_referrer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_hostname(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_hostname(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hostname, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_hostname(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_ip(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_ip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IP, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_ip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_country(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_country(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Country, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_region(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_region(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Region, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_city(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_city(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.City, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_browser(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_browser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Browser, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_browser(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_os(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_os(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OS, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_os(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_device(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_device(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Device, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_device(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_language(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmSource(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmSource(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMSource, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmSource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmMedium(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmMedium(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMMedium, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmMedium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmCampaign(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMCampaign, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmCampaign(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmTerm(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmTerm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMTerm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmTerm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmContent(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmContent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMContent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmContent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _HitConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.HitEdge) graphql.Marshaler {
+			return ec.marshalNHitEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HitEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Hit) graphql.Marshaler {
+			return ec.marshalNHit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _HitEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.HitEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _HitEdge_node(ctx context.Context, field graphql.CollectedField, obj *view.HitEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.Hit) graphql.Marshaler {
+			return ec.marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hit(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Login_id(ctx context.Context, field graphql.CollectedField, obj *view.Login) (ret graphql.Marshaler) {
@@ -21567,6 +23711,29 @@ func (ec *executionContext) fieldContext_Segment_site(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Segment_saved(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segment_saved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Segment().Saved(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segment_saved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Segment", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Segment_name(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22065,6 +24232,29 @@ func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, 
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type VisitorStatus does not have child fields"))
 }
 
+func (ec *executionContext) _Session_sessionKey(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_sessionKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_sessionKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Session_startedAt(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22085,6 +24275,29 @@ func (ec *executionContext) _Session_startedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Session_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Session_endedAt(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_endedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_endedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
@@ -22617,6 +24830,38 @@ func (ec *executionContext) fieldContext_Session_events(_ context.Context, field
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Session_eventCounts(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_eventCounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EventCounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.EventCount) graphql.Marshaler {
+			return ec.marshalNEventCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_eventCounts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EventCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Session_values(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22677,6 +24922,50 @@ func (ec *executionContext) fieldContext_Session_properties(_ context.Context, f
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SessionProperty(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Session_hits(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_hits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Session().Hits(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
+			return ec.marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_hits(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HitConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Session_hits_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -22968,6 +25257,291 @@ func (ec *executionContext) _SessionValue_sum(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_SessionValue_sum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_sessions(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_visitors(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_bounceRate(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_bounceRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_bounceRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_medianDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_medianDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_medianDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_meanDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_meanDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_meanDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_sessionsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_sessionsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_sessionsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_visitorsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_visitorsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_visitorsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_pageViewsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_pageViewsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViewsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_pageViewsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_medianDurationSecondsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_medianDurationSecondsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSecondsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_medianDurationSecondsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_meanDurationSecondsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_meanDurationSecondsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSecondsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_meanDurationSecondsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_bounceRateDifference(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_bounceRateDifference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRateDifference(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.RateDifference) graphql.Marshaler {
+			return ec.marshalORateDifference2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐRateDifference(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_bounceRateDifference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionsComparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RateDifference(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Site_id(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
@@ -23560,7 +26134,7 @@ func (ec *executionContext) _Site_goalCards(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
@@ -23604,7 +26178,7 @@ func (ec *executionContext) _Site_funnel(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["segments"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
@@ -23648,7 +26222,7 @@ func (ec *executionContext) _Site_breakdown(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
@@ -23692,7 +26266,7 @@ func (ec *executionContext) _Site_totals(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
+			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Totals) graphql.Marshaler {
@@ -24057,7 +26631,7 @@ func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -24109,6 +26683,68 @@ func (ec *executionContext) fieldContext_Subscription_goalCards(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_funnel(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_funnel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Funnel(ctx, fc.Args["siteId"].(string), fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.Funnel
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.Funnel
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
+			return ec.marshalNFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_funnel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Funnel(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_funnel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -24119,7 +26755,7 @@ func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -24181,7 +26817,7 @@ func (ec *executionContext) _Subscription_totals(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
+			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -24305,7 +26941,7 @@ func (ec *executionContext) _Subscription_experimentResults(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput))
+			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -24430,6 +27066,70 @@ func (ec *executionContext) fieldContext_Totals_range(_ context.Context, field g
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Totals_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_comparedWith(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComparedWith, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_comparedWith(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Totals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Totals_comparison(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionsComparison) graphql.Marshaler {
+			return ec.marshalOSessionsComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionsComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Totals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionsComparison(ctx, field)
 		},
 	}
 	return fc, nil
@@ -27234,6 +29934,87 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, obj any) (AdHocGoalInput, error) {
+	var it AdHocGoalInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "filters", "valueEvent"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "filters":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filters"))
+			data, err := ec.unmarshalNFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filters = data
+		case "valueEvent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("valueEvent"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValueEvent = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAdHocSegmentInput(ctx context.Context, obj any) (AdHocSegmentInput, error) {
+	var it AdHocSegmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "filters"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "filters":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filters"))
+			data, err := ec.unmarshalNFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filters = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAuditOrder(ctx context.Context, obj any) (view.Order, error) {
 	var it view.Order
 	if obj == nil {
@@ -29397,6 +32178,21 @@ func (ec *executionContext) _BreakdownConnection(ctx context.Context, sel ast.Se
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "range":
+			out.Values[i] = ec._BreakdownConnection_range(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unit":
+			out.Values[i] = ec._BreakdownConnection_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparedWith":
+			out.Values[i] = ec._BreakdownConnection_comparedWith(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -29476,22 +32272,126 @@ func (ec *executionContext) _BreakdownGoal(ctx context.Context, sel ast.Selectio
 		case "goal":
 			out.Values[i] = ec._BreakdownGoal_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "conversions":
-			out.Values[i] = ec._BreakdownGoal_conversions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownGoal_conversions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "conversionRate":
-			out.Values[i] = ec._BreakdownGoal_conversionRate(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownGoal_conversionRate(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "valueTotal":
-			out.Values[i] = ec._BreakdownGoal_valueTotal(ctx, field, obj)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownGoal_valueTotal(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "comparison":
+			out.Values[i] = ec._BreakdownGoal_comparison(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -29529,52 +32429,90 @@ func (ec *executionContext) _BreakdownRow(ctx context.Context, sel ast.Selection
 		case "id":
 			out.Values[i] = ec._BreakdownRow_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "values":
 			out.Values[i] = ec._BreakdownRow_values(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sessions":
 			out.Values[i] = ec._BreakdownRow_sessions(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitors":
 			out.Values[i] = ec._BreakdownRow_visitors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageViews":
 			out.Values[i] = ec._BreakdownRow_pageViews(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "bounceRate":
 			out.Values[i] = ec._BreakdownRow_bounceRate(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "medianDurationSeconds":
 			out.Values[i] = ec._BreakdownRow_medianDurationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "meanDurationSeconds":
 			out.Values[i] = ec._BreakdownRow_meanDurationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "value":
-			out.Values[i] = ec._BreakdownRow_value(ctx, field, obj)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownRow_value(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "comparison":
+			out.Values[i] = ec._BreakdownRow_comparison(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "goals":
 			out.Values[i] = ec._BreakdownRow_goals(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -31158,6 +34096,49 @@ func (ec *executionContext) _EventConnection(ctx context.Context, sel ast.Select
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var eventCountImplementors = []string{"EventCount"}
+
+func (ec *executionContext) _EventCount(ctx context.Context, sel ast.SelectionSet, obj *view.EventCount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, eventCountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EventCount")
+		case "event":
+			out.Values[i] = ec._EventCount_event(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._EventCount_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33193,6 +36174,44 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "saved":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Goal_saved(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "key":
 			out.Values[i] = ec._Goal_key(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -34475,6 +37494,293 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 			out.Values[i] = ec._Grant_scope(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var hitImplementors = []string{"Hit"}
+
+func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj *view.Hit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Hit")
+		case "id":
+			out.Values[i] = ec._Hit_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._Hit_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._Hit_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Hit_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._Hit_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "tags":
+			out.Values[i] = ec._Hit_tags(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "properties":
+			out.Values[i] = ec._Hit_properties(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userId":
+			out.Values[i] = ec._Hit_userId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "experiment":
+			out.Values[i] = ec._Hit_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "variant":
+			out.Values[i] = ec._Hit_variant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "referrer":
+			out.Values[i] = ec._Hit_referrer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "hostname":
+			out.Values[i] = ec._Hit_hostname(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ip":
+			out.Values[i] = ec._Hit_ip(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "country":
+			out.Values[i] = ec._Hit_country(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "region":
+			out.Values[i] = ec._Hit_region(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "city":
+			out.Values[i] = ec._Hit_city(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "browser":
+			out.Values[i] = ec._Hit_browser(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "os":
+			out.Values[i] = ec._Hit_os(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "device":
+			out.Values[i] = ec._Hit_device(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "language":
+			out.Values[i] = ec._Hit_language(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmSource":
+			out.Values[i] = ec._Hit_utmSource(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmMedium":
+			out.Values[i] = ec._Hit_utmMedium(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmCampaign":
+			out.Values[i] = ec._Hit_utmCampaign(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmTerm":
+			out.Values[i] = ec._Hit_utmTerm(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmContent":
+			out.Values[i] = ec._Hit_utmContent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var hitConnectionImplementors = []string{"HitConnection"}
+
+func (ec *executionContext) _HitConnection(ctx context.Context, sel ast.SelectionSet, obj *view.HitConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HitConnection")
+		case "edges":
+			out.Values[i] = ec._HitConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._HitConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._HitConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._HitConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var hitEdgeImplementors = []string{"HitEdge"}
+
+func (ec *executionContext) _HitEdge(ctx context.Context, sel ast.SelectionSet, obj *view.HitEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HitEdge")
+		case "cursor":
+			out.Values[i] = ec._HitEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._HitEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -35967,6 +39273,44 @@ func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "saved":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Segment_saved(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "name":
 			out.Values[i] = ec._Segment_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -36276,148 +39620,201 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 		case "id":
 			out.Values[i] = ec._Session_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitorId":
 			out.Values[i] = ec._Session_visitorId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitorKind":
 			out.Values[i] = ec._Session_visitorKind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sessionKey":
+			out.Values[i] = ec._Session_sessionKey(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "startedAt":
 			out.Values[i] = ec._Session_startedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endedAt":
+			out.Values[i] = ec._Session_endedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "durationSeconds":
 			out.Values[i] = ec._Session_durationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "truncated":
 			out.Values[i] = ec._Session_truncated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageViews":
 			out.Values[i] = ec._Session_pageViews(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "ip":
 			out.Values[i] = ec._Session_ip(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "country":
 			out.Values[i] = ec._Session_country(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "region":
 			out.Values[i] = ec._Session_region(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "city":
 			out.Values[i] = ec._Session_city(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "referrer":
 			out.Values[i] = ec._Session_referrer(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "entryPage":
 			out.Values[i] = ec._Session_entryPage(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "hostname":
 			out.Values[i] = ec._Session_hostname(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "exitPage":
 			out.Values[i] = ec._Session_exitPage(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "browser":
 			out.Values[i] = ec._Session_browser(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "os":
 			out.Values[i] = ec._Session_os(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "device":
 			out.Values[i] = ec._Session_device(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "language":
 			out.Values[i] = ec._Session_language(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmSource":
 			out.Values[i] = ec._Session_utmSource(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmMedium":
 			out.Values[i] = ec._Session_utmMedium(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmCampaign":
 			out.Values[i] = ec._Session_utmCampaign(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmTerm":
 			out.Values[i] = ec._Session_utmTerm(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmContent":
 			out.Values[i] = ec._Session_utmContent(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tags":
 			out.Values[i] = ec._Session_tags(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pages":
 			out.Values[i] = ec._Session_pages(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "events":
 			out.Values[i] = ec._Session_events(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "eventCounts":
+			out.Values[i] = ec._Session_eventCounts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "values":
 			out.Values[i] = ec._Session_values(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "properties":
 			out.Values[i] = ec._Session_properties(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "hits":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Session_hits(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -36636,6 +40033,99 @@ func (ec *executionContext) _SessionValue(ctx context.Context, sel ast.Selection
 		case "sum":
 			out.Values[i] = ec._SessionValue_sum(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sessionsComparisonImplementors = []string{"SessionsComparison"}
+
+func (ec *executionContext) _SessionsComparison(ctx context.Context, sel ast.SelectionSet, obj *view.SessionsComparison) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionsComparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionsComparison")
+		case "sessions":
+			out.Values[i] = ec._SessionsComparison_sessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._SessionsComparison_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageViews":
+			out.Values[i] = ec._SessionsComparison_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bounceRate":
+			out.Values[i] = ec._SessionsComparison_bounceRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "medianDurationSeconds":
+			out.Values[i] = ec._SessionsComparison_medianDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "meanDurationSeconds":
+			out.Values[i] = ec._SessionsComparison_meanDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "sessionsChange":
+			out.Values[i] = ec._SessionsComparison_sessionsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "visitorsChange":
+			out.Values[i] = ec._SessionsComparison_visitorsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "pageViewsChange":
+			out.Values[i] = ec._SessionsComparison_pageViewsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "medianDurationSecondsChange":
+			out.Values[i] = ec._SessionsComparison_medianDurationSecondsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "meanDurationSecondsChange":
+			out.Values[i] = ec._SessionsComparison_meanDurationSecondsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bounceRateDifference":
+			out.Values[i] = ec._SessionsComparison_bounceRateDifference(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -37616,6 +41106,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "goalCards":
 		return ec._Subscription_goalCards(ctx, fields[0])
+	case "funnel":
+		return ec._Subscription_funnel(ctx, fields[0])
 	case "breakdown":
 		return ec._Subscription_breakdown(ctx, fields[0])
 	case "totals":
@@ -37687,6 +41179,16 @@ func (ec *executionContext) _Totals(ctx context.Context, sel ast.SelectionSet, o
 		case "range":
 			out.Values[i] = ec._Totals_range(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparedWith":
+			out.Values[i] = ec._Totals_comparedWith(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparison":
+			out.Values[i] = ec._Totals_comparison(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sessions":
@@ -39191,6 +42693,16 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAdHocGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx context.Context, v any) (AdHocGoalInput, error) {
+	res, err := ec.unmarshalInputAdHocGoalInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNAdHocSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInput(ctx context.Context, v any) (AdHocSegmentInput, error) {
+	res, err := ec.unmarshalInputAdHocSegmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNAddressPrivacy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (model.AddressPrivacy, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.AddressPrivacy(tmp)
@@ -39608,6 +43120,26 @@ func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	return ret
 }
 
+func (ec *executionContext) marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCount(ctx context.Context, sel ast.SelectionSet, v view.EventCount) graphql.Marshaler {
+	return ec._EventCount(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNEventCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventCount) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx context.Context, sel ast.SelectionSet, v view.EventEdge) graphql.Marshaler {
 	return ec._EventEdge(ctx, sel, &v)
 }
@@ -39848,6 +43380,42 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 	return graphql.WrapContextMarshaler(ctx, res)
 }
 
+func (ec *executionContext) unmarshalNFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFloat2ᚖfloat64(ctx context.Context, sel ast.SelectionSet, v *float64) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	_ = sel
+	res := graphql.MarshalFloatContext(*v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) marshalNFunnel2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v view.Funnel) graphql.Marshaler {
+	return ec._Funnel(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Funnel(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegment(ctx context.Context, sel ast.SelectionSet, v view.FunnelSegment) graphql.Marshaler {
 	return ec._FunnelSegment(ctx, sel, &v)
 }
@@ -40022,6 +43590,63 @@ func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx context.Context, sel ast.SelectionSet, v view.Hit) graphql.Marshaler {
+	return ec._Hit(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNHit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Hit) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdge(ctx context.Context, sel ast.SelectionSet, v view.HitEdge) graphql.Marshaler {
+	return ec._HitEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNHitEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.HitEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNHitKind2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitKind(ctx context.Context, v any) (view.HitKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.HitKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHitKind2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitKind(ctx context.Context, sel ast.SelectionSet, v view.HitKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
@@ -40898,6 +44523,48 @@ func (ec *executionContext) marshalOActivateSegmentsPayload2ᚖgithubᚗcomᚋgo
 	return ec._ActivateSegmentsPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]AdHocGoalInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAdHocGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx context.Context, v any) (*AdHocGoalInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAdHocGoalInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]AdHocSegmentInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAdHocSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (*model.AddressPrivacy, error) {
 	if v == nil {
 		return nil, nil
@@ -41560,6 +45227,13 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	return ret
 }
 
+func (ec *executionContext) marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitConnection(ctx context.Context, sel ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._HitConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
 	if v == nil {
 		return nil, nil
@@ -41834,6 +45508,13 @@ func (ec *executionContext) marshalOSessionConnection2ᚖgithubᚗcomᚋgoalgrap
 		return graphql.Null
 	}
 	return ec._SessionConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSessionsComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionsComparison(ctx context.Context, sel ast.SelectionSet, v *view.SessionsComparison) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SessionsComparison(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Site) graphql.Marshaler {

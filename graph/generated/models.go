@@ -15,11 +15,31 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
+// A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
+// key is its name and whose `saved` is false. Its id follows from what it says, and finds it nowhere.
+type AdHocGoalInput struct {
+	// The name shown to people, 1 to 200 characters. Each name stands for one goal of the question.
+	Name string `json:"name"`
+	// A session reaches the goal if it matches all of these filters, at most 100 with those in groups.
+	Filters []scalar.FilterInput `json:"filters"`
+	// The event whose values are summed, up to 200 characters. Defaults to none.
+	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+}
+
+// A segment that is not saved, given with a question. Cells show it as a Segment whose `saved` is false. Its id follows
+// from what it says, and finds it nowhere.
+type AdHocSegmentInput struct {
+	// The name shown to people, 1 to 200 characters.
+	Name string `json:"name"`
+	// A session is in the segment if it matches all of these filters, at most 100 with those in groups.
+	Filters []scalar.FilterInput `json:"filters"`
+}
+
 // The order of a breakdown's rows. Rows that are equal in it are ordered by their values.
 type BreakdownOrder struct {
 	// What the rows are ordered by.
 	By graphql.Omittable[*BreakdownFigure] `json:"by,omitempty"`
-	// The id of one of the `goals`, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL.
+	// The id of one of the goals, or the name of an ad-hoc one, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL.
 	Goal graphql.Omittable[*string] `json:"goal,omitempty"`
 	// Which row comes first.
 	Direction graphql.Omittable[*view.SortDirection] `json:"direction,omitempty"`

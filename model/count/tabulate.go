@@ -22,8 +22,8 @@ import (
 type pass struct {
 	*breakdown
 	measures []Measure
-	// goals are the places of those that are measured.
-	goals []int
+	// goals are the places of those that are measured, and reached of those whose visitors are.
+	goals, reached []int
 	// only are the rows, in order, and places theirs by name; nil where all are measured.
 	only   []column.Name
 	places map[column.Name]int
@@ -35,7 +35,7 @@ type pass struct {
 
 // fingerprint is of what the pass measures.
 func (p *pass) fingerprint() Fingerprint {
-	texts := []string{string(p.counted[:]), fmt.Sprint(p.measures), fmt.Sprint(p.goals), fmt.Sprint(p.buckets), strconv.FormatBool(p.only == nil)}
+	texts := []string{string(p.counted[:]), fmt.Sprint(p.measures), fmt.Sprint(p.goals, p.reached), fmt.Sprint(p.buckets), strconv.FormatBool(p.only == nil)}
 	for _, name := range p.only {
 		texts = append(texts, name[:]...)
 	}
@@ -184,6 +184,9 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 		}
 		groups.Count(converted, column64)
 		put(func(r *tableRow) *int64 { return &r.goals[i].conversions })
+		if slices.Contains(p.reached, goal) {
+			view.VisitorsOfGroups(groups, converted, func(group int, visitors *roaring64.Bitmap) { rows[group].goals[i].visitors = visitors })
+		}
 		if event := p.Goals[goal].Event; event != "" {
 			clear(sums)
 			view.AddValues(groups, converted, event, sums)
