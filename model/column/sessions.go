@@ -269,6 +269,10 @@ func (s *Sessions) EachStart(of Set, do func(ordinal int32, start model.Millis))
 // EachValue calls do with each value of a text field and how many of the sessions have
 // it, the empty value standing for none. It needs the field.
 func (s *Sessions) EachValue(of Set, field filter.Field, do func(value string, sessions int)) {
+	if values, place, isClock := field.Clock(); isClock {
+		s.eachShown(of, values, place, do)
+		return
+	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:
 		column.eachValue(of, do)
@@ -279,6 +283,17 @@ func (s *Sessions) EachValue(of Set, field filter.Field, do func(value string, s
 			member.eachValue(of, do)
 		} else if n := int(of.Count()); n > 0 {
 			do("", n)
+		}
+	}
+}
+
+// eachShown is EachValue of a field about a clock.
+func (s *Sessions) eachShown(of Set, values []string, place func(start model.Millis) int, do func(value string, sessions int)) {
+	counts := make([]int, len(values))
+	s.EachStart(of, func(_ int32, start model.Millis) { counts[place(start)]++ })
+	for i, n := range counts {
+		if n > 0 {
+			do(values[i], n)
 		}
 	}
 }
