@@ -52,6 +52,9 @@ func NewReader(schema *ast.Schema, bounds Bounds, keep uint64) (*Reader, error) 
 		withoutSuggestions.RemoveRule(rule.Name[:len(rule.Name)-len("WithoutSuggestions")])
 		withoutSuggestions.AddRule(rule.Name, rule.RuleFunc)
 	}
+	telling := tellingEnums(rules.ValuesOfCorrectTypeRule)
+	byDefault.RemoveRule(telling.Name)
+	byDefault.AddRule(telling.Name, telling.RuleFunc)
 	return &Reader{schema: schema, bounds: bounds, known: known, rules: listOf(byDefault), reserved: listOf(withoutSuggestions)}, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/stats"
+	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -34,6 +35,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	ActiveVisitors() ActiveVisitorsResolver
 	ApiKey() ApiKeyResolver
 	AuditEntry() AuditEntryResolver
 	Experiment() ExperimentResolver
@@ -44,6 +46,7 @@ type ResolverRoot interface {
 	GoalCell() GoalCellResolver
 	Grant() GrantResolver
 	MergedFilter() MergedFilterResolver
+	MergedSegment() MergedSegmentResolver
 	MetricResult() MetricResultResolver
 	Mutation() MutationResolver
 	Plugin() PluginResolver
@@ -65,6 +68,16 @@ type ComplexityRoot struct {
 	ActivateSegmentsPayload struct {
 		Segments func(childComplexity int) int
 		Site     func(childComplexity int) int
+	}
+
+	ActivePage struct {
+		Path     func(childComplexity int) int
+		Visitors func(childComplexity int) int
+	}
+
+	ActiveVisitors struct {
+		Pages    func(childComplexity int, first *int) int
+		Visitors func(childComplexity int) int
 	}
 
 	ApiKey struct {
@@ -349,7 +362,15 @@ type ComplexityRoot struct {
 		Type    func(childComplexity int) int
 	}
 
+	FilterArgument struct {
+		Path          func(childComplexity int) int
+		Suggest       func(childComplexity int) int
+		ValuesKey     func(childComplexity int) int
+		ValuesKeyPath func(childComplexity int) int
+	}
+
 	FilterType struct {
+		Arguments   func(childComplexity int) int
 		Computed    func(childComplexity int) int
 		Description func(childComplexity int) int
 		InputType   func(childComplexity int) int
@@ -357,6 +378,12 @@ type ComplexityRoot struct {
 		Name        func(childComplexity int) int
 		Plugin      func(childComplexity int) int
 		Title       func(childComplexity int) int
+	}
+
+	FilterWarning struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Path    func(childComplexity int) int
 	}
 
 	Funnel struct {
@@ -404,6 +431,7 @@ type ComplexityRoot struct {
 		Site        func(childComplexity int) int
 		UpdatedAt   func(childComplexity int) int
 		ValueEvent  func(childComplexity int) int
+		Warnings    func(childComplexity int) int
 	}
 
 	GoalCard struct {
@@ -486,9 +514,10 @@ type ComplexityRoot struct {
 	}
 
 	MergedSegment struct {
-		Empty   func(childComplexity int) int
-		Filters func(childComplexity int) int
-		Label   func(childComplexity int) int
+		Empty    func(childComplexity int) int
+		Filters  func(childComplexity int) int
+		Label    func(childComplexity int) int
+		Warnings func(childComplexity int) int
 	}
 
 	MetricResult struct {
@@ -536,6 +565,12 @@ type ComplexityRoot struct {
 		UpdateSegment        func(childComplexity int, input UpdateSegmentInput) int
 		UpdateSite           func(childComplexity int, input UpdateSiteInput) int
 		UpdateUserRoles      func(childComplexity int, input UpdateUserRolesInput) int
+	}
+
+	Now struct {
+		ComputedAt    func(childComplexity int) int
+		Last30Minutes func(childComplexity int) int
+		Last5Minutes  func(childComplexity int) int
 	}
 
 	PageInfo struct {
@@ -594,6 +629,10 @@ type ComplexityRoot struct {
 		PValue   func(childComplexity int) int
 	}
 
+	SchemaChange struct {
+		Version func(childComplexity int) int
+	}
+
 	Segment struct {
 		Active       func(childComplexity int) int
 		CreatedAt    func(childComplexity int) int
@@ -603,6 +642,7 @@ type ComplexityRoot struct {
 		SessionCount func(childComplexity int, rangeArg model.TimeRange) int
 		Site         func(childComplexity int) int
 		UpdatedAt    func(childComplexity int) int
+		Warnings     func(childComplexity int) int
 	}
 
 	SegmentConnection struct {
@@ -695,6 +735,7 @@ type ComplexityRoot struct {
 		IgnoredReferrers func(childComplexity int) int
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
 		Name             func(childComplexity int) int
+		Now              func(childComplexity int, segments []string, filters []scalar.FilterInput) int
 		Segments         func(childComplexity int, search *string, active *bool, first *int, after *string) int
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) int
@@ -723,6 +764,8 @@ type ComplexityRoot struct {
 		DefinitionsChanged func(childComplexity int, siteID string) int
 		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
 		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Now                func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput) int
+		SchemaChanged      func(childComplexity int) int
 		Totals             func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 	}
 
@@ -849,6 +892,10 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type ActiveVisitorsResolver interface {
+	Visitors(ctx context.Context, obj *view.ActiveVisitors) (*int, error)
+	Pages(ctx context.Context, obj *view.ActiveVisitors, first *int) ([]view.ActivePage, error)
+}
 type ApiKeyResolver interface {
 	Sites(ctx context.Context, obj *view.Key) ([]model.Site, error)
 }
@@ -881,22 +928,24 @@ type FilterResolver interface {
 type FilterTypeResolver interface {
 	MergeRule(ctx context.Context, obj *host.Type) (MergeRule, error)
 	InputType(ctx context.Context, obj *host.Type) (string, error)
+	Arguments(ctx context.Context, obj *host.Type) ([]view.FilterArgument, error)
 	Plugin(ctx context.Context, obj *host.Type) (*host.Plugin, error)
 }
 type FunnelStepResolver interface {
-	Merged(ctx context.Context, obj *view.FunnelStep) (*host.Merged, error)
+	Merged(ctx context.Context, obj *view.FunnelStep) (*view.MergedSegment, error)
 }
 type GoalResolver interface {
 	ID(ctx context.Context, obj *model.Goal) (string, error)
 	Site(ctx context.Context, obj *model.Goal) (*model.Site, error)
 
+	Warnings(ctx context.Context, obj *model.Goal) ([]plugins.Warning, error)
 	ValueEvent(ctx context.Context, obj *model.Goal) (*string, error)
 
 	Experiments(ctx context.Context, obj *model.Goal) ([]model.Experiment, error)
 	Card(ctx context.Context, obj *model.Goal, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
 }
 type GoalCellResolver interface {
-	Merged(ctx context.Context, obj *view.GoalCell) (*host.Merged, error)
+	Merged(ctx context.Context, obj *view.GoalCell) (*view.MergedSegment, error)
 
 	Series(ctx context.Context, obj *view.GoalCell, interval model.Interval) ([]view.GoalPoint, error)
 }
@@ -905,6 +954,9 @@ type GrantResolver interface {
 }
 type MergedFilterResolver interface {
 	Rule(ctx context.Context, obj *host.MergedFilter) (*MergeRule, error)
+}
+type MergedSegmentResolver interface {
+	Warnings(ctx context.Context, obj *view.MergedSegment) ([]plugins.Warning, error)
 }
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
@@ -969,6 +1021,8 @@ type SegmentResolver interface {
 	ID(ctx context.Context, obj *model.Segment) (string, error)
 	Site(ctx context.Context, obj *model.Segment) (*model.Site, error)
 
+	Warnings(ctx context.Context, obj *model.Segment) ([]plugins.Warning, error)
+
 	SessionCount(ctx context.Context, obj *model.Segment, rangeArg model.TimeRange) (*int, error)
 }
 type SegmentResultResolver interface {
@@ -990,7 +1044,8 @@ type SiteResolver interface {
 	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
 	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error)
 	Totals(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (*view.Totals, error)
-	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
+	Now(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput) (*view.Now, error)
+	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*view.MergedSegment, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, first *int, after *string) (*view.AuditConnection, error)
 }
@@ -1001,6 +1056,8 @@ type SubscriptionResolver interface {
 	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
 	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error)
 	Totals(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (<-chan *view.Totals, error)
+	Now(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput) (<-chan *view.Now, error)
+	SchemaChanged(ctx context.Context) (<-chan *view.SchemaChange, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
 	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
 }
@@ -1042,6 +1099,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActivateSegmentsPayload.Site(childComplexity), true
+
+	case "ActivePage.path":
+		if e.ComplexityRoot.ActivePage.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivePage.Path(childComplexity), true
+	case "ActivePage.visitors":
+		if e.ComplexityRoot.ActivePage.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivePage.Visitors(childComplexity), true
+
+	case "ActiveVisitors.pages":
+		if e.ComplexityRoot.ActiveVisitors.Pages == nil {
+			break
+		}
+
+		args, err := ec.field_ActiveVisitors_pages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ActiveVisitors.Pages(childComplexity, args["first"].(*int)), true
+	case "ActiveVisitors.visitors":
+		if e.ComplexityRoot.ActiveVisitors.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActiveVisitors.Visitors(childComplexity), true
 
 	case "ApiKey.createdAt":
 		if e.ComplexityRoot.ApiKey.CreatedAt == nil {
@@ -2036,6 +2124,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Filter.Type(childComplexity), true
 
+	case "FilterArgument.path":
+		if e.ComplexityRoot.FilterArgument.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.Path(childComplexity), true
+	case "FilterArgument.suggest":
+		if e.ComplexityRoot.FilterArgument.Suggest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.Suggest(childComplexity), true
+	case "FilterArgument.valuesKey":
+		if e.ComplexityRoot.FilterArgument.ValuesKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.ValuesKey(childComplexity), true
+	case "FilterArgument.valuesKeyPath":
+		if e.ComplexityRoot.FilterArgument.ValuesKeyPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.ValuesKeyPath(childComplexity), true
+
+	case "FilterType.arguments":
+		if e.ComplexityRoot.FilterType.Arguments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterType.Arguments(childComplexity), true
 	case "FilterType.computed":
 		if e.ComplexityRoot.FilterType.Computed == nil {
 			break
@@ -2078,6 +2197,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FilterType.Title(childComplexity), true
+
+	case "FilterWarning.code":
+		if e.ComplexityRoot.FilterWarning.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterWarning.Code(childComplexity), true
+	case "FilterWarning.message":
+		if e.ComplexityRoot.FilterWarning.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterWarning.Message(childComplexity), true
+	case "FilterWarning.path":
+		if e.ComplexityRoot.FilterWarning.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterWarning.Path(childComplexity), true
 
 	case "Funnel.comparedWith":
 		if e.ComplexityRoot.Funnel.ComparedWith == nil {
@@ -2280,6 +2418,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.ValueEvent(childComplexity), true
+	case "Goal.warnings":
+		if e.ComplexityRoot.Goal.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Warnings(childComplexity), true
 
 	case "GoalCard.cells":
 		if e.ComplexityRoot.GoalCard.Cells == nil {
@@ -2625,6 +2769,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MergedSegment.Label(childComplexity), true
+	case "MergedSegment.warnings":
+		if e.ComplexityRoot.MergedSegment.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergedSegment.Warnings(childComplexity), true
 
 	case "MetricResult.decision":
 		if e.ComplexityRoot.MetricResult.Decision == nil {
@@ -3054,6 +3204,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.UpdateUserRoles(childComplexity, args["input"].(UpdateUserRolesInput)), true
 
+	case "Now.computedAt":
+		if e.ComplexityRoot.Now.ComputedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Now.ComputedAt(childComplexity), true
+	case "Now.last30Minutes":
+		if e.ComplexityRoot.Now.Last30Minutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Now.Last30Minutes(childComplexity), true
+	case "Now.last5Minutes":
+		if e.ComplexityRoot.Now.Last5Minutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Now.Last5Minutes(childComplexity), true
+
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
 			break
@@ -3270,6 +3439,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SampleRatioCheck.PValue(childComplexity), true
 
+	case "SchemaChange.version":
+		if e.ComplexityRoot.SchemaChange.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SchemaChange.Version(childComplexity), true
+
 	case "Segment.active":
 		if e.ComplexityRoot.Segment.Active == nil {
 			break
@@ -3323,6 +3499,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.UpdatedAt(childComplexity), true
+	case "Segment.warnings":
+		if e.ComplexityRoot.Segment.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Warnings(childComplexity), true
 
 	case "SegmentConnection.edges":
 		if e.ComplexityRoot.SegmentConnection.Edges == nil {
@@ -3772,6 +3954,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Name(childComplexity), true
+	case "Site.now":
+		if e.ComplexityRoot.Site.Now == nil {
+			break
+		}
+
+		args, err := ec.field_Site_now_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.Now(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput)), true
 	case "Site.segments":
 		if e.ComplexityRoot.Site.Segments == nil {
 			break
@@ -3917,6 +4110,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+	case "Subscription.now":
+		if e.ComplexityRoot.Subscription.Now == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_now_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Now(childComplexity, args["siteId"].(string), args["segments"].([]string), args["filters"].([]scalar.FilterInput)), true
+	case "Subscription.schemaChanged":
+		if e.ComplexityRoot.Subscription.SchemaChanged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Subscription.SchemaChanged(childComplexity), true
 	case "Subscription.totals":
 		if e.ComplexityRoot.Subscription.Totals == nil {
 			break
@@ -5511,6 +5721,11 @@ type FilterType {
   mergeRule: MergeRule!
   "The name of this type's input object in this schema."
   inputType: String!
+  """
+  The arguments of the input object in its order, those of inputs in it too, with what completes their values: a form
+  can be built from these and the input's type.
+  """
+  arguments: [FilterArgument!]!
   "The plugin that offers the filter type."
   plugin: Plugin
   """
@@ -5518,6 +5733,56 @@ type FilterType {
   UNAVAILABLE until the plugin has answered for every session in it; ` + "`" + `Site.computedFilters` + "`" + ` shows the progress.
   """
   computed: Boolean!
+}
+
+"An argument of a filter type."
+type FilterArgument {
+  "Where it stands in the input: ` + "`" + `is` + "`" + `, or ` + "`" + `page.is` + "`" + ` for an input within the input."
+  path: String!
+  "What completes its values. Null if nothing does: people type it in, or choose among an enum's values."
+  suggest: FilterSuggestion
+  "The ` + "`" + `key` + "`" + ` for ` + "`" + `Site.values` + "`" + `, of a type that has several dimensions: ` + "`" + `source` + "`" + ` of the type utm."
+  valuesKey: String
+  "The path of the argument whose value is the ` + "`" + `key` + "`" + ` for ` + "`" + `Site.values` + "`" + `: ` + "`" + `key` + "`" + ` of the type property."
+  valuesKeyPath: String
+}
+
+"What completes the values of an argument."
+enum FilterSuggestion {
+  "` + "`" + `Site.values` + "`" + ` of the filter type, under the ` + "`" + `key` + "`" + ` that the argument names."
+  VALUES
+  "The names of ` + "`" + `Site.events` + "`" + `."
+  EVENTS
+  "The keys of ` + "`" + `Site.experiments` + "`" + `."
+  EXPERIMENTS
+  "The keys of properties: ` + "`" + `Site.values` + "`" + ` of the filter type property, without a ` + "`" + `key` + "`" + `."
+  PROPERTIES
+  "The ids of ` + "`" + `Site.segments` + "`" + `."
+  SEGMENTS
+}
+
+"What is probably a mistake in a filter that is a valid one."
+type FilterWarning {
+  "What it is about."
+  code: FilterWarningCode!
+  "Where the mistake is: ` + "`" + `filters[0].pages.all[1]` + "`" + `; in a merged segment, ` + "`" + `active[0]…` + "`" + ` and ` + "`" + `goal[0]…` + "`" + `."
+  path: String!
+  "What probably happens, and what to write instead."
+  message: String!
+}
+
+"What a warning is about."
+enum FilterWarningCode {
+  "A path does not begin with a slash. Only screens of apps have such names."
+  NO_LEADING_SLASH
+  "A glob looks like a regular expression. In globs, * alone has a meaning."
+  REGULAR_EXPRESSION
+  "A value has a star, and the filter compares whole values: the star stands for itself."
+  LITERAL_STAR
+  "No session of the site has a known country, region or city, which the filter asks for."
+  NOTHING_KNOWN
+  "Something else, which the plugin of the filter type says."
+  OTHER
 }
 
 """
@@ -5587,6 +5852,8 @@ type MergedSegment {
   empty: Boolean!
   "The segment in words, for example: Referrer is t.co and Visited /pricing."
   label: String!
+  "What is probably a mistake in the filters of the two lists."
+  warnings: [FilterWarning!]
 }
 
 "A filter of a merged segment."
@@ -5617,6 +5884,8 @@ type Goal implements Node {
   description: String!
   "A session reaches the goal if it matches all of these filters."
   filters: [Filter!]!
+  "What is probably a mistake in the filters, so that hardly any session reaches the goal."
+  warnings: [FilterWarning!]
   "The event whose values are summed; null if the goal has no value."
   valueEvent: String
   "Whether the goal is hidden from the site's goals and goal cards."
@@ -6443,6 +6712,26 @@ type Subscription {
     range: TimeRange!
   ): Totals! @access(scope: READ)
   """
+  Who is on the site now, as in ` + "`" + `Site.now` + "`" + `. It changes when somebody comes or views another page and, within a second,
+  when somebody has been gone for so long.
+  """
+  now(
+    "The id of the site."
+    siteId: ID!
+    """
+    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
+    Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+  ): Now! @access(scope: READ)
+  """
+  The version of the schema, now and whenever it has changed because plugins did. Load the schema again then, and
+  subscribe anew to what uses it: an open subscription keeps the schema that it began with.
+  """
+  schemaChanged: SchemaChange! @access(scope: READ)
+  """
   The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
   server. Select the lists that you show: each message has them as they are then.
   """
@@ -6460,6 +6749,12 @@ type Subscription {
     "Works like ` + "`" + `filters` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `. Defaults to everyone."
     filters: [FilterInput!] = []
   ): ExperimentResult! @access(scope: READ)
+}
+
+"A schema."
+type SchemaChange {
+  "Differs with every change of the schema, and is the same on all servers that have the same schema."
+  version: String!
 }
 
 "A site with its segments, goals and experiments, as they are after a change."
@@ -6480,6 +6775,8 @@ type Segment implements Node {
   name: String!
   "A session is in the segment if it matches all of these filters."
   filters: [Filter!]!
+  "What is probably a mistake in the filters, so that hardly any session matches."
+  warnings: [FilterWarning!]
   """
   Whether it is shown in the header and used by default on goal cards. Every site starts with an active segment All,
   which has no filters.
@@ -6801,7 +7098,8 @@ type Site implements Node {
     filterType: String!
     """
     Which of the type's dimensions: of property the property's key, of variant the experiment's key, of utm the
-    parameter (source, medium, campaign, term or content; source by default). Other types take none.
+    parameter (source, medium, campaign, term or content; source by default). Other types take none. Without a key, the
+    values of property are the keys of properties.
     """
     key: String
     "Keeps values that contain this text, in any case."
@@ -6899,6 +7197,16 @@ type Site implements Node {
     "Counts only sessions that started in this range."
     range: TimeRange!
   ): Totals
+  "Who is on the site now: visitors by their last hit, and the pages that they are on."
+  now(
+    """
+    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
+    Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+  ): Now
   "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
@@ -6915,6 +7223,35 @@ type Site implements Node {
     "Starts the page after this cursor."
     after: String
   ): AuditConnection @access(scope: ADMIN)
+}
+
+"Who is on a site at a moment, the last full second."
+type Now {
+  "The visitors whose last hit is at most 5 minutes ago."
+  last5Minutes: ActiveVisitors!
+  "The visitors whose last hit is at most 30 minutes ago."
+  last30Minutes: ActiveVisitors!
+  "When the figures were made. They include every session stored before then."
+  computedAt: Time!
+}
+
+"Visitors who were on a site not long ago."
+type ActiveVisitors {
+  "The number of distinct visitors."
+  visitors: Int
+  "The pages that their sessions viewed last, the one with the most visitors first."
+  pages(
+    "The number of pages, 0 to 500."
+    first: Int = 10
+  ): [ActivePage!]
+}
+
+"A page that visitors are on."
+type ActivePage {
+  "The path of the page, or the name of the screen."
+  path: String!
+  "The number of distinct visitors whose sessions viewed it last. Who has two sessions may be on two pages."
+  visitors: Int!
 }
 
 "A value and the number of sessions that have it."
@@ -7057,6 +7394,26 @@ func (ec *executionContext) childFields_ActivateSegmentsPayload(ctx context.Cont
 		return ec.fieldContext_ActivateSegmentsPayload_site(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ActivateSegmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ActivePage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_ActivePage_path(ctx, field)
+	case "visitors":
+		return ec.fieldContext_ActivePage_visitors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActivePage", field.Name)
+}
+
+func (ec *executionContext) childFields_ActiveVisitors(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "visitors":
+		return ec.fieldContext_ActiveVisitors_visitors(ctx, field)
+	case "pages":
+		return ec.fieldContext_ActiveVisitors_pages(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActiveVisitors", field.Name)
 }
 
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7623,6 +7980,20 @@ func (ec *executionContext) childFields_Filter(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Filter", field.Name)
 }
 
+func (ec *executionContext) childFields_FilterArgument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_FilterArgument_path(ctx, field)
+	case "suggest":
+		return ec.fieldContext_FilterArgument_suggest(ctx, field)
+	case "valuesKey":
+		return ec.fieldContext_FilterArgument_valuesKey(ctx, field)
+	case "valuesKeyPath":
+		return ec.fieldContext_FilterArgument_valuesKeyPath(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FilterArgument", field.Name)
+}
+
 func (ec *executionContext) childFields_FilterType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -7635,12 +8006,26 @@ func (ec *executionContext) childFields_FilterType(ctx context.Context, field gr
 		return ec.fieldContext_FilterType_mergeRule(ctx, field)
 	case "inputType":
 		return ec.fieldContext_FilterType_inputType(ctx, field)
+	case "arguments":
+		return ec.fieldContext_FilterType_arguments(ctx, field)
 	case "plugin":
 		return ec.fieldContext_FilterType_plugin(ctx, field)
 	case "computed":
 		return ec.fieldContext_FilterType_computed(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FilterType", field.Name)
+}
+
+func (ec *executionContext) childFields_FilterWarning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_FilterWarning_code(ctx, field)
+	case "path":
+		return ec.fieldContext_FilterWarning_path(ctx, field)
+	case "message":
+		return ec.fieldContext_FilterWarning_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FilterWarning", field.Name)
 }
 
 func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7721,6 +8106,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_description(ctx, field)
 	case "filters":
 		return ec.fieldContext_Goal_filters(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Goal_warnings(ctx, field)
 	case "valueEvent":
 		return ec.fieldContext_Goal_valueEvent(ctx, field)
 	case "archived":
@@ -7903,6 +8290,8 @@ func (ec *executionContext) childFields_MergedSegment(ctx context.Context, field
 		return ec.fieldContext_MergedSegment_empty(ctx, field)
 	case "label":
 		return ec.fieldContext_MergedSegment_label(ctx, field)
+	case "warnings":
+		return ec.fieldContext_MergedSegment_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MergedSegment", field.Name)
 }
@@ -7921,6 +8310,18 @@ func (ec *executionContext) childFields_MetricResult(ctx context.Context, field 
 		return ec.fieldContext_MetricResult_decision(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MetricResult", field.Name)
+}
+
+func (ec *executionContext) childFields_Now(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "last5Minutes":
+		return ec.fieldContext_Now_last5Minutes(ctx, field)
+	case "last30Minutes":
+		return ec.fieldContext_Now_last30Minutes(ctx, field)
+	case "computedAt":
+		return ec.fieldContext_Now_computedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Now", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8009,6 +8410,14 @@ func (ec *executionContext) childFields_SampleRatioCheck(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type SampleRatioCheck", field.Name)
 }
 
+func (ec *executionContext) childFields_SchemaChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_SchemaChange_version(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaChange", field.Name)
+}
+
 func (ec *executionContext) childFields_Segment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8019,6 +8428,8 @@ func (ec *executionContext) childFields_Segment(ctx context.Context, field graph
 		return ec.fieldContext_Segment_name(ctx, field)
 	case "filters":
 		return ec.fieldContext_Segment_filters(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Segment_warnings(ctx, field)
 	case "active":
 		return ec.fieldContext_Segment_active(ctx, field)
 	case "sessionCount":
@@ -8217,6 +8628,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_breakdown(ctx, field)
 	case "totals":
 		return ec.fieldContext_Site_totals(ctx, field)
+	case "now":
+		return ec.fieldContext_Site_now(ctx, field)
 	case "merge":
 		return ec.fieldContext_Site_merge(ctx, field)
 	case "computedFilters":
@@ -8620,6 +9033,20 @@ func (ec *executionContext) dir_access_args(ctx context.Context, rawArgs map[str
 		return nil, err
 	}
 	args["scope"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_ActiveVisitors_pages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
 	return args, nil
 }
 
@@ -9775,6 +10202,28 @@ func (ec *executionContext) field_Site_merge_args(ctx context.Context, rawArgs m
 	return args, nil
 }
 
+func (ec *executionContext) field_Site_now_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Site_segments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10133,6 +10582,36 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Subscription_now_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10319,6 +10798,119 @@ func (ec *executionContext) fieldContext_ActivateSegmentsPayload_site(_ context.
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Site(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ActivePage_path(ctx context.Context, field graphql.CollectedField, obj *view.ActivePage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActivePage_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ActivePage_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActivePage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ActivePage_visitors(ctx context.Context, field graphql.CollectedField, obj *view.ActivePage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActivePage_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ActivePage_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActivePage", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ActiveVisitors_visitors(ctx context.Context, field graphql.CollectedField, obj *view.ActiveVisitors) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActiveVisitors_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ActiveVisitors().Visitors(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ActiveVisitors_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActiveVisitors", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ActiveVisitors_pages(ctx context.Context, field graphql.CollectedField, obj *view.ActiveVisitors) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActiveVisitors_pages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ActiveVisitors().Pages(ctx, obj, fc.Args["first"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.ActivePage) graphql.Marshaler {
+			return ec.marshalOActivePage2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePageᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ActiveVisitors_pages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ActiveVisitors",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActivePage(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ActiveVisitors_pages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -14613,6 +15205,98 @@ func (ec *executionContext) fieldContext_Filter_segment(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _FilterArgument_path(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_suggest(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_suggest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Suggest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *plugins.Suggestion) graphql.Marshaler {
+			return ec.marshalOFilterSuggestion2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐSuggestion(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_suggest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type FilterSuggestion does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_valuesKey(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_valuesKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValuesKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_valuesKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_valuesKeyPath(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_valuesKeyPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValuesKeyPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_valuesKeyPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _FilterType_name(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14728,6 +15412,38 @@ func (ec *executionContext) fieldContext_FilterType_inputType(_ context.Context,
 	return graphql.NewScalarFieldContext("FilterType", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _FilterType_arguments(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterType_arguments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FilterType().Arguments(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.FilterArgument) graphql.Marshaler {
+			return ec.marshalNFilterArgument2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgumentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterType_arguments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FilterType",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterArgument(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _FilterType_plugin(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14781,6 +15497,75 @@ func (ec *executionContext) _FilterType_computed(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_FilterType_computed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FilterType", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _FilterWarning_code(ctx context.Context, field graphql.CollectedField, obj *plugins.Warning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterWarning_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plugins.WarningCode) graphql.Marshaler {
+			return ec.marshalNFilterWarningCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterWarning_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type FilterWarningCode does not have child fields"))
+}
+
+func (ec *executionContext) _FilterWarning_path(ctx context.Context, field graphql.CollectedField, obj *plugins.Warning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterWarning_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterWarning_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterWarning_message(ctx context.Context, field graphql.CollectedField, obj *plugins.Warning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterWarning_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterWarning_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Funnel_segments(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
@@ -15180,8 +15965,8 @@ func (ec *executionContext) _FunnelStep_merged(ctx context.Context, field graphq
 			return ec.Resolvers.FunnelStep().Merged(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -15475,6 +16260,38 @@ func (ec *executionContext) fieldContext_Goal_filters(_ context.Context, field g
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Goal_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Goal().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+			return ec.marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Goal",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterWarning(ctx, field)
 		},
 	}
 	return fc, nil
@@ -15866,8 +16683,8 @@ func (ec *executionContext) _GoalCell_merged(ctx context.Context, field graphql.
 			return ec.Resolvers.GoalCell().Merged(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -17009,7 +17826,7 @@ func (ec *executionContext) fieldContext_MergedFilter_empty(_ context.Context, f
 	return graphql.NewScalarFieldContext("MergedFilter", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _MergedSegment_filters(ctx context.Context, field graphql.CollectedField, obj *host.Merged) (ret graphql.Marshaler) {
+func (ec *executionContext) _MergedSegment_filters(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -17041,7 +17858,7 @@ func (ec *executionContext) fieldContext_MergedSegment_filters(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _MergedSegment_empty(ctx context.Context, field graphql.CollectedField, obj *host.Merged) (ret graphql.Marshaler) {
+func (ec *executionContext) _MergedSegment_empty(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -17064,7 +17881,7 @@ func (ec *executionContext) fieldContext_MergedSegment_empty(_ context.Context, 
 	return graphql.NewScalarFieldContext("MergedSegment", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _MergedSegment_label(ctx context.Context, field graphql.CollectedField, obj *host.Merged) (ret graphql.Marshaler) {
+func (ec *executionContext) _MergedSegment_label(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -17085,6 +17902,38 @@ func (ec *executionContext) _MergedSegment_label(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_MergedSegment_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MergedSegment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _MergedSegment_warnings(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MergedSegment_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MergedSegment().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+			return ec.marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MergedSegment_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MergedSegment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterWarning(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _MetricResult_goal(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
@@ -19461,6 +20310,93 @@ func (ec *executionContext) fieldContext_Mutation_endLogin(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Now_last5Minutes(ctx context.Context, field graphql.CollectedField, obj *view.Now) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Now_last5Minutes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Last5Minutes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.ActiveVisitors) graphql.Marshaler {
+			return ec.marshalNActiveVisitors2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActiveVisitors(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Now_last5Minutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Now",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActiveVisitors(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Now_last30Minutes(ctx context.Context, field graphql.CollectedField, obj *view.Now) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Now_last30Minutes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Last30Minutes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.ActiveVisitors) graphql.Marshaler {
+			return ec.marshalNActiveVisitors2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActiveVisitors(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Now_last30Minutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Now",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActiveVisitors(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Now_computedAt(ctx context.Context, field graphql.CollectedField, obj *view.Now) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Now_computedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComputedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v scalar.Moment) graphql.Marshaler {
+			return ec.marshalNTime2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐMoment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Now_computedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Now", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *view.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20615,6 +21551,29 @@ func (ec *executionContext) fieldContext_SampleRatioCheck_mismatch(_ context.Con
 	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _SchemaChange_version(ctx context.Context, field graphql.CollectedField, obj *view.SchemaChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SchemaChange_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SchemaChange_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Segment_id(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20720,6 +21679,38 @@ func (ec *executionContext) fieldContext_Segment_filters(_ context.Context, fiel
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Segment_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segment_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Segment().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+			return ec.marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Segment_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Segment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterWarning(ctx, field)
 		},
 	}
 	return fc, nil
@@ -22783,6 +23774,50 @@ func (ec *executionContext) fieldContext_Site_totals(ctx context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _Site_now(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_now(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().Now(ctx, obj, fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Now) graphql.Marshaler {
+			return ec.marshalONow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_now(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Now(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_now_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Site_merge(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22796,8 +23831,8 @@ func (ec *executionContext) _Site_merge(ctx context.Context, field graphql.Colle
 			return ec.Resolvers.Site().Merge(ctx, obj, fc.Args["active"].([]scalar.FilterInput), fc.Args["goal"].([]scalar.FilterInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -23286,6 +24321,118 @@ func (ec *executionContext) fieldContext_Subscription_totals(ctx context.Context
 	if fc.Args, err = ec.field_Subscription_totals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_now(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_now(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Now(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.Now
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.Now
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Now) graphql.Marshaler {
+			return ec.marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_now(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Now(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_now_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_schemaChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_schemaChanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Subscription().SchemaChanged(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.SchemaChange
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.SchemaChange
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.SchemaChange) graphql.Marshaler {
+			return ec.marshalNSchemaChange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_schemaChanged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SchemaChange(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -27415,6 +28562,158 @@ func (ec *executionContext) _ActivateSegmentsPayload(ctx context.Context, sel as
 	return out
 }
 
+var activePageImplementors = []string{"ActivePage"}
+
+func (ec *executionContext) _ActivePage(ctx context.Context, sel ast.SelectionSet, obj *view.ActivePage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activePageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActivePage")
+		case "path":
+			out.Values[i] = ec._ActivePage_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._ActivePage_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var activeVisitorsImplementors = []string{"ActiveVisitors"}
+
+func (ec *executionContext) _ActiveVisitors(ctx context.Context, sel ast.SelectionSet, obj *view.ActiveVisitors) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activeVisitorsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActiveVisitors")
+		case "visitors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ActiveVisitors_visitors(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pages":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ActiveVisitors_pages(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var apiKeyImplementors = []string{"ApiKey"}
 
 func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, obj *view.Key) graphql.Marshaler {
@@ -30934,6 +32233,59 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var filterArgumentImplementors = []string{"FilterArgument"}
+
+func (ec *executionContext) _FilterArgument(ctx context.Context, sel ast.SelectionSet, obj *view.FilterArgument) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, filterArgumentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FilterArgument")
+		case "path":
+			out.Values[i] = ec._FilterArgument_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "suggest":
+			out.Values[i] = ec._FilterArgument_suggest(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "valuesKey":
+			out.Values[i] = ec._FilterArgument_valuesKey(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "valuesKeyPath":
+			out.Values[i] = ec._FilterArgument_valuesKeyPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var filterTypeImplementors = []string{"FilterType"}
 
 func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSet, obj *host.Type) graphql.Marshaler {
@@ -31037,6 +32389,44 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "arguments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FilterType_arguments(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "plugin":
 			field := field
 
@@ -31079,6 +32469,54 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 			out.Values[i] = ec._FilterType_computed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var filterWarningImplementors = []string{"FilterWarning"}
+
+func (ec *executionContext) _FilterWarning(ctx context.Context, sel ast.SelectionSet, obj *plugins.Warning) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, filterWarningImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FilterWarning")
+		case "code":
+			out.Values[i] = ec._FilterWarning_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._FilterWarning_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._FilterWarning_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -31837,6 +33275,44 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "warnings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Goal_warnings(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "valueEvent":
 			field := field
 
@@ -33272,7 +34748,7 @@ func (ec *executionContext) _MergedFilter(ctx context.Context, sel ast.Selection
 
 var mergedSegmentImplementors = []string{"MergedSegment"}
 
-func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.SelectionSet, obj *host.Merged) graphql.Marshaler {
+func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.SelectionSet, obj *view.MergedSegment) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mergedSegmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -33285,18 +34761,56 @@ func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.Selectio
 		case "filters":
 			out.Values[i] = ec._MergedSegment_filters(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "empty":
 			out.Values[i] = ec._MergedSegment_empty(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "label":
 			out.Values[i] = ec._MergedSegment_label(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "warnings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MergedSegment_warnings(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33745,6 +35259,54 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 				return ec._Mutation_endLogin(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var nowImplementors = []string{"Now"}
+
+func (ec *executionContext) _Now(ctx context.Context, sel ast.SelectionSet, obj *view.Now) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Now")
+		case "last5Minutes":
+			out.Values[i] = ec._Now_last5Minutes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "last30Minutes":
+			out.Values[i] = ec._Now_last30Minutes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "computedAt":
+			out.Values[i] = ec._Now_computedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -34450,6 +36012,44 @@ func (ec *executionContext) _SampleRatioCheck(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var schemaChangeImplementors = []string{"SchemaChange"}
+
+func (ec *executionContext) _SchemaChange(ctx context.Context, sel ast.SelectionSet, obj *view.SchemaChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, schemaChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SchemaChange")
+		case "version":
+			out.Values[i] = ec._SchemaChange_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var segmentImplementors = []string{"Segment", "Node"}
 
 func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, obj *model.Segment) graphql.Marshaler {
@@ -34548,6 +36148,44 @@ func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "warnings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Segment_warnings(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "active":
 			out.Values[i] = ec._Segment_active(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -35799,6 +37437,44 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "now":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_now(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "merge":
 			field := field
 
@@ -36181,6 +37857,10 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_breakdown(ctx, fields[0])
 	case "totals":
 		return ec._Subscription_totals(ctx, fields[0])
+	case "now":
+		return ec._Subscription_now(ctx, fields[0])
+	case "schemaChanged":
+		return ec._Subscription_schemaChanged(ctx, fields[0])
 	case "definitionsChanged":
 		return ec._Subscription_definitionsChanged(ctx, fields[0])
 	case "experimentResults":
@@ -37742,6 +39422,14 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNActivePage2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePage(ctx context.Context, sel ast.SelectionSet, v view.ActivePage) graphql.Marshaler {
+	return ec._ActivePage(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNActiveVisitors2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActiveVisitors(ctx context.Context, sel ast.SelectionSet, v view.ActiveVisitors) graphql.Marshaler {
+	return ec._ActiveVisitors(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNAddressPrivacy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (model.AddressPrivacy, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.AddressPrivacy(tmp)
@@ -38258,6 +39946,26 @@ func (ec *executionContext) marshalNFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgra
 	return ret
 }
 
+func (ec *executionContext) marshalNFilterArgument2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgument(ctx context.Context, sel ast.SelectionSet, v view.FilterArgument) graphql.Marshaler {
+	return ec._FilterArgument(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFilterArgument2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgumentᚄ(ctx context.Context, sel ast.SelectionSet, v []view.FilterArgument) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilterArgument2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgument(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNFilterInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInput(ctx context.Context, v any) (scalar.FilterInput, error) {
 	var res scalar.FilterInput
 	err := res.UnmarshalGQLContext(ctx, v)
@@ -38315,6 +40023,27 @@ func (ec *executionContext) marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNFilterWarning2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarning(ctx context.Context, sel ast.SelectionSet, v plugins.Warning) graphql.Marshaler {
+	return ec._FilterWarning(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNFilterWarningCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningCode(ctx context.Context, v any) (plugins.WarningCode, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plugins.WarningCode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFilterWarningCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningCode(ctx context.Context, sel ast.SelectionSet, v plugins.WarningCode) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
@@ -38657,6 +40386,20 @@ func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋg
 	return ret
 }
 
+func (ec *executionContext) marshalNNow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v view.Now) graphql.Marshaler {
+	return ec._Now(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v *view.Now) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Now(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
 }
@@ -38718,6 +40461,20 @@ func (ec *executionContext) marshalNRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 
 func (ec *executionContext) marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx context.Context, sel ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
 	return ec._SampleRatioCheck(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSchemaChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx context.Context, sel ast.SelectionSet, v view.SchemaChange) graphql.Marshaler {
+	return ec._SchemaChange(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSchemaChange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx context.Context, sel ast.SelectionSet, v *view.SchemaChange) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SchemaChange(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx context.Context, v any) (model.Scope, error) {
@@ -39283,6 +41040,25 @@ func (ec *executionContext) marshalOActivateSegmentsPayload2ᚖgithubᚗcomᚋgo
 	return ec._ActivateSegmentsPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOActivePage2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePageᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ActivePage) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNActivePage2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePage(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (*model.AddressPrivacy, error) {
 	if v == nil {
 		return nil, nil
@@ -39803,6 +41579,25 @@ func (ec *executionContext) marshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	return ret
 }
 
+func (ec *executionContext) unmarshalOFilterSuggestion2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐSuggestion(ctx context.Context, v any) (*plugins.Suggestion, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := plugins.Suggestion(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFilterSuggestion2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐSuggestion(ctx context.Context, sel ast.SelectionSet, v *plugins.Suggestion) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) marshalOFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Type) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -39827,6 +41622,25 @@ func (ec *executionContext) marshalOFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoa
 		return graphql.Null
 	}
 	return ec._FilterType(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx context.Context, sel ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilterWarning2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarning(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
@@ -40062,7 +41876,7 @@ func (ec *executionContext) marshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoal
 	return v
 }
 
-func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx context.Context, sel ast.SelectionSet, v *host.Merged) graphql.Marshaler {
+func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx context.Context, sel ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -40087,6 +41901,13 @@ func (ec *executionContext) marshalONode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraph
 	})
 
 	return ret
+}
+
+func (ec *executionContext) marshalONow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v *view.Now) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Now(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -73,6 +74,10 @@ const (
 // Property is the text field of a session's custom property.
 func Property(key string) Field { return Field{Name: "property", Key: key} }
 
+// PropertyKeys stands for the keys of a session's custom properties, where values of fields are listed. No predicate looks
+// at it.
+var PropertyKeys = Field{Name: "property"}
+
 // EventValue is the number field of the sum of one event's values in the session. A
 // session in which no such event had a value has no number.
 func EventValue(event string) Field { return Field{Name: "value", Key: event} }
@@ -132,10 +137,14 @@ func (f Field) append(b []byte) []byte {
 	return b
 }
 
-// Texts returns the values that the session has in a text field: at most one for
-// a field of kind One.
+// Texts returns the values that the session has in a text field, or in PropertyKeys: at
+// most one for a field of kind One.
 func (f Field) Texts(s *model.Session) []string {
-	if d := dimension.Named(f.Name); d != nil && d.Kind == dimension.Texts {
+	d := dimension.Named(f.Name)
+	switch {
+	case f == PropertyKeys:
+		return slices.Sorted(maps.Keys(d.KeyedTexts(s)))
+	case d != nil && d.Kind == dimension.Texts:
 		return d.Texts(s)
 	}
 	if value := f.Text(s); value != "" {
