@@ -60,7 +60,8 @@ func WarningCodeOf(code pb.WarningCode) WarningCode {
 
 // Doubter is Values that tell which of them are probably mistakes.
 type Doubter interface {
-	// Doubt returns a warning about a value in the normal spelling, without a path. ok is false if there is none.
+	// Doubt returns a warning about a value that has a normal spelling, as it was written, without a path. ok is false if
+	// there is none.
 	Doubt(value string) (w Warning, ok bool)
 }
 
@@ -71,8 +72,7 @@ func Doubts(path string, list []string, values Values) (warnings []Warning) {
 		return nil
 	}
 	for i, value := range list {
-		value, err := values.Normal(value)
-		if err != nil || len(warnings) == MaxWarnings {
+		if _, err := values.Normal(value); err != nil || len(warnings) == MaxWarnings {
 			continue
 		}
 		if w, doubted := doubter.Doubt(value); doubted {
