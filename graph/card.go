@@ -229,8 +229,8 @@ func (s *cellSelection) compare(field string, unit view.CountUnit) {
 
 type goalCellResolver struct{ *Resolver }
 
-func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*host.Merged, error) {
-	return r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
+func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*view.MergedSegment, error) {
+	return r.mergedSegment(ctx, cell.Segment.SiteID, cell.Segment.Filters, cell.Goal.Filters)
 }
 
 // answersOf waits for two answers.

@@ -184,6 +184,26 @@ func (r *filterTypeResolver) Plugin(_ context.Context, t *host.Type) (*host.Plug
 	return nil, model.Errorf(model.Unavailable, "the plugin %s is not loaded; see plugins", t.Plugin)
 }
 
+func (r *filterTypeResolver) Arguments(_ context.Context, t *host.Type) ([]view.FilterArgument, error) {
+	arguments := make([]view.FilterArgument, len(t.Arguments))
+	for i := range t.Arguments {
+		of := &t.Arguments[i]
+		arguments[i] = view.FilterArgument{Path: of.Path, ValuesKey: orNull(of.Key), ValuesKeyPath: orNull(of.KeyPath)}
+		if of.Suggest != "" {
+			arguments[i].Suggest = &of.Suggest
+		}
+	}
+	return arguments, nil
+}
+
+// orNull returns a text, and null for the empty one.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
 type mergedFilterResolver struct{ *Resolver }
 
 func (r *mergedFilterResolver) Rule(_ context.Context, merged *host.MergedFilter) (*generated.MergeRule, error) {

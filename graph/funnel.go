@@ -160,8 +160,8 @@ func filtersOfGoals(goals []model.Goal) (filters []model.FilterSpec) {
 
 type funnelStepResolver struct{ *Resolver }
 
-func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*host.Merged, error) {
-	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
+func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*view.MergedSegment, error) {
+	return r.mergedSegment(ctx, step.Segment.SiteID, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
 }
 
 func (r *subscriptionResolver) Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []generated.AdHocGoalInput, segments []string, adHocSegments []generated.AdHocSegmentInput,

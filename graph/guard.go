@@ -427,7 +427,11 @@ func checkAudit(ctx context.Context, q store.AuditQuery) error {
 
 // guardedEngine is the engine as far as the context's actor may ask it. Whoever asks it has loaded the site already: this
 // is for who forgets.
-type guardedEngine struct{ engine Engine }
+type guardedEngine struct {
+	engine Engine
+	// zoneOf returns the name of a site's time zone.
+	zoneOf func(ctx context.Context, site int64) (string, error)
+}
 
 func (g guardedEngine) Prefetch(site int64) { g.engine.Prefetch(site) }
 
@@ -438,12 +442,19 @@ func (g guardedEngine) Count(ctx context.Context, questions []count.Question) ([
 			return nil, missing("site")
 		}
 	}
+	questions, err := g.countInZone(ctx, questions)
+	if err != nil {
+		return nil, err
+	}
 	return g.engine.Count(ctx, questions)
 }
 
 func (g guardedEngine) Sessions(ctx context.Context, q count.SessionQuery) ([]model.Session, error) {
 	if readable(ctx, q.Site) == nowhere {
 		return nil, missing("site")
+	}
+	if err := inZone(ctx, q.Site, g.zoneOf, &q.Where); err != nil {
+		return nil, err
 	}
 	return g.engine.Sessions(ctx, q)
 }
@@ -452,12 +463,18 @@ func (g guardedEngine) Values(ctx context.Context, q count.ValueQuery) ([]count.
 	if readable(ctx, q.Site) == nowhere {
 		return nil, missing("site")
 	}
+	if err := g.valuesInZone(ctx, &q); err != nil {
+		return nil, err
+	}
 	return g.engine.Values(ctx, q)
 }
 
 func (g guardedEngine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.Breakdown, error) {
 	if readable(ctx, q.Site) == nowhere {
 		return count.Breakdown{}, missing("site")
+	}
+	if err := g.breakdownInZone(ctx, &q); err != nil {
+		return count.Breakdown{}, err
 	}
 	return g.engine.Breakdown(ctx, q)
 }
@@ -468,6 +485,10 @@ func (g guardedEngine) Results(ctx context.Context, questions []experiment.Quest
 		if !actor.May(model.ReadScope, questions[i].Definition.Site) {
 			return nil, missing("site")
 		}
+	}
+	questions, err := g.resultsInZone(ctx, questions)
+	if err != nil {
+		return nil, err
 	}
 	return g.engine.Results(ctx, questions)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
-	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
 type siteResolver struct{ *Resolver }
@@ -47,7 +46,7 @@ func (r *siteResolver) Experiment(ctx context.Context, site *model.Site, key str
 	return orNil(r.store.ExperimentByKey(ctx, site.ID, key))
 }
 
-func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal []scalar.FilterInput) (*host.Merged, error) {
+func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal []scalar.FilterInput) (*view.MergedSegment, error) {
 	activeSpecs, err := r.filtersOf(ctx, site.ID, active, "active")
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal
 	if err != nil {
 		return nil, err
 	}
-	return r.filters.Merge(ctx, activeSpecs, goalSpecs)
+	return r.mergedSegment(ctx, site.ID, activeSpecs, goalSpecs)
 }
 
 // maxSegments and maxGoals are how many a matrix of goal cards has at most.

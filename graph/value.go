@@ -62,7 +62,7 @@ var utmFields = map[string]filter.Field{
 func fieldOf(t *host.Type, key *string) (filter.Field, error) {
 	switch {
 	case t.Name == propertyType && text(key) == "":
-		return filter.Field{}, model.Invalid("key", "is missing; give the key of the property")
+		return filter.PropertyKeys, nil
 	case t.Name == propertyType:
 		return filter.Property(*key), nil
 	case t.Name == utmType && key != nil:

@@ -86,7 +86,7 @@ func (p AddressPrivacy) Keep(ip string) string {
 }
 
 // Location returns the site's time zone.
-func (s *Site) Location() (*time.Location, error) { return time.LoadLocation(s.Timezone) }
+func (s *Site) Location() (*time.Location, error) { return Zone(s.Timezone) }
 
 // IsOwnHost tells whether who comes from the host, which is in the form of Host, comes from
 // nowhere else: it is one of the site's domains, with or without www., or one of its ignored

@@ -116,9 +116,7 @@ func (b *breakdown) plan(ctx context.Context) (err error) {
 	b.choices = make([][]*column.Predicate, len(b.By))
 	for i := range b.By {
 		texts = append(texts, "by", b.By[i].text())
-		if b.By[i].Field != (filter.Field{}) {
-			b.predicates = append(b.predicates, column.Dimension(b.By[i].Field.Name))
-		}
+		b.predicates = append(b.predicates, column.DimensionsOf(b.By[i].Field)...)
 		for _, choice := range b.By[i].Choices {
 			wheres = append(wheres, choice.Where)
 			prepared := column.Prepare(choice.Where)

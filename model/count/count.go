@@ -97,7 +97,7 @@ type SessionQuery struct {
 	Limit       int
 }
 
-// ValueQuery asks for the values of a text field over a site's sessions that started in a range and match a predicate.
+// ValueQuery asks for the values of a text field, or of filter.PropertyKeys, over a site's sessions that started in a range and match a predicate.
 type ValueQuery struct {
 	Site int64
 	In   model.Range

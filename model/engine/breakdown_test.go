@@ -78,6 +78,8 @@ func grouping(r *rand.Rand, steps []model.Millis) count.Grouping {
 	switch n := r.IntN(8); {
 	case n == 0:
 		return count.Grouping{Clock: []count.Clock{count.HourOfDay, count.DayOfWeek}[r.IntN(2)], Zone: zones[r.IntN(len(zones))]}
+	case n == 3:
+		return count.Grouping{Field: filtertest.ClockFields[r.IntN(len(filtertest.ClockFields))]}
 	case n == 1 && len(steps) > 1:
 		return count.Grouping{Steps: steps}
 	case n == 2:

@@ -330,7 +330,7 @@ func TestSessions(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	onEach(t, 5, 200, func(t *testing.T, r *rand.Rand, w *world, subject answering) {
-		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields) {
+		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields, filtertest.ClockFields, []filter.Field{filter.PropertyKeys}) {
 			for _, search := range []string{"", "A", "É"} {
 				want := map[string]int{}
 				in, where := everything, filter.Expr(filter.Bool(true))
