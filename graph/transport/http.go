@@ -88,10 +88,11 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status i
 	return answer.status
 }
 
-// send answers a request with what may be long. Its client has the time of an operation to take all of it in.
+// send answers a request with what may be long. Its client has the time of an operation to take all of it in, and in any case
+// that of a message.
 func (h *Handler) send(w http.ResponseWriter, r *http.Request, answer reply) {
 	// What fails here is a connection without deadlines.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.timeout))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(max(h.timeout, h.limits.Write)))
 	h.packer.send(w, r, answer)
 }
 
