@@ -79,19 +79,19 @@ func hitCursor(hit *model.Hit) string {
 }
 
 func decodeHitCursor(after *string) (place store.HitPlace, err error) {
-	text, err := decodeCursor(after)
+	text, err := decodeCursor("after", after)
 	if err != nil || text == "" {
 		return place, err
 	}
 	parts := strings.Split(text, "/")
 	if len(parts) != 3 || hex.DecodedLen(len(parts[2])) != len(place.ID) {
-		return place, badCursor(*after)
+		return place, badCursor("after", *after)
 	}
 	at, badTime := strconv.ParseInt(parts[0], 10, 64)
 	number, badPlace := strconv.ParseInt(parts[1], 10, 32)
 	_, badID := hex.Decode(place.ID[:], []byte(parts[2]))
 	if badTime != nil || badPlace != nil || badID != nil {
-		return place, badCursor(*after)
+		return place, badCursor("after", *after)
 	}
 	return store.HitPlace{IsSet: true, At: model.Millis(at), Place: int32(number), ID: place.ID}, nil
 }

@@ -19,7 +19,7 @@ func (r *siteResolver) Now(ctx context.Context, site *model.Site, segments []str
 // present returns who is there at the last full second.
 func (r *Resolver) present(ctx context.Context, site *model.Site, segments []string, filters []scalar.FilterInput) (*view.Now, error) {
 	r.engine.Prefetch(site.ID)
-	query, _, err := r.sessionsOf(ctx, site, segments, filters, nil)
+	query, _, err := r.sessionsOf(ctx, site, segments, nil, filters, model.Range{})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (r *activeVisitorsResolver) Visitors(ctx context.Context, active *view.Acti
 
 // Pages are those that sessions viewed last, without sessions that viewed none.
 func (r *activeVisitorsResolver) Pages(ctx context.Context, active *view.ActiveVisitors, first *int) ([]view.ActivePage, error) {
-	n, err := checkFirst(first, defaultPages)
+	n, err := checkSize("first", first, defaultPages)
 	if err != nil {
 		return nil, err
 	}
