@@ -112,11 +112,3 @@ func (r *Resolver) siteOf(ctx context.Context, id int64) (*model.Site, error) {
 	}
 	return site, err
 }
-
-func pointersTo[T any](elements []T) []*T {
-	pointers := make([]*T, len(elements))
-	for i := range elements {
-		pointers[i] = &elements[i]
-	}
-	return pointers
-}
