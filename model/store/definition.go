@@ -180,12 +180,15 @@ type TypeUse struct {
 	Name string
 }
 
+// filtersRow has a name, since the race detector takes the pointer type that reflection makes of a nameless one for a race.
+type filtersRow struct{ Name, Filters string }
+
 // TypesInUse returns the filter types that segments, goals and experiments of sites use; nil stands for all sites.
 func (s *Store) TypesInUse(ctx context.Context, sites []int64) (uses map[string]TypeUse, err error) {
 	defer wrap(&err, "filter types in use")
 	uses = map[string]TypeUse{}
 	count := func(query *bun.SelectQuery, column string, add func(*TypeUse)) error {
-		var rows []struct{ Name, Filters string }
+		var rows []filtersRow
 		if sites != nil {
 			query = query.Where("site_id IN (?)", bun.List(sites))
 		}

@@ -158,11 +158,12 @@ func namers(ctx context.Context, tx bun.Tx, segment *model.Segment, deep bool) (
 	UNION ALL SELECT kind, goals.id, name, filters, 0 FROM goals JOIN naming ON naming.id = goals.id AND kind = ?
 	UNION ALL SELECT kind, experiments.id, name, audience, started_at FROM experiments JOIN naming ON naming.id = experiments.id AND kind = ?
 	ORDER BY kind DESC, object_id`
-	var rows []struct {
+	type namerRow struct {
 		Kind                model.ObjectKind
 		ObjectID, StartedAt int64
 		Name, Filters       string
 	}
+	var rows []namerRow
 	err := tx.NewRaw(all, segment.ID, deep, model.SegmentObject, model.SegmentObject, model.GoalObject, model.ExperimentObject).Scan(ctx, &rows)
 	if err != nil {
 		return nil, err
