@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -17,7 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange) (*view.ExperimentResult, error) {
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput) (*view.ExperimentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -26,14 +27,15 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	goals, err := r.goalsOf(ctx, e.Metrics())
+	by, err := r.metricsOf(ctx, e, goal, adHocGoal)
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.measure(ctx, e, goals, filters, in)
+	m, err := r.measure(ctx, e, by, filters, in)
 	if err != nil {
 		return nil, err
 	}
+	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked())
 	reading, err := r.readingOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 	if err != nil {
 		return nil, err
@@ -42,35 +44,36 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	return r.resultOf(ctx, m, reading), nil
 }
 
-func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, when *model.TimeRange) ([]view.SegmentResult, error) {
+func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
+	goal *string, adHocGoal *generated.AdHocGoalInput) ([]view.SegmentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
 	}
-	goals, segments, err := both(
-		func() ([]model.Goal, error) { return r.goalsOf(ctx, e.Metrics()) },
-		func() ([]model.Segment, error) { return r.segments(ctx, e.SiteID, segmentIDs) })
+	by, segments, err := both(
+		func() (metrics, error) { return r.metricsOf(ctx, e, goal, adHocGoal) },
+		func() ([]model.Segment, error) { return r.segmentsWith(ctx, e.SiteID, segmentIDs, adHocSegments) })
 	if err != nil {
 		return nil, err
 	}
-	if cells := len(goals) * len(segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(goals), len(segments), cells, maxCells)
+	if cells := len(by.goals) * len(segments); cells > maxCells {
+		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(by.goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, goals, segments, in), nil
+	return r.breakdown(ctx, e, by, segments, in, when), nil
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once, and each verdict is
 // one among those of all segments.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []model.Goal, segments []model.Segment, in model.Range) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i].Segment = segment
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when), by.asked())}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
 		return results
 	}
-	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, goals, segments[i].Filters, in) })
+	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, by, segments[i].Filters, in) })
 	readings := make([]func(context.Context) (*experiment.Reading, error), len(segments))
 	families := experiment.NewFamilies(func(ctx context.Context) (all []*experiment.Reading, err error) {
 		for _, of := range readings {
@@ -85,8 +88,9 @@ func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []m
 		if m.err != nil {
 			readings[i] = func(context.Context) (*experiment.Reading, error) { return nil, m.err }
 		} else {
+			m.value.asked = results[i].Asked
 			promises := collectionOf(ctx).results.registerAll(m.value.questions)
-			readings[i] = once(func(ctx context.Context) (*experiment.Reading, error) {
+			readings[i] = memoized(func(ctx context.Context) (*experiment.Reading, error) {
 				reading, err := r.readingOf(ctx, m.value, promises)
 				if err == nil {
 					reading.Families = families
@@ -106,9 +110,9 @@ func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []m
 	return results
 }
 
-// once returns a function that makes something once; who asks meanwhile waits for it. An error of one who no longer waits is not
+// memoized returns a function that makes something once; who asks meanwhile waits for it. An error of one who no longer waits is not
 // kept.
-func once[T any](of func(context.Context) (*T, error)) func(context.Context) (*T, error) {
+func memoized[T any](of func(context.Context) (*T, error)) func(context.Context) (*T, error) {
 	var mu sync.Mutex
 	var made *T
 	var failed error
@@ -136,17 +140,21 @@ func (r *segmentResultResolver) Result(ctx context.Context, s *view.SegmentResul
 type measurement struct {
 	experiment *model.Experiment
 	in         model.Range
+	// asked is view.ExperimentResult.Asked.
+	asked string
 	// questions are first the one about all metrics that columns can answer, then one for each of the others.
 	questions []experiment.Question
-	// metrics are the experiment's goals, the primary one first.
+	// metrics are the goals, the primary one first: the experiment's, or one that stands for them.
 	metrics []measured
+	// primary is the id of the goal that decides.
+	primary int64
 	// follows tells that visitors are chosen by what may follow their assignment.
 	follows bool
 }
 
-// measure returns the measurement of an experiment by goals, which are its metrics. What is wrong with one of them is
-// told by what is asked of it.
-func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []model.Goal, filters []model.FilterSpec, in model.Range) (*measurement, error) {
+// measure returns the measurement of an experiment by metrics. What is wrong with one of them is told by what is asked of
+// it.
+func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics, filters []model.FilterSpec, in model.Range) (*measurement, error) {
 	defined, err := define(ctx, r.filters, e)
 	if err != nil {
 		return nil, err
@@ -157,11 +165,11 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 	}
 	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
 	m := &measurement{
-		experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(goals)),
+		experiment: e, in: in, primary: by.primary, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals)),
 		follows: experiment.FollowsAssignment(where.Predicate) || experiment.FollowsAssignment(defined.Audience),
 	}
-	merges := each(len(goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, goals[i].Filters) })
-	for i, goal := range goals {
+	merges := each(len(by.goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, by.goals[i].Filters) })
+	for i, goal := range by.goals {
 		metric := &m.metrics[i]
 		metric.goal = goal
 		if metric.err = merges[i].err; metric.err != nil {
@@ -191,7 +199,7 @@ func (r *Resolver) readingOf(ctx context.Context, m *measurement, promises []pro
 		return nil, err
 	}
 	e, now := m.experiment, model.MillisOf(r.now())
-	reading := &experiment.Reading{Experiment: e, Rules: r.rules, Answer: answers[0], Follows: m.follows, Ran: ranIn(e, m.in, now), Left: leftOf(e, now)}
+	reading := &experiment.Reading{Experiment: e, Primary: m.primary, Rules: r.rules, Answer: answers[0], Follows: m.follows, Ran: ranIn(e, m.in, now), Left: leftOf(e, now)}
 	for _, metric := range m.metrics {
 		err := metric.err
 		if err == nil {
@@ -206,12 +214,13 @@ func (r *Resolver) readingOf(ctx context.Context, m *measurement, promises []pro
 func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experiment.Reading) *view.ExperimentResult {
 	e := m.experiment
 	result := &view.ExperimentResult{
-		Experiment: *e, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
+		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
 		UnknownVariants: reading.Answer.Unknown, SampleRatio: reading.SampleRatio, Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
+	id, variants := result.ID(), view.VariantsOf(e)
 	for i, trial := range reading.Trials {
 		result.Metrics[i] = view.MetricResult{
-			Trial: trial, Primary: trial.Role == experiment.PrimaryRole, Variants: e.Variants, Series: r.seriesOf(m.metrics[i].question, trial.Goal.Direction),
+			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(m.metrics[i].question, trial.Goal.Direction),
 		}
 	}
 	return result
@@ -262,7 +271,7 @@ func (r *metricResultResolver) Variants(ctx context.Context, m *view.MetricResul
 	return results, err
 }
 
-func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*model.Variant, error) {
+func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*view.Variant, error) {
 	verdict, err := m.Verdict(ctx)
 	if err != nil || verdict.Leader < 0 {
 		return nil, err

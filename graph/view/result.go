@@ -13,7 +13,9 @@ import (
 // ExperimentResult is what the visitors did that are assigned to an experiment's
 // variants.
 type ExperimentResult struct {
-	Experiment                              model.Experiment
+	Experiment model.Experiment
+	// Asked says what of the experiment was asked for.
+	Asked                                   string
 	ComputedAt                              scalar.Moment
 	Visitors, Contaminated, UnknownVariants int
 	SampleRatio                             stats.SampleRatio
@@ -24,16 +26,18 @@ type ExperimentResult struct {
 // MetricResult is what an experiment's visitors did by one of its metrics.
 type MetricResult struct {
 	*experiment.Trial
+	// Result is the id of the result that it is part of.
+	Result  string
 	Primary bool
 	// Variants are the experiment's.
-	Variants []model.Variant
+	Variants []Variant
 	// Series has the points of each variant at an interval.
 	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
 }
 
 // VariantResult is what the visitors of a variant did by a metric.
 type VariantResult struct {
-	Variant model.Variant
+	Variant Variant
 	stats.Rate
 	// Metric is whose result it is, and Place the variant's among all.
 	Metric *MetricResult
@@ -58,5 +62,7 @@ type VariantPoint struct {
 // selected.
 type SegmentResult struct {
 	Segment model.Segment
-	Result  func(context.Context) (*ExperimentResult, error)
+	// Asked says what of which experiment was asked for.
+	Asked  string
+	Result func(context.Context) (*ExperimentResult, error)
 }

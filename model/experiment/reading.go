@@ -14,7 +14,9 @@ import (
 // Reading is what an experiment's visitors, or those of a segment, did at one look, and what that means.
 type Reading struct {
 	Experiment *model.Experiment
-	Rules      stats.Rules
+	// Primary is the id of the goal that decides: the experiment's primary metric, or a goal that stands for all metrics.
+	Primary int64
+	Rules   stats.Rules
 	// Families are what the trials are looked at together with.
 	Families *Families
 	// Answer has who takes part.
@@ -103,12 +105,11 @@ func (r *Reading) Add(goal model.Goal, answer *Answer, place int, err error) {
 		t.Winsorized = onceOf(t, err, t.winsorized)
 	}
 	t.figures = onceOf(t, err, func() ([]stats.Figure, error) { return t.figuresBy(t.decidesByValue()) })
-	if guardrail, guards := r.Experiment.Guardrail(goal.ID); guards {
+	if goal.ID == r.Primary {
+		t.Role = PrimaryRole
+	} else if guardrail, guards := r.Experiment.Guardrail(goal.ID); guards {
 		t.Role, t.margin = GuardrailRole, guardrail.Margin
 		t.WithinMargin = onceOf(t, err, t.withinMargin)
-	}
-	if goal.ID == r.Experiment.Primary {
-		t.Role = PrimaryRole
 	}
 	r.Trials = append(r.Trials, t)
 }
@@ -269,7 +270,7 @@ func (t *Trial) Verdict(ctx context.Context) (Verdict, error) {
 		}
 		stats.AdjustVariants(e.ByValue, e.Baseline)
 	}
-	if t.Role == PrimaryRole {
+	if t.Goal.ID == r.Experiment.Primary {
 		e.MetricChanged = r.Experiment.MetricChangedAt
 	}
 	if t.Role != GuardrailRole {
