@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,42 @@ func TestVerdicts(t *testing.T) {
 		mixed := g.trialOf(lab, "headline", map[string]any{"primaryMetric": g.tracked(lab, "buy")})
 		if got := g.verdicts(mixed)[0].String(); got != "COLLECTING b: MULTIPLE_EXPOSURES UNKNOWN_VARIANTS" {
 			t.Errorf("visitors in both variants: %s", got)
+		}
+
+		// Large values that hardly differ.
+		bank := g.site("bank.example", "UTC")
+		var deposits []model.Message
+		for i := range 400 {
+			variant, value := "a", 1e7
+			if i%2 == 1 {
+				variant, value = "b", 1e7+0.18153
+			}
+			visitor, spread := fmt.Sprint(variant, i), 2.21884
+			if i%4 < 2 {
+				spread = -spread
+			}
+			deposits = append(deposits, assignment(visitor, day, "headline", variant), event(visitor, day, "deposit", value+spread, soon))
+		}
+		g.write("bank.example", deposits...)
+		e = g.trialOf(bank, "headline", map[string]any{"primaryMetric": g.tracked(bank, "deposit"), "decidesBy": "VALUE"})
+		var data struct {
+			Node struct {
+				Results struct {
+					Metrics []struct {
+						Variants []struct {
+							Value struct {
+								ProbabilityToBeatBaseline float64
+								PerVisitor                struct{ Low, High float64 }
+							}
+						}
+					}
+				}
+			}
+		}
+		g.into(&data, `query($e: ID!) { node(id: $e) { ... on Experiment { results { metrics { variants { value { probabilityToBeatBaseline perVisitor { low high } } } } } } } }`, vars{"e": e})
+		got := data.Node.Results.Metrics[0].Variants[1].Value
+		if width := got.PerVisitor.High - got.PerVisitor.Low; math.Abs(got.ProbabilityToBeatBaseline-0.792) > 0.001 || width < 0.5 || width > 1 {
+			t.Errorf("large values that hardly differ: %+v", got)
 		}
 	}, func(o *testOptions) {
 		o.Now = func() time.Time { return now }

@@ -37,7 +37,7 @@ func AnytimeValues(variant, baseline Amount) (AnytimeDifference, error) {
 		}
 	}
 	if variant.isUnknown() || baseline.isUnknown() {
-		return unknownDifference(variant.mean() - baseline.mean()), nil
+		return unknownDifference(variant.Mean() - baseline.Mean()), nil
 	}
 	return sequence(variant.sample(), baseline.sample()), nil
 }

@@ -48,16 +48,19 @@ func (a Amount) check() error {
 // isUnknown tells that there are too few values to tell their spread.
 func (a Amount) isUnknown() bool { return a.Visitors < 2 || a.Values < MinValues }
 
-// mean returns the mean value per visitor.
-func (a Amount) mean() float64 {
+// Mean returns the mean value per visitor, 0 without any.
+func (a Amount) Mean() float64 {
 	if a.Visitors == 0 {
 		return 0
 	}
 	return a.Sum / float64(a.Visitors)
 }
 
+// Deviation returns the standard deviation of the value per visitor.
+func (a Amount) Deviation() float64 { return math.Sqrt(a.sample().variance) }
+
 func (a Amount) sample() sample {
-	return sample{a.mean(), Moments{N: a.Visitors, Squares: a.Squares}.Variance(), float64(a.Visitors)}
+	return sample{a.Mean(), Moments{N: a.Visitors, Squares: a.Squares}.Variance(), float64(a.Visitors)}
 }
 
 // Value is the estimate of a variant's mean value per visitor.

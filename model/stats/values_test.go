@@ -160,7 +160,7 @@ func TestValuesUnknownAndCertain(t *testing.T) {
 					t.Error("the baseline is compared with itself")
 				}
 				amount, all := test.amounts[i], Estimate{Low: -math.MaxFloat64, High: math.MaxFloat64}
-				if all.Mean = amount.mean(); amount.Values < 10 && value.PerVisitor != all {
+				if all.Mean = amount.Mean(); amount.Values < 10 && value.PerVisitor != all {
 					t.Errorf("%v per visitor", value.PerVisitor)
 				}
 				if slices.ContainsFunc(test.amounts, Amount.isUnknown) != (value.ExpectedLoss == nil) {

@@ -139,7 +139,7 @@ func TestGoals(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustEqual(t, "updated goal", read, &model.Goal{
-			ID: goal.ID, SiteID: site.ID, Key: "pricing", Name: "Prices", Archived: true, Filters: filters("ip"), CreatedAt: goal.CreatedAt, UpdatedAt: read.UpdatedAt,
+			ID: goal.ID, SiteID: site.ID, Key: "pricing", Name: "Prices", Archived: true, Direction: model.HigherIsBetter, Filters: filters("ip"), CreatedAt: goal.CreatedAt, UpdatedAt: read.UpdatedAt,
 		})
 		for archived, want := range map[bool]int{true: 1, false: 0} {
 			n, err := st.CountGoals(ctx, store.GoalQuery{Site: site.ID, Archived: &archived})
