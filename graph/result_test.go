@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -389,7 +390,7 @@ func TestExperimentFigures(t *testing.T) {
 	}
 }
 
-// mustEqualJSON checks an answer but for the order of its fields.
+// mustEqualJSON checks an answer but for the order of its fields, and the last digits of its numbers.
 func mustEqualJSON(t *testing.T, got json.RawMessage, want any) {
 	t.Helper()
 	var a, b any
@@ -399,9 +400,24 @@ func mustEqualJSON(t *testing.T, got json.RawMessage, want any) {
 	if err := json.Unmarshal([]byte(mustJSON(want)), &b); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(a, b) {
+	if !isNearJSON(a, b) {
 		t.Errorf("is   %s\nwant %s", got, mustJSON(want))
 	}
+}
+
+func isNearJSON(a, b any) bool {
+	switch a := a.(type) {
+	case float64:
+		b, ok := b.(float64)
+		return ok && math.Abs(a-b) <= 1e-12*max(1, math.Abs(a), math.Abs(b))
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, isNearJSON)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, isNearJSON)
+	}
+	return a == b
 }
 
 func estimateOf(e *stats.Estimate) any {

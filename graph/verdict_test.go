@@ -113,8 +113,8 @@ func TestVerdicts(t *testing.T) {
 			{"one of ten metrics", fixed(map[string]any{"primaryMetric": buy, "secondaryMetrics": many}), nil, 1, "COLLECTING b: OPEN MANY_COMPARISONS"},
 			{"a guardrail that breaks", fixed(map[string]any{"primaryMetric": win, "guardrails": raw(`[{"goal": "` + stop + `", "margin": 0.05}]`)}), nil, 0, "COLLECTING b: GUARDRAIL"},
 			{"a guardrail that holds", fixed(map[string]any{"primaryMetric": win, "guardrails": raw(`[{"goal": "` + look + `", "margin": 0.3}]`)}), nil, 0, "WINNER b: CLEAR"},
-			{"filters by what follows", fixed(map[string]any{"primaryMetric": win}), []any{raw(`{"events": {"any": ["win", "look"]}}`)}, 0, "COLLECTING b: FILTER_AFTER_ASSIGNMENT"},
-			{"an audience by what follows", fixed(map[string]any{"primaryMetric": win, "audience": []any{raw(`{"events": {"any": ["win", "look"]}}`)}}), nil, 0, "COLLECTING b: FILTER_AFTER_ASSIGNMENT"},
+			{"filters by what follows", fixed(map[string]any{"primaryMetric": win}), []any{raw(`{"anyOf": [{"events": {"all": "win"}}, {"events": {"all": "look"}}]}`)}, 0, "COLLECTING b: FILTER_AFTER_ASSIGNMENT"},
+			{"an audience by what follows", fixed(map[string]any{"primaryMetric": win, "audience": []any{raw(`{"anyOf": [{"events": {"all": "win"}}, {"events": {"all": "look"}}]}`)}}), nil, 0, "COLLECTING b: FILTER_AFTER_ASSIGNMENT"},
 		} {
 			e := g.trialOf(shop, "headline", test.of)
 			if got := g.verdicts(e, test.filters...)[test.place]; got.String() != test.want {
