@@ -30,7 +30,7 @@ func TestSessionShowsAllDimensions(t *testing.T) {
 			"tags": []string{}, "pages": []string{}, "events": []string{"sign up"}, "values": []any{}, "properties": []any{},
 		}
 		// A dimension is shown under its own name, but for these.
-		shownAs := map[string]string{"visitor": "visitorId", "length": "durationSeconds", "start": "startedAt",
+		shownAs := map[string]string{"visitor": "visitorId", "length": "durationSeconds", "start": "startedAt", "end": "endedAt", "hour": "startedAt", "weekday": "startedAt",
 			"value": "values { event count sum }", "property": "properties { key value }"}
 		for _, d := range dimension.All() {
 			name := d.Name
@@ -45,7 +45,7 @@ func TestSessionShowsAllDimensions(t *testing.T) {
 				}
 			}
 		}
-		names = append(names, "truncated", "sessionKey", "endedAt", "eventCounts { event count }")
+		names = append(names, "truncated", "sessionKey", "eventCounts { event count }")
 		shown["truncated"], bare["truncated"] = false, false
 		shown["sessionKey"], bare["sessionKey"], shown["endedAt"], bare["endedAt"] = "key", nil, "2026-05-01T10:01:30Z", "2026-05-02T10:00:00Z"
 		shown["eventCounts"] = []any{map[string]any{"event": "purchase", "count": 2}, map[string]any{"event": "sign up", "count": 1}}
