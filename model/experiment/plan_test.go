@@ -83,7 +83,9 @@ func TestOutlookRefusals(t *testing.T) {
 		func(o *Outlook) { o.Count = stats.Count{} },
 		func(o *Outlook) { o.Count.Conversions = o.Count.Visitors },
 		func(o *Outlook) { o.ByValue, o.Amount = true, amountOf(-1, 3) },
-		func(o *Outlook) { o.ByValue, o.Amount = true, stats.Amount{Visitors: 100, Values: 9, Conversions: 9, Sum: 90, Squares: 50} },
+		func(o *Outlook) {
+			o.ByValue, o.Amount = true, stats.Amount{Visitors: 100, Values: 9, Conversions: 9, Sum: 90, Squares: 50}
+		},
 	} {
 		mustRefuse(t, outlook(change).Check(), model.FailedPrecondition, "")
 	}

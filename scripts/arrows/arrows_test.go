@@ -140,7 +140,7 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/clienttest"},
 	{folder: "graph/clienttest/generated", others: "github.com/Khan/genqlient"},
-	{folder: "graph/generated", own: "graph/scalar graph/view model model/stats plugins plugins/host", others: `
+	{folder: "graph/generated", own: "graph/scalar graph/view model model/experiment model/stats plugins plugins/host", others: `
 		github.com/99designs/gqlgen
 		github.com/vektah/gqlparser/v2`},
 
