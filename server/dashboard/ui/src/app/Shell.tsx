@@ -1,0 +1,95 @@
+import { type ReactNode, useId } from 'react'
+import { useConnection } from '../api/ask'
+import { logOut } from '../api/login'
+import { screens, siteName } from '../parts/address'
+import { useGo, useView, ViewLink } from '../parts/view'
+import { words } from '../parts/words'
+import styles from './Shell.module.css'
+
+interface ShellProps {
+  sites: readonly { id: string; name: string; domains: readonly string[] }[]
+  /** The id of the site that is shown; null before there is one. */
+  current: string | null
+  /** Who has logged in; null where nobody does. */
+  person: string | null
+  children: ReactNode
+}
+
+/** What stands around every screen: the site, the screens, who has logged in, and whether the server is reached. */
+export function Shell({ sites, current, person, children }: ShellProps) {
+  const view = useView()
+  const go = useGo()
+  const id = useId()
+  const fresh = { search: '', segments: null, goals: [], by: '', panel: null }
+  return (
+    <div className={styles.page}>
+      <header className={styles.header}>
+        <a className={`button ${styles.skip}`} href="#content">
+          {words.skip}
+        </a>
+        <div className={styles.bar}>
+          <ViewLink className={styles.brand} to={{ screen: 'home', panel: null }}>
+            {words.product}
+          </ViewLink>
+          {sites.length > 0 && (
+            <>
+              <label htmlFor={id} className="hidden">
+                {words.site}
+              </label>
+              <select
+                id={id}
+                className={styles.site}
+                value={current ?? ''}
+                onChange={({ target }) => {
+                  const chosen = sites.find((site) => site.id === target.value)
+                  if (chosen) go({ ...fresh, site: siteName(chosen) })
+                }}
+              >
+                {current === null && <option value="" />}
+                {sites.map((site) => (
+                  <option key={site.id} value={site.id}>
+                    {site.name}
+                  </option>
+                ))}
+              </select>
+            </>
+          )}
+          {person !== null && (
+            <div className={`row ${styles.person}`}>
+              <span>{person}</span>
+              <button type="button" onClick={logOut}>
+                {words.logOut}
+              </button>
+            </div>
+          )}
+        </div>
+        {current !== null && (
+          <nav aria-label={words.navigation} className={styles.nav}>
+            {screens.map((screen) => (
+              <ViewLink
+                key={screen}
+                to={{ search: '', by: '', goals: [], panel: null, screen }}
+                aria-current={screen === view.screen ? 'page' : undefined}
+              >
+                {words.screens[screen]}
+              </ViewLink>
+            ))}
+          </nav>
+        )}
+        <Lost />
+      </header>
+      <main id="content" tabIndex={-1} className={styles.main}>
+        {children}
+      </main>
+    </div>
+  )
+}
+
+function Lost() {
+  const connection = useConnection()
+  return (
+    <div role="status" className={styles.lost}>
+      {connection === 'lost' ? words.connection.lost : ''}
+    </div>
+  )
+}

@@ -1,0 +1,277 @@
+import { type FormEvent, useId, useMemo, useRef, useState } from 'react'
+import { useAsk } from '../../api/ask'
+import { useChange } from '../../api/change'
+import { createGoal, createSegment, updateGoal, updateSegment } from '../../api/definitions'
+import type { FilterInput } from '../../api/graphql'
+import type { Problem } from '../../api/problem'
+import { type Goal, goalsOf, type Segment, segmentsOf } from '../../api/site'
+import { Drawer } from '../../parts/Drawer'
+import { begin, type Draft, draftOf, type Fault, inputOf } from '../../parts/form/draft'
+import { Control, Forms, filterInput, Picker, titled } from '../../parts/form/Form'
+import { askShapes, type Field, objectOf, type Shape, type Shapes, shapesOf, typesIn } from '../../parts/form/shape'
+import { useRest } from '../../parts/form/suggest'
+import { count } from '../../parts/format'
+import { Problems } from '../../parts/Problems'
+import { TextField } from '../../parts/TextField'
+import { useGo, useRange, useSite } from '../../parts/view'
+import { words } from '../../parts/words'
+import { preview } from './preview'
+
+interface EditorPanelProps {
+  kind: 'segment' | 'goal'
+  /** Null for one that is yet to be created. */
+  id: string | null
+}
+
+/** Creates or changes a segment or a goal, by forms that are made of the served schema. */
+export default function EditorPanel({ kind, id }: EditorPanelProps) {
+  const { site } = useSite()
+  const { data, problems } = useAsk(askShapes, {})
+  const shapes = useMemo(() => (data ? shapesOf(typesIn(data)) : null), [data])
+  const all: readonly (Segment | Goal)[] = kind === 'segment' ? segmentsOf(site) : goalsOf(site)
+  const edited = all.find((definition) => definition.id === id)
+  const title =
+    kind === 'segment' ? (edited ? words.editSegment : words.newSegment) : edited ? words.editGoal : words.newGoal
+  return (
+    <Drawer title={title}>
+      <Problems problems={problems} />
+      {id !== null && !edited ? (
+        <p>{words.gone}</p>
+      ) : shapes && data ? (
+        <Editor kind={kind} edited={edited} shapes={shapes} filterTypes={data.filterTypes ?? []} />
+      ) : (
+        problems.length === 0 && <p role="status">{words.loading}</p>
+      )}
+    </Drawer>
+  )
+}
+
+const filterShape: Shape = { kind: 'object', name: filterInput, required: true }
+
+/** A filter that is edited. The key is its own while others come and go. */
+interface Edited {
+  readonly key: number
+  readonly draft: Draft
+}
+
+interface EditorProps {
+  kind: 'segment' | 'goal'
+  edited: Segment | Goal | undefined
+  shapes: Shapes
+  filterTypes: Parameters<typeof Forms.Provider>[0]['value']['filterTypes']
+}
+
+function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
+  const { site } = useSite()
+  const go = useGo()
+  const goal = edited && 'key' in edited ? edited : undefined
+  const [name, setName] = useState(edited?.name ?? '')
+  const [key, setKey] = useState(goal?.key ?? '')
+  const [description, setDescription] = useState(goal?.description ?? '')
+  const [valueEvent, setValueEvent] = useState(goal?.valueEvent ?? '')
+  const [active, setActive] = useState(edited && 'active' in edited ? edited.active : true)
+  const [filters, setFilters] = useState<readonly Edited[]>(() =>
+    (edited?.filters ?? []).map(({ inputs }, i) => ({ key: i, draft: draftOf(shapes, filterShape, inputs) ?? {} })),
+  )
+  const next = useRef(filters.length)
+  const [tried, setTried] = useState(false)
+  const { busy, problems, change } = useChange()
+
+  // What the form lacks is said once somebody has tried to save it; until then it is only not finished.
+  const missing: Fault[] = []
+  const inputs = filters.map(({ draft }, i) => inputOf(shapes, filterShape, draft, `filters[${i}]`, missing))
+  const value = missing.length === 0 ? (inputs as FilterInput[]) : null
+  const live = usePreview(kind, value)
+  const refused = [...problems, ...live.problems]
+  const faults = [...(tried ? missing : []), ...refused.flatMap((problem) => faultOf(problem) ?? [])]
+  const unplaced = problems.filter((problem) => !placed(faultOf(problem), kind))
+
+  const save = async (event: FormEvent) => {
+    event.preventDefault()
+    setTried(true)
+    if (!value) return
+    const common = { name, filters: value }
+    const texts = { description, valueEvent: valueEvent === '' ? null : valueEvent }
+    const expectedUpdatedAt = edited?.updatedAt
+    const saved =
+      kind === 'segment'
+        ? edited
+          ? await change(updateSegment, { input: { ...common, active, id: edited.id, expectedUpdatedAt } })
+          : await change(createSegment, { input: { ...common, active, siteId: site.id } })
+        : edited
+          ? await change(updateGoal, { input: { ...common, ...texts, id: edited.id, expectedUpdatedAt } })
+          : await change(createGoal, { input: { ...common, ...texts, key, siteId: site.id } })
+    if (saved) go({ panel: null })
+  }
+  const add = (field: Field) => {
+    const key = next.current++
+    setFilters([...filters, { key, draft: { [field.name]: begin(shapes, field.shape) } }])
+  }
+  const titleOf = ({ name }: Field) => filterTypes.find((type) => type.name === name)?.title ?? titled(name)
+  const faultsOf = (field: string) => faults.filter(({ path }) => path === field).map(({ message }) => message)
+  return (
+    <Forms value={{ shapes, filterTypes, faults }}>
+      <form className="stack" noValidate onSubmit={save}>
+        <TextField label={words.name} value={name} onChange={setName} required faults={faultsOf('name')} />
+        {kind === 'goal' && (
+          <>
+            {!edited && (
+              <TextField
+                label={words.key}
+                help={words.keyHelp}
+                value={key}
+                onChange={setKey}
+                required
+                faults={faultsOf('key')}
+              />
+            )}
+            <TextField
+              label={words.description}
+              value={description}
+              onChange={setDescription}
+              faults={faultsOf('description')}
+            />
+            <TextField
+              label={words.valueEvent}
+              help={words.valueEventHelp}
+              value={valueEvent}
+              onChange={setValueEvent}
+              faults={faultsOf('valueEvent')}
+            />
+          </>
+        )}
+        {kind === 'segment' && (
+          <label className="row">
+            <input type="checkbox" checked={active} onChange={({ target }) => setActive(target.checked)} />
+            {words.activeHelp}
+          </label>
+        )}
+        <section className="stack" aria-labelledby="filters">
+          <div>
+            <h3 id="filters">{words.filters}</h3>
+            <p className="faint">{filters.length === 0 ? words.noFilters : words.filtersHelp}</p>
+          </div>
+          {filters.map(({ key, draft }, i) => (
+            <div key={key} className="stack">
+              <Control
+                shape={filterShape}
+                label={`${words.filters} ${i + 1}`}
+                help=""
+                path={`filters[${i}]`}
+                draft={draft}
+                onDraft={(changed) =>
+                  setFilters(filters.map((other) => (other.key === key ? { key, draft: changed ?? {} } : other)))
+                }
+                filterType=""
+              />
+              <p>
+                <button type="button" onClick={() => setFilters(filters.filter((other) => other.key !== key))}>
+                  {words.remove(`${words.filters} ${i + 1}`)}
+                </button>
+              </p>
+            </div>
+          ))}
+          <Picker
+            fields={objectOf(shapes, filterInput).fields}
+            titleOf={titleOf}
+            label={words.addFilter}
+            onChoose={add}
+          />
+        </section>
+        <Live live={live} />
+        <Problems problems={unplaced} />
+        {tried && missing.length > 0 && (
+          <p className="notice" role="alert">
+            {words.invalid}
+          </p>
+        )}
+        <p>
+          <button type="submit" className="primary" disabled={busy}>
+            {busy ? words.saving : edited ? words.save : words.create}
+          </button>
+        </p>
+      </form>
+    </Forms>
+  )
+}
+
+/** The fault that a refusal names a control for. The server names an input by its path: input.filters[0].country.is[0]. */
+function faultOf({ field, message }: Problem): Fault | null {
+  if (field === '') return null
+  const path = field.replace(/^input\./, '').replace(/^(active|goal)\[/, 'filters[')
+  return { path, message: message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message }
+}
+
+/** Whether the form has the control that a fault is for. */
+const placed = (fault: Fault | null, kind: 'segment' | 'goal') =>
+  fault !== null &&
+  (fault.path.startsWith('filters[') ||
+    fault.path === 'name' ||
+    (kind === 'goal' && ['key', 'description', 'valueEvent'].includes(fault.path)))
+
+const pause = 300
+
+/** What the draft counts and merges to. While it is not valid, or changes, the former answer stays. */
+function usePreview(kind: 'segment' | 'goal', value: FilterInput[] | null) {
+  const { site } = useSite()
+  const range = useRange()
+  const others: readonly (Segment | Goal)[] =
+    kind === 'segment' ? goalsOf(site).filter(({ archived }) => !archived) : segmentsOf(site)
+  const [chosen, choose] = useState(others[0]?.id ?? '')
+  const other = others.find(({ id }) => id === chosen)
+  const text = JSON.stringify(value)
+  const rest = useRest(text, pause)
+  const [valid, setValid] = useState('[]')
+  if (rest !== 'null' && rest !== valid) setValid(rest)
+  const filters = useMemo(() => JSON.parse(valid) as FilterInput[], [valid])
+  const beside = (other?.filters ?? []).map(({ inputs }) => inputs as FilterInput)
+  const { data, problems } = useAsk(preview, {
+    siteId: site.id,
+    filters,
+    active: kind === 'segment' ? filters : beside,
+    goal: kind === 'segment' ? beside : filters,
+    range,
+  })
+  return { site: data?.site, problems, others, chosen, choose }
+}
+
+function Live({ live }: { live: ReturnType<typeof usePreview> }) {
+  const id = useId()
+  const merge = live.site?.merge
+  return (
+    <section className="box stack" aria-labelledby={`${id}-count`}>
+      <h3 id={`${id}-count`}>{words.liveCount}</h3>
+      <p role="status">
+        <strong>{count(live.site?.sessionCount)}</strong>
+      </p>
+      {live.others.length === 0 ? (
+        <p className="faint">{words.liveMergeNone}</p>
+      ) : (
+        <>
+          <div className="field">
+            <label htmlFor={id}>{words.liveMerge}</label>
+            <select id={id} value={live.chosen} onChange={({ target }) => live.choose(target.value)}>
+              {live.others.map((other) => (
+                <option key={other.id} value={other.id}>
+                  {other.name}
+                </option>
+              ))}
+            </select>
+          </div>
+          {merge?.empty && <p className="flag">{words.mergedEmpty}</p>}
+          {merge && (
+            <ul>
+              {merge.filters.length === 0 && <li>{words.everySession}</li>}
+              {merge.filters.map((row, i) => (
+                <li key={i}>
+                  {row.empty ? words.excluded : (row.filter?.label ?? words.unavailable)}
+                  <span className="faint">{row.rule && row.active && row.goal && ` (${words.rules[row.rule]})`}</span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </>
+      )}
+    </section>
+  )
+}
