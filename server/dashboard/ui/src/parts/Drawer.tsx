@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import styles from './Drawer.module.css'
 import { useGo } from './view'
 import { words } from './words'
@@ -11,7 +11,8 @@ export function Drawer({ title, children }: { title: string; children: ReactNode
   const dialog = useRef<HTMLDialogElement>(null)
   const go = useGo()
   const heading = useId()
-  useEffect(() => {
+  // Before the element goes: only a dialog that is there gives the focus back.
+  useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()
     return () => element?.close()

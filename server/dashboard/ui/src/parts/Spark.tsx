@@ -22,12 +22,21 @@ export const Spark = memo(
       .x((_, i) => x(i))
       .y((p) => y(p ?? 0))(points)
     return (
-      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} aria-hidden="true" focusable="false">
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        width={width}
+        height={height}
+        preserveAspectRatio="none"
+        aria-hidden="true"
+        focusable="false"
+      >
+        <path d={`M${margin} ${height - 1}H${width - margin}`} stroke="var(--line)" />
         <path
           d={path ?? ''}
           fill="none"
           stroke="var(--accent)"
           strokeWidth="1.5"
+          vectorEffect="non-scaling-stroke"
           strokeLinejoin="round"
           strokeLinecap="round"
         />

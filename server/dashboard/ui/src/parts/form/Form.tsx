@@ -302,9 +302,14 @@ function OneOf({
     />
   )
   if (fields.length > mostRadios) {
-    return (
-      <Group label={label} help={chosen ? '' : help} faults={shown} describedBy={describedBy}>
-        {control ?? <Picker fields={fields} titleOf={titleOf} label={words.choose} onChoose={choose} />}
+    return control ? (
+      <>
+        {shown}
+        {control}
+      </>
+    ) : (
+      <Group label={label} help={help} faults={shown} describedBy={describedBy}>
+        <Picker fields={fields} titleOf={titleOf} label={words.choose} onChoose={choose} />
       </Group>
     )
   }

@@ -6,9 +6,9 @@ import type { FilterInput } from '../../api/graphql'
 import type { Problem } from '../../api/problem'
 import { type Goal, goalsOf, type Segment, segmentsOf } from '../../api/site'
 import { Drawer } from '../../parts/Drawer'
-import { begin, type Draft, draftOf, type Fault, inputOf } from '../../parts/form/draft'
+import { asObject, begin, type Draft, draftOf, type Fault, inputOf } from '../../parts/form/draft'
 import { Control, Forms, filterInput, Picker, titled } from '../../parts/form/Form'
-import { askShapes, type Field, objectOf, type Shape, type Shapes, shapesOf, typesIn } from '../../parts/form/shape'
+import { type Field, type FilterType, objectOf, type Shape, type Shapes, useShapes } from '../../parts/form/shape'
 import { useRest } from '../../parts/form/suggest'
 import { count } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
@@ -26,8 +26,7 @@ interface EditorPanelProps {
 /** Creates or changes a segment or a goal, by forms that are made of the served schema. */
 export default function EditorPanel({ kind, id }: EditorPanelProps) {
   const { site } = useSite()
-  const { data, problems } = useAsk(askShapes, {})
-  const shapes = useMemo(() => (data ? shapesOf(typesIn(data)) : null), [data])
+  const { shapes, filterTypes, problems } = useShapes()
   const all: readonly (Segment | Goal)[] = kind === 'segment' ? segmentsOf(site) : goalsOf(site)
   const edited = all.find((definition) => definition.id === id)
   const title =
@@ -37,8 +36,8 @@ export default function EditorPanel({ kind, id }: EditorPanelProps) {
       <Problems problems={problems} />
       {id !== null && !edited ? (
         <p>{words.gone}</p>
-      ) : shapes && data ? (
-        <Editor kind={kind} edited={edited} shapes={shapes} filterTypes={data.filterTypes ?? []} />
+      ) : shapes ? (
+        <Editor kind={kind} edited={edited} shapes={shapes} filterTypes={filterTypes} />
       ) : (
         problems.length === 0 && <p role="status">{words.loading}</p>
       )}
@@ -58,7 +57,7 @@ interface EditorProps {
   kind: 'segment' | 'goal'
   edited: Segment | Goal | undefined
   shapes: Shapes
-  filterTypes: Parameters<typeof Forms.Provider>[0]['value']['filterTypes']
+  filterTypes: readonly FilterType[]
 }
 
 function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
@@ -81,7 +80,9 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
   const missing: Fault[] = []
   const inputs = filters.map(({ draft }, i) => inputOf(shapes, filterShape, draft, `filters[${i}]`, missing))
   const value = missing.length === 0 ? (inputs as FilterInput[]) : null
-  const live = usePreview(kind, value)
+  // A new goal without filters counts the sessions with the event of its key, for which the server makes the filter.
+  const isByKey = kind === 'goal' && !edited && filters.length === 0
+  const live = usePreview(kind, isByKey ? null : value)
   const refused = [...problems, ...live.problems]
   const faults = [...(tried ? missing : []), ...refused.flatMap((problem) => faultOf(problem) ?? [])]
   const unplaced = problems.filter((problem) => !placed(faultOf(problem), kind))
@@ -100,14 +101,17 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
           : await change(createSegment, { input: { ...common, active, siteId: site.id } })
         : edited
           ? await change(updateGoal, { input: { ...common, ...texts, id: edited.id, expectedUpdatedAt } })
-          : await change(createGoal, { input: { ...common, ...texts, key, siteId: site.id } })
+          : await change(createGoal, {
+              input: { ...(isByKey ? { name, description } : { ...common, ...texts }), key, siteId: site.id },
+            })
     if (saved) go({ panel: null })
   }
   const add = (field: Field) => {
     const key = next.current++
     setFilters([...filters, { key, draft: { [field.name]: begin(shapes, field.shape) } }])
   }
-  const titleOf = ({ name }: Field) => filterTypes.find((type) => type.name === name)?.title ?? titled(name)
+  const titleOf = ({ name }: { name: string }) => filterTypes.find((type) => type.name === name)?.title ?? titled(name)
+  const nameOf = (draft: Draft) => titleOf({ name: Object.keys(asObject(draft))[0] ?? words.filters })
   const faultsOf = (field: string) => faults.filter(({ path }) => path === field).map(({ message }) => message)
   return (
     <Forms value={{ shapes, filterTypes, faults }}>
@@ -131,13 +135,15 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
               onChange={setDescription}
               faults={faultsOf('description')}
             />
-            <TextField
-              label={words.valueEvent}
-              help={words.valueEventHelp}
-              value={valueEvent}
-              onChange={setValueEvent}
-              faults={faultsOf('valueEvent')}
-            />
+            {!isByKey && (
+              <TextField
+                label={words.valueEvent}
+                help={words.valueEventHelp}
+                value={valueEvent}
+                onChange={setValueEvent}
+                faults={faultsOf('valueEvent')}
+              />
+            )}
           </>
         )}
         {kind === 'segment' && (
@@ -149,13 +155,15 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
         <section className="stack" aria-labelledby="filters">
           <div>
             <h3 id="filters">{words.filters}</h3>
-            <p className="faint">{filters.length === 0 ? words.noFilters : words.filtersHelp}</p>
+            <p className="faint">
+              {isByKey ? words.filterByKey : filters.length === 0 ? words.noFilters : words.filtersHelp}
+            </p>
           </div>
           {filters.map(({ key, draft }, i) => (
             <div key={key} className="stack">
               <Control
                 shape={filterShape}
-                label={`${words.filters} ${i + 1}`}
+                label={words.filters}
                 help=""
                 path={`filters[${i}]`}
                 draft={draft}
@@ -166,7 +174,7 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
               />
               <p>
                 <button type="button" onClick={() => setFilters(filters.filter((other) => other.key !== key))}>
-                  {words.remove(`${words.filters} ${i + 1}`)}
+                  {words.remove(nameOf(draft))}
                 </button>
               </p>
             </div>
@@ -178,7 +186,7 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
             onChoose={add}
           />
         </section>
-        <Live live={live} />
+        {!isByKey && <Live live={live} />}
         <Problems problems={unplaced} />
         {tried && missing.length > 0 && (
           <p className="notice" role="alert">

@@ -80,13 +80,13 @@ function Actions({ goal, busy, change }: ActionsProps) {
   const { id, name } = goal
   return (
     <div className="row">
-      <ViewLink className="button" aria-label={words.editNamed(name)} to={{ panel: { kind: 'goal', id } }}>
+      <ViewLink className="button" aria-label={words.named(words.edit, name)} to={{ panel: { kind: 'goal', id } }}>
         {words.edit}
       </ViewLink>
       <button
         type="button"
         disabled={busy}
-        aria-label={goal.archived ? words.unarchiveNamed(name) : words.archiveNamed(name)}
+        aria-label={goal.archived ? words.named(words.unarchive, name) : words.named(words.archive, name)}
         onClick={() => (goal.archived ? change(unarchiveGoal, { id }) : change(archiveGoal, { id }))}
       >
         {goal.archived ? words.unarchive : words.archive}
@@ -94,14 +94,14 @@ function Actions({ goal, busy, change }: ActionsProps) {
       <button
         type="button"
         disabled={busy}
-        aria-label={words.convertToSegmentNamed(name)}
+        aria-label={words.named(words.convertBack, name)}
         onClick={() => change(convertGoal, { id })}
       >
         {words.convertBack}
       </button>
       <Confirm
         text={words.delete}
-        label={words.deleteNamed(name)}
+        label={words.named(words.delete, name)}
         question={words.confirmDelete(name)}
         onConfirm={() => change(deleteGoal, { id })}
       />
@@ -150,7 +150,7 @@ function Candidates() {
                 <button
                   type="button"
                   disabled={busy}
-                  aria-label={words.makeGoalOf(event.name)}
+                  aria-label={words.named(words.makeGoal, event.name)}
                   onClick={() => change(createGoal, { input: { siteId: site.id, key: event.name, name: event.name } })}
                 >
                   {words.makeGoal}

@@ -24,17 +24,12 @@ export const CellLink = memo(function CellLink({ goal, segment, cell, all }: Cel
   const difference = all !== null && cell?.conversionRate != null ? cell.conversionRate - all : null
   const before = cell?.comparison
   return (
-    <ViewLink
-      className={styles.cell ?? ''}
-      to={{ panel: { kind: 'why', goal: goal.id, segment: segment.id } }}
-      aria-label={words.whyLink(goal.name, segment.name, rate, of)}
-    >
+    <ViewLink className={styles.cell ?? ''} to={{ panel: { kind: 'why', goal: goal.id, segment: segment.id } }}>
+      <span className="hidden">{words.cellOf(goal.name, segment.name)}</span>
       <span className={failed ? 'bad' : styles.rate}>{rate}</span>
       {cell?.series && <Spark points={cell.series.map((point) => point.conversionRate)} />}
       <span className={styles.small}>{of}</span>
-      <span className={styles.small}>
-        {difference !== null && <span className={tone(difference)}>{words.toAll(points(difference))}</span>}
-      </span>
+      <span className={styles.small}>{difference !== null && words.toAll(points(difference))}</span>
       {before && (
         <span className={styles.small}>
           {words.before(share(before.conversionRate))}
@@ -49,6 +44,7 @@ export const CellLink = memo(function CellLink({ goal, segment, cell, all }: Cel
           )}
         </span>
       )}
+      <span className="hidden">. {words.why}</span>
     </ViewLink>
   )
 }, isSame)

@@ -128,7 +128,9 @@ function Cells({ goals, segments, cells, busy }: CellsProps) {
       <ul className={styles.cards} aria-label={words.goals} aria-busy={busy}>
         {goals.map((goal) => (
           <li key={goal.id} className="box">
-            <GoalName goal={goal} />
+            <h2>
+              <GoalName goal={goal} />
+            </h2>
             <dl>
               {segments.map((segment) => (
                 <div key={segment.id}>

@@ -58,21 +58,21 @@ export default function SegmentsScreen() {
                 </label>
                 <ViewLink
                   className="button"
-                  aria-label={words.editNamed(segment.name)}
+                  aria-label={words.named(words.edit, segment.name)}
                   to={{ panel: { kind: 'segment', id: segment.id } }}
                 >
                   {words.edit}
                 </ViewLink>
                 <ViewLink
                   className="button"
-                  aria-label={words.convertNamed(segment.name)}
+                  aria-label={words.named(words.convert, segment.name)}
                   to={{ panel: { kind: 'convert', segment: segment.id } }}
                 >
                   {words.convert}
                 </ViewLink>
                 <Confirm
                   text={words.delete}
-                  label={words.deleteNamed(segment.name)}
+                  label={words.named(words.delete, segment.name)}
                   question={words.confirmDelete(segment.name)}
                   onConfirm={() => change(deleteSegment, { id: segment.id })}
                 />

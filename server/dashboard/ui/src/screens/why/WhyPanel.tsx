@@ -78,8 +78,8 @@ function Figures({ cell, hasValue }: { cell: Why; hasValue: boolean }) {
 function Merge({ merged, goal, segment }: { merged: Merged; goal: Goal; segment: Segment }) {
   const replaced = merged.filters.filter(({ rule, active, goal }) => rule === 'LAST' && active && goal)
   return (
-    <section className="stack" aria-labelledby="merged">
-      <h3 id="merged">{words.merged}</h3>
+    <div className="stack">
+      <h3>{words.merged}</h3>
       <p>
         <bdi>{merged.filters.length === 0 ? words.everySession : merged.label}</bdi>
       </p>
@@ -118,7 +118,7 @@ function Merge({ merged, goal, segment }: { merged: Merged; goal: Goal; segment:
           </table>
         </section>
       )}
-    </section>
+    </div>
   )
 }
 
@@ -131,8 +131,8 @@ function Series({ goal, points }: { goal: Goal; points: NonNullable<Why['series'
     share(max(rates, (r) => r ?? undefined)),
   )
   return (
-    <section className={`stack ${styles.series}`} aria-labelledby="series">
-      <h3 id="series">{words.overTime}</h3>
+    <div className={`stack ${styles.series}`}>
+      <h3>{words.overTime}</h3>
       <figure role="img" aria-label={label}>
         <Spark points={rates} width={600} height={96} />
       </figure>
@@ -168,7 +168,7 @@ function Series({ goal, points }: { goal: Goal; points: NonNullable<Why['series'
           </table>
         </section>
       </details>
-    </section>
+    </div>
   )
 }
 
@@ -182,8 +182,8 @@ function Sessions({ merged }: { merged: Merged }) {
   const { data, problems } = useAsk(mergedSessions, { siteId: site.id, filters, range, first })
   const sessions = data?.site?.sessions
   return (
-    <section className="stack" aria-labelledby="sessions">
-      <h3 id="sessions">
+    <div className="stack">
+      <h3>
         {words.theSessions} {sessions && <span className="faint">({count(sessions.totalCount)})</span>}
       </h3>
       <Problems problems={problems} />
@@ -200,6 +200,6 @@ function Sessions({ merged }: { merged: Merged }) {
           </button>
         </p>
       )}
-    </section>
+    </div>
   )
 }

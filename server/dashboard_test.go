@@ -1,0 +1,471 @@
+//go:build system
+
+// The tests in this file run the server, npm packages and Chromium, so they have the tag system: see main_test.go.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/goalgraph/goalgraph/server/browsertest"
+	"github.com/goalgraph/goalgraph/server/nodetest"
+)
+
+// dashboardSource is the folder of the dashboard's source.
+const dashboardSource = "dashboard/ui"
+
+// The source passes its own checks: the linter with its rule of what imports what, the compiler, and the tests.
+func TestDashboardSource(t *testing.T) {
+	t.Parallel()
+	nodetest.Install(t, dashboardSource)
+	for _, args := range [][]string{{"run", "types"}, {"run", "check"}, {"test"}} {
+		command := exec.CommandContext(t.Context(), "npm", args...)
+		command.Dir = dashboardSource
+		if output, err := command.CombinedOutput(); err != nil {
+			t.Errorf("npm %s: %v\n%s", strings.Join(args, " "), err, output)
+		}
+	}
+}
+
+// dashboard is the dashboard in a browser, with a server at an address that stays when the server goes.
+type dashboard struct {
+	*testing.T
+	server *server
+	relay  *relay
+	origin string
+	ctx    context.Context
+
+	mu         sync.Mutex
+	requests   []string
+	complaints []string
+	expectLoss bool
+}
+
+const sampleSite = "/sites/www.semicomplete.com"
+
+func newDashboard(t *testing.T, args ...string) *dashboard {
+	t.Helper()
+	relay := newRelay(t)
+	d := &dashboard{T: t, relay: relay, origin: "http://" + relay.address, server: mustServe(t, args...)}
+	relay.lead(strings.TrimPrefix(d.server.url, "http://"))
+	d.ctx = browsertest.New(t)
+	d.watch(d.ctx)
+	d.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}), chromedp.EmulateViewport(1440, 900))
+	return d
+}
+
+// watch collects what the page asks for and what the browser complains about.
+func (d *dashboard) watch(ctx context.Context) {
+	chromedp.ListenTarget(ctx, func(event any) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			d.requests = append(d.requests, e.Request.URL)
+		case *network.EventWebSocketCreated:
+			d.requests = append(d.requests, e.URL)
+		case *runtime.EventExceptionThrown:
+			d.complaints = append(d.complaints, e.ExceptionDetails.Error())
+		case *log.EventEntryAdded: // a refusal by the Content-Security-Policy, among others
+			isLoss := d.expectLoss && e.Entry.Source == log.SourceNetwork
+			if (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) && !isLoss {
+				d.complaints = append(d.complaints, e.Entry.Text+" "+e.Entry.URL)
+			}
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+				for _, arg := range e.Args {
+					d.complaints = append(d.complaints, string(arg.Value)+arg.Description)
+				}
+			}
+		}
+	})
+}
+
+func (d *dashboard) run(actions ...chromedp.Action) {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, limit)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		var text string
+		_ = chromedp.Run(d.ctx, chromedp.Evaluate("location.href + ' ' + document.body.innerText", &text))
+		d.Fatalf("%v\n%s", err, text)
+	}
+}
+
+// open opens a view and waits until an expression of JavaScript is true.
+func (d *dashboard) open(path, ready string) {
+	d.Helper()
+	d.run(chromedp.Navigate(d.origin + path))
+	d.await(ready)
+}
+
+func (d *dashboard) await(expression string) {
+	d.Helper()
+	d.run(chromedp.Poll(expression, nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+}
+
+// eval returns what an expression of JavaScript, or the promise that it is, comes to.
+func eval[T any](d *dashboard, expression string) (value T) {
+	d.Helper()
+	d.run(chromedp.Evaluate(expression, &value, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	return value
+}
+
+// click clicks what has a text or a name for those who do not see it.
+func (d *dashboard) click(selector, name string) {
+	d.Helper()
+	find := fmt.Sprintf("[...document.querySelectorAll(%q)].findLast(e => (e.ariaLabel ?? e.innerText).trim() === %q)", selector, name)
+	d.await(find + " !== undefined")
+	eval[any](d, find+".click()")
+}
+
+// loaded is true once every cell of the home screen has a figure.
+const loaded = `document.querySelector('tbody td a') && [...document.querySelectorAll('tbody td a')].every(a => / of |Not available/.test(a.innerText))`
+
+// A figure of a cell is what it shows, and what the graph says.
+var shownCell = regexp.MustCompile(`([\d.,]+ %|–)\s+([\d,]+) of ([\d,]+)`)
+
+type cardsAnswer struct {
+	Site struct {
+		GoalCards []struct {
+			Cells []struct {
+				Sessions, Conversions int
+				ConversionRate        *float64
+			}
+		}
+	}
+}
+
+// checkFigures compares the cells of the home screen with the graph.
+func (d *dashboard) checkFigures(t *testing.T, rangeInput string) {
+	t.Helper()
+	var want cardsAnswer
+	query := fmt.Sprintf(`{ site(domain: "www.semicomplete.com") { goalCards(range: %s) { cells { sessions conversions conversionRate } } } }`, rangeInput)
+	if err := json.Unmarshal([]byte(d.server.mustAsk(t, query)), &want); err != nil {
+		t.Fatal(err)
+	}
+	rows := eval[[][]string](d, `[...document.querySelectorAll('tbody tr')].map(r => [...r.querySelectorAll('td a')].map(a => a.innerText))`)
+	if len(rows) != len(want.Site.GoalCards) || len(rows) == 0 {
+		t.Fatalf("%d rows of %d", len(rows), len(want.Site.GoalCards))
+	}
+	for i, card := range want.Site.GoalCards {
+		if len(rows[i]) != len(card.Cells) {
+			t.Fatalf("row %d has %d cells of %d", i, len(rows[i]), len(card.Cells))
+		}
+		for j, cell := range card.Cells {
+			shown := shownCell.FindStringSubmatch(rows[i][j])
+			if shown == nil || number0(shown[2]) != float64(cell.Conversions) || number0(shown[3]) != float64(cell.Sessions) || !isShare(shown[1], cell.ConversionRate) {
+				t.Errorf("cell %d, %d shows %q; the graph says %+v", i, j, rows[i][j], cell)
+			}
+		}
+	}
+}
+
+func number0(text string) float64 {
+	n, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return n
+}
+
+// isShare tells whether a text says a rate, to all the digits that it has, and 0 % only of 0.
+func isShare(text string, rate *float64) bool {
+	digits, isPercent := strings.CutSuffix(text, " %")
+	if rate == nil || !isPercent {
+		return rate == nil && text == "–"
+	}
+	_, behind, _ := strings.Cut(digits, ".")
+	unit := math.Pow10(-len(behind))
+	return math.Abs(number0(digits)-*rate*100) <= unit*0.5001 && (number0(digits) == 0) == (*rate == 0)
+}
+
+// A view is one of the dashboard that is looked at in every width and scheme.
+type dashboardView struct{ name, path, ready string }
+
+var dashboardViews = []dashboardView{
+	{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", loaded},
+	{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy", `document.querySelectorAll('dialog table').length > 1`},
+	{"segments", sampleSite + "/segments", `document.querySelector('main li')`},
+	{"segment", sampleSite + "/segments?panel=segment.U2VnbWVudDoy", `document.querySelector('dialog [role=combobox]')`},
+	{"new-segment", sampleSite + "/segments?panel=segment.new", `document.querySelector('dialog [role=combobox]')`},
+	{"goals", sampleSite + "/goals", `document.querySelector('main li')`},
+	{"goal", sampleSite + "/goals?panel=goal.R29hbDox", `document.querySelector('dialog [role=combobox]')`},
+	{"convert", sampleSite + "?panel=convert.U2VnbWVudDoy", `document.querySelector('dialog form')`},
+	{"no-site", "/sites/nowhere.example", `document.querySelector('h1')`},
+}
+
+type violation struct {
+	ID, Help string
+	Nodes    []struct{ HTML string }
+}
+
+// In every width and scheme, with and without a panel, each screen keeps all of axe-core's rules, fits the page, and has targets
+// of 24 pixels. GOALGRAPH_SCREENSHOTS names a folder for pictures.
+func (d *dashboard) look(t *testing.T) {
+	nodetest.Install(t, dashboardSource)
+	axe, err := os.ReadFile(filepath.Join(dashboardSource, "node_modules/axe-core/axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := os.Getenv("GOALGRAPH_SCREENSHOTS")
+	for _, view := range dashboardViews {
+		d.open(view.path, view.ready)
+		d.run(chromedp.Evaluate(string(axe), nil))
+		for _, scheme := range []string{"light", "dark"} {
+			for _, width := range []int64{1440, 768, 360} {
+				name := fmt.Sprintf("%s-%d-%s", view.name, width, scheme)
+				d.run(chromedp.EmulateViewport(width, 900), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
+				for _, v := range eval[[]violation](d, `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations)`) {
+					t.Errorf("%s: %s: %s: %+v", name, v.ID, v.Help, v.Nodes)
+				}
+				if eval[bool](d, `document.documentElement.scrollWidth > innerWidth`) {
+					t.Errorf("%s scrolls sideways", name)
+				}
+				if small := eval[[]string](d, `[...document.querySelectorAll('a, button, input, select, summary')].filter(e => {
+					const {width, height} = e.getBoundingClientRect()
+					return width > 0 && (width < 24 || height < 24)
+				}).map(e => e.outerHTML)`); len(small) > 0 {
+					t.Errorf("%s: targets are too small: %q", name, small)
+				}
+				if folder == "" {
+					continue
+				}
+				var picture []byte
+				d.run(chromedp.CaptureScreenshot(&picture))
+				if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	d.run(chromedp.EmulateViewport(1440, 900))
+}
+
+// pageView is a message of a page view, now.
+func pageView(visitor, path string) map[string]any {
+	return map[string]any{
+		"type": "page", "anonymousId": visitor, "properties": map[string]any{"path": path},
+		"context": map[string]any{"userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+	}
+}
+
+func (d *dashboard) track(t *testing.T, messages ...map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"batch": messages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := d.server.mustTrack(t, "www.semicomplete.com", "/v1/batch", body); a.status != 200 {
+		t.Fatalf("status %d: %s", a.status, a.body)
+	}
+}
+
+const firstCell = `document.querySelector('tbody td a')`
+
+// A change shows in its cell, and nothing else moves.
+func (d *dashboard) follow(t *testing.T) {
+	d.open(sampleSite+"?range=TODAY", loaded)
+	eval[any](d, `void new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift = (window.shift ?? 0) + e.value }).observe({type: 'layout-shift'})`)
+	eval[any](d, firstCell+`.focus()`)
+	d.track(t, pageView("one", "/projects/xdotool/"))
+	sent := time.Now()
+	d.await(firstCell + `.innerText.includes('1 of 1')`)
+	t.Logf("a change shows after %s", time.Since(sent))
+	if !eval[bool](d, `document.activeElement === `+firstCell) {
+		t.Error("the focus has moved")
+	}
+	if shift := eval[float64](d, `window.shift ?? 0`); shift >= 0.01 {
+		t.Errorf("the layout has shifted by %f", shift)
+	}
+
+	r := rand.New(rand.NewPCG(1, 2))
+	var messages []map[string]any
+	for i := range 60 {
+		messages = append(messages, pageView(fmt.Sprint("visitor ", r.IntN(40)), []string{"/", "/blog/a", "/projects/xdotool/", "/c"}[r.IntN(4)]))
+		messages[i]["messageId"] = fmt.Sprint("random ", i)
+	}
+	d.click("button", "Pause")
+	d.await(`document.body.innerText.includes('Paused at')`)
+	d.track(t, messages...)
+	d.click("button", "Resume")
+	d.await(`!` + firstCell + `.innerText.includes('of 1\n')`)
+	d.checkFigures(t, "{ name: TODAY }")
+}
+
+// A panel is part of the view: a link opens it, Escape closes it, and Back opens it again.
+func (d *dashboard) explain(t *testing.T) {
+	d.open(sampleSite, loaded)
+	eval[any](d, `document.querySelectorAll('tbody td a')[1].focus()`)
+	d.run(chromedp.KeyEvent("\r"))
+	d.await(`document.querySelectorAll('dialog table').length > 1`)
+	text := eval[string](d, `document.querySelector('dialog').innerText`)
+	for _, want := range []string{"33.8 %", "143", "423", "Referrer is *google*", "Visited /projects/xdotool*", "(143)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the panel lacks %q:\n%s", want, text)
+		}
+	}
+	d.run(chromedp.KeyEvent("\x1b"))
+	d.await(`!document.querySelector('dialog')`)
+	if !eval[bool](d, `document.activeElement === document.querySelectorAll('tbody td a')[1]`) {
+		t.Error("the focus is not where it was")
+	}
+	eval[any](d, `history.back()`)
+	d.await(`document.querySelector('dialog')`)
+}
+
+type convertedAnswer struct {
+	Site struct {
+		Segments, Goals struct {
+			Nodes []struct {
+				ID, Name string
+				Filters  []struct{ Inputs any }
+			}
+		}
+	}
+}
+
+// A segment that becomes a goal and a segment again is what it was, also for another browser.
+func (d *dashboard) convert(t *testing.T) {
+	ask := func() string {
+		var answer convertedAnswer
+		if err := json.Unmarshal([]byte(d.server.mustAsk(t, `{ site(domain: "www.semicomplete.com") {
+			segments(search: "From Google") { nodes { id name filters { inputs } } } goals(search: "From Google") { nodes { id name filters { inputs } } } } }`)), &answer); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(answer.Site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before := ask()
+	d.open(sampleSite+"/segments", `document.querySelector('main li')`)
+	d.click("a", "Convert to a goal: From Google")
+	d.click("dialog button", "Convert to a goal")
+	d.await(`!document.querySelector('dialog') && !document.body.innerText.includes('From Google')`)
+	if after := ask(); after == before {
+		t.Errorf("nothing is converted: %s", after)
+	}
+	d.open(sampleSite+"/goals", `document.body.innerText.includes('From Google')`)
+	d.click("button", "Convert to a segment: From Google")
+	d.await(`!document.body.innerText.includes('From Google')`)
+	if after := ask(); after != before {
+		t.Errorf("the segment was %s and is %s", before, after)
+	}
+	other := browsertest.Open(t, d.origin+sampleSite)
+	other.Await(`document.body.innerText.includes('From Google')`)
+}
+
+// Names that are markup, right to left or very long are texts like others.
+func (d *dashboard) showHostileNames(t *testing.T) {
+	names := []string{`<img src=x onerror="document.title='run'">`, "\u202eorders \u05e9\u05dc\u05d5\u05dd", strings.Repeat("W", 200)}
+	for i, name := range names {
+		d.server.mustAsk(t, fmt.Sprintf(`mutation { createSegment(input: { siteId: "U2l0ZTox", name: %q, filters: [] }) { segment { id } }
+			createGoal(input: { siteId: "U2l0ZTox", key: %q, name: %q, description: %[1]q }) { goal { id } } }`, name, fmt.Sprint(strings.Repeat("k", 190), i), name))
+	}
+	for _, path := range []string{"", "/segments", "/goals"} {
+		for _, width := range []int64{360, 1440} {
+			d.run(chromedp.EmulateViewport(width, 900))
+			d.open(sampleSite+path, `document.body.innerText.includes('WWWW')`)
+			if eval[bool](d, `document.documentElement.scrollWidth > innerWidth || document.title === 'run' || document.querySelector('img') !== null`) {
+				t.Errorf("%s at %d: a hostile name overflows, or is no text", path, width)
+			}
+		}
+	}
+}
+
+// The server goes and comes back: the page says so, and shows what is new without being loaded again.
+func (d *dashboard) lose(t *testing.T, args ...string) {
+	d.open(sampleSite+"?range=TODAY", loaded)
+	eval[any](d, `void (window.same = true)`)
+	d.mu.Lock()
+	d.expectLoss = true
+	d.mu.Unlock()
+	if err := d.server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	lost := time.Now()
+	d.await(`document.body.innerText.includes('Not connected')`)
+	t.Logf("the page tells of the loss after %s", time.Since(lost))
+	d.server.result(t)
+
+	d.server = mustServe(t, args...)
+	d.track(t, pageView("after", "/projects/xdotool/"))
+	want := eval[string](d, firstCell+`.innerText`)
+	d.relay.lead(strings.TrimPrefix(d.server.url, "http://"))
+	back := time.Now()
+	d.await(fmt.Sprintf(`!document.body.innerText.includes('Not connected') && %s.innerText !== %q`, firstCell, want))
+	t.Logf("the figures are right %s after the server is back", time.Since(back))
+	d.checkFigures(t, "{ name: TODAY }")
+	if !eval[bool](d, `window.same === true`) {
+		t.Error("the page was loaded again")
+	}
+}
+
+// The dashboard in a real browser.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	args := []string{"--sample", "--database", "sqlite:" + filepath.Join(t.TempDir(), "goalgraph.db")}
+	d := newDashboard(t, args...)
+	step := func(name string, test func(*testing.T)) {
+		t.Run(name, func(inner *testing.T) {
+			d.T = inner
+			defer func() { d.T = t }()
+			test(inner)
+		})
+	}
+	step("figures", func(t *testing.T) {
+		d.open("/", loaded)
+		d.checkFigures(t, `{ date: { from: "2015-04-21", to: "2015-05-20" } }`)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		var asked int
+		for _, url := range d.requests {
+			if strings.HasSuffix(url, "/graphql") {
+				asked++
+			}
+		}
+		if asked > 3 { // the sites, the first one, and the socket of two subscriptions
+			t.Errorf("the home screen asks %d times: %q", asked, d.requests)
+		}
+	})
+	step("looks", d.look)
+	step("panel", d.explain)
+	step("convert", d.convert)
+	step("live", d.follow)
+	step("lost", func(t *testing.T) { d.lose(t, args...) })
+	step("hostile names", d.showHostileNames)
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, url := range d.requests {
+		if !strings.HasPrefix(url, d.origin+"/") && !strings.HasPrefix(url, "ws://"+d.relay.address+"/") && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+			t.Errorf("a request outside: %s", url)
+		}
+	}
+	for _, complaint := range d.complaints {
+		t.Errorf("the browser complains: %s", complaint)
+	}
+	d.server.mustStop(t)
+}
+
