@@ -137,8 +137,8 @@ func (d *dashboard) click(selector, name string) {
 	eval[any](d, find+".click()")
 }
 
-// loaded is true once every cell of the home screen has a figure.
-const loaded = `document.querySelector('tbody td a') && [...document.querySelectorAll('tbody td a')].every(a => / of |Not available/.test(a.innerText))`
+// cellsShown is true once every cell of the home screen has a figure.
+const cellsShown = `document.querySelector('tbody td a') && [...document.querySelectorAll('tbody td a')].every(a => / of |Not available/.test(a.innerText))`
 
 // A figure of a cell is what it shows, and what the graph says.
 var shownCell = regexp.MustCompile(`([\d.,]+ %|–)\s+([\d,]+) of ([\d,]+)`)
@@ -202,7 +202,7 @@ func isShare(text string, rate *float64) bool {
 type dashboardView struct{ name, path, ready string }
 
 var dashboardViews = []dashboardView{
-	{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", loaded},
+	{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", cellsShown},
 	{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy", `document.querySelectorAll('dialog table').length > 1`},
 	{"segments", sampleSite + "/segments", `document.querySelector('main li')`},
 	{"segment", sampleSite + "/segments?panel=segment.U2VnbWVudDoy", `document.querySelector('dialog [role=combobox]')`},
@@ -284,7 +284,7 @@ const firstCell = `document.querySelector('tbody td a')`
 
 // A change shows in its cell, and nothing else moves.
 func (d *dashboard) follow(t *testing.T) {
-	d.open(sampleSite+"?range=TODAY", loaded)
+	d.open(sampleSite+"?range=TODAY", cellsShown)
 	eval[any](d, `void new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift = (window.shift ?? 0) + e.value }).observe({type: 'layout-shift'})`)
 	eval[any](d, firstCell+`.focus()`)
 	d.track(t, pageView("one", "/projects/xdotool/"))
@@ -314,7 +314,7 @@ func (d *dashboard) follow(t *testing.T) {
 
 // A panel is part of the view: a link opens it, Escape closes it, and Back opens it again.
 func (d *dashboard) explain(t *testing.T) {
-	d.open(sampleSite, loaded)
+	d.open(sampleSite, cellsShown)
 	eval[any](d, `document.querySelectorAll('tbody td a')[1].focus()`)
 	d.run(chromedp.KeyEvent("\r"))
 	d.await(`document.querySelectorAll('dialog table').length > 1`)
@@ -396,7 +396,7 @@ func (d *dashboard) showHostileNames(t *testing.T) {
 
 // The server goes and comes back: the page says so, and shows what is new without being loaded again.
 func (d *dashboard) lose(t *testing.T, args ...string) {
-	d.open(sampleSite+"?range=TODAY", loaded)
+	d.open(sampleSite+"?range=TODAY", cellsShown)
 	eval[any](d, `void (window.same = true)`)
 	d.mu.Lock()
 	d.expectLoss = true
@@ -435,7 +435,7 @@ func TestDashboard(t *testing.T) {
 		})
 	}
 	step("figures", func(t *testing.T) {
-		d.open("/", loaded)
+		d.open("/", cellsShown)
 		d.checkFigures(t, `{ date: { from: "2015-04-21", to: "2015-05-20" } }`)
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -468,4 +468,3 @@ func TestDashboard(t *testing.T) {
 	}
 	d.server.mustStop(t)
 }
-
