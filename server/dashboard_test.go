@@ -48,6 +48,7 @@ func TestDashboardSource(t *testing.T) {
 // dashboard is the dashboard in a browser, with a server at an address that stays when the server goes.
 type dashboard struct {
 	*testing.T
+	whole  *testing.T // the test that the server lives as long as
 	server *server
 	relay  *relay
 	origin string
@@ -64,7 +65,7 @@ const sampleSite = "/sites/www.semicomplete.com"
 func newDashboard(t *testing.T, args ...string) *dashboard {
 	t.Helper()
 	relay := newRelay(t)
-	d := &dashboard{T: t, relay: relay, origin: "http://" + relay.address, server: mustServe(t, args...)}
+	d := &dashboard{T: t, whole: t, relay: relay, origin: "http://" + relay.address, server: mustServe(t, args...)}
 	relay.lead(strings.TrimPrefix(d.server.url, "http://"))
 	d.ctx = browsertest.New(t)
 	d.watch(d.ctx)
@@ -119,7 +120,7 @@ func (d *dashboard) open(path, ready string) {
 
 func (d *dashboard) await(expression string) {
 	d.Helper()
-	d.run(chromedp.Poll(expression, nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
+	d.run(chromedp.Poll("!!("+expression+")", nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
 }
 
 // eval returns what an expression of JavaScript, or the promise that it is, comes to.
@@ -129,18 +130,24 @@ func eval[T any](d *dashboard, expression string) (value T) {
 	return value
 }
 
+// do runs a script.
+func (d *dashboard) do(script string) {
+	d.Helper()
+	d.run(chromedp.Evaluate(script, nil))
+}
+
 // click clicks what has a text or a name for those who do not see it.
 func (d *dashboard) click(selector, name string) {
 	d.Helper()
 	find := fmt.Sprintf("[...document.querySelectorAll(%q)].findLast(e => (e.ariaLabel ?? e.innerText).trim() === %q)", selector, name)
 	d.await(find + " !== undefined")
-	eval[any](d, find+".click()")
+	d.do(find + ".click()")
 }
 
 // cellsShown is true once every cell of the home screen has a figure.
 const cellsShown = `document.querySelector('tbody td a') && [...document.querySelectorAll('tbody td a')].every(a => / of |Not available/.test(a.innerText))`
 
-// A figure of a cell is what it shows, and what the graph says.
+// shownCell is the text of a cell: the rate, conversions of sessions.
 var shownCell = regexp.MustCompile(`([\d.,]+ %|–)\s+([\d,]+) of ([\d,]+)`)
 
 type cardsAnswer struct {
@@ -172,14 +179,14 @@ func (d *dashboard) checkFigures(t *testing.T, rangeInput string) {
 		}
 		for j, cell := range card.Cells {
 			shown := shownCell.FindStringSubmatch(rows[i][j])
-			if shown == nil || number0(shown[2]) != float64(cell.Conversions) || number0(shown[3]) != float64(cell.Sessions) || !isShare(shown[1], cell.ConversionRate) {
+			if shown == nil || shownNumber(shown[2]) != float64(cell.Conversions) || shownNumber(shown[3]) != float64(cell.Sessions) || !isShare(shown[1], cell.ConversionRate) {
 				t.Errorf("cell %d, %d shows %q; the graph says %+v", i, j, rows[i][j], cell)
 			}
 		}
 	}
 }
 
-func number0(text string) float64 {
+func shownNumber(text string) float64 {
 	n, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
 	if err != nil {
 		return math.NaN()
@@ -195,7 +202,7 @@ func isShare(text string, rate *float64) bool {
 	}
 	_, behind, _ := strings.Cut(digits, ".")
 	unit := math.Pow10(-len(behind))
-	return math.Abs(number0(digits)-*rate*100) <= unit*0.5001 && (number0(digits) == 0) == (*rate == 0)
+	return math.Abs(shownNumber(digits)-*rate*100) <= unit*0.5001 && (shownNumber(digits) == 0) == (*rate == 0)
 }
 
 // A view is one of the dashboard that is looked at in every width and scheme.
@@ -215,7 +222,7 @@ var dashboardViews = []dashboardView{
 
 type violation struct {
 	ID, Help string
-	Nodes    []struct{ HTML string }
+	Nodes    []string
 }
 
 // In every width and scheme, with and without a panel, each screen keeps all of axe-core's rules, fits the page, and has targets
@@ -235,7 +242,7 @@ func (d *dashboard) look(t *testing.T) {
 				name := fmt.Sprintf("%s-%d-%s", view.name, width, scheme)
 				d.run(chromedp.EmulateViewport(width, 900), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
 					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
-				for _, v := range eval[[]violation](d, `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations)`) {
+				for _, v := range eval[[]violation](d, `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(({id, help, nodes}) => ({id, help, nodes: nodes.map(({html}) => html)})))`) {
 					t.Errorf("%s: %s: %s: %+v", name, v.ID, v.Help, v.Nodes)
 				}
 				if eval[bool](d, `document.documentElement.scrollWidth > innerWidth`) {
@@ -285,8 +292,8 @@ const firstCell = `document.querySelector('tbody td a')`
 // A change shows in its cell, and nothing else moves.
 func (d *dashboard) follow(t *testing.T) {
 	d.open(sampleSite+"?range=TODAY", cellsShown)
-	eval[any](d, `void new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift = (window.shift ?? 0) + e.value }).observe({type: 'layout-shift'})`)
-	eval[any](d, firstCell+`.focus()`)
+	d.do(`void new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift = (window.shift ?? 0) + e.value }).observe({type: 'layout-shift'})`)
+	d.do(firstCell + `.focus()`)
 	d.track(t, pageView("one", "/projects/xdotool/"))
 	sent := time.Now()
 	d.await(firstCell + `.innerText.includes('1 of 1')`)
@@ -315,7 +322,7 @@ func (d *dashboard) follow(t *testing.T) {
 // A panel is part of the view: a link opens it, Escape closes it, and Back opens it again.
 func (d *dashboard) explain(t *testing.T) {
 	d.open(sampleSite, cellsShown)
-	eval[any](d, `document.querySelectorAll('tbody td a')[1].focus()`)
+	d.do(`document.querySelectorAll('tbody td a')[1].focus()`)
 	d.run(chromedp.KeyEvent("\r"))
 	d.await(`document.querySelectorAll('dialog table').length > 1`)
 	text := eval[string](d, `document.querySelector('dialog').innerText`)
@@ -329,7 +336,7 @@ func (d *dashboard) explain(t *testing.T) {
 	if !eval[bool](d, `document.activeElement === document.querySelectorAll('tbody td a')[1]`) {
 		t.Error("the focus is not where it was")
 	}
-	eval[any](d, `history.back()`)
+	d.do(`history.back()`)
 	d.await(`document.querySelector('dialog')`)
 }
 
@@ -397,7 +404,7 @@ func (d *dashboard) showHostileNames(t *testing.T) {
 // The server goes and comes back: the page says so, and shows what is new without being loaded again.
 func (d *dashboard) lose(t *testing.T, args ...string) {
 	d.open(sampleSite+"?range=TODAY", cellsShown)
-	eval[any](d, `void (window.same = true)`)
+	d.do(`void (window.same = true)`)
 	d.mu.Lock()
 	d.expectLoss = true
 	d.mu.Unlock()
@@ -409,7 +416,7 @@ func (d *dashboard) lose(t *testing.T, args ...string) {
 	t.Logf("the page tells of the loss after %s", time.Since(lost))
 	d.server.result(t)
 
-	d.server = mustServe(t, args...)
+	d.server = mustServe(d.whole, args...)
 	d.track(t, pageView("after", "/projects/xdotool/"))
 	want := eval[string](d, firstCell+`.innerText`)
 	d.relay.lead(strings.TrimPrefix(d.server.url, "http://"))

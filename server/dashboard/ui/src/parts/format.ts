@@ -12,17 +12,23 @@ export const count = (n: number | null | undefined) => (n == null ? none : whole
 /** A sum of values, to two digits behind the point. */
 export const amount = (n: number | null | undefined) => (n == null ? none : decimal.format(n))
 
+const mostDigits = 10
+
 /** As many digits behind the point as tell a percentage from 0 and from 100. */
 function digitsOf(percent: number): number {
   const size = Math.abs(percent)
   const gap = size < 50 ? size : Math.abs(100 - size)
-  return gap === 0 || gap >= 1 ? 1 : Math.min(10, Math.ceil(-Math.log10(gap)) + 1)
+  return gap === 0 || gap >= 1 ? 1 : Math.min(mostDigits, Math.ceil(-Math.log10(gap)) + 1)
 }
 
-function percentage(percent: number): string {
-  const digits = digitsOf(percent)
-  return new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: digits }).format(percent)
-}
+// By the number of digits. To make one takes longer than all else that a cell of a table needs.
+const percentages = Array.from(
+  { length: mostDigits + 1 },
+  (_, digits) =>
+    new Intl.NumberFormat(locale, { minimumFractionDigits: Math.min(1, digits), maximumFractionDigits: digits }),
+)
+
+const percentage = (percent: number): string => percentages[digitsOf(percent)]?.format(percent) ?? none
 
 /** A share: 0.338 is 33.8 %. What is not 0 is never shown as 0 %, and what is not all never as 100 %. */
 export const share = (rate: number | null | undefined) => (rate == null ? none : `${percentage(rate * 100)} %`)

@@ -1,4 +1,12 @@
-import { type AnchorHTMLAttributes, createContext, type ReactNode, useCallback, useContext, useMemo } from 'react'
+import {
+  type AnchorHTMLAttributes,
+  createContext,
+  type MouseEvent,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useMemo,
+} from 'react'
 import { Link } from 'wouter'
 import { navigate, usePathname, useSearch } from 'wouter/use-browser-location'
 import type { Site } from '../api/site'
@@ -16,6 +24,13 @@ export function useView(): View {
 export function useGo(): (change: Partial<View>, options?: { replace?: boolean }) => void {
   const view = useView()
   return useCallback((change, options) => navigate(writeAddress({ ...view, ...change }), options), [view])
+}
+
+/** Goes where a plain link leads, within the page. For the links of large tables, of which each would follow the URL by itself. */
+export function follow(event: MouseEvent<HTMLAnchorElement>) {
+  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return
+  event.preventDefault()
+  navigate(event.currentTarget.href)
 }
 
 type ViewLinkProps = Omit<AnchorHTMLAttributes<HTMLAnchorElement>, 'href'> & { to: Partial<View>; children: ReactNode }

@@ -110,12 +110,14 @@ interface CellsProps {
 }
 
 function Cells({ goals, segments, cells, busy }: CellsProps) {
+  const view = useView()
   const narrow = useNarrow()
   const everyone = segments.find(({ filters }) => filters.length === 0)
   const link = (goal: Goal, segment: Segment) => {
     const all = everyone && everyone !== segment ? cells.get(cellKey(goal.id, everyone.id)) : undefined
     return (
       <CellLink
+        view={view}
         goal={goal}
         segment={segment}
         cell={cells.get(cellKey(goal.id, segment.id))}

@@ -19,7 +19,6 @@ export const followCards = graphql(`
         sessions
         conversions
         conversionRate
-        merged { empty }
         comparison {
           conversionRate
           rateDifference { difference significant }
