@@ -1,12 +1,8 @@
 import type { ResultOf } from 'gql.tada'
-import { useEffect, useMemo } from 'react'
-import { useClient } from 'urql'
-import { useAsk } from '../../api/ask'
 import { graphql } from '../../api/graphql'
-import type { Problem } from '../../api/problem'
 
 /** Asks for all input types of the served schema, those of plugins among them, and for the filter types. */
-const askShapes = graphql(`
+export const askShapes = graphql(`
   query Shapes {
     filterTypes { name title description mergeRule computed plugin { name status } }
     __schema {
@@ -44,7 +40,7 @@ interface AskedField {
 }
 
 /** The types in an answer. */
-const typesIn = (data: ResultOf<typeof askShapes>): readonly AskedType[] =>
+export const typesIn = (data: ResultOf<typeof askShapes>): readonly AskedType[] =>
   (data.__schema as unknown as { readonly types: readonly AskedType[] }).types
 
 export type FilterType = NonNullable<ResultOf<typeof askShapes>['filterTypes']>[number]
@@ -136,33 +132,3 @@ export function shapesOf(types: readonly AskedType[]): Shapes {
 /** The fields of an input object; none of one that the schema no longer has. */
 export const objectOf = (shapes: Shapes, name: string): InputObject =>
   shapes.objects.get(name) ?? { oneOf: false, fields: [] }
-
-const askPlugins = graphql(`query Plugins { plugins { name version status filterTypes { name } } }`)
-
-const lookEvery = 4_000
-
-/** The input types and filter types of the served schema, which follow plugins that come and go. Null until they are known. */
-export function useShapes(): {
-  shapes: Shapes | null
-  filterTypes: readonly FilterType[]
-  problems: readonly Problem[]
-} {
-  const client = useClient()
-  const { data, problems } = useAsk(askShapes, {})
-  const { data: plugins } = useAsk(askPlugins, {})
-  const loaded = JSON.stringify(plugins?.plugins)
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (!document.hidden) client.query(askPlugins, {}, { requestPolicy: 'network-only' }).toPromise()
-    }, lookEvery)
-    return () => clearInterval(timer)
-  }, [client])
-  useEffect(() => {
-    if (loaded !== undefined) client.query(askShapes, {}, { requestPolicy: 'network-only' }).toPromise()
-  }, [client, loaded])
-  return {
-    shapes: useMemo(() => (data ? shapesOf(typesIn(data)) : null), [data]),
-    filterTypes: data?.filterTypes ?? [],
-    problems,
-  }
-}
