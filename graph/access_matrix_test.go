@@ -168,6 +168,8 @@ func (m *census) literal(owner, name string, typ *ast.Type, hasDefault bool, t *
 	}
 	required := typ.NonNull && !hasDefault
 	switch definition := m.schema.Types[typ.NamedType]; {
+	case typ.NamedType == "ID" && name == "after":
+		return "" // which leaves nothing
 	case typ.NamedType == "ID":
 		return fmt.Sprintf("%q", t.ids[m.nounOf(owner, name)])
 	case typ.NamedType == "FilterInput" || !required && (definition.Kind != ast.InputObject || typ.NamedType == "TimeRange"):

@@ -22,7 +22,11 @@ func TestAccessOfSubscriptions(t *testing.T) {
 		for who, p := range principalsOf(own.site) {
 			for _, about := range []*target{own, other, none} {
 				subscription := "subscription { " + m.call("Subscription", field, about) + " { __typename } }"
-				want := expected(p, route{{"Subscription", field}}, about, string(model.NotFound))
+				of := about
+				if !namesIDs(subscription, about) {
+					of = nil // it is about no site
+				}
+				want := expected(p, route{{"Subscription", field}}, of, string(model.NotFound))
 				if got := outcome(m.as(p).firstEvent(subscription)); got != want {
 					t.Errorf("%s, %s, %s: got %s, want %s", who, about.name, subscription, got, want)
 				}

@@ -9,26 +9,26 @@ import (
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
-func (r *siteResolver) AuditLog(ctx context.Context, site *model.Site, first *int, after *string) (*view.AuditConnection, error) {
-	return r.changes(ctx, store.AuditQuery{Site: &site.ID}, first, after)
+func (r *siteResolver) AuditLog(ctx context.Context, site *model.Site, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error) {
+	return r.changes(ctx, store.AuditQuery{Site: &site.ID}, orderBy, window{first, last, after, before})
 }
 
-func (r *experimentResolver) History(ctx context.Context, e *model.Experiment, first *int, after *string) (*view.AuditConnection, error) {
-	return r.changes(ctx, store.AuditQuery{Site: &e.SiteID, Kind: model.ExperimentObject, Object: e.ID}, first, after)
+func (r *experimentResolver) History(ctx context.Context, e *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error) {
+	return r.changes(ctx, store.AuditQuery{Site: &e.SiteID, Kind: model.ExperimentObject, Object: e.ID}, orderBy, window{first, last, after, before})
 }
 
-// changes returns a page of changes, the newest first.
-func (r *Resolver) changes(ctx context.Context, query store.AuditQuery, first *int, after *string) (*view.AuditConnection, error) {
+// changes returns a page of changes.
+func (r *Resolver) changes(ctx context.Context, query store.AuditQuery, order view.Order, w window) (*view.AuditConnection, error) {
 	read := func(ctx context.Context, query store.AuditQuery, page store.Page) ([]view.AuditEntry, error) {
-		changes, err := r.store.NewestChanges(ctx, query, page)
+		changes, err := r.store.Changes(ctx, query, page)
 		entries := make([]view.AuditEntry, len(changes))
 		for i := range changes {
 			entries[i] = viewOfChange(&changes[i])
 		}
 		return entries, err
 	}
-	number := func(entry *view.AuditEntry) int64 { return entry.Number }
-	c, err := connectByID[view.AuditEntry, view.AuditEdge](ctx, query, first, after, number, read, r.store.CountChanges)
+	place := func(entry *view.AuditEntry) store.Place { return store.Place{ID: entry.Number} }
+	c, err := connectStored[view.AuditEntry, view.AuditEdge](ctx, query, order, w, place, read, r.store.CountChanges)
 	return (*view.AuditConnection)(c), err
 }
 

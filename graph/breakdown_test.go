@@ -272,13 +272,14 @@ func TestValuesOfSome(t *testing.T) {
 			`filterType: "referrer", filters: [{country: {is: "US"}}]`:     `[{"value": "(direct)", "sessions": 1}, {"value": "t.co", "sessions": 1}]`,
 			`filterType: "property", key: "plan"`:                          `[{"value": "pro", "sessions": 1}]`,
 			`filterType: "property", key: "none"`:                          `[]`,
+			`filterType: "property"`:                                       `[{"value": "plan", "sessions": 1}]`,
 			`filterType: "variant", key: "headline"`:                       `[{"value": "a", "sessions": 1}]`,
 			`filterType: "utm", key: "campaign"`:                           `[]`,
 		} {
 			g.want(`query($s: ID!) { site(id: $s) { values(`+arguments+`) { value sessions } } }`, vars{"s": site}, `{"site": {"values": `+want+`}}`)
 		}
 		for arguments, field := range map[string]string{
-			`filterType: "property"`: "key", `filterType: "variant"`: "key", `filterType: "variant", key: "unheard of"`: "key", `filterType: "utm", key: "words"`: "key",
+			`filterType: "variant"`: "key", `filterType: "variant", key: "unheard of"`: "key", `filterType: "utm", key: "words"`: "key",
 			`filterType: "country", key: "RO"`: "key", `filterType: "pageViews"`: "filterType", `filterType: "unheard of"`: "filterType",
 		} {
 			g.refused(`query($s: ID!) { site(id: $s) { values(`+arguments+`) { value sessions } } }`, vars{"s": site}, model.BadInput, field)

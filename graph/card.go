@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -14,37 +15,47 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs, goalIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
+func (r *siteResolver) GoalCards(ctx context.Context, site *model.Site, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, goalIDs []string, adHocGoals []generated.AdHocGoalInput,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) ([]view.GoalCard, error) {
 	r.engine.Prefetch(site.ID)
-	m, err := r.matrix(ctx, site, goalIDs, segmentIDs)
+	chosen := matrixArguments{goals: goalIDs, segments: segmentIDs, inactive: includeInactive, cut: first != nil}
+	var err error
+	if chosen.first, err = checkSize("first", first, maxGoals); err != nil {
+		return nil, err
+	}
+	if after != nil {
+		if chosen.after, err = decodeID(goalNoun, *after, "after"); err != nil {
+			return nil, err
+		}
+	}
+	m, err := r.matrixWith(ctx, site, chosen, adHoc{adHocGoals, adHocSegments})
 	if err != nil {
 		return nil, err
 	}
-	return r.cards(ctx, site.ID, m, given, unit, compare)
+	return r.cards(ctx, site.ID, m, segmentsAsked(segmentIDs, includeInactive, m.segments, adHocSegments), view.Asked{Range: given.UTC(), Unit: unit, Compare: compare})
 }
 
 // maxCells is how many cells the cards of one field have at most.
 const maxCells = 2000
 
-// cards returns the goals' cards over the segments. What the client selects of the cells is asked for at once; what
-// fails is told by the fields that need it.
-func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error) {
-	times, err := r.rangesOf(ctx, siteID, given, compare)
+// cards returns the goals' cards over the segments, which a client has asked for in some words. What it selects of the cells
+// is asked for at once; what fails is told by the fields that need it.
+func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, segments string, asked view.Asked) ([]view.GoalCard, error) {
+	times, err := r.rangesOf(ctx, siteID, asked.Range, asked.Compare)
 	if err != nil {
 		return nil, err
 	}
 	if cells := len(m.goals) * len(m.segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the goals and the segments", len(m.goals), len(m.segments), cells, maxCells)
+		return nil, model.Errorf(model.ResourceExhausted, "%d goals over %d segments are %d cells; the limit is %d: name the segments, or ask for fewer goals with first or by their ids", len(m.goals), len(m.segments), cells, maxCells)
 	}
 	cards, computedAt := make([]view.GoalCard, len(m.goals)), r.computedAt(ctx)
 	for i, goal := range m.goals {
-		cards[i] = view.GoalCard{Goal: goal, Range: view.TimeRangeOf(times.in), Unit: unit, ComparedWith: times.comparedWith(), ComputedAt: computedAt, Cells: make([]view.GoalCell, len(m.segments))}
+		cards[i] = view.GoalCard{
+			Goal: goal, Asked: asked, AskedSegments: segments, Range: view.TimeRangeOf(times.in), ComparedWith: times.comparedWith(),
+			ComputedAt: computedAt, Cells: make([]view.GoalCell, len(m.segments)),
+		}
 		for n, segment := range m.segments {
-			cell := &cards[i].Cells[n]
-			*cell = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: unit}, Segment: segment, Series: map[model.Interval]view.GoalSeries{}}
-			if times.other != nil {
-				cell.Comparison = &view.GoalComparison{GoalFigures: cell.GoalFigures, With: &cell.GoalFigures}
-			}
+			cards[i].Cells[n] = view.GoalCell{GoalFigures: view.GoalFigures{Goal: goal, Unit: asked.Unit}, Segment: segment, Asked: asked, Series: map[model.Interval]view.GoalSeries{}}
 		}
 	}
 	if len(m.goals) > 0 && len(m.segments) > 0 {
@@ -55,13 +66,13 @@ func (r *Resolver) cards(ctx context.Context, siteID int64, m matrix, given mode
 
 // fill puts into the cells of cards what gives their figures.
 func (r *Resolver) fill(ctx context.Context, cards []view.GoalCard, times ranges) {
-	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx, cards[0].Unit)
+	merges, selected := r.mergeCells(ctx, cards), cellSelectionOf(ctx, cards[0].Asked.Unit)
 	r.prepareCells(ctx, cards, merges, count.Question{In: times.in}, selected.own, func(cell *view.GoalCell, active, converted view.Answer) {
 		cell.Active, cell.Converted = active, converted
 	})
 	if times.other != nil {
 		r.prepareCells(ctx, cards, merges, count.Question{In: *times.other}, selected.other, func(cell *view.GoalCell, active, converted view.Answer) {
-			cell.Comparison.Active, cell.Comparison.Converted = active, converted
+			cell.Comparison = view.CompareGoals(&cell.GoalFigures, view.GoalFigures{Goal: cell.Goal, Unit: cell.Unit, Active: active, Converted: converted})
 		})
 	}
 	for _, interval := range selected.series {
@@ -183,21 +194,25 @@ func cellSelectionOf(ctx context.Context, unit view.CountUnit) (selected cellSel
 			continue
 		}
 		for _, ofCell := range graphql.CollectFields(operation, ofCard.Selections, []string{"GoalCell"}) {
-			switch ofCell.Name {
-			case "comparison":
-				for _, compared := range graphql.CollectFields(operation, ofCell.Selections, []string{"GoalComparison"}) {
-					selected.compare(compared.Name, unit)
-				}
-			case "series":
-				if interval, ok := ofCell.ArgumentMap(operation.Variables)["interval"].(string); ok && !slices.Contains(selected.series, model.Interval(interval)) {
-					selected.series = append(selected.series, model.Interval(interval))
-				}
-			default:
-				selected.own.add(ofCell.Name, unit)
+			if ofCell.Name != "series" {
+				selected.add(operation, ofCell, unit)
+			} else if interval, ok := ofCell.ArgumentMap(operation.Variables)["interval"].(string); ok && !slices.Contains(selected.series, model.Interval(interval)) {
+				selected.series = append(selected.series, model.Interval(interval))
 			}
 		}
 	}
 	return selected
+}
+
+// add adds what a field of a goal's figures needs, with those of a comparison.
+func (s *cellSelection) add(operation *graphql.OperationContext, field graphql.CollectedField, unit view.CountUnit) {
+	if field.Name != "comparison" {
+		s.own.add(field.Name, unit)
+		return
+	}
+	for _, compared := range graphql.CollectFields(operation, field.Selections, []string{"GoalComparison"}) {
+		s.compare(compared.Name, unit)
+	}
 }
 
 // compare adds what a field of a comparison needs: what differs is of both periods.
@@ -214,8 +229,8 @@ func (s *cellSelection) compare(field string, unit view.CountUnit) {
 
 type goalCellResolver struct{ *Resolver }
 
-func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*host.Merged, error) {
-	return r.filters.Merge(ctx, cell.Segment.Filters, cell.Goal.Filters)
+func (r *goalCellResolver) Merged(ctx context.Context, cell *view.GoalCell) (*view.MergedSegment, error) {
+	return r.mergedSegment(ctx, cell.Segment.SiteID, cell.Segment.Filters, cell.Goal.Filters)
 }
 
 // answersOf waits for two answers.

@@ -19,12 +19,14 @@ type collection struct {
 	goals   *loader[int64, model.Goal]
 	// experiments are those that use a goal, by its id.
 	experiments *loader[int64, []model.Experiment]
+	hits        *loader[hitsAsked, []model.Hit]
 }
 
 func newCollection(r *Resolver) *collection {
 	return &collection{
 		counts: newCollector(r.engine.Count), results: newCollector(r.engine.Results),
 		sites: newLoader(r.sitesByID), goals: newLoader(r.goalsByID), experiments: newLoader(r.experimentsOfGoals),
+		hits: newLoader(r.hitsOf),
 	}
 }
 
@@ -109,12 +111,4 @@ func (r *Resolver) siteOf(ctx context.Context, id int64) (*model.Site, error) {
 		err = missing("site")
 	}
 	return site, err
-}
-
-func pointersTo[T any](elements []T) []*T {
-	pointers := make([]*T, len(elements))
-	for i := range elements {
-		pointers[i] = &elements[i]
-	}
-	return pointers
 }

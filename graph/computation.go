@@ -20,6 +20,9 @@ type Computation struct {
 	Site  int64
 	State SiteState
 
+	// Lasts is how long the answer is right while the state stays; zero for as long as it does. A resolver says it.
+	Lasts time.Duration
+
 	// sought tells that only the site is: the answer is not computed.
 	sought bool
 
@@ -56,6 +59,9 @@ type SiteState struct {
 
 // State returns the state of a site. It is NotFound where there is none, or none any longer.
 func (g *Graph) State(ctx context.Context, site int64) (SiteState, error) {
+	if site == schemaSite {
+		return g.schemaState(), nil
+	}
 	state, err := g.options.Store.State(ctx, site)
 	return stateAt(state, g.options.Now()), err
 }

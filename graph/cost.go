@@ -176,19 +176,23 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "Query.nodes":
 		return listed(arguments["ids"]), 0, below
 	case "Site.goalCards", "Subscription.goalCards":
-		below.cells = listed(arguments["segments"])
-		return listed(arguments["goals"]), 0, below
+		below.cells = listedIn(arguments, "segments", "adHocSegments")
+		times = listedIn(arguments, "goals", "adHocGoals")
+		if first := arguments["first"]; first != nil && arguments["goals"] == nil && arguments["adHocGoals"] == nil {
+			times = pageOf(first)
+		}
+		return times, 0, below
 	case "Goal.card":
-		below.cells = listed(arguments["segments"])
+		below.cells = listedIn(arguments, "segments", "adHocSegments")
 		return 1, 0, below
 	case "GoalCard.cells":
 		return in.cells, 0, below
-	case "Site.funnel":
-		below.cells, below.steps = listed(arguments["segments"]), listed(arguments["steps"])
+	case "Site.funnel", "Subscription.funnel":
+		below.cells, below.steps = listedIn(arguments, "segments", "adHocSegments"), listedIn(arguments, "steps", "adHocGoals")
 		return 1, 0, below
 	case "Site.breakdown", "Subscription.breakdown":
 		c.breaksDown = true
-		below.page, below.cells = pageOf(arguments["first"]), listed(arguments["goals"])
+		below.page, below.cells = pageOf(sizeOf(arguments)), listedIn(arguments, "goals", "adHocGoals")
 		return 1, 0, below
 	case "BreakdownRow.goals":
 		return in.cells, 0, below
@@ -197,7 +201,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "FunnelSegment.steps":
 		return in.steps, 0, below
 	case "Experiment.breakdown":
-		return listed(arguments["segments"]), 0, below
+		return listedIn(arguments, "segments", "adHocSegments"), 0, below
 	case "GoalCell.series", "VariantResult.series", "Totals.series":
 		interval, _ := arguments["interval"].(string)
 		points := c.points(in.in, model.Interval(interval))
@@ -211,12 +215,12 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 	case "__Type.fields", "__Type.inputFields", "__Type.enumValues", "__Type.interfaces", "__Type.possibleTypes", "__Field.args":
 		return c.perType(field.Name), 0, below
 	default:
-		first, isPage := arguments["first"]
+		isPage := field.Definition.Arguments.ForName("first") != nil
 		switch {
 		case isPage && isList:
-			return pageOf(first), 0, below
+			return pageOf(arguments["first"]), 0, below
 		case isPage:
-			below.page = pageOf(first)
+			below.page = pageOf(sizeOf(arguments))
 			return 1, 0, below
 		case isList && (isConnection(field.ObjectDefinition) || strings.HasSuffix(field.ObjectDefinition.Name, "Payload")):
 			return in.page, 0, below
@@ -258,6 +262,25 @@ func listed(argument any) int {
 		return len(list)
 	}
 	return 1 // which is made a list
+}
+
+// sizeOf returns the argument that says how large a connection's page is.
+func sizeOf(arguments map[string]any) any {
+	if last := arguments["last"]; last != nil {
+		return last
+	}
+	return arguments["first"]
+}
+
+// listedIn returns how many elements are named by ids and given ad hoc. Without either, only the data knows.
+func listedIn(arguments map[string]any, ids, adHoc string) (n int) {
+	if arguments[adHoc] != nil {
+		n = listed(arguments[adHoc])
+	}
+	if n == 0 || arguments[ids] != nil {
+		n += listed(arguments[ids])
+	}
+	return n
 }
 
 // pageOf returns how many elements a page has.

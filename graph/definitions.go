@@ -35,7 +35,11 @@ func (d Definitions) Experiment(ctx context.Context, site int64, key string) (ex
 	}
 	set := d.host.Acquire()
 	defer set.Release()
-	return define(ctx, set, e)
+	x, err := define(ctx, set, e)
+	if err != nil {
+		return x, err
+	}
+	return x, inZone(ctx, site, d.zoneOf, &x.Audience)
 }
 
 // define says what an experiment is for who counts it.

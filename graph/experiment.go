@@ -42,10 +42,14 @@ func (r *Resolver) goalsOf(ctx context.Context, ids []int64) ([]model.Goal, erro
 	return collectionOf(ctx).goals.loadAll(ctx, ids)
 }
 
-func (r *experimentResolver) Winner(_ context.Context, e *model.Experiment) (*model.Variant, error) {
-	for i := range e.Variants {
-		if e.Variants[i].Key == e.Winner {
-			return &e.Variants[i], nil
+func (r *experimentResolver) Variants(_ context.Context, e *model.Experiment) ([]view.Variant, error) {
+	return view.VariantsOf(e), nil
+}
+
+func (r *experimentResolver) Winner(_ context.Context, e *model.Experiment) (*view.Variant, error) {
+	for _, v := range view.VariantsOf(e) {
+		if v.Key == e.Winner {
+			return &v, nil
 		}
 	}
 	return nil, nil

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
+	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
@@ -146,7 +148,24 @@ func partsOf(spec *model.FilterSpec, kind string) []model.FilterSpec {
 	return spec.Parts
 }
 
+func (r *filterResolver) ID(_ context.Context, spec *model.FilterSpec) (string, error) {
+	written, err := json.Marshal(inputOf(spec))
+	if err != nil {
+		return "", err
+	}
+	// Objects of the same members are the same arguments, in whatever order they are written.
+	var read any
+	decoder := json.NewDecoder(bytes.NewReader(written))
+	decoder.UseNumber()
+	err = decoder.Decode(&read)
+	return view.IDOf("Filter", read), err
+}
+
 type filterTypeResolver struct{ *Resolver }
+
+func (r *filterTypeResolver) ID(_ context.Context, t *host.Type) (string, error) {
+	return view.IDOf("FilterType", t.Name), nil
+}
 
 func (r *filterTypeResolver) MergeRule(_ context.Context, t *host.Type) (generated.MergeRule, error) {
 	return generated.MergeRule(t.Rule), nil
@@ -165,6 +184,26 @@ func (r *filterTypeResolver) Plugin(_ context.Context, t *host.Type) (*host.Plug
 	return nil, model.Errorf(model.Unavailable, "the plugin %s is not loaded; see plugins", t.Plugin)
 }
 
+func (r *filterTypeResolver) Arguments(_ context.Context, t *host.Type) ([]view.FilterArgument, error) {
+	arguments := make([]view.FilterArgument, len(t.Arguments))
+	for i := range t.Arguments {
+		of := &t.Arguments[i]
+		arguments[i] = view.FilterArgument{Path: of.Path, ValuesKey: orNull(of.Key), ValuesKeyPath: orNull(of.KeyPath)}
+		if of.Suggest != "" {
+			arguments[i].Suggest = &of.Suggest
+		}
+	}
+	return arguments, nil
+}
+
+// orNull returns a text, and null for the empty one.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
 type mergedFilterResolver struct{ *Resolver }
 
 func (r *mergedFilterResolver) Rule(_ context.Context, merged *host.MergedFilter) (*generated.MergeRule, error) {
@@ -176,6 +215,10 @@ func (r *mergedFilterResolver) Rule(_ context.Context, merged *host.MergedFilter
 }
 
 type pluginResolver struct{ *Resolver }
+
+func (r *pluginResolver) ID(_ context.Context, plugin *host.Plugin) (string, error) {
+	return view.IDOf("Plugin", plugin.Name), nil
+}
 
 func (r *pluginResolver) Reason(_ context.Context, plugin *host.Plugin) (*string, error) {
 	if plugin.Reason == "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -17,33 +18,36 @@ import (
 // maxSteps is how long a funnel is at most.
 const maxSteps = 20
 
-func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segmentIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
-	if len(steps) == 0 || len(steps) > maxSteps {
-		return nil, model.Invalid("steps", "%d steps are given; a funnel has 1 to %d", len(steps), maxSteps)
-	}
+func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps []string, adHocGoals []generated.AdHocGoalInput, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
 	times, err := r.rangesOf(ctx, site.ID, given, compare)
 	if err != nil {
 		return nil, err
 	}
-	goals, err := r.goals(ctx, site.ID, steps, "steps")
+	goals, err := r.goalsOfSteps(ctx, site.ID, steps, adHocGoals)
 	if err != nil {
 		return nil, err
 	}
-	segments, err := r.segments(ctx, site.ID, segmentIDs)
+	segments, err := r.segmentsWith(ctx, site.ID, segmentIDs, adHocSegments)
 	if err != nil {
 		return nil, err
 	}
 	selected, throughs := stepSelectionOf(ctx, unit), r.throughs(ctx, goals, segments)
-	funnel := &view.Funnel{Range: view.TimeRangeOf(times.in), Unit: unit, ComparedWith: times.comparedWith(), Segments: make([]view.FunnelSegment, len(segments))}
+	asked := view.Asked{Range: given.UTC(), Unit: unit, Compare: compare}
+	funnel := &view.Funnel{
+		Steps: idsOf(goals), Asked: asked,
+		AskedSegments: segmentsAsked(segmentIDs, false, segments, adHocSegments), Range: view.TimeRangeOf(times.in),
+		ComparedWith: times.comparedWith(), Segments: make([]view.FunnelSegment, len(segments)),
+	}
 	for n, segment := range segments {
 		question := count.Question{Site: segment.SiteID, In: times.in}
-		funnel.Segments[n] = view.FunnelSegment{Segment: segment, Steps: funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.own))}
+		funnel.Segments[n] = view.FunnelSegment{Segment: segment, Steps: funnelSteps(goals, segment, asked, r.reached(ctx, throughs[n], question, selected.own))}
 		if times.other != nil {
 			question.In = *times.other
-			others := funnelSteps(goals, segment, unit, r.reached(ctx, throughs[n], question, selected.other))
+			others := funnelSteps(goals, segment, asked, r.reached(ctx, throughs[n], question, selected.other))
 			for i := range others {
 				step := &funnel.Segments[n].Steps[i]
-				step.Comparison = &view.FunnelComparison{FunnelFigures: others[i].FunnelFigures, With: &step.FunnelFigures}
+				step.Comparison = view.CompareFunnels(&step.FunnelFigures, others[i].FunnelFigures)
 			}
 		}
 	}
@@ -52,11 +56,11 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps, segm
 }
 
 // funnelSteps returns a funnel's steps for a segment by what reached returns.
-func funnelSteps(goals []model.Goal, segment model.Segment, unit view.CountUnit, reached []view.Answer) []view.FunnelStep {
+func funnelSteps(goals []model.Goal, segment model.Segment, asked view.Asked, reached []view.Answer) []view.FunnelStep {
 	steps := make([]view.FunnelStep, len(goals))
 	for i, goal := range goals {
-		figures := view.FunnelFigures{Unit: unit, Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
-		steps[i] = view.FunnelStep{FunnelFigures: figures, Goal: goal, Segment: segment, Before: goals[:i]}
+		figures := view.FunnelFigures{Unit: asked.Unit, Reached: reached[i+1], Previous: reached[i], Start: reached[0]}
+		steps[i] = view.FunnelStep{FunnelFigures: figures, Goal: goal, Segment: segment, Asked: asked, Before: goals[:i]}
 	}
 	return steps
 }
@@ -156,6 +160,15 @@ func filtersOfGoals(goals []model.Goal) (filters []model.FilterSpec) {
 
 type funnelStepResolver struct{ *Resolver }
 
-func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*host.Merged, error) {
-	return r.filters.Merge(ctx, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
+func (r *funnelStepResolver) Merged(ctx context.Context, step *view.FunnelStep) (*view.MergedSegment, error) {
+	return r.mergedSegment(ctx, step.Segment.SiteID, step.Segment.Filters, append(filtersOfGoals(step.Before), step.Goal.Filters...))
+}
+
+func (r *subscriptionResolver) Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []generated.AdHocGoalInput, segments []string, adHocSegments []generated.AdHocSegmentInput,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error) {
+	site, err := r.followed(ctx, siteID)
+	if err != nil {
+		return nil, err
+	}
+	return once((&siteResolver{r.Resolver}).Funnel(ctx, site, steps, adHocGoals, segments, adHocSegments, given, unit, compare))
 }

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -18,6 +20,7 @@ type generation struct {
 	set       *host.Set
 	schema    *ast.Schema
 	sdl       func() string // of the schema
+	version   func() string // tells the schema from others
 	documents *document.Reader
 	executor  *executor.Executor
 }
@@ -49,16 +52,23 @@ func (g *Graph) newGeneration(set *host.Set) (*generation, error) {
 	x.AroundOperations(withCollection(resolver))
 	x.AroundRootFields(withOwnCollection(resolver))
 	go resolver.logMissing(context.Background())
-	return &generation{set, schema, sync.OnceValue(func() string { return sdlOf(schema) }), documents, x}, nil
+	sdl := sync.OnceValue(func() string { return sdlOf(schema) })
+	version := sync.OnceValue(func() string {
+		sum := sha256.Sum256([]byte(sdl()))
+		return hex.EncodeToString(sum[:16])
+	})
+	return &generation{set, schema, sdl, version, documents, x}, nil
 }
 
 // resolver returns the resolvers for a set; nil for what all have in common.
 func (g *Graph) resolver(set *host.Set) *Resolver {
 	o := g.options
-	return &Resolver{
-		store: guard{o.Store}, engine: guardedEngine{o.Engine}, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, newLink: o.NewLink, noLinks: o.NoLinks,
-		matrices: g.matrices,
+	r := &Resolver{
+		store: guard{o.Store}, host: o.Host, filters: set, rules: o.Rules, now: o.Now, log: o.Log, newLink: o.NewLink, noLinks: o.NoLinks,
+		matrices: g.matrices, schemaVersion: g.schemaVersion,
 	}
+	r.engine = guardedEngine{o.Engine, r.zoneOf}
+	return r
 }
 
 // acquire returns the generation of the host's set of the moment, which is the

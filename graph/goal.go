@@ -21,6 +21,10 @@ func (r *goalResolver) Site(ctx context.Context, goal *model.Goal) (*model.Site,
 	return r.siteOf(ctx, goal.SiteID)
 }
 
+func (r *goalResolver) Saved(_ context.Context, goal *model.Goal) (bool, error) {
+	return !isAdHoc(goal.ID), nil
+}
+
 func (r *goalResolver) ValueEvent(_ context.Context, goal *model.Goal) (*string, error) {
 	if goal.ValueEvent == "" {
 		return nil, nil
@@ -32,13 +36,13 @@ func (r *goalResolver) Experiments(ctx context.Context, goal *model.Goal) ([]mod
 	return collectionOf(ctx).experiments.load(ctx, goal.ID)
 }
 
-func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error) {
+func (r *goalResolver) Card(ctx context.Context, goal *model.Goal, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error) {
 	r.engine.Prefetch(goal.SiteID)
-	segments, err := r.segments(ctx, goal.SiteID, segmentIDs)
+	segments, err := r.segmentsWith(ctx, goal.SiteID, segmentIDs, adHocSegments)
 	if err != nil {
 		return nil, err
 	}
-	cards, err := r.cards(ctx, goal.SiteID, matrix{[]model.Goal{*goal}, segments}, given, unit, compare)
+	cards, err := r.cards(ctx, goal.SiteID, matrix{[]model.Goal{*goal}, segments}, segmentsAsked(segmentIDs, false, segments, adHocSegments), view.Asked{Range: given.UTC(), Unit: unit, Compare: compare})
 	if err != nil {
 		return nil, err
 	}

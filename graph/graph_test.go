@@ -9,5 +9,6 @@ import (
 
 func TestMain(m *testing.M) {
 	builtin.ServeIfAsked()
+	serveEveryoneIfAsked()
 	os.Exit(m.Run())
 }

@@ -135,12 +135,12 @@ func (g guard) UpdateSite(ctx context.Context, id int64, apply func(*model.Site)
 	return g.store.UpdateSite(ctx, id, apply)
 }
 
-func (g guard) DeleteSite(ctx context.Context, id int64) error {
+func (g guard) DeleteSite(ctx context.Context, id int64, check func(*model.Site) error) error {
 	id, err := changeable(ctx, model.AdminScope, id)
 	if err != nil {
 		return err
 	}
-	return g.store.DeleteSite(ctx, id)
+	return g.store.DeleteSite(ctx, id, check)
 }
 
 func (g guard) segment(ctx context.Context, needed model.Scope, id int64) (*model.Segment, error) {
@@ -364,9 +364,13 @@ func (g guard) Session(ctx context.Context, id model.SessionID) (*model.Session,
 	return g.store.Session(ctx, id)
 }
 
-func (g guard) Events(ctx context.Context, q store.EventQuery, after string, limit int) ([]store.Event, error) {
+func (g guard) Hits(ctx context.Context, site int64, sessions []*model.Session, page store.HitPage) ([][]model.Hit, error) {
+	return g.store.Hits(ctx, readable(ctx, site), sessions, page)
+}
+
+func (g guard) Events(ctx context.Context, q store.EventQuery, page store.EventPage) ([]store.Event, error) {
 	q.Site = readable(ctx, q.Site)
-	return g.store.Events(ctx, q, after, limit)
+	return g.store.Events(ctx, q, page)
 }
 
 func (g guard) CountEvents(ctx context.Context, q store.EventQuery) (int, error) {
@@ -391,12 +395,12 @@ func (g guard) TypesInUse(ctx context.Context) (map[string]store.TypeUse, error)
 	return g.store.TypesInUse(ctx, sites)
 }
 
-// NewestChanges and CountChanges are of a site, which the actor must administer, or of one experiment.
-func (g guard) NewestChanges(ctx context.Context, q store.AuditQuery, page store.Page) ([]model.Change, error) {
+// Changes and CountChanges are of a site, which the actor must administer, or of one experiment.
+func (g guard) Changes(ctx context.Context, q store.AuditQuery, page store.Page) ([]model.Change, error) {
 	if err := checkAudit(ctx, q); err != nil {
 		return nil, err
 	}
-	return g.store.NewestChanges(ctx, q, page)
+	return g.store.Changes(ctx, q, page)
 }
 
 func (g guard) CountChanges(ctx context.Context, q store.AuditQuery) (int, error) {
@@ -423,7 +427,11 @@ func checkAudit(ctx context.Context, q store.AuditQuery) error {
 
 // guardedEngine is the engine as far as the context's actor may ask it. Whoever asks it has loaded the site already: this
 // is for who forgets.
-type guardedEngine struct{ engine Engine }
+type guardedEngine struct {
+	engine Engine
+	// zoneOf returns the name of a site's time zone.
+	zoneOf func(ctx context.Context, site int64) (string, error)
+}
 
 func (g guardedEngine) Prefetch(site int64) { g.engine.Prefetch(site) }
 
@@ -434,12 +442,19 @@ func (g guardedEngine) Count(ctx context.Context, questions []count.Question) ([
 			return nil, missing("site")
 		}
 	}
+	questions, err := g.countInZone(ctx, questions)
+	if err != nil {
+		return nil, err
+	}
 	return g.engine.Count(ctx, questions)
 }
 
 func (g guardedEngine) Sessions(ctx context.Context, q count.SessionQuery) ([]model.Session, error) {
 	if readable(ctx, q.Site) == nowhere {
 		return nil, missing("site")
+	}
+	if err := inZone(ctx, q.Site, g.zoneOf, &q.Where); err != nil {
+		return nil, err
 	}
 	return g.engine.Sessions(ctx, q)
 }
@@ -448,12 +463,18 @@ func (g guardedEngine) Values(ctx context.Context, q count.ValueQuery) ([]count.
 	if readable(ctx, q.Site) == nowhere {
 		return nil, missing("site")
 	}
+	if err := g.valuesInZone(ctx, &q); err != nil {
+		return nil, err
+	}
 	return g.engine.Values(ctx, q)
 }
 
 func (g guardedEngine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.Breakdown, error) {
 	if readable(ctx, q.Site) == nowhere {
 		return count.Breakdown{}, missing("site")
+	}
+	if err := g.breakdownInZone(ctx, &q); err != nil {
+		return count.Breakdown{}, err
 	}
 	return g.engine.Breakdown(ctx, q)
 }
@@ -464,6 +485,10 @@ func (g guardedEngine) Results(ctx context.Context, questions []experiment.Quest
 		if !actor.May(model.ReadScope, questions[i].Definition.Site) {
 			return nil, missing("site")
 		}
+	}
+	questions, err := g.resultsInZone(ctx, questions)
+	if err != nil {
+		return nil, err
 	}
 	return g.engine.Results(ctx, questions)
 }

@@ -32,6 +32,9 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		return nil, err
 	}
 	site, err := r.store.UpdateSite(ctx, id, func(site *model.Site) error {
+		if err := unchanged(siteNoun, site.UpdatedAt, input.ExpectedUpdatedAt.Value()); err != nil {
+			return err
+		}
 		set(&site.Name, input.Name)
 		set(&site.Timezone, input.Timezone)
 		set(&site.Addresses, input.Addresses)
@@ -54,10 +57,10 @@ func (r *mutationResolver) changedSite(site *model.Site, err error) (*view.Chang
 	return &view.ChangedSite{ListedSites: view.ListedSites{Read: r.store.Sites}, Site: site}, nil
 }
 
-func (r *mutationResolver) DeleteSite(ctx context.Context, id string) (*view.DeletedSite, error) {
+func (r *mutationResolver) DeleteSite(ctx context.Context, id string, expected *time.Time) (*view.DeletedSite, error) {
 	n, err := decodeID(siteNoun, id, "id")
 	if err == nil {
-		err = aboutID("id", r.store.DeleteSite(ctx, n))
+		err = aboutID("id", r.store.DeleteSite(ctx, n, func(site *model.Site) error { return unchanged(siteNoun, site.UpdatedAt, expected) }))
 	}
 	if err != nil {
 		return nil, err

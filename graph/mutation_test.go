@@ -214,7 +214,7 @@ func TestExpectedUpdates(t *testing.T) {
 		seen := func(id string) (at string) {
 			t.Helper()
 			var data struct{ Node struct{ UpdatedAt string } }
-			g.into(&data, `query($id: ID!) { node(id: $id) { ... on Goal { updatedAt } ... on Segment { updatedAt } ... on Experiment { updatedAt } } }`, vars{"id": id})
+			g.into(&data, `query($id: ID!) { node(id: $id) { ... on Goal { updatedAt } ... on Segment { updatedAt } ... on Experiment { updatedAt } ... on Site { updatedAt } } }`, vars{"id": id})
 			return data.Node.UpdatedAt
 		}
 		for _, test := range []struct{ id, change, field string }{
@@ -229,6 +229,7 @@ func TestExpectedUpdates(t *testing.T) {
 			{experiment, `deleteExperiment(id: $id, expectedUpdatedAt: $at) { deletedId }`, "expectedUpdatedAt"},
 			{segment, `convertSegmentToGoal(input: {segmentId: $id, expectedUpdatedAt: $at}) { removedSegmentId }`, "input.expectedUpdatedAt"},
 			{goal, `convertGoalToSegment(goalId: $id, expectedUpdatedAt: $at) { removedGoalId }`, "expectedUpdatedAt"},
+			{site, `updateSite(input: {id: $id, name: "x", expectedUpdatedAt: $at}) { site { updatedAt } }`, "input.expectedUpdatedAt"},
 		} {
 			at := seen(test.id)
 			mutation := `mutation($id: ID!, $at: Time!) { a: ` + test.change + ` }`
@@ -252,8 +253,8 @@ func TestExpectedUpdates(t *testing.T) {
 				t.Errorf("%s: updated at %s, before %s", mutation, now, at)
 			}
 		}
-		again, more := g.segment(site, "Again"), g.goal(site, "more")
-		for id, mutation := range map[string]string{again: `deleteSegment`, more: `deleteGoal`} {
+		again, more, other := g.segment(site, "Again"), g.goal(site, "more"), g.site("b.example", "UTC")
+		for id, mutation := range map[string]string{again: `deleteSegment`, more: `deleteGoal`, other: `deleteSite`} {
 			mutation := `mutation($id: ID!, $at: Time!) { ` + mutation + `(id: $id, expectedUpdatedAt: $at) { deletedId } }`
 			g.refused(mutation, vars{"id": id, "at": "2026-05-01T00:00:00Z"}, model.Conflict, "expectedUpdatedAt")
 			g.must(mutation, vars{"id": id, "at": seen(id)})
@@ -321,6 +322,17 @@ func TestChangesTogether(t *testing.T) {
 			vars{"x": experiments[:2], "g": goals, "s": segments},
 			fmt.Sprintf(`{"deleteExperiments": {"site": {"experiments": {"totalCount": 1}}}, "deleteGoals": {"deletedIds": %s}, "deleteSegments": {"deletedIds": %s, "site": {"segments": {"totalCount": 1}}}}`,
 				mustJSON(goals), mustJSON(segments)))
+
+		// Segments that name each other go together, in whatever order; one that another names stays.
+		remove := `mutation($ids: [ID!]!) { deleteSegments(ids: $ids) { deletedIds } }`
+		inner := g.segment(site, "inner")
+		outer := g.segment(site, "outer", raw(`{"segment": "`+inner+`"}`))
+		outermost := g.segment(site, "outermost", raw(`{"not": {"segment": "`+outer+`"}}`))
+		g.refused(remove, vars{"ids": []string{outer, inner}}, model.FailedPrecondition, "ids[0]")
+		g.want(remove, vars{"ids": []string{outer, inner, outermost}}, fmt.Sprintf(`{"deleteSegments": {"deletedIds": %s}}`, mustJSON([]string{outer, inner, outermost})))
+		inner = g.segment(site, "inner")
+		outer = g.segment(site, "outer", raw(`{"segment": "`+inner+`"}`))
+		g.must(remove, vars{"ids": []string{inner, outer}})
 	})
 }
 

@@ -26,6 +26,14 @@ func (r *Resolver) rangeOrAll(ctx context.Context, siteID int64, given *model.Ti
 	return r.rangeOf(ctx, siteID, *given)
 }
 
+// said returns the range that a client gives, with its instants in UTC: the zero value for all of time.
+func said(given *model.TimeRange) model.TimeRange {
+	if given == nil {
+		return model.TimeRange{}
+	}
+	return given.UTC()
+}
+
 // periodOf returns the period that a client's range is now in the zone of a site. It follows from the time alone when it
 // becomes another one: with a SiteState's step.
 func (r *Resolver) periodOf(ctx context.Context, siteID int64, given model.TimeRange) (model.Period, error) {

@@ -38,6 +38,8 @@ type Resolver struct {
 	noLinks error
 	// matrices are what all generations keep.
 	matrices *matrices
+	// schemaVersion returns the version of the schema of the moment.
+	schemaVersion func() (string, error)
 }
 
 var _ generated.ResolverRoot = (*Resolver)(nil)
@@ -50,6 +52,7 @@ func (r *Resolver) Segment() generated.SegmentResolver             { return &seg
 func (r *Resolver) Goal() generated.GoalResolver                   { return &goalResolver{r} }
 func (r *Resolver) Experiment() generated.ExperimentResolver       { return &experimentResolver{r} }
 func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
+func (r *Resolver) Session() generated.SessionResolver             { return &sessionResolver{r} }
 func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
 func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }
@@ -57,12 +60,16 @@ func (r *Resolver) FunnelStep() generated.FunnelStepResolver       { return &fun
 func (r *Resolver) Totals() generated.TotalsResolver               { return &totalsResolver{r} }
 func (r *Resolver) Filter() generated.FilterResolver               { return &filterResolver{r} }
 func (r *Resolver) FilterType() generated.FilterTypeResolver       { return &filterTypeResolver{r} }
-func (r *Resolver) MergedFilter() generated.MergedFilterResolver   { return &mergedFilterResolver{r} }
-func (r *Resolver) Plugin() generated.PluginResolver               { return &pluginResolver{r} }
-func (r *Resolver) Grant() generated.GrantResolver                 { return &grantResolver{r} }
-func (r *Resolver) SiteRole() generated.SiteRoleResolver           { return &siteRoleResolver{r} }
-func (r *Resolver) ApiKey() generated.ApiKeyResolver               { return &keyResolver{r} }
-func (r *Resolver) AuditEntry() generated.AuditEntryResolver       { return &auditEntryResolver{r} }
+func (r *Resolver) MergedSegment() generated.MergedSegmentResolver { return &mergedSegmentResolver{r} }
+func (r *Resolver) ActiveVisitors() generated.ActiveVisitorsResolver {
+	return &activeVisitorsResolver{r}
+}
+func (r *Resolver) MergedFilter() generated.MergedFilterResolver { return &mergedFilterResolver{r} }
+func (r *Resolver) Plugin() generated.PluginResolver             { return &pluginResolver{r} }
+func (r *Resolver) Grant() generated.GrantResolver               { return &grantResolver{r} }
+func (r *Resolver) SiteRole() generated.SiteRoleResolver         { return &siteRoleResolver{r} }
+func (r *Resolver) ApiKey() generated.ApiKeyResolver             { return &keyResolver{r} }
+func (r *Resolver) AuditEntry() generated.AuditEntryResolver     { return &auditEntryResolver{r} }
 
 // inOrder puts what was found into the order of the ids. An id without an element
 // is a NotFound.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -17,7 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange) (*view.ExperimentResult, error) {
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput) (*view.ExperimentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -26,50 +27,53 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	goals, err := r.goalsOf(ctx, e.Metrics())
+	by, err := r.metricsOf(ctx, e, goal, adHocGoal)
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.measure(ctx, e, goals, filters, in)
+	m, err := r.measure(ctx, e, by, filters, in)
 	if err != nil {
 		return nil, err
 	}
+	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked())
 	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 }
 
-func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, when *model.TimeRange) ([]view.SegmentResult, error) {
+func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
+	goal *string, adHocGoal *generated.AdHocGoalInput) ([]view.SegmentResult, error) {
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
 	}
-	goals, segments, err := both(
-		func() ([]model.Goal, error) { return r.goalsOf(ctx, e.Metrics()) },
-		func() ([]model.Segment, error) { return r.segments(ctx, e.SiteID, segmentIDs) })
+	by, segments, err := both(
+		func() (metrics, error) { return r.metricsOf(ctx, e, goal, adHocGoal) },
+		func() ([]model.Segment, error) { return r.segmentsWith(ctx, e.SiteID, segmentIDs, adHocSegments) })
 	if err != nil {
 		return nil, err
 	}
-	if cells := len(goals) * len(segments); cells > maxCells {
-		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(goals), len(segments), cells, maxCells)
+	if cells := len(by.goals) * len(segments); cells > maxCells {
+		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(by.goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, goals, segments, in), nil
+	return r.breakdown(ctx, e, by, segments, in, when), nil
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, goals []model.Goal, segments []model.Segment, in model.Range) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i].Segment = segment
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when), by.asked())}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
 		return results
 	}
-	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, goals, segments[i].Filters, in) })
+	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, by, segments[i].Filters, in) })
 	for i, m := range measured {
 		if m.err != nil {
 			results[i].Result = func(context.Context) (*view.ExperimentResult, error) { return nil, m.err }
 			continue
 		}
+		m.value.asked = results[i].Asked
 		promises := collectionOf(ctx).results.registerAll(m.value.questions)
 		results[i].Result = func(ctx context.Context) (*view.ExperimentResult, error) { return r.resultOf(ctx, m.value, promises) }
 	}
@@ -87,15 +91,17 @@ func (r *segmentResultResolver) Result(ctx context.Context, s *view.SegmentResul
 type measurement struct {
 	experiment *model.Experiment
 	in         model.Range
+	// asked is view.ExperimentResult.Asked.
+	asked string
 	// questions are first the one about all metrics that columns can answer, then one for each of the others.
 	questions []experiment.Question
 	// metrics are the experiment's goals, the primary one first.
 	metrics []measured
 }
 
-// measure returns the measurement of an experiment by goals, which are its metrics. What is wrong with one of them is
-// told by what is asked of it.
-func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []model.Goal, filters []model.FilterSpec, in model.Range) (*measurement, error) {
+// measure returns the measurement of an experiment by metrics. What is wrong with one of them is told by what is asked of
+// it.
+func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics, filters []model.FilterSpec, in model.Range) (*measurement, error) {
 	defined, err := define(ctx, r.filters, e)
 	if err != nil {
 		return nil, err
@@ -105,11 +111,11 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, goals []mod
 		return nil, err
 	}
 	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
-	m := &measurement{experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(goals))}
-	merges := each(len(goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, goals[i].Filters) })
-	for i, goal := range goals {
+	m := &measurement{experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals))}
+	merges := each(len(by.goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, by.goals[i].Filters) })
+	for i, goal := range by.goals {
 		metric := &m.metrics[i]
-		metric.goal = goal
+		metric.goal, metric.isPrimary = goal, goal.ID == by.primary
 		if metric.err = merges[i].err; metric.err != nil {
 			continue
 		}
@@ -138,7 +144,7 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 	}
 	e := m.experiment
 	result := &view.ExperimentResult{
-		Experiment: *e, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
+		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
 		Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
 	visitors, weights := make([]int64, len(e.Variants)), make([]float64, len(e.Variants))
@@ -155,18 +161,19 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 			metric.answer, metric.err = answers[metric.asked], answers[metric.asked].Err
 		}
 		result.Metrics[i] = r.metricResult(e, &metric, result.SampleRatio, ran)
+		result.Metrics[i].Result = result.ID()
 	}
 	return result, nil
 }
 
 // metricResult returns the result by one metric. Its figures are derived where they are selected.
 func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.SampleRatio, ran time.Duration) view.MetricResult {
-	rates := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) })
-	result := view.MetricResult{Goal: m.goal, Primary: m.goal.ID == e.Primary, Variants: e.Variants, Series: r.seriesOf(m.question), Rates: rates}
+	rates, variants := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) }), view.VariantsOf(e)
+	result := view.MetricResult{Goal: m.goal, Primary: m.isPrimary, Variants: variants, Series: r.seriesOf(m.question), Rates: rates}
 	if m.goal.ValueEvent != "" {
 		result.Values = sync.OnceValues(func() ([]stats.Value, error) { return m.values(e) })
 	}
-	result.Decision = func() (stats.Decision, *model.Variant, error) {
+	result.Decision = func() (stats.Decision, *view.Variant, error) {
 		rates, err := rates()
 		if err != nil || len(rates) == 0 {
 			return stats.Collecting, nil, err
@@ -175,14 +182,15 @@ func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.Sa
 		if leader < 0 {
 			return decision, nil, nil
 		}
-		return decision, &e.Variants[leader], nil
+		return decision, &variants[leader], nil
 	}
 	return result
 }
 
 // measured is what was asked of a metric, and what came of it.
 type measured struct {
-	goal model.Goal
+	goal      model.Goal
+	isPrimary bool
 	// question is of this metric alone. It was asked as part of the question at the place
 	// asked, as its metric at place.
 	question     experiment.Question
@@ -242,7 +250,7 @@ func (r *metricResultResolver) Variants(ctx context.Context, m *view.MetricResul
 	return results, err
 }
 
-func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*model.Variant, error) {
+func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*view.Variant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -199,7 +199,7 @@ func wantWithin(t *testing.T, what string, since time.Time) {
 }
 
 // What is taken away on one node ends on both, over WebSockets and event streams, whatever becomes of Redis; and what others
-// have goes on.
+// have goes on. What one node changes of the definitions, the other tells.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(t *testing.T, address string, stop func()){
@@ -286,6 +286,11 @@ func revoke(t *testing.T, nodes [2]*testGraph) {
 	rotated, second, other := g.key(site)
 	_, kept, _ := g.key(site)
 	disabled, ann := g.user("Ann", site)
+	lists := nodes[1].connect()
+	lists.subscribe("1", `subscription($s: ID!) { definitionsChanged(siteId: $s) { site { goals { nodes { key } } } } }`, vars{"s": elsewhere})
+	lists.wantData("1", `{"definitionsChanged":{"site":{"goals":{"nodes":[]}}}}`)
+	g.goal(elsewhere, "look")
+	lists.wantData("1", `{"definitionsChanged":{"site":{"goals":{"nodes":[{"key":"look"}]}}}}`)
 	_, bob := g.user("Bob", site)
 	moved, eve := g.user("Eve", site)
 	var ofRevoked, ofRotated, ofAnn, ofBob, ofEve followers

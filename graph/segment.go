@@ -19,6 +19,10 @@ func (r *segmentResolver) Site(ctx context.Context, segment *model.Segment) (*mo
 	return r.siteOf(ctx, segment.SiteID)
 }
 
+func (r *segmentResolver) Saved(_ context.Context, segment *model.Segment) (bool, error) {
+	return !isAdHoc(segment.ID), nil
+}
+
 func (r *segmentResolver) SessionCount(ctx context.Context, segment *model.Segment, given model.TimeRange) (*int, error) {
 	in, err := r.rangeOf(ctx, segment.SiteID, given)
 	if err != nil {

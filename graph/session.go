@@ -21,8 +21,10 @@ func (r *siteResolver) SessionCount(ctx context.Context, site *model.Site, filte
 	return r.sessionCount(ctx, site.ID, specs, in)
 }
 
-func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange, first *int, after *string) (*view.SessionConnection, error) {
-	query, err := r.sessionQuery(ctx, site, filters, given, first, after)
+func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange, orderBy view.Order,
+	first *int, after *string, last *int, before *string) (*view.SessionConnection, error) {
+	w := window{first, last, after, before}
+	query, err := r.sessionQuery(ctx, site, filters, given, orderBy, w)
 	if err != nil {
 		return nil, err
 	}
@@ -30,16 +32,20 @@ func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return nil, err
 	}
-	return sessionConnection(query, found, after), nil
+	return sessionConnection(query, found, w), nil
 }
 
 // sessionQuery returns what a client asks for, with one session more than the page has.
-func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange, first *int, after *string) (query count.SessionQuery, err error) {
-	n, err := checkFirst(first, defaultFirst)
+func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters []scalar.FilterInput, given model.TimeRange, order view.Order, w window) (query count.SessionQuery, err error) {
+	limit, err := w.limit()
 	if err != nil {
 		return query, err
 	}
-	last, err := decodeSessionCursor(after)
+	after, err := decodeSessionCursor("after", w.after)
+	if err != nil {
+		return query, err
+	}
+	before, err := decodeSessionCursor("before", w.before)
 	if err != nil {
 		return query, err
 	}
@@ -55,15 +61,19 @@ func (r *Resolver) sessionQuery(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return query, err
 	}
-	return count.SessionQuery{Site: site.ID, In: in, Where: merged.Predicate, After: last, Limit: n + 1}, nil
+	oldestFirst := order.Direction == view.Ascending
+	if oldestFirst {
+		after, before = before, after
+	}
+	return count.SessionQuery{Site: site.ID, In: in, Where: merged.Predicate, After: after, Before: before, OldestFirst: oldestFirst != w.fromEnd(), Limit: limit + 1}, nil
 }
 
-func sessionConnection(query count.SessionQuery, found []model.Session, after *string) *view.SessionConnection {
+func sessionConnection(query count.SessionQuery, found []model.Session, w window) *view.SessionConnection {
 	sessions := make([]view.Session, len(found))
 	for i := range found {
 		sessions[i] = view.SessionOf(encodeSessionID(found[i].ID), &found[i])
 	}
-	c := connect[view.Session, view.SessionEdge](sessions, query.Limit-1, after, func(i int) string { return sessionCursor(&found[i]) },
+	c := connect[view.Session, view.SessionEdge](sessions, w, query.Limit-1, func(i int) string { return sessionCursor(&found[i]) },
 		func(ctx context.Context) (int, error) {
 			answer, err := askCount(ctx, count.Question{Site: query.Site, In: query.In, Where: query.Where})
 			return answer.Sessions, err

@@ -45,18 +45,72 @@ func TestSessionShowsAllDimensions(t *testing.T) {
 				}
 			}
 		}
-		names = append(names, "truncated")
+		names = append(names, "truncated", "sessionKey", "endedAt", "eventCounts { event count }")
 		shown["truncated"], bare["truncated"] = false, false
+		shown["sessionKey"], bare["sessionKey"], shown["endedAt"], bare["endedAt"] = "key", nil, "2026-05-01T10:01:30Z", "2026-05-02T10:00:00Z"
+		shown["eventCounts"] = []any{map[string]any{"event": "purchase", "count": 2}, map[string]any{"event": "sign up", "count": 1}}
+		bare["eventCounts"] = []any{map[string]any{"event": "sign up", "count": 1}}
 		with := func(properties map[string]string) func(*model.Hit) {
 			return func(hit *model.Hit) { hit.Properties = properties }
 		}
 		g.write("a.example",
-			event("ada", "2026-05-01T10:00:00Z", "purchase", 5, all, tagged("t")),
+			event("ada", "2026-05-01T10:00:00Z", "purchase", 5, all, tagged("t"), func(hit *model.Hit) { hit.SessionKey = "key" }),
 			page("ada", "2026-05-01T10:00:30Z", "/b", all, with(map[string]string{"size": "9", "plan": "pro"})),
 			event("ada", "2026-05-01T10:01:00Z", "purchase", 2.5),
 			event("ada", "2026-05-01T10:01:30Z", "sign up", 0),
 			event("bob", "2026-05-02T10:00:00Z", "sign up", 0))
 		g.want(`query($s: ID!) { site(id: $s) { sessions(range: {from: "2026-05-01T00:00:00Z"}) { nodes { `+strings.Join(names, " ")+` } } } }`,
 			vars{"s": site}, mustJSON(map[string]any{"site": map[string]any{"sessions": map[string]any{"nodes": []any{bare, shown}}}}))
+	})
+}
+
+// A session's hits come in pages, each with all that is kept of it, and of several sessions together.
+func TestSessionHits(t *testing.T) {
+	t.Parallel()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		site := g.site("a.example", "UTC")
+		g.write("a.example",
+			page("ada", "2026-05-01T10:00:00Z", "/", from("t.co"), country("RO"), tagged("t")),
+			event("ada", "2026-05-01T10:00:01Z", "buy", 2.5, func(hit *model.Hit) { hit.Properties = map[string]string{"size": "9", "plan": "pro"} }),
+			assignment("ada", "2026-05-01T10:00:02Z", "headline", "b"),
+			page("bob", "2026-05-02T10:00:00Z", "/b"))
+		type hits struct {
+			TotalCount int
+			Nodes      []struct{ ID, At string }
+			PageInfo   struct {
+				HasNextPage bool
+				EndCursor   string
+			}
+		}
+		var data struct {
+			Site struct {
+				Sessions struct {
+					Nodes []struct {
+						ID   string
+						Hits hits
+					}
+				}
+			}
+		}
+		const fields = `hits(first: 2, after: $after) { totalCount nodes { id at } pageInfo { hasNextPage endCursor } }`
+		g.into(&data, `query($s: ID!, $after: String) { site(id: $s) { sessions(range: {from: "2026-05-01T00:00:00Z"}) { nodes { id `+fields+` } } } }`, vars{"s": site})
+		bob, ada := data.Site.Sessions.Nodes[0], data.Site.Sessions.Nodes[1]
+		if len(bob.Hits.Nodes) != 1 || bob.Hits.PageInfo.HasNextPage || len(ada.Hits.Nodes) != 2 || ada.Hits.TotalCount != 3 || !ada.Hits.PageInfo.HasNextPage || ada.Hits.Nodes[0].ID == ada.Hits.Nodes[1].ID {
+			t.Errorf("%+v", data)
+		}
+		const node = `query($id: ID!, $after: String) { node(id: $id) { ... on Session { hits(after: $after) {
+			nodes { kind at name value tags properties { key value } userId experiment variant referrer country hostname browser utmSource } } } } }`
+		g.want(node, vars{"id": ada.ID, "after": ada.Hits.PageInfo.EndCursor}, `{"node": {"hits": {"nodes": [{"kind": "EVENT", "at": "2026-05-01T10:00:02Z", "name": "Experiment Viewed", "value": null, "tags": [], "properties": [],
+			"userId": null, "experiment": "headline", "variant": "b", "referrer": null, "country": null, "hostname": null, "browser": null, "utmSource": null}]}}}`)
+		g.want(node, vars{"id": ada.ID}, `{"node": {"hits": {"nodes": [
+			{"kind": "PAGE_VIEW", "at": "2026-05-01T10:00:00Z", "name": "/", "value": null, "tags": ["t"], "properties": [],
+				"userId": null, "experiment": null, "variant": null, "referrer": "t.co", "country": "RO", "hostname": null, "browser": null, "utmSource": null},
+			{"kind": "EVENT", "at": "2026-05-01T10:00:01Z", "name": "buy", "value": 2.5, "tags": [], "properties": [{"key": "plan", "value": "pro"}, {"key": "size", "value": "9"}],
+				"userId": null, "experiment": null, "variant": null, "referrer": null, "country": null, "hostname": null, "browser": null, "utmSource": null},
+			{"kind": "EVENT", "at": "2026-05-01T10:00:02Z", "name": "Experiment Viewed", "value": null, "tags": [], "properties": [],
+				"userId": null, "experiment": "headline", "variant": "b", "referrer": null, "country": null, "hostname": null, "browser": null, "utmSource": null}]}}}`)
+		for _, after := range []string{"x", encoded("after:1"), encoded("after:1/2/zz"), encoded("after:1/x/" + strings.Repeat("0", 32))} {
+			g.refused(node, vars{"id": ada.ID, "after": after}, model.BadInput, "after")
+		}
 	})
 }

@@ -3,12 +3,12 @@ package graph
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
-	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
 type siteResolver struct{ *Resolver }
@@ -17,15 +17,17 @@ func (r *siteResolver) ID(_ context.Context, site *model.Site) (string, error) {
 	return encodeID(siteNoun, site.ID), nil
 }
 
-func (r *siteResolver) Segments(ctx context.Context, site *model.Site, search *string, active *bool, first *int, after *string) (*view.SegmentConnection, error) {
+func (r *siteResolver) Segments(ctx context.Context, site *model.Site, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.SegmentConnection, error) {
 	query := store.SegmentQuery{Site: site.ID, Search: text(search), Active: active}
-	c, err := connectByID[model.Segment, view.SegmentEdge](ctx, query, first, after, func(s *model.Segment) int64 { return s.ID }, r.store.Segments, r.store.CountSegments)
+	place := placeOf(orderBy, func(s *model.Segment) (int64, string, time.Time) { return s.ID, s.Name, s.UpdatedAt })
+	c, err := connectStored[model.Segment, view.SegmentEdge](ctx, query, orderBy, window{first, last, after, before}, place, r.store.Segments, r.store.CountSegments)
 	return (*view.SegmentConnection)(c), err
 }
 
-func (r *siteResolver) Goals(ctx context.Context, site *model.Site, search *string, archived *bool, first *int, after *string) (*view.GoalConnection, error) {
+func (r *siteResolver) Goals(ctx context.Context, site *model.Site, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.GoalConnection, error) {
 	query := store.GoalQuery{Site: site.ID, Search: text(search), Archived: archived}
-	c, err := connectByID[model.Goal, view.GoalEdge](ctx, query, first, after, func(g *model.Goal) int64 { return g.ID }, r.store.Goals, r.store.CountGoals)
+	place := placeOf(orderBy, func(g *model.Goal) (int64, string, time.Time) { return g.ID, g.Name, g.UpdatedAt })
+	c, err := connectStored[model.Goal, view.GoalEdge](ctx, query, orderBy, window{first, last, after, before}, place, r.store.Goals, r.store.CountGoals)
 	return (*view.GoalConnection)(c), err
 }
 
@@ -33,9 +35,10 @@ func (r *siteResolver) Goal(ctx context.Context, site *model.Site, key string) (
 	return orNil(r.store.GoalByKey(ctx, site.ID, key))
 }
 
-func (r *siteResolver) Experiments(ctx context.Context, site *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error) {
+func (r *siteResolver) Experiments(ctx context.Context, site *model.Site, search *string, status []model.ExperimentStatus, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.ExperimentConnection, error) {
 	query := store.ExperimentQuery{Site: site.ID, Search: text(search), Status: status}
-	c, err := connectByID[model.Experiment, view.ExperimentEdge](ctx, query, first, after, func(e *model.Experiment) int64 { return e.ID }, r.store.Experiments, r.store.CountExperiments)
+	place := placeOf(orderBy, func(e *model.Experiment) (int64, string, time.Time) { return e.ID, e.Name, e.UpdatedAt })
+	c, err := connectStored[model.Experiment, view.ExperimentEdge](ctx, query, orderBy, window{first, last, after, before}, place, r.store.Experiments, r.store.CountExperiments)
 	return (*view.ExperimentConnection)(c), err
 }
 
@@ -43,7 +46,7 @@ func (r *siteResolver) Experiment(ctx context.Context, site *model.Site, key str
 	return orNil(r.store.ExperimentByKey(ctx, site.ID, key))
 }
 
-func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal []scalar.FilterInput) (*host.Merged, error) {
+func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal []scalar.FilterInput) (*view.MergedSegment, error) {
 	activeSpecs, err := r.filtersOf(ctx, site.ID, active, "active")
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func (r *siteResolver) Merge(ctx context.Context, site *model.Site, active, goal
 	if err != nil {
 		return nil, err
 	}
-	return r.filters.Merge(ctx, activeSpecs, goalSpecs)
+	return r.mergedSegment(ctx, site.ID, activeSpecs, goalSpecs)
 }
 
 // maxSegments and maxGoals are how many a matrix of goal cards has at most.
@@ -61,11 +64,18 @@ const (
 	maxGoals    = 500
 )
 
-// segments returns the segments that a client names, or the site's active ones.
-func (r *Resolver) segments(ctx context.Context, site int64, ids []string) ([]model.Segment, error) {
+// segments returns the segments that a client names, or the site's active ones or, with inactive, all.
+func (r *Resolver) segments(ctx context.Context, site int64, ids []string, inactive bool) ([]model.Segment, error) {
 	if ids == nil {
-		active := true
-		return r.store.Segments(ctx, store.SegmentQuery{Site: site, Active: &active}, store.Page{Limit: maxSegments})
+		query, what := store.SegmentQuery{Site: site}, "segments"
+		if active := true; !inactive {
+			query.Active, what = &active, "active segments"
+		}
+		segments, err := r.store.Segments(ctx, query, store.Page{Limit: maxSegments + 1})
+		if len(segments) > maxSegments {
+			return nil, tooMany("segments", what, maxSegments, "name those that you want")
+		}
+		return segments, err
 	}
 	if len(ids) > maxSegments {
 		return nil, model.Invalid("segments", "%d segments are given; the limit is %d", len(ids), maxSegments)
@@ -83,12 +93,8 @@ func (r *Resolver) segments(ctx context.Context, site int64, ids []string) ([]mo
 	return segments, model.Under("segments", err)
 }
 
-// goals returns the goals that a client names, or all of the site that are not archived.
+// goals returns the goals that a client names.
 func (r *Resolver) goals(ctx context.Context, site int64, ids []string, field string) ([]model.Goal, error) {
-	if ids == nil {
-		archived := false
-		return r.store.Goals(ctx, store.GoalQuery{Site: site, Archived: &archived}, store.Page{Limit: maxGoals})
-	}
 	if len(ids) > maxGoals {
 		return nil, model.Invalid(field, "%d goals are given; the limit is %d", len(ids), maxGoals)
 	}

@@ -75,7 +75,7 @@ func (s *Source) Check(p *model.Principal, site int64, now time.Time) error {
 		return err
 	}
 	switch {
-	case p.May(s.scope, site):
+	case p.May(s.scope, site), site == schemaSite: // which is everyone's who reads
 		return nil
 	case p.May(model.ReadScope, site):
 		return forbidden(p, s.scope, site)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -14,12 +15,13 @@ import (
 // computed again (package subscription).
 type subscriptionResolver struct{ *Resolver }
 
-func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments, goals []string, given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error) {
+func (r *subscriptionResolver) GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegmentInput, goals []string, adHocGoals []generated.AdHocGoalInput,
+	given model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err
 	}
-	return once((&siteResolver{r.Resolver}).GoalCards(ctx, site, segments, goals, given, unit, compare))
+	return once((&siteResolver{r.Resolver}).GoalCards(ctx, site, segments, adHocSegments, goals, adHocGoals, given, unit, compare, includeInactive, first, after))
 }
 
 func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error) {
@@ -30,7 +32,7 @@ func (r *subscriptionResolver) DefinitionsChanged(ctx context.Context, siteID st
 	return once(&view.DefinitionsChange{Revision: strconv.FormatInt(site.Revision, 10), Site: site}, nil)
 }
 
-func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error) {
+func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *generated.AdHocGoalInput) (<-chan *view.ExperimentResult, error) {
 	id, err := decodeID(experimentNoun, experimentID, "experimentId")
 	if err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experiment
 			return nil, aboutID("experimentId", err)
 		}
 	}
-	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil))
+	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil, goal, adHocGoal))
 }
 
 // followed returns the site of an argument siteId, which the answer follows from.

@@ -6,41 +6,60 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/goalgraph/goalgraph/graph/generated"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
 )
 
-func (r *siteResolver) Totals(ctx context.Context, site *model.Site, segments []string, filters []scalar.FilterInput, given model.TimeRange) (*view.Totals, error) {
-	return r.totals(ctx, site, segments, filters, given)
-}
-
-func (r *Resolver) totals(ctx context.Context, site *model.Site, segments []string, filters []scalar.FilterInput, given model.TimeRange) (*view.Totals, error) {
+func (r *siteResolver) Totals(ctx context.Context, site *model.Site, segments []string, adHocSegments []generated.AdHocSegmentInput, filters []scalar.FilterInput,
+	given model.TimeRange, compare *model.Comparison) (*view.Totals, error) {
 	r.engine.Prefetch(site.ID)
-	query, _, err := r.sessionsOf(ctx, site, segments, filters, &given)
+	times, err := r.rangesOf(ctx, site.ID, given, compare)
 	if err != nil {
 		return nil, err
 	}
-	query.Limit, query.Measures = 1, measuresOf(graphql.CollectFieldsCtx(ctx, []string{"Totals"}))
-	totals := &view.Totals{Range: view.TimeRangeOf(query.In), Query: query}
-	found, err := r.engine.Breakdown(ctx, query)
+	query, _, err := r.sessionsOf(ctx, site, segments, adHocSegments, filters, times.in)
 	if err != nil {
 		return nil, err
 	}
-	totals.Figures = view.FiguresOf(&found.Rows[0])
+	query.Limit = 1
+	totals := &view.Totals{Range: view.TimeRangeOf(times.in), ComparedWith: times.comparedWith(), Query: query}
+	selected := graphql.CollectFieldsCtx(ctx, []string{"Totals"})
+	own, other := measuresOf(ctx, selected)
+	if totals.Figures, err = r.figuresOf(ctx, query, own); err != nil {
+		return nil, err
+	}
+	isCompared := slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "comparison" })
+	if times.other != nil && isCompared {
+		query.In = *times.other
+		others, err := r.figuresOf(ctx, query, other)
+		if err != nil {
+			return nil, err
+		}
+		totals.Comparison = view.CompareSessions(totals.Figures, others)
+	}
 	return totals, nil
 }
 
-// measuresOf returns the measures that fields are made of, each once.
-func measuresOf(selected []graphql.CollectedField) (found []count.Measure) {
-	for _, field := range selected {
-		if measure, ok := measures[field.Name]; ok && !slices.Contains(found, measure) {
-			found = append(found, measure)
-		}
+// figuresOf returns the figures of all sessions that a query asks for.
+func (r *Resolver) figuresOf(ctx context.Context, query count.BreakdownQuery, of []count.Measure) (view.Figures, error) {
+	query.Measures = of
+	found, err := r.engine.Breakdown(ctx, query)
+	if err != nil {
+		return view.Figures{}, err
 	}
-	slices.Sort(found)
-	return found
+	return view.FiguresOf(&found.Rows[0]), nil
+}
+
+// measuresOf returns the measures that fields are made of, and those of the other period.
+func measuresOf(ctx context.Context, selected []graphql.CollectedField) (own, other []count.Measure) {
+	ofOwn, ofOther := measureSet{}, measureSet{}
+	for _, field := range selected {
+		addMeasures(graphql.GetOperationContext(ctx), field, ofOwn, ofOther)
+	}
+	return ofOwn.list(), ofOther.list()
 }
 
 type totalsResolver struct{ *Resolver }
@@ -57,7 +76,7 @@ func (r *totalsResolver) Series(ctx context.Context, totals *view.Totals, interv
 		return points, err
 	}
 	query.By, query.Limit, query.Order = []count.Grouping{{Steps: steps}}, len(points), count.RowOrder{By: count.ByValues, Ascending: true}
-	query.Measures = measuresOf(graphql.CollectFieldsCtx(ctx, []string{"TotalsPoint"}))
+	query.Measures, _ = measuresOf(ctx, graphql.CollectFieldsCtx(ctx, []string{"TotalsPoint"}))
 	found, err := r.engine.Breakdown(ctx, query)
 	if err != nil {
 		return nil, err
@@ -73,10 +92,11 @@ func (r *totalsResolver) Series(ctx context.Context, totals *view.Totals, interv
 	return points, nil
 }
 
-func (r *subscriptionResolver) Totals(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput, given model.TimeRange) (<-chan *view.Totals, error) {
+func (r *subscriptionResolver) Totals(ctx context.Context, siteID string, segments []string, adHocSegments []generated.AdHocSegmentInput, filters []scalar.FilterInput,
+	given model.TimeRange, compare *model.Comparison) (<-chan *view.Totals, error) {
 	site, err := r.followed(ctx, siteID)
 	if err != nil {
 		return nil, err
 	}
-	return once(r.totals(ctx, site, segments, filters, given))
+	return once((&siteResolver{r.Resolver}).Totals(ctx, site, segments, adHocSegments, filters, given, compare))
 }

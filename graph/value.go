@@ -18,7 +18,7 @@ import (
 const defaultValues = 20
 
 func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType string, key, search *string, filters []scalar.FilterInput, given *model.TimeRange, first *int) ([]view.ValueCount, error) {
-	n, err := checkFirst(first, defaultValues)
+	n, err := checkSize("first", first, defaultValues)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,11 @@ func (r *siteResolver) Values(ctx context.Context, site *model.Site, filterType 
 	if !ok {
 		return nil, model.Invalid("filterType", "there is no filter type %.40q; filterTypes lists them", filterType)
 	}
-	query, _, err := r.sessionsOf(ctx, site, nil, filters, given)
+	in, err := r.rangeOrAll(ctx, site.ID, given)
+	if err != nil {
+		return nil, err
+	}
+	query, _, err := r.sessionsOf(ctx, site, nil, nil, filters, in)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ var utmFields = map[string]filter.Field{
 func fieldOf(t *host.Type, key *string) (filter.Field, error) {
 	switch {
 	case t.Name == propertyType && text(key) == "":
-		return filter.Field{}, model.Invalid("key", "is missing; give the key of the property")
+		return filter.PropertyKeys, nil
 	case t.Name == propertyType:
 		return filter.Property(*key), nil
 	case t.Name == utmType && key != nil:

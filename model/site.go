@@ -33,6 +33,8 @@ type Site struct {
 	IgnoredReferrers []string
 	// Bots is what becomes of the messages of bots.
 	Bots BotPolicy
+	// UpdatedAt is when the site itself last changed, in whole milliseconds.
+	UpdatedAt time.Time
 	// Revision changes with every change to the site, its segments, goals or
 	// experiments. Whatever is read after the site is at least as new. It is 0 if unknown.
 	Revision int64
@@ -84,7 +86,7 @@ func (p AddressPrivacy) Keep(ip string) string {
 }
 
 // Location returns the site's time zone.
-func (s *Site) Location() (*time.Location, error) { return time.LoadLocation(s.Timezone) }
+func (s *Site) Location() (*time.Location, error) { return Zone(s.Timezone) }
 
 // IsOwnHost tells whether who comes from the host, which is in the form of Host, comes from
 // nowhere else: it is one of the site's domains, with or without www., or one of its ignored

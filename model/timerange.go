@@ -14,6 +14,17 @@ type TimeRange struct {
 	Name *RangeName
 }
 
+// UTC returns the same range with its instants in UTC.
+func (t TimeRange) UTC() TimeRange {
+	for _, at := range []**time.Time{&t.From, &t.To} {
+		if *at != nil {
+			utc := (*at).UTC()
+			*at = &utc
+		}
+	}
+	return t
+}
+
 // DateRange is the days from one to another, both included.
 type DateRange struct{ From, To Date }
 

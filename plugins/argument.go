@@ -25,8 +25,8 @@ func ArgError(path, format string, args ...any) error {
 	return &ArgumentError{Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
-// join appends a path to the path it is under.
-func join(prefix, path string) string {
+// Under appends a path to the path it is under.
+func Under(prefix, path string) string {
 	if prefix == "" || path == "" || path[0] == '[' {
 		return prefix + path
 	}

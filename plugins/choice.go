@@ -171,6 +171,11 @@ func (c Choice) Label(title string) string {
 	return title + " is " + OneOf(c.Is) + " and is not " + OneOf(c.IsNot)
 }
 
+// Warn returns warnings about values that are probably mistakes.
+func (c Choice) Warn(values Values) []Warning {
+	return slices.Concat(Doubts("is", c.Is, values), Doubts("isNot", c.IsNot, values))
+}
+
 // ChoiceFilter is a complete filter type: a Choice over its Dimension.
 type ChoiceFilter struct {
 	Description
@@ -197,3 +202,6 @@ func (f ChoiceFilter) Label(args Choice) string {
 	}
 	return args.Label(f.Title)
 }
+
+// Warn returns warnings about values that are probably mistakes.
+func (f ChoiceFilter) Warn(args Choice) []Warning { return args.Warn(f.Values) }

@@ -87,16 +87,16 @@ func decodeStruct(path string, raw []byte, into reflect.Value) error {
 		}
 		field, known := fields[name]
 		if !known {
-			return ArgError(join(path, name), "there is no such argument; use one of: %s", names(fields))
+			return ArgError(Under(path, name), "there is no such argument; use one of: %s", names(fields))
 		}
 		if seen[name] {
-			return ArgError(join(path, name), "the argument appears twice; give it once")
+			return ArgError(Under(path, name), "the argument appears twice; give it once")
 		}
 		seen[name] = true
 		if isOptional(field) && string(value) == "null" {
 			continue
 		}
-		if err := decode(join(path, name), value, field); err != nil {
+		if err := decode(Under(path, name), value, field); err != nil {
 			return err
 		}
 	}

@@ -29,8 +29,9 @@
 //	func main() { plugins.Serve("reader", "1.0.0", plugins.Of(reader{})) }
 //
 // Optional interfaces add more: Merger turns an active segment's filter and a goal's
-// into one, Labeler describes a filter to people, and Computer decides session by
-// session what no predicate can say. The package also has what most filters need:
+// into one, Labeler describes a filter to people, Warner says what is probably a mistake,
+// and Computer decides session by session what no predicate can say. Arguments of a
+// Description say what completes an argument's values in a form. The package also has what most filters need:
 // Choice for "is" and "isNot", Span for a minimum and a maximum, CheckList for lists
 // of values, Intersect and Unite to merge lists. plugintest.Run is the test that
 // every plugin must pass. The README of this folder leads from an empty folder to a

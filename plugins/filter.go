@@ -31,6 +31,9 @@ type Description struct {
 	Dimension filter.Field
 	// None is the argument that stands for "no value"; empty if there is none.
 	None string
+	// Arguments say what completes the values of arguments. Those that are left out are typed in; if all are, those of
+	// type String or [String!] are completed by the values of the Dimension.
+	Arguments []Argument
 }
 
 // Filter is a filter type with arguments of type A, a struct that the type's input
@@ -68,7 +71,7 @@ var (
 // Type is a filter type ready to be served. It hides the type of the arguments.
 type Type struct {
 	description Description
-	compile     func(ctx context.Context, args []byte) (predicate, label string, err error)
+	compile     func(ctx context.Context, args []byte) (*pb.Compiled, error)
 	merge       func(ctx context.Context, active, goal []byte) ([]byte, error)
 	compute     func(ctx context.Context, args []byte, visits []*pb.Visit) ([]bool, error)
 }
@@ -84,23 +87,27 @@ func Of[A any](f Filter[A]) Type {
 		label = l.Label
 	}
 	t := Type{description: description}
-	t.compile = func(ctx context.Context, raw []byte) (string, string, error) {
+	warn := func(A) []Warning { return nil }
+	if w, ok := f.(Warner[A]); ok {
+		warn = w.Warn
+	}
+	t.compile = func(ctx context.Context, raw []byte) (*pb.Compiled, error) {
 		args, err := Decode[A](raw)
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
 		expr, err := f.Compile(ctx, args)
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
 		if expr == nil {
-			return "", "", fmt.Errorf("filter type %s compiled to nothing", description.Name)
+			return nil, fmt.Errorf("filter type %s compiled to nothing", description.Name)
 		}
 		predicate := filter.Simplify(expr).String()
 		if len(predicate) > filter.MaxText {
-			return "", "", ArgError("", "the filter is too long; give fewer or shorter values")
+			return nil, ArgError("", "the filter is too long; give fewer or shorter values")
 		}
-		return predicate, oneLine(label(args)), nil
+		return &pb.Compiled{Predicate: predicate, Label: oneLine(label(args)), Warnings: warningsOf(warn(args))}, nil
 	}
 	if m, ok := f.(Merger[A]); ok {
 		t.merge = func(ctx context.Context, active, goal []byte) ([]byte, error) {

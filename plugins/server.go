@@ -56,7 +56,7 @@ func newServer(name, version string, types []Type) *server {
 		s.description.Types = append(s.description.Types, &pb.FilterType{
 			Name: d.Name, Title: d.Title, Description: d.Description, Rule: d.Rule.Proto(),
 			Sdl: d.SDL, Input: d.Input, Dimension: d.Dimension.String(), None: d.None,
-			Merges: t.merge != nil, Computed: t.compute != nil,
+			Merges: t.merge != nil, Computed: t.compute != nil, Arguments: argumentsOf(d.Arguments),
 		})
 	}
 	return s
@@ -71,16 +71,14 @@ func (s *server) Compile(ctx context.Context, request *pb.CompileRequest) (*pb.C
 	if !known {
 		return nil, status.Errorf(codes.NotFound, "there is no filter type %q", request.GetType())
 	}
-	predicate, label, err := t.compile(ctx, []byte(request.GetArgs()))
+	compiled, err := t.compile(ctx, []byte(request.GetArgs()))
 	if e := argumentError(err); e != nil {
 		return &pb.CompileResponse{Result: &pb.CompileResponse_Error{Error: e}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &pb.CompileResponse{Result: &pb.CompileResponse_Compiled{
-		Compiled: &pb.Compiled{Predicate: predicate, Label: label},
-	}}, nil
+	return &pb.CompileResponse{Result: &pb.CompileResponse_Compiled{Compiled: compiled}}, nil
 }
 
 func (s *server) Merge(ctx context.Context, request *pb.MergeRequest) (*pb.MergeResponse, error) {

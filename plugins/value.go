@@ -73,18 +73,18 @@ func Unite(active, goal []string) ([]string, error) {
 // Intersect returns the values that are in both lists, each once, in the order of the
 // active list. It merges filters of which one value must hold. A nil list, which is
 // absent, allows every value. The error is ErrEmpty if no value is left.
-func Intersect(active, goal []string) ([]string, error) {
+func Intersect[V comparable](active, goal []V) ([]V, error) {
 	switch {
 	case active == nil:
 		return distinct(goal), nil
 	case goal == nil:
 		return distinct(active), nil
 	}
-	allowed := make(map[string]bool, len(goal))
+	allowed := make(map[V]bool, len(goal))
 	for _, value := range goal {
 		allowed[value] = true
 	}
-	left := slices.DeleteFunc(distinct(active), func(value string) bool { return !allowed[value] })
+	left := slices.DeleteFunc(distinct(active), func(value V) bool { return !allowed[value] })
 	if len(left) == 0 {
 		return nil, ErrEmpty
 	}
@@ -92,12 +92,12 @@ func Intersect(active, goal []string) ([]string, error) {
 }
 
 // distinct returns the values of the list, each once, in the order of the first.
-func distinct(list []string) []string {
+func distinct[V comparable](list []V) []V {
 	if list == nil {
 		return nil
 	}
-	seen := make(map[string]bool, len(list))
-	kept := make([]string, 0, len(list))
+	seen := make(map[V]bool, len(list))
+	kept := make([]V, 0, len(list))
 	for _, value := range list {
 		if !seen[value] {
 			seen[value] = true

@@ -49,6 +49,7 @@ var threats = []threat{
 	// A process may not have so many open.
 	{"sockets", 21_000, 2, []string{"open", "1013", "closed"}},
 	{"slow clients", 2000, 1, []string{"408", "closed"}},
+	{"slow readers", 500, 1, []string{"closed"}},
 }
 
 // result is what came of an attack.

@@ -70,6 +70,7 @@ var attackers = map[string]func(ctx context.Context, a *assault, tell func(answe
 	"heavy queries":         heavyQueries,
 	"sockets":               sockets,
 	"slow clients":          slowClients,
+	"slow readers":          slowReaders,
 }
 
 // fragmentBomb is a document that doubles with each of its fragments.
@@ -357,5 +358,36 @@ func slowClients(ctx context.Context, a *assault, tell func(string)) {
 			return
 		}
 		tell(fmt.Sprint(response.StatusCode))
+	})
+}
+
+// slowReaders ask for the schema, over and over, and read none of the answers before the server must have given up.
+func slowReaders(ctx context.Context, a *assault, tell func(string)) {
+	ctx, cancel := context.WithTimeout(ctx, 50*time.Second)
+	defer cancel()
+	request := fmt.Sprintf("GET /schema.graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", a.Key)
+	eachOf(a, a.Count, func(n int) {
+		conn, err := dialFrom(ctx, n, a.Address)
+		if err != nil {
+			tell(closedBy(ctx, err))
+			return
+		}
+		defer conn.Close()
+		deadline, _ := ctx.Deadline()
+		_ = conn.SetDeadline(deadline)                 // of an open connection
+		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // little waits on the way
+		if _, err := io.WriteString(conn, strings.Repeat(request, 200)); err != nil {
+			tell(closedBy(ctx, err))
+			return
+		}
+		select {
+		case <-time.After(30 * time.Second): // more than the server gives them
+		case <-ctx.Done():
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err = io.Copy(io.Discard, conn); err == nil {
+			err = io.EOF
+		}
+		tell(closedBy(ctx, err))
 	})
 }

@@ -73,7 +73,7 @@ func (c auditCommand) Run(ctx context.Context, s streams, o app.Options) error {
 				if err := lines.Encode(lineOf(change)); err != nil {
 					return err
 				}
-				page.After = change.ID
+				page.After.ID = change.ID
 			}
 			if len(changes) < auditPage {
 				return nil

@@ -439,7 +439,7 @@ func TestServeWithRedis(t *testing.T) {
 	t.Parallel()
 	redis := storetest.RedisServer(t)
 	s := mustServe(t, "--redis", redis.URL)
-	if !regexp.MustCompile(`msg="Redis is (not )?reachable`).MatchString(s.stderr.String()) { // not, if the machine was busy for 100 ms
+	if !regexp.MustCompile(`msg="Redis is (un)?reachable`).MatchString(s.stderr.String()) { // unreachable, if the machine was busy for 100 ms
 		t.Errorf("the log does not say whether Redis is reachable:\n%s", &s.stderr)
 	}
 	await(t, "Redis is ready", func() bool {

@@ -45,7 +45,10 @@ func NewReader(schema *ast.Schema, bounds Bounds, keep uint64) (*Reader, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{schema: schema, bounds: bounds, known: known, rules: listOf(rules.NewDefaultRules())}, nil
+	given, telling := rules.NewDefaultRules(), tellingEnums(rules.ValuesOfCorrectTypeRule)
+	given.RemoveRule(telling.Name)
+	given.AddRule(telling.Name, telling.RuleFunc)
+	return &Reader{schema: schema, bounds: bounds, known: known, rules: listOf(given)}, nil
 }
 
 // listOf returns rules in the order of their names, with this package's own for the library's.

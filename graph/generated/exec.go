@@ -19,6 +19,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/stats"
+	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/host"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -34,6 +35,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	ActiveVisitors() ActiveVisitorsResolver
 	ApiKey() ApiKeyResolver
 	AuditEntry() AuditEntryResolver
 	Experiment() ExperimentResolver
@@ -44,12 +46,14 @@ type ResolverRoot interface {
 	GoalCell() GoalCellResolver
 	Grant() GrantResolver
 	MergedFilter() MergedFilterResolver
+	MergedSegment() MergedSegmentResolver
 	MetricResult() MetricResultResolver
 	Mutation() MutationResolver
 	Plugin() PluginResolver
 	Query() QueryResolver
 	Segment() SegmentResolver
 	SegmentResult() SegmentResultResolver
+	Session() SessionResolver
 	Site() SiteResolver
 	SiteRole() SiteRoleResolver
 	Subscription() SubscriptionResolver
@@ -65,6 +69,16 @@ type ComplexityRoot struct {
 	ActivateSegmentsPayload struct {
 		Segments func(childComplexity int) int
 		Site     func(childComplexity int) int
+	}
+
+	ActivePage struct {
+		Path     func(childComplexity int) int
+		Visitors func(childComplexity int) int
+	}
+
+	ActiveVisitors struct {
+		Pages    func(childComplexity int, first *int) int
+		Visitors func(childComplexity int) int
 	}
 
 	ApiKey struct {
@@ -128,10 +142,13 @@ type ComplexityRoot struct {
 	}
 
 	BreakdownConnection struct {
-		Edges      func(childComplexity int) int
-		Nodes      func(childComplexity int) int
-		PageInfo   func(childComplexity int) int
-		TotalCount func(childComplexity int) int
+		ComparedWith func(childComplexity int) int
+		Edges        func(childComplexity int) int
+		Nodes        func(childComplexity int) int
+		PageInfo     func(childComplexity int) int
+		Range        func(childComplexity int) int
+		TotalCount   func(childComplexity int) int
+		Unit         func(childComplexity int) int
 	}
 
 	BreakdownEdge struct {
@@ -140,6 +157,7 @@ type ComplexityRoot struct {
 	}
 
 	BreakdownGoal struct {
+		Comparison     func(childComplexity int) int
 		ConversionRate func(childComplexity int) int
 		Conversions    func(childComplexity int) int
 		Goal           func(childComplexity int) int
@@ -148,6 +166,7 @@ type ComplexityRoot struct {
 
 	BreakdownRow struct {
 		BounceRate            func(childComplexity int) int
+		Comparison            func(childComplexity int) int
 		Goals                 func(childComplexity int) int
 		ID                    func(childComplexity int) int
 		MeanDurationSeconds   func(childComplexity int) int
@@ -278,6 +297,7 @@ type ComplexityRoot struct {
 		Count     func(childComplexity int) int
 		FirstSeen func(childComplexity int) int
 		HasValue  func(childComplexity int) int
+		ID        func(childComplexity int) int
 		LastSeen  func(childComplexity int) int
 		Name      func(childComplexity int) int
 	}
@@ -289,6 +309,11 @@ type ComplexityRoot struct {
 		TotalCount func(childComplexity int) int
 	}
 
+	EventCount struct {
+		Count func(childComplexity int) int
+		Event func(childComplexity int) int
+	}
+
 	EventEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
@@ -297,15 +322,15 @@ type ComplexityRoot struct {
 	Experiment struct {
 		Attribution      func(childComplexity int) int
 		Audience         func(childComplexity int) int
-		Breakdown        func(childComplexity int, segments []string, rangeArg *model.TimeRange) int
+		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		CreatedAt        func(childComplexity int) int
 		Description      func(childComplexity int) int
-		History          func(childComplexity int, first *int, after *string) int
+		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		Key              func(childComplexity int) int
 		Name             func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
-		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange) int
+		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		SecondaryMetrics func(childComplexity int) int
 		Site             func(childComplexity int) int
 		StartedAt        func(childComplexity int) int
@@ -332,6 +357,7 @@ type ComplexityRoot struct {
 		ComputedAt      func(childComplexity int) int
 		Contaminated    func(childComplexity int) int
 		Experiment      func(childComplexity int) int
+		ID              func(childComplexity int) int
 		Metrics         func(childComplexity int) int
 		SampleRatio     func(childComplexity int) int
 		UnknownVariants func(childComplexity int) int
@@ -342,6 +368,7 @@ type ComplexityRoot struct {
 		AllOf   func(childComplexity int) int
 		AnyOf   func(childComplexity int) int
 		Args    func(childComplexity int) int
+		ID      func(childComplexity int) int
 		Inputs  func(childComplexity int) int
 		Label   func(childComplexity int) int
 		Not     func(childComplexity int) int
@@ -349,9 +376,18 @@ type ComplexityRoot struct {
 		Type    func(childComplexity int) int
 	}
 
+	FilterArgument struct {
+		Path          func(childComplexity int) int
+		Suggest       func(childComplexity int) int
+		ValuesKey     func(childComplexity int) int
+		ValuesKeyPath func(childComplexity int) int
+	}
+
 	FilterType struct {
+		Arguments   func(childComplexity int) int
 		Computed    func(childComplexity int) int
 		Description func(childComplexity int) int
+		ID          func(childComplexity int) int
 		InputType   func(childComplexity int) int
 		MergeRule   func(childComplexity int) int
 		Name        func(childComplexity int) int
@@ -359,8 +395,15 @@ type ComplexityRoot struct {
 		Title       func(childComplexity int) int
 	}
 
+	FilterWarning struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Path    func(childComplexity int) int
+	}
+
 	Funnel struct {
 		ComparedWith func(childComplexity int) int
+		ID           func(childComplexity int) int
 		Range        func(childComplexity int) int
 		Segments     func(childComplexity int) int
 		Unit         func(childComplexity int) int
@@ -377,6 +420,7 @@ type ComplexityRoot struct {
 	}
 
 	FunnelSegment struct {
+		ID      func(childComplexity int) int
 		Segment func(childComplexity int) int
 		Steps   func(childComplexity int) int
 	}
@@ -386,6 +430,7 @@ type ComplexityRoot struct {
 		FromPrevious func(childComplexity int) int
 		FromStart    func(childComplexity int) int
 		Goal         func(childComplexity int) int
+		ID           func(childComplexity int) int
 		Merged       func(childComplexity int) int
 		Sessions     func(childComplexity int) int
 		Visitors     func(childComplexity int) int
@@ -393,7 +438,7 @@ type ComplexityRoot struct {
 
 	Goal struct {
 		Archived    func(childComplexity int) int
-		Card        func(childComplexity int, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Card        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
 		Experiments func(childComplexity int) int
@@ -401,9 +446,11 @@ type ComplexityRoot struct {
 		ID          func(childComplexity int) int
 		Key         func(childComplexity int) int
 		Name        func(childComplexity int) int
+		Saved       func(childComplexity int) int
 		Site        func(childComplexity int) int
 		UpdatedAt   func(childComplexity int) int
 		ValueEvent  func(childComplexity int) int
+		Warnings    func(childComplexity int) int
 	}
 
 	GoalCard struct {
@@ -411,6 +458,7 @@ type ComplexityRoot struct {
 		ComparedWith func(childComplexity int) int
 		ComputedAt   func(childComplexity int) int
 		Goal         func(childComplexity int) int
+		ID           func(childComplexity int) int
 		Range        func(childComplexity int) int
 		Unit         func(childComplexity int) int
 	}
@@ -419,6 +467,7 @@ type ComplexityRoot struct {
 		Comparison      func(childComplexity int) int
 		ConversionRate  func(childComplexity int) int
 		Conversions     func(childComplexity int) int
+		ID              func(childComplexity int) int
 		Merged          func(childComplexity int) int
 		Segment         func(childComplexity int) int
 		Series          func(childComplexity int, interval model.Interval) int
@@ -467,6 +516,46 @@ type ComplexityRoot struct {
 		SiteID func(childComplexity int) int
 	}
 
+	Hit struct {
+		At          func(childComplexity int) int
+		Browser     func(childComplexity int) int
+		City        func(childComplexity int) int
+		Country     func(childComplexity int) int
+		Device      func(childComplexity int) int
+		Experiment  func(childComplexity int) int
+		Hostname    func(childComplexity int) int
+		ID          func(childComplexity int) int
+		IP          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Language    func(childComplexity int) int
+		Name        func(childComplexity int) int
+		OS          func(childComplexity int) int
+		Properties  func(childComplexity int) int
+		Referrer    func(childComplexity int) int
+		Region      func(childComplexity int) int
+		Tags        func(childComplexity int) int
+		UTMCampaign func(childComplexity int) int
+		UTMContent  func(childComplexity int) int
+		UTMMedium   func(childComplexity int) int
+		UTMSource   func(childComplexity int) int
+		UTMTerm     func(childComplexity int) int
+		UserID      func(childComplexity int) int
+		Value       func(childComplexity int) int
+		Variant     func(childComplexity int) int
+	}
+
+	HitConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	HitEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Login struct {
 		Address   func(childComplexity int) int
 		CreatedAt func(childComplexity int) int
@@ -486,14 +575,16 @@ type ComplexityRoot struct {
 	}
 
 	MergedSegment struct {
-		Empty   func(childComplexity int) int
-		Filters func(childComplexity int) int
-		Label   func(childComplexity int) int
+		Empty    func(childComplexity int) int
+		Filters  func(childComplexity int) int
+		Label    func(childComplexity int) int
+		Warnings func(childComplexity int) int
 	}
 
 	MetricResult struct {
 		Decision func(childComplexity int) int
 		Goal     func(childComplexity int) int
+		ID       func(childComplexity int) int
 		Leader   func(childComplexity int) int
 		Primary  func(childComplexity int) int
 		Variants func(childComplexity int) int
@@ -520,7 +611,7 @@ type ComplexityRoot struct {
 		DeleteGoals          func(childComplexity int, ids []string) int
 		DeleteSegment        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		DeleteSegments       func(childComplexity int, ids []string) int
-		DeleteSite           func(childComplexity int, id string) int
+		DeleteSite           func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		DisableUser          func(childComplexity int, id string) int
 		EnableUser           func(childComplexity int, id string) int
 		EndLogin             func(childComplexity int, id string) int
@@ -538,6 +629,12 @@ type ComplexityRoot struct {
 		UpdateUserRoles      func(childComplexity int, input UpdateUserRolesInput) int
 	}
 
+	Now struct {
+		ComputedAt    func(childComplexity int) int
+		Last30Minutes func(childComplexity int) int
+		Last5Minutes  func(childComplexity int) int
+	}
+
 	PageInfo struct {
 		EndCursor       func(childComplexity int) int
 		HasNextPage     func(childComplexity int) int
@@ -548,6 +645,7 @@ type ComplexityRoot struct {
 	Plugin struct {
 		Builtin     func(childComplexity int) int
 		FilterTypes func(childComplexity int) int
+		ID          func(childComplexity int) int
 		Name        func(childComplexity int) int
 		Reason      func(childComplexity int) int
 		Restarts    func(childComplexity int) int
@@ -594,15 +692,21 @@ type ComplexityRoot struct {
 		PValue   func(childComplexity int) int
 	}
 
+	SchemaChange struct {
+		Version func(childComplexity int) int
+	}
+
 	Segment struct {
 		Active       func(childComplexity int) int
 		CreatedAt    func(childComplexity int) int
 		Filters      func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Name         func(childComplexity int) int
+		Saved        func(childComplexity int) int
 		SessionCount func(childComplexity int, rangeArg model.TimeRange) int
 		Site         func(childComplexity int) int
 		UpdatedAt    func(childComplexity int) int
+		Warnings     func(childComplexity int) int
 	}
 
 	SegmentConnection struct {
@@ -618,6 +722,7 @@ type ComplexityRoot struct {
 	}
 
 	SegmentResult struct {
+		ID      func(childComplexity int) int
 		Result  func(childComplexity int) int
 		Segment func(childComplexity int) int
 	}
@@ -628,9 +733,12 @@ type ComplexityRoot struct {
 		Country         func(childComplexity int) int
 		Device          func(childComplexity int) int
 		DurationSeconds func(childComplexity int) int
+		EndedAt         func(childComplexity int) int
 		EntryPage       func(childComplexity int) int
+		EventCounts     func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
+		Hits            func(childComplexity int, first *int, after *string) int
 		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
 		IP              func(childComplexity int) int
@@ -641,6 +749,7 @@ type ComplexityRoot struct {
 		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
 		Region          func(childComplexity int) int
+		SessionKey      func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
 		Truncated       func(childComplexity int) int
@@ -677,29 +786,46 @@ type ComplexityRoot struct {
 		Sum   func(childComplexity int) int
 	}
 
+	SessionsComparison struct {
+		BounceRate                  func(childComplexity int) int
+		BounceRateDifference        func(childComplexity int) int
+		MeanDurationSeconds         func(childComplexity int) int
+		MeanDurationSecondsChange   func(childComplexity int) int
+		MedianDurationSeconds       func(childComplexity int) int
+		MedianDurationSecondsChange func(childComplexity int) int
+		PageViews                   func(childComplexity int) int
+		PageViewsChange             func(childComplexity int) int
+		Sessions                    func(childComplexity int) int
+		SessionsChange              func(childComplexity int) int
+		Visitors                    func(childComplexity int) int
+		VisitorsChange              func(childComplexity int) int
+	}
+
 	Site struct {
 		Addresses        func(childComplexity int) int
-		AuditLog         func(childComplexity int, first *int, after *string) int
+		AuditLog         func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Bots             func(childComplexity int) int
-		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) int
+		Breakdown        func(childComplexity int, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
 		ComputedFilters  func(childComplexity int) int
 		Domains          func(childComplexity int) int
-		Events           func(childComplexity int, search *string, first *int, after *string) int
+		Events           func(childComplexity int, search *string, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Experiment       func(childComplexity int, key string) int
-		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, first *int, after *string) int
-		Funnel           func(childComplexity int, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		Experiments      func(childComplexity int, search *string, status []model.ExperimentStatus, orderBy view.Order, first *int, after *string, last *int, before *string) int
+		Funnel           func(childComplexity int, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		Goal             func(childComplexity int, key string) int
-		GoalCards        func(childComplexity int, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
-		Goals            func(childComplexity int, search *string, archived *bool, first *int, after *string) int
+		GoalCards        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
+		Goals            func(childComplexity int, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		IgnoredReferrers func(childComplexity int) int
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
 		Name             func(childComplexity int) int
-		Segments         func(childComplexity int, search *string, active *bool, first *int, after *string) int
+		Now              func(childComplexity int, segments []string, filters []scalar.FilterInput) int
+		Segments         func(childComplexity int, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
-		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) int
+		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		Timezone         func(childComplexity int) int
-		Totals           func(childComplexity int, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		Totals           func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
+		UpdatedAt        func(childComplexity int) int
 		Values           func(childComplexity int, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) int
 	}
 
@@ -719,11 +845,14 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) int
+		Breakdown          func(childComplexity int, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) int
 		DefinitionsChanged func(childComplexity int, siteID string) int
-		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput) int
-		GoalCards          func(childComplexity int, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
-		Totals             func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) int
+		ExperimentResults  func(childComplexity int, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoalInput) int
+		Funnel             func(childComplexity int, siteID string, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
+		GoalCards          func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
+		Now                func(childComplexity int, siteID string, segments []string, filters []scalar.FilterInput) int
+		SchemaChanged      func(childComplexity int) int
+		Totals             func(childComplexity int, siteID string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) int
 	}
 
 	TimeRangeValue struct {
@@ -733,6 +862,8 @@ type ComplexityRoot struct {
 
 	Totals struct {
 		BounceRate            func(childComplexity int) int
+		ComparedWith          func(childComplexity int) int
+		Comparison            func(childComplexity int) int
 		MeanDurationSeconds   func(childComplexity int) int
 		MedianDurationSeconds func(childComplexity int) int
 		PageViews             func(childComplexity int) int
@@ -810,6 +941,7 @@ type ComplexityRoot struct {
 
 	Variant struct {
 		Baseline func(childComplexity int) int
+		ID       func(childComplexity int) int
 		Key      func(childComplexity int) int
 		Name     func(childComplexity int) int
 		Weight   func(childComplexity int) int
@@ -828,6 +960,7 @@ type ComplexityRoot struct {
 		ConversionRate            func(childComplexity int) int
 		Conversions               func(childComplexity int) int
 		ExpectedLoss              func(childComplexity int) int
+		ID                        func(childComplexity int) int
 		ProbabilityToBeBest       func(childComplexity int) int
 		ProbabilityToBeatBaseline func(childComplexity int) int
 		Series                    func(childComplexity int, interval model.Interval) int
@@ -849,6 +982,10 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type ActiveVisitorsResolver interface {
+	Visitors(ctx context.Context, obj *view.ActiveVisitors) (*int, error)
+	Pages(ctx context.Context, obj *view.ActiveVisitors, first *int) ([]view.ActivePage, error)
+}
 type ApiKeyResolver interface {
 	Sites(ctx context.Context, obj *view.Key) ([]model.Site, error)
 }
@@ -859,17 +996,19 @@ type ExperimentResolver interface {
 	ID(ctx context.Context, obj *model.Experiment) (string, error)
 	Site(ctx context.Context, obj *model.Experiment) (*model.Site, error)
 
+	Variants(ctx context.Context, obj *model.Experiment) ([]view.Variant, error)
 	PrimaryMetric(ctx context.Context, obj *model.Experiment) (*model.Goal, error)
 	SecondaryMetrics(ctx context.Context, obj *model.Experiment) ([]model.Goal, error)
 
-	Winner(ctx context.Context, obj *model.Experiment) (*model.Variant, error)
+	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
-	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange) (*view.ExperimentResult, error)
-	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, rangeArg *model.TimeRange) ([]view.SegmentResult, error)
-	History(ctx context.Context, obj *model.Experiment, first *int, after *string) (*view.AuditConnection, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
+	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type FilterResolver interface {
+	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
 	Args(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
 	Inputs(ctx context.Context, obj *model.FilterSpec) (json.RawMessage, error)
@@ -879,24 +1018,29 @@ type FilterResolver interface {
 	Not(ctx context.Context, obj *model.FilterSpec) (*model.FilterSpec, error)
 }
 type FilterTypeResolver interface {
+	ID(ctx context.Context, obj *host.Type) (string, error)
+
 	MergeRule(ctx context.Context, obj *host.Type) (MergeRule, error)
 	InputType(ctx context.Context, obj *host.Type) (string, error)
+	Arguments(ctx context.Context, obj *host.Type) ([]view.FilterArgument, error)
 	Plugin(ctx context.Context, obj *host.Type) (*host.Plugin, error)
 }
 type FunnelStepResolver interface {
-	Merged(ctx context.Context, obj *view.FunnelStep) (*host.Merged, error)
+	Merged(ctx context.Context, obj *view.FunnelStep) (*view.MergedSegment, error)
 }
 type GoalResolver interface {
 	ID(ctx context.Context, obj *model.Goal) (string, error)
 	Site(ctx context.Context, obj *model.Goal) (*model.Site, error)
+	Saved(ctx context.Context, obj *model.Goal) (bool, error)
 
+	Warnings(ctx context.Context, obj *model.Goal) ([]plugins.Warning, error)
 	ValueEvent(ctx context.Context, obj *model.Goal) (*string, error)
 
 	Experiments(ctx context.Context, obj *model.Goal) ([]model.Experiment, error)
-	Card(ctx context.Context, obj *model.Goal, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
+	Card(ctx context.Context, obj *model.Goal, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.GoalCard, error)
 }
 type GoalCellResolver interface {
-	Merged(ctx context.Context, obj *view.GoalCell) (*host.Merged, error)
+	Merged(ctx context.Context, obj *view.GoalCell) (*view.MergedSegment, error)
 
 	Series(ctx context.Context, obj *view.GoalCell, interval model.Interval) ([]view.GoalPoint, error)
 }
@@ -906,15 +1050,18 @@ type GrantResolver interface {
 type MergedFilterResolver interface {
 	Rule(ctx context.Context, obj *host.MergedFilter) (*MergeRule, error)
 }
+type MergedSegmentResolver interface {
+	Warnings(ctx context.Context, obj *view.MergedSegment) ([]plugins.Warning, error)
+}
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
-	Leader(ctx context.Context, obj *view.MetricResult) (*model.Variant, error)
+	Leader(ctx context.Context, obj *view.MetricResult) (*view.Variant, error)
 	Decision(ctx context.Context, obj *view.MetricResult) (*stats.Decision, error)
 }
 type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
 	UpdateSite(ctx context.Context, input UpdateSiteInput) (*view.ChangedSite, error)
-	DeleteSite(ctx context.Context, id string) (*view.DeletedSite, error)
+	DeleteSite(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.DeletedSite, error)
 	CreateSegment(ctx context.Context, input CreateSegmentInput) (*view.ChangedSegment, error)
 	UpdateSegment(ctx context.Context, input UpdateSegmentInput) (*view.ChangedSegment, error)
 	ActivateSegments(ctx context.Context, ids []string) (*view.ChangedSegments, error)
@@ -950,6 +1097,8 @@ type MutationResolver interface {
 	EndLogin(ctx context.Context, id string) (*EndLoginPayload, error)
 }
 type PluginResolver interface {
+	ID(ctx context.Context, obj *host.Plugin) (string, error)
+
 	Reason(ctx context.Context, obj *host.Plugin) (*string, error)
 	FilterTypes(ctx context.Context, obj *host.Plugin) ([]host.Type, error)
 }
@@ -968,41 +1117,51 @@ type QueryResolver interface {
 type SegmentResolver interface {
 	ID(ctx context.Context, obj *model.Segment) (string, error)
 	Site(ctx context.Context, obj *model.Segment) (*model.Site, error)
+	Saved(ctx context.Context, obj *model.Segment) (bool, error)
+
+	Warnings(ctx context.Context, obj *model.Segment) ([]plugins.Warning, error)
 
 	SessionCount(ctx context.Context, obj *model.Segment, rangeArg model.TimeRange) (*int, error)
 }
 type SegmentResultResolver interface {
 	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
 }
+type SessionResolver interface {
+	Hits(ctx context.Context, obj *view.Session, first *int, after *string) (*view.HitConnection, error)
+}
 type SiteResolver interface {
 	ID(ctx context.Context, obj *model.Site) (string, error)
 
-	Segments(ctx context.Context, obj *model.Site, search *string, active *bool, first *int, after *string) (*view.SegmentConnection, error)
-	Goals(ctx context.Context, obj *model.Site, search *string, archived *bool, first *int, after *string) (*view.GoalConnection, error)
+	Segments(ctx context.Context, obj *model.Site, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.SegmentConnection, error)
+	Goals(ctx context.Context, obj *model.Site, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.GoalConnection, error)
 	Goal(ctx context.Context, obj *model.Site, key string) (*model.Goal, error)
-	Experiments(ctx context.Context, obj *model.Site, search *string, status []model.ExperimentStatus, first *int, after *string) (*view.ExperimentConnection, error)
+	Experiments(ctx context.Context, obj *model.Site, search *string, status []model.ExperimentStatus, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.ExperimentConnection, error)
 	Experiment(ctx context.Context, obj *model.Site, key string) (*model.Experiment, error)
-	Events(ctx context.Context, obj *model.Site, search *string, first *int, after *string) (*view.EventConnection, error)
+	Events(ctx context.Context, obj *model.Site, search *string, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.EventConnection, error)
 	Values(ctx context.Context, obj *model.Site, filterType string, key *string, search *string, filters []scalar.FilterInput, rangeArg *model.TimeRange, first *int) ([]view.ValueCount, error)
 	SessionCount(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange) (*int, error)
-	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, first *int, after *string) (*view.SessionConnection, error)
-	GoalCards(ctx context.Context, obj *model.Site, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) ([]view.GoalCard, error)
-	Funnel(ctx context.Context, obj *model.Site, steps []string, segments []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
-	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (*view.BreakdownConnection, error)
-	Totals(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (*view.Totals, error)
-	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*host.Merged, error)
+	Sessions(ctx context.Context, obj *model.Site, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.SessionConnection, error)
+	GoalCards(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) ([]view.GoalCard, error)
+	Funnel(ctx context.Context, obj *model.Site, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error)
+	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error)
+	Totals(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (*view.Totals, error)
+	Now(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput) (*view.Now, error)
+	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*view.MergedSegment, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
-	AuditLog(ctx context.Context, obj *model.Site, first *int, after *string) (*view.AuditConnection, error)
+	AuditLog(ctx context.Context, obj *model.Site, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type SiteRoleResolver interface {
 	Site(ctx context.Context, obj *view.SiteRole) (*model.Site, error)
 }
 type SubscriptionResolver interface {
-	GoalCards(ctx context.Context, siteID string, segments []string, goals []string, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan []view.GoalCard, error)
-	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, filters []scalar.FilterInput, goals []string, rangeArg model.TimeRange, orderBy *BreakdownOrder, first *int, after *string) (<-chan *view.BreakdownConnection, error)
-	Totals(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput, rangeArg model.TimeRange) (<-chan *view.Totals, error)
+	GoalCards(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) (<-chan []view.GoalCard, error)
+	Funnel(ctx context.Context, siteID string, steps []string, adHocGoals []AdHocGoalInput, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) (<-chan *view.Funnel, error)
+	Breakdown(ctx context.Context, siteID string, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (<-chan *view.BreakdownConnection, error)
+	Totals(ctx context.Context, siteID string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (<-chan *view.Totals, error)
+	Now(ctx context.Context, siteID string, segments []string, filters []scalar.FilterInput) (<-chan *view.Now, error)
+	SchemaChanged(ctx context.Context) (<-chan *view.SchemaChange, error)
 	DefinitionsChanged(ctx context.Context, siteID string) (<-chan *view.DefinitionsChange, error)
-	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput) (<-chan *view.ExperimentResult, error)
+	ExperimentResults(ctx context.Context, experimentID string, filters []scalar.FilterInput, goal *string, adHocGoal *AdHocGoalInput) (<-chan *view.ExperimentResult, error)
 }
 type TotalsResolver interface {
 	Series(ctx context.Context, obj *view.Totals, interval model.Interval) ([]view.TotalsPoint, error)
@@ -1042,6 +1201,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActivateSegmentsPayload.Site(childComplexity), true
+
+	case "ActivePage.path":
+		if e.ComplexityRoot.ActivePage.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivePage.Path(childComplexity), true
+	case "ActivePage.visitors":
+		if e.ComplexityRoot.ActivePage.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivePage.Visitors(childComplexity), true
+
+	case "ActiveVisitors.pages":
+		if e.ComplexityRoot.ActiveVisitors.Pages == nil {
+			break
+		}
+
+		args, err := ec.field_ActiveVisitors_pages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ActiveVisitors.Pages(childComplexity, args["first"].(*int)), true
+	case "ActiveVisitors.visitors":
+		if e.ComplexityRoot.ActiveVisitors.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActiveVisitors.Visitors(childComplexity), true
 
 	case "ApiKey.createdAt":
 		if e.ComplexityRoot.ApiKey.CreatedAt == nil {
@@ -1267,6 +1457,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEntry.ObjectName(childComplexity), true
 
+	case "BreakdownConnection.comparedWith":
+		if e.ComplexityRoot.BreakdownConnection.ComparedWith == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.ComparedWith(childComplexity), true
 	case "BreakdownConnection.edges":
 		if e.ComplexityRoot.BreakdownConnection.Edges == nil {
 			break
@@ -1285,12 +1481,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BreakdownConnection.PageInfo(childComplexity), true
+	case "BreakdownConnection.range":
+		if e.ComplexityRoot.BreakdownConnection.Range == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.Range(childComplexity), true
 	case "BreakdownConnection.totalCount":
 		if e.ComplexityRoot.BreakdownConnection.TotalCount == nil {
 			break
 		}
 
 		return e.ComplexityRoot.BreakdownConnection.TotalCount(childComplexity), true
+	case "BreakdownConnection.unit":
+		if e.ComplexityRoot.BreakdownConnection.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownConnection.Unit(childComplexity), true
 
 	case "BreakdownEdge.cursor":
 		if e.ComplexityRoot.BreakdownEdge.Cursor == nil {
@@ -1305,6 +1513,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BreakdownEdge.Node(childComplexity), true
 
+	case "BreakdownGoal.comparison":
+		if e.ComplexityRoot.BreakdownGoal.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownGoal.Comparison(childComplexity), true
 	case "BreakdownGoal.conversionRate":
 		if e.ComplexityRoot.BreakdownGoal.ConversionRate == nil {
 			break
@@ -1336,6 +1550,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BreakdownRow.BounceRate(childComplexity), true
+	case "BreakdownRow.comparison":
+		if e.ComplexityRoot.BreakdownRow.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BreakdownRow.Comparison(childComplexity), true
 	case "BreakdownRow.goals":
 		if e.ComplexityRoot.BreakdownRow.Goals == nil {
 			break
@@ -1725,6 +1945,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Event.HasValue(childComplexity), true
+	case "Event.id":
+		if e.ComplexityRoot.Event.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Event.ID(childComplexity), true
 	case "Event.lastSeen":
 		if e.ComplexityRoot.Event.LastSeen == nil {
 			break
@@ -1763,6 +1989,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EventConnection.TotalCount(childComplexity), true
 
+	case "EventCount.count":
+		if e.ComplexityRoot.EventCount.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventCount.Count(childComplexity), true
+	case "EventCount.event":
+		if e.ComplexityRoot.EventCount.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventCount.Event(childComplexity), true
+
 	case "EventEdge.cursor":
 		if e.ComplexityRoot.EventEdge.Cursor == nil {
 			break
@@ -1798,7 +2037,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["range"].(*model.TimeRange)), true
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Experiment.createdAt":
 		if e.ComplexityRoot.Experiment.CreatedAt == nil {
 			break
@@ -1821,7 +2060,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.History(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Experiment.History(childComplexity, args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Experiment.id":
 		if e.ComplexityRoot.Experiment.ID == nil {
 			break
@@ -1856,7 +2095,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange)), true
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
@@ -1962,6 +2201,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Experiment(childComplexity), true
+	case "ExperimentResult.id":
+		if e.ComplexityRoot.ExperimentResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.ID(childComplexity), true
 	case "ExperimentResult.metrics":
 		if e.ComplexityRoot.ExperimentResult.Metrics == nil {
 			break
@@ -2005,6 +2250,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Filter.Args(childComplexity), true
+	case "Filter.id":
+		if e.ComplexityRoot.Filter.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Filter.ID(childComplexity), true
 	case "Filter.inputs":
 		if e.ComplexityRoot.Filter.Inputs == nil {
 			break
@@ -2036,6 +2287,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Filter.Type(childComplexity), true
 
+	case "FilterArgument.path":
+		if e.ComplexityRoot.FilterArgument.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.Path(childComplexity), true
+	case "FilterArgument.suggest":
+		if e.ComplexityRoot.FilterArgument.Suggest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.Suggest(childComplexity), true
+	case "FilterArgument.valuesKey":
+		if e.ComplexityRoot.FilterArgument.ValuesKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.ValuesKey(childComplexity), true
+	case "FilterArgument.valuesKeyPath":
+		if e.ComplexityRoot.FilterArgument.ValuesKeyPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.ValuesKeyPath(childComplexity), true
+
+	case "FilterType.arguments":
+		if e.ComplexityRoot.FilterType.Arguments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterType.Arguments(childComplexity), true
 	case "FilterType.computed":
 		if e.ComplexityRoot.FilterType.Computed == nil {
 			break
@@ -2048,6 +2330,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FilterType.Description(childComplexity), true
+	case "FilterType.id":
+		if e.ComplexityRoot.FilterType.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterType.ID(childComplexity), true
 	case "FilterType.inputType":
 		if e.ComplexityRoot.FilterType.InputType == nil {
 			break
@@ -2079,12 +2367,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FilterType.Title(childComplexity), true
 
+	case "FilterWarning.code":
+		if e.ComplexityRoot.FilterWarning.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterWarning.Code(childComplexity), true
+	case "FilterWarning.message":
+		if e.ComplexityRoot.FilterWarning.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterWarning.Message(childComplexity), true
+	case "FilterWarning.path":
+		if e.ComplexityRoot.FilterWarning.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterWarning.Path(childComplexity), true
+
 	case "Funnel.comparedWith":
 		if e.ComplexityRoot.Funnel.ComparedWith == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Funnel.ComparedWith(childComplexity), true
+	case "Funnel.id":
+		if e.ComplexityRoot.Funnel.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Funnel.ID(childComplexity), true
 	case "Funnel.range":
 		if e.ComplexityRoot.Funnel.Range == nil {
 			break
@@ -2147,6 +2460,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FunnelComparison.VisitorsChange(childComplexity), true
 
+	case "FunnelSegment.id":
+		if e.ComplexityRoot.FunnelSegment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelSegment.ID(childComplexity), true
 	case "FunnelSegment.segment":
 		if e.ComplexityRoot.FunnelSegment.Segment == nil {
 			break
@@ -2184,6 +2503,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FunnelStep.Goal(childComplexity), true
+	case "FunnelStep.id":
+		if e.ComplexityRoot.FunnelStep.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FunnelStep.ID(childComplexity), true
 	case "FunnelStep.merged":
 		if e.ComplexityRoot.FunnelStep.Merged == nil {
 			break
@@ -2219,7 +2544,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Goal.Card(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Goal.createdAt":
 		if e.ComplexityRoot.Goal.CreatedAt == nil {
 			break
@@ -2262,6 +2587,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.Name(childComplexity), true
+	case "Goal.saved":
+		if e.ComplexityRoot.Goal.Saved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Saved(childComplexity), true
 	case "Goal.site":
 		if e.ComplexityRoot.Goal.Site == nil {
 			break
@@ -2280,6 +2611,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.ValueEvent(childComplexity), true
+	case "Goal.warnings":
+		if e.ComplexityRoot.Goal.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Warnings(childComplexity), true
 
 	case "GoalCard.cells":
 		if e.ComplexityRoot.GoalCard.Cells == nil {
@@ -2305,6 +2642,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCard.Goal(childComplexity), true
+	case "GoalCard.id":
+		if e.ComplexityRoot.GoalCard.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalCard.ID(childComplexity), true
 	case "GoalCard.range":
 		if e.ComplexityRoot.GoalCard.Range == nil {
 			break
@@ -2336,6 +2679,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GoalCell.Conversions(childComplexity), true
+	case "GoalCell.id":
+		if e.ComplexityRoot.GoalCell.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GoalCell.ID(childComplexity), true
 	case "GoalCell.merged":
 		if e.ComplexityRoot.GoalCell.Merged == nil {
 			break
@@ -2533,6 +2882,195 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Grant.SiteID(childComplexity), true
 
+	case "Hit.at":
+		if e.ComplexityRoot.Hit.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.At(childComplexity), true
+	case "Hit.browser":
+		if e.ComplexityRoot.Hit.Browser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Browser(childComplexity), true
+	case "Hit.city":
+		if e.ComplexityRoot.Hit.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.City(childComplexity), true
+	case "Hit.country":
+		if e.ComplexityRoot.Hit.Country == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Country(childComplexity), true
+	case "Hit.device":
+		if e.ComplexityRoot.Hit.Device == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Device(childComplexity), true
+	case "Hit.experiment":
+		if e.ComplexityRoot.Hit.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Experiment(childComplexity), true
+	case "Hit.hostname":
+		if e.ComplexityRoot.Hit.Hostname == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Hostname(childComplexity), true
+	case "Hit.id":
+		if e.ComplexityRoot.Hit.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.ID(childComplexity), true
+	case "Hit.ip":
+		if e.ComplexityRoot.Hit.IP == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.IP(childComplexity), true
+	case "Hit.kind":
+		if e.ComplexityRoot.Hit.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Kind(childComplexity), true
+	case "Hit.language":
+		if e.ComplexityRoot.Hit.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Language(childComplexity), true
+	case "Hit.name":
+		if e.ComplexityRoot.Hit.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Name(childComplexity), true
+	case "Hit.os":
+		if e.ComplexityRoot.Hit.OS == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.OS(childComplexity), true
+	case "Hit.properties":
+		if e.ComplexityRoot.Hit.Properties == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Properties(childComplexity), true
+	case "Hit.referrer":
+		if e.ComplexityRoot.Hit.Referrer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Referrer(childComplexity), true
+	case "Hit.region":
+		if e.ComplexityRoot.Hit.Region == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Region(childComplexity), true
+	case "Hit.tags":
+		if e.ComplexityRoot.Hit.Tags == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Tags(childComplexity), true
+	case "Hit.utmCampaign":
+		if e.ComplexityRoot.Hit.UTMCampaign == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMCampaign(childComplexity), true
+	case "Hit.utmContent":
+		if e.ComplexityRoot.Hit.UTMContent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMContent(childComplexity), true
+	case "Hit.utmMedium":
+		if e.ComplexityRoot.Hit.UTMMedium == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMMedium(childComplexity), true
+	case "Hit.utmSource":
+		if e.ComplexityRoot.Hit.UTMSource == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMSource(childComplexity), true
+	case "Hit.utmTerm":
+		if e.ComplexityRoot.Hit.UTMTerm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UTMTerm(childComplexity), true
+	case "Hit.userId":
+		if e.ComplexityRoot.Hit.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.UserID(childComplexity), true
+	case "Hit.value":
+		if e.ComplexityRoot.Hit.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Value(childComplexity), true
+	case "Hit.variant":
+		if e.ComplexityRoot.Hit.Variant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Variant(childComplexity), true
+
+	case "HitConnection.edges":
+		if e.ComplexityRoot.HitConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.Edges(childComplexity), true
+	case "HitConnection.nodes":
+		if e.ComplexityRoot.HitConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.Nodes(childComplexity), true
+	case "HitConnection.pageInfo":
+		if e.ComplexityRoot.HitConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.PageInfo(childComplexity), true
+	case "HitConnection.totalCount":
+		if e.ComplexityRoot.HitConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitConnection.TotalCount(childComplexity), true
+
+	case "HitEdge.cursor":
+		if e.ComplexityRoot.HitEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitEdge.Cursor(childComplexity), true
+	case "HitEdge.node":
+		if e.ComplexityRoot.HitEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitEdge.Node(childComplexity), true
+
 	case "Login.address":
 		if e.ComplexityRoot.Login.Address == nil {
 			break
@@ -2625,6 +3163,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MergedSegment.Label(childComplexity), true
+	case "MergedSegment.warnings":
+		if e.ComplexityRoot.MergedSegment.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergedSegment.Warnings(childComplexity), true
 
 	case "MetricResult.decision":
 		if e.ComplexityRoot.MetricResult.Decision == nil {
@@ -2638,6 +3182,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MetricResult.Goal(childComplexity), true
+	case "MetricResult.id":
+		if e.ComplexityRoot.MetricResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.ID(childComplexity), true
 	case "MetricResult.leader":
 		if e.ComplexityRoot.MetricResult.Leader == nil {
 			break
@@ -2887,7 +3437,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteSite(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteSite(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.disableUser":
 		if e.ComplexityRoot.Mutation.DisableUser == nil {
 			break
@@ -3054,6 +3604,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.UpdateUserRoles(childComplexity, args["input"].(UpdateUserRolesInput)), true
 
+	case "Now.computedAt":
+		if e.ComplexityRoot.Now.ComputedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Now.ComputedAt(childComplexity), true
+	case "Now.last30Minutes":
+		if e.ComplexityRoot.Now.Last30Minutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Now.Last30Minutes(childComplexity), true
+	case "Now.last5Minutes":
+		if e.ComplexityRoot.Now.Last5Minutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Now.Last5Minutes(childComplexity), true
+
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
 			break
@@ -3091,6 +3660,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Plugin.FilterTypes(childComplexity), true
+	case "Plugin.id":
+		if e.ComplexityRoot.Plugin.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plugin.ID(childComplexity), true
 	case "Plugin.name":
 		if e.ComplexityRoot.Plugin.Name == nil {
 			break
@@ -3270,6 +3845,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SampleRatioCheck.PValue(childComplexity), true
 
+	case "SchemaChange.version":
+		if e.ComplexityRoot.SchemaChange.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SchemaChange.Version(childComplexity), true
+
 	case "Segment.active":
 		if e.ComplexityRoot.Segment.Active == nil {
 			break
@@ -3300,6 +3882,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.Name(childComplexity), true
+	case "Segment.saved":
+		if e.ComplexityRoot.Segment.Saved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Saved(childComplexity), true
 	case "Segment.sessionCount":
 		if e.ComplexityRoot.Segment.SessionCount == nil {
 			break
@@ -3323,6 +3911,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.UpdatedAt(childComplexity), true
+	case "Segment.warnings":
+		if e.ComplexityRoot.Segment.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Warnings(childComplexity), true
 
 	case "SegmentConnection.edges":
 		if e.ComplexityRoot.SegmentConnection.Edges == nil {
@@ -3362,6 +3956,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SegmentEdge.Node(childComplexity), true
 
+	case "SegmentResult.id":
+		if e.ComplexityRoot.SegmentResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentResult.ID(childComplexity), true
 	case "SegmentResult.result":
 		if e.ComplexityRoot.SegmentResult.Result == nil {
 			break
@@ -3405,12 +4005,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.DurationSeconds(childComplexity), true
+	case "Session.endedAt":
+		if e.ComplexityRoot.Session.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.EndedAt(childComplexity), true
 	case "Session.entryPage":
 		if e.ComplexityRoot.Session.EntryPage == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.EntryPage(childComplexity), true
+	case "Session.eventCounts":
+		if e.ComplexityRoot.Session.EventCounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.EventCounts(childComplexity), true
 	case "Session.events":
 		if e.ComplexityRoot.Session.Events == nil {
 			break
@@ -3423,6 +4035,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.ExitPage(childComplexity), true
+	case "Session.hits":
+		if e.ComplexityRoot.Session.Hits == nil {
+			break
+		}
+
+		args, err := ec.field_Session_hits_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Session.Hits(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Session.hostname":
 		if e.ComplexityRoot.Session.Hostname == nil {
 			break
@@ -3483,6 +4106,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Region(childComplexity), true
+	case "Session.sessionKey":
+		if e.ComplexityRoot.Session.SessionKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.SessionKey(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -3620,6 +4249,79 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SessionValue.Sum(childComplexity), true
 
+	case "SessionsComparison.bounceRate":
+		if e.ComplexityRoot.SessionsComparison.BounceRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.BounceRate(childComplexity), true
+	case "SessionsComparison.bounceRateDifference":
+		if e.ComplexityRoot.SessionsComparison.BounceRateDifference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.BounceRateDifference(childComplexity), true
+	case "SessionsComparison.meanDurationSeconds":
+		if e.ComplexityRoot.SessionsComparison.MeanDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MeanDurationSeconds(childComplexity), true
+	case "SessionsComparison.meanDurationSecondsChange":
+		if e.ComplexityRoot.SessionsComparison.MeanDurationSecondsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MeanDurationSecondsChange(childComplexity), true
+	case "SessionsComparison.medianDurationSeconds":
+		if e.ComplexityRoot.SessionsComparison.MedianDurationSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MedianDurationSeconds(childComplexity), true
+	case "SessionsComparison.medianDurationSecondsChange":
+		if e.ComplexityRoot.SessionsComparison.MedianDurationSecondsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.MedianDurationSecondsChange(childComplexity), true
+	case "SessionsComparison.pageViews":
+		if e.ComplexityRoot.SessionsComparison.PageViews == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.PageViews(childComplexity), true
+	case "SessionsComparison.pageViewsChange":
+		if e.ComplexityRoot.SessionsComparison.PageViewsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.PageViewsChange(childComplexity), true
+	case "SessionsComparison.sessions":
+		if e.ComplexityRoot.SessionsComparison.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.Sessions(childComplexity), true
+	case "SessionsComparison.sessionsChange":
+		if e.ComplexityRoot.SessionsComparison.SessionsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.SessionsChange(childComplexity), true
+	case "SessionsComparison.visitors":
+		if e.ComplexityRoot.SessionsComparison.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.Visitors(childComplexity), true
+	case "SessionsComparison.visitorsChange":
+		if e.ComplexityRoot.SessionsComparison.VisitorsChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionsComparison.VisitorsChange(childComplexity), true
+
 	case "Site.addresses":
 		if e.ComplexityRoot.Site.Addresses == nil {
 			break
@@ -3636,7 +4338,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.AuditLog(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.AuditLog(childComplexity, args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.bots":
 		if e.ComplexityRoot.Site.Bots == nil {
 			break
@@ -3653,7 +4355,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Breakdown(childComplexity, args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.computedFilters":
 		if e.ComplexityRoot.Site.ComputedFilters == nil {
 			break
@@ -3676,7 +4378,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Events(childComplexity, args["search"].(*string), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Events(childComplexity, args["search"].(*string), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.experiment":
 		if e.ComplexityRoot.Site.Experiment == nil {
 			break
@@ -3698,7 +4400,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Experiments(childComplexity, args["search"].(*string), args["status"].([]model.ExperimentStatus), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Experiments(childComplexity, args["search"].(*string), args["status"].([]model.ExperimentStatus), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.funnel":
 		if e.ComplexityRoot.Site.Funnel == nil {
 			break
@@ -3709,7 +4411,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["segments"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.Funnel(childComplexity, args["steps"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Site.goal":
 		if e.ComplexityRoot.Site.Goal == nil {
 			break
@@ -3731,7 +4433,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Site.GoalCards(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
 	case "Site.goals":
 		if e.ComplexityRoot.Site.Goals == nil {
 			break
@@ -3742,7 +4444,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Goals(childComplexity, args["search"].(*string), args["archived"].(*bool), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Goals(childComplexity, args["search"].(*string), args["archived"].(*bool), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.id":
 		if e.ComplexityRoot.Site.ID == nil {
 			break
@@ -3772,6 +4474,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Name(childComplexity), true
+	case "Site.now":
+		if e.ComplexityRoot.Site.Now == nil {
+			break
+		}
+
+		args, err := ec.field_Site_now_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.Now(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput)), true
 	case "Site.segments":
 		if e.ComplexityRoot.Site.Segments == nil {
 			break
@@ -3782,7 +4495,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Segments(childComplexity, args["search"].(*string), args["active"].(*bool), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Segments(childComplexity, args["search"].(*string), args["active"].(*bool), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.sessionCount":
 		if e.ComplexityRoot.Site.SessionCount == nil {
 			break
@@ -3804,7 +4517,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Sessions(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Site.Sessions(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Site.timezone":
 		if e.ComplexityRoot.Site.Timezone == nil {
 			break
@@ -3821,7 +4534,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
+		return e.ComplexityRoot.Site.Totals(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
+	case "Site.updatedAt":
+		if e.ComplexityRoot.Site.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.UpdatedAt(childComplexity), true
 	case "Site.values":
 		if e.ComplexityRoot.Site.Values == nil {
 			break
@@ -3883,7 +4602,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["range"].(model.TimeRange), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Subscription.Breakdown(childComplexity, args["siteId"].(string), args["by"].([]Dimension), args["keys"].([]string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["orderBy"].(*BreakdownOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Subscription.definitionsChanged":
 		if e.ComplexityRoot.Subscription.DefinitionsChanged == nil {
 			break
@@ -3905,7 +4624,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput)), true
+		return e.ComplexityRoot.Subscription.ExperimentResults(childComplexity, args["experimentId"].(string), args["filters"].([]scalar.FilterInput), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+	case "Subscription.funnel":
+		if e.ComplexityRoot.Subscription.Funnel == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_funnel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Funnel(childComplexity, args["siteId"].(string), args["steps"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
 	case "Subscription.goalCards":
 		if e.ComplexityRoot.Subscription.GoalCards == nil {
 			break
@@ -3916,7 +4646,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["goals"].([]string), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison)), true
+		return e.ComplexityRoot.Subscription.GoalCards(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["goals"].([]string), args["adHocGoals"].([]AdHocGoalInput), args["range"].(model.TimeRange), args["unit"].(view.CountUnit), args["compare"].(*model.Comparison), args["includeInactive"].(bool), args["first"].(*int), args["after"].(*string)), true
+	case "Subscription.now":
+		if e.ComplexityRoot.Subscription.Now == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_now_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Now(childComplexity, args["siteId"].(string), args["segments"].([]string), args["filters"].([]scalar.FilterInput)), true
+	case "Subscription.schemaChanged":
+		if e.ComplexityRoot.Subscription.SchemaChanged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Subscription.SchemaChanged(childComplexity), true
 	case "Subscription.totals":
 		if e.ComplexityRoot.Subscription.Totals == nil {
 			break
@@ -3927,7 +4674,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange)), true
+		return e.ComplexityRoot.Subscription.Totals(childComplexity, args["siteId"].(string), args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["filters"].([]scalar.FilterInput), args["range"].(model.TimeRange), args["compare"].(*model.Comparison)), true
 
 	case "TimeRangeValue.from":
 		if e.ComplexityRoot.TimeRangeValue.From == nil {
@@ -3948,6 +4695,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Totals.BounceRate(childComplexity), true
+	case "Totals.comparedWith":
+		if e.ComplexityRoot.Totals.ComparedWith == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.ComparedWith(childComplexity), true
+	case "Totals.comparison":
+		if e.ComplexityRoot.Totals.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Totals.Comparison(childComplexity), true
 	case "Totals.meanDurationSeconds":
 		if e.ComplexityRoot.Totals.MeanDurationSeconds == nil {
 			break
@@ -4211,6 +4970,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Variant.Baseline(childComplexity), true
+	case "Variant.id":
+		if e.ComplexityRoot.Variant.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.ID(childComplexity), true
 	case "Variant.key":
 		if e.ComplexityRoot.Variant.Key == nil {
 			break
@@ -4285,6 +5050,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.ExpectedLoss(childComplexity), true
+	case "VariantResult.id":
+		if e.ComplexityRoot.VariantResult.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ID(childComplexity), true
 	case "VariantResult.probabilityToBeBest":
 		if e.ComplexityRoot.VariantResult.ProbabilityToBeBest == nil {
 			break
@@ -4366,6 +5137,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAdHocGoalInput,
+		ec.unmarshalInputAdHocSegmentInput,
+		ec.unmarshalInputAuditOrder,
 		ec.unmarshalInputBreakdownOrder,
 		ec.unmarshalInputConvertSegmentInput,
 		ec.unmarshalInputCreateApiKeyInput,
@@ -4375,6 +5149,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateSiteInput,
 		ec.unmarshalInputCreateUserInput,
 		ec.unmarshalInputDateRange,
+		ec.unmarshalInputEventOrder,
+		ec.unmarshalInputExperimentOrder,
+		ec.unmarshalInputGoalOrder,
+		ec.unmarshalInputSegmentOrder,
+		ec.unmarshalInputSessionOrder,
 		ec.unmarshalInputSiteRoleInput,
 		ec.unmarshalInputTimeRange,
 		ec.unmarshalInputUpdateExperimentInput,
@@ -4809,6 +5588,20 @@ type AuditEdge {
   "The change."
   node: AuditEntry!
 }
+
+"What changes are ordered by. Equal ones are ordered by when they were made."
+enum AuditOrderField {
+  "When it was done."
+  AT
+}
+
+"An order of changes."
+input AuditOrder {
+  "What they are ordered by."
+  by: AuditOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/breakdown.graphqls", Input: `"What sessions are grouped by. A session without a value is in the group of the empty string."
 enum Dimension {
@@ -4869,7 +5662,7 @@ enum Dimension {
 input BreakdownOrder {
   "What the rows are ordered by."
   by: BreakdownFigure = SESSIONS
-  "The id of one of the ` + "`" + `goals` + "`" + `, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL."
+  "The id of one of the goals, or the name of an ad-hoc one, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL."
   goal: ID
   "Which row comes first."
   direction: SortDirection = DESCENDING
@@ -4899,14 +5692,6 @@ enum BreakdownFigure {
   VALUES
 }
 
-"A direction of an order."
-enum SortDirection {
-  "The least first."
-  ASCENDING
-  "The greatest first."
-  DESCENDING
-}
-
 "A page of a breakdown."
 type BreakdownConnection {
   "The rows with their cursors."
@@ -4917,6 +5702,12 @@ type BreakdownConnection {
   pageInfo: PageInfo!
   "The number of rows on all pages."
   totalCount: Int!
+  "The range you asked for, as instants."
+  range: TimeRangeValue!
+  "What conversions and conversion rates are of."
+  unit: CountUnit!
+  "The other period that the rows are compared with; null without ` + "`" + `compare` + "`" + `."
+  comparedWith: TimeRangeValue
 }
 
 "A row in a BreakdownConnection."
@@ -4929,7 +5720,7 @@ type BreakdownEdge {
 
 "The sessions with one value, or with one pair of values."
 type BreakdownRow {
-  "Opaque. Rows of the same values, sessions, goals and selection of goals have the same id."
+  "Opaque. Rows of the same values, sessions, selection of goals, unit and comparison have the same id."
   id: ID!
   "The values, one for each dimension of ` + "`" + `by` + "`" + `, in its order."
   values: [String!]!
@@ -4947,6 +5738,8 @@ type BreakdownRow {
   meanDurationSeconds: Float!
   "The sum of the goals' valueTotal; null if none of them has a valueEvent."
   value: Float
+  "The figures of the row's values in the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: SessionsComparison
   "The goals, in the order you asked for. By default the oldest goal comes first."
   goals: [BreakdownGoal!]!
 }
@@ -4957,19 +5750,59 @@ type BreakdownGoal {
   goal: Goal!
   """
   The number of sessions with the row's values in the merged segment: the filters of the breakdown merged with the
-  goal's.
+  goal's. By the unit VISITOR, the number of distinct visitors who have such a session and one that the row counts.
   """
-  conversions: Int!
-  "The share conversions / sessions of the row. Above 1 if conversions exceed sessions."
-  conversionRate: Float!
+  conversions: Int
+  """
+  The share conversions / sessions of the row, or conversions / visitors by the unit VISITOR. Above 1 if conversions
+  exceed sessions.
+  """
+  conversionRate: Float
   "The sum of the valueEvent's values over these sessions; null if the goal has no valueEvent."
   valueTotal: Float
+  "The same figures of the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: GoalComparison
+}
+
+"""
+Figures of the same sessions in another period. A change is this period's figure divided by the other's, less 1: 0.5 is
+50 % more. It is null where the other period's figure is 0.
+"""
+type SessionsComparison {
+  "The number of sessions."
+  sessions: Int!
+  "The number of distinct visitors."
+  visitors: Int!
+  "The number of page views, repeated ones included."
+  pageViews: Int!
+  "The share of the sessions that have exactly one page view and no event. Null without sessions."
+  bounceRate: Float
+  "The median of the sessions' durations, in seconds, exact to the millisecond. Null without sessions."
+  medianDurationSeconds: Float
+  "The mean of the sessions' durations, in seconds. Null without sessions."
+  meanDurationSeconds: Float
+  "The change of the number of sessions."
+  sessionsChange: Float
+  "The change of the number of visitors."
+  visitorsChange: Float
+  "The change of the number of page views."
+  pageViewsChange: Float
+  "The change of the median duration; null if either period is without sessions."
+  medianDurationSecondsChange: Float
+  "The change of the mean duration; null if either period is without sessions."
+  meanDurationSecondsChange: Float
+  "How much higher the bounce rate is than in the other period; null if either period is without sessions."
+  bounceRateDifference: RateDifference
 }
 
 "The figures of all sessions that are asked for."
 type Totals {
   "The range you asked for."
   range: TimeRangeValue!
+  "The other period that the figures are compared with; null without ` + "`" + `compare` + "`" + `."
+  comparedWith: TimeRangeValue
+  "The same figures of the other period, and how they differ; null without ` + "`" + `compare` + "`" + `."
+  comparison: SessionsComparison
   "The number of sessions."
   sessions: Int!
   "The number of distinct visitors."
@@ -5056,6 +5889,13 @@ type Experiment implements Node {
     Keeps only visitors assigned within this range, and what they did before it ends. Defaults to the whole run.
     """
     range: TimeRange
+    """
+    The id of a goal of the site, which stands for the metrics: the result has it alone, as the primary one. Defaults to
+    the experiment's metrics.
+    """
+    goal: ID
+    "The same with a goal that is not saved. Give one of the two."
+    adHocGoal: AdHocGoalInput
   ): ExperimentResult
   """
   The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
@@ -5063,19 +5903,32 @@ type Experiment implements Node {
   """
   breakdown(
     """
-    The ids of the segments, at most 100. Defaults to the site's active segments. Segments times metrics may be at most
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100. Segments times metrics may be at most
     2,000.
     """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     "Works like ` + "`" + `range` + "`" + ` of ` + "`" + `results` + "`" + `."
     range: TimeRange
+    "Works like ` + "`" + `goal` + "`" + ` of ` + "`" + `results` + "`" + `."
+    goal: ID
+    "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `results` + "`" + `."
+    adHocGoal: AdHocGoalInput
   ): [SegmentResult!]
-  "The changes to the experiment, newest first."
+  "The changes to the experiment, by default the newest first."
   history(
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: AuditOrder! = { by: AT, direction: DESCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): AuditConnection @access(scope: READ)
   "When the experiment was created."
   createdAt: Time!
@@ -5105,6 +5958,8 @@ enum Attribution {
 
 "One of the alternatives that an experiment compares."
 type Variant {
+  "Stands for the experiment and the key. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The name that messages use for the variant. Unique in the experiment."
   key: String!
   "The name shown to people."
@@ -5124,6 +5979,8 @@ happens from the assignment on. EXPERIMENT also takes every session that starts 
 assignment or after the end of the run.
 """
 type ExperimentResult {
+  "Stands for the experiment, and the filters and the range as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The experiment."
   experiment: Experiment!
   "When the results were counted. They include everything committed before then."
@@ -5148,6 +6005,8 @@ type ExperimentResult {
 
 "An experiment's results for one segment: only visitors whose session of assignment is in the segment."
 type SegmentResult {
+  "Stands for the experiment, the segment, and the range as you asked for it. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The segment, as currently defined."
   segment: Segment!
   "The results for this segment."
@@ -5167,9 +6026,11 @@ type SampleRatioCheck {
 
 "An experiment's results on one metric."
 type MetricResult {
+  "Stands for the result and the goal. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The metric."
   goal: Goal!
-  "Whether this is the primary metric."
+  "Whether this is the primary metric, or the goal that stands for all metrics."
   primary: Boolean!
   "The results of each variant, in the experiment's order."
   variants: [VariantResult!]
@@ -5217,6 +6078,8 @@ enum Decision {
 
 "What a variant's visitors did on one metric."
 type VariantResult {
+  "Stands for the result, the goal and the variant. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The variant."
   variant: Variant!
   "The number of distinct visitors assigned to the variant."
@@ -5454,6 +6317,24 @@ type DeleteExperimentsPayload {
   "The site whose lists changed."
   site: Site!
 }
+
+"What experiments are ordered by. Equal ones are ordered by when they were made."
+enum ExperimentOrderField {
+  "When it was made."
+  CREATED_AT
+  "When it last changed."
+  UPDATED_AT
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of experiments."
+input ExperimentOrder {
+  "What they are ordered by."
+  by: ExperimentOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/filter.graphqls", Input: `# The served schema replaces this scalar with an input object that has a field per loaded filter type: graph/schema.go.
 scalar FilterInput
@@ -5463,6 +6344,8 @@ A filter of a segment, a goal or an audience: a filter type with its arguments, 
 ` + "`" + `type` + "`" + `, ` + "`" + `anyOf` + "`" + `, ` + "`" + `allOf` + "`" + `, ` + "`" + `not` + "`" + ` and ` + "`" + `segment` + "`" + ` says which; the others are null.
 """
 type Filter {
+  "Stands for the filter type with its arguments, the group with its filters, or the segment. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The filter type; null of a group or a segment, and with UNAVAILABLE while its plugin is not loaded."
   type: FilterType
   "The value of the filter's field in FilterInput: the arguments, in the shape of the filter type's input."
@@ -5501,6 +6384,8 @@ enum MergeRule {
 
 "A kind of filter, offered by a plugin."
 type FilterType {
+  "Stands for the name. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The name of its field in FilterInput."
   name: String!
   "The title shown to people."
@@ -5511,6 +6396,11 @@ type FilterType {
   mergeRule: MergeRule!
   "The name of this type's input object in this schema."
   inputType: String!
+  """
+  The arguments of the input object in its order, those of inputs in it too, with what completes their values: a form
+  can be built from these and the input's type.
+  """
+  arguments: [FilterArgument!]!
   "The plugin that offers the filter type."
   plugin: Plugin
   """
@@ -5518,6 +6408,56 @@ type FilterType {
   UNAVAILABLE until the plugin has answered for every session in it; ` + "`" + `Site.computedFilters` + "`" + ` shows the progress.
   """
   computed: Boolean!
+}
+
+"An argument of a filter type."
+type FilterArgument {
+  "Where it stands in the input: ` + "`" + `is` + "`" + `, or ` + "`" + `page.is` + "`" + ` for an input within the input."
+  path: String!
+  "What completes its values. Null if nothing does: people type it in, or choose among an enum's values."
+  suggest: FilterSuggestion
+  "The ` + "`" + `key` + "`" + ` for ` + "`" + `Site.values` + "`" + `, of a type that has several dimensions: ` + "`" + `source` + "`" + ` of the type utm."
+  valuesKey: String
+  "The path of the argument whose value is the ` + "`" + `key` + "`" + ` for ` + "`" + `Site.values` + "`" + `: ` + "`" + `key` + "`" + ` of the type property."
+  valuesKeyPath: String
+}
+
+"What completes the values of an argument."
+enum FilterSuggestion {
+  "` + "`" + `Site.values` + "`" + ` of the filter type, under the ` + "`" + `key` + "`" + ` that the argument names."
+  VALUES
+  "The names of ` + "`" + `Site.events` + "`" + `."
+  EVENTS
+  "The keys of ` + "`" + `Site.experiments` + "`" + `."
+  EXPERIMENTS
+  "The keys of properties: ` + "`" + `Site.values` + "`" + ` of the filter type property, without a ` + "`" + `key` + "`" + `."
+  PROPERTIES
+  "The ids of ` + "`" + `Site.segments` + "`" + `."
+  SEGMENTS
+}
+
+"What is probably a mistake in a filter that is a valid one."
+type FilterWarning {
+  "What it is about."
+  code: FilterWarningCode!
+  "Where the mistake is: ` + "`" + `filters[0].pages.all[1]` + "`" + `; in a merged segment, ` + "`" + `active[0]…` + "`" + ` and ` + "`" + `goal[0]…` + "`" + `."
+  path: String!
+  "What probably happens, and what to write instead."
+  message: String!
+}
+
+"What a warning is about."
+enum FilterWarningCode {
+  "A path does not begin with a slash. Only screens of apps have such names."
+  NO_LEADING_SLASH
+  "A glob looks like a regular expression. In globs, * alone has a meaning."
+  REGULAR_EXPRESSION
+  "A value has a star, and the filter compares whole values: the star stands for itself."
+  LITERAL_STAR
+  "No session of the site has a known country, region or city, which the filter asks for."
+  NOTHING_KNOWN
+  "Something else, which the plugin of the filter type says."
+  OTHER
 }
 
 """
@@ -5543,6 +6483,8 @@ type ComputedFilter {
 
 "A process that offers filter types."
 type Plugin {
+  "Stands for the name. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   """
   The name that the plugin reports, or its file name if it never reported one. If no loaded plugin offers a type that
   segments, goals or experiments of your sites use, that type is listed as a plugin of the same name.
@@ -5587,6 +6529,8 @@ type MergedSegment {
   empty: Boolean!
   "The segment in words, for example: Referrer is t.co and Visited /pricing."
   label: String!
+  "What is probably a mistake in the filters of the two lists."
+  warnings: [FilterWarning!]
 }
 
 "A filter of a merged segment."
@@ -5609,7 +6553,9 @@ type Goal implements Node {
   id: ID!
   "The site whose sessions it counts."
   site: Site!
-  "The event name that clients track: track(key, value). Unique on the site."
+  "Whether it is saved; false of an ad-hoc goal, which belongs to its question alone."
+  saved: Boolean!
+  "The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal."
   key: String!
   "The name shown to people."
   name: String!
@@ -5617,6 +6563,8 @@ type Goal implements Node {
   description: String!
   "A session reaches the goal if it matches all of these filters."
   filters: [Filter!]!
+  "What is probably a mistake in the filters, so that hardly any session reaches the goal."
+  warnings: [FilterWarning!]
   "The event whose values are summed; null if the goal has no value."
   valueEvent: String
   "Whether the goal is hidden from the site's goals and goal cards."
@@ -5625,8 +6573,13 @@ type Goal implements Node {
   experiments: [Experiment!]!
   "The goal's card, with a cell for each segment."
   card(
-    "The ids of the segments, at most 100. Defaults to the site's active segments."
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
+    """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
@@ -5634,10 +6587,23 @@ type Goal implements Node {
     "Compares each cell with the same cell in another period."
     compare: Comparison
   ): GoalCard
-  "When the goal was created."
+  "When the goal was created. Of an ad-hoc goal, 1970-01-01T00:00:00Z."
   createdAt: Time!
-  "When the goal last changed."
+  "When the goal last changed. Of an ad-hoc goal, 1970-01-01T00:00:00Z."
   updatedAt: Time!
+}
+
+"""
+A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
+key is its name and whose ` + "`" + `saved` + "`" + ` is false. Its id follows from what it says, and finds it nowhere.
+"""
+input AdHocGoalInput {
+  "The name shown to people, 1 to 200 characters. Each name stands for one goal of the question."
+  name: String!
+  "A session reaches the goal if it matches all of these filters, at most 100 with those in groups."
+  filters: [FilterInput!]!
+  "The event whose values are summed, up to 200 characters. Defaults to none."
+  valueEvent: String
 }
 
 "A page of goals."
@@ -5662,6 +6628,8 @@ type GoalEdge {
 
 "How many sessions or visitors of each segment reached a goal."
 type GoalCard {
+  "Stands for the goal, and the segments, range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The goal."
   goal: Goal!
   "The range you asked for, as instants."
@@ -5678,6 +6646,8 @@ type GoalCard {
 
 "How many sessions or visitors of one segment reached a goal."
 type GoalCell {
+  "Stands for the goal, the segment, and the range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The active segment."
   segment: Segment!
   "The segment's filters merged with the goal's."
@@ -5787,6 +6757,8 @@ type GoalPoint {
 
 "How many sessions or visitors of each segment reached each of a list of goals."
 type Funnel {
+  "Stands for the steps, and the segments, range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The steps for each segment, in the order you asked for."
   segments: [FunnelSegment!]!
   "The range you asked for, as instants."
@@ -5799,6 +6771,8 @@ type Funnel {
 
 "A funnel's steps within one segment."
 type FunnelSegment {
+  "Stands for the steps, the segment, and the range, unit and comparison that you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The active segment."
   segment: Segment!
   "The steps, in order."
@@ -5807,6 +6781,8 @@ type FunnelSegment {
 
 "A step of a funnel: sessions that reached its goal and the goals of all earlier steps, in any order."
 type FunnelStep {
+  "Stands for the step with those before it, the segment, and what you asked for. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The goal of this step."
   goal: Goal!
   "The segment's filters merged with those of this step and all earlier ones."
@@ -5958,6 +6934,24 @@ type ConvertGoalToSegmentPayload {
   "The site whose lists changed."
   site: Site!
 }
+
+"What goals are ordered by. Equal ones are ordered by when they were made."
+enum GoalOrderField {
+  "When it was made."
+  CREATED_AT
+  "When it last changed."
+  UPDATED_AT
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of goals."
+input GoalOrder {
+  "What they are ordered by."
+  by: GoalOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/root.graphqls", Input: `schema {
   query: Query
@@ -5993,6 +6987,14 @@ type PageInfo {
   startCursor: String
   "The cursor of the last edge; null on an empty page."
   endCursor: String
+}
+
+"A direction of an order."
+enum SortDirection {
+  "The least, the earliest, or the first by name comes first."
+  ASCENDING
+  "The greatest, the latest, or the last by name comes first."
+  DESCENDING
 }
 
 "A day of the calendar in ISO 8601, for example 2026-03-01. The site's time zone says when it begins and ends."
@@ -6158,6 +7160,8 @@ type Mutation {
   deleteSite(
     "The id of the site."
     id: ID!
+    "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+    expectedUpdatedAt: Time
   ): DeleteSitePayload @access(scope: ADMIN)
 
   "Creates a segment."
@@ -6187,7 +7191,9 @@ type Mutation {
     "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
     expectedUpdatedAt: Time
   ): DeleteSegmentPayload @access(scope: EDIT)
-  "Deletes segments: all of them or, if one is refused, none. They are deleted one after another."
+  """
+  Deletes segments: all of them or, if one is refused, none. Filters of those that are deleted may name the others.
+  """
   deleteSegments(
     "The ids of the segments, 1 to 500 of one site."
     ids: [ID!]!
@@ -6394,17 +7400,58 @@ type Subscription {
   goalCards(
     "The id of the site."
     siteId: ID!
-    "The ids of the segments of each card's cells, at most 100. Defaults to the segments that are active at the time."
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
+    """
     segments: [ID!]
-    "The ids of the goals, at most 500. Defaults to every goal that is not archived at the time."
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
+    """
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500 and there is no ` + "`" + `first` + "`" + `.
+    """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
     unit: CountUnit! = SESSION
     "Compares each cell with the same cell in another period."
     compare: Comparison
+    "Whether ` + "`" + `segments` + "`" + ` defaults to all segments, the inactive ones included."
+    includeInactive: Boolean! = false
+    "The number of cards, 0 to 500. Defaults to all."
+    first: Int
+    "The id of a goal: the cards are those of the goals after it."
+    after: ID
   ): [GoalCard!]! @access(scope: READ)
+  "The steps of a funnel, as in ` + "`" + `Site.funnel` + "`" + `. Changed segments and goals change them too."
+  funnel(
+    "The id of the site."
+    siteId: ID!
+    """
+    The steps in their order: ids of goals, and names of ad-hoc goals. Ad-hoc goals that are not named come last. There
+    are 1 to 20 steps.
+    """
+    steps: [ID!] = []
+    "Goals that are not saved."
+    adHocGoals: [AdHocGoalInput!]
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the segments that are active at the time, if
+    there are no ad-hoc ones either.
+    """
+    segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+    "What shares are of."
+    unit: CountUnit! = SESSION
+    "Compares each step with the same step in another period."
+    compare: Comparison
+  ): Funnel! @access(scope: READ)
   "The sessions by their values, as in ` + "`" + `Site.breakdown` + "`" + `. Changed segments and goals change the rows too."
   breakdown(
     "The id of the site."
@@ -6414,25 +7461,61 @@ type Subscription {
     "The keys of PROPERTY and VARIANT, one for each of them in ` + "`" + `by` + "`" + `, in its order."
     keys: [String!] = []
     """
-    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
-    Defaults to none: every session.
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
     """
     segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
-    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    """
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500.
+    """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each row with the same row in another period."
+    compare: Comparison
     "The order of the rows."
     orderBy: BreakdownOrder = {}
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): BreakdownConnection! @access(scope: READ)
   "The figures of all sessions together, as in ` + "`" + `Site.totals` + "`" + `. Changed segments change them too."
   totals(
+    "The id of the site."
+    siteId: ID!
+    """
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+    "Compares the figures with those of another period."
+    compare: Comparison
+  ): Totals! @access(scope: READ)
+  """
+  Who is on the site now, as in ` + "`" + `Site.now` + "`" + `. It changes when somebody comes or views another page and, within a second,
+  when somebody has been gone for so long.
+  """
+  now(
     "The id of the site."
     siteId: ID!
     """
@@ -6442,9 +7525,12 @@ type Subscription {
     segments: [ID!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
-    "Counts only sessions that started in this range."
-    range: TimeRange!
-  ): Totals! @access(scope: READ)
+  ): Now! @access(scope: READ)
+  """
+  The version of the schema, now and whenever it has changed because plugins did. Load the schema again then, and
+  subscribe anew to what uses it: an open subscription keeps the schema that it began with.
+  """
+  schemaChanged: SchemaChange! @access(scope: READ)
   """
   The site, whenever it or one of its segments, goals or experiments was created, changed or deleted, on whichever
   server. Select the lists that you show: each message has them as they are then.
@@ -6462,7 +7548,17 @@ type Subscription {
     experimentId: ID!
     "Works like ` + "`" + `filters` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `. Defaults to everyone."
     filters: [FilterInput!] = []
+    "Works like ` + "`" + `goal` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `."
+    goal: ID
+    "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `Experiment.results` + "`" + `."
+    adHocGoal: AdHocGoalInput
   ): ExperimentResult! @access(scope: READ)
+}
+
+"A schema."
+type SchemaChange {
+  "Differs with every change of the schema, and is the same on all servers that have the same schema."
+  version: String!
 }
 
 "A site with its segments, goals and experiments, as they are after a change."
@@ -6479,10 +7575,14 @@ type Segment implements Node {
   id: ID!
   "The site whose sessions it filters."
   site: Site!
+  "Whether it is saved; false of an ad-hoc segment, which belongs to its question alone."
+  saved: Boolean!
   "The name shown to people."
   name: String!
   "A session is in the segment if it matches all of these filters."
   filters: [Filter!]!
+  "What is probably a mistake in the filters, so that hardly any session matches."
+  warnings: [FilterWarning!]
   """
   Whether it is shown in the header and used by default on goal cards. Every site starts with an active segment All,
   which has no filters.
@@ -6493,10 +7593,21 @@ type Segment implements Node {
     "Counts only sessions that started in this range."
     range: TimeRange!
   ): Int
-  "When the segment was created."
+  "When the segment was created. Of an ad-hoc segment, 1970-01-01T00:00:00Z."
   createdAt: Time!
-  "When the segment last changed."
+  "When the segment last changed. Of an ad-hoc segment, 1970-01-01T00:00:00Z."
   updatedAt: Time!
+}
+
+"""
+A segment that is not saved, given with a question. Cells show it as a Segment whose ` + "`" + `saved` + "`" + ` is false. Its id follows
+from what it says, and finds it nowhere.
+"""
+input AdHocSegmentInput {
+  "The name shown to people, 1 to 200 characters."
+  name: String!
+  "A session is in the segment if it matches all of these filters, at most 100 with those in groups."
+  filters: [FilterInput!]!
 }
 
 "A page of segments."
@@ -6624,6 +7735,24 @@ type ConvertSegmentToGoalPayload {
   "The site whose lists changed."
   site: Site!
 }
+
+"What segments are ordered by. Equal ones are ordered by when they were made."
+enum SegmentOrderField {
+  "When it was made."
+  CREATED_AT
+  "When it last changed."
+  UPDATED_AT
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of segments."
+input SegmentOrder {
+  "What they are ordered by."
+  by: SegmentOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 	{Name: "../schema/session.graphqls", Input: `"A visit: what one visitor did without a pause longer than 30 minutes."
 type Session implements Node {
@@ -6632,9 +7761,13 @@ type Session implements Node {
   "The visitor, as the site's messages name it."
   visitorId: String!
   "NEW if this is the visitor's first session, RETURNING if not."
-  visitorKind: String!
+  visitorKind: VisitorStatus!
+  "The name that the sender gave the session; null for none."
+  sessionKey: String
   "When the first hit happened."
   startedAt: Time!
+  "When the last hit happened."
+  endedAt: Time!
   "The time from the first hit to the last, in whole seconds."
   durationSeconds: Int!
   "Whether a bound ended the session, 24 hours or 10,000 hits, rather than a pause."
@@ -6661,8 +7794,8 @@ type Session implements Node {
   browser: String
   "The operating system, for example Windows; null if unknown."
   os: String
-  "DESKTOP, MOBILE, TABLET or OTHER; null if unknown."
-  device: String
+  "The kind of device; null if unknown."
+  device: Device
   "The browser's language, a BCP 47 tag in lower case, for example en-gb; null if unknown."
   language: String
   "The link's utm_source; null if there was none."
@@ -6681,10 +7814,114 @@ type Session implements Node {
   pages: [String!]!
   "The distinct event names, in the order they first appeared."
   events: [String!]!
+  "How often each event happened, in the order of events."
+  eventCounts: [EventCount!]!
   "The sum of each event's values, in the order of events. Events without a value are left out."
   values: [SessionValue!]!
   "Custom properties, ordered by key."
   properties: [SessionProperty!]!
+  "What the visitor did, hit by hit, in the order of time."
+  hits(
+    "The size of the page, 0 to 500."
+    first: Int = 50
+    "Starts the page after this cursor."
+    after: String
+  ): HitConnection
+}
+
+"How often an event happened in a session."
+type EventCount {
+  "The event's name."
+  event: String!
+  "The number of these events, with and without a value."
+  count: Int!
+}
+
+"What a hit is."
+enum HitKind {
+  "A page or a screen was viewed."
+  PAGE_VIEW
+  "An event was tracked."
+  EVENT
+  "Something was told of the visitor: properties alone."
+  TRAITS
+}
+
+"""
+One thing that a visitor did in a session, as it is kept. What it tells of where the visitor came from, of the browser
+and of the place is null where the hit did not know it.
+"""
+type Hit {
+  "Opaque and stable. It follows from the message's id."
+  id: ID!
+  "What it is."
+  kind: HitKind!
+  "When it happened."
+  at: Time!
+  "The path of a page view or the name of an event; null for traits."
+  name: String
+  "An event's value; null for none."
+  value: Float
+  "Its tags."
+  tags: [String!]!
+  "Its custom properties, ordered by key."
+  properties: [SessionProperty!]!
+  "The user of a message that named no device; null for others."
+  userId: String
+  "The key of the experiment that it assigned the visitor to; null for none."
+  experiment: String
+  "The key of the variant that it assigned the visitor to; null for none."
+  variant: String
+  "The host of the page that the visitor came from; null if there was none."
+  referrer: String
+  "The host of the page viewed, in lower case."
+  hostname: String
+  "The IP address, as far as the site keeps it."
+  ip: String
+  "The country code, ISO 3166-1 alpha-2."
+  country: String
+  "The English name of the region."
+  region: String
+  "The English name of the city."
+  city: String
+  "The browser."
+  browser: String
+  "The operating system."
+  os: String
+  "DESKTOP, MOBILE, TABLET or OTHER."
+  device: String
+  "The browser's language, a BCP 47 tag in lower case."
+  language: String
+  "The link's utm_source."
+  utmSource: String
+  "The link's utm_medium."
+  utmMedium: String
+  "The link's utm_campaign."
+  utmCampaign: String
+  "The link's utm_term."
+  utmTerm: String
+  "The link's utm_content."
+  utmContent: String
+}
+
+"A page of a session's hits."
+type HitConnection {
+  "The hits with their cursors."
+  edges: [HitEdge!]!
+  "The hits."
+  nodes: [Hit!]!
+  "Whether there are more pages, and how to get them."
+  pageInfo: PageInfo!
+  "The number of hits on all pages."
+  totalCount: Int!
+}
+
+"A hit in a HitConnection."
+type HitEdge {
+  "Pass it as ` + "`" + `after` + "`" + ` to get the page that follows this hit."
+  cursor: String!
+  "The hit."
+  node: Hit!
 }
 
 "The sum of one event's values in a session."
@@ -6724,6 +7961,40 @@ type SessionEdge {
   "The session."
   node: Session!
 }
+
+"What sessions are ordered by."
+enum SessionOrderField {
+  "When the first hit happened."
+  STARTED_AT
+}
+
+"An order of sessions."
+input SessionOrder {
+  "What they are ordered by."
+  by: SessionOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
+
+"Whether a visitor has been here before."
+enum VisitorStatus {
+  "It is the visitor's first session."
+  NEW
+  "The visitor has an earlier session."
+  RETURNING
+}
+
+"A kind of device."
+enum Device {
+  "A computer."
+  DESKTOP
+  "A phone."
+  MOBILE
+  "A tablet."
+  TABLET
+  "Anything else that is known, for example a television."
+  OTHER
+}
 `, BuiltIn: false},
 	{Name: "../schema/site.graphqls", Input: `"A web site or app whose visitors are counted."
 type Site implements Node {
@@ -6744,57 +8015,83 @@ type Site implements Node {
   ignoredReferrers: [String!]!
   "Whether messages of bots are stored from now on."
   bots: BotPolicy!
-  "The site's segments, oldest first."
+  "When the site itself last changed. Its segments, goals and experiments have times of their own."
+  updatedAt: Time!
+  "The site's segments, by default the oldest first."
   segments(
     "Keeps segments whose name contains this text, in any case."
     search: String
     "Keeps active segments (true) or inactive ones (false)."
     active: Boolean
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: SegmentOrder! = { by: CREATED_AT, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): SegmentConnection
-  "The site's goals, oldest first."
+  "The site's goals, by default the oldest first."
   goals(
     "Keeps goals whose name, key or description contains this text, in any case."
     search: String
     "Keeps archived goals (true) or the others (false). Null keeps both."
     archived: Boolean = false
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: GoalOrder! = { by: CREATED_AT, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): GoalConnection
   "The goal with this key, or null."
   goal(
     "The key of the goal. Upper and lower case differ."
     key: String!
   ): Goal
-  "The site's experiments, oldest first."
+  "The site's experiments, by default the oldest first."
   experiments(
     "Keeps experiments whose name, key or description contains this text, in any case."
     search: String
     "Keeps experiments with one of these statuses. Defaults to all."
     status: [ExperimentStatus!]
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: ExperimentOrder! = { by: CREATED_AT, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): ExperimentConnection
   "The experiment with this key, or null."
   experiment(
     "The key of the experiment. Upper and lower case differ."
     key: String!
   ): Experiment
-  "Every event name that has arrived, sorted by name. Each can become a goal or a metric."
+  "Every event name that has arrived, by default sorted by name. Each can become a goal or a metric."
   events(
     "Keeps names that contain this text, in any case."
     search: String
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: EventOrder! = { by: NAME, direction: ASCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): EventConnection
   """
   The values of a filter type's dimension, most frequent first. Use them as suggestions while someone types a filter.
@@ -6804,7 +8101,8 @@ type Site implements Node {
     filterType: String!
     """
     Which of the type's dimensions: of property the property's key, of variant the experiment's key, of utm the
-    parameter (source, medium, campaign, term or content; source by default). Other types take none.
+    parameter (source, medium, campaign, term or content; source by default). Other types take none. Without a key, the
+    values of property are the keys of properties.
     """
     key: String
     "Keeps values that contain this text, in any case."
@@ -6823,39 +8121,71 @@ type Site implements Node {
     "Counts only sessions that started in this range."
     range: TimeRange!
   ): Int
-  "The sessions that match all filters, newest first."
+  "The sessions that match all filters, by default the newest first."
   sessions(
     "Keeps sessions that match all of these filters. An empty list matches every session."
     filters: [FilterInput!] = []
     "Keeps sessions that started in this range."
     range: TimeRange!
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: SessionOrder! = { by: STARTED_AT, direction: DESCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): SessionConnection
   "A card for each goal, in the order you asked for. By default the oldest goal comes first."
   goalCards(
-    "The ids of the segments of each card's cells, at most 100. Defaults to the site's active segments."
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
+    """
     segments: [ID!]
-    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
+    """
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500 and there is no ` + "`" + `first` + "`" + `.
+    """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What conversions and conversion rates are of."
     unit: CountUnit! = SESSION
     "Compares each cell with the same cell in another period."
     compare: Comparison
+    "Whether ` + "`" + `segments` + "`" + ` defaults to all segments, the inactive ones included."
+    includeInactive: Boolean! = false
+    "The number of cards, 0 to 500. Defaults to all."
+    first: Int
+    "The id of a goal: the cards are those of the goals after it."
+    after: ID
   ): [GoalCard!]
   """
   Counts goals as successive steps. Each step merges its goal with those of all earlier steps, so no step exceeds the
   one before it.
   """
   funnel(
-    "The ids of the goals, in the order of the steps: 1 to 20."
-    steps: [ID!]!
-    "The ids of the segments, at most 100. Defaults to the site's active segments."
+    """
+    The steps in their order: ids of goals, and names of ad-hoc goals. Ad-hoc goals that are not named come last. There
+    are 1 to 20 steps.
+    """
+    steps: [ID!] = []
+    "Goals that are not saved."
+    adHocGoals: [AdHocGoalInput!]
+    """
+    The ids of the segments, at most 100 with the ad-hoc ones. Defaults to the site's active segments, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 100.
+    """
     segments: [ID!]
+    "Segments that are not saved. They come after the others."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
     "What shares are of."
@@ -6873,35 +8203,64 @@ type Site implements Node {
     "The keys of PROPERTY and VARIANT, one for each of them in ` + "`" + `by` + "`" + `, in its order."
     keys: [String!] = []
     """
-    The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
-    Defaults to none: every session.
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
     """
     segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
-    "The ids of the goals, at most 500. Defaults to every goal of the site that is not archived."
+    """
+    The ids of the goals, at most 500 with the ad-hoc ones. Defaults to every goal that is not archived, if there are no
+    ad-hoc ones either; RESOURCE_EXHAUSTED if these are more than 500.
+    """
     goals: [ID!]
+    "Goals that are not saved. They come after the others."
+    adHocGoals: [AdHocGoalInput!]
     "Counts only sessions that started in this range."
     range: TimeRange!
+    "What conversions and conversion rates are of."
+    unit: CountUnit! = SESSION
+    "Compares each row with the same row in another period."
+    compare: Comparison
     "The order of the rows."
     orderBy: BreakdownOrder = {}
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): BreakdownConnection
   "The figures of all sessions together."
   totals(
     """
+    The ids of segments, at most 100 with the ad-hoc ones. Their filters, those of the ad-hoc ones and ` + "`" + `filters` + "`" + ` merge,
+    in this order, as those of one segment. Defaults to none: every session.
+    """
+    segments: [ID!]
+    "Segments that are not saved."
+    adHocSegments: [AdHocSegmentInput!]
+    "Counts only sessions that match all of these filters."
+    filters: [FilterInput!] = []
+    "Counts only sessions that started in this range."
+    range: TimeRange!
+    "Compares the figures with those of another period."
+    compare: Comparison
+  ): Totals
+  "Who is on the site now: visitors by their last hit, and the pages that they are on."
+  now(
+    """
     The ids of segments, at most 100. Their filters and ` + "`" + `filters` + "`" + ` merge, in this order, as those of one segment.
     Defaults to none: every session.
     """
     segments: [ID!]
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
-    "Counts only sessions that started in this range."
-    range: TimeRange!
-  ): Totals
+  ): Now
   "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
@@ -6911,13 +8270,48 @@ type Site implements Node {
   ): MergedSegment
   "The filters that plugins compute session by session, in the order they were first asked for."
   computedFilters: [ComputedFilter!]
-  "The changes to the site and all that it has, newest first."
+  "The changes to the site and all that it has, by default the newest first."
   auditLog(
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The order of the list, before it is cut into pages."
+    orderBy: AuditOrder! = { by: AT, direction: DESCENDING }
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): AuditConnection @access(scope: ADMIN)
+}
+
+"Who is on a site at a moment, the last full second."
+type Now {
+  "The visitors whose last hit is at most 5 minutes ago."
+  last5Minutes: ActiveVisitors!
+  "The visitors whose last hit is at most 30 minutes ago."
+  last30Minutes: ActiveVisitors!
+  "When the figures were made. They include every session stored before then."
+  computedAt: Time!
+}
+
+"Visitors who were on a site not long ago."
+type ActiveVisitors {
+  "The number of distinct visitors."
+  visitors: Int
+  "The pages that their sessions viewed last, the one with the most visitors first."
+  pages(
+    "The number of pages, 0 to 500."
+    first: Int = 10
+  ): [ActivePage!]
+}
+
+"A page that visitors are on."
+type ActivePage {
+  "The path of the page, or the name of the screen."
+  path: String!
+  "The number of distinct visitors whose sessions viewed it last. Who has two sessions may be on two pages."
+  visitors: Int!
 }
 
 "A value and the number of sessions that have it."
@@ -6930,6 +8324,8 @@ type ValueCount {
 
 "An event name that has arrived."
 type Event {
+  "Stands for the site and the name. ` + "`" + `node` + "`" + ` does not know it."
+  id: ID!
   "The name, as clients track it."
   name: String!
   "The number of events that have arrived."
@@ -7021,6 +8417,8 @@ input UpdateSiteInput {
   ignoredReferrers: [String!]
   "Whether messages of bots are stored from now on."
   bots: BotPolicy
+  "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
 }
 
 "A new site."
@@ -7044,6 +8442,20 @@ type DeleteSitePayload {
   "The sites that are left, oldest first."
   sites: [Site!]!
 }
+
+"What events are ordered by."
+enum EventOrderField {
+  "The name, by Unicode code points: upper case before lower case."
+  NAME
+}
+
+"An order of events."
+input EventOrder {
+  "What they are ordered by."
+  by: EventOrderField!
+  "Which of them come first."
+  direction: SortDirection! = ASCENDING
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -7060,6 +8472,26 @@ func (ec *executionContext) childFields_ActivateSegmentsPayload(ctx context.Cont
 		return ec.fieldContext_ActivateSegmentsPayload_site(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ActivateSegmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ActivePage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_ActivePage_path(ctx, field)
+	case "visitors":
+		return ec.fieldContext_ActivePage_visitors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActivePage", field.Name)
+}
+
+func (ec *executionContext) childFields_ActiveVisitors(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "visitors":
+		return ec.fieldContext_ActiveVisitors_visitors(ctx, field)
+	case "pages":
+		return ec.fieldContext_ActiveVisitors_pages(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActiveVisitors", field.Name)
 }
 
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7192,6 +8624,12 @@ func (ec *executionContext) childFields_BreakdownConnection(ctx context.Context,
 		return ec.fieldContext_BreakdownConnection_pageInfo(ctx, field)
 	case "totalCount":
 		return ec.fieldContext_BreakdownConnection_totalCount(ctx, field)
+	case "range":
+		return ec.fieldContext_BreakdownConnection_range(ctx, field)
+	case "unit":
+		return ec.fieldContext_BreakdownConnection_unit(ctx, field)
+	case "comparedWith":
+		return ec.fieldContext_BreakdownConnection_comparedWith(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BreakdownConnection", field.Name)
 }
@@ -7216,6 +8654,8 @@ func (ec *executionContext) childFields_BreakdownGoal(ctx context.Context, field
 		return ec.fieldContext_BreakdownGoal_conversionRate(ctx, field)
 	case "valueTotal":
 		return ec.fieldContext_BreakdownGoal_valueTotal(ctx, field)
+	case "comparison":
+		return ec.fieldContext_BreakdownGoal_comparison(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BreakdownGoal", field.Name)
 }
@@ -7240,6 +8680,8 @@ func (ec *executionContext) childFields_BreakdownRow(ctx context.Context, field 
 		return ec.fieldContext_BreakdownRow_meanDurationSeconds(ctx, field)
 	case "value":
 		return ec.fieldContext_BreakdownRow_value(ctx, field)
+	case "comparison":
+		return ec.fieldContext_BreakdownRow_comparison(ctx, field)
 	case "goals":
 		return ec.fieldContext_BreakdownRow_goals(ctx, field)
 	}
@@ -7478,6 +8920,8 @@ func (ec *executionContext) childFields_Estimate(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Event_id(ctx, field)
 	case "name":
 		return ec.fieldContext_Event_name(ctx, field)
 	case "count":
@@ -7504,6 +8948,16 @@ func (ec *executionContext) childFields_EventConnection(ctx context.Context, fie
 		return ec.fieldContext_EventConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EventCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_EventCount_event(ctx, field)
+	case "count":
+		return ec.fieldContext_EventCount_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventCount", field.Name)
 }
 
 func (ec *executionContext) childFields_EventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7586,6 +9040,8 @@ func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, fiel
 
 func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_ExperimentResult_id(ctx, field)
 	case "experiment":
 		return ec.fieldContext_ExperimentResult_experiment(ctx, field)
 	case "computedAt":
@@ -7606,6 +9062,8 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 
 func (ec *executionContext) childFields_Filter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Filter_id(ctx, field)
 	case "type":
 		return ec.fieldContext_Filter_type(ctx, field)
 	case "args":
@@ -7626,8 +9084,24 @@ func (ec *executionContext) childFields_Filter(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Filter", field.Name)
 }
 
+func (ec *executionContext) childFields_FilterArgument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_FilterArgument_path(ctx, field)
+	case "suggest":
+		return ec.fieldContext_FilterArgument_suggest(ctx, field)
+	case "valuesKey":
+		return ec.fieldContext_FilterArgument_valuesKey(ctx, field)
+	case "valuesKeyPath":
+		return ec.fieldContext_FilterArgument_valuesKeyPath(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FilterArgument", field.Name)
+}
+
 func (ec *executionContext) childFields_FilterType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FilterType_id(ctx, field)
 	case "name":
 		return ec.fieldContext_FilterType_name(ctx, field)
 	case "title":
@@ -7638,6 +9112,8 @@ func (ec *executionContext) childFields_FilterType(ctx context.Context, field gr
 		return ec.fieldContext_FilterType_mergeRule(ctx, field)
 	case "inputType":
 		return ec.fieldContext_FilterType_inputType(ctx, field)
+	case "arguments":
+		return ec.fieldContext_FilterType_arguments(ctx, field)
 	case "plugin":
 		return ec.fieldContext_FilterType_plugin(ctx, field)
 	case "computed":
@@ -7646,8 +9122,22 @@ func (ec *executionContext) childFields_FilterType(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type FilterType", field.Name)
 }
 
+func (ec *executionContext) childFields_FilterWarning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_FilterWarning_code(ctx, field)
+	case "path":
+		return ec.fieldContext_FilterWarning_path(ctx, field)
+	case "message":
+		return ec.fieldContext_FilterWarning_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FilterWarning", field.Name)
+}
+
 func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Funnel_id(ctx, field)
 	case "segments":
 		return ec.fieldContext_Funnel_segments(ctx, field)
 	case "range":
@@ -7682,6 +9172,8 @@ func (ec *executionContext) childFields_FunnelComparison(ctx context.Context, fi
 
 func (ec *executionContext) childFields_FunnelSegment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FunnelSegment_id(ctx, field)
 	case "segment":
 		return ec.fieldContext_FunnelSegment_segment(ctx, field)
 	case "steps":
@@ -7692,6 +9184,8 @@ func (ec *executionContext) childFields_FunnelSegment(ctx context.Context, field
 
 func (ec *executionContext) childFields_FunnelStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_FunnelStep_id(ctx, field)
 	case "goal":
 		return ec.fieldContext_FunnelStep_goal(ctx, field)
 	case "merged":
@@ -7716,6 +9210,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_id(ctx, field)
 	case "site":
 		return ec.fieldContext_Goal_site(ctx, field)
+	case "saved":
+		return ec.fieldContext_Goal_saved(ctx, field)
 	case "key":
 		return ec.fieldContext_Goal_key(ctx, field)
 	case "name":
@@ -7724,6 +9220,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_description(ctx, field)
 	case "filters":
 		return ec.fieldContext_Goal_filters(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Goal_warnings(ctx, field)
 	case "valueEvent":
 		return ec.fieldContext_Goal_valueEvent(ctx, field)
 	case "archived":
@@ -7742,6 +9240,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 
 func (ec *executionContext) childFields_GoalCard(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_GoalCard_id(ctx, field)
 	case "goal":
 		return ec.fieldContext_GoalCard_goal(ctx, field)
 	case "range":
@@ -7760,6 +9260,8 @@ func (ec *executionContext) childFields_GoalCard(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_GoalCell(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_GoalCell_id(ctx, field)
 	case "segment":
 		return ec.fieldContext_GoalCell_segment(ctx, field)
 	case "merged":
@@ -7862,6 +9364,86 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }
 
+func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Hit_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Hit_kind(ctx, field)
+	case "at":
+		return ec.fieldContext_Hit_at(ctx, field)
+	case "name":
+		return ec.fieldContext_Hit_name(ctx, field)
+	case "value":
+		return ec.fieldContext_Hit_value(ctx, field)
+	case "tags":
+		return ec.fieldContext_Hit_tags(ctx, field)
+	case "properties":
+		return ec.fieldContext_Hit_properties(ctx, field)
+	case "userId":
+		return ec.fieldContext_Hit_userId(ctx, field)
+	case "experiment":
+		return ec.fieldContext_Hit_experiment(ctx, field)
+	case "variant":
+		return ec.fieldContext_Hit_variant(ctx, field)
+	case "referrer":
+		return ec.fieldContext_Hit_referrer(ctx, field)
+	case "hostname":
+		return ec.fieldContext_Hit_hostname(ctx, field)
+	case "ip":
+		return ec.fieldContext_Hit_ip(ctx, field)
+	case "country":
+		return ec.fieldContext_Hit_country(ctx, field)
+	case "region":
+		return ec.fieldContext_Hit_region(ctx, field)
+	case "city":
+		return ec.fieldContext_Hit_city(ctx, field)
+	case "browser":
+		return ec.fieldContext_Hit_browser(ctx, field)
+	case "os":
+		return ec.fieldContext_Hit_os(ctx, field)
+	case "device":
+		return ec.fieldContext_Hit_device(ctx, field)
+	case "language":
+		return ec.fieldContext_Hit_language(ctx, field)
+	case "utmSource":
+		return ec.fieldContext_Hit_utmSource(ctx, field)
+	case "utmMedium":
+		return ec.fieldContext_Hit_utmMedium(ctx, field)
+	case "utmCampaign":
+		return ec.fieldContext_Hit_utmCampaign(ctx, field)
+	case "utmTerm":
+		return ec.fieldContext_Hit_utmTerm(ctx, field)
+	case "utmContent":
+		return ec.fieldContext_Hit_utmContent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Hit", field.Name)
+}
+
+func (ec *executionContext) childFields_HitConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_HitConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_HitConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_HitConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_HitConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HitConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_HitEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_HitEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_HitEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HitEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Login(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7906,12 +9488,16 @@ func (ec *executionContext) childFields_MergedSegment(ctx context.Context, field
 		return ec.fieldContext_MergedSegment_empty(ctx, field)
 	case "label":
 		return ec.fieldContext_MergedSegment_label(ctx, field)
+	case "warnings":
+		return ec.fieldContext_MergedSegment_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MergedSegment", field.Name)
 }
 
 func (ec *executionContext) childFields_MetricResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_MetricResult_id(ctx, field)
 	case "goal":
 		return ec.fieldContext_MetricResult_goal(ctx, field)
 	case "primary":
@@ -7924,6 +9510,18 @@ func (ec *executionContext) childFields_MetricResult(ctx context.Context, field 
 		return ec.fieldContext_MetricResult_decision(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MetricResult", field.Name)
+}
+
+func (ec *executionContext) childFields_Now(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "last5Minutes":
+		return ec.fieldContext_Now_last5Minutes(ctx, field)
+	case "last30Minutes":
+		return ec.fieldContext_Now_last30Minutes(ctx, field)
+	case "computedAt":
+		return ec.fieldContext_Now_computedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Now", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7942,6 +9540,8 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 
 func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Plugin_id(ctx, field)
 	case "name":
 		return ec.fieldContext_Plugin_name(ctx, field)
 	case "version":
@@ -8012,16 +9612,28 @@ func (ec *executionContext) childFields_SampleRatioCheck(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type SampleRatioCheck", field.Name)
 }
 
+func (ec *executionContext) childFields_SchemaChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_SchemaChange_version(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaChange", field.Name)
+}
+
 func (ec *executionContext) childFields_Segment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_Segment_id(ctx, field)
 	case "site":
 		return ec.fieldContext_Segment_site(ctx, field)
+	case "saved":
+		return ec.fieldContext_Segment_saved(ctx, field)
 	case "name":
 		return ec.fieldContext_Segment_name(ctx, field)
 	case "filters":
 		return ec.fieldContext_Segment_filters(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Segment_warnings(ctx, field)
 	case "active":
 		return ec.fieldContext_Segment_active(ctx, field)
 	case "sessionCount":
@@ -8060,6 +9672,8 @@ func (ec *executionContext) childFields_SegmentEdge(ctx context.Context, field g
 
 func (ec *executionContext) childFields_SegmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_SegmentResult_id(ctx, field)
 	case "segment":
 		return ec.fieldContext_SegmentResult_segment(ctx, field)
 	case "result":
@@ -8076,8 +9690,12 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_visitorId(ctx, field)
 	case "visitorKind":
 		return ec.fieldContext_Session_visitorKind(ctx, field)
+	case "sessionKey":
+		return ec.fieldContext_Session_sessionKey(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Session_startedAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Session_endedAt(ctx, field)
 	case "durationSeconds":
 		return ec.fieldContext_Session_durationSeconds(ctx, field)
 	case "truncated":
@@ -8124,10 +9742,14 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_pages(ctx, field)
 	case "events":
 		return ec.fieldContext_Session_events(ctx, field)
+	case "eventCounts":
+		return ec.fieldContext_Session_eventCounts(ctx, field)
 	case "values":
 		return ec.fieldContext_Session_values(ctx, field)
 	case "properties":
 		return ec.fieldContext_Session_properties(ctx, field)
+	case "hits":
+		return ec.fieldContext_Session_hits(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
@@ -8178,6 +9800,36 @@ func (ec *executionContext) childFields_SessionValue(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type SessionValue", field.Name)
 }
 
+func (ec *executionContext) childFields_SessionsComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sessions":
+		return ec.fieldContext_SessionsComparison_sessions(ctx, field)
+	case "visitors":
+		return ec.fieldContext_SessionsComparison_visitors(ctx, field)
+	case "pageViews":
+		return ec.fieldContext_SessionsComparison_pageViews(ctx, field)
+	case "bounceRate":
+		return ec.fieldContext_SessionsComparison_bounceRate(ctx, field)
+	case "medianDurationSeconds":
+		return ec.fieldContext_SessionsComparison_medianDurationSeconds(ctx, field)
+	case "meanDurationSeconds":
+		return ec.fieldContext_SessionsComparison_meanDurationSeconds(ctx, field)
+	case "sessionsChange":
+		return ec.fieldContext_SessionsComparison_sessionsChange(ctx, field)
+	case "visitorsChange":
+		return ec.fieldContext_SessionsComparison_visitorsChange(ctx, field)
+	case "pageViewsChange":
+		return ec.fieldContext_SessionsComparison_pageViewsChange(ctx, field)
+	case "medianDurationSecondsChange":
+		return ec.fieldContext_SessionsComparison_medianDurationSecondsChange(ctx, field)
+	case "meanDurationSecondsChange":
+		return ec.fieldContext_SessionsComparison_meanDurationSecondsChange(ctx, field)
+	case "bounceRateDifference":
+		return ec.fieldContext_SessionsComparison_bounceRateDifference(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionsComparison", field.Name)
+}
+
 func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8194,6 +9846,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_ignoredReferrers(ctx, field)
 	case "bots":
 		return ec.fieldContext_Site_bots(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Site_updatedAt(ctx, field)
 	case "segments":
 		return ec.fieldContext_Site_segments(ctx, field)
 	case "goals":
@@ -8220,6 +9874,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_breakdown(ctx, field)
 	case "totals":
 		return ec.fieldContext_Site_totals(ctx, field)
+	case "now":
+		return ec.fieldContext_Site_now(ctx, field)
 	case "merge":
 		return ec.fieldContext_Site_merge(ctx, field)
 	case "computedFilters":
@@ -8274,6 +9930,10 @@ func (ec *executionContext) childFields_Totals(ctx context.Context, field graphq
 	switch field.Name {
 	case "range":
 		return ec.fieldContext_Totals_range(ctx, field)
+	case "comparedWith":
+		return ec.fieldContext_Totals_comparedWith(ctx, field)
+	case "comparison":
+		return ec.fieldContext_Totals_comparison(ctx, field)
 	case "sessions":
 		return ec.fieldContext_Totals_sessions(ctx, field)
 	case "visitors":
@@ -8426,6 +10086,8 @@ func (ec *executionContext) childFields_ValueResult(ctx context.Context, field g
 
 func (ec *executionContext) childFields_Variant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Variant_id(ctx, field)
 	case "key":
 		return ec.fieldContext_Variant_key(ctx, field)
 	case "name":
@@ -8456,6 +10118,8 @@ func (ec *executionContext) childFields_VariantPoint(ctx context.Context, field 
 
 func (ec *executionContext) childFields_VariantResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_VariantResult_id(ctx, field)
 	case "variant":
 		return ec.fieldContext_VariantResult_variant(ctx, field)
 	case "visitors":
@@ -8626,6 +10290,20 @@ func (ec *executionContext) dir_access_args(ctx context.Context, rawArgs map[str
 	return args, nil
 }
 
+func (ec *executionContext) field_ActiveVisitors_pages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8637,36 +10315,84 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (*model.TimeRange, error) {
 			return ec.unmarshalOTimeRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg1
+	args["range"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "goal",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goal"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoal"] = arg4
 	return args, nil
 }
 
 func (ec *executionContext) field_Experiment_history_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNAuditOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -8689,6 +10415,22 @@ func (ec *executionContext) field_Experiment_results_args(ctx context.Context, r
 		return nil, err
 	}
 	args["range"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goal",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goal"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoal"] = arg3
 	return args, nil
 }
 
@@ -8717,30 +10459,38 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg3
+	args["compare"] = arg4
 	return args, nil
 }
 
@@ -9083,6 +10833,14 @@ func (ec *executionContext) field_Mutation_deleteSite_args(ctx context.Context, 
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg1
 	return args, nil
 }
 
@@ -9430,7 +11188,7 @@ func (ec *executionContext) field_Segment_sessionCount_args(ctx context.Context,
 	return args, nil
 }
 
-func (ec *executionContext) field_Site_auditLog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func (ec *executionContext) field_Session_hits_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
@@ -9449,6 +11207,52 @@ func (ec *executionContext) field_Site_auditLog_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Site_auditLog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNAuditOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -9479,54 +11283,102 @@ func (ec *executionContext) field_Site_breakdown_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["segments"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	args["filters"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	args["range"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*BreakdownOrder, error) {
 			return ec.unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg6
-	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["orderBy"] = arg10
+	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg7
-	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg11
+	arg12, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg8
+	args["after"] = arg12
+	arg13, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg13
+	arg14, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg14
 	return args, nil
 }
 
@@ -9541,22 +11393,46 @@ func (ec *executionContext) field_Site_events_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["search"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNEventOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg2
+	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
 	return args, nil
 }
 
@@ -9593,22 +11469,46 @@ func (ec *executionContext) field_Site_experiments_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["status"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNExperimentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9617,44 +11517,60 @@ func (ec *executionContext) field_Site_funnel_args(ctx context.Context, rawArgs 
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "steps",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["steps"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["segments"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["segments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg4
+	args["compare"] = arg6
 	return args, nil
 }
 
@@ -9669,38 +11585,78 @@ func (ec *executionContext) field_Site_goalCards_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg4
+	args["compare"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["includeInactive"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg9
 	return args, nil
 }
 
@@ -9737,22 +11693,46 @@ func (ec *executionContext) field_Site_goals_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["archived"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNGoalOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9778,6 +11758,28 @@ func (ec *executionContext) field_Site_merge_args(ctx context.Context, rawArgs m
 	return args, nil
 }
 
+func (ec *executionContext) field_Site_now_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Site_segments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9797,22 +11799,46 @@ func (ec *executionContext) field_Site_segments_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["active"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNSegmentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9857,22 +11883,46 @@ func (ec *executionContext) field_Site_sessions_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["range"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (view.Order, error) {
+			return ec.unmarshalNSessionOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg3
+	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -9887,22 +11937,38 @@ func (ec *executionContext) field_Site_totals_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["segments"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["filters"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg2
+	args["range"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg4
 	return args, nil
 }
 
@@ -9995,54 +12061,102 @@ func (ec *executionContext) field_Subscription_breakdown_args(ctx context.Contex
 		return nil, err
 	}
 	args["segments"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
 		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
 			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["filters"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	args["filters"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg6
-	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	args["range"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg10
+	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*BreakdownOrder, error) {
 			return ec.unmarshalOBreakdownOrder2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐBreakdownOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg7
-	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	args["orderBy"] = arg11
+	arg12, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg8
-	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg12
+	arg13, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg9
+	args["after"] = arg13
+	arg14, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg14
+	arg15, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg15
 	return args, nil
 }
 
@@ -10079,6 +12193,92 @@ func (ec *executionContext) field_Subscription_experimentResults_args(ctx contex
 		return nil, err
 	}
 	args["filters"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goal",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["goal"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoal",
+		func(ctx context.Context, v any) (*AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoal"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_funnel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "steps",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["steps"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+		func(ctx context.Context, v any) (model.TimeRange, error) {
+			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["range"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+		func(ctx context.Context, v any) (view.CountUnit, error) {
+			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["unit"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg7
 	return args, nil
 }
 
@@ -10101,42 +12301,82 @@ func (ec *executionContext) field_Subscription_goalCards_args(ctx context.Contex
 		return nil, err
 	}
 	args["segments"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "goals",
 		func(ctx context.Context, v any) ([]string, error) {
 			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["goals"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	args["goals"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "adHocGoals",
+		func(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+			return ec.unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocGoals"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
+	args["range"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "unit",
 		func(ctx context.Context, v any) (view.CountUnit, error) {
 			return ec.unmarshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["unit"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+	args["unit"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
 		func(ctx context.Context, v any) (*model.Comparison, error) {
 			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["compare"] = arg5
+	args["compare"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "includeInactive",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["includeInactive"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg10
 	return args, nil
 }
 
-func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func (ec *executionContext) field_Subscription_now_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
@@ -10163,14 +12403,60 @@ func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, 
 		return nil, err
 	}
 	args["filters"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "range",
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_totals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "segments",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["segments"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "adHocSegments",
+		func(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+			return ec.unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["adHocSegments"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "range",
 		func(ctx context.Context, v any) (model.TimeRange, error) {
 			return ec.unmarshalNTimeRange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐTimeRange(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["range"] = arg3
+	args["range"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "compare",
+		func(ctx context.Context, v any) (*model.Comparison, error) {
+			return ec.unmarshalOComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐComparison(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["compare"] = arg5
 	return args, nil
 }
 
@@ -10322,6 +12608,119 @@ func (ec *executionContext) fieldContext_ActivateSegmentsPayload_site(_ context.
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Site(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ActivePage_path(ctx context.Context, field graphql.CollectedField, obj *view.ActivePage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActivePage_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ActivePage_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActivePage", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ActivePage_visitors(ctx context.Context, field graphql.CollectedField, obj *view.ActivePage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActivePage_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ActivePage_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActivePage", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ActiveVisitors_visitors(ctx context.Context, field graphql.CollectedField, obj *view.ActiveVisitors) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActiveVisitors_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ActiveVisitors().Visitors(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ActiveVisitors_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActiveVisitors", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ActiveVisitors_pages(ctx context.Context, field graphql.CollectedField, obj *view.ActiveVisitors) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActiveVisitors_pages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ActiveVisitors().Pages(ctx, obj, fc.Args["first"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.ActivePage) graphql.Marshaler {
+			return ec.marshalOActivePage2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePageᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ActiveVisitors_pages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ActiveVisitors",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActivePage(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ActiveVisitors_pages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -11408,6 +13807,93 @@ func (ec *executionContext) fieldContext_BreakdownConnection_totalCount(_ contex
 	return graphql.NewScalarFieldContext("BreakdownConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _BreakdownConnection_range(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_range(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Range, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalNTimeRangeValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_range(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BreakdownConnection_unit(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
+			return ec.marshalNCountUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐCountUnit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BreakdownConnection", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownConnection_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownConnection_comparedWith(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComparedWith, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownConnection_comparedWith(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _BreakdownEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11504,18 +13990,18 @@ func (ec *executionContext) _BreakdownGoal_conversions(ctx context.Context, fiel
 			return ec.fieldContext_BreakdownGoal_conversions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Conversions, nil
+			return obj.Conversions(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return ec.marshalOInt2int(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownGoal_conversions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _BreakdownGoal_conversionRate(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
@@ -11527,18 +14013,18 @@ func (ec *executionContext) _BreakdownGoal_conversionRate(ctx context.Context, f
 			return ec.fieldContext_BreakdownGoal_conversionRate(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ConversionRate, nil
+			return obj.ConversionRate(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownGoal_conversionRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, true, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
@@ -11550,7 +14036,7 @@ func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field
 			return ec.fieldContext_BreakdownGoal_valueTotal(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ValueTotal, nil
+			return obj.ValueTotal(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -11561,7 +14047,39 @@ func (ec *executionContext) _BreakdownGoal_valueTotal(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownGoal_valueTotal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownGoal", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownGoal", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownGoal_comparison(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownGoal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownGoal_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalComparison) graphql.Marshaler {
+			return ec.marshalOGoalComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownGoal_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownGoal",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GoalComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _BreakdownRow_id(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
@@ -11691,8 +14209,8 @@ func (ec *executionContext) _BreakdownRow_bounceRate(ctx context.Context, field 
 			return obj.BounceRate, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11714,8 +14232,8 @@ func (ec *executionContext) _BreakdownRow_medianDurationSeconds(ctx context.Cont
 			return obj.MedianDurationSeconds, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11737,8 +14255,8 @@ func (ec *executionContext) _BreakdownRow_meanDurationSeconds(ctx context.Contex
 			return obj.MeanDurationSeconds, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11757,7 +14275,7 @@ func (ec *executionContext) _BreakdownRow_value(ctx context.Context, field graph
 			return ec.fieldContext_BreakdownRow_value(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Value, nil
+			return obj.Value(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
@@ -11768,7 +14286,39 @@ func (ec *executionContext) _BreakdownRow_value(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_BreakdownRow_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("BreakdownRow", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("BreakdownRow", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _BreakdownRow_comparison(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BreakdownRow_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionsComparison) graphql.Marshaler {
+			return ec.marshalOSessionsComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionsComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BreakdownRow_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BreakdownRow",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionsComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _BreakdownRow_goals(ctx context.Context, field graphql.CollectedField, obj *view.BreakdownRow) (ret graphql.Marshaler) {
@@ -13164,6 +15714,29 @@ func (ec *executionContext) fieldContext_Estimate_high(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Estimate", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _Event_id(ctx context.Context, field graphql.CollectedField, obj *view.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Event_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Event_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Event", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _Event_name(ctx context.Context, field graphql.CollectedField, obj *view.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13398,6 +15971,52 @@ func (ec *executionContext) fieldContext_EventConnection_totalCount(_ context.Co
 	return graphql.NewScalarFieldContext("EventConnection", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _EventCount_event(ctx context.Context, field graphql.CollectedField, obj *view.EventCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EventCount_event(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Event, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EventCount_event(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EventCount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EventCount_count(ctx context.Context, field graphql.CollectedField, obj *view.EventCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EventCount_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EventCount_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EventCount", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _EventEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.EventEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13609,11 +16228,11 @@ func (ec *executionContext) _Experiment_variants(ctx context.Context, field grap
 			return ec.fieldContext_Experiment_variants(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Variants, nil
+			return ec.Resolvers.Experiment().Variants(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []model.Variant) graphql.Marshaler {
-			return ec.marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13623,8 +16242,8 @@ func (ec *executionContext) fieldContext_Experiment_variants(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Experiment",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Variant(ctx, field)
 		},
@@ -13763,8 +16382,8 @@ func (ec *executionContext) _Experiment_winner(ctx context.Context, field graphq
 			return ec.Resolvers.Experiment().Winner(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Variant) graphql.Marshaler {
-			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
 		},
 		true,
 		false,
@@ -13839,7 +16458,7 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange))
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -13883,7 +16502,7 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(*model.TimeRange))
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
@@ -13927,7 +16546,7 @@ func (ec *executionContext) _Experiment_history(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().History(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Experiment().History(ctx, obj, fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -14199,6 +16818,29 @@ func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _ExperimentResult_id(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _ExperimentResult_experiment(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14385,6 +17027,29 @@ func (ec *executionContext) fieldContext_ExperimentResult_metrics(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Filter_id(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Filter_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Filter().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Filter_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Filter", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _Filter_type(ctx context.Context, field graphql.CollectedField, obj *model.FilterSpec) (ret graphql.Marshaler) {
@@ -14616,6 +17281,121 @@ func (ec *executionContext) fieldContext_Filter_segment(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _FilterArgument_path(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_suggest(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_suggest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Suggest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *plugins.Suggestion) graphql.Marshaler {
+			return ec.marshalOFilterSuggestion2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐSuggestion(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_suggest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type FilterSuggestion does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_valuesKey(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_valuesKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValuesKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_valuesKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_valuesKeyPath(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_valuesKeyPath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValuesKeyPath, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_valuesKeyPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterType_id(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterType_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FilterType().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterType_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterType", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _FilterType_name(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14731,6 +17511,38 @@ func (ec *executionContext) fieldContext_FilterType_inputType(_ context.Context,
 	return graphql.NewScalarFieldContext("FilterType", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _FilterType_arguments(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterType_arguments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FilterType().Arguments(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.FilterArgument) graphql.Marshaler {
+			return ec.marshalNFilterArgument2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgumentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterType_arguments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FilterType",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterArgument(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _FilterType_plugin(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14784,6 +17596,98 @@ func (ec *executionContext) _FilterType_computed(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_FilterType_computed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FilterType", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _FilterWarning_code(ctx context.Context, field graphql.CollectedField, obj *plugins.Warning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterWarning_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plugins.WarningCode) graphql.Marshaler {
+			return ec.marshalNFilterWarningCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterWarning_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type FilterWarningCode does not have child fields"))
+}
+
+func (ec *executionContext) _FilterWarning_path(ctx context.Context, field graphql.CollectedField, obj *plugins.Warning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterWarning_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterWarning_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterWarning_message(ctx context.Context, field graphql.CollectedField, obj *plugins.Warning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterWarning_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FilterWarning_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Funnel_id(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Funnel_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Funnel_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _Funnel_segments(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
@@ -14859,7 +17763,7 @@ func (ec *executionContext) _Funnel_unit(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Funnel_unit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Unit, nil
+			return obj.Unit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
@@ -14870,7 +17774,7 @@ func (ec *executionContext) _Funnel_unit(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Funnel_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Funnel", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+	return graphql.NewScalarFieldContext("Funnel", field, true, false, errors.New("field of type CountUnit does not have child fields"))
 }
 
 func (ec *executionContext) _Funnel_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
@@ -15075,6 +17979,29 @@ func (ec *executionContext) fieldContext_FunnelComparison_fromStartDifference(_ 
 	return fc, nil
 }
 
+func (ec *executionContext) _FunnelSegment_id(ctx context.Context, field graphql.CollectedField, obj *view.FunnelSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelSegment_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelSegment_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelSegment", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _FunnelSegment_segment(ctx context.Context, field graphql.CollectedField, obj *view.FunnelSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15139,6 +18066,29 @@ func (ec *executionContext) fieldContext_FunnelSegment_steps(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _FunnelStep_id(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FunnelStep_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FunnelStep_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FunnelStep", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _FunnelStep_goal(ctx context.Context, field graphql.CollectedField, obj *view.FunnelStep) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15183,8 +18133,8 @@ func (ec *executionContext) _FunnelStep_merged(ctx context.Context, field graphq
 			return ec.Resolvers.FunnelStep().Merged(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -15382,6 +18332,29 @@ func (ec *executionContext) fieldContext_Goal_site(_ context.Context, field grap
 	return fc, nil
 }
 
+func (ec *executionContext) _Goal_saved(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_saved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Goal().Saved(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_saved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Goal", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Goal_key(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15483,6 +18456,38 @@ func (ec *executionContext) fieldContext_Goal_filters(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Goal_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Goal().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+			return ec.marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Goal",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterWarning(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Goal_valueEvent(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15571,7 +18576,7 @@ func (ec *executionContext) _Goal_card(ctx context.Context, field graphql.Collec
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Goal().Card(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalCard) graphql.Marshaler {
@@ -15651,6 +18656,29 @@ func (ec *executionContext) fieldContext_Goal_updatedAt(_ context.Context, field
 	return graphql.NewScalarFieldContext("Goal", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _GoalCard_id(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCard_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCard_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalCard", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _GoalCard_goal(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15724,7 +18752,7 @@ func (ec *executionContext) _GoalCard_unit(ctx context.Context, field graphql.Co
 			return ec.fieldContext_GoalCard_unit(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Unit, nil
+			return obj.Unit(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v view.CountUnit) graphql.Marshaler {
@@ -15735,7 +18763,7 @@ func (ec *executionContext) _GoalCard_unit(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_GoalCard_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("GoalCard", field, false, false, errors.New("field of type CountUnit does not have child fields"))
+	return graphql.NewScalarFieldContext("GoalCard", field, true, false, errors.New("field of type CountUnit does not have child fields"))
 }
 
 func (ec *executionContext) _GoalCard_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.GoalCard) (ret graphql.Marshaler) {
@@ -15825,6 +18853,29 @@ func (ec *executionContext) fieldContext_GoalCard_computedAt(_ context.Context, 
 	return graphql.NewScalarFieldContext("GoalCard", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _GoalCell_id(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GoalCell_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GoalCell_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GoalCell", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _GoalCell_segment(ctx context.Context, field graphql.CollectedField, obj *view.GoalCell) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15869,8 +18920,8 @@ func (ec *executionContext) _GoalCell_merged(ctx context.Context, field graphql.
 			return ec.Resolvers.GoalCell().Merged(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -16709,6 +19760,764 @@ func (ec *executionContext) fieldContext_Grant_scope(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Scope does not have child fields"))
 }
 
+func (ec *executionContext) _Hit_id(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_kind(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.HitKind) graphql.Marshaler {
+			return ec.marshalNHitKind2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type HitKind does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_at(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_name(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_value(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_tags(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_tags(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tags, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_tags(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_properties(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_properties(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Properties, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
+			return ec.marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_properties(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Hit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionProperty(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Hit_userId(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_experiment(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_variant(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_referrer(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_referrer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Referrer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_referrer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_hostname(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_hostname(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hostname, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_hostname(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_ip(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_ip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IP, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_ip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_country(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_country(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Country, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_region(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_region(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Region, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_city(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_city(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.City, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_browser(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_browser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Browser, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_browser(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_os(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_os(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OS, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_os(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_device(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_device(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Device, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_device(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_language(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmSource(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmSource(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMSource, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmSource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmMedium(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmMedium(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMMedium, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmMedium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmCampaign(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMCampaign, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmCampaign(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmTerm(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmTerm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMTerm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmTerm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Hit_utmContent(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_utmContent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UTMContent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_utmContent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _HitConnection_edges(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.HitEdge) graphql.Marshaler {
+			return ec.marshalNHitEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HitEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Hit) graphql.Marshaler {
+			return ec.marshalNHit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *view.HitConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _HitEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *view.HitEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _HitEdge_node(ctx context.Context, field graphql.CollectedField, obj *view.HitEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.Hit) graphql.Marshaler {
+			return ec.marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Login_id(ctx context.Context, field graphql.CollectedField, obj *view.Login) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17012,7 +20821,7 @@ func (ec *executionContext) fieldContext_MergedFilter_empty(_ context.Context, f
 	return graphql.NewScalarFieldContext("MergedFilter", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _MergedSegment_filters(ctx context.Context, field graphql.CollectedField, obj *host.Merged) (ret graphql.Marshaler) {
+func (ec *executionContext) _MergedSegment_filters(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -17044,7 +20853,7 @@ func (ec *executionContext) fieldContext_MergedSegment_filters(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _MergedSegment_empty(ctx context.Context, field graphql.CollectedField, obj *host.Merged) (ret graphql.Marshaler) {
+func (ec *executionContext) _MergedSegment_empty(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -17067,7 +20876,7 @@ func (ec *executionContext) fieldContext_MergedSegment_empty(_ context.Context, 
 	return graphql.NewScalarFieldContext("MergedSegment", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _MergedSegment_label(ctx context.Context, field graphql.CollectedField, obj *host.Merged) (ret graphql.Marshaler) {
+func (ec *executionContext) _MergedSegment_label(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -17088,6 +20897,61 @@ func (ec *executionContext) _MergedSegment_label(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_MergedSegment_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MergedSegment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _MergedSegment_warnings(ctx context.Context, field graphql.CollectedField, obj *view.MergedSegment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MergedSegment_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MergedSegment().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+			return ec.marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MergedSegment_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MergedSegment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterWarning(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MetricResult_id(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _MetricResult_goal(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
@@ -17189,8 +21053,8 @@ func (ec *executionContext) _MetricResult_leader(ctx context.Context, field grap
 			return ec.Resolvers.MetricResult().Leader(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Variant) graphql.Marshaler {
-			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
 		},
 		true,
 		false,
@@ -17366,7 +21230,7 @@ func (ec *executionContext) _Mutation_deleteSite(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteSite(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteSite(ctx, fc.Args["id"].(string), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -19464,6 +23328,93 @@ func (ec *executionContext) fieldContext_Mutation_endLogin(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Now_last5Minutes(ctx context.Context, field graphql.CollectedField, obj *view.Now) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Now_last5Minutes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Last5Minutes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.ActiveVisitors) graphql.Marshaler {
+			return ec.marshalNActiveVisitors2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActiveVisitors(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Now_last5Minutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Now",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActiveVisitors(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Now_last30Minutes(ctx context.Context, field graphql.CollectedField, obj *view.Now) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Now_last30Minutes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Last30Minutes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.ActiveVisitors) graphql.Marshaler {
+			return ec.marshalNActiveVisitors2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActiveVisitors(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Now_last30Minutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Now",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ActiveVisitors(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Now_computedAt(ctx context.Context, field graphql.CollectedField, obj *view.Now) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Now_computedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComputedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v scalar.Moment) graphql.Marshaler {
+			return ec.marshalNTime2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐMoment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Now_computedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Now", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *view.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19554,6 +23505,29 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Plugin_id(ctx context.Context, field graphql.CollectedField, obj *host.Plugin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Plugin_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Plugin().ID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Plugin_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plugin", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _Plugin_name(ctx context.Context, field graphql.CollectedField, obj *host.Plugin) (ret graphql.Marshaler) {
@@ -20618,6 +24592,29 @@ func (ec *executionContext) fieldContext_SampleRatioCheck_mismatch(_ context.Con
 	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _SchemaChange_version(ctx context.Context, field graphql.CollectedField, obj *view.SchemaChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SchemaChange_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SchemaChange_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Segment_id(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20673,6 +24670,29 @@ func (ec *executionContext) fieldContext_Segment_site(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Segment_saved(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segment_saved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Segment().Saved(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Segment_saved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Segment", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Segment_name(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20723,6 +24743,38 @@ func (ec *executionContext) fieldContext_Segment_filters(_ context.Context, fiel
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Filter(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Segment_warnings(ctx context.Context, field graphql.CollectedField, obj *model.Segment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Segment_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Segment().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+			return ec.marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Segment_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Segment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FilterWarning(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21015,6 +25067,29 @@ func (ec *executionContext) fieldContext_SegmentEdge_node(_ context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _SegmentResult_id(ctx context.Context, field graphql.CollectedField, obj *view.SegmentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SegmentResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SegmentResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SegmentResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _SegmentResult_segment(ctx context.Context, field graphql.CollectedField, obj *view.SegmentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21137,14 +25212,37 @@ func (ec *executionContext) _Session_visitorKind(ctx context.Context, field grap
 			return obj.VisitorKind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v view.VisitorStatus) graphql.Marshaler {
+			return ec.marshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type VisitorStatus does not have child fields"))
+}
+
+func (ec *executionContext) _Session_sessionKey(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_sessionKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_sessionKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -21168,6 +25266,29 @@ func (ec *executionContext) _Session_startedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Session_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Session_endedAt(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_endedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_endedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
@@ -21482,15 +25603,15 @@ func (ec *executionContext) _Session_device(ctx context.Context, field graphql.C
 			return obj.Device, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Device) graphql.Marshaler {
+			return ec.marshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Session_device(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Device does not have child fields"))
 }
 
 func (ec *executionContext) _Session_language(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
@@ -21700,6 +25821,38 @@ func (ec *executionContext) fieldContext_Session_events(_ context.Context, field
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Session_eventCounts(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_eventCounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EventCounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.EventCount) graphql.Marshaler {
+			return ec.marshalNEventCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Session_eventCounts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EventCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Session_values(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21760,6 +25913,50 @@ func (ec *executionContext) fieldContext_Session_properties(_ context.Context, f
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SessionProperty(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Session_hits(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Session_hits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Session().Hits(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
+			return ec.marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Session_hits(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Session",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HitConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Session_hits_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -22053,6 +26250,291 @@ func (ec *executionContext) fieldContext_SessionValue_sum(_ context.Context, fie
 	return graphql.NewScalarFieldContext("SessionValue", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _SessionsComparison_sessions(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_sessions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_visitors(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_pageViews(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_pageViews(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViews, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_pageViews(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_bounceRate(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_bounceRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_bounceRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_medianDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_medianDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_medianDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_meanDurationSeconds(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_meanDurationSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_meanDurationSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_sessionsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_sessionsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_sessionsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_visitorsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_visitorsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_visitorsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_pageViewsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_pageViewsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageViewsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_pageViewsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_medianDurationSecondsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_medianDurationSecondsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MedianDurationSecondsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_medianDurationSecondsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_meanDurationSecondsChange(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_meanDurationSecondsChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeanDurationSecondsChange(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_meanDurationSecondsChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionsComparison", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SessionsComparison_bounceRateDifference(ctx context.Context, field graphql.CollectedField, obj *view.SessionsComparison) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionsComparison_bounceRateDifference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BounceRateDifference(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.RateDifference) graphql.Marshaler {
+			return ec.marshalORateDifference2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐRateDifference(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SessionsComparison_bounceRateDifference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionsComparison",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RateDifference(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Site_id(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22214,6 +26696,29 @@ func (ec *executionContext) fieldContext_Site_bots(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type BotPolicy does not have child fields"))
 }
 
+func (ec *executionContext) _Site_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Site_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22224,7 +26729,7 @@ func (ec *executionContext) _Site_segments(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Segments(ctx, obj, fc.Args["search"].(*string), fc.Args["active"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Segments(ctx, obj, fc.Args["search"].(*string), fc.Args["active"].(*bool), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SegmentConnection) graphql.Marshaler {
@@ -22268,7 +26773,7 @@ func (ec *executionContext) _Site_goals(ctx context.Context, field graphql.Colle
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Goals(ctx, obj, fc.Args["search"].(*string), fc.Args["archived"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Goals(ctx, obj, fc.Args["search"].(*string), fc.Args["archived"].(*bool), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.GoalConnection) graphql.Marshaler {
@@ -22356,7 +26861,7 @@ func (ec *executionContext) _Site_experiments(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Experiments(ctx, obj, fc.Args["search"].(*string), fc.Args["status"].([]model.ExperimentStatus), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Experiments(ctx, obj, fc.Args["search"].(*string), fc.Args["status"].([]model.ExperimentStatus), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentConnection) graphql.Marshaler {
@@ -22444,7 +26949,7 @@ func (ec *executionContext) _Site_events(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Events(ctx, obj, fc.Args["search"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Events(ctx, obj, fc.Args["search"].(*string), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.EventConnection) graphql.Marshaler {
@@ -22576,7 +27081,7 @@ func (ec *executionContext) _Site_sessions(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Sessions(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Sessions(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionConnection) graphql.Marshaler {
@@ -22620,7 +27125,7 @@ func (ec *executionContext) _Site_goalCards(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().GoalCards(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.GoalCard) graphql.Marshaler {
@@ -22664,7 +27169,7 @@ func (ec *executionContext) _Site_funnel(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["segments"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Site().Funnel(ctx, obj, fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
@@ -22708,7 +27213,7 @@ func (ec *executionContext) _Site_breakdown(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().Breakdown(ctx, obj, fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.BreakdownConnection) graphql.Marshaler {
@@ -22752,7 +27257,7 @@ func (ec *executionContext) _Site_totals(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
+			return ec.Resolvers.Site().Totals(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.Totals) graphql.Marshaler {
@@ -22786,6 +27291,50 @@ func (ec *executionContext) fieldContext_Site_totals(ctx context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _Site_now(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_now(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().Now(ctx, obj, fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Now) graphql.Marshaler {
+			return ec.marshalONow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_now(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Now(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_now_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Site_merge(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22799,8 +27348,8 @@ func (ec *executionContext) _Site_merge(ctx context.Context, field graphql.Colle
 			return ec.Resolvers.Site().Merge(ctx, obj, fc.Args["active"].([]scalar.FilterInput), fc.Args["goal"].([]scalar.FilterInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *host.Merged) graphql.Marshaler {
-			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
+			return ec.marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -22872,7 +27421,7 @@ func (ec *executionContext) _Site_auditLog(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Site().AuditLog(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Site().AuditLog(ctx, obj, fc.Args["orderBy"].(view.Order), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23117,7 +27666,7 @@ func (ec *executionContext) _Subscription_goalCards(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+			return ec.Resolvers.Subscription().GoalCards(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["includeInactive"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23169,6 +27718,68 @@ func (ec *executionContext) fieldContext_Subscription_goalCards(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_funnel(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_funnel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Funnel(ctx, fc.Args["siteId"].(string), fc.Args["steps"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.Funnel
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.Funnel
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
+			return ec.marshalNFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_funnel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Funnel(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_funnel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -23179,7 +27790,7 @@ func (ec *executionContext) _Subscription_breakdown(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["range"].(model.TimeRange), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Subscription().Breakdown(ctx, fc.Args["siteId"].(string), fc.Args["by"].([]Dimension), fc.Args["keys"].([]string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goals"].([]string), fc.Args["adHocGoals"].([]AdHocGoalInput), fc.Args["range"].(model.TimeRange), fc.Args["unit"].(view.CountUnit), fc.Args["compare"].(*model.Comparison), fc.Args["orderBy"].(*BreakdownOrder), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23241,7 +27852,7 @@ func (ec *executionContext) _Subscription_totals(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange))
+			return ec.Resolvers.Subscription().Totals(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(model.TimeRange), fc.Args["compare"].(*model.Comparison))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23289,6 +27900,118 @@ func (ec *executionContext) fieldContext_Subscription_totals(ctx context.Context
 	if fc.Args, err = ec.field_Subscription_totals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_now(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_now(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Now(ctx, fc.Args["siteId"].(string), fc.Args["segments"].([]string), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.Now
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.Now
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Now) graphql.Marshaler {
+			return ec.marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_now(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Now(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_now_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_schemaChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_schemaChanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Subscription().SchemaChanged(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "READ")
+				if err != nil {
+					var zeroVal *view.SchemaChange
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *view.SchemaChange
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *view.SchemaChange) graphql.Marshaler {
+			return ec.marshalNSchemaChange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_schemaChanged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SchemaChange(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -23365,7 +28088,7 @@ func (ec *executionContext) _Subscription_experimentResults(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput))
+			return ec.Resolvers.Subscription().ExperimentResults(ctx, fc.Args["experimentId"].(string), fc.Args["filters"].([]scalar.FilterInput), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -23490,6 +28213,70 @@ func (ec *executionContext) fieldContext_Totals_range(_ context.Context, field g
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Totals_comparedWith(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_comparedWith(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ComparedWith, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.TimeRangeValue) graphql.Marshaler {
+			return ec.marshalOTimeRangeValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTimeRangeValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_comparedWith(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Totals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TimeRangeValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Totals_comparison(ctx context.Context, field graphql.CollectedField, obj *view.Totals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Totals_comparison(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comparison, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.SessionsComparison) graphql.Marshaler {
+			return ec.marshalOSessionsComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionsComparison(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Totals_comparison(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Totals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionsComparison(ctx, field)
 		},
 	}
 	return fc, nil
@@ -24571,7 +29358,30 @@ func (ec *executionContext) fieldContext_ValueResult_probabilityToBeatBaseline(_
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_key(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_id(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Variant_key(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24594,7 +29404,7 @@ func (ec *executionContext) fieldContext_Variant_key(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_name(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_name(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24617,7 +29427,7 @@ func (ec *executionContext) fieldContext_Variant_name(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_weight(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_weight(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24640,7 +29450,7 @@ func (ec *executionContext) fieldContext_Variant_weight(_ context.Context, field
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _Variant_baseline(ctx context.Context, field graphql.CollectedField, obj *model.Variant) (ret graphql.Marshaler) {
+func (ec *executionContext) _Variant_baseline(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -24778,6 +29588,29 @@ func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeBest(_ cont
 	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _VariantResult_id(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _VariantResult_variant(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24790,8 +29623,8 @@ func (ec *executionContext) _VariantResult_variant(ctx context.Context, field gr
 			return obj.Variant, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.Variant) graphql.Marshaler {
-			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v view.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
 		},
 		true,
 		true,
@@ -26248,6 +31081,128 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, obj any) (AdHocGoalInput, error) {
+	var it AdHocGoalInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "filters", "valueEvent"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "filters":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filters"))
+			data, err := ec.unmarshalNFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filters = data
+		case "valueEvent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("valueEvent"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValueEvent = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAdHocSegmentInput(ctx context.Context, obj any) (AdHocSegmentInput, error) {
+	var it AdHocSegmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "filters"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "filters":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filters"))
+			data, err := ec.unmarshalNFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filters = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAuditOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNAuditOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputBreakdownOrder(ctx context.Context, obj any) (BreakdownOrder, error) {
 	var it BreakdownOrder
 	if obj == nil {
@@ -26289,7 +31244,7 @@ func (ec *executionContext) unmarshalInputBreakdownOrder(ctx context.Context, ob
 			it.Goal = graphql.OmittableOf(data)
 		case "direction":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
-			data, err := ec.unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx, v)
+			data, err := ec.unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -26818,6 +31773,211 @@ func (ec *executionContext) unmarshalInputDateRange(ctx context.Context, obj any
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputEventOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNEventOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputExperimentOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNExperimentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputGoalOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNGoalOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSegmentOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNSegmentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSessionOrder(ctx context.Context, obj any) (view.Order, error) {
+	var it view.Order
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASCENDING"
+	}
+
+	fieldsInOrder := [...]string{"by", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "by":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("by"))
+			data, err := ec.unmarshalNSessionOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.By = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSiteRoleInput(ctx context.Context, obj any) (SiteRoleInput, error) {
 	var it SiteRoleInput
 	if obj == nil {
@@ -27140,7 +32300,7 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots"}
+	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27196,6 +32356,13 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Bots = graphql.OmittableOf(data)
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -27370,6 +32537,158 @@ func (ec *executionContext) _ActivateSegmentsPayload(ctx context.Context, sel as
 				}()
 				res = ec._ActivateSegmentsPayload_site(ctx, field, obj)
 				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var activePageImplementors = []string{"ActivePage"}
+
+func (ec *executionContext) _ActivePage(ctx context.Context, sel ast.SelectionSet, obj *view.ActivePage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activePageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActivePage")
+		case "path":
+			out.Values[i] = ec._ActivePage_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._ActivePage_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var activeVisitorsImplementors = []string{"ActiveVisitors"}
+
+func (ec *executionContext) _ActiveVisitors(ctx context.Context, sel ast.SelectionSet, obj *view.ActiveVisitors) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activeVisitorsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActiveVisitors")
+		case "visitors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ActiveVisitors_visitors(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pages":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ActiveVisitors_pages(ctx, field, obj)
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -28158,6 +33477,21 @@ func (ec *executionContext) _BreakdownConnection(ctx context.Context, sel ast.Se
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "range":
+			out.Values[i] = ec._BreakdownConnection_range(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unit":
+			out.Values[i] = ec._BreakdownConnection_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparedWith":
+			out.Values[i] = ec._BreakdownConnection_comparedWith(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -28237,22 +33571,126 @@ func (ec *executionContext) _BreakdownGoal(ctx context.Context, sel ast.Selectio
 		case "goal":
 			out.Values[i] = ec._BreakdownGoal_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "conversions":
-			out.Values[i] = ec._BreakdownGoal_conversions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownGoal_conversions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "conversionRate":
-			out.Values[i] = ec._BreakdownGoal_conversionRate(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownGoal_conversionRate(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "valueTotal":
-			out.Values[i] = ec._BreakdownGoal_valueTotal(ctx, field, obj)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownGoal_valueTotal(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "comparison":
+			out.Values[i] = ec._BreakdownGoal_comparison(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -28290,52 +33728,90 @@ func (ec *executionContext) _BreakdownRow(ctx context.Context, sel ast.Selection
 		case "id":
 			out.Values[i] = ec._BreakdownRow_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "values":
 			out.Values[i] = ec._BreakdownRow_values(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sessions":
 			out.Values[i] = ec._BreakdownRow_sessions(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitors":
 			out.Values[i] = ec._BreakdownRow_visitors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageViews":
 			out.Values[i] = ec._BreakdownRow_pageViews(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "bounceRate":
 			out.Values[i] = ec._BreakdownRow_bounceRate(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "medianDurationSeconds":
 			out.Values[i] = ec._BreakdownRow_medianDurationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "meanDurationSeconds":
 			out.Values[i] = ec._BreakdownRow_meanDurationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "value":
-			out.Values[i] = ec._BreakdownRow_value(ctx, field, obj)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BreakdownRow_value(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "comparison":
+			out.Values[i] = ec._BreakdownRow_comparison(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "goals":
 			out.Values[i] = ec._BreakdownRow_goals(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -29803,6 +35279,11 @@ func (ec *executionContext) _Event(ctx context.Context, sel ast.SelectionSet, ob
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Event")
+		case "id":
+			out.Values[i] = ec._Event_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "name":
 			out.Values[i] = ec._Event_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -29914,6 +35395,49 @@ func (ec *executionContext) _EventConnection(ctx context.Context, sel ast.Select
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var eventCountImplementors = []string{"EventCount"}
+
+func (ec *executionContext) _EventCount(ctx context.Context, sel ast.SelectionSet, obj *view.EventCount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, eventCountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EventCount")
+		case "event":
+			out.Values[i] = ec._EventCount_event(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._EventCount_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -30087,10 +35611,43 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "variants":
-			out.Values[i] = ec._Experiment_variants(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_variants(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "primaryMetric":
 			field := field
 
@@ -30577,6 +36134,11 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ExperimentResult")
+		case "id":
+			out.Values[i] = ec._ExperimentResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "experiment":
 			out.Values[i] = ec._ExperimentResult_experiment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -30645,6 +36207,44 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Filter")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Filter_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "type":
 			field := field
 
@@ -30937,6 +36537,59 @@ func (ec *executionContext) _Filter(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var filterArgumentImplementors = []string{"FilterArgument"}
+
+func (ec *executionContext) _FilterArgument(ctx context.Context, sel ast.SelectionSet, obj *view.FilterArgument) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, filterArgumentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FilterArgument")
+		case "path":
+			out.Values[i] = ec._FilterArgument_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "suggest":
+			out.Values[i] = ec._FilterArgument_suggest(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "valuesKey":
+			out.Values[i] = ec._FilterArgument_valuesKey(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "valuesKeyPath":
+			out.Values[i] = ec._FilterArgument_valuesKeyPath(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var filterTypeImplementors = []string{"FilterType"}
 
 func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSet, obj *host.Type) graphql.Marshaler {
@@ -30949,6 +36602,44 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FilterType")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FilterType_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "name":
 			out.Values[i] = ec._FilterType_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31012,6 +36703,44 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._FilterType_inputType(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "arguments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FilterType_arguments(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -31104,6 +36833,54 @@ func (ec *executionContext) _FilterType(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var filterWarningImplementors = []string{"FilterWarning"}
+
+func (ec *executionContext) _FilterWarning(ctx context.Context, sel ast.SelectionSet, obj *plugins.Warning) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, filterWarningImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FilterWarning")
+		case "code":
+			out.Values[i] = ec._FilterWarning_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = ec._FilterWarning_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._FilterWarning_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var funnelImplementors = []string{"Funnel"}
 
 func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, obj *view.Funnel) graphql.Marshaler {
@@ -31116,6 +36893,11 @@ func (ec *executionContext) _Funnel(ctx context.Context, sel ast.SelectionSet, o
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Funnel")
+		case "id":
+			out.Values[i] = ec._Funnel_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "segments":
 			out.Values[i] = ec._Funnel_segments(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31468,6 +37250,11 @@ func (ec *executionContext) _FunnelSegment(ctx context.Context, sel ast.Selectio
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FunnelSegment")
+		case "id":
+			out.Values[i] = ec._FunnelSegment_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "segment":
 			out.Values[i] = ec._FunnelSegment_segment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31511,6 +37298,11 @@ func (ec *executionContext) _FunnelStep(ctx context.Context, sel ast.SelectionSe
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FunnelStep")
+		case "id":
+			out.Values[i] = ec._FunnelStep_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "goal":
 			out.Values[i] = ec._FunnelStep_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31820,6 +37612,44 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "saved":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Goal_saved(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "key":
 			out.Values[i] = ec._Goal_key(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -31840,6 +37670,44 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "warnings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Goal_warnings(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "valueEvent":
 			field := field
 
@@ -32002,6 +37870,11 @@ func (ec *executionContext) _GoalCard(ctx context.Context, sel ast.SelectionSet,
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GoalCard")
+		case "id":
+			out.Values[i] = ec._GoalCard_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "goal":
 			out.Values[i] = ec._GoalCard_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -32065,6 +37938,11 @@ func (ec *executionContext) _GoalCell(ctx context.Context, sel ast.SelectionSet,
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GoalCell")
+		case "id":
+			out.Values[i] = ec._GoalCell_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "segment":
 			out.Values[i] = ec._GoalCell_segment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -33114,6 +38992,293 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var hitImplementors = []string{"Hit"}
+
+func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj *view.Hit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Hit")
+		case "id":
+			out.Values[i] = ec._Hit_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._Hit_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._Hit_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Hit_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._Hit_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "tags":
+			out.Values[i] = ec._Hit_tags(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "properties":
+			out.Values[i] = ec._Hit_properties(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userId":
+			out.Values[i] = ec._Hit_userId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "experiment":
+			out.Values[i] = ec._Hit_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "variant":
+			out.Values[i] = ec._Hit_variant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "referrer":
+			out.Values[i] = ec._Hit_referrer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "hostname":
+			out.Values[i] = ec._Hit_hostname(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ip":
+			out.Values[i] = ec._Hit_ip(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "country":
+			out.Values[i] = ec._Hit_country(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "region":
+			out.Values[i] = ec._Hit_region(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "city":
+			out.Values[i] = ec._Hit_city(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "browser":
+			out.Values[i] = ec._Hit_browser(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "os":
+			out.Values[i] = ec._Hit_os(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "device":
+			out.Values[i] = ec._Hit_device(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "language":
+			out.Values[i] = ec._Hit_language(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmSource":
+			out.Values[i] = ec._Hit_utmSource(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmMedium":
+			out.Values[i] = ec._Hit_utmMedium(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmCampaign":
+			out.Values[i] = ec._Hit_utmCampaign(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmTerm":
+			out.Values[i] = ec._Hit_utmTerm(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "utmContent":
+			out.Values[i] = ec._Hit_utmContent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var hitConnectionImplementors = []string{"HitConnection"}
+
+func (ec *executionContext) _HitConnection(ctx context.Context, sel ast.SelectionSet, obj *view.HitConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HitConnection")
+		case "edges":
+			out.Values[i] = ec._HitConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._HitConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._HitConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._HitConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var hitEdgeImplementors = []string{"HitEdge"}
+
+func (ec *executionContext) _HitEdge(ctx context.Context, sel ast.SelectionSet, obj *view.HitEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HitEdge")
+		case "cursor":
+			out.Values[i] = ec._HitEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._HitEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var loginImplementors = []string{"Login"}
 
 func (ec *executionContext) _Login(ctx context.Context, sel ast.SelectionSet, obj *view.Login) graphql.Marshaler {
@@ -33275,7 +39440,7 @@ func (ec *executionContext) _MergedFilter(ctx context.Context, sel ast.Selection
 
 var mergedSegmentImplementors = []string{"MergedSegment"}
 
-func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.SelectionSet, obj *host.Merged) graphql.Marshaler {
+func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.SelectionSet, obj *view.MergedSegment) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mergedSegmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -33288,18 +39453,56 @@ func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.Selectio
 		case "filters":
 			out.Values[i] = ec._MergedSegment_filters(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "empty":
 			out.Values[i] = ec._MergedSegment_empty(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "label":
 			out.Values[i] = ec._MergedSegment_label(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "warnings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MergedSegment_warnings(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33333,6 +39536,11 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MetricResult")
+		case "id":
+			out.Values[i] = ec._MetricResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "goal":
 			out.Values[i] = ec._MetricResult_goal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -33771,6 +39979,54 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 	return out
 }
 
+var nowImplementors = []string{"Now"}
+
+func (ec *executionContext) _Now(ctx context.Context, sel ast.SelectionSet, obj *view.Now) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nowImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Now")
+		case "last5Minutes":
+			out.Values[i] = ec._Now_last5Minutes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "last30Minutes":
+			out.Values[i] = ec._Now_last30Minutes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "computedAt":
+			out.Values[i] = ec._Now_computedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var pageInfoImplementors = []string{"PageInfo"}
 
 func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *view.PageInfo) graphql.Marshaler {
@@ -33836,6 +40092,44 @@ func (ec *executionContext) _Plugin(ctx context.Context, sel ast.SelectionSet, o
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Plugin")
+		case "id":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Plugin_id(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "name":
 			out.Values[i] = ec._Plugin_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -34453,6 +40747,44 @@ func (ec *executionContext) _SampleRatioCheck(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var schemaChangeImplementors = []string{"SchemaChange"}
+
+func (ec *executionContext) _SchemaChange(ctx context.Context, sel ast.SelectionSet, obj *view.SchemaChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, schemaChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SchemaChange")
+		case "version":
+			out.Values[i] = ec._SchemaChange_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var segmentImplementors = []string{"Segment", "Node"}
 
 func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, obj *model.Segment) graphql.Marshaler {
@@ -34541,6 +40873,44 @@ func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "saved":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Segment_saved(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "name":
 			out.Values[i] = ec._Segment_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -34551,6 +40921,44 @@ func (ec *executionContext) _Segment(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "warnings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Segment_warnings(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "active":
 			out.Values[i] = ec._Segment_active(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -34766,6 +41174,11 @@ func (ec *executionContext) _SegmentResult(ctx context.Context, sel ast.Selectio
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SegmentResult")
+		case "id":
+			out.Values[i] = ec._SegmentResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "segment":
 			out.Values[i] = ec._SegmentResult_segment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -34845,148 +41258,201 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 		case "id":
 			out.Values[i] = ec._Session_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitorId":
 			out.Values[i] = ec._Session_visitorId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitorKind":
 			out.Values[i] = ec._Session_visitorKind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sessionKey":
+			out.Values[i] = ec._Session_sessionKey(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "startedAt":
 			out.Values[i] = ec._Session_startedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endedAt":
+			out.Values[i] = ec._Session_endedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "durationSeconds":
 			out.Values[i] = ec._Session_durationSeconds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "truncated":
 			out.Values[i] = ec._Session_truncated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageViews":
 			out.Values[i] = ec._Session_pageViews(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "ip":
 			out.Values[i] = ec._Session_ip(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "country":
 			out.Values[i] = ec._Session_country(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "region":
 			out.Values[i] = ec._Session_region(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "city":
 			out.Values[i] = ec._Session_city(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "referrer":
 			out.Values[i] = ec._Session_referrer(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "entryPage":
 			out.Values[i] = ec._Session_entryPage(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "hostname":
 			out.Values[i] = ec._Session_hostname(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "exitPage":
 			out.Values[i] = ec._Session_exitPage(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "browser":
 			out.Values[i] = ec._Session_browser(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "os":
 			out.Values[i] = ec._Session_os(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "device":
 			out.Values[i] = ec._Session_device(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "language":
 			out.Values[i] = ec._Session_language(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmSource":
 			out.Values[i] = ec._Session_utmSource(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmMedium":
 			out.Values[i] = ec._Session_utmMedium(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmCampaign":
 			out.Values[i] = ec._Session_utmCampaign(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmTerm":
 			out.Values[i] = ec._Session_utmTerm(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "utmContent":
 			out.Values[i] = ec._Session_utmContent(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tags":
 			out.Values[i] = ec._Session_tags(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pages":
 			out.Values[i] = ec._Session_pages(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "events":
 			out.Values[i] = ec._Session_events(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "eventCounts":
+			out.Values[i] = ec._Session_eventCounts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "values":
 			out.Values[i] = ec._Session_values(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "properties":
 			out.Values[i] = ec._Session_properties(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "hits":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Session_hits(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -35228,6 +41694,99 @@ func (ec *executionContext) _SessionValue(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var sessionsComparisonImplementors = []string{"SessionsComparison"}
+
+func (ec *executionContext) _SessionsComparison(ctx context.Context, sel ast.SelectionSet, obj *view.SessionsComparison) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionsComparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionsComparison")
+		case "sessions":
+			out.Values[i] = ec._SessionsComparison_sessions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._SessionsComparison_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageViews":
+			out.Values[i] = ec._SessionsComparison_pageViews(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bounceRate":
+			out.Values[i] = ec._SessionsComparison_bounceRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "medianDurationSeconds":
+			out.Values[i] = ec._SessionsComparison_medianDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "meanDurationSeconds":
+			out.Values[i] = ec._SessionsComparison_meanDurationSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "sessionsChange":
+			out.Values[i] = ec._SessionsComparison_sessionsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "visitorsChange":
+			out.Values[i] = ec._SessionsComparison_visitorsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "pageViewsChange":
+			out.Values[i] = ec._SessionsComparison_pageViewsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "medianDurationSecondsChange":
+			out.Values[i] = ec._SessionsComparison_medianDurationSecondsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "meanDurationSecondsChange":
+			out.Values[i] = ec._SessionsComparison_meanDurationSecondsChange(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bounceRateDifference":
+			out.Values[i] = ec._SessionsComparison_bounceRateDifference(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var siteImplementors = []string{"Site", "Node"}
 
 func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj *model.Site) graphql.Marshaler {
@@ -35305,6 +41864,11 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "bots":
 			out.Values[i] = ec._Site_bots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updatedAt":
+			out.Values[i] = ec._Site_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -35802,6 +42366,44 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "now":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_now(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "merge":
 			field := field
 
@@ -36180,10 +42782,16 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "goalCards":
 		return ec._Subscription_goalCards(ctx, fields[0])
+	case "funnel":
+		return ec._Subscription_funnel(ctx, fields[0])
 	case "breakdown":
 		return ec._Subscription_breakdown(ctx, fields[0])
 	case "totals":
 		return ec._Subscription_totals(ctx, fields[0])
+	case "now":
+		return ec._Subscription_now(ctx, fields[0])
+	case "schemaChanged":
+		return ec._Subscription_schemaChanged(ctx, fields[0])
 	case "definitionsChanged":
 		return ec._Subscription_definitionsChanged(ctx, fields[0])
 	case "experimentResults":
@@ -36251,6 +42859,16 @@ func (ec *executionContext) _Totals(ctx context.Context, sel ast.SelectionSet, o
 		case "range":
 			out.Values[i] = ec._Totals_range(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparedWith":
+			out.Values[i] = ec._Totals_comparedWith(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "comparison":
+			out.Values[i] = ec._Totals_comparison(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sessions":
@@ -37037,7 +43655,7 @@ func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionS
 
 var variantImplementors = []string{"Variant"}
 
-func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, obj *model.Variant) graphql.Marshaler {
+func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, obj *view.Variant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, variantImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -37047,6 +43665,11 @@ func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, 
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Variant")
+		case "id":
+			out.Values[i] = ec._Variant_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "key":
 			out.Values[i] = ec._Variant_key(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -37158,6 +43781,11 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("VariantResult")
+		case "id":
+			out.Values[i] = ec._VariantResult_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "variant":
 			out.Values[i] = ec._VariantResult_variant(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -37745,6 +44373,24 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNActivePage2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePage(ctx context.Context, sel ast.SelectionSet, v view.ActivePage) graphql.Marshaler {
+	return ec._ActivePage(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNActiveVisitors2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActiveVisitors(ctx context.Context, sel ast.SelectionSet, v view.ActiveVisitors) graphql.Marshaler {
+	return ec._ActiveVisitors(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNAdHocGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx context.Context, v any) (AdHocGoalInput, error) {
+	res, err := ec.unmarshalInputAdHocGoalInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNAdHocSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInput(ctx context.Context, v any) (AdHocSegmentInput, error) {
+	res, err := ec.unmarshalInputAdHocSegmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNAddressPrivacy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (model.AddressPrivacy, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.AddressPrivacy(tmp)
@@ -37857,6 +44503,28 @@ func (ec *executionContext) unmarshalNAuditObject2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNAuditObject2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐObjectKind(ctx context.Context, sel ast.SelectionSet, v model.ObjectKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNAuditOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputAuditOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNAuditOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAuditOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -38140,6 +44808,26 @@ func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	return ret
 }
 
+func (ec *executionContext) marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCount(ctx context.Context, sel ast.SelectionSet, v view.EventCount) graphql.Marshaler {
+	return ec._EventCount(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNEventCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventCount) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx context.Context, sel ast.SelectionSet, v view.EventEdge) graphql.Marshaler {
 	return ec._EventEdge(ctx, sel, &v)
 }
@@ -38158,6 +44846,28 @@ func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNEventOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputEventOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEventOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNEventOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNExperiment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx context.Context, sel ast.SelectionSet, v model.Experiment) graphql.Marshaler {
@@ -38210,6 +44920,28 @@ func (ec *executionContext) marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraph�
 	return ret
 }
 
+func (ec *executionContext) unmarshalNExperimentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputExperimentOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNExperimentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNExperimentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNExperimentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v view.ExperimentResult) graphql.Marshaler {
 	return ec._ExperimentResult(ctx, sel, &v)
 }
@@ -38250,6 +44982,26 @@ func (ec *executionContext) marshalNFilter2ᚕgithubᚗcomᚋgoalgraphᚋgoalgra
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐFilterSpec(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNFilterArgument2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgument(ctx context.Context, sel ast.SelectionSet, v view.FilterArgument) graphql.Marshaler {
+	return ec._FilterArgument(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFilterArgument2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgumentᚄ(ctx context.Context, sel ast.SelectionSet, v []view.FilterArgument) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilterArgument2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFilterArgument(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -38320,6 +45072,27 @@ func (ec *executionContext) marshalNFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	return ret
 }
 
+func (ec *executionContext) marshalNFilterWarning2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarning(ctx context.Context, sel ast.SelectionSet, v plugins.Warning) graphql.Marshaler {
+	return ec._FilterWarning(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNFilterWarningCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningCode(ctx context.Context, v any) (plugins.WarningCode, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plugins.WarningCode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFilterWarningCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningCode(ctx context.Context, sel ast.SelectionSet, v plugins.WarningCode) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
 	res, err := graphql.UnmarshalFloatContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -38334,6 +45107,42 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		}
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFloat2ᚖfloat64(ctx context.Context, sel ast.SelectionSet, v *float64) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	_ = sel
+	res := graphql.MarshalFloatContext(*v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) marshalNFunnel2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v view.Funnel) graphql.Marshaler {
+	return ec._Funnel(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Funnel(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNFunnelSegment2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnelSegment(ctx context.Context, sel ast.SelectionSet, v view.FunnelSegment) graphql.Marshaler {
@@ -38466,6 +45275,28 @@ func (ec *executionContext) marshalNGoalEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalg
 	return ret
 }
 
+func (ec *executionContext) unmarshalNGoalOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputGoalOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNGoalOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNGoalOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx context.Context, sel ast.SelectionSet, v view.GoalPoint) graphql.Marshaler {
 	return ec._GoalPoint(ctx, sel, &v)
 }
@@ -38488,6 +45319,63 @@ func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx context.Context, sel ast.SelectionSet, v view.Hit) graphql.Marshaler {
+	return ec._Hit(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNHit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Hit) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdge(ctx context.Context, sel ast.SelectionSet, v view.HitEdge) graphql.Marshaler {
+	return ec._HitEdge(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNHitEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.HitEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNHitKind2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitKind(ctx context.Context, v any) (view.HitKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.HitKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHitKind2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitKind(ctx context.Context, sel ast.SelectionSet, v view.HitKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
@@ -38660,6 +45548,20 @@ func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋg
 	return ret
 }
 
+func (ec *executionContext) marshalNNow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v view.Now) graphql.Marshaler {
+	return ec._Now(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v *view.Now) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Now(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
 }
@@ -38721,6 +45623,20 @@ func (ec *executionContext) marshalNRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 
 func (ec *executionContext) marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx context.Context, sel ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
 	return ec._SampleRatioCheck(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSchemaChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx context.Context, sel ast.SelectionSet, v view.SchemaChange) graphql.Marshaler {
+	return ec._SchemaChange(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSchemaChange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx context.Context, sel ast.SelectionSet, v *view.SchemaChange) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SchemaChange(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx context.Context, v any) (model.Scope, error) {
@@ -38790,6 +45706,28 @@ func (ec *executionContext) marshalNSegmentEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	return ret
 }
 
+func (ec *executionContext) unmarshalNSegmentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputSegmentOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSegmentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSegmentOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNSegmentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSegmentResult(ctx context.Context, sel ast.SelectionSet, v view.SegmentResult) graphql.Marshaler {
 	return ec._SegmentResult(ctx, sel, &v)
 }
@@ -38832,6 +45770,28 @@ func (ec *executionContext) marshalNSessionEdge2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNSessionOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
+	res, err := ec.unmarshalInputSessionOrder(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSessionOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, v any) (view.OrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.OrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSessionOrderField2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrderField(ctx context.Context, sel ast.SelectionSet, v view.OrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx context.Context, sel ast.SelectionSet, v view.SessionProperty) graphql.Marshaler {
@@ -38941,6 +45901,23 @@ func (ec *executionContext) unmarshalNSiteRoleInput2ᚕgithubᚗcomᚋgoalgraph�
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) unmarshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, v any) (view.SortDirection, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.SortDirection(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v view.SortDirection) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -39106,15 +46083,15 @@ func (ec *executionContext) marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgr
 	return ec._ValueCount(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v model.Variant) graphql.Marshaler {
+func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx context.Context, sel ast.SelectionSet, v view.Variant) graphql.Marshaler {
 	return ec._Variant(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Variant) graphql.Marshaler {
+func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Variant) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx, sel, v[i])
+		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -39137,6 +46114,23 @@ func (ec *executionContext) marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoal
 
 func (ec *executionContext) marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx context.Context, sel ast.SelectionSet, v view.VariantResult) graphql.Marshaler {
 	return ec._VariantResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx context.Context, v any) (view.VisitorStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.VisitorStatus(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx context.Context, sel ast.SelectionSet, v view.VisitorStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
@@ -39284,6 +46278,67 @@ func (ec *executionContext) marshalOActivateSegmentsPayload2ᚖgithubᚗcomᚋgo
 		return graphql.Null
 	}
 	return ec._ActivateSegmentsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOActivePage2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePageᚄ(ctx context.Context, sel ast.SelectionSet, v []view.ActivePage) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNActivePage2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePage(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalOAdHocGoalInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInputᚄ(ctx context.Context, v any) ([]AdHocGoalInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]AdHocGoalInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAdHocGoalInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOAdHocGoalInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocGoalInput(ctx context.Context, v any) (*AdHocGoalInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAdHocGoalInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAdHocSegmentInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInputᚄ(ctx context.Context, v any) ([]AdHocSegmentInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]AdHocSegmentInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAdHocSegmentInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐAdHocSegmentInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) unmarshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAddressPrivacy(ctx context.Context, v any) (*model.AddressPrivacy, error) {
@@ -39635,6 +46690,25 @@ func (ec *executionContext) marshalODeleteSitePayload2ᚖgithubᚗcomᚋgoalgrap
 	return ec._DeleteSitePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, v any) (*model.Device, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Device(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, sel ast.SelectionSet, v *model.Device) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) marshalODisableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDisableUserPayload(ctx context.Context, sel ast.SelectionSet, v *DisableUserPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -39806,6 +46880,25 @@ func (ec *executionContext) marshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgo
 	return ret
 }
 
+func (ec *executionContext) unmarshalOFilterSuggestion2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐSuggestion(ctx context.Context, v any) (*plugins.Suggestion, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := plugins.Suggestion(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFilterSuggestion2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐSuggestion(ctx context.Context, sel ast.SelectionSet, v *plugins.Suggestion) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) marshalOFilterType2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Type) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -39830,6 +46923,25 @@ func (ec *executionContext) marshalOFilterType2ᚖgithubᚗcomᚋgoalgraphᚋgoa
 		return graphql.Null
 	}
 	return ec._FilterType(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarningᚄ(ctx context.Context, sel ast.SelectionSet, v []plugins.Warning) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFilterWarning2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarning(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
@@ -39927,6 +47039,13 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitConnection(ctx context.Context, sel ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._HitConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -40065,7 +47184,7 @@ func (ec *executionContext) marshalOMergeRule2ᚖgithubᚗcomᚋgoalgraphᚋgoal
 	return v
 }
 
-func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐMerged(ctx context.Context, sel ast.SelectionSet, v *host.Merged) graphql.Marshaler {
+func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMergedSegment(ctx context.Context, sel ast.SelectionSet, v *view.MergedSegment) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -40090,6 +47209,13 @@ func (ec *executionContext) marshalONode2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraph
 	})
 
 	return ret
+}
+
+func (ec *executionContext) marshalONow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v *view.Now) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Now(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {
@@ -40205,6 +47331,13 @@ func (ec *executionContext) marshalOSessionConnection2ᚖgithubᚗcomᚋgoalgrap
 	return ec._SessionConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOSessionsComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionsComparison(ctx context.Context, sel ast.SelectionSet, v *view.SessionsComparison) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SessionsComparison(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOSite2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSiteᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Site) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -40231,20 +47364,23 @@ func (ec *executionContext) marshalOSite2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph
 	return ec._Site(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx context.Context, v any) (*SortDirection, error) {
+func (ec *executionContext) unmarshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, v any) (*view.SortDirection, error) {
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(SortDirection)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	tmp, err := graphql.UnmarshalString(v)
+	res := view.SortDirection(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v *SortDirection) graphql.Marshaler {
+func (ec *executionContext) marshalOSortDirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSortDirection(ctx context.Context, sel ast.SelectionSet, v *view.SortDirection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalOStartExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐChangedExperiment(ctx context.Context, sel ast.SelectionSet, v *view.ChangedExperiment) graphql.Marshaler {
@@ -40448,7 +47584,7 @@ func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgo
 	return ec._ValueResult(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐVariant(ctx context.Context, sel ast.SelectionSet, v *model.Variant) graphql.Marshaler {
+func (ec *executionContext) marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx context.Context, sel ast.SelectionSet, v *view.Variant) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

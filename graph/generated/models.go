@@ -15,14 +15,34 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
+// A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
+// key is its name and whose `saved` is false. Its id follows from what it says, and finds it nowhere.
+type AdHocGoalInput struct {
+	// The name shown to people, 1 to 200 characters. Each name stands for one goal of the question.
+	Name string `json:"name"`
+	// A session reaches the goal if it matches all of these filters, at most 100 with those in groups.
+	Filters []scalar.FilterInput `json:"filters"`
+	// The event whose values are summed, up to 200 characters. Defaults to none.
+	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+}
+
+// A segment that is not saved, given with a question. Cells show it as a Segment whose `saved` is false. Its id follows
+// from what it says, and finds it nowhere.
+type AdHocSegmentInput struct {
+	// The name shown to people, 1 to 200 characters.
+	Name string `json:"name"`
+	// A session is in the segment if it matches all of these filters, at most 100 with those in groups.
+	Filters []scalar.FilterInput `json:"filters"`
+}
+
 // The order of a breakdown's rows. Rows that are equal in it are ordered by their values.
 type BreakdownOrder struct {
 	// What the rows are ordered by.
 	By graphql.Omittable[*BreakdownFigure] `json:"by,omitempty"`
-	// The id of one of the `goals`, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL.
+	// The id of one of the goals, or the name of an ad-hoc one, for CONVERSIONS, CONVERSION_RATE and VALUE_TOTAL.
 	Goal graphql.Omittable[*string] `json:"goal,omitempty"`
 	// Which row comes first.
-	Direction graphql.Omittable[*SortDirection] `json:"direction,omitempty"`
+	Direction graphql.Omittable[*view.SortDirection] `json:"direction,omitempty"`
 }
 
 // The segment that becomes a goal, and the goal's key and texts.
@@ -294,6 +314,8 @@ type UpdateSiteInput struct {
 	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
 	// Whether messages of bots are stored from now on.
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
+	// When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // New roles of a user.
@@ -588,64 +610,6 @@ func (e *MergeRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e MergeRule) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// A direction of an order.
-type SortDirection string
-
-const (
-	// The least first.
-	SortDirectionAscending SortDirection = "ASCENDING"
-	// The greatest first.
-	SortDirectionDescending SortDirection = "DESCENDING"
-)
-
-var AllSortDirection = []SortDirection{
-	SortDirectionAscending,
-	SortDirectionDescending,
-}
-
-func (e SortDirection) IsValid() bool {
-	switch e {
-	case SortDirectionAscending, SortDirectionDescending:
-		return true
-	}
-	return false
-}
-
-func (e SortDirection) String() string {
-	return string(e)
-}
-
-func (e *SortDirection) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = SortDirection(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid SortDirection", str)
-	}
-	return nil
-}
-
-func (e SortDirection) MarshalGQL(w io.Writer) {
-	fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *SortDirection) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e SortDirection) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -33,6 +33,8 @@ type feed struct {
 	// answer is to be computed again in any case.
 	watch *watch
 	seen  graph.SiteState
+	// lasts is how long the newest answer is right if the state stays; zero for as long as it does.
+	lasts time.Duration
 	// computing tells that the answer is computed, and beganAt when that last began.
 	computing bool
 	beganAt   time.Time
@@ -48,9 +50,13 @@ type Subscriber interface {
 	End(problems gqlerror.List)
 }
 
-// due tells whether the feed has something to learn from a site in the state, or may have, and when.
+// due tells whether the feed has something to learn from a site in the state, or may have, or learns it from the time, and
+// when.
 func (f *feed) due(state graph.SiteState, hinted bool) (at time.Time, ok bool) {
-	return f.beganAt.Add(pace), !f.computing && (hinted || f.seen != state)
+	if hinted || f.seen != state || f.lasts == 0 {
+		return f.beganAt.Add(pace), !f.computing && (hinted || f.seen != state)
+	}
+	return f.beganAt.Add(max(pace, f.lasts)), !f.computing
 }
 
 // put makes a response the newest answer, and tells whether it says anything new.

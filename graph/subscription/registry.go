@@ -251,7 +251,7 @@ func (r *Registry) settle(f *feed, c *graph.Computation, response *graphql.Respo
 		f.source.Release()
 		return
 	}
-	f.seen = graph.SiteState{}
+	f.seen, f.lasts = graph.SiteState{}, c.Lasts
 	noAnswer := response.Data == nil
 	if noAnswer && (f.answer == nil || !isPassing(response.Errors)) {
 		r.end(f, response.Errors)

@@ -113,7 +113,8 @@ func (e *eventStream) sendAll(d *delivery) (ended bool, err error) {
 	}
 }
 
-// write writes, and gives the client a while to take it in.
+// write writes, and gives the client a while to take it in. Over HTTP/2, a deadline that passes ends the stream, even if
+// there is nothing to be written.
 func (e *eventStream) write(parts ...string) error {
 	if err := e.SetWriteDeadline(time.Now().Add(e.limits.Write)); err != nil {
 		return err
@@ -123,5 +124,8 @@ func (e *eventStream) write(parts ...string) error {
 			return err
 		}
 	}
-	return e.Flush()
+	if err := e.Flush(); err != nil {
+		return err
+	}
+	return e.SetWriteDeadline(time.Time{})
 }

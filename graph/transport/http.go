@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -83,8 +84,16 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status i
 		h.serveEvents(w, r, params, taken, leave)
 		return 0
 	}
-	h.packer.send(w, r, answer)
+	h.send(w, r, answer)
 	return answer.status
+}
+
+// send answers a request with what may be long. Its client has the time of an operation to take all of it in, and in any case
+// that of a message.
+func (h *Handler) send(w http.ResponseWriter, r *http.Request, answer reply) {
+	// What fails here is a connection without deadlines.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(max(h.timeout, h.limits.Write)))
+	h.packer.send(w, r, answer)
 }
 
 // isSafe tells whether a request may change nothing, for a page of another site may have made it.
@@ -217,7 +226,7 @@ func (h *Handler) ServeSchema(w http.ResponseWriter, r *http.Request) {
 	}
 	sdl, err := h.graph.SDL(r.Context())
 	if err == nil {
-		h.packer.send(w, r, reply{http.StatusOK, "text/plain; charset=utf-8", []byte(sdl), true})
+		h.send(w, r, reply{http.StatusOK, "text/plain; charset=utf-8", []byte(sdl), true})
 		return
 	}
 	status := http.StatusInternalServerError

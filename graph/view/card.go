@@ -31,18 +31,24 @@ type Answer func(context.Context) (count.Answer, error)
 // GoalCard is how many sessions or visitors of each segment reached a goal.
 type GoalCard struct {
 	Goal  model.Goal
-	Range TimeRangeValue
-	Unit  CountUnit
+	Asked Asked
+	// AskedSegments names the segments that were asked for, whichever they are at the time.
+	AskedSegments string
+	Range         TimeRangeValue
 	// ComparedWith is the other period; nil where there is none.
 	ComparedWith *TimeRangeValue
 	Cells        []GoalCell
 	ComputedAt   scalar.Moment
 }
 
+// Unit is what was counted.
+func (c *GoalCard) Unit() CountUnit { return c.Asked.Unit }
+
 // GoalCell is one segment's part of a goal card.
 type GoalCell struct {
 	GoalFigures
 	Segment model.Segment
+	Asked   Asked
 	// Comparison is with the other period; nil where there is none.
 	Comparison *GoalComparison
 	// Series are those that are selected.
@@ -66,12 +72,18 @@ type GoalPoint struct {
 
 // Funnel is a funnel's steps for each segment.
 type Funnel struct {
-	Segments []FunnelSegment
-	Range    TimeRangeValue
-	Unit     CountUnit
+	Asked Asked
+	// Steps are the goals' ids, and AskedSegments names the segments that were asked for, whichever they are at the time.
+	Steps         []string
+	AskedSegments string
+	Segments      []FunnelSegment
+	Range         TimeRangeValue
 	// ComparedWith is the other period; nil where there is none.
 	ComparedWith *TimeRangeValue
 }
+
+// Unit is what was counted.
+func (f *Funnel) Unit() CountUnit { return f.Asked.Unit }
 
 // FunnelSegment is a funnel's steps within one segment.
 type FunnelSegment struct {
@@ -84,6 +96,7 @@ type FunnelStep struct {
 	FunnelFigures
 	Goal    model.Goal
 	Segment model.Segment
+	Asked   Asked
 	// Before are the goals of the steps before this one, in their order.
 	Before []model.Goal
 	// Comparison is with the other period; nil where there is none.

@@ -48,10 +48,11 @@ type (
 	ExperimentEdge       Edge[model.Experiment]
 	EventConnection      Connection[Event, EventEdge]
 	EventEdge            Edge[Event]
-	BreakdownConnection  Connection[BreakdownRow, BreakdownEdge]
 	BreakdownEdge        Edge[BreakdownRow]
 	SessionConnection    Connection[Session, SessionEdge]
 	SessionEdge          Edge[Session]
+	HitConnection        Connection[Hit, HitEdge]
+	HitEdge              Edge[Hit]
 	AuditConnection      Connection[AuditEntry, AuditEdge]
 	AuditEdge            Edge[AuditEntry]
 )

@@ -12,7 +12,9 @@ import (
 // ExperimentResult is what the visitors did that are assigned to an experiment's
 // variants.
 type ExperimentResult struct {
-	Experiment                              model.Experiment
+	Experiment model.Experiment
+	// Asked says what of the experiment was asked for.
+	Asked                                   string
 	ComputedAt                              scalar.Moment
 	Visitors, Contaminated, UnknownVariants int
 	SampleRatio                             stats.SampleRatio
@@ -22,23 +24,25 @@ type ExperimentResult struct {
 
 // MetricResult is what an experiment's visitors did by one of its metrics.
 type MetricResult struct {
+	// Result is the id of the result that it is part of.
+	Result  string
 	Goal    model.Goal
 	Primary bool
 	// Variants are the experiment's.
-	Variants []model.Variant
+	Variants []Variant
 	// Rates, Values and Decision are made of the counts where they are selected. Rates
 	// and Values have an element for each variant; Values is nil where the goal carries no
 	// value.
 	Rates    func() ([]stats.Rate, error)
 	Values   func() ([]stats.Value, error)
-	Decision func() (stats.Decision, *model.Variant, error)
+	Decision func() (stats.Decision, *Variant, error)
 	// Series has the points of each variant at an interval.
 	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
 }
 
 // VariantResult is what the visitors of a variant did by a metric.
 type VariantResult struct {
-	Variant model.Variant
+	Variant Variant
 	stats.Rate
 	// Metric is whose result it is, and Place the variant's among all.
 	Metric *MetricResult
@@ -57,5 +61,7 @@ type VariantPoint struct {
 // selected.
 type SegmentResult struct {
 	Segment model.Segment
-	Result  func(context.Context) (*ExperimentResult, error)
+	// Asked says what of which experiment was asked for.
+	Asked  string
+	Result func(context.Context) (*ExperimentResult, error)
 }

@@ -1,8 +1,6 @@
 package view
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -12,17 +10,29 @@ import (
 // Session is a session as clients see it.
 type Session struct {
 	ID                                                     string
-	VisitorID, VisitorKind                                 string
-	StartedAt                                              time.Time
+	VisitorID                                              string
+	VisitorKind                                            VisitorStatus
+	SessionKey                                             *string
+	StartedAt, EndedAt                                     time.Time
 	DurationSeconds, PageViews                             int
 	Truncated                                              bool
 	IP, Country, Region, City                              *string
 	Referrer, EntryPage, Hostname, ExitPage                *string
-	Browser, OS, Device, Language                          *string
+	Browser, OS, Language                                  *string
+	Device                                                 *model.Device
 	UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent *string
 	Tags, Pages, Events                                    []string
+	EventCounts                                            []EventCount
 	Values                                                 []SessionValue
 	Properties                                             []SessionProperty
+	// Kept is the session that this shows.
+	Kept *model.Session
+}
+
+// EventCount is how often an event happened in a session.
+type EventCount struct {
+	Event string
+	Count int
 }
 
 // SessionValue is the sum of the values of one event in a session.
@@ -38,29 +48,31 @@ type SessionProperty struct{ Key, Value string }
 // SessionOf returns a session as clients see it, under the id that they know it by.
 func SessionOf(id string, s *model.Session) Session {
 	session := Session{
-		ID: id, VisitorID: s.VisitorKey, VisitorKind: filter.VisitorKind.Text(s),
-		StartedAt: s.Start.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews, Truncated: s.IsTruncated(),
+		ID: id, Kept: s, VisitorID: s.VisitorKey, VisitorKind: VisitorStatus(filter.VisitorKind.Text(s)), SessionKey: optional(s.Key),
+		StartedAt: s.Start.Time(), EndedAt: s.End.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews, Truncated: s.IsTruncated(),
 		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region), City: optional(s.City),
 		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),
-		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(string(s.Device)), Language: optional(s.Language),
+		Browser: optional(s.Browser), OS: optional(s.OS), Device: optional(s.Device), Language: optional(s.Language),
 		UTMSource: optional(s.UTM.Source), UTMMedium: optional(s.UTM.Medium), UTMCampaign: optional(s.UTM.Campaign),
 		UTMTerm: optional(s.UTM.Term), UTMContent: optional(s.UTM.Content),
 		Tags: append([]string{}, s.Tags...), Pages: append([]string{}, s.Pages...), Events: []string{},
+		Properties: propertiesOf(s.Properties),
 	}
 	for _, event := range s.Events {
 		session.Events = append(session.Events, event.Name)
+		session.EventCounts = append(session.EventCounts, EventCount{event.Name, event.Count})
 		if event.Values > 0 {
 			session.Values = append(session.Values, SessionValue{event.Name, event.Values, event.Sum.Float64()})
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.Properties)) {
-		session.Properties = append(session.Properties, SessionProperty{key, s.Properties[key]})
-	}
 	return session
 }
 
+// VisitorStatus tells whether a visitor has been here before.
+type VisitorStatus string
+
 // optional returns nil for the empty string, which stands for none.
-func optional(text string) *string {
+func optional[T ~string](text T) *T {
 	if text == "" {
 		return nil
 	}
@@ -69,6 +81,7 @@ func optional(text string) *string {
 
 // Event is an event name that has arrived.
 type Event struct {
+	Site                int64
 	Name                string
 	Count               int
 	FirstSeen, LastSeen time.Time

@@ -43,6 +43,9 @@ func (s *Sessions) Whole() *Groups {
 
 // GroupsOf returns the groups by the values of a text field, the empty one for none. It needs the field.
 func (s *Sessions) GroupsOf(field filter.Field) *Groups {
+	if values, place, isClock := field.Clock(); isClock {
+		return s.GroupsByStart(values, place)
+	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:
 		return column.groups(s.n)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bits-and-blooms/bitset"
 
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
@@ -17,6 +18,9 @@ func (s *Sessions) leaf(p *Predicate) (Set, error) {
 	field, want := p.field, p.values
 	if want == nil {
 		return nil, fmt.Errorf("columns: a predicate of type %T", p.expr)
+	}
+	if shows := s.clock(field, want); shows != nil {
+		return s.where(shows), nil
 	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:
@@ -70,7 +74,46 @@ func among(values []string) func(value string) bool {
 	return func(value string) bool { return set[value] }
 }
 
+// where returns the ordinals of which a function is true.
+func (s *Sessions) where(is func(ordinal int) bool) Set {
+	set := bitset.New(uint(s.n))
+	for ordinal := range s.n {
+		if is(ordinal) {
+			set.Set(uint(ordinal))
+		}
+	}
+	return set
+}
+
+// clock returns what tells whether the clock of a field shows a value that matches when a session starts; nil for a field
+// about no clock. It needs the field Start, and is not for concurrent use.
+func (s *Sessions) clock(field filter.Field, want *valuePredicate) func(ordinal int) bool {
+	values, place, isClock := field.Clock()
+	if !isClock {
+		return nil
+	}
+	matches := make([]bool, len(values))
+	for i, value := range values {
+		matches[i] = want.matches(value)
+	}
+	starts := get[*integerColumn](s, Dimension(filter.Start.Name))
+	return func(ordinal int) bool { return matches[place(model.Millis(starts.at(ordinal)))] }
+}
+
+// ended returns what tells whether a session's end lies between two ends. It needs the fields Start and Length.
+func (s *Sessions) ended(e filter.Range) func(ordinal int) bool {
+	starts, lengths := get[*integerColumn](s, Dimension(filter.Start.Name)), get[*integerColumn](s, Dimension(filter.Length.Name))
+	from, to := integerEnds(e.Min, e.Max)
+	return func(ordinal int) bool {
+		end := starts.at(ordinal) + lengths.at(ordinal)
+		return from <= end && end <= to
+	}
+}
+
 func (s *Sessions) between(e filter.Range) (Set, error) {
+	if e.Field == filter.End {
+		return s.where(s.ended(e)), nil
+	}
 	switch column := s.columns[Dimension(e.Field.Name)].(type) {
 	case *integerColumn:
 		return column.match(s.n, e.Min, e.Max), nil
@@ -92,6 +135,9 @@ func (s *Sessions) tester(p *Predicate) (tests func(ordinal int) bool, ok bool) 
 		opposite, ok := s.tester(p.parts[0])
 		return func(ordinal int) bool { return !opposite(ordinal) }, ok
 	case filter.Range:
+		if e.Field == filter.End {
+			return s.ended(e), true
+		}
 		switch column := s.columns[Dimension(e.Field.Name)].(type) {
 		case *integerColumn:
 			from, to := integerEnds(e.Min, e.Max)
@@ -108,6 +154,9 @@ func (s *Sessions) tester(p *Predicate) (tests func(ordinal int) bool, ok bool) 
 	field, want := p.field, p.values
 	if want == nil {
 		return nil, false
+	}
+	if shows := s.clock(field, want); shows != nil {
+		return shows, true
 	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:

@@ -27,11 +27,24 @@ type Predicate struct {
 func Prepare(where filter.Expr) *Predicate {
 	p := prepare(where)
 	for _, field := range filter.Fields(where) {
-		if d := dimension.Named(field.Name); d != nil && !d.Unindexed {
-			p.dimensions = append(p.dimensions, Dimension(field.Name))
-		}
+		p.dimensions = append(p.dimensions, DimensionsOf(field)...)
 	}
 	return p
+}
+
+// DimensionsOf returns the dimensions whose columns have a field: mostly one, and none for filter.Visitor.
+func DimensionsOf(field filter.Field) (dimensions []Dimension) {
+	d := dimension.Named(field.Name)
+	switch {
+	case d == nil:
+	case !d.Unindexed:
+		return []Dimension{Dimension(field.Name)}
+	default:
+		for _, name := range d.From {
+			dimensions = append(dimensions, Dimension(name))
+		}
+	}
+	return dimensions
 }
 
 func prepare(e filter.Expr) *Predicate {

@@ -266,20 +266,53 @@ func (s *Sessions) EachStart(of Set, do func(ordinal int32, start model.Millis))
 	}
 }
 
-// EachValue calls do with each value of a text field and how many of the sessions have
+// EachValue calls do with each value of a text field, or of filter.PropertyKeys, and how many of the sessions have
 // it, the empty value standing for none. It needs the field.
 func (s *Sessions) EachValue(of Set, field filter.Field, do func(value string, sessions int)) {
+	if values, place, isClock := field.Clock(); isClock {
+		s.eachShown(of, values, place, do)
+		return
+	}
 	switch column := s.columns[Dimension(field.Name)].(type) {
 	case *dictionaryColumn:
 		column.eachValue(of, do)
 	case *invertedColumn:
 		column.eachValue(s.n, of, do)
 	case *keyedColumn[*dictionaryColumn]:
-		if member := column.members[field.Key]; member != nil {
+		if field == filter.PropertyKeys {
+			s.eachKey(column, of, do)
+		} else if member := column.members[field.Key]; member != nil {
 			member.eachValue(of, do)
 		} else if n := int(of.Count()); n > 0 {
 			do("", n)
 		}
+	}
+}
+
+// eachShown is EachValue of a field about a clock.
+func (s *Sessions) eachShown(of Set, values []string, place func(start model.Millis) int, do func(value string, sessions int)) {
+	counts := make([]int, len(values))
+	s.EachStart(of, func(_ int32, start model.Millis) { counts[place(start)]++ })
+	for i, n := range counts {
+		if n > 0 {
+			do(values[i], n)
+		}
+	}
+}
+
+// eachKey is EachValue of filter.PropertyKeys.
+func (s *Sessions) eachKey(column *keyedColumn[*dictionaryColumn], of Set, do func(value string, sessions int)) {
+	without := of.Clone()
+	none := &valuePredicate{names: []string{""}, matches: among([]string{""}), matchesNone: true}
+	for key, member := range column.members {
+		lacks := member.match(s.n, none)
+		if n := int(of.DifferenceCardinality(lacks)); n > 0 {
+			do(key, n)
+		}
+		without.InPlaceIntersection(lacks)
+	}
+	if n := int(without.Count()); n > 0 {
+		do("", n)
 	}
 }
 

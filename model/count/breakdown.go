@@ -24,13 +24,18 @@ type BreakdownQuery struct {
 	Where filter.Expr
 	// By are the groupings, MaxGroupings at most. Without any there is one row, of all the sessions, even of none.
 	By []Grouping
+	// Rows are the values of the only rows that are asked for, each once, with one value for each grouping. All of them are in
+	// the answer, without sessions too. Without any, all rows that have sessions are asked for.
+	Rows [][]string
 	// Measures are asked for beside the sessions of each row and what the order follows from. Those of goals are asked for by
 	// Goals.
 	Measures []Measure
 	Goals    []GoalQuery
 	Order    RowOrder
-	// After is the place of the row that the page begins behind; nil for the first page.
-	After *RowPlace
+	// After and Before are the places of the rows between which the page is; nil for the ends of the list.
+	After, Before *RowPlace
+	// FromEnd reads the list from its end, in reverse.
+	FromEnd bool
 	// Limit is how many rows the page has at most.
 	Limit int
 }
@@ -94,6 +99,8 @@ type GoalQuery struct {
 	Where filter.Expr
 	// Event is the event whose values over these sessions are summed; empty for none.
 	Event string
+	// Visitors asks for their distinct visitors, too: those who also have a session that the row counts.
+	Visitors bool
 }
 
 // Measure is a figure of a row.
@@ -138,6 +145,9 @@ const (
 	ByMedianLength
 	ByConversions
 	ByConversionRate
+	// ByConvertedVisitors and ByVisitorConversionRate are of a goal whose visitors are asked for.
+	ByConvertedVisitors
+	ByVisitorConversionRate
 	ByGoalValue
 	// ByValues orders by the values alone, ascending or descending by Ascending.
 	ByValues
@@ -156,8 +166,10 @@ func (f RowFigure) Measures() []Measure {
 		return []Measure{Length}
 	case ByMedianLength:
 		return []Measure{Median}
-	case ByConversions, ByConversionRate:
+	case ByConversions, ByConversionRate, ByConvertedVisitors:
 		return []Measure{Conversions}
+	case ByVisitorConversionRate:
+		return []Measure{Visitors, Conversions}
 	case ByGoalValue:
 		return []Measure{Conversions, GoalValue}
 	}
@@ -192,10 +204,23 @@ type Row struct {
 	Goals []GoalCount
 }
 
-// GoalCount says how many sessions of a row reached a goal, and its value over them.
+// GoalCount says how many sessions of a row reached a goal, how many visitors of the row they have, and its value over them.
 type GoalCount struct {
-	Conversions int
-	Value       model.Sum
+	Conversions, Visitors int
+	Value                 model.Sum
+}
+
+// has tells whether a place is between those around the page.
+func (q *BreakdownQuery) has(place RowPlace) bool {
+	return (q.After == nil || q.Order.Compare(place, *q.After) > 0) && (q.Before == nil || q.Order.Compare(place, *q.Before) < 0)
+}
+
+// compare orders places as the page does.
+func (q *BreakdownQuery) compare(a, b RowPlace) int {
+	if q.FromEnd {
+		a, b = b, a
+	}
+	return q.Order.Compare(a, b)
 }
 
 // PlaceOf returns a row's place.
@@ -219,6 +244,10 @@ func (o RowOrder) PlaceOf(row *Row) RowPlace {
 		place.Figure = float64(row.Goals[o.Goal].Conversions)
 	case ByConversionRate:
 		place.Figure = float64(row.Goals[o.Goal].Conversions) / sessions
+	case ByConvertedVisitors:
+		place.Figure = float64(row.Goals[o.Goal].Visitors)
+	case ByVisitorConversionRate:
+		place.Figure = float64(row.Goals[o.Goal].Visitors) / float64(max(row.Visitors, 1))
 	case ByGoalValue:
 		place.Figure = row.Goals[o.Goal].Value.Float64()
 	}

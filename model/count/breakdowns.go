@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -49,7 +50,7 @@ const maxTornTries = 10
 
 // Breakdown makes the rows of a breakdown from columns, and keeps them for as long as the partitions are as they were.
 func (e *ColumnEngine) Breakdown(ctx context.Context, q BreakdownQuery) (Breakdown, error) {
-	if len(q.By) > 0 && (q.In.From >= q.In.To || q.Where == filter.Expr(filter.Bool(false))) {
+	if len(q.By) > 0 && len(q.Rows) == 0 && (q.In.From >= q.In.To || q.Where == filter.Expr(filter.Bool(false))) {
 		return Breakdown{Rows: []Row{}}, nil
 	}
 	b := &breakdown{BreakdownQuery: &q, engine: e}
@@ -109,15 +110,13 @@ func (b *breakdown) plan(ctx context.Context) (err error) {
 	wheres, texts := []filter.Expr{b.Where}, []string{b.Where.String(), fmt.Sprint(b.Site, b.In.From, b.In.To)}
 	b.predicates = append(b.where.Dimensions(), startDimension)
 	for _, goal := range b.Goals {
-		wheres, texts = append(wheres, goal.Where), append(texts, "goal", goal.Where.String(), goal.Event)
+		wheres, texts = append(wheres, goal.Where), append(texts, "goal", goal.Where.String(), goal.Event, strconv.FormatBool(goal.Visitors))
 		b.goalWheres = append(b.goalWheres, column.Prepare(goal.Where))
 	}
 	b.choices = make([][]*column.Predicate, len(b.By))
 	for i := range b.By {
 		texts = append(texts, "by", b.By[i].text())
-		if b.By[i].Field != (filter.Field{}) {
-			b.predicates = append(b.predicates, column.Dimension(b.By[i].Field.Name))
-		}
+		b.predicates = append(b.predicates, column.DimensionsOf(b.By[i].Field)...)
 		for _, choice := range b.By[i].Choices {
 			wheres = append(wheres, choice.Where)
 			prepared := column.Prepare(choice.Where)
@@ -128,9 +127,11 @@ func (b *breakdown) plan(ctx context.Context) (err error) {
 	slices.Sort(b.predicates)
 	b.predicates = slices.Compact(b.predicates)
 	b.counted = FingerprintOf(texts...)
-	page := fmt.Sprint(b.Measures, b.Order, b.Limit)
-	if b.After != nil {
-		page += fmt.Sprintf(" %v %q", b.After.Figure, b.After.Values)
+	page := fmt.Sprint(b.Measures, b.Order, b.FromEnd, b.Limit) + fmt.Sprintf(" %q", b.Rows)
+	for _, place := range []*RowPlace{b.After, b.Before} {
+		if page += " "; place != nil {
+			page += fmt.Sprintf("%v %q", place.Figure, place.Values)
+		}
 	}
 	b.asked = FingerprintOf(string(b.counted[:]), page)
 	if b.resolution, err = b.engine.matcher.Resolve(ctx, b.Site, wheres...); err != nil {
@@ -163,8 +164,7 @@ func (b *breakdown) make(ctx context.Context) (*Breakdown, coherence, error) {
 	}
 	answer := &Breakdown{Total: len(rows), Rows: b.page(rows)}
 	if !isAll && len(answer.Rows) > 0 {
-		second := &pass{breakdown: b, measures: b.measured(), goals: upTo(len(b.Goals))}
-		second.choose(answer.Rows)
+		second := b.passOver(valuesOf(answer.Rows))
 		var later coherence
 		if answer.Rows, later, err = b.rows(ctx, second); err != nil {
 			return nil, later, err
@@ -187,9 +187,30 @@ func (b *breakdown) measured() []Measure {
 	return slices.Compact(all)
 }
 
-// firstPass returns the first pass, and whether it measures all that is asked for: where there are few rows by their
-// nature, or where nothing takes memory.
+// passOver returns a pass that measures all that is asked for, of some rows alone.
+func (b *breakdown) passOver(rows [][]string) *pass {
+	p := &pass{breakdown: b, measures: b.measured(), goals: upTo(len(b.Goals))}
+	p.reach(b.reached())
+	p.choose(rows)
+	return p
+}
+
+// reached returns the places of the goals whose visitors are asked for.
+func (b *breakdown) reached() (goals []int) {
+	for i, goal := range b.Goals {
+		if goal.Visitors {
+			goals = append(goals, i)
+		}
+	}
+	return goals
+}
+
+// firstPass returns the first pass, and whether it measures all that is asked for: where rows are named, where there are few
+// by their nature, or where nothing takes memory.
 func (b *breakdown) firstPass() (first *pass, isAll bool) {
+	if len(b.Rows) > 0 {
+		return b.passOver(b.Rows), true
+	}
 	first = &pass{breakdown: b, goals: upTo(len(b.Goals))}
 	hasFewRows := !b.byTexts()
 	if len(b.Goals) > maxEarlyGoals && !hasFewRows {
@@ -203,12 +224,19 @@ func (b *breakdown) firstPass() (first *pass, isAll bool) {
 			first.measures = append(first.measures, measure)
 		}
 	}
-	isAll = len(first.goals) == len(b.Goals) && !slices.ContainsFunc(b.measured(), func(m Measure) bool { return !slices.Contains(first.measures, m) })
+	reached := b.reached()
+	switch {
+	case hasFewRows:
+		first.reach(reached)
+	case b.Order.By == ByConvertedVisitors || b.Order.By == ByVisitorConversionRate:
+		first.reach([]int{b.Order.Goal})
+	}
+	isAll = len(first.goals) == len(b.Goals) && len(first.reached) == len(reached) && !slices.ContainsFunc(b.measured(), func(m Measure) bool { return !slices.Contains(first.measures, m) })
 	return first, isAll
 }
 
 func (o RowOrder) ofGoal() bool {
-	return o.By == ByConversions || o.By == ByConversionRate || o.By == ByGoalValue
+	return ByConversions <= o.By && o.By <= ByGoalValue
 }
 
 // upTo returns 0 to n-1.
@@ -220,11 +248,27 @@ func upTo(n int) []int {
 	return numbers
 }
 
-// choose has the pass measure some rows alone.
-func (p *pass) choose(rows []Row) {
+// reach has the pass measure the visitors of goals, and so those of the rows among whom they are.
+func (p *pass) reach(goals []int) {
+	if p.reached = goals; len(goals) > 0 && !slices.Contains(p.measures, Visitors) {
+		p.measures = append(p.measures, Visitors)
+	}
+}
+
+// valuesOf returns the values of rows.
+func valuesOf(rows []Row) [][]string {
+	values := make([][]string, len(rows))
+	for i := range rows {
+		values[i] = rows[i].Values
+	}
+	return values
+}
+
+// choose has the pass measure some rows alone, by their values.
+func (p *pass) choose(rows [][]string) {
 	p.only, p.places = make([]column.Name, len(rows)), make(map[column.Name]int, len(rows))
-	for i, row := range rows {
-		copy(p.only[i][:], row.Values)
+	for i, values := range rows {
+		copy(p.only[i][:], values)
 	}
 	slices.SortFunc(p.only, func(a, b column.Name) int { return slices.Compare(a[:], b[:]) })
 	for place, name := range p.only {
@@ -232,18 +276,19 @@ func (p *pass) choose(rows []Row) {
 	}
 }
 
-// rows returns the rows of a pass that have sessions, in no order, with all that the pass measures.
+// rows returns the rows of a pass that have sessions or are named, in no order, with all that the pass measures.
 func (b *breakdown) rows(ctx context.Context, p *pass) (rows []Row, state coherence, err error) {
 	sealed, head, err := p.tabulate(ctx)
 	if err != nil {
 		return nil, whole, err
 	}
 	var open []Row // whose medians are not known yet
-	buckets := map[column.Name]uint32{}
+	buckets, found := map[column.Name]uint32{}, map[column.Name]bool{}
 	each(sealed, head, func(t total) {
-		if t.sessions == 0 && len(b.By) > 0 {
+		if t.sessions == 0 && len(b.By) > 0 && len(b.Rows) == 0 {
 			return
 		}
+		found[t.name] = true
 		row := b.row(p, t)
 		if t.lengths != nil {
 			var bucket uint32
@@ -254,8 +299,15 @@ func (b *breakdown) rows(ctx context.Context, p *pass) (rows []Row, state cohere
 		}
 		rows = append(rows, row)
 	})
-	if len(b.By) == 0 && len(rows) == 0 {
-		rows = []Row{{Values: []string{}, Goals: make([]GoalCount, len(b.Goals))}}
+	named := b.Rows
+	if len(b.By) == 0 {
+		named = [][]string{{}}
+	}
+	for _, values := range named {
+		var name column.Name
+		if copy(name[:], values); !found[name] {
+			rows = append(rows, Row{Values: values, Goals: make([]GoalCount, len(b.Goals))})
+		}
 	}
 	if len(open) > 0 {
 		state, err = b.findMedians(ctx, rows, open, buckets)
@@ -270,7 +322,7 @@ func (b *breakdown) row(p *pass, t total) Row {
 		PageViews: int(t.pageViews), Bounces: int(t.bounces), Length: t.length, Goals: make([]GoalCount, len(b.Goals)),
 	}
 	for i, goal := range p.goals {
-		row.Goals[goal] = GoalCount{Conversions: int(t.goals[i].conversions), Value: t.goals[i].value}
+		row.Goals[goal] = GoalCount{Conversions: int(t.goals[i].conversions), Visitors: int(t.converted[i]), Value: t.goals[i].value}
 	}
 	return row
 }
@@ -278,7 +330,7 @@ func (b *breakdown) row(p *pass, t total) Row {
 // findMedians finds the medians of open rows, which are among others, in their buckets.
 func (b *breakdown) findMedians(ctx context.Context, rows, open []Row, buckets map[column.Name]uint32) (state coherence, err error) {
 	p := &pass{breakdown: b, measures: []Measure{Median}}
-	p.choose(open)
+	p.choose(valuesOf(open))
 	for _, name := range p.only {
 		p.buckets = append(p.buckets, buckets[name])
 	}
@@ -320,11 +372,11 @@ func (b *breakdown) page(rows []Row) []Row {
 	places := make([]placed, 0, len(rows))
 	for i := range rows {
 		place := b.Order.PlaceOf(&rows[i])
-		if b.After == nil || b.Order.Compare(place, *b.After) > 0 {
+		if b.has(place) {
 			places = append(places, placed{place, i})
 		}
 	}
-	slices.SortFunc(places, func(x, y placed) int { return b.Order.Compare(x.RowPlace, y.RowPlace) })
+	slices.SortFunc(places, func(x, y placed) int { return b.compare(x.RowPlace, y.RowPlace) })
 	page := make([]Row, min(len(places), max(0, b.Limit)))
 	for i := range page {
 		page[i] = rows[places[i].row]

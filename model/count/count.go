@@ -89,12 +89,15 @@ type SessionQuery struct {
 	Site  int64
 	In    model.Range
 	Where filter.Expr
-	// After is the session that the page begins behind; nil for the first page.
-	After *Position
-	Limit int
+	// After and Before are the sessions between which the page is, in the order from the newest to the oldest; nil for the
+	// ends of the list.
+	After, Before *Position
+	// OldestFirst reads the list from its end, the oldest first.
+	OldestFirst bool
+	Limit       int
 }
 
-// ValueQuery asks for the values of a text field over a site's sessions that started in a range and match a predicate.
+// ValueQuery asks for the values of a text field, or of filter.PropertyKeys, over a site's sessions that started in a range and match a predicate.
 type ValueQuery struct {
 	Site int64
 	In   model.Range

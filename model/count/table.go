@@ -1,6 +1,8 @@
 package count
 
 import (
+	"slices"
+
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -25,13 +27,15 @@ type tableRow struct {
 	window                               *window
 }
 
+// goalSum is what adds up of a goal in a row. The visitors are nil where they are not asked for.
 type goalSum struct {
 	conversions int64
 	value       model.Sum
+	visitors    *roaring64.Bitmap
 }
 
 // rowBytes and goalSumBytes are about what a row takes beside its texts and sets.
-const rowBytes, goalSumBytes = 280, 24
+const rowBytes, goalSumBytes = 280, 32
 
 func errTooManyRows(most int) error {
 	return model.Errorf(model.ResourceExhausted,
@@ -42,6 +46,11 @@ func errTooManyRows(most int) error {
 func (r *tableRow) setBytes() (bytes int) {
 	if r.visitors != nil {
 		bytes += int(r.visitors.GetSizeInBytes())
+	}
+	for i := range r.goals {
+		if visitors := r.goals[i].visitors; visitors != nil {
+			bytes += int(visitors.GetSizeInBytes())
+		}
 	}
 	if r.lengths != nil {
 		bytes += r.lengths.bytes()
@@ -90,14 +99,9 @@ func (r *tableRow) merge(other *tableRow) {
 	for i, goal := range other.goals {
 		r.goals[i].conversions += goal.conversions
 		r.goals[i].value = r.goals[i].value.Add(goal.value)
+		unite(&r.goals[i].visitors, goal.visitors)
 	}
-	switch {
-	case other.visitors == nil:
-	case r.visitors == nil:
-		r.visitors = other.visitors.Clone()
-	default:
-		r.visitors.Or(other.visitors)
-	}
+	unite(&r.visitors, other.visitors)
 	if other.lengths != nil {
 		if r.lengths == nil {
 			r.lengths = &lengths{most: other.lengths.most}
@@ -112,40 +116,70 @@ func (r *tableRow) merge(other *tableRow) {
 	}
 }
 
-// total is a row of two tables together.
-type total struct {
-	*tableRow
-	visitors int64
+// unite adds a set to another one, of which either may be nil. The set that is added stays as it is.
+func unite(to **roaring64.Bitmap, set *roaring64.Bitmap) {
+	switch {
+	case set == nil:
+	case *to == nil:
+		*to = set.Clone()
+	default:
+		(*to).Or(set)
+	}
 }
 
-// together returns the sum of two rows of a name, of which one may be nil. Neither is changed.
+// total is a row of two tables together: how many visitors it has, and how many of them reached each goal.
+type total struct {
+	*tableRow
+	visitors  int64
+	converted []int64
+}
+
+// together returns the sum of two rows of a name, of which the second may be nil. Neither is changed.
 func together(a, b *tableRow) total {
-	if a == nil {
-		a, b = b, nil
-	}
 	if b == nil {
-		t := total{tableRow: a}
-		if a.visitors != nil {
-			t.visitors = int64(a.visitors.GetCardinality())
-		}
-		return t
+		return totalOf(a)
 	}
-	sum := tableRow{name: a.name, goals: make([]goalSum, len(a.goals))}
+	sum, areUnited := tableRow{name: a.name, goals: make([]goalSum, len(a.goals))}, a.hasReached() || b.hasReached()
 	for _, row := range []*tableRow{a, b} {
 		counts := *row
-		counts.visitors = nil // only their number is asked for
+		if !areUnited { // only the visitors' number is asked for
+			counts.visitors = nil
+		}
 		sum.merge(&counts)
 	}
-	t := total{tableRow: &sum}
-	switch {
-	case a.visitors != nil && b.visitors != nil:
-		t.visitors = int64(a.visitors.OrCardinality(b.visitors))
-	case a.visitors != nil:
-		t.visitors = int64(a.visitors.GetCardinality())
-	case b.visitors != nil:
-		t.visitors = int64(b.visitors.GetCardinality())
+	t := totalOf(&sum)
+	if !areUnited {
+		t.visitors = sizeOfUnion(a.visitors, b.visitors)
 	}
 	return t
+}
+
+func totalOf(r *tableRow) total {
+	t := total{tableRow: r, visitors: sizeOfUnion(r.visitors, nil), converted: make([]int64, len(r.goals))}
+	for i, goal := range r.goals {
+		if goal.visitors != nil && r.visitors != nil {
+			t.converted[i] = int64(goal.visitors.AndCardinality(r.visitors))
+		}
+	}
+	return t
+}
+
+// hasReached tells whether the row has visitors of goals.
+func (r *tableRow) hasReached() bool {
+	return slices.ContainsFunc(r.goals, func(goal goalSum) bool { return goal.visitors != nil })
+}
+
+// sizeOfUnion returns how many numbers are in one of two sets, which may be nil.
+func sizeOfUnion(a, b *roaring64.Bitmap) int64 {
+	switch {
+	case a != nil && b != nil:
+		return int64(a.OrCardinality(b))
+	case a != nil:
+		return int64(a.GetCardinality())
+	case b != nil:
+		return int64(b.GetCardinality())
+	}
+	return 0
 }
 
 // each calls do with the rows of two tables together.

@@ -22,8 +22,8 @@ import (
 type pass struct {
 	*breakdown
 	measures []Measure
-	// goals are the places of those that are measured.
-	goals []int
+	// goals are the places of those that are measured, and reached of those whose visitors are.
+	goals, reached []int
 	// only are the rows, in order, and places theirs by name; nil where all are measured.
 	only   []column.Name
 	places map[column.Name]int
@@ -35,7 +35,7 @@ type pass struct {
 
 // fingerprint is of what the pass measures.
 func (p *pass) fingerprint() Fingerprint {
-	texts := []string{string(p.counted[:]), fmt.Sprint(p.measures), fmt.Sprint(p.goals), fmt.Sprint(p.buckets), strconv.FormatBool(p.only == nil)}
+	texts := []string{string(p.counted[:]), fmt.Sprint(p.measures), fmt.Sprint(p.goals, p.reached), fmt.Sprint(p.buckets), strconv.FormatBool(p.only == nil)}
 	for _, name := range p.only {
 		texts = append(texts, name[:]...)
 	}
@@ -132,7 +132,7 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 	if active.None() && len(p.goals) == 0 {
 		return nil, nil
 	}
-	groups, err := p.groups(view, known, day)
+	groups, err := p.groups(view, known)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +184,9 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 		}
 		groups.Count(converted, column64)
 		put(func(r *tableRow) *int64 { return &r.goals[i].conversions })
+		if slices.Contains(p.reached, goal) {
+			view.VisitorsOfGroups(groups, converted, func(group int, visitors *roaring64.Bitmap) { rows[group].goals[i].visitors = visitors })
+		}
 		if event := p.Goals[goal].Event; event != "" {
 			clear(sums)
 			view.AddValues(groups, converted, event, sums)
@@ -219,13 +222,13 @@ func (p *pass) addLengths(row *tableRow, group int, list []uint32) {
 }
 
 // groups returns the groups of a partition's sessions.
-func (b *breakdown) groups(view *partition.View, known column.Known, day model.Day) (*column.Groups, error) {
+func (b *breakdown) groups(view *partition.View, known column.Known) (*column.Groups, error) {
 	if len(b.By) == 0 {
 		return view.Whole(), nil
 	}
 	var all *column.Groups
 	for i := range b.By {
-		groups, err := b.grouping(view, known, day, i)
+		groups, err := b.grouping(view, known, i)
 		if err != nil {
 			return nil, err
 		}
@@ -239,7 +242,7 @@ func (b *breakdown) groups(view *partition.View, known column.Known, day model.D
 }
 
 // grouping returns the groups of the i-th grouping.
-func (b *breakdown) grouping(view *partition.View, known column.Known, day model.Day, i int) (*column.Groups, error) {
+func (b *breakdown) grouping(view *partition.View, known column.Known, i int) (*column.Groups, error) {
 	switch by := &b.By[i]; {
 	case by.Choices != nil:
 		values, sets := make([]string, len(by.Choices)), make([]column.Set, len(by.Choices))
@@ -252,7 +255,7 @@ func (b *breakdown) grouping(view *partition.View, known column.Known, day model
 		}
 		return view.GroupsOfSets(values, sets), nil
 	case by.Clock != NoClock:
-		return view.GroupsByStart(by.Clock.Values(), by.Clock.finder(by.Zone, day)), nil
+		return view.GroupsByStart(by.Clock.Values(), by.Clock.finder(by.Zone)), nil
 	case by.Steps != nil:
 		values := make([]string, max(0, len(by.Steps)-1))
 		for step := range values {
@@ -276,34 +279,12 @@ func stepOf(steps []model.Millis, at model.Millis) int {
 	return behind - 1
 }
 
-const secondsOfDay = 24 * 60 * 60
-
-// finder returns what finds the place of a clock's value at an instant of a day. The clocks of a zone change at whole
-// seconds, so that a table of a day's seconds says it all.
-func (c Clock) finder(zone *time.Location, day model.Day) func(start model.Millis) int {
-	table := make([]uint8, secondsOfDay)
-	first := day.Start()
-	begin := first.Time().In(zone)
-	for second := 0; second < secondsOfDay; {
-		at := begin.Add(time.Duration(second) * time.Second)
-		left := time.Hour - time.Duration(at.Minute())*time.Minute - time.Duration(at.Second())*time.Second
-		if _, end := at.ZoneBounds(); !end.IsZero() {
-			left = min(left, end.Sub(at))
-		}
-		shown := at.Hour()
-		if c == DayOfWeek {
-			shown = (int(at.Weekday()) + 6) % 7
-		}
-		for end := min(secondsOfDay, second+max(1, int(left/time.Second))); second < end; second++ {
-			table[second] = uint8(shown)
-		}
+// finder returns what finds the place of a clock's value at an instant. It is not for concurrent use.
+func (c Clock) finder(zone *time.Location) func(start model.Millis) int {
+	if c == DayOfWeek {
+		return model.WeekdayIn(zone)
 	}
-	return func(start model.Millis) int {
-		if second := (start - first) / 1000; 0 <= second && second < secondsOfDay {
-			return int(table[second])
-		}
-		return -1 // it counts nowhere
-	}
+	return model.HourIn(zone)
 }
 
 // text is equal for groupings into the same groups.

@@ -34,7 +34,7 @@ func (e *ColumnEngine) Values(ctx context.Context, q ValueQuery) ([]Value, error
 	if err := resolution.Ready(ctx, partitions); err != nil {
 		return nil, err
 	}
-	each, dimensions := eachValueOf(q.Field), []column.Dimension{column.Dimension(q.Field.Name)}
+	each, dimensions := eachValueOf(q.Field), column.DimensionsOf(q.Field)
 	if q.Field == filter.Visitor {
 		if each, err = e.eachVisitorKey(ctx, q); err != nil {
 			return nil, err

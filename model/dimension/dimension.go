@@ -19,6 +19,7 @@ import (
 	"hash/fnv"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -37,6 +38,8 @@ const (
 	KeyedText
 	// KeyedNumber is at most one sum for each key.
 	KeyedNumber
+	// Clock is what clocks show of the start. Its keys are names of time zones (model.Zone).
+	Clock
 )
 
 // Dimension is one thing that a session has. The accessors of its kind are set, the others
@@ -54,8 +57,9 @@ type Dimension struct {
 	// Values are all values that there are; nil if any text can be one.
 	Values []string
 	// Unindexed means that model/column has no column for it: predicates over it are
-	// evaluated session by session.
+	// evaluated session by session, or follow from the columns of other dimensions, From.
 	Unindexed bool
+	From      []string
 
 	// Text returns the value of a Text.
 	Text func(*model.Session) string
@@ -71,9 +75,14 @@ type Dimension struct {
 	// Sums returns the sums of a KeyedNumber: the key is the event's name. Events without
 	// values have none.
 	Sums func(*model.Session) []model.EventSum
+	// Shown returns what a clock shows at a time, one of the Values of a Clock. Place returns what tells the place among
+	// Values of what it shows in a zone at an instant; that is not for concurrent use.
+	Shown func(at time.Time) string
+	Place func(zone *time.Location) func(at model.Millis) int
 }
 
-// Keyed tells whether the dimension has its values by keys.
+// Keyed tells whether the dimension has its values by keys. A Clock has them by zones, and without a key in that of the
+// site; see filter.InZone.
 func (d *Dimension) Keyed() bool { return d.Kind == KeyedText || d.Kind == KeyedNumber }
 
 // Of returns a session's sum under a key of a KeyedNumber; ok is false where it has none.

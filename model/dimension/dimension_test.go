@@ -24,10 +24,16 @@ func TestListIsWhole(t *testing.T) {
 		}
 		has := map[Kind]bool{
 			Text: d.Text != nil, Texts: d.Texts != nil, Number: d.Number != nil, KeyedText: d.KeyedTexts != nil, KeyedNumber: d.Sums != nil,
+			Clock: d.Shown != nil && d.Place != nil,
 		}
 		for kind, accessor := range has {
 			if accessor != (kind == d.Kind) {
 				t.Errorf("%s is of kind %d; it has the accessor of kind %d: %t", d.Name, d.Kind, kind, accessor)
+			}
+		}
+		for _, name := range d.From {
+			if from := Named(name); from == nil || from.Unindexed || !d.Unindexed {
+				t.Errorf("%s cannot follow from a column of %s", d.Name, name)
 			}
 		}
 		if d.Origin != nil && (d.Kind != Text || len(d.SQL) != 1) {

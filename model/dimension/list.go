@@ -1,6 +1,12 @@
 package dimension
 
-import "github.com/goalgraph/goalgraph/model"
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goalgraph/goalgraph/model"
+)
 
 // Values of the dimension visitorKind.
 const (
@@ -47,6 +53,11 @@ var all = []*Dimension{
 	{Name: "length", Kind: Number, SQL: []string{"started_at", "ended_at"}, Number: func(s *model.Session) int64 { return int64(s.Length()) }},
 	{Name: "pageViews", Kind: Number, SQL: []string{"page_views"}, Number: func(s *model.Session) int64 { return int64(s.PageViews) }},
 	{Name: "start", Kind: Number, SQL: []string{"started_at"}, Number: func(s *model.Session) int64 { return int64(s.Start) }},
+	{Name: "end", Kind: Number, SQL: []string{"ended_at"}, Unindexed: true, From: []string{"start", "length"}, Number: func(s *model.Session) int64 { return int64(s.End) }},
+	{Name: "hour", Kind: Clock, SQL: []string{"started_at"}, Unindexed: true, From: []string{"start"}, Values: hours,
+		Shown: func(at time.Time) string { return strconv.Itoa(at.Hour()) }, Place: model.HourIn},
+	{Name: "weekday", Kind: Clock, SQL: []string{"started_at"}, Unindexed: true, From: []string{"start"}, Values: weekdays,
+		Shown: func(at time.Time) string { return strings.ToUpper(at.Weekday().String()) }, Place: model.WeekdayIn},
 	{Name: "property", Kind: KeyedText, SQL: []string{"properties"}, Limit: PropertyLimit, KeyedTexts: func(s *model.Session) map[string]string { return s.Properties }},
 	{Name: "value", Kind: KeyedNumber, SQL: []string{"events"}, Sums: func(s *model.Session) []model.EventSum { return s.Events }},
 }
@@ -67,6 +78,11 @@ func origin(name, sql, limit string, at func(*model.Origin) *string, values ...s
 }
 
 var devices = []string{string(model.Desktop), string(model.Mobile), string(model.Tablet), string(model.OtherDevice)}
+
+var (
+	hours    = strings.Fields("0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23")
+	weekdays = strings.Fields("MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY")
+)
 
 func visitorKind(s *model.Session) string {
 	if s.First {

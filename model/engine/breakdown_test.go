@@ -33,14 +33,14 @@ func mustZone(name string) *time.Location {
 
 var figures = []count.RowFigure{
 	count.BySessions, count.ByVisitors, count.ByPageViews, count.ByBounceRate, count.ByMeanLength, count.ByMedianLength,
-	count.ByConversions, count.ByConversionRate, count.ByGoalValue, count.ByValues,
+	count.ByConversions, count.ByConversionRate, count.ByConvertedVisitors, count.ByVisitorConversionRate, count.ByGoalValue, count.ByValues,
 }
 
 // breakdown returns a random question of any kind.
 func (w *world) breakdown(r *rand.Rand) count.BreakdownQuery {
 	question := w.question(r)
 	q := count.BreakdownQuery{Site: w.site, In: question.In, Where: question.Where, Limit: 1 + r.IntN(30)}
-	if r.IntN(3) == 0 {
+	if r.IntN(3) > 0 {
 		q.In = everything
 	}
 	if r.IntN(2) == 0 {
@@ -55,13 +55,20 @@ func (w *world) breakdown(r *rand.Rand) count.BreakdownQuery {
 		}
 	}
 	for range r.IntN(4) * r.IntN(5) {
-		q.Goals = append(q.Goals, count.GoalQuery{Where: w.question(r).Where, Event: []string{"", "purchase"}[r.IntN(2)]})
+		goal := count.GoalQuery{Where: w.question(r).Where, Event: []string{"", "purchase"}[r.IntN(2)], Visitors: r.IntN(2) == 0}
+		if r.IntN(3) == 0 {
+			goal.Where = filter.Bool(true)
+		}
+		q.Goals = append(q.Goals, goal)
 	}
 	q.Order = count.RowOrder{By: figures[r.IntN(len(figures))], Ascending: r.IntN(2) == 0}
 	if ofGoal := count.ByConversions <= q.Order.By && q.Order.By <= count.ByGoalValue; ofGoal && len(q.Goals) == 0 {
 		q.Order.By = count.BySessions
 	} else if ofGoal {
 		q.Order.Goal = r.IntN(len(q.Goals))
+		if q.Order.By == count.ByConvertedVisitors || q.Order.By == count.ByVisitorConversionRate {
+			q.Goals[q.Order.Goal].Visitors = true
+		}
 	}
 	return q
 }
@@ -71,6 +78,8 @@ func grouping(r *rand.Rand, steps []model.Millis) count.Grouping {
 	switch n := r.IntN(8); {
 	case n == 0:
 		return count.Grouping{Clock: []count.Clock{count.HourOfDay, count.DayOfWeek}[r.IntN(2)], Zone: zones[r.IntN(len(zones))]}
+	case n == 3:
+		return count.Grouping{Field: filtertest.ClockFields[r.IntN(len(filtertest.ClockFields))]}
 	case n == 1 && len(steps) > 1:
 		return count.Grouping{Steps: steps}
 	case n == 2:
@@ -86,6 +95,15 @@ func grouping(r *rand.Rand, steps []model.Millis) count.Grouping {
 	}
 }
 
+// sameRows asks for rows that were found, in another range.
+func sameRows(q count.BreakdownQuery, found []count.Row, in model.Range) count.BreakdownQuery {
+	q.Rows, q.After, q.In = nil, nil, in
+	for _, row := range found {
+		q.Rows = append(q.Rows, row.Values)
+	}
+	return q
+}
+
 // Breakdowns are those of sessions that are put into rows one by one, and their pages join to the whole.
 func TestBreakdown(t *testing.T) {
 	t.Parallel()
@@ -94,13 +112,13 @@ func TestBreakdown(t *testing.T) {
 			t.Skip("which is what the others are held against")
 		}
 		oracle := naive.New(w.store, order{}, nil)
-		rows := 0
+		rows, reached := 0, 0
 		for range repeats(8, 300) {
 			q := w.breakdown(r)
 			if r.IntN(4) == 0 {
 				q.Where = filter.Simplify(computed(r))
 			}
-			for range 3 { // again from what is kept, and then the next page
+			for range 3 { // again from what is kept, and then the next page, or the same rows of another range
 				got, err := subject.Breakdown(t.Context(), q)
 				if err != nil {
 					t.Fatal(err)
@@ -112,14 +130,26 @@ func TestBreakdown(t *testing.T) {
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("%+v\nis  %+v\nwant %+v", q, got, want)
 				}
+				for _, row := range got.Rows {
+					for _, goal := range row.Goals {
+						reached += goal.Visitors
+					}
+				}
 				if rows += len(got.Rows); len(got.Rows) > 0 && r.IntN(2) == 0 {
 					place := q.Order.PlaceOf(&got.Rows[len(got.Rows)-1])
-					q.After = &place
+					if q.FromEnd {
+						q.Before = &place
+					} else {
+						q.After = &place
+					}
+					q.FromEnd = r.IntN(3) == 0
+				} else if len(q.By) > 0 && len(got.Rows) > 0 && r.IntN(2) == 0 { // the same rows, of other sessions
+					q = sameRows(q, got.Rows, w.question(r).In)
 				}
 			}
 		}
-		if rows < 30 {
-			t.Errorf("only %d rows: they say little", rows)
+		if rows < 20 || reached == 0 {
+			t.Errorf("only %d rows, with %d converted visitors: they say little", rows, reached)
 		}
 	})
 }

@@ -282,6 +282,30 @@ func TestSessions(t *testing.T) {
 			if !slices.IsSortedFunc(listed, func(a, b model.Session) int { return cmp.Compare(b.Start, a.Start) }) {
 				t.Error("the list is not ordered")
 			}
+			for range 3 { // a page between two of them, from either end
+				var between []model.Session
+				query := count.SessionQuery{Site: w.site, In: q.In, Where: q.Where, OldestFirst: r.IntN(2) == 0, Limit: limit}
+				from, to := r.IntN(len(listed)+1)-1, r.IntN(len(listed)+1)
+				if from >= 0 {
+					at := count.PositionOf(&listed[from])
+					query.After = &at
+				}
+				if to < len(listed) {
+					at := count.PositionOf(&listed[to])
+					query.Before = &at
+				}
+				if from+1 < to {
+					between = slices.Clone(listed[from+1 : to])
+				}
+				if query.OldestFirst {
+					slices.Reverse(between)
+				}
+				between = between[:min(len(between), limit)]
+				page, err := subject.Sessions(t.Context(), query)
+				if err != nil || !slices.EqualFunc(page, between, func(a, b model.Session) bool { return a.ID == b.ID }) {
+					t.Errorf("%v from %d to %d of %d, the oldest first %t: %d sessions, want %d; %v", q.Where, from, to, len(listed), query.OldestFirst, len(page), len(between), err)
+				}
+			}
 			name := func(s model.Session) string {
 				return fmt.Sprintf("%q at %d for %d: %q", s.VisitorKey, s.Start, s.Length(), s.Pages)
 			}
@@ -306,7 +330,7 @@ func TestSessions(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	onEach(t, 5, 200, func(t *testing.T, r *rand.Rand, w *world, subject answering) {
-		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields) {
+		for _, field := range slices.Concat(filtertest.TextFields, filtertest.SetFields, filtertest.ClockFields, []filter.Field{filter.PropertyKeys}) {
 			for _, search := range []string{"", "A", "É"} {
 				want := map[string]int{}
 				in, where := everything, filter.Expr(filter.Bool(true))

@@ -209,8 +209,15 @@ func (l *live) ask(ctx context.Context, r *mathrand.Rand, site int64, subject an
 	always := model.Range{From: -model.Open, To: model.Open}
 	switch r.IntN(12) {
 	case 11:
-		q := w.breakdown(r)
-		return l.compare(ctx, site, always, 1, func(e answering) (any, error) { return e.Breakdown(ctx, q) }, subject)
+		q, named, in := w.breakdown(r), r.IntN(2) == 0, w.question(r).In
+		return l.compare(ctx, site, always, 1, func(e answering) (any, error) {
+			found, err := e.Breakdown(ctx, q)
+			if err != nil || !named || len(q.By) == 0 || len(found.Rows) == 0 {
+				return found, err
+			}
+			others, err := e.Breakdown(ctx, sameRows(q, found.Rows, in))
+			return []count.Breakdown{found, others}, err
+		}, subject)
 	case 10: // of a site with few sessions: one by one, all hits of all who are assigned are folded again
 		questions := experimentQuestions(r, site, liveDefinitions)
 		return l.compare(ctx, site, always, len(questions), func(e answering) (any, error) {

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -49,8 +50,19 @@ var (
 	Length = Field{Name: "length"}
 	// PageViews counts page views, repeated ones too.
 	PageViews = Field{Name: "pageViews"}
-	// Start is the time of the first hit, in milliseconds since 1970 (UTC).
+	// Start and End are the times of the first and of the last hit, in milliseconds since 1970 (UTC).
 	Start = Field{Name: "start"}
+	End   = Field{Name: "end"}
+)
+
+// Text fields of one value, which every session has: what a clock shows when it starts. Without a key, the clock is in the
+// time zone of the session's site; InZone gives it its key, the zone's name. Predicates that it is missing in are those of
+// UTC.
+var (
+	// Hour is 0 to 23.
+	Hour = Field{Name: "hour"}
+	// Weekday is MONDAY to SUNDAY.
+	Weekday = Field{Name: "weekday"}
 )
 
 // Values of VisitorKind.
@@ -61,6 +73,10 @@ const (
 
 // Property is the text field of a session's custom property.
 func Property(key string) Field { return Field{Name: "property", Key: key} }
+
+// PropertyKeys stands for the keys of a session's custom properties, where values of fields are listed. No predicate looks
+// at it.
+var PropertyKeys = Field{Name: "property"}
 
 // EventValue is the number field of the sum of one event's values in the session. A
 // session in which no such event had a value has no number.
@@ -83,7 +99,15 @@ const (
 // Kind returns the field's kind, Unknown where there is no such field.
 func (f Field) Kind() Kind {
 	d := dimension.Named(f.Name)
-	if d == nil || d.Keyed() != (f.Key != "") {
+	switch {
+	case d == nil:
+		return Unknown
+	case d.Kind == dimension.Clock:
+		if _, err := model.Zone(f.Key); err != nil {
+			return Unknown
+		}
+		return One
+	case d.Keyed() != (f.Key != ""):
 		return Unknown
 	}
 	switch d.Kind {
@@ -113,10 +137,14 @@ func (f Field) append(b []byte) []byte {
 	return b
 }
 
-// Texts returns the values that the session has in a text field: at most one for
-// a field of kind One.
+// Texts returns the values that the session has in a text field, or in PropertyKeys: at
+// most one for a field of kind One.
 func (f Field) Texts(s *model.Session) []string {
-	if d := dimension.Named(f.Name); d != nil && d.Kind == dimension.Texts {
+	d := dimension.Named(f.Name)
+	switch {
+	case f == PropertyKeys:
+		return slices.Sorted(maps.Keys(d.KeyedTexts(s)))
+	case d != nil && d.Kind == dimension.Texts:
 		return d.Texts(s)
 	}
 	if value := f.Text(s); value != "" {
@@ -133,8 +161,40 @@ func (f Field) Text(s *model.Session) string {
 		return d.Text(s)
 	case d.Kind == dimension.KeyedText:
 		return d.KeyedTexts(s)[f.Key]
+	case d.Kind == dimension.Clock:
+		if zone, err := model.Zone(f.Key); err == nil {
+			return d.Shown(s.Start.Time().In(zone))
+		}
 	}
 	return ""
+}
+
+// Clock returns the values of a field about a clock, and what tells the place among them of a session that starts at an
+// instant; that is not for concurrent use. ok is false for all other fields.
+func (f Field) Clock() (values []string, place func(start model.Millis) int, ok bool) {
+	d := dimension.Named(f.Name)
+	if d == nil || d.Kind != dimension.Clock {
+		return nil, nil, false
+	}
+	zone, err := model.Zone(f.Key)
+	if err != nil {
+		return nil, nil, false
+	}
+	return d.Values, d.Place(zone), true
+}
+
+// IsOfSite tells whether the field is about a clock in the time zone of the session's site.
+func (f Field) IsOfSite() bool {
+	d := dimension.Named(f.Name)
+	return d != nil && d.Kind == dimension.Clock && f.Key == ""
+}
+
+// In returns the field, in a time zone if it is one of the site's.
+func (f Field) In(zone string) Field {
+	if f.IsOfSite() {
+		f.Key = zone
+	}
+	return f
 }
 
 // Number returns the session's number in a number field, of a sum the nearest double; ok
@@ -214,6 +274,47 @@ func Experiments(e Expr) []string {
 		}
 	})
 	return keys
+}
+
+// IsOfSite tells whether a leaf of the predicate is about a clock in the time zone of the session's site.
+func IsOfSite(e Expr) (is bool) {
+	EachLeaf(e, func(leaf Expr) {
+		switch leaf := leaf.(type) {
+		case In:
+			is = is || leaf.Field.IsOfSite()
+		case Glob:
+			is = is || leaf.Field.IsOfSite()
+		}
+	})
+	return is
+}
+
+// InZone returns the predicate, simplified, with the clocks of the site in its time zone. What matches then follows from the
+// session alone.
+func InZone(e Expr, zone string) Expr { return Simplify(inZone(e, zone)) }
+
+func inZone(e Expr, zone string) Expr {
+	switch e := e.(type) {
+	case And:
+		return And(allInZone(e, zone))
+	case Or:
+		return Or(allInZone(e, zone))
+	case Not:
+		return Not{inZone(e.Expr, zone)}
+	case In:
+		return In{e.Field.In(zone), e.Values}
+	case Glob:
+		return Glob{e.Field.In(zone), e.Pattern}
+	}
+	return e
+}
+
+func allInZone(parts []Expr, zone string) []Expr {
+	all := make([]Expr, len(parts))
+	for i, part := range parts {
+		all[i] = inZone(part, zone)
+	}
+	return all
 }
 
 // EachLeaf calls do with each part of the predicate that is no And, Or or Not, from left to

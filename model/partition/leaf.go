@@ -125,10 +125,14 @@ func (k *known) Put(p *column.Predicate, set column.Set) {
 	}
 }
 
+// isLeaf tells whether a predicate is one that others have too. Of the ends of sessions, it is asked who is there now, and
+// the next time of another now.
 func isLeaf(p *column.Predicate) bool {
-	switch p.Expr().(type) {
-	case filter.In, filter.Glob, filter.Within, filter.Range:
+	switch e := p.Expr().(type) {
+	case filter.In, filter.Glob, filter.Within:
 		return true
+	case filter.Range:
+		return e.Field != filter.End
 	}
 	return false
 }

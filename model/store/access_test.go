@@ -61,7 +61,7 @@ func TestUsers(t *testing.T) {
 		mustBe(t, err, model.BadInput, "name")
 
 		// A site takes the roles on it along.
-		if err := st.DeleteSite(ctx, site.ID); err != nil {
+		if err := st.DeleteSite(ctx, site.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if found, err = st.User(ctx, ann.ID); err != nil || len(found.Roles) != 0 {

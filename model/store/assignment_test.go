@@ -109,7 +109,7 @@ func TestWriteAfterPrune(t *testing.T) {
 		}
 		write()
 		events := func() []store.Event {
-			list, err := st.Events(t.Context(), store.EventQuery{Site: site.ID}, "", 10)
+			list, err := st.Events(t.Context(), store.EventQuery{Site: site.ID}, store.EventPage{Limit: 10})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -183,20 +182,18 @@ func (q AuditQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return query
 }
 
-// Changes returns a page of the audit log, oldest first.
+// Changes returns a page of the audit log, by default the oldest first.
 func (s *Store) Changes(ctx context.Context, q AuditQuery, page Page) (changes []model.Change, err error) {
 	defer wrap(&err, "audit log")
-	return s.changes(ctx, page.apply(q.apply(s.db.NewSelect().Model((*auditRow)(nil)))))
-}
-
-// NewestChanges returns a page of the audit log, newest first. Page.After is the id of the last change of the page before.
-func (s *Store) NewestChanges(ctx context.Context, q AuditQuery, page Page) (changes []model.Change, err error) {
-	defer wrap(&err, "audit log")
-	query := q.apply(s.db.NewSelect().Model((*auditRow)(nil))).Order("id DESC").Limit(int64(page.Limit))
-	if page.After > 0 {
-		query = query.Where("id < ?", page.After)
+	var rows []auditRow
+	if err := s.apply(page, q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+		return nil, err
 	}
-	return s.changes(ctx, query)
+	changes = make([]model.Change, len(rows))
+	for i := range rows {
+		changes[i] = rows[i].change()
+	}
+	return changes, nil
 }
 
 // CountChanges returns the number of changes of the query.
@@ -204,16 +201,4 @@ func (s *Store) CountChanges(ctx context.Context, q AuditQuery) (n int, err erro
 	defer wrap(&err, "count changes")
 	count, err := q.apply(s.db.NewSelect().Model((*auditRow)(nil))).Count(ctx)
 	return int(count), err
-}
-
-func (s *Store) changes(ctx context.Context, query *bun.SelectQuery) ([]model.Change, error) {
-	var rows []auditRow
-	if err := query.Scan(ctx, &rows); err != nil {
-		return nil, err
-	}
-	changes := make([]model.Change, len(rows))
-	for i := range rows {
-		changes[i] = rows[i].change()
-	}
-	return slices.Clip(changes), nil
 }

@@ -89,7 +89,7 @@ func TestAudit(t *testing.T) {
 				_, err := st.UpdateUser(ctx, user.ID, func(u *model.User) error { u.Password = "hash"; return nil })
 				return err
 			}},
-			{"DELETED SITE Shop", func() error { return st.DeleteSite(ctx, site.ID) }},
+			{"DELETED SITE Shop", func() error { return st.DeleteSite(ctx, site.ID, nil) }},
 		}
 		var want []string
 		for _, step := range steps {
@@ -125,11 +125,11 @@ func TestAudit(t *testing.T) {
 		mustEqual(t, "the address of a site that does not", changes[2].Address, "192.0.2.0")
 		mustEqual(t, "the address of what is of no site", changes[len(changes)-3].Address, "192.0.2.17")
 
-		newest, err := st.NewestChanges(ctx, store.AuditQuery{Site: &site.ID, Kind: model.ExperimentObject, Object: e.ID}, store.Page{Limit: 2})
+		newest, err := st.Changes(ctx, store.AuditQuery{Site: &site.ID, Kind: model.ExperimentObject, Object: e.ID}, store.Page{Descending: true, Limit: 2})
 		if err != nil || len(newest) != 2 || newest[0].Action != model.Deleted || newest[1].Action != model.Shelved {
 			t.Errorf("%+v, %v", newest, err)
 		}
-		older, err := st.NewestChanges(ctx, store.AuditQuery{Kind: model.ExperimentObject, Object: e.ID}, store.Page{Limit: 9, After: newest[1].ID})
+		older, err := st.Changes(ctx, store.AuditQuery{Kind: model.ExperimentObject, Object: e.ID}, store.Page{Descending: true, Limit: 9, After: store.Place{ID: newest[1].ID}})
 		if err != nil || len(older) != 3 || older[2].Action != model.Created {
 			t.Errorf("%+v, %v", older, err)
 		}

@@ -142,10 +142,11 @@ func (s *Store) ComputedProgress(ctx context.Context, site int64) (p ComputedPro
 	if err := s.db.NewSelect().Table("partitions").ColumnExpr("COALESCE(SUM(sessions), 0)").Where("site_id = ?", site).Scan(ctx, &p.Sessions); err != nil {
 		return p, err
 	}
-	var done []struct {
+	type doneRow struct {
 		ComputationID int64
 		Sessions      int
 	}
+	var done []doneRow
 	p.Done = map[int64]int{}
 	err = s.db.NewSelect().Table("computed").Column("computation_id").ColumnExpr("SUM(partitions.sessions) AS sessions").
 		Join("JOIN partitions ON partitions.site_id = computed.site_id AND partitions.id = computed.partition_id").

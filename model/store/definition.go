@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,22 +16,73 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// Page is a part of a list, ordered by id. A Limit of 0 means no limit.
-type Page struct {
-	// After is the id before the page; 0 for the first page.
-	After int64
-	Limit int
+// OrderColumn is what a list is ordered by, and then by id: the id alone if it is empty.
+type OrderColumn string
+
+const (
+	// ByUpdate orders by the time of the last change.
+	ByUpdate OrderColumn = "updated_at"
+	// ByName orders by the name, by its bytes.
+	ByName OrderColumn = "name"
+)
+
+// Place is where an element stands in a list: its value of the order's column, if there is one, and its id. A time is its
+// milliseconds.
+type Place struct {
+	Key string
+	ID  int64
 }
 
-func (p Page) apply(query *bun.SelectQuery) *bun.SelectQuery {
-	query = query.Order("id")
-	if p.After > 0 {
-		query = query.Where("id > ?", p.After)
+// Page is a part of a list. A Limit of 0 means no limit.
+type Page struct {
+	Order      OrderColumn
+	Descending bool
+	// After and Before are the places around the page; without an id for those of the list's ends.
+	After, Before Place
+	// FromEnd reads the list from its end, in reverse: the elements' order is not the list's.
+	FromEnd bool
+	Limit   int
+}
+
+// apply brings the rows of a query to those of the page.
+func (s *Store) apply(p Page, query *bun.SelectQuery) *bun.SelectQuery {
+	ascending, descending := "ASC", "DESC"
+	if p.Descending != p.FromEnd {
+		ascending = descending
 	}
+	column := string(p.Order)
+	if p.Order == ByName {
+		column += s.dialect.byBytes
+	}
+	if column != "" {
+		query = query.OrderExpr(column + " " + ascending)
+	}
+	query = query.OrderExpr("id " + ascending)
+	after, before := ">", "<"
+	if p.Descending {
+		after, before = before, after
+	}
+	query = p.Order.bound(p.Order.bound(query, column, after, p.After), column, before, p.Before)
 	if p.Limit > 0 {
 		query = query.Limit(int64(p.Limit))
 	}
 	return query
+}
+
+// bound keeps the rows on one side of a place; all of them where it is none.
+func (o OrderColumn) bound(query *bun.SelectQuery, column, comparison string, place Place) *bun.SelectQuery {
+	switch {
+	case place.ID == 0:
+		return query
+	case o == "":
+		return query.Where("id "+comparison+" ?", place.ID)
+	case o == ByUpdate:
+		at, _ := strconv.ParseInt(place.Key, 10, 64) // 0 where it is none
+		return query.Where("("+column+", id) "+comparison+" (?, ?)", at, place.ID)
+	case isKeepable(place.Key):
+		return query.Where("("+column+", id) "+comparison+" (?, ?)", place.Key, place.ID)
+	}
+	return query.Where("1 = 0") // no name is like this
 }
 
 // searchText is the text that searches look at: the folded texts, one per line.
@@ -128,12 +180,15 @@ type TypeUse struct {
 	Name string
 }
 
+// filtersRow has a name, since the race detector takes the pointer type that reflection makes of a nameless one for a race.
+type filtersRow struct{ Name, Filters string }
+
 // TypesInUse returns the filter types that segments, goals and experiments of sites use; nil stands for all sites.
 func (s *Store) TypesInUse(ctx context.Context, sites []int64) (uses map[string]TypeUse, err error) {
 	defer wrap(&err, "filter types in use")
 	uses = map[string]TypeUse{}
 	count := func(query *bun.SelectQuery, column string, add func(*TypeUse)) error {
-		var rows []struct{ Name, Filters string }
+		var rows []filtersRow
 		if sites != nil {
 			query = query.Where("site_id IN (?)", bun.List(sites))
 		}

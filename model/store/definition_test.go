@@ -212,7 +212,7 @@ func TestPagesAreStableUnderInserts(t *testing.T) {
 			want = append(want, mustCreateSegment(t, st, site.ID, fmt.Sprint("segment ", i), true).Name)
 		}
 		var got []string
-		for after := int64(0); ; {
+		for after := (store.Place{}); ; {
 			page, err := st.Segments(ctx, store.SegmentQuery{Site: site.ID}, store.Page{After: after, Limit: 3})
 			if err != nil {
 				t.Fatal(err)
@@ -223,7 +223,7 @@ func TestPagesAreStableUnderInserts(t *testing.T) {
 			for _, segment := range page {
 				got = append(got, segment.Name)
 			}
-			after = page[len(page)-1].ID
+			after.ID = page[len(page)-1].ID
 			if len(got) < 10 { // while the list is being read, it grows, and what was read goes
 				want = append(want, mustCreateSegment(t, st, site.ID, fmt.Sprint("new ", len(got)), true).Name)
 				if err := st.DeleteSegment(ctx, page[0].ID, nil); err != nil {

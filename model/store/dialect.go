@@ -31,6 +31,8 @@ type dialect struct {
 	rowLock string
 	// keyLock ends a SELECT of rows that must exist until the transaction ends.
 	keyLock string
+	// byBytes follows the name of a text column that is compared by its bytes.
+	byBytes string
 	// userLock takes locks, by a list of their numbers, until the transaction ends.
 	userLock string
 	// copies tells whether COPY can load rows.
@@ -61,6 +63,7 @@ var (
 		migrationLock: "SELECT pg_advisory_xact_lock(7453010313699385702)",
 		rowLock:       "UPDATE",
 		keyLock:       "KEY SHARE",
+		byBytes:       ` COLLATE "C"`,
 		userLock:      "SELECT pg_advisory_xact_lock(lock) FROM unnest(ARRAY[?]::bigint[]) AS lock",
 		copies:        true,
 		writers:       8,

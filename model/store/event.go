@@ -33,16 +33,37 @@ func (q EventQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	return matching(query.Where("site_id = ?", q.Site), q.Search)
 }
 
-// Events returns the event names of the query, sorted by name: at most limit names,
-// beginning after the name after.
-func (s *Store) Events(ctx context.Context, q EventQuery, after string, limit int) (events []Event, err error) {
+// EventPage is a part of the list of event names, sorted by name.
+type EventPage struct {
+	Descending bool
+	// After and Before are the names around the page; empty for the list's ends.
+	After, Before string
+	// FromEnd reads the list from its end, in reverse.
+	FromEnd bool
+	Limit   int
+}
+
+// Events returns a page of the event names of the query.
+func (s *Store) Events(ctx context.Context, q EventQuery, page EventPage) (events []Event, err error) {
 	defer wrap(&err, "events of site %d", q.Site)
-	if !isKeepable(after) {
+	if !isKeepable(page.After) || !isKeepable(page.Before) {
 		return nil, model.Errorf(model.BadInput, "the cursor is not the name of an event")
 	}
-	query := q.apply(s.db.NewSelect().Model(&events)).Order("name").Limit(int64(limit))
-	if after != "" {
-		query = query.Where("name > ?", after)
+	query := q.apply(s.db.NewSelect().Model(&events)).Limit(int64(page.Limit))
+	if page.Descending != page.FromEnd {
+		query = query.Order("name DESC")
+	} else {
+		query = query.Order("name")
+	}
+	after, before := ">", "<"
+	if page.Descending {
+		after, before = before, after
+	}
+	if page.After != "" {
+		query = query.Where("name "+after+" ?", page.After)
+	}
+	if page.Before != "" {
+		query = query.Where("name "+before+" ?", page.Before)
 	}
 	return events, query.Scan(ctx)
 }

@@ -124,7 +124,7 @@ func (q ExperimentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 func (s *Store) Experiments(ctx context.Context, q ExperimentQuery, page Page) (experiments []model.Experiment, err error) {
 	defer wrap(&err, "experiments of site %d", q.Site)
 	var rows []experimentRow
-	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+	if err := s.apply(page, q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
 		return nil, err
 	}
 	return experimentsOf(ctx, s.db, rows)

@@ -176,7 +176,7 @@ func TestExperimentLists(t *testing.T) {
 				t.Errorf("search %q of %v: %q, counted %d; want %q", test.search, test.status, got, n, test.want)
 			}
 		}
-		page, err := st.Experiments(ctx, store.ExperimentQuery{Site: site.ID}, store.Page{After: last.ID - 3, Limit: 2})
+		page, err := st.Experiments(ctx, store.ExperimentQuery{Site: site.ID}, store.Page{After: store.Place{ID: last.ID - 3}, Limit: 2})
 		if err != nil || len(page) != 2 || page[0].Key != "Ä" || page[1].Key != "c" || page[1].Primary != look {
 			t.Errorf("a page is %+v, %v", page, err)
 		}
@@ -192,7 +192,7 @@ func TestExperimentLists(t *testing.T) {
 		if len(byGoal) != 2 || len(byGoal[buy]) != 3 || len(byGoal[look]) != 3 || byGoal[buy][0].Key != "a" || byGoal[look][2].Key != "c" {
 			t.Errorf("experiments of goals: %+v", byGoal)
 		}
-		if err := st.DeleteSite(ctx, site.ID); err != nil {
+		if err := st.DeleteSite(ctx, site.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := st.CountExperiments(ctx, store.ExperimentQuery{Site: site.ID}); err != nil || n != 0 {

@@ -120,7 +120,7 @@ func TestPostgreSQLUnavailable(t *testing.T) {
 		st := mustOpenUnmigrated(t, readOnly)
 		_, err := st.Write(t.Context(), site.ID, randomMessages(newRand(1), 10))
 		mustBeUnavailable(t, err, "nothing changed")
-		mustBeUnavailable(t, st.DeleteSite(t.Context(), site.ID), "nothing changed")
+		mustBeUnavailable(t, st.DeleteSite(t.Context(), site.ID, nil), "nothing changed")
 		if read, err := st.Site(t.Context(), site.ID); err != nil || read.Name != site.Name {
 			t.Errorf("a read-only database is not read: %v, %v", read, err)
 		}

@@ -91,7 +91,7 @@ func (q GoalQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 func (s *Store) Goals(ctx context.Context, q GoalQuery, page Page) (goals []model.Goal, err error) {
 	defer wrap(&err, "goals of site %d", q.Site)
 	var rows []goalRow
-	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+	if err := s.apply(page, q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
 		return nil, err
 	}
 	return goalsOf(ctx, s.db, rows)
@@ -302,7 +302,7 @@ func (s *Store) ConvertSegmentToGoal(ctx context.Context, segmentID int64, goal 
 				return change{}, err
 			}
 		}
-		if err := s.checkUnnamed(ctx, tx, segment); err != nil {
+		if err := s.checkUnnamed(ctx, tx, segment, nil); err != nil {
 			return change{}, err
 		}
 		goal.SiteID, goal.Filters = segment.SiteID, segment.Filters

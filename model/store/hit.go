@@ -6,9 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -151,4 +153,85 @@ func hitsOf(ctx context.Context, db bun.IDB, site int64, sessions []model.Sessio
 		sessions = sessions[n:]
 	}
 	return hits, nil
+}
+
+// HitPlace is the place of a hit among those of its session; the zero one is before all.
+type HitPlace struct {
+	IsSet bool
+	At    model.Millis
+	Place int32
+	ID    model.MessageID
+}
+
+// HitPage is a part of the hits of a session, in their order: those behind a place, Limit at most.
+type HitPage struct {
+	After HitPlace
+	Limit int
+}
+
+// sessionsAtOnce is the hits of how many sessions are read by one statement.
+const sessionsAtOnce = 500
+
+// Hits returns, for each of some sessions of a site, a page of its hits as they are kept, with what they assign the visitor
+// to. A session whose ordinal was given up meanwhile has none.
+func (s *Store) Hits(ctx context.Context, site int64, sessions []*model.Session, page HitPage) (hits [][]model.Hit, err error) {
+	defer wrap(&err, "hits of %d sessions of site %d", len(sessions), site)
+	for chunk := range slices.Chunk(sessions, sessionsAtOnce) {
+		some, err := s.hitsOf(ctx, site, chunk, page)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, some...)
+	}
+	return hits, nil
+}
+
+// hitOrder is model.Hit.Compare in SQL. Halves of ids are signed there, and are not in the order of ids.
+const hitOrder = "at, place, id_high < 0, id_high, id_low < 0, id_low"
+
+func (s *Store) hitsOf(ctx context.Context, site int64, sessions []*model.Session, page HitPage) ([][]model.Hit, error) {
+	const pages = `SELECT numbered.*, assignments.experiment, assignments.variant FROM (
+			SELECT ?, row_number() OVER (PARTITION BY partition_id, ordinal ORDER BY ` + hitOrder + `) AS number
+			FROM hits WHERE site_id = ? AND (partition_id, ordinal) IN (VALUES ?) AND ?
+		) AS numbered LEFT JOIN assignments ON assignments.site_id = numbered.site_id
+			AND assignments.partition_id = numbered.partition_id AND assignments.ordinal = numbered.ordinal
+			AND assignments.at = numbered.at AND assignments.id_high = numbered.id_high AND assignments.id_low = numbered.id_low
+		WHERE number <= ? ORDER BY number`
+	places := make(map[model.SessionID]int, len(sessions))
+	var keys strings.Builder
+	for i, session := range sessions {
+		if places[session.ID] = i; i > 0 {
+			keys.WriteString(", ")
+		}
+		fmt.Fprintf(&keys, "(%d, %d)", session.ID.Partition, session.ID.Ordinal)
+	}
+	var rows []struct {
+		hitRow
+		Number              int
+		Experiment, Variant sql.NullString
+	}
+	if err := s.reading.NewRaw(pages, bun.Safe(strings.Join(hitColumns, ", ")), site, bun.Safe(keys.String()), page.After.behind(), page.Limit).Scan(ctx, &rows); err != nil {
+		return nil, err
+	}
+	hits := make([][]model.Hit, len(sessions))
+	for i := range rows {
+		row := &rows[i]
+		place := places[model.SessionID{Site: site, Partition: row.PartitionID, Ordinal: row.Ordinal}]
+		hit, err := row.hit(sessions[place])
+		if err != nil {
+			return nil, err
+		}
+		hit.Experiment, hit.Variant = row.Experiment.String, row.Variant.String
+		hits[place] = append(hits[place], hit)
+	}
+	return hits, nil
+}
+
+// behind is the condition of the hits behind a place.
+func (p HitPlace) behind() schema.QueryAppender {
+	if !p.IsSet {
+		return bun.SafeQuery("1 = 1")
+	}
+	high, low := halves(p.ID)
+	return bun.SafeQuery("("+hitOrder+") > (?, ?, ?, ?, ?, ?)", int64(p.At), p.Place, high < 0, high, low < 0, low)
 }

@@ -117,13 +117,13 @@ func TestKeys(t *testing.T) {
 		mustBe(t, st.CreateKey(ctx, &ofNone), model.NotFound, "sites[0]")
 
 		// A key ends with the last of its sites; those of all sites stay.
-		if err := st.DeleteSite(ctx, site.ID); err != nil {
+		if err := st.DeleteSite(ctx, site.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if left, err := st.Key(ctx, successor.ID); err != nil || len(left.Sites) != 1 || left.Sites[0] != other.ID {
 			t.Errorf("%+v, %v", left, err)
 		}
-		if err := st.DeleteSite(ctx, other.ID); err != nil {
+		if err := st.DeleteSite(ctx, other.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if keys, err = st.Keys(ctx); err != nil || len(keys) != 1 || keys[0].Scope != model.AdminScope {

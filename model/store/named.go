@@ -158,11 +158,12 @@ func namers(ctx context.Context, tx bun.Tx, segment *model.Segment, deep bool) (
 	UNION ALL SELECT kind, goals.id, name, filters, 0 FROM goals JOIN naming ON naming.id = goals.id AND kind = ?
 	UNION ALL SELECT kind, experiments.id, name, audience, started_at FROM experiments JOIN naming ON naming.id = experiments.id AND kind = ?
 	ORDER BY kind DESC, object_id`
-	var rows []struct {
+	type namerRow struct {
 		Kind                model.ObjectKind
 		ObjectID, StartedAt int64
 		Name, Filters       string
 	}
+	var rows []namerRow
 	err := tx.NewRaw(all, segment.ID, deep, model.SegmentObject, model.SegmentObject, model.GoalObject, model.ExperimentObject).Scan(ctx, &rows)
 	if err != nil {
 		return nil, err
@@ -208,12 +209,14 @@ func (s *Store) checkNamers(ctx context.Context, tx bun.Tx, segment *model.Segme
 	return nil
 }
 
-// checkUnnamed returns a FailedPrecondition error that tells what names a segment, which is about to go.
-func (s *Store) checkUnnamed(ctx context.Context, tx bun.Tx, segment *model.Segment) error {
+// checkUnnamed returns a FailedPrecondition error that tells what names a segment, which is about to go; segments that go
+// with it do not count.
+func (s *Store) checkUnnamed(ctx context.Context, tx bun.Tx, segment *model.Segment, with []int64) error {
 	if err := s.moveRevision(ctx, tx, segment.SiteID); err != nil {
 		return err
 	}
 	found, err := namers(ctx, tx, segment, false)
+	found = slices.DeleteFunc(found, func(n namer) bool { return slices.Contains(with, n.segmentID()) })
 	if err != nil || len(found) == 0 {
 		return err
 	}

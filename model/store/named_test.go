@@ -183,7 +183,7 @@ func TestNamedByMany(t *testing.T) {
 			mustName(t, st, mustCreateSegment(t, st, site.ID, fmt.Sprint(i), true).ID, inner.ID)
 		}
 		mustTell(t, st.DeleteSegment(t.Context(), inner.ID, nil), `the segment "4", 2 more; change`)
-		if err := st.DeleteSite(t.Context(), site.ID); err != nil {
+		if err := st.DeleteSite(t.Context(), site.ID, nil); err != nil {
 			t.Error(err)
 		}
 	})

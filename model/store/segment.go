@@ -73,7 +73,7 @@ func (q SegmentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 func (s *Store) Segments(ctx context.Context, q SegmentQuery, page Page) (segments []model.Segment, err error) {
 	defer wrap(&err, "segments of site %d", q.Site)
 	var rows []segmentRow
-	if err := page.apply(q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
+	if err := s.apply(page, q.apply(s.db.NewSelect().Model(&rows))).Scan(ctx); err != nil {
 		return nil, err
 	}
 	return segmentsOf(ctx, s.db, rows)
@@ -216,20 +216,23 @@ func (s *Store) changeFilters(ctx context.Context, tx bun.Tx, segment *model.Seg
 func (s *Store) DeleteSegment(ctx context.Context, id int64, check func(*model.Segment) error) (err error) {
 	defer wrap(&err, "delete segment %d", id)
 	return s.define(ctx, func(tx bun.Tx) (change, error) {
-		_, c, err := s.deleteSegment(ctx, tx, id, check)
+		_, c, err := s.deleteSegment(ctx, tx, id, nil, check)
 		return c, err
 	})
 }
 
-// DeleteSegments is DeleteSegment for 1 to MaxTogether segments of one site: all are deleted or none. The field of an
-// error begins with the place of its id.
+// DeleteSegments is DeleteSegment for 1 to MaxTogether segments of one site: all are deleted or none. They may name each
+// other. The field of an error begins with the place of its id.
 func (s *Store) DeleteSegments(ctx context.Context, ids []int64) (err error) {
 	defer wrap(&err, "delete %d segments", len(ids))
-	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Segment, change, error) { return s.deleteSegment(ctx, tx, id, nil) })
+	_, err = together(ctx, s, ids, func(tx bun.Tx, id int64) (*model.Segment, change, error) {
+		return s.deleteSegment(ctx, tx, id, ids, nil)
+	})
 	return err
 }
 
-func (s *Store) deleteSegment(ctx context.Context, tx bun.Tx, id int64, check func(*model.Segment) error) (*model.Segment, change, error) {
+// deleteSegment deletes a segment that is named by none but those that are deleted with it.
+func (s *Store) deleteSegment(ctx context.Context, tx bun.Tx, id int64, with []int64, check func(*model.Segment) error) (*model.Segment, change, error) {
 	segment, err := s.segment(ctx, tx, id, s.dialect.rowLock)
 	if err != nil {
 		return nil, change{}, err
@@ -239,7 +242,7 @@ func (s *Store) deleteSegment(ctx context.Context, tx bun.Tx, id int64, check fu
 			return nil, change{}, err
 		}
 	}
-	if err := s.checkUnnamed(ctx, tx, segment); err != nil {
+	if err := s.checkUnnamed(ctx, tx, segment, with); err != nil {
 		return nil, change{}, err
 	}
 	if err := unnameSegments(ctx, tx, objectOfSegment(segment)); err != nil {

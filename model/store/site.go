@@ -20,10 +20,11 @@ type siteRow struct {
 	Addresses        model.AddressPrivacy
 	IgnoredReferrers string
 	Bots             model.BotPolicy
+	UpdatedAt        int64
 }
 
 func rowOfSite(site *model.Site) (*siteRow, error) {
-	row := &siteRow{ID: site.ID, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses, Bots: site.Bots}
+	row := &siteRow{ID: site.ID, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses, Bots: site.Bots, UpdatedAt: site.UpdatedAt.UnixMilli()}
 	return row, encodeJSON(&row.IgnoredReferrers, len(site.IgnoredReferrers), site.IgnoredReferrers)
 }
 
@@ -43,6 +44,7 @@ func (s *Store) CreateSite(ctx context.Context, site *model.Site) (err error) {
 		return err
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
+		site.UpdatedAt = model.MillisOf(s.now()).Time()
 		row, err := rowOfSite(site)
 		if err != nil {
 			return err
@@ -95,7 +97,11 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, apply func(*model.Site
 		if err := site.Validate(); err != nil {
 			return change{}, err
 		}
-		site.Revision = 0 // it moves
+		changed := ofSite(model.Updated, site, before, documentOfSite(site))
+		if changed.isNone() {
+			return changed, nil
+		}
+		site.Revision, site.UpdatedAt = 0, s.nextUpdate(site.UpdatedAt) // the revision moves
 		row, err := rowOfSite(site)
 		if err != nil {
 			return change{}, err
@@ -106,20 +112,25 @@ func (s *Store) UpdateSite(ctx context.Context, id int64, apply func(*model.Site
 		if _, err := tx.NewDelete().Table("site_domains").Where("site_id = ?", id).Exec(ctx); err != nil {
 			return change{}, err
 		}
-		err = insertDomains(ctx, tx, site)
-		return ofSite(model.Updated, site, before, documentOfSite(site)), err
+		return changed, insertDomains(ctx, tx, site)
 	})
 	return site, err
 }
 
-// DeleteSite deletes the site with its definitions, sessions and hits. Its part of the audit log stays.
-func (s *Store) DeleteSite(ctx context.Context, id int64) (err error) {
+// DeleteSite deletes the site with its definitions, sessions and hits. Its part of the audit log stays. Nothing changes if
+// check fails; nil checks nothing.
+func (s *Store) DeleteSite(ctx context.Context, id int64, check func(*model.Site) error) (err error) {
 	defer wrap(&err, "delete site %d", id)
 	return s.defineAll(ctx, func(tx bun.Tx) ([]change, error) {
 		// Writers lock the row too, so they have finished or will find no site.
 		site, err := s.site(ctx, tx, id, s.dialect.rowLock)
 		if err != nil {
 			return nil, err
+		}
+		if check != nil {
+			if err := check(site); err != nil {
+				return nil, err
+			}
 		}
 		changes, err := s.withdraw(ctx, tx, id)
 		if err != nil {
@@ -243,7 +254,7 @@ func (s *Store) allSites() *bun.SelectQuery { return s.db.NewSelect().Table("sit
 
 // selectSites are the beginning and the end of statements that read sites with their domains, the oldest first.
 const (
-	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.ignored_referrers, sites.bots, sites.revision, COALESCE(site_domains.domain, '') " +
+	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.ignored_referrers, sites.bots, sites.updated_at, sites.revision, COALESCE(site_domains.domain, '') " +
 		"FROM sites LEFT JOIN site_domains ON site_domains.site_id = sites.id WHERE "
 	inOrder = " ORDER BY sites.id, site_domains.position"
 )
@@ -268,10 +279,11 @@ func scanSites(rows *sql.Rows) ([]model.Site, error) {
 	defer rows.Close()
 	sites := []model.Site{}
 	for rows.Next() {
-		site, domain, ignored := model.Site{Domains: []string{}, IgnoredReferrers: []string{}}, "", ""
-		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &ignored, &site.Bots, &site.Revision, &domain); err != nil {
+		site, domain, ignored, updatedAt := model.Site{Domains: []string{}, IgnoredReferrers: []string{}}, "", "", int64(0)
+		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &ignored, &site.Bots, &updatedAt, &site.Revision, &domain); err != nil {
 			return nil, err
 		}
+		site.UpdatedAt = fromMillis(updatedAt)
 		if err := decodeJSON(ignored, &site.IgnoredReferrers); err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -19,15 +20,15 @@ func TestSites(t *testing.T) {
 		if err := st.CreateSite(ctx, site); err != nil {
 			t.Fatal(err)
 		}
-		if site.ID == 0 {
-			t.Error("the site has no id")
+		if site.ID == 0 || time.Since(site.UpdatedAt) > time.Hour {
+			t.Errorf("the site has the id %d and changed at %v", site.ID, site.UpdatedAt)
 		}
 		for _, domain := range []string{"shop.example", "SHOP.example.", "a.example"} {
 			got, err := st.SiteByDomain(ctx, domain)
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest", Addresses: model.WholeAddress, IgnoredReferrers: []string{}, Bots: model.ExcludeBots})
+			mustEqual(t, "site of "+domain, got, &model.Site{ID: site.ID, Name: "Shop", Domains: []string{"shop.example", "b.example", "a.example"}, Timezone: "Europe/Bucharest", Addresses: model.WholeAddress, IgnoredReferrers: []string{}, Bots: model.ExcludeBots, UpdatedAt: site.UpdatedAt})
 		}
 		all, err := st.Segments(ctx, store.SegmentQuery{Site: site.ID}, store.Page{})
 		if err != nil {
@@ -57,11 +58,14 @@ func TestSites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !read.UpdatedAt.After(site.UpdatedAt) {
+			t.Errorf("changed at %v, after %v", read.UpdatedAt, site.UpdatedAt)
+		}
 		if read.Revision <= site.Revision || updated.Revision != 0 {
 			t.Errorf("revisions %d after %d, and of what the update returns %d", read.Revision, site.Revision, updated.Revision)
 		}
 		updated.Revision = read.Revision
-		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress, IgnoredReferrers: []string{"pay.example", "café.example"}, Bots: model.IncludeBots, Revision: read.Revision})
+		mustEqual(t, "updated site", read, &model.Site{ID: site.ID, Name: "Store", Domains: []string{"a.example", "c.example"}, Timezone: "UTC", Addresses: model.NoAddress, IgnoredReferrers: []string{"pay.example", "café.example"}, Bots: model.IncludeBots, UpdatedAt: read.UpdatedAt, Revision: read.Revision})
 		mustEqual(t, "what the update returns", updated, read)
 		_, err = st.UpdateSite(ctx, site.ID, func(s *model.Site) error { s.IgnoredReferrers = []string{"https://pay.example"}; return nil })
 		mustBe(t, err, model.BadInput, "ignoredReferrers")
@@ -91,7 +95,7 @@ func TestSites(t *testing.T) {
 		mustBe(t, err, model.NotFound, "")
 		_, err = st.UpdateSite(ctx, 999, func(*model.Site) error { t.Error("called"); return nil })
 		mustBe(t, err, model.NotFound, "")
-		mustBe(t, st.DeleteSite(ctx, 999), model.NotFound, "")
+		mustBe(t, st.DeleteSite(ctx, 999, nil), model.NotFound, "")
 		_, err = st.SiteByDomain(ctx, "a\x00b\xff")
 		mustBe(t, err, model.NotFound, "")
 	})
@@ -142,13 +146,13 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 		before := tables(t, st)
 		site := mustCreateSite(t, st, "shop.example")
 		fill(site)
-		if err := st.DeleteSite(ctx, site.ID); err != nil {
+		if err := st.DeleteSite(ctx, site.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if after := tables(t, st); after != before {
 			t.Errorf("the other site's data is not what is left: %d bytes, want %d", len(after), len(before))
 		}
-		if err := st.DeleteSite(ctx, kept.ID); err != nil {
+		if err := st.DeleteSite(ctx, kept.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if left := tables(t, st); left != "" {
@@ -192,7 +196,7 @@ func TestDeleteSiteWhileItIsWritten(t *testing.T) {
 				})
 			}
 			<-begun
-			if err := st.DeleteSite(t.Context(), site.ID); err != nil {
+			if err := st.DeleteSite(t.Context(), site.ID, nil); err != nil {
 				t.Error(err)
 			}
 			running.Wait()

@@ -93,10 +93,14 @@ func TestState(t *testing.T) {
 			_, err := st.UpdateGoal(ctx, goal.ID, func(g *model.Goal) error { g.Name = "renamed"; return nil })
 			return err
 		})
-		changed("the same change again", true, func(ctx context.Context) error {
-			_, err := st.UpdateGoal(ctx, goal.ID, func(g *model.Goal) error { g.Name = "renamed"; return nil })
-			return err
-		})
+		known := state(site.ID)
+		told = nil
+		if _, err := st.UpdateGoal(t.Context(), goal.ID, func(g *model.Goal) error { g.Name = "renamed"; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if after := state(site.ID); after != known || told != nil {
+			t.Errorf("the same change again: the state was %+v and is %+v; told of %v", known, after, told)
+		}
 		changed("a goal's conversion", true, func(ctx context.Context) (err error) {
 			segment, err = st.ConvertGoalToSegment(ctx, goal.ID, nil)
 			return err
@@ -148,7 +152,7 @@ func TestState(t *testing.T) {
 		if state(other.ID) != untouched {
 			t.Error("the state of another site has moved")
 		}
-		if err := st.DeleteSite(t.Context(), site.ID); err != nil || !slices.Equal(told, []int64{site.ID}) {
+		if err := st.DeleteSite(t.Context(), site.ID, nil); err != nil || !slices.Equal(told, []int64{site.ID}) {
 			t.Errorf("%v, told of %v", err, told)
 		}
 		_, err = st.State(t.Context(), site.ID)

@@ -67,7 +67,7 @@ func mustHaveHits(t *testing.T, st *store.Store, site int64, messages []model.Me
 	if n != hits {
 		t.Errorf("%d hits are stored, want %d", n, hits)
 	}
-	rows, err := st.Events(t.Context(), store.EventQuery{Site: site}, "", 100)
+	rows, err := st.Events(t.Context(), store.EventQuery{Site: site}, store.EventPage{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

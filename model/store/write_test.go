@@ -156,7 +156,7 @@ func TestEvents(t *testing.T) {
 			}
 		}
 		for search, want := range map[string]int{"": 1, "ünÏQUE": 1, "100%": 1, "1%0": 0, "_": 0} {
-			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID, Search: search}, "", 10)
+			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID, Search: search}, store.EventPage{Limit: 10})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +218,7 @@ func TestWriteKeepsTexts(t *testing.T) {
 		want := modeltest.Sessions(all)
 		for _, site := range []*model.Site{batch, single, backwards} {
 			modeltest.EqualSessions(t, modeltest.Stored(t, st, site.ID), want)
-			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID}, "", 1000)
+			events, err := st.Events(t.Context(), store.EventQuery{Site: site.ID}, store.EventPage{Limit: 1000})
 			if err != nil || len(events) != len(odd) {
 				t.Errorf("%d event names, want %d; %v", len(events), len(odd), err)
 			}

@@ -2,6 +2,8 @@ package builtin
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -16,10 +18,26 @@ type paths struct{ plugins.Globs }
 
 func (p paths) Normal(value string) (string, error) {
 	value, err := p.Globs.Normal(value)
+	if scheme.MatchString(value) {
+		return "", errors.New("it is a whole address, which no page is; write the path alone, like /pricing")
+	}
 	if strings.HasPrefix(value, "/") {
 		value = model.Path(value)
 	}
 	return value, err
+}
+
+// scheme begins the addresses of web pages.
+var scheme = regexp.MustCompile(`(?i)^https?://`)
+
+// Doubt warns of what no path begins with, too.
+func (p paths) Doubt(value string) (plugins.Warning, bool) {
+	if w, ok := p.Globs.Doubt(value); ok || strings.HasPrefix(value, "/") || strings.HasPrefix(value, "*") {
+		return w, ok
+	}
+	return plugins.Warning{
+		Code: plugins.NoLeadingSlash, Message: fmt.Sprintf("paths begin with a slash, and only screens of apps have names without one; perhaps /%s", value),
+	}, true
 }
 
 // forms returns the globs that a normal value stands for.
@@ -64,8 +82,11 @@ func newHosts(none string) hosts { return hosts{plugins.Globs{None: none, Lower:
 
 func (h hosts) Normal(value string) (string, error) {
 	value, err := h.Globs.Normal(value)
-	if err != nil || value == h.None {
+	switch {
+	case err != nil || value == h.None:
 		return value, err
+	case strings.ContainsAny(value, "/?#@ "):
+		return "", errors.New("no host has a slash, a space or one of ?#@ in its name; write the host alone, like www.shop.example, or a glob like *.shop.example")
 	}
 	if value = model.Host(value); value == "" {
 		return "", errors.New("it is no name of a host; write one like www.shop.example or *.shop.example")

@@ -62,6 +62,10 @@ func (f allFilter) Merge(_ context.Context, active, goal allArgs) (allArgs, erro
 	return allArgs{All: all}, err
 }
 
+func (f allFilter) Warn(args allArgs) []plugins.Warning {
+	return plugins.Doubts("all", args.All, f.values)
+}
+
 func (f allFilter) Label(args allArgs) string {
 	if values, err := f.normal(args); err == nil {
 		args.All = values

@@ -35,7 +35,8 @@ input EventValueFilter {
   "The greatest sum, included, in the unit of the event's values."
   max: Float
 }`,
-		Input: "EventValueFilter",
+		Input:     "EventValueFilter",
+		Arguments: []plugins.Argument{{Path: "event", Suggest: plugins.SuggestEvents}},
 	}
 }
 

@@ -21,6 +21,7 @@ input EventsFilter {
 }`,
 			Input:     "EventsFilter",
 			Dimension: filter.Events,
+			Arguments: []plugins.Argument{{Path: "all", Suggest: plugins.SuggestEvents}},
 		},
 		values: plugins.Exact{},
 		verb:   "Tracked",

@@ -36,6 +36,11 @@ input PropertyFilter {
   isNot: [String!]
 }`,
 		Input: "PropertyFilter",
+		Arguments: []plugins.Argument{
+			{Path: "key", Suggest: plugins.SuggestProperties},
+			{Path: "is", Suggest: plugins.SuggestValues, KeyPath: "key"},
+			{Path: "isNot", Suggest: plugins.SuggestValues, KeyPath: "key"},
+		},
 	}
 }
 
@@ -52,6 +57,10 @@ func (propertyFilter) Merge(_ context.Context, active, goal propertyArgs) (prope
 	}
 	choice, err := active.Choice.Merge(goal.Choice, plugins.Exact{})
 	return propertyArgs{Key: active.Key, Choice: choice}, err
+}
+
+func (propertyFilter) Warn(args propertyArgs) []plugins.Warning {
+	return args.Choice.Warn(plugins.Exact{})
 }
 
 func (propertyFilter) Label(args propertyArgs) string {

@@ -10,7 +10,7 @@ import (
 const Name = "builtin"
 
 // version changes when a type's answers do.
-const version = "1.1.0"
+const version = "1.2.0"
 
 // argument asks a program that can be the built-in plugin to be it.
 const argument = "serve-builtin-filters"
@@ -18,8 +18,8 @@ const argument = "serve-builtin-filters"
 // Types returns the built-in filter types.
 func Types() []plugins.Type {
 	return []plugins.Type{
-		browser(), city(), country(), device(), entryPage(), events(), eventValue(), exitPage(), hostname(), ip(), language(), operatingSystem(),
-		pages(), pageViews(), property(), referrer(), region(), sessionLength(), tags(), utm(), variant(), visitor(),
+		browser(), city(), country(), device(), entryPage(), events(), eventValue(), exitPage(), hostname(), hour(), ip(), language(), operatingSystem(),
+		pages(), pageViews(), property(), referrer(), region(), sessionLength(), tags(), utm(), variant(), visitor(), weekday(),
 	}
 }
 

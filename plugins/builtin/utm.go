@@ -61,7 +61,16 @@ input UtmFilter {
 }`,
 		Input:     "UtmFilter",
 		Dimension: filter.UTMSource,
+		Arguments: utmSuggestions(),
 	}
+}
+
+// utmSuggestions are the values of each parameter.
+func utmSuggestions() (list []plugins.Argument) {
+	for _, p := range new(utmArgs).parameters() {
+		list = append(list, plugins.Argument{Path: p.name, Suggest: plugins.SuggestValues, Key: p.name})
+	}
+	return list
 }
 
 func (utmFilter) Compile(_ context.Context, args utmArgs) (filter.Expr, error) {
@@ -91,6 +100,13 @@ func (utmFilter) Merge(_ context.Context, active, goal utmArgs) (utmArgs, error)
 		*into[i].list = both
 	}
 	return merged, nil
+}
+
+func (utmFilter) Warn(args utmArgs) (warnings []plugins.Warning) {
+	for _, p := range args.parameters() {
+		warnings = append(warnings, plugins.Doubts(p.name, *p.list, plugins.Exact{})...)
+	}
+	return warnings
 }
 
 func (utmFilter) Label(args utmArgs) string {

@@ -34,6 +34,10 @@ input VariantFilter {
   is: [String!]!
 }`,
 		Input: "VariantFilter",
+		Arguments: []plugins.Argument{
+			{Path: "experiment", Suggest: plugins.SuggestExperiments},
+			{Path: "is", Suggest: plugins.SuggestValues, KeyPath: "experiment"},
+		},
 	}
 }
 

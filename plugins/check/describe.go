@@ -81,6 +81,9 @@ func Type(d *pb.FilterType) (plugins.Description, []string, error) {
 	if err != nil {
 		return refuse("SDL: %w", err)
 	}
+	if t.Arguments, err = arguments(t, d.GetArguments()); err != nil {
+		return refuse("arguments: %w", err)
+	}
 	return t, definitions, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -218,7 +219,8 @@ type compiled struct {
 	args      string
 	predicate filter.Expr
 	label     string
-	// refused is set where the arguments were, and predicate and label are not.
+	warnings  []*pb.Warning
+	// refused is set where the arguments were, and the others are not.
 	refused *pb.ArgumentError
 	took    time.Duration
 }
@@ -228,7 +230,7 @@ func (a compiled) same(b compiled) bool {
 	if a.refused != nil || b.refused != nil {
 		return a.refused != nil && b.refused != nil && proto.Equal(a.refused, b.refused)
 	}
-	return a.predicate.String() == b.predicate.String() && a.label == b.label
+	return a.predicate.String() == b.predicate.String() && a.label == b.label && slices.EqualFunc(a.warnings, b.warnings, func(x, y *pb.Warning) bool { return proto.Equal(x, y) })
 }
 
 // compile asks for a predicate and checks its form.
@@ -253,7 +255,7 @@ func (c *checker) compile(typ, args string) (compiled, *fault) {
 		return answer, &fault{fmt.Sprintf("answered a predicate that does not parse (%s): %s", plain(err.Error()), excerpt(response.GetCompiled().GetPredicate())),
 			"Write predicates in the syntax of filter.proto, with the fields of sessions. In Go, the types of the package filter do so."}
 	}
-	answer.predicate, answer.label = filter.Simplify(predicate), response.GetCompiled().GetLabel()
+	answer.predicate, answer.label, answer.warnings = filter.Simplify(predicate), response.GetCompiled().GetLabel(), response.GetCompiled().GetWarnings()
 	return answer, nil
 }
 

@@ -162,6 +162,11 @@ func (t *typeChecker) checkLabels(r *Result) {
 	defer func() { t.badLabels = len(r.Findings) > 0 }()
 	said := map[string]compiled{}
 	for _, a := range t.accepted {
+		for _, w := range a.warnings {
+			if bad := badLine(w.GetMessage(), maxLine); bad != "" {
+				r.find(fmt.Sprintf("Say what probably is wrong and what to write instead, in a single line of at most %d characters.", maxLine), "A warning about %s %s.", excerpt(a.args), bad)
+			}
+		}
 		if bad := badLine(a.label, maxSmallLabel); bad != "" {
 			r.find(fmt.Sprintf("Describe the filter in a single line of at most %d characters, for example \"Country is RO or US\". If there are many values, name some and count the others.", maxSmallLabel),
 				"The label of %s %s: %q.", excerpt(a.args), bad, excerpt(a.label))

@@ -158,7 +158,13 @@ func wrongs() map[string]wrong {
 		"description: prefix":            {describe: sdl("tags: [String!]", "tags: Kind } \"Kinds.\" enum Kind { \"A.\" A")},
 		"description: syntax":            {describe: sdl("}", "")},
 		"description: default":           {describe: sdl("min: Int", `min: Int = "one"`)},
-		"description: undocumented":      {describe: sdl(`"Page views, 0 or more."`, "")},
+		"description: no such argument": {describe: first(func(t *pb.FilterType) {
+			t.Arguments = []*pb.Argument{{Path: "tags", Suggest: pb.Suggestion_SUGGESTION_EVENTS}, {Path: "pages", Suggest: pb.Suggestion_SUGGESTION_EVENTS}}
+		})},
+		"description: two keys": {describe: first(func(t *pb.FilterType) {
+			t.Arguments = []*pb.Argument{{Path: "tags", Suggest: pb.Suggestion_SUGGESTION_VALUES, Key: "a", KeyPath: "min"}}
+		})},
+		"description: undocumented": {describe: sdl(`"Page views, 0 or more."`, "")},
 
 		"compile: an error for a refusal": {compile: func(args string, right *pb.CompileResponse) (*pb.CompileResponse, error) {
 			if e := right.GetError(); e != nil {
@@ -181,6 +187,12 @@ func wrongs() map[string]wrong {
 		"compile: nothing": {compile: func(string, *pb.CompileResponse) (*pb.CompileResponse, error) { return &pb.CompileResponse{}, nil }},
 		"compile: panic":   {compile: func(string, *pb.CompileResponse) (*pb.CompileResponse, error) { panic("index out of range [3]") }},
 
+		"label: a warning without words": {compile: func(_ string, right *pb.CompileResponse) (*pb.CompileResponse, error) {
+			if compiled := right.GetCompiled(); compiled != nil {
+				compiled.Warnings = []*pb.Warning{{Path: "tags"}}
+			}
+			return right, nil
+		}},
 		"label: empty":     {compile: label(func(string, string) string { return "" })},
 		"label: two lines": {compile: label(func(_, label string) string { return "Reader:\n" + label })},
 		"label: the same":  {compile: label(func(string, string) string { return "Reader" })},

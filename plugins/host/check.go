@@ -28,7 +28,7 @@ func (w *worker) read(d *pb.DescribeResponse) ([]*Type, []string, error) {
 		}
 		types = append(types, &Type{
 			Name: t.Name, Title: t.Title, Description: t.Description, Rule: t.Rule, SDL: t.SDL, Input: t.Input,
-			Dimension: t.Dimension, None: t.None, Plugin: d.GetName(), Computed: described.GetComputed(),
+			Dimension: t.Dimension, None: t.None, Arguments: t.Arguments, Plugin: d.GetName(), Computed: described.GetComputed(),
 			version: d.GetVersion(), merges: described.GetMerges(), worker: w,
 		})
 		definitions = append(definitions, own...)

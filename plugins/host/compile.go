@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/pb"
 )
 
@@ -27,6 +29,9 @@ type Compiled struct {
 	Predicate filter.Expr
 	// Label is the filter in words, a single line of at most 1,000 characters.
 	Label string
+	// Warnings say what is probably a mistake. A path leads to the argument from the filter: "country.is[0]", in a group
+	// "anyOf[1].country.is[0]".
+	Warnings []plugins.Warning
 	// condition is the plugin's predicate, if Predicate also has a filter.Computed.
 	condition filter.Expr
 }
@@ -111,12 +116,12 @@ func (s *Set) compile(ctx context.Context, t *Type, args string) (Compiled, erro
 		if label == "" {
 			label = t.Title
 		}
-		answered := Compiled{Predicate: filter.Simplify(predicate), Label: label}
+		answered := Compiled{Predicate: filter.Simplify(predicate), Label: label, Warnings: warningsOf(t, compiled.GetWarnings())}
 		if t.Computed {
 			answered.condition = answered.Predicate
 			answered.Predicate = filter.Simplify(filter.And{answered.condition, filter.Computed{Key: computationKey(t, args)}})
 		}
-		return &answer{compiled: answered, bytes: 2*treeBytes(answered.Predicate) + len(label)}, nil
+		return &answer{compiled: answered, bytes: 2*treeBytes(answered.Predicate) + len(label) + warningBytes(answered.Warnings)}, nil
 	})
 	if err != nil {
 		return Compiled{}, err
@@ -138,6 +143,33 @@ func argumentError(t *Type, e *pb.ArgumentError) error {
 		message = "the filter is not accepted"
 	}
 	return model.Under(t.Name, &model.Error{Code: model.BadInput, Field: clean(e.GetPath(), 200), Message: message})
+}
+
+// warningsOf returns a plugin's warnings under the type's name.
+func warningsOf(t *Type, said []*pb.Warning) (warnings []plugins.Warning) {
+	for _, w := range said[:min(len(said), plugins.MaxWarnings)] {
+		if message := clean(w.GetMessage(), maxLabel); message != "" {
+			warnings = append(warnings, plugins.Warning{Code: plugins.WarningCodeOf(w.GetCode()), Path: plugins.Under(t.Name, clean(w.GetPath(), 200)), Message: message})
+		}
+	}
+	return warnings
+}
+
+// warningBytes is about how many bytes warnings take.
+func warningBytes(warnings []plugins.Warning) (bytes int) {
+	for _, w := range warnings {
+		bytes += 50 + len(w.Path) + len(w.Message)
+	}
+	return bytes
+}
+
+// Under returns warnings with a prefix before their paths.
+func Under(prefix string, warnings []plugins.Warning) []plugins.Warning {
+	moved := slices.Clone(warnings)
+	for i := range moved {
+		moved[i].Path = plugins.Under(prefix, moved[i].Path)
+	}
+	return moved
 }
 
 // clean returns text from a plugin or a client as one bounded line.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/plugins"
 )
 
 // compileGroup compiles a group of filters, or a segment, as Compile does. No plugin knows of groups: the parts are
@@ -24,6 +25,10 @@ func (s *Set) compileGroup(ctx context.Context, spec *model.FilterSpec) (Compile
 	for i, part := range parts {
 		predicates[i], labels[i] = part.Predicate, part.Label
 	}
+	var warnings []plugins.Warning
+	for i, part := range parts {
+		warnings = append(warnings, Under(spec.PartField(i), part.Warnings)...)
+	}
 	var predicate filter.Expr
 	var label string
 	switch spec.Type {
@@ -35,7 +40,7 @@ func (s *Set) compileGroup(ctx context.Context, spec *model.FilterSpec) (Compile
 		predicate, label = filter.Not{Expr: filter.And(predicates)}, "Not"
 	}
 	label += " (" + strings.Join(labels, "; ") + ")"
-	return Compiled{Predicate: filter.Simplify(predicate), Label: clean(label, maxLabel)}, nil
+	return Compiled{Predicate: filter.Simplify(predicate), Label: clean(label, maxLabel), Warnings: warnings}, nil
 }
 
 // compileParts compiles the parts of a group at the same time: a plugin is asked about each. The error is that of the

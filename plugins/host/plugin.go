@@ -51,6 +51,8 @@ type Type struct {
 	Dimension filter.Field
 	// None is the argument that stands for "no value"; empty if there is none.
 	None string
+	// Arguments are those of the input, in its order, and of inputs in it.
+	Arguments []plugins.Argument
 	// Plugin is the name of the plugin that offers the type.
 	Plugin string
 	// Computed tells that the plugin looks at sessions one by one.

@@ -106,6 +106,128 @@ func (MergeRule) EnumDescriptor() ([]byte, []int) {
 	return file_filter_proto_rawDescGZIP(), []int{0}
 }
 
+// Suggestion is what completes the values of an argument.
+type Suggestion int32
+
+const (
+	// Nothing does: people type it in, or choose a value of an enum.
+	Suggestion_SUGGESTION_UNSPECIFIED Suggestion = 0
+	// The values that sessions have in the type's dimension.
+	Suggestion_SUGGESTION_VALUES Suggestion = 1
+	// The names of events.
+	Suggestion_SUGGESTION_EVENTS Suggestion = 2
+	// The keys of experiments.
+	Suggestion_SUGGESTION_EXPERIMENTS Suggestion = 3
+	// The keys of properties.
+	Suggestion_SUGGESTION_PROPERTIES Suggestion = 4
+	// The ids of segments.
+	Suggestion_SUGGESTION_SEGMENTS Suggestion = 5
+)
+
+// Enum value maps for Suggestion.
+var (
+	Suggestion_name = map[int32]string{
+		0: "SUGGESTION_UNSPECIFIED",
+		1: "SUGGESTION_VALUES",
+		2: "SUGGESTION_EVENTS",
+		3: "SUGGESTION_EXPERIMENTS",
+		4: "SUGGESTION_PROPERTIES",
+		5: "SUGGESTION_SEGMENTS",
+	}
+	Suggestion_value = map[string]int32{
+		"SUGGESTION_UNSPECIFIED": 0,
+		"SUGGESTION_VALUES":      1,
+		"SUGGESTION_EVENTS":      2,
+		"SUGGESTION_EXPERIMENTS": 3,
+		"SUGGESTION_PROPERTIES":  4,
+		"SUGGESTION_SEGMENTS":    5,
+	}
+)
+
+func (x Suggestion) Enum() *Suggestion {
+	p := new(Suggestion)
+	*p = x
+	return p
+}
+
+func (x Suggestion) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Suggestion) Descriptor() protoreflect.EnumDescriptor {
+	return file_filter_proto_enumTypes[1].Descriptor()
+}
+
+func (Suggestion) Type() protoreflect.EnumType {
+	return &file_filter_proto_enumTypes[1]
+}
+
+func (x Suggestion) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Suggestion.Descriptor instead.
+func (Suggestion) EnumDescriptor() ([]byte, []int) {
+	return file_filter_proto_rawDescGZIP(), []int{1}
+}
+
+// WarningCode tells machines what a warning is about.
+type WarningCode int32
+
+const (
+	// Something else.
+	WarningCode_WARNING_CODE_UNSPECIFIED WarningCode = 0
+	// A path does not begin with a slash.
+	WarningCode_WARNING_CODE_NO_LEADING_SLASH WarningCode = 1
+	// A glob looks like a regular expression.
+	WarningCode_WARNING_CODE_REGULAR_EXPRESSION WarningCode = 2
+	// A value with a star is compared as a whole, and the star stands for itself.
+	WarningCode_WARNING_CODE_LITERAL_STAR WarningCode = 3
+)
+
+// Enum value maps for WarningCode.
+var (
+	WarningCode_name = map[int32]string{
+		0: "WARNING_CODE_UNSPECIFIED",
+		1: "WARNING_CODE_NO_LEADING_SLASH",
+		2: "WARNING_CODE_REGULAR_EXPRESSION",
+		3: "WARNING_CODE_LITERAL_STAR",
+	}
+	WarningCode_value = map[string]int32{
+		"WARNING_CODE_UNSPECIFIED":        0,
+		"WARNING_CODE_NO_LEADING_SLASH":   1,
+		"WARNING_CODE_REGULAR_EXPRESSION": 2,
+		"WARNING_CODE_LITERAL_STAR":       3,
+	}
+)
+
+func (x WarningCode) Enum() *WarningCode {
+	p := new(WarningCode)
+	*p = x
+	return p
+}
+
+func (x WarningCode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WarningCode) Descriptor() protoreflect.EnumDescriptor {
+	return file_filter_proto_enumTypes[2].Descriptor()
+}
+
+func (WarningCode) Type() protoreflect.EnumType {
+	return &file_filter_proto_enumTypes[2]
+}
+
+func (x WarningCode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WarningCode.Descriptor instead.
+func (WarningCode) EnumDescriptor() ([]byte, []int) {
+	return file_filter_proto_rawDescGZIP(), []int{2}
+}
+
 type HitKind int32
 
 const (
@@ -141,11 +263,11 @@ func (x HitKind) String() string {
 }
 
 func (HitKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_filter_proto_enumTypes[1].Descriptor()
+	return file_filter_proto_enumTypes[3].Descriptor()
 }
 
 func (HitKind) Type() protoreflect.EnumType {
-	return &file_filter_proto_enumTypes[1]
+	return &file_filter_proto_enumTypes[3]
 }
 
 func (x HitKind) Number() protoreflect.EnumNumber {
@@ -154,7 +276,7 @@ func (x HitKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HitKind.Descriptor instead.
 func (HitKind) EnumDescriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{1}
+	return file_filter_proto_rawDescGZIP(), []int{3}
 }
 
 type DescribeRequest struct {
@@ -283,7 +405,10 @@ type FilterType struct {
 	// Whether Compute decides which sessions match, for what no predicate can say. The
 	// predicate of Compile must then match every session that the filter could match;
 	// "true" is always right. Compute is only called for these sessions.
-	Computed      bool `protobuf:"varint,10,opt,name=computed,proto3" json:"computed,omitempty"`
+	Computed bool `protobuf:"varint,10,opt,name=computed,proto3" json:"computed,omitempty"`
+	// What completes the values of arguments, so that people are shown a form. Arguments that are not named here are
+	// typed in; without any, those of type String or [String!] are completed by the values of the dimension.
+	Arguments     []*Argument `protobuf:"bytes,11,rep,name=arguments,proto3" json:"arguments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +513,85 @@ func (x *FilterType) GetComputed() bool {
 	return false
 }
 
+func (x *FilterType) GetArguments() []*Argument {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
+// Argument says what completes the values of an argument.
+type Argument struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path of the argument in the input: "is", or "page.is" in an input within the input.
+	Path    string     `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Suggest Suggestion `protobuf:"varint,2,opt,name=suggest,proto3,enum=goalgraph.plugins.v1.Suggestion" json:"suggest,omitempty"`
+	// Of SUGGESTION_VALUES, which dimension's values: those of the type's dimension under this key ("source" of a utm
+	// filter), or under the key that the argument at key_path has (the property's name). At most one is set.
+	Key           string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	KeyPath       string `protobuf:"bytes,4,opt,name=key_path,json=keyPath,proto3" json:"key_path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Argument) Reset() {
+	*x = Argument{}
+	mi := &file_filter_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Argument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Argument) ProtoMessage() {}
+
+func (x *Argument) ProtoReflect() protoreflect.Message {
+	mi := &file_filter_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Argument.ProtoReflect.Descriptor instead.
+func (*Argument) Descriptor() ([]byte, []int) {
+	return file_filter_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Argument) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Argument) GetSuggest() Suggestion {
+	if x != nil {
+		return x.Suggest
+	}
+	return Suggestion_SUGGESTION_UNSPECIFIED
+}
+
+func (x *Argument) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Argument) GetKeyPath() string {
+	if x != nil {
+		return x.KeyPath
+	}
+	return ""
+}
+
 type CompileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the filter type.
@@ -400,7 +604,7 @@ type CompileRequest struct {
 
 func (x *CompileRequest) Reset() {
 	*x = CompileRequest{}
-	mi := &file_filter_proto_msgTypes[3]
+	mi := &file_filter_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +616,7 @@ func (x *CompileRequest) String() string {
 func (*CompileRequest) ProtoMessage() {}
 
 func (x *CompileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[3]
+	mi := &file_filter_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +629,7 @@ func (x *CompileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompileRequest.ProtoReflect.Descriptor instead.
 func (*CompileRequest) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{3}
+	return file_filter_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CompileRequest) GetType() string {
@@ -455,7 +659,7 @@ type CompileResponse struct {
 
 func (x *CompileResponse) Reset() {
 	*x = CompileResponse{}
-	mi := &file_filter_proto_msgTypes[4]
+	mi := &file_filter_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +671,7 @@ func (x *CompileResponse) String() string {
 func (*CompileResponse) ProtoMessage() {}
 
 func (x *CompileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[4]
+	mi := &file_filter_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +684,7 @@ func (x *CompileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompileResponse.ProtoReflect.Descriptor instead.
 func (*CompileResponse) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{4}
+	return file_filter_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CompileResponse) GetResult() isCompileResponse_Result {
@@ -539,21 +743,27 @@ type Compiled struct {
 	//
 	// The fields are the names in model/dimension/list.go. Text fields of one value are
 	// such as country, entryPage, visitorKind and property["key"]; text fields of many
-	// values are tags, pages and events. Number fields are length (ms), pageViews, start
-	// (ms since 1970) and value["event"]. Strings are in JSON's syntax.
+	// values are tags, pages and events. Number fields are length (ms), pageViews, start and
+	// end (ms since 1970) and value["event"]. Strings are in JSON's syntax.
+	//
+	// hour ("0" to "23") and weekday ("MONDAY" to "SUNDAY") are text fields of one value: what
+	// a clock shows at the session's start, in the site's time zone; or in another one, by its
+	// IANA name: hour["Asia/Tokyo"].
 	//
 	// A MIN or MAX is a double. Sums of values are decimals of six digits behind the point,
 	// and compared as such: 30.3, or any double that is written so, is exactly 30.300000.
 	Predicate string `protobuf:"bytes,1,opt,name=predicate,proto3" json:"predicate,omitempty"`
 	// The filter in words, in one line: "Country is RO or US".
-	Label         string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// What is probably a mistake, though the filter is a valid one.
+	Warnings      []*Warning `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Compiled) Reset() {
 	*x = Compiled{}
-	mi := &file_filter_proto_msgTypes[5]
+	mi := &file_filter_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +775,7 @@ func (x *Compiled) String() string {
 func (*Compiled) ProtoMessage() {}
 
 func (x *Compiled) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[5]
+	mi := &file_filter_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +788,7 @@ func (x *Compiled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compiled.ProtoReflect.Descriptor instead.
 func (*Compiled) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{5}
+	return file_filter_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Compiled) GetPredicate() string {
@@ -591,6 +801,76 @@ func (x *Compiled) GetPredicate() string {
 func (x *Compiled) GetLabel() string {
 	if x != nil {
 		return x.Label
+	}
+	return ""
+}
+
+func (x *Compiled) GetWarnings() []*Warning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// Warning says what is probably a mistake in arguments that are accepted.
+type Warning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Code  WarningCode            `protobuf:"varint,1,opt,name=code,proto3,enum=goalgraph.plugins.v1.WarningCode" json:"code,omitempty"`
+	// The path of the argument, for example "is[0]"; empty if it is about the filter as a whole.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// What probably happens and what to write instead, in words for a person.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warning) Reset() {
+	*x = Warning{}
+	mi := &file_filter_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warning) ProtoMessage() {}
+
+func (x *Warning) ProtoReflect() protoreflect.Message {
+	mi := &file_filter_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
+func (*Warning) Descriptor() ([]byte, []int) {
+	return file_filter_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Warning) GetCode() WarningCode {
+	if x != nil {
+		return x.Code
+	}
+	return WarningCode_WARNING_CODE_UNSPECIFIED
+}
+
+func (x *Warning) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Warning) GetMessage() string {
+	if x != nil {
+		return x.Message
 	}
 	return ""
 }
@@ -609,7 +889,7 @@ type ArgumentError struct {
 
 func (x *ArgumentError) Reset() {
 	*x = ArgumentError{}
-	mi := &file_filter_proto_msgTypes[6]
+	mi := &file_filter_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +901,7 @@ func (x *ArgumentError) String() string {
 func (*ArgumentError) ProtoMessage() {}
 
 func (x *ArgumentError) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[6]
+	mi := &file_filter_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +914,7 @@ func (x *ArgumentError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArgumentError.ProtoReflect.Descriptor instead.
 func (*ArgumentError) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{6}
+	return file_filter_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ArgumentError) GetPath() string {
@@ -664,7 +944,7 @@ type MergeRequest struct {
 
 func (x *MergeRequest) Reset() {
 	*x = MergeRequest{}
-	mi := &file_filter_proto_msgTypes[7]
+	mi := &file_filter_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +956,7 @@ func (x *MergeRequest) String() string {
 func (*MergeRequest) ProtoMessage() {}
 
 func (x *MergeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[7]
+	mi := &file_filter_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +969,7 @@ func (x *MergeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeRequest.ProtoReflect.Descriptor instead.
 func (*MergeRequest) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{7}
+	return file_filter_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MergeRequest) GetType() string {
@@ -729,7 +1009,7 @@ type MergeResponse struct {
 
 func (x *MergeResponse) Reset() {
 	*x = MergeResponse{}
-	mi := &file_filter_proto_msgTypes[8]
+	mi := &file_filter_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +1021,7 @@ func (x *MergeResponse) String() string {
 func (*MergeResponse) ProtoMessage() {}
 
 func (x *MergeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[8]
+	mi := &file_filter_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +1034,7 @@ func (x *MergeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeResponse.ProtoReflect.Descriptor instead.
 func (*MergeResponse) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{8}
+	return file_filter_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MergeResponse) GetResult() isMergeResponse_Result {
@@ -854,7 +1134,7 @@ type Both struct {
 
 func (x *Both) Reset() {
 	*x = Both{}
-	mi := &file_filter_proto_msgTypes[9]
+	mi := &file_filter_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +1146,7 @@ func (x *Both) String() string {
 func (*Both) ProtoMessage() {}
 
 func (x *Both) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[9]
+	mi := &file_filter_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +1159,7 @@ func (x *Both) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Both.ProtoReflect.Descriptor instead.
 func (*Both) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{9}
+	return file_filter_proto_rawDescGZIP(), []int{11}
 }
 
 type Empty struct {
@@ -890,7 +1170,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_filter_proto_msgTypes[10]
+	mi := &file_filter_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1182,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[10]
+	mi := &file_filter_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1195,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{10}
+	return file_filter_proto_rawDescGZIP(), []int{12}
 }
 
 type ComputeRequest struct {
@@ -932,7 +1212,7 @@ type ComputeRequest struct {
 
 func (x *ComputeRequest) Reset() {
 	*x = ComputeRequest{}
-	mi := &file_filter_proto_msgTypes[11]
+	mi := &file_filter_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1224,7 @@ func (x *ComputeRequest) String() string {
 func (*ComputeRequest) ProtoMessage() {}
 
 func (x *ComputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[11]
+	mi := &file_filter_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1237,7 @@ func (x *ComputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComputeRequest.ProtoReflect.Descriptor instead.
 func (*ComputeRequest) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{11}
+	return file_filter_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ComputeRequest) GetType() string {
@@ -994,7 +1274,7 @@ type ComputeResponse struct {
 
 func (x *ComputeResponse) Reset() {
 	*x = ComputeResponse{}
-	mi := &file_filter_proto_msgTypes[12]
+	mi := &file_filter_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1286,7 @@ func (x *ComputeResponse) String() string {
 func (*ComputeResponse) ProtoMessage() {}
 
 func (x *ComputeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[12]
+	mi := &file_filter_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1299,7 @@ func (x *ComputeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComputeResponse.ProtoReflect.Descriptor instead.
 func (*ComputeResponse) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{12}
+	return file_filter_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ComputeResponse) GetResult() isComputeResponse_Result {
@@ -1074,7 +1354,7 @@ type Computed struct {
 
 func (x *Computed) Reset() {
 	*x = Computed{}
-	mi := &file_filter_proto_msgTypes[13]
+	mi := &file_filter_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1366,7 @@ func (x *Computed) String() string {
 func (*Computed) ProtoMessage() {}
 
 func (x *Computed) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[13]
+	mi := &file_filter_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1379,7 @@ func (x *Computed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Computed.ProtoReflect.Descriptor instead.
 func (*Computed) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{13}
+	return file_filter_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Computed) GetMatches() []bool {
@@ -1151,7 +1431,7 @@ type Visit struct {
 
 func (x *Visit) Reset() {
 	*x = Visit{}
-	mi := &file_filter_proto_msgTypes[14]
+	mi := &file_filter_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1163,7 +1443,7 @@ func (x *Visit) String() string {
 func (*Visit) ProtoMessage() {}
 
 func (x *Visit) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[14]
+	mi := &file_filter_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1176,7 +1456,7 @@ func (x *Visit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Visit.ProtoReflect.Descriptor instead.
 func (*Visit) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{14}
+	return file_filter_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Visit) GetVisitor() string {
@@ -1340,7 +1620,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_filter_proto_msgTypes[15]
+	mi := &file_filter_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1632,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_filter_proto_msgTypes[15]
+	mi := &file_filter_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1645,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_filter_proto_rawDescGZIP(), []int{15}
+	return file_filter_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Hit) GetKind() HitKind {
@@ -1405,7 +1685,7 @@ const file_filter_proto_rawDesc = "" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x126\n" +
-	"\x05types\x18\x03 \x03(\v2 .goalgraph.plugins.v1.FilterTypeR\x05types\"\x9b\x02\n" +
+	"\x05types\x18\x03 \x03(\v2 .goalgraph.plugins.v1.FilterTypeR\x05types\"\xd9\x02\n" +
 	"\n" +
 	"FilterType\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
@@ -1418,17 +1698,28 @@ const file_filter_proto_rawDesc = "" +
 	"\x04none\x18\b \x01(\tR\x04none\x12\x16\n" +
 	"\x06merges\x18\t \x01(\bR\x06merges\x12\x1a\n" +
 	"\bcomputed\x18\n" +
-	" \x01(\bR\bcomputed\"8\n" +
+	" \x01(\bR\bcomputed\x12<\n" +
+	"\targuments\x18\v \x03(\v2\x1e.goalgraph.plugins.v1.ArgumentR\targuments\"\x87\x01\n" +
+	"\bArgument\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12:\n" +
+	"\asuggest\x18\x02 \x01(\x0e2 .goalgraph.plugins.v1.SuggestionR\asuggest\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x19\n" +
+	"\bkey_path\x18\x04 \x01(\tR\akeyPath\"8\n" +
 	"\x0eCompileRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04args\x18\x02 \x01(\tR\x04args\"\x96\x01\n" +
 	"\x0fCompileResponse\x12<\n" +
 	"\bcompiled\x18\x01 \x01(\v2\x1e.goalgraph.plugins.v1.CompiledH\x00R\bcompiled\x12;\n" +
 	"\x05error\x18\x02 \x01(\v2#.goalgraph.plugins.v1.ArgumentErrorH\x00R\x05errorB\b\n" +
-	"\x06result\">\n" +
+	"\x06result\"y\n" +
 	"\bCompiled\x12\x1c\n" +
 	"\tpredicate\x18\x01 \x01(\tR\tpredicate\x12\x14\n" +
-	"\x05label\x18\x02 \x01(\tR\x05label\"=\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x129\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x1d.goalgraph.plugins.v1.WarningR\bwarnings\"n\n" +
+	"\aWarning\x125\n" +
+	"\x04code\x18\x01 \x01(\x0e2!.goalgraph.plugins.v1.WarningCodeR\x04code\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"=\n" +
 	"\rArgumentError\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"N\n" +
@@ -1503,7 +1794,20 @@ const file_filter_proto_rawDesc = "" +
 	"\x0fMERGE_RULE_LAST\x10\x01\x12\x14\n" +
 	"\x10MERGE_RULE_UNION\x10\x02\x12\x1b\n" +
 	"\x17MERGE_RULE_INTERSECTION\x10\x03\x12\x15\n" +
-	"\x11MERGE_RULE_CUSTOM\x10\x04*O\n" +
+	"\x11MERGE_RULE_CUSTOM\x10\x04*\xa6\x01\n" +
+	"\n" +
+	"Suggestion\x12\x1a\n" +
+	"\x16SUGGESTION_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11SUGGESTION_VALUES\x10\x01\x12\x15\n" +
+	"\x11SUGGESTION_EVENTS\x10\x02\x12\x1a\n" +
+	"\x16SUGGESTION_EXPERIMENTS\x10\x03\x12\x19\n" +
+	"\x15SUGGESTION_PROPERTIES\x10\x04\x12\x17\n" +
+	"\x13SUGGESTION_SEGMENTS\x10\x05*\x92\x01\n" +
+	"\vWarningCode\x12\x1c\n" +
+	"\x18WARNING_CODE_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dWARNING_CODE_NO_LEADING_SLASH\x10\x01\x12#\n" +
+	"\x1fWARNING_CODE_REGULAR_EXPRESSION\x10\x02\x12\x1d\n" +
+	"\x19WARNING_CODE_LITERAL_STAR\x10\x03*O\n" +
 	"\aHitKind\x12\x18\n" +
 	"\x14HIT_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12HIT_KIND_PAGE_VIEW\x10\x01\x12\x12\n" +
@@ -1526,59 +1830,67 @@ func file_filter_proto_rawDescGZIP() []byte {
 	return file_filter_proto_rawDescData
 }
 
-var file_filter_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_filter_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_filter_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_filter_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_filter_proto_goTypes = []any{
 	(MergeRule)(0),           // 0: goalgraph.plugins.v1.MergeRule
-	(HitKind)(0),             // 1: goalgraph.plugins.v1.HitKind
-	(*DescribeRequest)(nil),  // 2: goalgraph.plugins.v1.DescribeRequest
-	(*DescribeResponse)(nil), // 3: goalgraph.plugins.v1.DescribeResponse
-	(*FilterType)(nil),       // 4: goalgraph.plugins.v1.FilterType
-	(*CompileRequest)(nil),   // 5: goalgraph.plugins.v1.CompileRequest
-	(*CompileResponse)(nil),  // 6: goalgraph.plugins.v1.CompileResponse
-	(*Compiled)(nil),         // 7: goalgraph.plugins.v1.Compiled
-	(*ArgumentError)(nil),    // 8: goalgraph.plugins.v1.ArgumentError
-	(*MergeRequest)(nil),     // 9: goalgraph.plugins.v1.MergeRequest
-	(*MergeResponse)(nil),    // 10: goalgraph.plugins.v1.MergeResponse
-	(*Both)(nil),             // 11: goalgraph.plugins.v1.Both
-	(*Empty)(nil),            // 12: goalgraph.plugins.v1.Empty
-	(*ComputeRequest)(nil),   // 13: goalgraph.plugins.v1.ComputeRequest
-	(*ComputeResponse)(nil),  // 14: goalgraph.plugins.v1.ComputeResponse
-	(*Computed)(nil),         // 15: goalgraph.plugins.v1.Computed
-	(*Visit)(nil),            // 16: goalgraph.plugins.v1.Visit
-	(*Hit)(nil),              // 17: goalgraph.plugins.v1.Hit
-	nil,                      // 18: goalgraph.plugins.v1.Visit.PropertiesEntry
-	nil,                      // 19: goalgraph.plugins.v1.Visit.TextsEntry
+	(Suggestion)(0),          // 1: goalgraph.plugins.v1.Suggestion
+	(WarningCode)(0),         // 2: goalgraph.plugins.v1.WarningCode
+	(HitKind)(0),             // 3: goalgraph.plugins.v1.HitKind
+	(*DescribeRequest)(nil),  // 4: goalgraph.plugins.v1.DescribeRequest
+	(*DescribeResponse)(nil), // 5: goalgraph.plugins.v1.DescribeResponse
+	(*FilterType)(nil),       // 6: goalgraph.plugins.v1.FilterType
+	(*Argument)(nil),         // 7: goalgraph.plugins.v1.Argument
+	(*CompileRequest)(nil),   // 8: goalgraph.plugins.v1.CompileRequest
+	(*CompileResponse)(nil),  // 9: goalgraph.plugins.v1.CompileResponse
+	(*Compiled)(nil),         // 10: goalgraph.plugins.v1.Compiled
+	(*Warning)(nil),          // 11: goalgraph.plugins.v1.Warning
+	(*ArgumentError)(nil),    // 12: goalgraph.plugins.v1.ArgumentError
+	(*MergeRequest)(nil),     // 13: goalgraph.plugins.v1.MergeRequest
+	(*MergeResponse)(nil),    // 14: goalgraph.plugins.v1.MergeResponse
+	(*Both)(nil),             // 15: goalgraph.plugins.v1.Both
+	(*Empty)(nil),            // 16: goalgraph.plugins.v1.Empty
+	(*ComputeRequest)(nil),   // 17: goalgraph.plugins.v1.ComputeRequest
+	(*ComputeResponse)(nil),  // 18: goalgraph.plugins.v1.ComputeResponse
+	(*Computed)(nil),         // 19: goalgraph.plugins.v1.Computed
+	(*Visit)(nil),            // 20: goalgraph.plugins.v1.Visit
+	(*Hit)(nil),              // 21: goalgraph.plugins.v1.Hit
+	nil,                      // 22: goalgraph.plugins.v1.Visit.PropertiesEntry
+	nil,                      // 23: goalgraph.plugins.v1.Visit.TextsEntry
 }
 var file_filter_proto_depIdxs = []int32{
-	4,  // 0: goalgraph.plugins.v1.DescribeResponse.types:type_name -> goalgraph.plugins.v1.FilterType
+	6,  // 0: goalgraph.plugins.v1.DescribeResponse.types:type_name -> goalgraph.plugins.v1.FilterType
 	0,  // 1: goalgraph.plugins.v1.FilterType.rule:type_name -> goalgraph.plugins.v1.MergeRule
-	7,  // 2: goalgraph.plugins.v1.CompileResponse.compiled:type_name -> goalgraph.plugins.v1.Compiled
-	8,  // 3: goalgraph.plugins.v1.CompileResponse.error:type_name -> goalgraph.plugins.v1.ArgumentError
-	11, // 4: goalgraph.plugins.v1.MergeResponse.both:type_name -> goalgraph.plugins.v1.Both
-	12, // 5: goalgraph.plugins.v1.MergeResponse.empty:type_name -> goalgraph.plugins.v1.Empty
-	8,  // 6: goalgraph.plugins.v1.MergeResponse.active_error:type_name -> goalgraph.plugins.v1.ArgumentError
-	8,  // 7: goalgraph.plugins.v1.MergeResponse.goal_error:type_name -> goalgraph.plugins.v1.ArgumentError
-	16, // 8: goalgraph.plugins.v1.ComputeRequest.visits:type_name -> goalgraph.plugins.v1.Visit
-	15, // 9: goalgraph.plugins.v1.ComputeResponse.computed:type_name -> goalgraph.plugins.v1.Computed
-	8,  // 10: goalgraph.plugins.v1.ComputeResponse.error:type_name -> goalgraph.plugins.v1.ArgumentError
-	18, // 11: goalgraph.plugins.v1.Visit.properties:type_name -> goalgraph.plugins.v1.Visit.PropertiesEntry
-	17, // 12: goalgraph.plugins.v1.Visit.hits:type_name -> goalgraph.plugins.v1.Hit
-	19, // 13: goalgraph.plugins.v1.Visit.texts:type_name -> goalgraph.plugins.v1.Visit.TextsEntry
-	1,  // 14: goalgraph.plugins.v1.Hit.kind:type_name -> goalgraph.plugins.v1.HitKind
-	2,  // 15: goalgraph.plugins.v1.FilterPlugin.Describe:input_type -> goalgraph.plugins.v1.DescribeRequest
-	5,  // 16: goalgraph.plugins.v1.FilterPlugin.Compile:input_type -> goalgraph.plugins.v1.CompileRequest
-	9,  // 17: goalgraph.plugins.v1.FilterPlugin.Merge:input_type -> goalgraph.plugins.v1.MergeRequest
-	13, // 18: goalgraph.plugins.v1.FilterPlugin.Compute:input_type -> goalgraph.plugins.v1.ComputeRequest
-	3,  // 19: goalgraph.plugins.v1.FilterPlugin.Describe:output_type -> goalgraph.plugins.v1.DescribeResponse
-	6,  // 20: goalgraph.plugins.v1.FilterPlugin.Compile:output_type -> goalgraph.plugins.v1.CompileResponse
-	10, // 21: goalgraph.plugins.v1.FilterPlugin.Merge:output_type -> goalgraph.plugins.v1.MergeResponse
-	14, // 22: goalgraph.plugins.v1.FilterPlugin.Compute:output_type -> goalgraph.plugins.v1.ComputeResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	7,  // 2: goalgraph.plugins.v1.FilterType.arguments:type_name -> goalgraph.plugins.v1.Argument
+	1,  // 3: goalgraph.plugins.v1.Argument.suggest:type_name -> goalgraph.plugins.v1.Suggestion
+	10, // 4: goalgraph.plugins.v1.CompileResponse.compiled:type_name -> goalgraph.plugins.v1.Compiled
+	12, // 5: goalgraph.plugins.v1.CompileResponse.error:type_name -> goalgraph.plugins.v1.ArgumentError
+	11, // 6: goalgraph.plugins.v1.Compiled.warnings:type_name -> goalgraph.plugins.v1.Warning
+	2,  // 7: goalgraph.plugins.v1.Warning.code:type_name -> goalgraph.plugins.v1.WarningCode
+	15, // 8: goalgraph.plugins.v1.MergeResponse.both:type_name -> goalgraph.plugins.v1.Both
+	16, // 9: goalgraph.plugins.v1.MergeResponse.empty:type_name -> goalgraph.plugins.v1.Empty
+	12, // 10: goalgraph.plugins.v1.MergeResponse.active_error:type_name -> goalgraph.plugins.v1.ArgumentError
+	12, // 11: goalgraph.plugins.v1.MergeResponse.goal_error:type_name -> goalgraph.plugins.v1.ArgumentError
+	20, // 12: goalgraph.plugins.v1.ComputeRequest.visits:type_name -> goalgraph.plugins.v1.Visit
+	19, // 13: goalgraph.plugins.v1.ComputeResponse.computed:type_name -> goalgraph.plugins.v1.Computed
+	12, // 14: goalgraph.plugins.v1.ComputeResponse.error:type_name -> goalgraph.plugins.v1.ArgumentError
+	22, // 15: goalgraph.plugins.v1.Visit.properties:type_name -> goalgraph.plugins.v1.Visit.PropertiesEntry
+	21, // 16: goalgraph.plugins.v1.Visit.hits:type_name -> goalgraph.plugins.v1.Hit
+	23, // 17: goalgraph.plugins.v1.Visit.texts:type_name -> goalgraph.plugins.v1.Visit.TextsEntry
+	3,  // 18: goalgraph.plugins.v1.Hit.kind:type_name -> goalgraph.plugins.v1.HitKind
+	4,  // 19: goalgraph.plugins.v1.FilterPlugin.Describe:input_type -> goalgraph.plugins.v1.DescribeRequest
+	8,  // 20: goalgraph.plugins.v1.FilterPlugin.Compile:input_type -> goalgraph.plugins.v1.CompileRequest
+	13, // 21: goalgraph.plugins.v1.FilterPlugin.Merge:input_type -> goalgraph.plugins.v1.MergeRequest
+	17, // 22: goalgraph.plugins.v1.FilterPlugin.Compute:input_type -> goalgraph.plugins.v1.ComputeRequest
+	5,  // 23: goalgraph.plugins.v1.FilterPlugin.Describe:output_type -> goalgraph.plugins.v1.DescribeResponse
+	9,  // 24: goalgraph.plugins.v1.FilterPlugin.Compile:output_type -> goalgraph.plugins.v1.CompileResponse
+	14, // 25: goalgraph.plugins.v1.FilterPlugin.Merge:output_type -> goalgraph.plugins.v1.MergeResponse
+	18, // 26: goalgraph.plugins.v1.FilterPlugin.Compute:output_type -> goalgraph.plugins.v1.ComputeResponse
+	23, // [23:27] is the sub-list for method output_type
+	19, // [19:23] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_filter_proto_init() }
@@ -1586,29 +1898,29 @@ func file_filter_proto_init() {
 	if File_filter_proto != nil {
 		return
 	}
-	file_filter_proto_msgTypes[4].OneofWrappers = []any{
+	file_filter_proto_msgTypes[5].OneofWrappers = []any{
 		(*CompileResponse_Compiled)(nil),
 		(*CompileResponse_Error)(nil),
 	}
-	file_filter_proto_msgTypes[8].OneofWrappers = []any{
+	file_filter_proto_msgTypes[10].OneofWrappers = []any{
 		(*MergeResponse_Args)(nil),
 		(*MergeResponse_Both)(nil),
 		(*MergeResponse_Empty)(nil),
 		(*MergeResponse_ActiveError)(nil),
 		(*MergeResponse_GoalError)(nil),
 	}
-	file_filter_proto_msgTypes[12].OneofWrappers = []any{
+	file_filter_proto_msgTypes[14].OneofWrappers = []any{
 		(*ComputeResponse_Computed)(nil),
 		(*ComputeResponse_Error)(nil),
 	}
-	file_filter_proto_msgTypes[15].OneofWrappers = []any{}
+	file_filter_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_filter_proto_rawDesc), len(file_filter_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   18,
+			NumEnums:      4,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -171,7 +171,7 @@ var arrows = []arrow{
 	{folder: "server/bundle/compress"},
 	{folder: "server/dashboard", own: "server/bundle"},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
-	{folder: "server/ingest", own: "model model/live model/store server/access server/ingest/bots", others: `
+	{folder: "server/ingest", own: "model model/allowance model/live model/store server/access server/ingest/bots", others: `
 		github.com/maypok86/otter/v2
 		github.com/mileusna/useragent
 		github.com/oschwald/maxminddb-golang/v2

@@ -44,10 +44,10 @@ type body struct {
 	isAwaited bool
 }
 
-// within has bodies arrive within the limit.
+// within has bodies arrive within the limit. A request that opens a WebSocket has none.
 func (b *bodies) within(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body == nil || r.Body == http.NoBody || r.Header.Get("Upgrade") != "" {
+		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}

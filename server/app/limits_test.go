@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,8 @@ func TestBodyThatStalls(t *testing.T) {
 	for name, request := range map[string]string{
 		"length": "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx",
 		"chunks": "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+		// It is not another protocol because its client says so.
+		"upgrade": "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 100\r\n\r\nx",
 	} {
 		response, rest := exchange(t, newBodyServer(t, newBodies(100*time.Millisecond), 1<<20), request)
 		if response.StatusCode != http.StatusRequestTimeout || !response.Close {
@@ -107,6 +110,139 @@ func TestBodyThatIsTooLarge(t *testing.T) {
 		}
 		if text, err := io.ReadAll(reply.Body); err != nil || string(text) != "read 3" {
 			t.Errorf("%q %v", text, err)
+		}
+	}
+}
+
+// newAnswerServer answers with so many bytes when it may, over either HTTP, and tells how writing ended.
+func newAnswerServer(t *testing.T, limit time.Duration, bytes int, wait func(http.ResponseWriter)) (server *httptest.Server, ended chan error) {
+	t.Helper()
+	ended = make(chan error, 10)
+	server = httptest.NewUnstartedServer(answerWithin(limit, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		wait(w)
+		_, err := w.Write(make([]byte, bytes))
+		ended <- err
+	})))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server, ended
+}
+
+// start sends a request over HTTP/1 or HTTP/2, and does not read the answer.
+func start(t *testing.T, server *httptest.Server, is2 bool) (*http.Response, error) {
+	t.Helper()
+	client := server.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = is2
+	if !is2 {
+		client.Transport.(*http.Transport).Protocols = new(http.Protocols)
+		client.Transport.(*http.Transport).Protocols.SetHTTP1(true)
+	}
+	response, err := client.Get(server.URL)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	if got := response.ProtoMajor == 2; got != is2 {
+		t.Fatalf("the answer comes by %s", response.Proto)
+	}
+	return response, nil
+}
+
+// A client that does not read is cut off, whatever its answer is, whether the whole has a bound or not.
+func TestClientWhoDoesNotRead(t *testing.T) {
+	t.Parallel()
+	for _, is2 := range []bool{false, true} {
+		for name, test := range map[string]struct{ part, whole time.Duration }{"part": {100 * time.Millisecond, 0}, "whole": {time.Hour, 100 * time.Millisecond}} {
+			server, ended := newAnswerServer(t, test.part, 32<<20, func(w http.ResponseWriter) {
+				if test.whole == 0 {
+					return
+				}
+				if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(test.whole)); err != nil {
+					t.Error(err)
+				}
+			})
+			response, err := start(t, server, is2)
+			select {
+			case err := <-ended:
+				if err == nil {
+					t.Errorf("HTTP/2 %v, %s: the whole answer is written", is2, name)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("HTTP/2 %v, %s: the answer is still being written", is2, name)
+			}
+			if err == nil { // or the client has seen nothing of the answer before it ended
+				_, err = io.Copy(io.Discard, response.Body)
+			}
+			if err == nil {
+				t.Errorf("HTTP/2 %v, %s: the answer is whole", is2, name)
+			}
+		}
+	}
+}
+
+// The time that an answer takes to be made does not count.
+func TestAnswerThatTakesLong(t *testing.T) {
+	t.Parallel()
+	const part = time.Second
+	for _, is2 := range []bool{false, true} {
+		server, ended := newAnswerServer(t, part, 10, func(http.ResponseWriter) { <-time.After(part + part/4) })
+		response, err := start(t, server, is2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(response.Body); len(text) != 10 || err != nil {
+			t.Errorf("HTTP/2 %v: %d bytes, %v", is2, len(text), err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// deadlines notes the deadlines by which parts of an answer are written.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	now     time.Time
+	written []time.Duration // from the start, the parts' deadlines
+}
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.now = at
+	return nil
+}
+
+func (d *deadlines) Write(part []byte) (int, error) {
+	d.written = append(d.written, time.Until(d.now).Round(time.Hour))
+	return d.ResponseRecorder.Write(part)
+}
+
+// Each part of an answer has a deadline of its own, and none is left but that of the whole.
+func TestPartsOfAnAnswer(t *testing.T) {
+	const hours = time.Hour
+	for _, test := range []struct {
+		whole time.Duration
+		want  []time.Duration
+	}{{0, []time.Duration{10 * hours, 10 * hours, 10 * hours}}, {2 * hours, []time.Duration{2 * hours, 2 * hours, 2 * hours}}, {20 * hours, []time.Duration{10 * hours, 10 * hours, 10 * hours}}} {
+		d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		var whole time.Time
+		answerWithin(10*hours, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if test.whole > 0 {
+				whole = time.Now().Add(test.whole)
+				_ = http.NewResponseController(w).SetWriteDeadline(whole)
+			}
+			if n, err := w.Write(make([]byte, 2*partBytes+1)); n != 2*partBytes+1 || err != nil {
+				t.Errorf("%d are written, %v", n, err)
+			}
+			if !d.now.Equal(whole) {
+				t.Errorf("after writing, the deadline is %v, want %v", d.now, whole)
+			}
+		})).ServeHTTP(d, httptest.NewRequest(http.MethodGet, "/", nil))
+		if !slices.Equal(d.written, test.want) {
+			t.Errorf("the parts have %v, want %v", d.written, test.want)
+		}
+		if d.now.IsZero() {
+			t.Error("what the server writes in the end has no deadline")
 		}
 	}
 }

@@ -36,15 +36,17 @@ func (a *App) listen(ctx context.Context, address string) (*net.TCPListener, err
 // arrive, of as many connections as there are.
 const maxHeader = 32 << 10
 
-// newServer returns a server that gives clients a while to send a request.
+// newServer returns a server that gives clients a while to send a request, and to take in its answer.
 func (a *App) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler:           answerWithin(writeLimit, handler),
 		MaxHeaderBytes:    maxHeader,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
+		// Deadlines of HTTP/2 are those of streams. This one is for a client that reads nothing of the connection.
+		HTTP2:    &http.HTTP2Config{WriteByteTimeout: writeLimit},
+		ErrorLog: slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
 	}
 }
 

@@ -75,11 +75,11 @@ func (s *senders) ofDomain(r *http.Request, domain string, refused error) (*inge
 	if err == nil && site == nil {
 		err = model.Errorf(model.Unauthenticated, "%v; without authentication, a site's domain works as well", refused)
 	}
-	return &ingest.Sender{Site: site}, err
+	return &ingest.Sender{ID: "domain " + domain, Site: site}, err
 }
 
 func (s *senders) ofPrincipal(ctx context.Context, p *model.Principal) (*ingest.Sender, error) {
-	sender := &ingest.Sender{}
+	sender := &ingest.Sender{ID: "key " + strconv.FormatInt(p.ID, 10)}
 	if s.rates != nil {
 		sender.Rate = s.rates.Of(p.ID)
 	}

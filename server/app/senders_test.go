@@ -113,7 +113,7 @@ func TestSenders(t *testing.T) {
 	if first.Rate != again.Rate || first.Rate == other.Rate {
 		t.Error("rates are not by key")
 	}
-	if err := s.store.DeleteSite(t.Context(), shop.ID); err != nil {
+	if err := s.store.DeleteSite(t.Context(), shop.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(time.Minute)

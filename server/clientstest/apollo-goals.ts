@@ -20,11 +20,30 @@ const followGoals = graphql(`
   }
 `)
 
+const cardsQuery = graphql(`
+  query ApolloCards($site: ID!) {
+    site(id: $site) { id goalCards(range: { name: LAST_7_DAYS }) { id cells { id sessions } } }
+  }
+`)
+
+const followCardsSubscription = graphql(`
+  subscription ApolloFollowCards($site: ID!) {
+    goalCards(siteId: $site, range: { name: LAST_7_DAYS }) { id cells { id sessions } }
+  }
+`)
+
 type Goal = { id: string; key: string; name: string }
+type Cell = { id: string; sessions?: number | null }
 
 export function watch(site: string, tell: (goals: Goal[]) => void) {
   client.watchQuery({ query: goalsQuery, variables: { site } }).subscribe(({ data, dataState }) => {
     if (dataState === 'complete') tell(data.site?.goals?.nodes ?? [])
+  })
+}
+
+export function watchCards(site: string, tell: (cells: Cell[]) => void) {
+  client.watchQuery({ query: cardsQuery, variables: { site } }).subscribe(({ data, dataState }) => {
+    if (dataState === 'complete') tell(data.site?.goalCards?.flatMap(({ cells }) => cells) ?? [])
   })
 }
 
@@ -37,12 +56,15 @@ export async function rename(id: string, name: string) {
   await client.mutate({ mutation: renameGoal, variables: { id, name } })
 }
 
-// follow resolves with the first message, from which on nothing is missed.
-export const follow = (site: string) => new Promise<() => void>((resolve, reject) => {
-  const subscription = client.subscribe({ query: followGoals, variables: { site } }).subscribe({
+// following resolves with the first message, from which on nothing is missed.
+const following = (query: typeof followGoals | typeof followCardsSubscription, site: string) => new Promise<() => void>((resolve, reject) => {
+  const subscription = client.subscribe<unknown, { site: string }>({ query, variables: { site } }).subscribe({
     next: () => resolve(() => subscription.unsubscribe()), error: reject,
   })
 })
+
+export const follow = (site: string) => following(followGoals, site)
+export const followCards = (site: string) => following(followCardsSubscription, site)
 
 export async function stop() {
   client.stop()

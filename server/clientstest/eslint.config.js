@@ -16,12 +16,10 @@ export default [{
     '@graphql-eslint/naming-convention': ['error', {
       ...names, 'ObjectTypeDefinition,ObjectTypeExtension': { forbiddenPrefixes: ['Type'], ignorePattern: '^FilterType$', forbiddenSuffixes: ['Type'] },
     }],
-    // Lists with a bound that is known are lists, and connections have nodes beside edges. Names of events are no nodes: they
-    // have no id by which one could be asked for.
+    // Lists with a bound that is known are lists, and connections have nodes beside edges. Events, changes and rows of a
+    // breakdown have an id for caches, and are no nodes: nobody asks for one of them by it.
     '@graphql-eslint/relay-edge-types': ['error', {
       withEdgeSuffix: true, shouldImplementNode: false, listTypeCanWrapOnlyEdgeType: false,
     }],
-    // Some connections are read in one direction only.
-    '@graphql-eslint/relay-arguments': ['error', { includeBoth: false }],
   },
 }]

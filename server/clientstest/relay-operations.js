@@ -20,4 +20,14 @@ export const operations = () => [
       definitionsChanged(siteId: $site) { site { id goals { totalCount nodes { id key name } } } }
     }
   `,
+  graphql`
+    query relayOperationsCardsQuery($site: ID!) {
+      site(id: $site) { id goalCards(range: { name: LAST_7_DAYS }) { id cells { id sessions } } }
+    }
+  `,
+  graphql`
+    subscription relayOperationsFollowCardsSubscription($site: ID!) {
+      goalCards(siteId: $site, range: { name: LAST_7_DAYS }) { id cells { id sessions } }
+    }
+  `,
 ]

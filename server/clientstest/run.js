@@ -35,6 +35,15 @@ async function elsewhere(query, variables) {
   return data
 }
 
+// Somebody visits the site.
+async function visit(visitor) {
+  const { status } = await fetch(`${url}/v1/page`, {
+    method: 'POST', headers: { 'content-type': 'application/json', authorization: `Basic ${btoa('www.semicomplete.com:')}` },
+    body: JSON.stringify({ anonymousId: visitor, messageId: visitor, properties: { path: '/' } }),
+  })
+  assert.equal(status, 200)
+}
+
 // What a watched query was told last, and a way to wait for what it is told.
 function watched() {
   let current, waiting = []
@@ -77,6 +86,16 @@ async function check(name, client) {
   await goals.until((now) => now.every(({ id }) => id !== goal.id))
   assert.equal(requests, seen, 'nothing is asked for again')
   stop()
+
+  // Live cards: what the subscription counts is in the cells that the query showed, without a line of code for it.
+  const cells = watched()
+  client.watchCards(site, cells.tell)
+  await cells.until(() => true)
+  const asked = requests, stopCards = await client.followCards(site), [{ id, sessions }] = cells.current()
+  await visit(key)
+  await cells.until((now) => now.some((cell) => cell.id === id && cell.sessions === sessions + 1))
+  assert.equal(requests, asked, 'nothing is asked for again')
+  stopCards()
   await client.stop()
   assert.deepEqual(complaints, [])
 }

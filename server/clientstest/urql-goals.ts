@@ -20,11 +20,30 @@ const followGoals = graphql(`
   }
 `)
 
+const cardsQuery = graphql(`
+  query UrqlCards($site: ID!) {
+    site(id: $site) { id goalCards(range: { name: LAST_7_DAYS }) { id cells { id sessions } } }
+  }
+`)
+
+const followCardsSubscription = graphql(`
+  subscription UrqlFollowCards($site: ID!) {
+    goalCards(siteId: $site, range: { name: LAST_7_DAYS }) { id cells { id sessions } }
+  }
+`)
+
 type Goal = { id: string; key: string; name: string }
+type Cell = { id: string; sessions?: number | null }
 
 export function watch(site: string, tell: (goals: Goal[]) => void) {
   client.query(goalsQuery, { site }).subscribe(({ data }) => {
     if (data) tell(data.site?.goals?.nodes ?? [])
+  })
+}
+
+export function watchCards(site: string, tell: (cells: Cell[]) => void) {
+  client.query(cardsQuery, { site }).subscribe(({ data }) => {
+    if (data) tell(data.site?.goalCards?.flatMap(({ cells }) => cells) ?? [])
   })
 }
 
@@ -39,12 +58,15 @@ export async function rename(id: string, name: string) {
   if (error) throw error
 }
 
-// follow resolves with the first message, from which on nothing is missed.
-export const follow = (site: string) => new Promise<() => void>((resolve, reject) => {
-  const { unsubscribe } = client.subscription(followGoals, { site }).subscribe(({ data, error }) => {
+// following resolves with the first message, from which on nothing is missed.
+const following = (query: typeof followGoals | typeof followCardsSubscription, site: string) => new Promise<() => void>((resolve, reject) => {
+  const { unsubscribe } = client.subscription<unknown, { site: string }>(query, { site }).subscribe(({ data, error }) => {
     if (error) reject(error)
     if (data) resolve(() => unsubscribe())
   })
 })
+
+export const follow = (site: string) => following(followGoals, site)
+export const followCards = (site: string) => following(followCardsSubscription, site)
 
 export { stop }

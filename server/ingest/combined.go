@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,7 +19,7 @@ func (f apacheFormat) parse(line string) (l LogLine, err error) {
 	line = strings.TrimLeft(line, " \t")
 	if f.hasHost {
 		if l.Host, line, _ = strings.Cut(line, " "); !isHostAndPort(l.Host) {
-			return l, malformed("it begins with \"" + clip(l.Host) + "\", which is no host with a port")
+			return l, malformed(fmt.Sprintf("it begins with %q, which is no host with a port", clip(l.Host)))
 		}
 	}
 	address, rest, ok := strings.Cut(line, " ")
@@ -38,7 +39,7 @@ func (f apacheFormat) parse(line string) (l LogLine, err error) {
 		address = forwarded
 	}
 	if l.Address, ok = clientAddress(address); !ok {
-		return l, malformed("it begins with \"" + clip(address) + "\", which is no address of a client")
+		return l, malformed(fmt.Sprintf("it begins with %q, which is no address of a client", clip(address)))
 	}
 	who, rest, err := l.readTime(rest)
 	if err != nil {

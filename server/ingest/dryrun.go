@@ -120,7 +120,7 @@ func (r *Report) Write(w io.Writer) error {
 			if c.excess > 0 {
 				atMost = "at most "
 			}
-			fmt.Fprintf(table, "%s%d\t%s\n", atMost, c.count, clean(c.text))
+			fmt.Fprintf(table, "%s%d\t%s\n", atMost, c.count, printable(clean(c.text)))
 		}
 	}
 	fmt.Fprintln(table)

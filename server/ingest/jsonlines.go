@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -191,7 +192,7 @@ func (j *jsonRequestLine) time() (model.Millis, error) {
 	}
 	t, ok := parseTime(j.text(jsonTime))
 	if !ok {
-		return 0, malformed("its time \"" + clip(j.text(jsonTime)) + "\" is written in no way that is known")
+		return 0, malformed(fmt.Sprintf("its time %q is written in no way that is known", clip(j.text(jsonTime))))
 	}
 	return checkTime("time", t)
 }

@@ -148,7 +148,7 @@ func (p *Plan) judge(f *plannedFile, head []headLine) error {
 		switch {
 		case is == rejected && isUnreadable(err):
 			if unreadable++; unreadable == 1 {
-				example = fmt.Sprintf("line %d, %q: %v", line.number, clip(string(line.text)), err)
+				example = fmt.Sprintf("line %d, %q: %s", line.number, clip(string(line.text)), printable(err.Error()))
 			}
 		case is == kept && p.options.Route != nil && isHostName(out.host):
 			f.namesHosts = true
@@ -195,7 +195,7 @@ func (p *Plan) describe(w io.Writer) {
 		if name == "-" {
 			name = "standard input"
 		}
-		fmt.Fprintf(w, "%s: %s\n", name, f.dialect.text())
+		fmt.Fprintf(w, "%s: %s\n", printable(name), printable(f.dialect.text()))
 	}
 }
 
@@ -221,7 +221,7 @@ func (p *Plan) readFile(ctx context.Context, f *plannedFile, d *lineDecoder, tak
 	bad := 0
 	defer func() {
 		if more := bad - maxRejects; more > 0 {
-			note(fmt.Sprintf("%s: %d more lines were rejected\n", s.name, more))
+			note(fmt.Sprintf("%s: %d more lines were rejected\n", printable(s.name), more))
 		}
 	}()
 	for {
@@ -242,7 +242,7 @@ func (p *Plan) readFile(ctx context.Context, f *plannedFile, d *lineDecoder, tak
 		}
 		if o.is == rejected {
 			if bad++; bad <= maxRejects {
-				note(fmt.Sprintf("%s:%d: %v\n", s.name, s.number, err))
+				note(printable(fmt.Sprintf("%s:%d: %v", s.name, s.number, err)) + "\n")
 			}
 		}
 		if o.is == part {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // Five addresses of one host are five visitors, none rejected.
@@ -95,6 +96,47 @@ func TestImportRefusesUnreadableFiles(t *testing.T) {
 		if want := (Summary{Format: "combined", Lines: test.good + test.bad, Messages: test.good, Rejected: test.bad}); err != nil || got.Rejected != want.Rejected || got.Messages != want.Messages {
 			t.Errorf("kept going: %+v, %v, want %+v", got, err, want)
 		}
+	}
+}
+
+// What a log file says does not reach the terminal as it is: anybody may have written it.
+func TestHostileLog(t *testing.T) {
+	const evil = "\x1b]0;pwned\x07\u009b2J\u202e"
+	escaped := `\x1b[2J` // as Apache and nginx write it
+	file := writeFile(t, "a.log", strings.Repeat(logLine(1)+"\n", 20)+
+		evil+" - - [17/May/2015:12:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"UA\"\n"+
+		`203.0.113.1 - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "https://a.example/`+escaped+`" "Mozilla/5.0 (X11; Linux x86_64) Firefox/120.0 `+escaped+"\"\n")
+	hosts := writeFile(t, "b.log", strings.Repeat("a"+evil+`.example:80 203.0.113.1 - - [17/May/2015:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "`+firefox+"\"\n", 3))
+	times := writeFile(t, "c.log", strings.Repeat(`{"time_iso8601":"2015-05-17T12:00:00Z","remote_addr":"203.0.113.1","request":"GET / HTTP/1.1","status":200,"http_user_agent":"UA"}`+"\n", 20)+
+		`{"time_iso8601":"\u001b[2J","remote_addr":"203.0.113.1","request":"GET / HTTP/1.1","status":200,"http_user_agent":"UA"}`+"\n")
+	var said strings.Builder
+	for _, name := range []string{file, times} {
+		plan, err := NewPlan(t.Context(), Options{Files: []string{name}, Notes: &said, IncludeBots: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := plan.DryRun(t.Context())
+		if err == nil {
+			err = report.Write(&said)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.Close()
+	}
+	if _, err := NewPlan(t.Context(), Options{Files: []string{hosts}}); err != nil {
+		fmt.Fprintln(&said, err)
+	}
+	for _, says := range []string{`it begins with "\x1b]0;pwned`, "USER AGENT", `its time "\x1b[2J"`, "b.log is "} {
+		if !strings.Contains(said.String(), says) {
+			t.Errorf("it does not say %s", says)
+		}
+	}
+	if at := strings.IndexFunc(said.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); at >= 0 {
+		t.Errorf("it says %q", said.String()[at:min(at+60, said.Len())])
+	}
+	if t.Failed() {
+		t.Logf("%q", &said)
 	}
 }
 

@@ -93,7 +93,7 @@ func (r *router) end() {
 		if h.text == "" {
 			h.text = "no host"
 		}
-		list = append(list, fmt.Sprintf("%s (%d)", clip(h.text), h.count))
+		list = append(list, fmt.Sprintf("%s (%d)", printable(clip(h.text)), h.count))
 	}
 	if len(hosts) > most {
 		list = append(list, "and others")

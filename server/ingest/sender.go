@@ -15,6 +15,8 @@ import (
 
 // Sender is who sends messages.
 type Sender struct {
+	// ID tells senders apart: what requests hold is bounded for each.
+	ID string
 	// Site is the only site that it sends to; nil if there are several.
 	Site *model.Site
 	// SiteOf returns the one of several sites whose domains include the host of a page; a BadInput error if none does.
@@ -62,9 +64,9 @@ func pageHost(message, batchContext value) string {
 	return cmp.Or(hostOf(w.context.pageURL.address()), hostOf(w.url.address()))
 }
 
-// sender returns who sends a request, by its key: the user of Basic authentication, a Bearer token, Jitsu's header, or the
-// writeKey of the body or of the query.
-func (t *Tracker) sender(r *http.Request, inBody string) (*Sender, error) {
+// keyOf returns the key that a request has outside of its body: the user of Basic authentication, a Bearer token, Jitsu's
+// header, or the writeKey of the query. Jitsu's SDK masks the key in the body.
+func keyOf(r *http.Request) string {
 	key, _, ok := r.BasicAuth()
 	if !ok {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -72,12 +74,10 @@ func (t *Tracker) sender(r *http.Request, inBody string) (*Sender, error) {
 			key = strings.TrimSpace(token)
 		}
 	}
-	// Jitsu's SDK masks the key in the body.
-	key = cmp.Or(key, jitsuKey(r), inBody)
-	if key == "" {
+	if key = cmp.Or(key, jitsuKey(r)); key == "" {
 		key = r.URL.Query().Get("writeKey")
 	}
-	return t.bearer(r, key)
+	return key
 }
 
 // bearer returns who sends a request with a key.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -24,6 +25,16 @@ func clean(s string) string {
 		end--
 	}
 	return s[:end]
+}
+
+// printable replaces what is not printable: terminals obey control characters, and what comes from a file may be anybody's.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // clip shortens what a reason quotes.

@@ -19,12 +19,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/allowance"
 	"github.com/goalgraph/goalgraph/server/access"
 )
 
 const (
 	// MaxBatchBytes is the longest body of a request, when it is unpacked.
 	MaxBatchBytes = 500 << 10
+	// MaxStrangerBytes is the same for a request whose key is in its body: it must be read before its sender is known.
+	MaxStrangerBytes = 128 << 10
 	// MaxBatchMessages is how many messages it may have: more than there is room for,
 	// if each says who did what.
 	MaxBatchMessages = 20_000
@@ -34,7 +37,8 @@ const (
 // compatible ones send them.
 type Tracker struct {
 	options TrackerOptions
-	room    *room
+	// room is for requests whose sender is known, and strangers for those whose key is in a body that is still to be read.
+	room, strangers *room
 
 	messages *prometheus.CounterVec
 	requests *prometheus.CounterVec
@@ -50,7 +54,9 @@ type TrackerOptions struct {
 	Sender func(r *http.Request, key string) (*Sender, error)
 	// RoomBytes bounds what requests hold that are not answered: bodies, unpacked, and
 	// their messages. 64 MiB by default, which is more than the Pipeline's queue, so that
-	// a site whose messages wait leaves room for others.
+	// a site whose messages wait leaves room for others. Requests with one key hold at most half of it, and so do those
+	// from one address. Requests whose key is in the body hold an eighth more while they arrive, those from one address an
+	// eighth of that. What is small is always let in.
 	RoomBytes int64
 	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
 	TrustedProxies access.Proxies
@@ -76,7 +82,7 @@ func NewTracker(o TrackerOptions) *Tracker {
 	metrics := promauto.With(o.Metrics)
 	t := &Tracker{
 		options: o,
-		room:    &room{bytes: o.RoomBytes},
+		room:    newRoom(o.RoomBytes, o.RoomBytes/2), strangers: newRoom(o.RoomBytes/8, o.RoomBytes/64),
 		messages: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "goalgraph_tracking_messages_total",
 			Help: "Messages received over HTTP, by result: kept, ignored (nothing in them is counted), bot (the site excludes bots) or rejected.",
@@ -95,7 +101,7 @@ func NewTracker(o TrackerOptions) *Tracker {
 	}, func() float64 { return float64(o.Pipeline.Queued()) })
 	metrics.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "goalgraph_tracking_room_bytes", Help: "Memory used by requests in progress, in bytes.",
-	}, func() float64 { return float64(t.room.taken.Load()) })
+	}, func() float64 { return float64(t.room.inUse() + t.strangers.inUse()) })
 	return t
 }
 
@@ -188,13 +194,9 @@ func refusef(status int, format string, args ...any) error {
 func (t *Tracker) take(kind string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
-		claim := claim{room: t.room}
+		claim := &claim{room: t.strangers}
 		defer claim.release()
-		raw, err := readBody(r, &claim)
-		var body answer
-		if err == nil {
-			body, err = t.accept(r, kind, raw, &claim)
-		}
+		body, err := t.receive(r, kind, claim)
 		status, retry := http.StatusOK, 0
 		var refused *refusal
 		switch {
@@ -218,9 +220,31 @@ func (t *Tracker) take(kind string) http.Handler {
 	})
 }
 
-// accept keeps the messages of a request's body.
-func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim) (answer, error) {
-	received := model.MillisOf(t.options.Now())
+// receive keeps the messages of a request. Its sender is known before its body is read, unless the key is in there: who
+// has no key takes no room of those who have one.
+func (t *Tracker) receive(r *http.Request, kind string, claim *claim) (answer, error) {
+	network := holder{network: allowance.SenderOf(t.options.TrustedProxies.Sender(r))}
+	claim.holders = []holder{network}
+	admit := func(key string) (*Sender, error) {
+		sender, err := t.bearer(r, key)
+		if err != nil {
+			return nil, err
+		}
+		return sender, claim.move(t.room, []holder{network, {key: sender.ID}})
+	}
+	var sender *Sender
+	most := MaxStrangerBytes
+	if key := keyOf(r); key != "" {
+		var err error
+		if sender, err = admit(key); err != nil {
+			return answer{}, err
+		}
+		most = MaxBatchBytes
+	}
+	raw, err := readBody(r, most, claim)
+	if err != nil {
+		return answer{}, err
+	}
 	root, err := parseValue(raw)
 	if err != nil {
 		return answer{}, refusef(http.StatusBadRequest, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
@@ -229,10 +253,17 @@ func (t *Tracker) accept(r *http.Request, kind string, raw []byte, claim *claim)
 		return answer{}, refusef(http.StatusBadRequest, "the body is not a JSON object; send one message, or {\"batch\": [...]}")
 	}
 	request := readRequest(root)
-	sender, err := t.sender(r, request.writeKey.text())
-	if err != nil {
-		return answer{}, err
+	if sender == nil {
+		if sender, err = admit(request.writeKey.text()); err != nil {
+			return answer{}, err
+		}
 	}
+	return t.accept(r, sender, kind, root, request, claim)
+}
+
+// accept keeps the messages of a request's body, which is root with the members of request.
+func (t *Tracker) accept(r *http.Request, sender *Sender, kind string, root value, request requestWire, claim *claim) (answer, error) {
+	received := model.MillisOf(t.options.Now())
 	envelope := Envelope{Received: received, Type: kind, IP: t.address(r)}
 	batched := request.batch != nil
 	if kind == "" && !batched {
@@ -397,13 +428,16 @@ func jsonString(text string) value {
 	return v
 }
 
-// readBody returns the body, unpacked, whatever the content type says of it.
-func readBody(r *http.Request, claim *claim) ([]byte, error) {
-	tooLong := refusef(http.StatusRequestEntityTooLarge, "the body is larger than %d KiB; send smaller batches", MaxBatchBytes>>10)
-	if r.ContentLength > MaxBatchBytes {
+// readBody returns the body, unpacked, of so many bytes at most, whatever the content type says of it.
+func readBody(r *http.Request, most int, claim *claim) ([]byte, error) {
+	tooLong := refusef(http.StatusRequestEntityTooLarge, "the body is larger than %d KiB; send smaller batches", most>>10)
+	if most < MaxBatchBytes {
+		tooLong = refusef(http.StatusRequestEntityTooLarge, "the body is larger than %d KiB; send smaller batches, or the key outside of the body, for up to %d KiB", most>>10, MaxBatchBytes>>10)
+	}
+	if r.ContentLength > int64(most) {
 		return nil, tooLong
 	}
-	reader := io.LimitReader(r.Body, MaxBatchBytes+1)
+	reader := io.LimitReader(r.Body, int64(most)+1)
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 	case "gzip", "x-gzip":
@@ -412,7 +446,7 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 			return nil, refusef(http.StatusBadRequest, "Content-Encoding is gzip, but the body is not: %v", err)
 		}
 		defer unpacked.Close()
-		reader = io.LimitReader(unpacked, MaxBatchBytes+1)
+		reader = io.LimitReader(unpacked, int64(most)+1)
 	default:
 		return nil, refusef(http.StatusUnsupportedMediaType, "the Content-Encoding %q is not supported; use gzip or none", clip(encoding))
 	}
@@ -425,7 +459,7 @@ func readBody(r *http.Request, claim *claim) ([]byte, error) {
 		return nil, refusef(http.StatusRequestTimeout, "the body did not arrive in time; send it again")
 	case err != nil:
 		return nil, refusef(http.StatusBadRequest, "the body ends early: %v", err)
-	case len(raw) > MaxBatchBytes:
+	case len(raw) > most:
 		return nil, tooLong
 	}
 	return raw, nil

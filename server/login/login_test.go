@@ -104,7 +104,7 @@ func TestChangePassword(t *testing.T) {
 	}
 	mustStatus(t, there.logIn("Ada", good), http.StatusUnauthorized)
 	mustStatus(t, there.logIn("Ada", better), http.StatusOK)
-	changes, err := s.store.NewestChanges(t.Context(), store.AuditQuery{}, store.Page{Limit: 1})
+	changes, err := s.store.Changes(t.Context(), store.AuditQuery{}, store.Page{Descending: true, Limit: 1})
 	if err != nil || len(changes) != 1 || changes[0].Action != model.Reset || changes[0].ActorName != "Ada" || changes[0].Address != "192.0.2.1" || changes[0].Object != user.ID {
 		t.Errorf("%+v, %v", changes, err)
 	}

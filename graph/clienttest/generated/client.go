@@ -137,7 +137,7 @@ func (v *CreateGoalCreateGoalCreateGoalPayload) GetSite() *CreateGoalCreateGoalC
 type CreateGoalCreateGoalCreateGoalPayloadGoal struct {
 	// Opaque and stable while the goal exists.
 	Id string `json:"id"`
-	// The event name that clients track: track(key, value). Unique on the site.
+	// The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal.
 	Key string `json:"key"`
 	// The event whose values are summed; null if the goal has no value.
 	ValueEvent *string `json:"valueEvent"`
@@ -157,7 +157,7 @@ func (v *CreateGoalCreateGoalCreateGoalPayloadGoal) GetValueEvent() *string { re
 //
 // A web site or app whose visitors are counted.
 type CreateGoalCreateGoalCreateGoalPayloadSite struct {
-	// The site's goals, oldest first.
+	// The site's goals, by default the oldest first.
 	Goals *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection `json:"goals"`
 }
 
@@ -185,7 +185,7 @@ func (v *CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnection) GetNodes(
 //
 // A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type CreateGoalCreateGoalCreateGoalPayloadSiteGoalsGoalConnectionNodesGoal struct {
-	// The event name that clients track: track(key, value). Unique on the site.
+	// The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal.
 	Key string `json:"key"`
 }
 
@@ -666,7 +666,7 @@ func (v *FollowGoalsDefinitionsChangedDefinitionsChange) GetSite() *FollowGoalsD
 //
 // A web site or app whose visitors are counted.
 type FollowGoalsDefinitionsChangedDefinitionsChangeSite struct {
-	// The site's goals, oldest first.
+	// The site's goals, by default the oldest first.
 	Goals *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection `json:"goals"`
 }
 
@@ -694,7 +694,7 @@ func (v *FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnection) 
 //
 // A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type FollowGoalsDefinitionsChangedDefinitionsChangeSiteGoalsGoalConnectionNodesGoal struct {
-	// The event name that clients track: track(key, value). Unique on the site.
+	// The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal.
 	Key string `json:"key"`
 }
 
@@ -930,7 +930,7 @@ func (v *GoalCardsSiteGoalCardsGoalCardCellsGoalCellSeriesGoalPoint) GetConversi
 //
 // A segment that counts as success. Whatever a site already tracks can become a goal at any time, retroactively.
 type GoalCardsSiteGoalCardsGoalCardGoal struct {
-	// The event name that clients track: track(key, value). Unique on the site.
+	// The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal.
 	Key string `json:"key"`
 }
 
@@ -1141,7 +1141,7 @@ type NodeNodeGoal struct {
 	Typename *string `json:"__typename"`
 	// Opaque and stable while the object exists.
 	Id string `json:"id"`
-	// The event name that clients track: track(key, value). Unique on the site.
+	// The event name that clients track: track(key, value). Unique on the site. The name of an ad-hoc goal.
 	Key string `json:"key"`
 }
 

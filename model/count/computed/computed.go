@@ -244,7 +244,8 @@ func (s *Sets) condition(ctx context.Context, key string) (filter.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if filter.Uses(condition, filter.Visitor) || len(filter.Computations(condition)) > 0 || len(filter.Experiments(condition)) > 0 {
+	// What the clocks of the site show is no part of what is computed either: its zone may change.
+	if filter.Uses(condition, filter.Visitor) || filter.IsOfSite(condition) || len(filter.Computations(condition)) > 0 || len(filter.Experiments(condition)) > 0 {
 		return filter.Bool(true), nil
 	}
 	return condition, nil

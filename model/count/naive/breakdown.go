@@ -14,6 +14,7 @@ import (
 type row struct {
 	count.Row
 	visitors map[int64]bool
+	reached  []map[int64]bool // the visitors of each goal
 	lengths  []model.Millis
 }
 
@@ -25,11 +26,21 @@ func (e *Engine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.B
 			rows[values] = &row{visitors: map[int64]bool{}}
 			rows[values].Values = slices.Clone(values[:len(q.By)])
 			rows[values].Goals = make([]count.GoalCount, len(q.Goals))
+			for range q.Goals {
+				rows[values].reached = append(rows[values].reached, map[int64]bool{})
+			}
 		}
 		return rows[values]
 	}
 	if len(q.By) == 0 {
 		at([count.MaxGroupings]string{})
+	}
+	named := map[[count.MaxGroupings]string]bool{}
+	for _, row := range q.Rows {
+		var values [count.MaxGroupings]string
+		copy(values[:], row)
+		named[values] = true
+		at(values)
 	}
 	wheres := []filter.Expr{q.Where}
 	for _, goal := range q.Goals {
@@ -49,15 +60,21 @@ func (e *Engine) Breakdown(ctx context.Context, q count.BreakdownQuery) (count.B
 		return count.Breakdown{}, err
 	}
 	var all []count.Row
-	for _, r := range rows {
-		if r.Sessions > 0 || len(q.By) == 0 {
-			all = append(all, r.measured(append(slices.Clone(q.Measures), q.Order.By.Measures()...)))
+	for values, r := range rows {
+		if named[values] || len(named) == 0 && (r.Sessions > 0 || len(q.By) == 0) {
+			all = append(all, r.measured(&q))
 		}
 	}
 	slices.SortFunc(all, func(a, b count.Row) int { return q.Order.Compare(q.Order.PlaceOf(&a), q.Order.PlaceOf(&b)) })
 	answer := count.Breakdown{Rows: []count.Row{}, Total: len(all)}
+	if q.FromEnd {
+		slices.Reverse(all)
+	}
 	for _, r := range all {
-		if len(answer.Rows) < q.Limit && (q.After == nil || q.Order.Compare(q.Order.PlaceOf(&r), *q.After) > 0) {
+		place := q.Order.PlaceOf(&r)
+		isAfter := q.After == nil || q.Order.Compare(place, *q.After) > 0
+		isBefore := q.Before == nil || q.Order.Compare(place, *q.Before) < 0
+		if len(answer.Rows) < q.Limit && isAfter && isBefore {
 			answer.Rows = append(answer.Rows, r)
 		}
 	}
@@ -112,6 +129,7 @@ func (r *row) add(session *model.Session, q *count.BreakdownQuery) {
 	for i, goal := range q.Goals {
 		if goal.Where.Match(session) {
 			r.Goals[i].Conversions++
+			r.reached[i][session.Visitor] = true
 			if event, ok := session.Event(goal.Event); ok && goal.Event != "" {
 				r.Goals[i].Value = r.Goals[i].Value.Add(event.Sum)
 			}
@@ -131,10 +149,17 @@ func (r *row) add(session *model.Session, q *count.BreakdownQuery) {
 }
 
 // measured returns the row with the measures that are asked for.
-func (r *row) measured(measures []count.Measure) count.Row {
+func (r *row) measured(q *count.BreakdownQuery) count.Row {
 	asked := r.Row
 	asked.PageViews, asked.Bounces, asked.Length = 0, 0, 0
-	for _, measure := range measures {
+	for i, goal := range q.Goals {
+		for visitor := range r.reached[i] {
+			if goal.Visitors && r.visitors[visitor] {
+				asked.Goals[i].Visitors++
+			}
+		}
+	}
+	for _, measure := range append(slices.Clone(q.Measures), q.Order.By.Measures()...) {
 		switch measure {
 		case count.Visitors:
 			asked.Visitors = len(r.visitors)

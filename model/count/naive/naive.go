@@ -91,12 +91,17 @@ func (e *Engine) count(ctx context.Context, q count.Question, read map[readKey][
 // Sessions reads all matching sessions, and cuts the page out of them.
 func (e *Engine) Sessions(ctx context.Context, q count.SessionQuery) (page []model.Session, err error) {
 	err = e.each(ctx, q.Site, q.In, q.Where, nil, func(session *model.Session) {
-		if q.After == nil || compare(session.Start, session.ID, q.After.Start, q.After.ID) > 0 {
+		isAfter := q.After == nil || compare(session.Start, session.ID, q.After.Start, q.After.ID) > 0
+		isBefore := q.Before == nil || compare(session.Start, session.ID, q.Before.Start, q.Before.ID) < 0
+		if isAfter && isBefore {
 			session.Computed, session.Assigned = nil, nil
 			page = append(page, *session)
 		}
 	})
 	slices.SortFunc(page, func(a, b model.Session) int { return compare(a.Start, a.ID, b.Start, b.ID) })
+	if q.OldestFirst {
+		slices.Reverse(page)
+	}
 	return page[:min(len(page), max(0, q.Limit))], err
 }
 

@@ -22,8 +22,10 @@ const Day model.Day = 20_000
 // The fields that occur in predicates: every one that there is, a keyed one by the
 // keys that sessions have and by one that none has.
 var (
-	TextFields   = fields(map[dimension.Kind][]string{dimension.Text: {""}, dimension.KeyedText: append([]string{unheardOf}, properties...)})
-	SetFields    = fields(map[dimension.Kind][]string{dimension.Texts: {""}})
+	TextFields = fields(map[dimension.Kind][]string{dimension.Text: {""}, dimension.KeyedText: append([]string{unheardOf}, properties...)})
+	SetFields  = fields(map[dimension.Kind][]string{dimension.Texts: {""}})
+	// ClockFields are in the zone of the site, and in others.
+	ClockFields  = fields(map[dimension.Kind][]string{dimension.Clock: zones})
 	NumberFields = fields(map[dimension.Kind][]string{dimension.Number: {""}, dimension.KeyedNumber: {"purchase", "sign up", unheardOf}})
 )
 
@@ -38,6 +40,9 @@ func fields(keys map[dimension.Kind][]string) (fields []filter.Field) {
 }
 
 const unheardOf = "unheard of"
+
+// zones are those of ClockFields. In some of them, a day of UTC has two days, and hours that begin in its middle.
+var zones = []string{"", "UTC", "America/St_Johns", "Asia/Kathmandu", "Pacific/Auckland"}
 
 // properties are the keys of properties that sessions have.
 var properties = []string{"plan", `ké"y`}
@@ -170,10 +175,12 @@ func RandomLeaf(r *rand.Rand) filter.Expr {
 
 // textField prefers a few fields, so that leaves over one field meet.
 func textField(r *rand.Rand) filter.Field {
-	switch r.IntN(3) {
+	switch r.IntN(10) {
 	case 0:
+		return pick(r, ClockFields)
+	case 1, 2, 3:
 		return pick(r, TextFields)
-	case 1:
+	case 4, 5, 6:
 		return pick(r, SetFields)
 	default:
 		return pick(r, []filter.Field{filter.Country, filter.Device, filter.VisitorKind, filter.Tags})
@@ -206,7 +213,7 @@ func end(r *rand.Rand, field filter.Field, open float64) float64 {
 		return float64(r.IntN(8)*10_000 + r.IntN(3) - 1)
 	case filter.PageViews:
 		return float64(r.IntN(6))
-	case filter.Start:
+	case filter.Start, filter.End:
 		return float64(Day.Start()) + float64(r.IntN(5)*6*60*60*1000+r.IntN(3)-1)
 	}
 	// Now and then as plugins add doubles up.

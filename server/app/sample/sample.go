@@ -52,7 +52,7 @@ func begin(ctx context.Context, st *store.Store) (*model.Site, error) {
 		return nil, err
 	}
 	if len(sites) == 1 {
-		if err := st.DeleteSite(ctx, sites[0].ID); err != nil && model.CodeOf(err) != model.NotFound {
+		if err := st.DeleteSite(ctx, sites[0].ID, nil); err != nil && model.CodeOf(err) != model.NotFound {
 			return nil, err
 		}
 	}
