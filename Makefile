@@ -72,7 +72,7 @@ test-landing-page: test-servers ## import all 325,337 messages of a published A/
 
 screenshots: test-servers ## take pictures of every screen of the dashboard: make screenshots SCREENSHOTS=folder
 	mkdir -p '$(SCREENSHOTS)'
-	GOALGRAPH_SCREENSHOTS='$(abspath $(SCREENSHOTS))' $(GO_TEST) $(SYSTEM) -count 1 -run '^TestDashboard$$/^looks$$' ./server
+	GOALGRAPH_SCREENSHOTS='$(abspath $(SCREENSHOTS))' $(GO_TEST) $(SYSTEM) -count 1 -run '^TestDashboardLooks$$' ./server
 
 check: test lint check-generated ## run everything that CI runs: test, lint, check-generated
 

@@ -62,11 +62,18 @@ type dashboard struct {
 
 const sampleSite = "/sites/www.semicomplete.com"
 
+// newDashboard starts a server, and the dashboard in a browser.
 func newDashboard(t *testing.T, args ...string) *dashboard {
 	t.Helper()
-	relay := newRelay(t)
-	d := &dashboard{T: t, whole: t, relay: relay, origin: "http://" + relay.address, server: mustServe(t, args...)}
-	relay.lead(strings.TrimPrefix(d.server.url, "http://"))
+	relay, server := newRelay(t), mustServe(t, args...)
+	relay.lead(strings.TrimPrefix(server.url, "http://"))
+	return browse(t, server, relay)
+}
+
+// browse starts the dashboard of a server in a browser of its own.
+func browse(t *testing.T, server *server, relay *relay) *dashboard {
+	t.Helper()
+	d := &dashboard{T: t, whole: t, relay: relay, origin: "http://" + relay.address, server: server}
 	d.ctx = browsertest.New(t)
 	d.watch(d.ctx)
 	d.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}), chromedp.EmulateViewport(1440, 900))
@@ -208,16 +215,70 @@ func isShare(text string, rate *float64) bool {
 // A view is one of the dashboard that is looked at in every width and scheme.
 type dashboardView struct{ name, path, ready string }
 
-var dashboardViews = []dashboardView{
-	{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", cellsShown},
-	{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy", `document.querySelectorAll('dialog table').length > 1`},
-	{"segments", sampleSite + "/segments", `document.querySelector('main li')`},
-	{"segment", sampleSite + "/segments?panel=segment.U2VnbWVudDoy", `document.querySelector('dialog [role=combobox]')`},
-	{"new-segment", sampleSite + "/segments?panel=segment.new", `document.querySelector('dialog [role=combobox]')`},
-	{"goals", sampleSite + "/goals", `document.querySelector('main li')`},
-	{"goal", sampleSite + "/goals?panel=goal.R29hbDox", `document.querySelector('dialog [role=combobox]')`},
-	{"convert", sampleSite + "?panel=convert.U2VnbWVudDoy", `document.querySelector('dialog form')`},
-	{"no-site", "/sites/nowhere.example", `document.querySelector('h1')`},
+const (
+	tableShown  = `document.querySelector('main tbody td')`
+	editorShown = `document.querySelector('dialog [role=combobox]')`
+)
+
+// dashboardViews are all screens and panels, of a site that has been arranged.
+func dashboardViews(experiment string) []dashboardView {
+	return []dashboardView{
+		{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", cellsShown},
+		{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy", `document.querySelectorAll('dialog table').length > 1`},
+		{"breakdowns", sampleSite + "/breakdowns?by=REFERRER&range=2015-05-17..2015-05-20&compare=previous", tableShown + ` && document.querySelector('tbody a')`},
+		{"breakdown-filtered", sampleSite + `/breakdowns?filters=[{"referrer":{"is":["*google*"]}}]&range=2015-05-17..2015-05-20`, tableShown + ` && document.querySelector('main li button')`},
+		{"funnel", sampleSite + "/funnel?goals=R29hbDox,R29hbDoy&range=2015-05-17..2015-05-20", `document.querySelector('td svg')`},
+		{"experiments", sampleSite + "/experiments", tableShown},
+		{"experiment", sampleSite + "/experiments?by=" + experiment, `document.querySelectorAll('main tbody').length > 2 && document.querySelectorAll('figure').length > 1`},
+		{"new-experiment", sampleSite + "/experiments?panel=experiment.new", editorShown},
+		{"now", sampleSite + "/now", tableShown},
+		{"sessions", sampleSite + "/sessions?range=TODAY", tableShown},
+		{"events", sampleSite + "/events", tableShown},
+		{"segments", sampleSite + "/segments", `document.querySelector('main li')`},
+		{"new-segment", sampleSite + "/segments?panel=segment.new", editorShown},
+		{"goals", sampleSite + "/goals", `document.querySelector('main li')`},
+		{"goal", sampleSite + "/goals?panel=goal.R29hbDox", editorShown},
+		{"convert", sampleSite + "?panel=convert.U2VnbWVudDoy", `document.querySelector('dialog form')`},
+		{"plugins", sampleSite + "/plugins", `document.querySelector('main details')`},
+		{"site-settings", sampleSite + "/settings", `document.querySelector('main form')`},
+		{"tracking", sampleSite + "/settings?by=snippet", `document.querySelector('main pre')`},
+		{"keys", sampleSite + "/settings?by=keys", tableShown},
+		{"people", sampleSite + "/settings?by=people", tableShown},
+		{"changes", sampleSite + "/settings?by=audit", tableShown},
+		{"first-steps", "/sites/empty.example", `document.querySelector('main pre')`},
+		{"no-site", "/sites/nowhere.example", `document.querySelector('h1')`},
+	}
+}
+
+// arrange makes what the sample lacks, so that every screen has something to show, and returns the experiment's id.
+func (s *server) arrange(t *testing.T) (experiment string) {
+	t.Helper()
+	s.mustAsk(t, `mutation { createSite(input: {name: "Empty", domains: ["empty.example"]}) { site { id } }
+		createApiKey(input: {name: "Web shop", scope: WRITE, sites: ["U2l0ZTox"]}) { secret }
+		createUser(input: {name: "Ann", roles: [{site: "U2l0ZTox", role: EDITOR}]}) { user { id } } }`)
+	var created struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	if err := json.Unmarshal([]byte(s.mustAsk(t, `mutation { createExperiment(input: {siteId: "U2l0ZTox", key: "headline", name: "New headline",
+		variants: [{key: "old", name: "Old"}, {key: "new", name: "New"}], primaryMetric: "R29hbDox", secondaryMetrics: ["R29hbDoy"]}) { experiment { id } } }`)), &created); err != nil {
+		t.Fatal(err)
+	}
+	experiment = created.CreateExperiment.Experiment.ID
+	s.mustAsk(t, fmt.Sprintf(`mutation { startExperiment(id: %q) { experiment { id } } }`, experiment))
+	r := rand.New(rand.NewPCG(3, 4))
+	var messages []map[string]any
+	for i := range 120 {
+		visitor, variant := fmt.Sprint("assigned ", i), []string{"old", "new"}[i%2]
+		messages = append(messages, map[string]any{
+			"type": "track", "anonymousId": visitor, "event": "Experiment Viewed", "messageId": fmt.Sprint("assignment ", i), "context": firefox,
+			"properties": map[string]any{"experiment_id": "headline", "variation_id": variant},
+		})
+		if r.IntN(4) < 1+i%2 {
+			messages = append(messages, pageView(visitor, "/projects/xdotool/"))
+		}
+	}
+	s.track(t, messages...)
+	return experiment
 }
 
 type violation struct {
@@ -225,64 +286,104 @@ type violation struct {
 	Nodes    []string
 }
 
-// In every width and scheme, with and without a panel, each screen keeps all of axe-core's rules, fits the page, and has targets
-// of 24 pixels. GOALGRAPH_SCREENSHOTS names a folder for pictures.
-func (d *dashboard) look(t *testing.T) {
+// The rules of axe-core that look at colours; in another scheme all others see the same.
+const colourRules = `['color-contrast', 'link-in-text-block']`
+
+// In every width and scheme each screen keeps all of axe-core's rules, fits the page, and has targets of 24 pixels. The browser
+// has nothing to complain of. GOALGRAPH_SCREENSHOTS names a folder for pictures.
+func TestDashboardLooks(t *testing.T) {
+	t.Parallel()
 	nodetest.Install(t, dashboardSource)
 	axe, err := os.ReadFile(filepath.Join(dashboardSource, "node_modules/axe-core/axe.min.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := os.Getenv("GOALGRAPH_SCREENSHOTS")
-	for _, view := range dashboardViews {
-		d.open(view.path, view.ready)
-		d.run(chromedp.Evaluate(string(axe), nil))
-		for _, scheme := range []string{"light", "dark"} {
-			for _, width := range []int64{1440, 768, 360} {
-				name := fmt.Sprintf("%s-%d-%s", view.name, width, scheme)
-				d.run(chromedp.EmulateViewport(width, 900), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
-				for _, v := range eval[[]violation](d, `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(({id, help, nodes}) => ({id, help, nodes: nodes.map(({html}) => html)})))`) {
-					t.Errorf("%s: %s: %s: %+v", name, v.ID, v.Help, v.Nodes)
+	relay, server := newRelay(t), mustServe(t, "--sample", "--database", "sqlite:"+filepath.Join(t.TempDir(), "goalgraph.db"))
+	relay.lead(strings.TrimPrefix(server.url, "http://"))
+	views := dashboardViews(server.arrange(t))
+	t.Run("widths", func(t *testing.T) {
+		for _, width := range []int64{1440, 768, 360} {
+			t.Run(fmt.Sprint(width), func(t *testing.T) {
+				t.Parallel()
+				d := browse(t, server, relay)
+				for _, view := range views {
+					d.look(view, width, string(axe))
 				}
-				if eval[bool](d, `document.documentElement.scrollWidth > innerWidth`) {
-					t.Errorf("%s scrolls sideways", name)
-				}
-				if small := eval[[]string](d, `[...document.querySelectorAll('a, button, input, select, summary')].filter(e => {
-					const {width, height} = e.getBoundingClientRect()
-					return width > 0 && (width < 24 || height < 24)
-				}).map(e => e.outerHTML)`); len(small) > 0 {
-					t.Errorf("%s: targets are too small: %q", name, small)
-				}
-				if folder == "" {
-					continue
-				}
-				var picture []byte
-				d.run(chromedp.CaptureScreenshot(&picture))
-				if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				d.checkQuiet()
+			})
+		}
+	})
+	server.mustStop(t)
+}
+
+func (d *dashboard) look(view dashboardView, width int64, axe string) {
+	d.Helper()
+	d.run(chromedp.EmulateViewport(width, 900))
+	d.open(view.path, view.ready)
+	d.run(chromedp.Evaluate(axe, nil))
+	for _, scheme := range []string{"light", "dark"} {
+		name := fmt.Sprintf("%s-%d-%s", view.name, width, scheme)
+		d.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
+		rules := `['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']`
+		if scheme == "dark" {
+			rules = colourRules
+		}
+		for _, v := range eval[[]violation](d, fmt.Sprintf(`axe.run(document, {runOnly: %s, resultTypes: ['violations']}).then(r => r.violations.map(({id, help, nodes}) => ({id, help, nodes: nodes.map(({html}) => html)})))`, rules)) {
+			d.Errorf("%s: %s: %s: %+v", name, v.ID, v.Help, v.Nodes)
+		}
+		if folder := os.Getenv("GOALGRAPH_SCREENSHOTS"); folder != "" {
+			var picture []byte
+			d.run(chromedp.CaptureScreenshot(&picture))
+			if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
+				d.Fatal(err)
 			}
 		}
 	}
-	d.run(chromedp.EmulateViewport(1440, 900))
+	if eval[bool](d, `document.documentElement.scrollWidth > innerWidth`) {
+		d.Errorf("%s at %d scrolls sideways", view.name, width)
+	}
+	if small := eval[[]string](d, `[...document.querySelectorAll('a, button, input, select, summary')].filter(e => {
+		const {width, height} = e.getBoundingClientRect()
+		return width > 0 && (width < 24 || height < 24)
+	}).map(e => e.outerHTML)`); len(small) > 0 {
+		d.Errorf("%s at %d: targets are too small: %q", view.name, width, small)
+	}
 }
+
+// checkQuiet fails the test if the page has asked for anything outside its origin, or the browser has complained.
+func (d *dashboard) checkQuiet() {
+	d.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, url := range d.requests {
+		if !strings.HasPrefix(url, d.origin+"/") && !strings.HasPrefix(url, "ws://"+d.relay.address+"/") && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+			d.Errorf("a request outside: %s", url)
+		}
+	}
+	for _, complaint := range d.complaints {
+		d.Errorf("the browser complains: %s", complaint)
+	}
+}
+
+// firefox is the context of messages from a browser.
+var firefox = map[string]any{"userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 
 // pageView is a message of a page view, now.
 func pageView(visitor, path string) map[string]any {
 	return map[string]any{
 		"type": "page", "anonymousId": visitor, "properties": map[string]any{"path": path},
-		"context": map[string]any{"userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+		"context": firefox,
 	}
 }
 
-func (d *dashboard) track(t *testing.T, messages ...map[string]any) {
+func (s *server) track(t *testing.T, messages ...map[string]any) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"batch": messages})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := d.server.mustTrack(t, "www.semicomplete.com", "/v1/batch", body); a.status != 200 {
+	if a := s.mustTrack(t, "www.semicomplete.com", "/v1/batch", body); a.status != 200 {
 		t.Fatalf("status %d: %s", a.status, a.body)
 	}
 }
@@ -294,7 +395,7 @@ func (d *dashboard) follow(t *testing.T) {
 	d.open(sampleSite+"?range=TODAY", cellsShown)
 	d.do(`void new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift = (window.shift ?? 0) + e.value }).observe({type: 'layout-shift'})`)
 	d.do(firstCell + `.focus()`)
-	d.track(t, pageView("one", "/projects/xdotool/"))
+	d.server.track(t, pageView("one", "/projects/xdotool/"))
 	sent := time.Now()
 	d.await(firstCell + `.innerText.includes('1 of 1')`)
 	t.Logf("a change shows after %s", time.Since(sent))
@@ -313,7 +414,7 @@ func (d *dashboard) follow(t *testing.T) {
 	}
 	d.click("button", "Pause")
 	d.await(`document.body.innerText.includes('Paused at')`)
-	d.track(t, messages...)
+	d.server.track(t, messages...)
 	d.click("button", "Resume")
 	d.await(`!` + firstCell + `.innerText.includes('of 1\n')`)
 	d.checkFigures(t, "{ name: TODAY }")
@@ -417,7 +518,7 @@ func (d *dashboard) lose(t *testing.T, args ...string) {
 	d.server.result(t)
 
 	d.server = mustServe(d.whole, args...)
-	d.track(t, pageView("after", "/projects/xdotool/"))
+	d.server.track(t, pageView("after", "/projects/xdotool/"))
 	want := eval[string](d, firstCell+`.innerText`)
 	d.relay.lead(strings.TrimPrefix(d.server.url, "http://"))
 	back := time.Now()
@@ -427,6 +528,193 @@ func (d *dashboard) lose(t *testing.T, args ...string) {
 	if !eval[bool](d, `window.same === true`) {
 		t.Error("the page was loaded again")
 	}
+}
+
+// cells are the texts of the tables' cells, row by row.
+const cells = `[...document.querySelectorAll('main tbody tr')].map(row => [...row.children].map(cell => cell.innerText))`
+
+// ask puts what the graph says of the sample site into a value.
+func (d *dashboard) ask(value any, fields string) {
+	d.Helper()
+	if err := json.Unmarshal([]byte(d.server.mustAsk(d.T, `{ site(domain: "www.semicomplete.com") { `+fields+` } }`)), &struct{ Site any }{value}); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// isNumber tells whether a text says a number of things.
+func isNumber(text string, n int) bool { return shownNumber(text) == float64(n) }
+
+const sampleDays = `range: {date: {from: "2015-05-17", to: "2015-05-20"}}`
+
+// A breakdown says what the graph says, and a click on a value narrows it to that value.
+func (d *dashboard) breakDown(*testing.T) {
+	var want struct {
+		Breakdown struct {
+			Nodes []struct {
+				Values             []string
+				Sessions, Visitors int
+				BounceRate         *float64
+				Goals              []struct {
+					Conversions    int
+					ConversionRate *float64
+				}
+			}
+		}
+	}
+	d.ask(&want, `breakdown(by: [REFERRER], `+sampleDays+`) { nodes { values sessions visitors bounceRate goals { conversions conversionRate } } }`)
+	d.open(sampleSite+"/breakdowns?by=REFERRER&range=2015-05-17..2015-05-20", tableShown+` && document.querySelector('tbody a')`)
+	rows := eval[[][]string](d, cells)
+	if len(rows) != len(want.Breakdown.Nodes) || len(rows) < 2 {
+		d.Fatalf("%d rows of %d", len(rows), len(want.Breakdown.Nodes))
+	}
+	for i, row := range want.Breakdown.Nodes {
+		got := rows[i]
+		if got[0] != row.Values[0] || !isNumber(got[1], row.Sessions) || !isNumber(got[2], row.Visitors) || !isShare(got[3], row.BounceRate) || len(got) != 5+len(row.Goals) {
+			d.Errorf("row %d shows %q; the graph says %+v", i, got, row)
+			continue
+		}
+		for j, goal := range row.Goals {
+			rate, conversions, _ := strings.Cut(got[5+j], "\n")
+			if !isShare(rate, goal.ConversionRate) || !isNumber(strings.TrimSpace(conversions), goal.Conversions) {
+				d.Errorf("row %d, goal %d shows %q; the graph says %+v", i, j, got[5+j], goal)
+			}
+		}
+	}
+	second := want.Breakdown.Nodes[1]
+	d.click("tbody a", "Only "+second.Values[0])
+	d.await(`document.querySelectorAll('main tbody tr').length === 1 && document.querySelector('main li button')`)
+	if got := eval[[][]string](d, cells)[0]; got[0] != second.Values[0] || !isNumber(got[1], second.Sessions) {
+		d.Errorf("the filter keeps %q, not %+v", got, second)
+	}
+	d.do(`history.back()`)
+	d.await(`document.querySelectorAll('main tbody tr').length > 1`)
+}
+
+var shownStep = regexp.MustCompile(`^([\d,]+) \(([\d.,]+ %|–) of all\)\s+([\d.,]+ %|–) of the step before; ([\d,]+) lost$`)
+
+func (d *dashboard) stepDown(*testing.T) {
+	var want struct {
+		Funnel struct {
+			Segments []struct {
+				Segment struct{ SessionCount int }
+				Steps   []struct {
+					Sessions                int
+					FromPrevious, FromStart *float64
+				}
+			}
+		}
+	}
+	d.ask(&want, `funnel(steps: ["R29hbDox", "R29hbDoy"], `+sampleDays+`) { segments { segment { sessionCount(`+sampleDays+`) } steps { sessions fromPrevious fromStart } } }`)
+	d.open(sampleSite+"/funnel?goals=R29hbDox,R29hbDoy&range=2015-05-17..2015-05-20", `document.querySelector('td svg')`)
+	rows := eval[[][]string](d, cells)
+	for i, segment := range want.Funnel.Segments {
+		before := segment.Segment.SessionCount
+		for j, step := range segment.Steps {
+			got := shownStep.FindStringSubmatch(rows[j][1+i])
+			if got == nil || !isNumber(got[1], step.Sessions) || !isShare(got[2], step.FromStart) || !isShare(got[3], step.FromPrevious) || !isNumber(got[4], before-step.Sessions) {
+				d.Errorf("step %d of segment %d shows %q; the graph says %+v", j, i, rows[j][1+i], step)
+			}
+			before = step.Sessions
+		}
+	}
+}
+
+// The results of an experiment are those of the graph; so are the lists of sessions and events, and who is there.
+func (d *dashboard) checkLists(t *testing.T) {
+	experiment := d.server.arrange(t)
+	type rate struct{ Mean, Low, High *float64 }
+	var want struct {
+		Experiment struct {
+			Results struct {
+				Metrics []struct {
+					Variants []struct {
+						Variant               struct{ Name string }
+						Visitors, Conversions int
+						ConversionRate        rate
+						ProbabilityToBeBest   *float64
+						ExpectedLoss          *float64
+					}
+				}
+			}
+		}
+		Sessions struct{ TotalCount int }
+		Events   struct{ TotalCount int }
+		Now      struct{ Last30Minutes struct{ Visitors int } }
+	}
+	d.ask(&want, `experiment(key: "headline") { results { metrics { variants { variant { name } visitors conversions conversionRate { mean low high } probabilityToBeBest expectedLoss } } } }
+		sessions(range: {name: TODAY}, first: 0) { totalCount } events(first: 0) { totalCount } now { last30Minutes { visitors } }`)
+	d.open(sampleSite+"/experiments?by="+experiment, `document.querySelectorAll('main tbody').length > 2`)
+	rows := eval[[][]string](d, `[...document.querySelectorAll('section[aria-label^="Primary metric: "] tbody tr')].map(row => [...row.children].map(cell => cell.innerText))`)
+	if len(rows) != 2 {
+		t.Fatalf("the primary metric has the rows %q", rows)
+	}
+	for i, of := range want.Experiment.Results.Metrics[0].Variants {
+		got := rows[i]
+		mean, _, _ := strings.Cut(got[2], "\n")
+		if !strings.HasPrefix(got[0], of.Variant.Name) || got[1] != fmt.Sprintf("%d of %d", of.Conversions, of.Visitors) || !isShare(mean, of.ConversionRate.Mean) || !isShare(got[4], of.ProbabilityToBeBest) || !isShare(got[6], of.ExpectedLoss) {
+			t.Errorf("a variant shows %q; the graph says %+v", got, of)
+		}
+	}
+	for path, text := range map[string]string{
+		"/sessions?range=TODAY": fmt.Sprintf("of %d", want.Sessions.TotalCount),
+		"/events":               fmt.Sprintf("%d of %[1]d", want.Events.TotalCount),
+		"/now":                  fmt.Sprintf("Visitors in the last 30 minutes\n%d", want.Now.Last30Minutes.Visitors),
+	} {
+		d.open(sampleSite+path, fmt.Sprintf(`document.querySelector('main').innerText.includes(%q)`, text))
+	}
+	d.open(sampleSite+"/sessions?range=TODAY", tableShown)
+	d.do(`document.querySelector('tbody a').click()`)
+	d.await(`document.querySelector('dialog tbody td')`)
+}
+
+// tabTo presses Tab until what has the focus has a text or a name.
+func (d *dashboard) tabTo(name string) {
+	d.Helper()
+	for range 60 {
+		d.run(chromedp.KeyEvent("\t"))
+		if eval[bool](d, fmt.Sprintf(`[document.activeElement.ariaLabel, document.activeElement.labels?.[0]?.innerText, document.activeElement.innerText].some(text => text?.trim() === %q)`, name)) {
+			return
+		}
+	}
+	d.Fatalf("Tab does not lead to %q", name)
+}
+
+// An experiment is defined, started and stopped by the keyboard alone.
+func (d *dashboard) experimentByKeyboard(*testing.T) {
+	d.open(sampleSite+"/experiments", `document.querySelector('main a.button')`)
+	d.tabTo("+ New experiment")
+	d.run(chromedp.KeyEvent("\r"))
+	d.await(editorShown)
+	d.tabTo("Name")
+	d.run(chromedp.KeyEvent("By keyboard"))
+	d.tabTo("Key")
+	d.run(chromedp.KeyEvent("keyboard"))
+	d.tabTo("Primary metric")
+	d.run(chromedp.KeyEvent("V"))
+	d.tabTo("Create")
+	d.run(chromedp.KeyEvent("\r"))
+	d.await(`document.querySelector('h1')?.innerText === 'By keyboard' && document.body.innerText.includes('Draft')`)
+	d.tabTo("Start")
+	d.run(chromedp.KeyEvent("\r"))
+	d.await(`document.body.innerText.includes('Running')`)
+	d.tabTo("Stop")
+	d.run(chromedp.KeyEvent("\r"))
+	d.await(`document.body.innerText.includes('Stopped')`)
+}
+
+// A light turns green with the first event of a site.
+func (d *dashboard) begin(t *testing.T) {
+	d.open("/sites/empty.example", `document.body.innerText.includes('Waiting for the first event')`)
+	body, err := json.Marshal(map[string]any{"batch": []any{pageView("first", "/")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := d.server.mustTrack(t, "empty.example", "/v1/batch", body); a.status != 200 {
+		t.Fatalf("status %d: %s", a.status, a.body)
+	}
+	d.await(`document.body.innerText.includes('The first event has arrived')`)
+	d.click("button", "Show the goals")
+	d.await(`document.body.innerText.includes('There is no goal yet')`)
 }
 
 // The dashboard in a real browser.
@@ -456,22 +744,17 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("the home screen asks %d times: %q", asked, d.requests)
 		}
 	})
-	step("looks", d.look)
 	step("panel", d.explain)
 	step("convert", d.convert)
 	step("live", d.follow)
+	step("breakdowns", d.breakDown)
+	step("funnel", d.stepDown)
+	step("lists", d.checkLists)
+	step("keyboard", d.experimentByKeyboard)
+	step("first steps", d.begin)
 	step("lost", func(t *testing.T) { d.lose(t, args...) })
 	step("hostile names", d.showHostileNames)
 
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, url := range d.requests {
-		if !strings.HasPrefix(url, d.origin+"/") && !strings.HasPrefix(url, "ws://"+d.relay.address+"/") && !strings.HasPrefix(url, "data:") && url != "about:blank" {
-			t.Errorf("a request outside: %s", url)
-		}
-	}
-	for _, complaint := range d.complaints {
-		t.Errorf("the browser complains: %s", complaint)
-	}
+	d.checkQuiet()
 	d.server.mustStop(t)
 }

@@ -40,6 +40,7 @@ type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
 	Experiment() ExperimentResolver
 	Filter() FilterResolver
+	FilterArgument() FilterArgumentResolver
 	FilterType() FilterTypeResolver
 	FunnelStep() FunnelStepResolver
 	Goal() GoalResolver
@@ -377,6 +378,7 @@ type ComplexityRoot struct {
 	}
 
 	FilterArgument struct {
+		Dimension     func(childComplexity int) int
 		Path          func(childComplexity int) int
 		Suggest       func(childComplexity int) int
 		ValuesKey     func(childComplexity int) int
@@ -1016,6 +1018,9 @@ type FilterResolver interface {
 	AnyOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
 	AllOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
 	Not(ctx context.Context, obj *model.FilterSpec) (*model.FilterSpec, error)
+}
+type FilterArgumentResolver interface {
+	Dimension(ctx context.Context, obj *view.FilterArgument) (*Dimension, error)
 }
 type FilterTypeResolver interface {
 	ID(ctx context.Context, obj *host.Type) (string, error)
@@ -2287,6 +2292,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Filter.Type(childComplexity), true
 
+	case "FilterArgument.dimension":
+		if e.ComplexityRoot.FilterArgument.Dimension == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.Dimension(childComplexity), true
 	case "FilterArgument.path":
 		if e.ComplexityRoot.FilterArgument.Path == nil {
 			break
@@ -6420,6 +6431,11 @@ type FilterArgument {
   valuesKey: String
   "The path of the argument whose value is the ` + "`" + `key` + "`" + ` for ` + "`" + `Site.values` + "`" + `: ` + "`" + `key` + "`" + ` of the type property."
   valuesKeyPath: String
+  """
+  The dimension of breakdowns whose values the argument takes: a filter with a row's value keeps the sessions of the row.
+  Null if there is none. Of PROPERTY and VARIANT, the key stands at ` + "`" + `valuesKeyPath` + "`" + `.
+  """
+  dimension: Dimension
 }
 
 "What completes the values of an argument."
@@ -9094,6 +9110,8 @@ func (ec *executionContext) childFields_FilterArgument(ctx context.Context, fiel
 		return ec.fieldContext_FilterArgument_valuesKey(ctx, field)
 	case "valuesKeyPath":
 		return ec.fieldContext_FilterArgument_valuesKeyPath(ctx, field)
+	case "dimension":
+		return ec.fieldContext_FilterArgument_dimension(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FilterArgument", field.Name)
 }
@@ -17371,6 +17389,29 @@ func (ec *executionContext) _FilterArgument_valuesKeyPath(ctx context.Context, f
 }
 func (ec *executionContext) fieldContext_FilterArgument_valuesKeyPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_dimension(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_dimension(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FilterArgument().Dimension(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Dimension) graphql.Marshaler {
+			return ec.marshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_dimension(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, true, true, errors.New("field of type Dimension does not have child fields"))
 }
 
 func (ec *executionContext) _FilterType_id(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
@@ -36552,23 +36593,61 @@ func (ec *executionContext) _FilterArgument(ctx context.Context, sel ast.Selecti
 		case "path":
 			out.Values[i] = ec._FilterArgument_path(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "suggest":
 			out.Values[i] = ec._FilterArgument_suggest(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "valuesKey":
 			out.Values[i] = ec._FilterArgument_valuesKey(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "valuesKeyPath":
 			out.Values[i] = ec._FilterArgument_valuesKeyPath(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "dimension":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FilterArgument_dimension(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -46707,6 +46786,22 @@ func (ec *executionContext) marshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgra
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) unmarshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, v any) (*Dimension, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(Dimension)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, sel ast.SelectionSet, v *Dimension) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) marshalODisableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDisableUserPayload(ctx context.Context, sel ast.SelectionSet, v *DisableUserPayload) graphql.Marshaler {

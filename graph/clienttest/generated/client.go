@@ -528,6 +528,8 @@ type FilterInput struct {
 	ExitPage *ExitPageFilter `json:"exitPage,omitempty"`
 	// Sessions by the host of the first page viewed. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Hostname *HostnameFilter `json:"hostname,omitempty"`
+	// Sessions by the hour of the day in which they began, in the site's time zone. Merging keeps the hours that both filters allow. Merge rule INTERSECTION.
+	Hour *HourFilter `json:"hour,omitempty"`
 	// Sessions from one of these IP addresses. A goal's addresses replace the active segment's, so the goal may count sessions that the segment does not have. Merge rule LAST.
 	Ip *IpFilter `json:"ip,omitempty"`
 	// Sessions by browser language. Merging keeps what both filters allow. Merge rule INTERSECTION.
@@ -554,6 +556,8 @@ type FilterInput struct {
 	Variant *VariantFilter `json:"variant,omitempty"`
 	// Sessions by visitor. If you give both is and kind, both must match. Merging keeps what both filters allow. Merge rule INTERSECTION.
 	Visitor *VisitorFilter `json:"visitor,omitempty"`
+	// Sessions by the day of the week on which they began, in the site's time zone. Merging keeps the days that both filters allow. Merge rule INTERSECTION.
+	Weekday *WeekdayFilter `json:"weekday,omitempty"`
 	// Sessions that match at least one of these filters.
 	// Merging leaves it as it is: it stands beside the other filters, and all must hold.
 	AnyOf []*FilterInput `json:"anyOf,omitempty"`
@@ -596,6 +600,9 @@ func (v *FilterInput) GetExitPage() *ExitPageFilter { return v.ExitPage }
 // GetHostname returns FilterInput.Hostname, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetHostname() *HostnameFilter { return v.Hostname }
 
+// GetHour returns FilterInput.Hour, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetHour() *HourFilter { return v.Hour }
+
 // GetIp returns FilterInput.Ip, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetIp() *IpFilter { return v.Ip }
 
@@ -634,6 +641,9 @@ func (v *FilterInput) GetVariant() *VariantFilter { return v.Variant }
 
 // GetVisitor returns FilterInput.Visitor, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetVisitor() *VisitorFilter { return v.Visitor }
+
+// GetWeekday returns FilterInput.Weekday, and is useful for accessing the field via an interface.
+func (v *FilterInput) GetWeekday() *WeekdayFilter { return v.Weekday }
 
 // GetAnyOf returns FilterInput.AnyOf, and is useful for accessing the field via an interface.
 func (v *FilterInput) GetAnyOf() []*FilterInput { return v.AnyOf }
@@ -950,6 +960,15 @@ func (v *HostnameFilter) GetIs() []string { return v.Is }
 
 // GetIsNot returns HostnameFilter.IsNot, and is useful for accessing the field via an interface.
 func (v *HostnameFilter) GetIsNot() []string { return v.IsNot }
+
+// Sessions by the hour of the day in which they began, in the site's time zone. Merge rule INTERSECTION.
+type HourFilter struct {
+	// One of these hours: 0 is from midnight to one o'clock, 23 the last one.
+	Is []int `json:"is"`
+}
+
+// GetIs returns HourFilter.Is, and is useful for accessing the field via an interface.
+func (v *HourFilter) GetIs() []int { return v.Is }
 
 // Sessions from one of these IP addresses. Merge rule LAST.
 type IpFilter struct {
@@ -1541,6 +1560,45 @@ var AllVisitorKind = []VisitorKind{
 	VisitorKindNew,
 	VisitorKindReturning,
 }
+
+// A day of the week.
+type Weekday string
+
+const (
+	// Monday.
+	WeekdayMonday Weekday = "MONDAY"
+	// Tuesday.
+	WeekdayTuesday Weekday = "TUESDAY"
+	// Wednesday.
+	WeekdayWednesday Weekday = "WEDNESDAY"
+	// Thursday.
+	WeekdayThursday Weekday = "THURSDAY"
+	// Friday.
+	WeekdayFriday Weekday = "FRIDAY"
+	// Saturday.
+	WeekdaySaturday Weekday = "SATURDAY"
+	// Sunday.
+	WeekdaySunday Weekday = "SUNDAY"
+)
+
+var AllWeekday = []Weekday{
+	WeekdayMonday,
+	WeekdayTuesday,
+	WeekdayWednesday,
+	WeekdayThursday,
+	WeekdayFriday,
+	WeekdaySaturday,
+	WeekdaySunday,
+}
+
+// Sessions by the day of the week on which they began, in the site's time zone. Merge rule INTERSECTION.
+type WeekdayFilter struct {
+	// One of these days.
+	Is []Weekday `json:"is"`
+}
+
+// GetIs returns WeekdayFilter.Is, and is useful for accessing the field via an interface.
+func (v *WeekdayFilter) GetIs() []Weekday { return v.Is }
 
 // __CountSessionsInput is used internally by genqlient
 type __CountSessionsInput struct {

@@ -1,5 +1,5 @@
 import type { AnyVariables, TypedDocumentNode } from '@urql/core'
-import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useRef, useSyncExternalStore } from 'react'
 import { useQuery } from 'urql'
 import { type Problem, problemsIn } from './problem'
 import { type Connection, currentConnection, onConnection } from './socket'
@@ -16,12 +16,17 @@ export interface Answer<Data> {
   readonly stale: boolean
 }
 
+/** An answer to a question that can be asked again. */
+export interface Asked<Data> extends Answer<Data> {
+  readonly again: () => void
+}
+
 /** Asks a question, and asks it again once a lost connection is back. */
 export function useAsk<Data, Variables extends AnyVariables>(
   query: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   pause = false,
-): Answer<Data> {
+): Asked<Data> {
   const [result, again] = useQuery<Data, Variables>({ query, variables, pause } as Parameters<
     typeof useQuery<Data, Variables>
   >[0])
@@ -31,5 +36,11 @@ export function useAsk<Data, Variables extends AnyVariables>(
     if (before.current === 'lost' && connection === 'connected' && !pause) again({ requestPolicy: 'network-only' })
     before.current = connection
   }, [connection, again, pause])
-  return { data: result.data, problems: problemsIn(result.error), stale: result.fetching || result.stale }
+  const askAgain = useCallback(() => again({ requestPolicy: 'network-only' }), [again])
+  return {
+    again: askAgain,
+    data: result.data,
+    problems: problemsIn(result.error),
+    stale: result.fetching || result.stale,
+  }
 }

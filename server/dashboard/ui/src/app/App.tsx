@@ -13,12 +13,24 @@ import { Shell } from './Shell'
 // Home comes with the page, and the others when they are first shown.
 const shown: Record<Screen, ComponentType> = {
   home: HomeScreen,
+  breakdowns: lazy(() => import('../screens/breakdowns/BreakdownsScreen')),
+  funnel: lazy(() => import('../screens/funnel/FunnelScreen')),
+  experiments: lazy(() => import('../screens/experiments/ExperimentsScreen')),
+  now: lazy(() => import('../screens/now/NowScreen')),
+  sessions: lazy(() => import('../screens/sessions/SessionsScreen')),
+  events: lazy(() => import('../screens/events/EventsScreen')),
   segments: lazy(() => import('../screens/segments/SegmentsScreen')),
   goals: lazy(() => import('../screens/goals/GoalsScreen')),
+  plugins: lazy(() => import('../screens/plugins/PluginsScreen')),
+  settings: lazy(() => import('../screens/settings/SettingsScreen')),
 }
+
+const FirstSteps = lazy(() => import('../screens/start/FirstSteps'))
 
 const WhyPanel = lazy(() => import('../screens/why/WhyPanel'))
 const EditorPanel = lazy(() => import('../screens/editor/EditorPanel'))
+const ExperimentPanel = lazy(() => import('../screens/experiments/ExperimentPanel'))
+const SessionPanel = lazy(() => import('../screens/sessions/SessionPanel'))
 const ConvertPanel = lazy(() => import('../screens/convert/ConvertPanel'))
 
 /** The page: the site that the URL names, its screen, and the panel beside it. */
@@ -33,7 +45,8 @@ export function App() {
   const grants = data?.viewer?.grants ?? []
   const may = (...scopes: string[]) =>
     grants.some(({ siteId, scope }) => (siteId === null || siteId === site?.id) && scopes.includes(scope))
-  const Screen = shown[view.screen]
+  const newest = site?.newest?.nodes[0]?.startedAt ?? null
+  const Screen = view.screen === 'home' && newest === null ? FirstSteps : shown[view.screen]
   return (
     <Shell
       sites={data?.sites ?? []}
@@ -46,7 +59,8 @@ export function App() {
             site,
             mayEdit: may('EDIT', 'ADMIN'),
             mayAdminister: may('ADMIN'),
-            newest: site.newest?.nodes[0]?.startedAt ?? null,
+            mayManagePeople: grants.some(({ siteId, scope }) => siteId === null && scope === 'ADMIN'),
+            newest,
           }}
         >
           <Boundary of={`${site.id} ${view.screen}`}>
@@ -76,6 +90,10 @@ function Beside({ panel }: { panel: Panel }) {
       return <WhyPanel key={key} goal={panel.goal} segment={panel.segment} />
     case 'convert':
       return <ConvertPanel key={key} segment={panel.segment} />
+    case 'experiment':
+      return <ExperimentPanel key={key} id={panel.id} />
+    case 'session':
+      return <SessionPanel key={key} id={panel.id} />
     default:
       return <EditorPanel key={key} kind={panel.kind} id={panel.id} />
   }

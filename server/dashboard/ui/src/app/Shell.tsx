@@ -20,7 +20,8 @@ export function Shell({ sites, current, person, children }: ShellProps) {
   const view = useView()
   const go = useGo()
   const id = useId()
-  const fresh = { search: '', segments: null, goals: [], by: '', panel: null }
+  const otherScreen = { search: '', goals: [], by: '', order: '', panel: null }
+  const otherSite = { ...otherScreen, segments: null, within: '', filters: [] }
   return (
     <div className={styles.page}>
       <header className={styles.header}>
@@ -28,7 +29,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
           {words.skip}
         </a>
         <div className={styles.bar}>
-          <ViewLink className={styles.brand} to={{ screen: 'home', panel: null }}>
+          <ViewLink className={styles.brand} to={{ ...otherScreen, screen: 'home' }}>
             {words.product}
           </ViewLink>
           {sites.length > 0 && (
@@ -42,7 +43,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
                 value={current ?? ''}
                 onChange={({ target }) => {
                   const chosen = sites.find((site) => site.id === target.value)
-                  if (chosen) go({ ...fresh, site: siteName(chosen) })
+                  if (chosen) go({ ...otherSite, site: siteName(chosen) })
                 }}
               >
                 {current === null && <option value="" />}
@@ -68,7 +69,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
             {screens.map((screen) => (
               <ViewLink
                 key={screen}
-                to={{ search: '', by: '', goals: [], panel: null, screen }}
+                to={{ ...otherScreen, screen }}
                 aria-current={screen === view.screen ? 'page' : undefined}
               >
                 {words.screens[screen]}

@@ -14,3 +14,13 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
     </div>
   )
 }
+
+const fieldOf = ({ field }: Problem) => field.replace(/^input\./, '').replace(/[.[].*$/, '')
+
+/** What a refusal says of a field of the mutation's input, of parts of it too. */
+export const faultsIn = (problems: readonly Problem[], field: string): readonly string[] =>
+  problems.filter((problem) => fieldOf(problem) === field).map(({ message }) => message)
+
+/** The problems that are about none of the fields which a form has controls for. */
+export const unplacedIn = (problems: readonly Problem[], fields: readonly string[]): readonly Problem[] =>
+  problems.filter((problem) => !fields.includes(fieldOf(problem)))

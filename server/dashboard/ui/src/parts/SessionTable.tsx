@@ -1,7 +1,8 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../api/graphql'
 import { count, duration, moment, none } from './format'
-import { useSite } from './view'
+import { Scroll } from './Scroll'
+import { useSite, ViewLink } from './view'
 import { words } from './words'
 
 export const sessionFields = graphql(`
@@ -28,8 +29,7 @@ export function SessionTable({
 }) {
   const { site } = useSite()
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls a wide table by the keyboard.
-    <section className="scroll" tabIndex={0} aria-label={label}>
+    <Scroll label={label}>
       <table>
         <caption className="hidden">{label}</caption>
         <thead>
@@ -51,7 +51,11 @@ export function SessionTable({
         <tbody>
           {sessions.map((session) => (
             <tr key={session.id}>
-              <th scope="row">{moment(session.startedAt, site.timezone)}</th>
+              <th scope="row">
+                <ViewLink to={{ panel: { kind: 'session', id: session.id } }}>
+                  {moment(session.startedAt, site.timezone)}
+                </ViewLink>
+              </th>
               <td>
                 <bdi>{session.visitorId}</bdi>
               </td>
@@ -71,7 +75,7 @@ export function SessionTable({
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroll>
   )
 }
 

@@ -23,6 +23,9 @@ test('a view that is written and read is the same', () => {
       ),
       compare: pick(true, false),
       segments: pick(null, [], [id()], [id(), 'x']),
+      within: pick('', id()),
+      filters: pick<View['filters']>([], [{ a: { is: ['ü&=%+#,', '‮'] } }, { not: { b: {} } }]),
+      order: pick('', 'VISITORS', `CONVERSIONS:${id()}`),
       search: pick('', 'a b', 'ü&=%+#?/.,:', '<b>‮'),
       by: pick('', 'PAGE', 'R29hbDox'),
       goals: pick([], [id()], [id(), id()]),
@@ -32,6 +35,8 @@ test('a view that is written and read is the same', () => {
         { kind: 'segment', id: null },
         { kind: 'goal', id: id() },
         { kind: 'convert', segment: id() },
+        { kind: 'experiment', id: null },
+        { kind: 'session', id: id() },
       ),
     }
     const address = writeAddress(view)
@@ -54,6 +59,10 @@ test('what an address leaves out or has wrong has its default', () => {
     '/sites/shop.example?panel=why.x.y.z',
     '/sites/shop.example?panel=goal.x.y',
     '/sites/shop.example?panel=goal',
+    '/sites/shop.example?filters=[{',
+    '/sites/shop.example?filters={}',
+    '/sites/shop.example?filters=[{"a":1,"b":2}]',
+    '/sites/shop.example?filters=[[]]',
     '/sites/shop.example?later=1',
   ]) {
     expect(read(address), address).toEqual(home)

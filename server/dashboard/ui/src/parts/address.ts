@@ -1,10 +1,24 @@
+import type { FilterInput } from '../api/graphql'
+
 /**
  * The codec of the URL, which is the state of the page: every view, with its range, segments, search and open panel, is a link
  * that works in another browser. What a URL leaves out has its default, and what it has wrong, too.
  */
 
 /** The screens, by the last part of their path. */
-export const screens = ['home', 'segments', 'goals'] as const
+export const screens = [
+  'home',
+  'breakdowns',
+  'funnel',
+  'experiments',
+  'now',
+  'sessions',
+  'events',
+  'segments',
+  'goals',
+  'plugins',
+  'settings',
+] as const
 export type Screen = (typeof screens)[number]
 
 /** The ranges that have names; they end with today and move on at midnight, in the site's time zone. */
@@ -33,6 +47,8 @@ export type Panel =
   | { readonly kind: 'why'; readonly goal: string; readonly segment: string }
   | { readonly kind: 'segment' | 'goal'; readonly id: string | null }
   | { readonly kind: 'convert'; readonly segment: string }
+  | { readonly kind: 'experiment'; readonly id: string | null }
+  | { readonly kind: 'session'; readonly id: string }
 
 /** A view of a site. */
 export interface View {
@@ -45,9 +61,15 @@ export interface View {
   readonly compare: boolean
   /** The ids of the segments; null for those that are active. */
   readonly segments: readonly string[] | null
+  /** The id of the one segment that a screen without columns is of; empty for every session. */
+  readonly within: string
+  /** Filters that are no segment's, which sessions match beside those of `within`. */
+  readonly filters: readonly FilterInput[]
   readonly search: string
-  /** What a list is of, as the screen says: a dimension, a goal's id. Empty for the screen's default. */
+  /** What the screen is of, as it says: a dimension, an experiment's id. Empty for the screen's default. */
   readonly by: string
+  /** What a table is ordered by, as the screen says. Empty for the screen's default. */
+  readonly order: string
   /** The ids of goals, in the order chosen: the steps of a funnel. */
   readonly goals: readonly string[]
   readonly panel: Panel | null
@@ -59,8 +81,11 @@ const start: View = {
   range: null,
   compare: false,
   segments: null,
+  within: '',
+  filters: [],
   search: '',
   by: '',
+  order: '',
   goals: [],
   panel: null,
 }
@@ -92,7 +117,9 @@ function readPanel(text: string | null): Panel | null {
   if (first === '' || more.length > 0) return null
   if (kind === 'why' && second !== '') return { kind, goal: first, segment: second }
   if (second !== '') return null
-  if (kind === 'segment' || kind === 'goal') return { kind, id: first === 'new' ? null : first }
+  if (kind === 'segment' || kind === 'goal' || kind === 'experiment')
+    return { kind, id: first === 'new' ? null : first }
+  if (kind === 'session') return { kind, id: first }
   return kind === 'convert' ? { kind, segment: first } : null
 }
 
@@ -102,8 +129,23 @@ function writePanel(panel: Panel): string {
       return `why.${panel.goal}.${panel.segment}`
     case 'convert':
       return `convert.${panel.segment}`
+    case 'session':
+      return `session.${panel.id}`
     default:
       return `${panel.kind}.${panel.id ?? 'new'}`
+  }
+}
+
+const isFilter = (value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 1
+
+/** Reads filters as JSON. What they ask for is the server's to check. */
+function readFilters(text: string | null): readonly FilterInput[] {
+  try {
+    const read: unknown = JSON.parse(text ?? '[]')
+    return Array.isArray(read) && read.every(isFilter) ? (read as FilterInput[]) : []
+  } catch {
+    return []
   }
 }
 
@@ -126,8 +168,11 @@ export function readAddress(path: string, query: string): View {
     range: readRange(given.get('range')),
     compare: given.get('compare') === 'previous',
     segments: readIds(given.get('segments')),
+    within: given.get('in') ?? '',
+    filters: readFilters(given.get('filters')),
     search: given.get('search') ?? '',
     by: given.get('by') ?? '',
+    order: given.get('order') ?? '',
     goals: readIds(given.get('goals')) ?? [],
     panel: readPanel(given.get('panel')),
   }
@@ -140,8 +185,11 @@ export function writeAddress(view: View): string {
   if (view.range) query.set('range', writeRange(view.range))
   if (view.compare) query.set('compare', 'previous')
   if (view.segments) query.set('segments', view.segments.join(','))
+  if (view.within !== '') query.set('in', view.within)
+  if (view.filters.length > 0) query.set('filters', JSON.stringify(view.filters))
   if (view.search !== '') query.set('search', view.search)
   if (view.by !== '') query.set('by', view.by)
+  if (view.order !== '') query.set('order', view.order)
   if (view.goals.length > 0) query.set('goals', view.goals.join(','))
   if (view.panel) query.set('panel', writePanel(view.panel))
   const path = `/sites/${encodeURIComponent(view.site)}${view.screen === 'home' ? '' : `/${view.screen}`}`

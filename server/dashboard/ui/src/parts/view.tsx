@@ -46,6 +46,8 @@ export interface OpenedSite {
   readonly site: Site
   readonly mayEdit: boolean
   readonly mayAdminister: boolean
+  /** Whether the viewer administers all sites, and so the people who may log in. */
+  readonly mayManagePeople: boolean
   /** When the newest session started; null if there is none. */
   readonly newest: string | null
 }

@@ -3719,6 +3719,15 @@ export type introspection = {
         "name": "FilterArgument",
         "fields": [
           {
+            "name": "dimension",
+            "type": {
+              "kind": "ENUM",
+              "name": "Dimension"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "path",
             "type": {
               "kind": "NON_NULL",

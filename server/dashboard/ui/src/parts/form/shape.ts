@@ -4,7 +4,16 @@ import { graphql } from '../../api/graphql'
 /** Asks for all input types of the served schema, those of plugins among them, and for the filter types. */
 export const askShapes = graphql(`
   query Shapes {
-    filterTypes { name title description mergeRule computed plugin { name status } }
+    filterTypes {
+      name
+      title
+      description
+      mergeRule
+      computed
+      inputType
+      arguments { path suggest valuesKey valuesKeyPath dimension }
+      plugin { name status builtin }
+    }
     __schema {
       types {
         kind

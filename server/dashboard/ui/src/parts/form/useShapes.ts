@@ -1,13 +1,11 @@
-import { useEffect, useMemo } from 'react'
-import { useClient } from 'urql'
+import { useEffect, useMemo, useRef } from 'react'
 import { useAsk } from '../../api/ask'
 import { graphql } from '../../api/graphql'
+import { useLive } from '../../api/live'
 import type { Problem } from '../../api/problem'
 import { askShapes, type FilterType, type Shapes, shapesOf, typesIn } from './shape'
 
-const askPlugins = graphql(`query Plugins { plugins { name version status filterTypes { name } } }`)
-
-const lookEvery = 4_000
+const followSchema = graphql(`subscription FollowSchema { schemaChanged { version } }`)
 
 /** The input types and filter types of the served schema, which follow plugins that come and go. Null until they are known. */
 export function useShapes(): {
@@ -15,19 +13,14 @@ export function useShapes(): {
   filterTypes: readonly FilterType[]
   problems: readonly Problem[]
 } {
-  const client = useClient()
-  const { data, problems } = useAsk(askShapes, {})
-  const { data: plugins } = useAsk(askPlugins, {})
-  const loaded = JSON.stringify(plugins?.plugins)
+  const { data, problems, again } = useAsk(askShapes, {})
+  const { data: schema } = useLive(followSchema, {})
+  const version = schema?.schemaChanged.version
+  const asked = useRef(version)
   useEffect(() => {
-    const timer = setInterval(() => {
-      if (!document.hidden) client.query(askPlugins, {}, { requestPolicy: 'network-only' }).toPromise()
-    }, lookEvery)
-    return () => clearInterval(timer)
-  }, [client])
-  useEffect(() => {
-    if (loaded !== undefined) client.query(askShapes, {}, { requestPolicy: 'network-only' }).toPromise()
-  }, [client, loaded])
+    if (asked.current !== undefined && asked.current !== version) again()
+    asked.current = version
+  }, [version, again])
   return {
     shapes: useMemo(() => (data ? shapesOf(typesIn(data)) : null), [data]),
     filterTypes: data?.filterTypes ?? [],

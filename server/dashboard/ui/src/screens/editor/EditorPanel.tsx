@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useMemo, useRef, useState } from 'react'
+import { type FormEvent, useId, useMemo, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { createGoal, createSegment, updateGoal, updateSegment } from '../../api/definitions'
@@ -6,15 +6,16 @@ import type { FilterInput } from '../../api/graphql'
 import type { Problem } from '../../api/problem'
 import { type Goal, goalsOf, type Segment, segmentsOf } from '../../api/site'
 import { Drawer } from '../../parts/Drawer'
-import { asObject, begin, type Draft, draftOf, type Fault, inputOf } from '../../parts/form/draft'
-import { Control, Forms, filterInput, Picker, titled } from '../../parts/form/Form'
-import { type Field, type FilterType, objectOf, type Shape, type Shapes } from '../../parts/form/shape'
+import type { Fault } from '../../parts/form/draft'
+import { Filters, useFilterList } from '../../parts/form/Filters'
+import { Forms } from '../../parts/form/Form'
+import type { FilterType, Shapes } from '../../parts/form/shape'
 import { useRest } from '../../parts/form/suggest'
 import { useShapes } from '../../parts/form/useShapes'
 import { count } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { TextField } from '../../parts/TextField'
-import { useGo, useRange, useSite } from '../../parts/view'
+import { useGo, useRange, useSite, useView } from '../../parts/view'
 import { words } from '../../parts/words'
 import { preview } from './preview'
 
@@ -46,14 +47,6 @@ export default function EditorPanel({ kind, id }: EditorPanelProps) {
   )
 }
 
-const filterShape: Shape = { kind: 'object', name: filterInput, required: true }
-
-/** A filter that is edited. The key is its own while others come and go. */
-interface Edited {
-  readonly key: number
-  readonly draft: Draft
-}
-
 interface EditorProps {
   kind: 'segment' | 'goal'
   edited: Segment | Goal | undefined
@@ -70,19 +63,15 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
   const [description, setDescription] = useState(goal?.description ?? '')
   const [valueEvent, setValueEvent] = useState(goal?.valueEvent ?? '')
   const [active, setActive] = useState(edited && 'active' in edited ? edited.active : true)
-  const [filters, setFilters] = useState<readonly Edited[]>(() =>
-    (edited?.filters ?? []).map(({ inputs }, i) => ({ key: i, draft: draftOf(shapes, filterShape, inputs) ?? {} })),
-  )
-  const next = useRef(filters.length)
+  const begun = useBegun(kind)
+  const list = useFilterList(shapes, 'filters', edited ? edited.filters.map(({ inputs }) => inputs) : begun)
   const [tried, setTried] = useState(false)
   const { busy, problems, change } = useChange()
 
   // What the form lacks is said once somebody has tried to save it; until then it is only not finished.
-  const missing: Fault[] = []
-  const inputs = filters.map(({ draft }, i) => inputOf(shapes, filterShape, draft, `filters[${i}]`, missing))
-  const value = missing.length === 0 ? (inputs as FilterInput[]) : null
+  const { value, missing } = list
   // A new goal without filters counts the sessions with the event of its key, for which the server makes the filter.
-  const isByKey = kind === 'goal' && !edited && filters.length === 0
+  const isByKey = kind === 'goal' && !edited && list.edited.length === 0
   const live = usePreview(kind, isByKey ? null : value)
   const refused = [...problems, ...live.problems]
   const faults = [...(tried ? missing : []), ...refused.flatMap((problem) => faultOf(problem) ?? [])]
@@ -107,12 +96,6 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
             })
     if (saved) go({ panel: null })
   }
-  const add = (field: Field) => {
-    const key = next.current++
-    setFilters([...filters, { key, draft: { [field.name]: begin(shapes, field.shape) } }])
-  }
-  const titleOf = ({ name }: { name: string }) => filterTypes.find((type) => type.name === name)?.title ?? titled(name)
-  const nameOf = (draft: Draft) => titleOf({ name: Object.keys(asObject(draft))[0] ?? words.filters })
   const faultsOf = (field: string) => faults.filter(({ path }) => path === field).map(({ message }) => message)
   return (
     <Forms value={{ shapes, filterTypes, faults }}>
@@ -153,40 +136,12 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
             {words.activeHelp}
           </label>
         )}
-        <section className="stack" aria-labelledby="filters">
-          <div>
-            <h3 id="filters">{words.filters}</h3>
-            <p className="faint">
-              {isByKey ? words.filterByKey : filters.length === 0 ? words.noFilters : words.filtersHelp}
-            </p>
-          </div>
-          {filters.map(({ key, draft }, i) => (
-            <div key={key} className="stack">
-              <Control
-                shape={filterShape}
-                label={words.filters}
-                help=""
-                path={`filters[${i}]`}
-                draft={draft}
-                onDraft={(changed) =>
-                  setFilters(filters.map((other) => (other.key === key ? { key, draft: changed ?? {} } : other)))
-                }
-                filterType=""
-              />
-              <p>
-                <button type="button" onClick={() => setFilters(filters.filter((other) => other.key !== key))}>
-                  {words.remove(nameOf(draft))}
-                </button>
-              </p>
-            </div>
-          ))}
-          <Picker
-            fields={objectOf(shapes, filterInput).fields}
-            titleOf={titleOf}
-            label={words.addFilter}
-            onChoose={add}
-          />
-        </section>
+        <Filters
+          list={list}
+          path="filters"
+          title={words.filters}
+          help={isByKey ? words.filterByKey : list.edited.length === 0 ? words.noFilters : words.filtersHelp}
+        />
         {!isByKey && <Live live={live} />}
         <Problems problems={unplaced} />
         {tried && missing.length > 0 && (
@@ -202,6 +157,15 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
       </form>
     </Forms>
   )
+}
+
+/** What a new segment begins with: the filters of the view. */
+function useBegun(kind: 'segment' | 'goal'): readonly FilterInput[] {
+  const { site } = useSite()
+  const { within, filters } = useView()
+  if (kind === 'goal') return []
+  const of = segmentsOf(site).find(({ id }) => id === within)
+  return [...(of?.filters ?? []).map(({ inputs }) => inputs as FilterInput), ...filters]
 }
 
 /** The fault that a refusal names a control for. The server names an input by its path: input.filters[0].country.is[0]. */

@@ -6,6 +6,7 @@ import { useNarrow } from '../../parts/narrow'
 import { Problems } from '../../parts/Problems'
 import { RangePicker } from '../../parts/RangePicker'
 import { intervalOf } from '../../parts/range'
+import { Scroll } from '../../parts/Scroll'
 import { matches, SearchField } from '../../parts/SearchField'
 import { SegmentChips } from '../../parts/SegmentChips'
 import { shownSegments } from '../../parts/segments'
@@ -149,8 +150,7 @@ function Cells({ goals, segments, cells, busy }: CellsProps) {
     )
   }
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls a wide table by the keyboard.
-    <section className="scroll" tabIndex={0} aria-label={words.goalsBySegment}>
+    <Scroll label={words.goalsBySegment}>
       <table className={styles.table} aria-busy={busy}>
         <caption className="hidden">{words.goalsBySegment}</caption>
         <thead>
@@ -176,7 +176,7 @@ function Cells({ goals, segments, cells, busy }: CellsProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scroll>
   )
 }
 

@@ -5,9 +5,11 @@ import type { FilterInput } from '../../api/graphql'
 import { useLive } from '../../api/live'
 import { type Goal, goalsOf, type Segment, segmentsOf } from '../../api/site'
 import { Drawer } from '../../parts/Drawer'
+import { Figures } from '../../parts/Figures'
 import { amount, count, moment, none, share } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { intervalOf } from '../../parts/range'
+import { Scroll } from '../../parts/Scroll'
 import { SessionTable } from '../../parts/SessionTable'
 import { Spark } from '../../parts/Spark'
 import { useRange, useSite } from '../../parts/view'
@@ -42,7 +44,7 @@ function Explanation({ goal, segment }: { goal: Goal; segment: Segment }) {
   return (
     <div className="stack">
       <Problems problems={problems} />
-      <Figures cell={cell} hasValue={goal.valueEvent !== null} />
+      <Figures figures={figuresOf(cell, goal.valueEvent !== null)} />
       {cell.merged && <Merge merged={cell.merged} goal={goal} segment={segment} />}
       {cell.series && <Series goal={goal} points={cell.series} />}
       {cell.merged && !cell.merged.empty && <Sessions merged={cell.merged} />}
@@ -50,29 +52,20 @@ function Explanation({ goal, segment }: { goal: Goal; segment: Segment }) {
   )
 }
 
-function Figures({ cell, hasValue }: { cell: Why; hasValue: boolean }) {
-  const figures = [
+/** The figures of a cell with their names. */
+function figuresOf(cell: Why, hasValue: boolean): readonly (readonly [string, string])[] {
+  return [
     [words.rate, share(cell.conversionRate)],
     [words.conversions, count(cell.conversions)],
     [words.sessions, count(cell.sessions)],
     [words.visitors, count(cell.visitors)],
     ...(hasValue
-      ? [
+      ? ([
           [words.value, amount(cell.valueTotal)],
           [words.valuePerVisitor, amount(cell.valuePerVisitor)],
-        ]
+        ] as const)
       : []),
   ]
-  return (
-    <dl className={styles.figures}>
-      {figures.map(([name, figure]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{figure}</dd>
-        </div>
-      ))}
-    </dl>
-  )
 }
 
 function Merge({ merged, goal, segment }: { merged: Merged; goal: Goal; segment: Segment }) {
@@ -90,8 +83,7 @@ function Merge({ merged, goal, segment }: { merged: Merged; goal: Goal; segment:
         </p>
       ))}
       {merged.filters.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls a wide table by the keyboard.
-        <section className="scroll" tabIndex={0} aria-label={words.merged}>
+        <Scroll label={words.merged}>
           <table>
             <thead>
               <tr>
@@ -116,7 +108,7 @@ function Merge({ merged, goal, segment }: { merged: Merged; goal: Goal; segment:
               ))}
             </tbody>
           </table>
-        </section>
+        </Scroll>
       )}
     </div>
   )
@@ -138,8 +130,7 @@ function Series({ goal, points }: { goal: Goal; points: NonNullable<Why['series'
       </figure>
       <details>
         <summary>{words.seriesTable}</summary>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls a wide table by the keyboard. */}
-        <section className="scroll" tabIndex={0} aria-label={words.overTime}>
+        <Scroll label={words.overTime}>
           <table>
             <thead>
               <tr>
@@ -166,7 +157,7 @@ function Series({ goal, points }: { goal: Goal; points: NonNullable<Why['series'
               ))}
             </tbody>
           </table>
-        </section>
+        </Scroll>
       </details>
     </div>
   )
