@@ -690,7 +690,7 @@ func (d *dashboard) experimentByKeyboard(*testing.T) {
 	d.tabTo("Key")
 	d.run(chromedp.KeyEvent("keyboard"))
 	d.tabTo("Primary metric")
-	d.run(chromedp.KeyEvent("V"))
+	d.run(chromedp.KeyEvent("Read about"))
 	d.tabTo("Create")
 	d.run(chromedp.KeyEvent("\r"))
 	d.await(`document.querySelector('h1')?.innerText === 'By keyboard' && document.body.innerText.includes('Draft')`)

@@ -1,4 +1,4 @@
-import { type ReactNode, useId } from 'react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
 import { useConnection } from '../api/ask'
 import { logOut } from '../api/login'
 import { screens, siteName } from '../parts/address'
@@ -22,6 +22,13 @@ export function Shell({ sites, current, person, children }: ShellProps) {
   const id = useId()
   const otherScreen = { search: '', goals: [], by: '', order: '', panel: null }
   const otherSite = { ...otherScreen, segments: null, within: '', filters: [] }
+  const nav = useRef<HTMLElement>(null)
+  const { screen } = view
+  // On a phone the screens are wider than the page.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it follows the screen.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [screen])
   return (
     <div className={styles.page}>
       <header className={styles.header}>
@@ -65,7 +72,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
           )}
         </div>
         {current !== null && (
-          <nav aria-label={words.navigation} className={styles.nav}>
+          <nav ref={nav} aria-label={words.navigation} className={styles.nav}>
             {screens.map((screen) => (
               <ViewLink
                 key={screen}

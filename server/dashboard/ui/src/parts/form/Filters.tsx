@@ -71,7 +71,7 @@ export function Filters({ list, path, title, help }: FiltersProps) {
             onDraft={(changed) =>
               set(edited.map((other) => (other.key === key ? { key, draft: changed ?? {} } : other)))
             }
-            filterType=""
+            filter={null}
           />
           <p>
             <button type="button" onClick={() => set(edited.filter((other) => other.key !== key))}>

@@ -6,7 +6,7 @@ import { Combobox, type Option } from './Combobox'
 import { asList, asObject, asText, begin, type Draft, type Fault, faultsAt } from './draft'
 import styles from './Form.module.css'
 import { type Field, type FilterType, objectOf, type Shape, type Shapes } from './shape'
-import { useSuggestions } from './suggest'
+import { type FilterOf, sourceOf, useSuggestions } from './suggest'
 
 /** The input of filters: its fields are the filter types, and groups of filters. */
 export const filterInput = 'FilterInput'
@@ -40,8 +40,8 @@ interface ControlProps {
   path: string
   draft: Draft | undefined
   onDraft: (draft: Draft | undefined) => void
-  /** The filter type that the control is part of; empty outside of one. */
-  filterType: string
+  /** The filter that the control is part of; null outside of one. */
+  filter: FilterOf | null
 }
 
 /** The control for a value of any input type. */
@@ -72,8 +72,8 @@ function useFaults(path: string, below = false) {
   return { own, shown, describedBy: own.length > 0 ? `${id}-faults` : undefined }
 }
 
-function Single({ shape, label, help, path, draft, onDraft }: ControlProps) {
-  const { shapes } = useContext(Forms)
+function Single({ shape, label, help, path, draft, onDraft, filter }: ControlProps) {
+  const { shapes, filterTypes } = useContext(Forms)
   const { site } = useSite()
   const id = useId()
   const { own, shown, describedBy } = useFaults(path)
@@ -97,6 +97,9 @@ function Single({ shape, label, help, path, draft, onDraft }: ControlProps) {
           ? segmentsOf(site).map((segment) => ({ value: segment.id, text: segment.name, detail: '' }))
           : null
   const set = (text: string) => onDraft(text === '' && !shape.required ? undefined : text)
+  const [isUsed, setUsed] = useState(false)
+  const source = choices ? null : sourceOf(filterTypes, filter, path)
+  const suggested = useSuggestions(source, asText(draft), isUsed)
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -114,8 +117,17 @@ function Single({ shape, label, help, path, draft, onDraft }: ControlProps) {
           {...common}
           type="text"
           inputMode={name === 'Int' ? 'numeric' : name === 'Float' ? 'decimal' : undefined}
+          list={source ? `${id}-list` : undefined}
+          onFocus={() => setUsed(true)}
           onChange={({ target }) => set(target.value)}
         />
+      )}
+      {source && (
+        <datalist id={`${id}-list`}>
+          {suggested.map(({ value, detail }) => (
+            <option key={value} value={value} label={detail === '' ? undefined : detail} />
+          ))}
+        </datalist>
       )}
       <Help id={`${id}-help`} text={help} />
       {shown}
@@ -181,12 +193,15 @@ function Checks({ name, label, help, path, draft, onDraft }: ControlProps & { na
 }
 
 /** A list of texts or numbers, in their order: what sessions have is suggested, and anything else may be typed. */
-function Tokens({ label, help, path, draft, onDraft, filterType }: ControlProps) {
+function Tokens({ label, help, path, draft, onDraft, filter }: ControlProps) {
   const [text, setText] = useState('')
   const [isUsed, setUsed] = useState(false)
   const { own, shown, describedBy } = useFaults(path, true)
   const tokens = asList(draft).map(asText)
-  const options = useSuggestions(filterType, text, isUsed).filter(({ value }) => !tokens.includes(value))
+  const { filterTypes } = useContext(Forms)
+  const options = useSuggestions(sourceOf(filterTypes, filter, path), text, isUsed).filter(
+    ({ value }) => !tokens.includes(value),
+  )
   const add = (value: string) => {
     if (!tokens.includes(value)) onDraft([...tokens, value])
     setText('')
@@ -227,7 +242,7 @@ function Tokens({ label, help, path, draft, onDraft, filterType }: ControlProps)
 }
 
 /** A list of objects, or of lists: each with its control. */
-function Items({ of, label, help, path, draft, onDraft, filterType }: ControlProps & { of: Shape }) {
+function Items({ of, label, help, path, draft, onDraft, filter }: ControlProps & { of: Shape }) {
   const { shapes } = useContext(Forms)
   const { shown, describedBy } = useFaults(path)
   const items = asList(draft)
@@ -244,7 +259,7 @@ function Items({ of, label, help, path, draft, onDraft, filterType }: ControlPro
               path={`${path}[${i}]`}
               draft={item}
               onDraft={(next) => onDraft(items.map((other, n) => (n === i ? (next ?? '') : other)))}
-              filterType={filterType}
+              filter={filter}
             />
             <p>
               <button type="button" onClick={() => onDraft(items.filter((_, n) => n !== i))}>
@@ -281,7 +296,7 @@ function OneOf({
   path,
   draft,
   onDraft,
-  filterType,
+  filter,
 }: ControlProps & { name: string; fields: readonly Field[] }) {
   const { shapes } = useContext(Forms)
   const id = useId()
@@ -298,7 +313,9 @@ function OneOf({
       path={`${path}.${chosen.name}`}
       draft={given[chosen.name]}
       onDraft={(next) => onDraft({ [chosen.name]: next ?? begin(shapes, chosen.shape) })}
-      filterType={name === filterInput ? chosen.name : filterType}
+      filter={
+        name === filterInput ? { type: chosen.name, path: `${path}.${chosen.name}`, draft: given[chosen.name] } : filter
+      }
     />
   )
   if (fields.length > mostRadios) {
@@ -368,7 +385,7 @@ const isNested = ({ kind, ...shape }: Shape) =>
   kind === 'object' || (kind === 'list' && 'of' in shape && shape.of.kind === 'object')
 
 /** An object: a control for each field. What is nested and need not be given is behind a button. */
-function AllOf({ fields, label, help, path, draft, onDraft, filterType }: ControlProps & { fields: readonly Field[] }) {
+function AllOf({ fields, label, help, path, draft, onDraft, filter }: ControlProps & { fields: readonly Field[] }) {
   const { shapes } = useContext(Forms)
   const { shown, describedBy } = useFaults(path)
   const given = asObject(draft)
@@ -396,7 +413,7 @@ function AllOf({ fields, label, help, path, draft, onDraft, filterType }: Contro
           path={`${path}.${field.name}`}
           draft={given[field.name]}
           onDraft={(next) => set(field, next)}
-          filterType={filterType}
+          filter={filter}
         />
         {isNested(field.shape) && !field.required && (
           <p>

@@ -48,6 +48,7 @@ export function Lines({ label, lines, from, to, top }: LinesProps) {
             fill="none"
             stroke={`var(--series-${i % 4})`}
             strokeWidth="2"
+            strokeLinecap="round"
             strokeDasharray={dashes[i % dashes.length]}
             vectorEffect="non-scaling-stroke"
           />

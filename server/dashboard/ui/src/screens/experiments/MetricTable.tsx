@@ -82,8 +82,16 @@ function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue:
       </th>
       <td className="number">{words.ofSessions(count(of.conversions), count(of.visitors))}</td>
       <td className="number">
-        {share(conversionRate.mean)}
-        <span className={styles.small}>{words.interval95(share(conversionRate.low), share(conversionRate.high))}</span>
+        {of.visitors === 0 ? (
+          none
+        ) : (
+          <>
+            {share(conversionRate.mean)}
+            <span className={styles.small}>
+              {words.interval95(share(conversionRate.low), share(conversionRate.high))}
+            </span>
+          </>
+        )}
       </td>
       <td className={styles.uplift}>
         {uplift ? (

@@ -42,7 +42,7 @@ export function SegmentTable({ rows, variants }: SegmentTableProps) {
                     const of = metric?.variants?.find(({ variant }) => variant.key === key)
                     return (
                       <td key={key} className="number">
-                        {of ? share(of.conversionRate.mean) : none}
+                        {of && of.visitors > 0 ? share(of.conversionRate.mean) : none}
                         {of && (
                           <span className={styles.small}>
                             {words.ofSessions(count(of.conversions), count(of.visitors))}
