@@ -6,7 +6,8 @@ import { Combobox, type Option } from './Combobox'
 import { asList, asObject, asText, begin, type Draft, type Fault, faultsAt } from './draft'
 import styles from './Form.module.css'
 import { type Field, type FilterType, objectOf, type Shape, type Shapes } from './shape'
-import { type FilterOf, sourceOf, useSuggestions } from './suggest'
+import { type FilterOf, sourceOf } from './source'
+import { useSuggestions } from './suggest'
 
 /** The input of filters: its fields are the filter types, and groups of filters. */
 export const filterInput = 'FilterInput'

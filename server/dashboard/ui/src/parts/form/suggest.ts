@@ -5,8 +5,7 @@ import { count } from '../format'
 import { useRange, useSite } from '../view'
 import { words } from '../words'
 import type { Option } from './Combobox'
-import { asObject, asText, type Draft } from './draft'
-import type { FilterType } from './shape'
+import type { Source } from './source'
 
 const askSuggestions = graphql(`
   query Suggestions(
@@ -41,36 +40,6 @@ export function useRest<T>(value: T, milliseconds: number): T {
     return () => clearTimeout(timer)
   }, [value, milliseconds])
   return rest
-}
-
-/** The filter that a control is part of. */
-export interface FilterOf {
-  readonly type: string
-  /** The path of its input: filters[0].country. */
-  readonly path: string
-  readonly draft: Draft | undefined
-}
-
-/** What completes a control's values, as the filter type says of the argument. */
-interface Source {
-  readonly suggest: FilterType['arguments'][number]['suggest']
-  readonly filterType: string
-  /** The key of the values; null for a type that has none, undefined while the form lacks it. */
-  readonly key: string | null | undefined
-}
-
-/** What completes the control at a path; null if nothing does. */
-export function sourceOf(filterTypes: readonly FilterType[], filter: FilterOf | null, path: string): Source | null {
-  const type = filter && filterTypes.find(({ name }) => name === filter.type)
-  const argument = type?.arguments.find((argument) => `${filter?.path}.${argument.path}` === path)
-  if (!filter || !argument || argument.suggest === null) return null
-  // The protocol of the graph: keys of properties are the values of this type without a key.
-  if (argument.suggest === 'PROPERTIES') return { suggest: 'VALUES', filterType: 'property', key: null }
-  const at = argument.valuesKeyPath?.split('.')
-  const key = at
-    ? asText(at.reduce<Draft | undefined>((draft, name) => asObject(draft)[name], filter.draft)) || undefined
-    : argument.valuesKey
-  return { suggest: argument.suggest, filterType: filter.type, key }
 }
 
 /** What completes a text, once somebody wants it. */
