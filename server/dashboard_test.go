@@ -277,7 +277,7 @@ func (s *server) arrange(t *testing.T) (experiment string) {
 			messages = append(messages, pageView(visitor, "/projects/xdotool/"))
 		}
 	}
-	s.track(t, messages...)
+	s.mustDeliver(t, messages...)
 	return experiment
 }
 
@@ -377,7 +377,7 @@ func pageView(visitor, path string) map[string]any {
 	}
 }
 
-func (s *server) track(t *testing.T, messages ...map[string]any) {
+func (s *server) mustDeliver(t *testing.T, messages ...map[string]any) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"batch": messages})
 	if err != nil {
@@ -395,7 +395,7 @@ func (d *dashboard) follow(t *testing.T) {
 	d.open(sampleSite+"?range=TODAY", cellsShown)
 	d.do(`void new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift = (window.shift ?? 0) + e.value }).observe({type: 'layout-shift'})`)
 	d.do(firstCell + `.focus()`)
-	d.server.track(t, pageView("one", "/projects/xdotool/"))
+	d.server.mustDeliver(t, pageView("one", "/projects/xdotool/"))
 	sent := time.Now()
 	d.await(firstCell + `.innerText.includes('1 of 1')`)
 	t.Logf("a change shows after %s", time.Since(sent))
@@ -414,7 +414,7 @@ func (d *dashboard) follow(t *testing.T) {
 	}
 	d.click("button", "Pause")
 	d.await(`document.body.innerText.includes('Paused at')`)
-	d.server.track(t, messages...)
+	d.server.mustDeliver(t, messages...)
 	d.click("button", "Resume")
 	d.await(`!` + firstCell + `.innerText.includes('of 1\n')`)
 	d.checkFigures(t, "{ name: TODAY }")
@@ -518,7 +518,7 @@ func (d *dashboard) lose(t *testing.T, args ...string) {
 	d.server.result(t)
 
 	d.server = mustServe(d.whole, args...)
-	d.server.track(t, pageView("after", "/projects/xdotool/"))
+	d.server.mustDeliver(t, pageView("after", "/projects/xdotool/"))
 	want := eval[string](d, firstCell+`.innerText`)
 	d.relay.lead(strings.TrimPrefix(d.server.url, "http://"))
 	back := time.Now()

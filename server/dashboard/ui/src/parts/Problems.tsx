@@ -15,11 +15,15 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
   )
 }
 
+/** What a refusal says, without the path of the input, which the control stands for. */
+export const bare = ({ field, message }: Problem): string =>
+  field !== '' && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message
+
 const fieldOf = ({ field }: Problem) => field.replace(/^input\./, '').replace(/[.[].*$/, '')
 
 /** What a refusal says of a field of the mutation's input, of parts of it too. */
 export const faultsIn = (problems: readonly Problem[], field: string): readonly string[] =>
-  problems.filter((problem) => fieldOf(problem) === field).map(({ message }) => message)
+  problems.filter((problem) => fieldOf(problem) === field).map(bare)
 
 /** The problems that are about none of the fields which a form has controls for. */
 export const unplacedIn = (problems: readonly Problem[], fields: readonly string[]): readonly Problem[] =>

@@ -13,7 +13,7 @@ import type { FilterType, Shapes } from '../../parts/form/shape'
 import { useRest } from '../../parts/form/suggest'
 import { useShapes } from '../../parts/form/useShapes'
 import { count } from '../../parts/format'
-import { Problems } from '../../parts/Problems'
+import { bare, Problems } from '../../parts/Problems'
 import { TextField } from '../../parts/TextField'
 import { useGo, useRange, useSite, useView } from '../../parts/view'
 import { words } from '../../parts/words'
@@ -169,10 +169,9 @@ function useBegun(kind: 'segment' | 'goal'): readonly FilterInput[] {
 }
 
 /** The fault that a refusal names a control for. The server names an input by its path: input.filters[0].country.is[0]. */
-function faultOf({ field, message }: Problem): Fault | null {
-  if (field === '') return null
-  const path = field.replace(/^input\./, '').replace(/^(active|goal)\[/, 'filters[')
-  return { path, message: message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message }
+function faultOf(problem: Problem): Fault | null {
+  if (problem.field === '') return null
+  return { path: problem.field.replace(/^input\./, '').replace(/^(active|goal)\[/, 'filters['), message: bare(problem) }
 }
 
 /** Whether the form has the control that a fault is for. */

@@ -11,7 +11,7 @@ import { Filters, useFilterList } from '../../parts/form/Filters'
 import { Forms } from '../../parts/form/Form'
 import type { FilterType, Shapes } from '../../parts/form/shape'
 import { useShapes } from '../../parts/form/useShapes'
-import { Problems } from '../../parts/Problems'
+import { bare, faultsIn, Problems, unplacedIn } from '../../parts/Problems'
 import { TextField } from '../../parts/TextField'
 import { useGo, useSite } from '../../parts/view'
 import { words } from '../../parts/words'
@@ -83,9 +83,8 @@ function Editor({ experiment, shapes, filterTypes }: EditorProps) {
     ...(tried ? audience.missing : []),
     ...problems.filter(({ field }) => field.startsWith('input.audience')).map(faultOf),
   ]
-  const faultsOf = (field: string) =>
-    problems.filter((problem) => new RegExp(`^input\\.${field}\\b`).test(problem.field)).map(({ message }) => message)
-  const unplaced = problems.filter(({ field }) => !/^input\.(name|key|description|variants|audience)\b/.test(field))
+  const faultsOf = (field: string) => faultsIn(problems, field)
+  const unplaced = unplacedIn(problems, ['name', 'key', 'description', 'variants', 'audience'])
 
   /** The goal of a metric, which is made of an event that is none yet. */
   const metricOf = async (chosen: string): Promise<string | null> => {
@@ -182,10 +181,7 @@ function Editor({ experiment, shapes, filterTypes }: EditorProps) {
   )
 }
 
-const faultOf = ({ field, message }: Problem): Fault => ({
-  path: field.replace(/^input\./, ''),
-  message: message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message,
-})
+const faultOf = (problem: Problem): Fault => ({ path: problem.field.replace(/^input\./, ''), message: bare(problem) })
 
 interface VariantsProps {
   variants: readonly EditedVariant[]
@@ -216,29 +212,35 @@ function Variants({ variants, onVariants, baseline, onBaseline, faults }: Varian
         return (
           // biome-ignore lint/a11y/useSemanticElements: a fieldset within one needs a legend, which would stand in its own row.
           <div key={variant.place} className="row" role="group" aria-label={called}>
-            <input
-              type="text"
-              aria-label={`${called}: ${words.key}`}
-              placeholder={words.key}
-              value={variant.key}
-              onChange={({ target }) => set(variant.place, { key: target.value })}
-            />
-            <input
-              type="text"
-              aria-label={`${called}: ${words.name}`}
-              placeholder={words.name}
-              value={variant.name}
-              onChange={({ target }) => set(variant.place, { name: target.value })}
-            />
-            <input
-              type="text"
-              inputMode="decimal"
-              size={5}
-              aria-label={`${called}: ${words.weight}`}
-              placeholder={words.weight}
-              value={variant.weight}
-              onChange={({ target }) => set(variant.place, { weight: target.value })}
-            />
+            <label className="field">
+              <span className="faint">{words.key}</span>
+              <input
+                type="text"
+                aria-label={`${called}: ${words.key}`}
+                value={variant.key}
+                onChange={({ target }) => set(variant.place, { key: target.value })}
+              />
+            </label>
+            <label className="field">
+              <span className="faint">{words.name}</span>
+              <input
+                type="text"
+                aria-label={`${called}: ${words.name}`}
+                value={variant.name}
+                onChange={({ target }) => set(variant.place, { name: target.value })}
+              />
+            </label>
+            <label className="field">
+              <span className="faint">{words.weight}</span>
+              <input
+                type="text"
+                inputMode="decimal"
+                size={5}
+                aria-label={`${called}: ${words.weight}`}
+                value={variant.weight}
+                onChange={({ target }) => set(variant.place, { weight: target.value })}
+              />
+            </label>
             <label className="row">
               <input type="radio" name={id} checked={isBaseline(variant, i)} onChange={() => onBaseline(variant.key)} />
               {words.baseline}
