@@ -224,7 +224,7 @@ const (
 func dashboardViews(experiment string) []dashboardView {
 	return []dashboardView{
 		{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", cellsShown},
-		{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy", `document.querySelectorAll('dialog table').length > 1`},
+		{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy&range=2015-05-17..2015-05-20", `document.querySelectorAll('dialog table').length > 1`},
 		{"breakdowns", sampleSite + "/breakdowns?by=REFERRER&range=2015-05-17..2015-05-20&compare=previous", tableShown + ` && document.querySelector('tbody a')`},
 		{"breakdown-filtered", sampleSite + `/breakdowns?filters=[{"referrer":{"is":["*google*"]}}]&range=2015-05-17..2015-05-20`, tableShown + ` && document.querySelector('main li button')`},
 		{"funnel", sampleSite + "/funnel?goals=R29hbDox,R29hbDoy&range=2015-05-17..2015-05-20", `document.querySelector('td svg')`},
@@ -238,7 +238,7 @@ func dashboardViews(experiment string) []dashboardView {
 		{"new-segment", sampleSite + "/segments?panel=segment.new", editorShown},
 		{"goals", sampleSite + "/goals", `document.querySelector('main li')`},
 		{"goal", sampleSite + "/goals?panel=goal.R29hbDox", editorShown},
-		{"convert", sampleSite + "?panel=convert.U2VnbWVudDoy", `document.querySelector('dialog form')`},
+		{"convert", sampleSite + "?panel=convert.U2VnbWVudDoy&range=2015-05-17..2015-05-20", `document.querySelector('dialog form')`},
 		{"plugins", sampleSite + "/plugins", `document.querySelector('main details')`},
 		{"site-settings", sampleSite + "/settings", `document.querySelector('main form')`},
 		{"tracking", sampleSite + "/settings?by=snippet", `document.querySelector('main pre')`},
