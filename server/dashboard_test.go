@@ -702,6 +702,25 @@ func (d *dashboard) experimentByKeyboard(*testing.T) {
 	d.await(`document.body.innerText.includes('Stopped')`)
 }
 
+// A plugin that is dropped in while an editor is open comes into its picker. What the plugin refuses stands at the field.
+func (d *dashboard) dropPlugin(t *testing.T, folder string) {
+	paid := filepath.Join(mustMakeExamples(t), "paidtraffic")
+	d.open(sampleSite+"/segments?panel=segment.new", editorShown)
+	d.do(`document.querySelector('dialog [role=combobox]').focus()`)
+	d.run(chromedp.KeyEvent("Paid"))
+	mustDrop(t, paid, folder)
+	dropped := time.Now()
+	d.await(`document.querySelector('dialog [role=option]')?.innerText.includes('Paid traffic')`)
+	t.Logf("a plugin is in the picker after %s", time.Since(dropped))
+	d.run(chromedp.KeyEvent("\r"))
+	d.await(`document.querySelector('dialog [role=combobox][aria-label=Source]')`)
+	d.do(`document.querySelector('dialog [role=combobox][aria-label=Source]').focus()`)
+	d.run(chromedp.KeyEvent("bing\r"))
+	d.click("dialog button", "Remove bing")
+	d.await(`document.querySelector('dialog [role=combobox][aria-label=Source][aria-invalid=true]') && document.querySelector('dialog .bad').innerText.includes('empty')`)
+	mustRemove(t, paid, folder)
+}
+
 // A light turns green with the first event of a site.
 func (d *dashboard) begin(t *testing.T) {
 	d.open("/sites/empty.example", `document.body.innerText.includes('Waiting for the first event')`)
@@ -720,7 +739,8 @@ func (d *dashboard) begin(t *testing.T) {
 // The dashboard in a real browser.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	args := []string{"--sample", "--database", "sqlite:" + filepath.Join(t.TempDir(), "goalgraph.db")}
+	plugins := t.TempDir()
+	args := []string{"--sample", "--plugins", plugins, "--database", "sqlite:" + filepath.Join(t.TempDir(), "goalgraph.db")}
 	d := newDashboard(t, args...)
 	step := func(name string, test func(*testing.T)) {
 		t.Run(name, func(inner *testing.T) {
@@ -745,6 +765,7 @@ func TestDashboard(t *testing.T) {
 		}
 	})
 	step("panel", d.explain)
+	step("plugin", func(t *testing.T) { d.dropPlugin(t, plugins) })
 	step("convert", d.convert)
 	step("live", d.follow)
 	step("breakdowns", d.breakDown)
