@@ -250,7 +250,7 @@ func randomFilter(r *rand.Rand) map[string]any {
 		func() (string, any) { return "pages", map[string]any{"all": some(words...)[:1]} },
 		func() (string, any) { return "events", map[string]any{"all": some("purchase", "sign up", "é")[:1]} },
 		func() (string, any) { return "country", choice("RO", "US", "DE", "FR") },
-		func() (string, any) { return "referrer", choice(append(slices.Clone(words), "(direct)")...) },
+		func() (string, any) { return "referrer", choice("a", "b", "ab", "ba", "a*", "*b", "*a*", "(direct)") },
 		func() (string, any) { return "sessionLength", span(50) },
 		func() (string, any) { return "pageViews", span(5) },
 		func() (string, any) {
@@ -266,6 +266,10 @@ func randomFilter(r *rand.Rand) map[string]any {
 		func() (string, any) { return "device", choice("DESKTOP", "MOBILE", "TABLET", "OTHER") },
 		func() (string, any) { return "language", choice("en", "de", "ro") },
 		func() (string, any) { return "utm", map[string]any{"source": some("a", "b", "ab", "é")} },
+		func() (string, any) {
+			return "hour", map[string]any{"is": []int{r.IntN(4) * 6, r.IntN(4) * 6, r.IntN(24)}}
+		},
+		func() (string, any) { return "weekday", map[string]any{"is": some("MONDAY", "THURSDAY", "SUNDAY")} },
 		func() (string, any) {
 			return "visitor", map[string]any{"kind": []string{"NEW", "RETURNING"}[r.IntN(2)]}
 		},

@@ -740,10 +740,11 @@ type ComplexityRoot struct {
 		EventCounts     func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
-		Hits            func(childComplexity int, first *int, after *string) int
+		Hits            func(childComplexity int, first *int, after *string, last *int, before *string) int
 		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
 		IP              func(childComplexity int) int
+		Key             func(childComplexity int) int
 		Language        func(childComplexity int) int
 		OS              func(childComplexity int) int
 		PageViews       func(childComplexity int) int
@@ -751,7 +752,6 @@ type ComplexityRoot struct {
 		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
 		Region          func(childComplexity int) int
-		SessionKey      func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
 		Truncated       func(childComplexity int) int
@@ -1132,7 +1132,7 @@ type SegmentResultResolver interface {
 	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
 }
 type SessionResolver interface {
-	Hits(ctx context.Context, obj *view.Session, first *int, after *string) (*view.HitConnection, error)
+	Hits(ctx context.Context, obj *view.Session, first *int, after *string, last *int, before *string) (*view.HitConnection, error)
 }
 type SiteResolver interface {
 	ID(ctx context.Context, obj *model.Site) (string, error)
@@ -4056,7 +4056,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Session.Hits(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Session.Hits(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Session.hostname":
 		if e.ComplexityRoot.Session.Hostname == nil {
 			break
@@ -4075,6 +4075,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.IP(childComplexity), true
+	case "Session.key":
+		if e.ComplexityRoot.Session.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Key(childComplexity), true
 	case "Session.language":
 		if e.ComplexityRoot.Session.Language == nil {
 			break
@@ -4117,12 +4123,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Region(childComplexity), true
-	case "Session.sessionKey":
-		if e.ComplexityRoot.Session.SessionKey == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.SessionKey(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -7779,7 +7779,7 @@ type Session implements Node {
   "NEW if this is the visitor's first session, RETURNING if not."
   visitorKind: VisitorStatus!
   "The name that the sender gave the session; null for none."
-  sessionKey: String
+  key: String
   "When the first hit happened."
   startedAt: Time!
   "When the last hit happened."
@@ -7838,10 +7838,14 @@ type Session implements Node {
   properties: [SessionProperty!]!
   "What the visitor did, hit by hit, in the order of time."
   hits(
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): HitConnection
 }
 
@@ -9708,8 +9712,8 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_visitorId(ctx, field)
 	case "visitorKind":
 		return ec.fieldContext_Session_visitorKind(ctx, field)
-	case "sessionKey":
-		return ec.fieldContext_Session_sessionKey(ctx, field)
+	case "key":
+		return ec.fieldContext_Session_key(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Session_startedAt(ctx, field)
 	case "endedAt":
@@ -11225,6 +11229,22 @@ func (ec *executionContext) field_Session_hits_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
 	return args, nil
 }
 
@@ -25264,16 +25284,16 @@ func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, 
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type VisitorStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Session_sessionKey(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+func (ec *executionContext) _Session_key(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_sessionKey(ctx, field)
+			return ec.fieldContext_Session_key(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SessionKey, nil
+			return obj.Key, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -25283,7 +25303,7 @@ func (ec *executionContext) _Session_sessionKey(ctx context.Context, field graph
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Session_sessionKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Session_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -25968,7 +25988,7 @@ func (ec *executionContext) _Session_hits(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Session().Hits(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Session().Hits(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
@@ -41349,8 +41369,8 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "sessionKey":
-			out.Values[i] = ec._Session_sessionKey(ctx, field, obj)
+		case "key":
+			out.Values[i] = ec._Session_key(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

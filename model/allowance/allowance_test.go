@@ -40,7 +40,9 @@ func newRedis(t *testing.T, r Rate, address string) *Redis {
 // Everyone takes what his bucket has, and no more, whoever else does.
 func TestTake(t *testing.T) {
 	t.Parallel()
-	for name, a := range map[string]Allowance{"memory": newMemory(t, slow), "redis": newRedis(t, slow, storetest.Redis(t))} {
+	shared := newRedis(t, slow, storetest.Redis(t))
+	shared.timeout = time.Minute // for a busy machine
+	for name, a := range map[string]Allowance{"memory": newMemory(t, slow), "redis": shared} {
 		t.Run(name, func(t *testing.T) {
 			taken := 0
 			for range 30 {
@@ -78,6 +80,7 @@ func TestProcessesShare(t *testing.T) {
 	t.Parallel()
 	address := storetest.Redis(t)
 	one, other := newRedis(t, slow, address), newRedis(t, slow, address)
+	one.timeout, other.timeout = time.Minute, time.Minute // for a busy machine
 	taken := 0
 	for range 100 {
 		for _, process := range []*Redis{one, other} {

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// redisLimit is how long a request waits for Redis, and pause is how long Redis is left alone when it fails.
-	redisLimit = 100 * time.Millisecond
-	pause      = time.Second
+	// patience is how long a request waits for Redis, and pause is how long Redis is left alone when it fails.
+	patience = 100 * time.Millisecond
+	pause    = time.Second
 	// ahead is the part of a bucket that a process takes at once.
 	ahead = 50
 )
@@ -25,6 +25,7 @@ type Redis struct {
 	limiter *redis_rate.Limiter
 	limit   redis_rate.Limit
 	prefix  string
+	timeout time.Duration
 	// alone are the buckets while Redis is away.
 	alone    *Memory
 	reserves *otter.Cache[string, *reserve]
@@ -48,7 +49,7 @@ func NewRedis(client *redis.Client, prefix string, r Rate) (*Redis, error) {
 	reserves, err := otter.New(&otter.Options[string, *reserve]{MaximumSize: most})
 	return &Redis{
 		limiter: redis_rate.NewLimiter(client), limit: redis_rate.Limit{Rate: r.PerSecond, Burst: r.Burst, Period: time.Second},
-		prefix: prefix, alone: alone, reserves: reserves,
+		prefix: prefix, timeout: patience, alone: alone, reserves: reserves,
 	}, err
 }
 
@@ -103,7 +104,7 @@ func (r *Redis) ask(ctx context.Context, who string, n int) (allowed bool, wait 
 	if now := time.Now().UnixNano(); now < r.pausedUntil.Load() {
 		return false, 0, errPaused
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
 	defer cancel()
 	result, err := r.limiter.AllowN(ctx, r.prefix+who, r.limit, n)
 	if err != nil {

@@ -7864,12 +7864,25 @@ export type introspection = {
                 }
               },
               {
+                "name": "before",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "String"
+                }
+              },
+              {
                 "name": "first",
                 "type": {
                   "kind": "SCALAR",
                   "name": "Int"
-                },
-                "defaultValue": "50"
+                }
+              },
+              {
+                "name": "last",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Int"
+                }
               }
             ],
             "isDeprecated": false
@@ -7897,6 +7910,15 @@ export type introspection = {
           },
           {
             "name": "ip",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "key",
             "type": {
               "kind": "SCALAR",
               "name": "String"
@@ -7981,15 +8003,6 @@ export type introspection = {
           },
           {
             "name": "region",
-            "type": {
-              "kind": "SCALAR",
-              "name": "String"
-            },
-            "args": [],
-            "isDeprecated": false
-          },
-          {
-            "name": "sessionKey",
             "type": {
               "kind": "SCALAR",
               "name": "String"
