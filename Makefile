@@ -19,6 +19,9 @@ QUESTIONS ?= 20
 BENCH_DIR ?=
 BENCHFLAGS ?=
 
+# Folder of make screenshots.
+SCREENSHOTS ?= screenshots
+
 # Numbers of sessions of make bench-scale, growing.
 SIZES ?= 10000000 30000000 100000000
 
@@ -50,12 +53,12 @@ DETECT_RACES := -race -gcflags='modernc.org/sqlite/lib=$(UNWATCHED)' -gcflags='m
 RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track simulate-experiments test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## serve the sample site at http://localhost:8080/graphiql/
+run: ## serve the sample site at http://localhost:8080/
 	go run ./server serve --auth none --sample
 
 build: ## build bin/goalgraph
@@ -72,6 +75,10 @@ test-system: test-servers ## run the system tests: they build the server, instal
 
 test-landing-page: test-servers ## import all 325,337 messages of a published A/B test into each database and check its results
 	GOALGRAPH_LANDING_PAGE=all $(GO_TEST) $(SYSTEM) -v -run '^TestLandingPage$$' -count 1 -timeout 30m ./server
+
+screenshots: test-servers ## take pictures of every screen of the dashboard: make screenshots SCREENSHOTS=folder
+	mkdir -p '$(SCREENSHOTS)'
+	GOALGRAPH_SCREENSHOTS='$(abspath $(SCREENSHOTS))' $(GO_TEST) $(SYSTEM) -count 1 -run '^TestDashboardLooks$$' ./server
 
 check: test lint check-generated ## run everything that CI runs: test, lint, check-generated
 

@@ -66,6 +66,9 @@ func (r *Resolver) MergedSegment() generated.MergedSegmentResolver { return &mer
 func (r *Resolver) ActiveVisitors() generated.ActiveVisitorsResolver {
 	return &activeVisitorsResolver{r}
 }
+func (r *Resolver) FilterArgument() generated.FilterArgumentResolver {
+	return &filterArgumentResolver{r}
+}
 func (r *Resolver) MergedFilter() generated.MergedFilterResolver { return &mergedFilterResolver{r} }
 func (r *Resolver) Plugin() generated.PluginResolver             { return &pluginResolver{r} }
 func (r *Resolver) Grant() generated.GrantResolver               { return &grantResolver{r} }

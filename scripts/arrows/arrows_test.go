@@ -152,7 +152,7 @@ var arrows = []arrow{
 	{folder: "server/app", own: `
 		graph graph/document graph/transport model model/allowance model/column model/count model/engine model/live model/stats model/store plugins
 		plugins/builtin plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/access server/ingest server/login server/sdk`, others: `
+		server/access server/dashboard server/ingest server/login server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
@@ -163,12 +163,14 @@ var arrows = []arrow{
 		github.com/maypok86/otter/v2
 		golang.org/x/sync
 		golang.org/x/time`},
-	{folder: "server/app/graphiql"},
-	{folder: "server/app/graphiql/compress"},
+	{folder: "server/app/graphiql", own: "server/bundle"},
 	{folder: "server/app/liveexample"},
 	{folder: "server/app/sample", own: "model model/store server/ingest"},
 	{folder: "server/bench", own: "model model/column model/dimension model/partition model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
+	{folder: "server/bundle"},
+	{folder: "server/bundle/compress"},
+	{folder: "server/dashboard", own: "server/bundle"},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
 	{folder: "server/ingest", own: "model model/allowance model/live model/store server/access server/ingest/bots", others: `
 		github.com/maypok86/otter/v2

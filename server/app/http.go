@@ -16,6 +16,7 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
 	"github.com/goalgraph/goalgraph/server/app/liveexample"
+	"github.com/goalgraph/goalgraph/server/dashboard"
 	"github.com/goalgraph/goalgraph/server/ingest"
 	"github.com/goalgraph/goalgraph/server/sdk"
 )
@@ -47,7 +48,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	if a.options.Sample {
 		liveexample.Register(mux)
 	}
-	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql/", http.StatusFound))
+	dashboard.Register(mux)
 	if a.admin == nil {
 		a.registerAdmin(mux, registry)
 	}

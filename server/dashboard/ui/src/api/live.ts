@@ -1,0 +1,43 @@
+import type { AnyVariables, TypedDocumentNode } from '@urql/core'
+import { stringifyDocument } from '@urql/core'
+import { useEffect, useState } from 'react'
+import type { Answer } from './ask'
+import { goToLogin } from './login'
+import { isStranger, type Problem, problemsOf } from './problem'
+import { socket } from './socket'
+
+interface State<Data> {
+  readonly question: string
+  readonly data: Data | undefined
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * Follows a subscription. Each message is a whole answer, and stands here as it came: not in the cache, which would take a large
+ * table of cells apart each time. While it is paused, and while another question is under way, the former answer stays.
+ */
+export function useLive<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  pause = false,
+): Answer<Data> {
+  const question = JSON.stringify({ query: stringifyDocument(document), variables })
+  const [state, setState] = useState<State<Data>>({ question: '', data: undefined, problems: [] })
+  useEffect(() => {
+    if (pause) return
+    return socket.subscribe<Data>(JSON.parse(question), {
+      next: ({ data, errors }) => {
+        const problems = problemsOf(errors ?? [])
+        if (isStranger(problems)) goToLogin()
+        setState((former) => ({ question, data: data ?? former.data, problems }))
+      },
+      error: (failure) => {
+        const problems = Array.isArray(failure) ? problemsOf(failure) : []
+        if (isStranger(problems)) goToLogin()
+        setState((former) => ({ ...former, question, problems }))
+      },
+      complete: () => {},
+    })
+  }, [question, pause])
+  return { data: state.data, problems: state.problems, stale: state.question !== question }
+}
