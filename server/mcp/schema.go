@@ -1,9 +1,7 @@
 package mcp
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
+	"maps"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -23,21 +21,29 @@ type argument struct {
 	schema     properties
 }
 
+// inputs writes the schemas of arguments.
+type inputs struct {
+	schema *ast.Schema
+	// tool is the one that takes them, and spelled are the tools that have spelled out an input object, by its name. Others that
+	// take it say so, and stay short.
+	tool    string
+	spelled map[string]string
+}
+
 // argumentsOf returns the arguments of an operation: its variables or, where the only one is $input, the fields of that.
-func argumentsOf(schema *ast.Schema, operation *ast.OperationDefinition) (arguments []argument, takesInput bool) {
+func (in inputs) argumentsOf(operation *ast.OperationDefinition) (arguments []argument, takesInput bool) {
 	variables := operation.VariableDefinitions
 	if len(variables) == 1 && variables[0].Variable == "input" {
 		for _, field := range variables[0].Definition.Fields {
 			arguments = append(arguments, argument{
-				field.Name, field.Type.NonNull && field.DefaultValue == nil, valueSchema(schema, field.Type, field.Description, field.DefaultValue),
+				field.Name, field.Type.NonNull && field.DefaultValue == nil, in.value(field.Type, field.Description, field.DefaultValue),
 			})
 		}
 		return arguments, true
 	}
 	for _, variable := range variables {
 		arguments = append(arguments, argument{
-			variable.Variable, variable.Type.NonNull && variable.DefaultValue == nil,
-			valueSchema(schema, variable.Type, commentOf(variable.Comment), variable.DefaultValue),
+			variable.Variable, variable.Type.NonNull && variable.DefaultValue == nil, in.value(variable.Type, commentOf(variable.Comment), variable.DefaultValue),
 		})
 	}
 	return arguments, false
@@ -55,53 +61,57 @@ func commentOf(comment *ast.CommentGroup) string {
 	return strings.Join(lines, "\n")
 }
 
-// inputSchema returns the schema of an object of arguments.
-func inputSchema(arguments properties, required []string) properties {
-	s := properties{"type": "object", "properties": arguments, "additionalProperties": false}
+// objectSchema returns the schema of an object.
+func objectSchema(fields properties, required []string) properties {
+	s := properties{"type": "object", "properties": fields}
 	if len(required) > 0 {
 		s["required"] = required
 	}
 	return s
 }
 
-// valueSchema returns the schema of a value of an input type.
-func valueSchema(schema *ast.Schema, t *ast.Type, description string, fallback *ast.Value) properties {
-	s := typeSchema(schema, t)
+// value returns the schema of a value of a type.
+func (in inputs) value(t *ast.Type, description string, fallback *ast.Value) properties {
+	s := in.ofType(t)
 	if description != "" {
 		s["description"] = strings.ReplaceAll(description, "\n", " ")
 	}
-	if fallback != nil {
-		if value, err := fallback.Value(nil); err == nil && value != nil && fmt.Sprint(value) != "" {
+	if fallback != nil && fallback.Raw != "" && fallback.Kind != ast.NullValue {
+		if value, err := fallback.Value(nil); err == nil {
 			s["default"] = value
 		}
 	}
 	return s
 }
 
-// typeSchema returns the schema of an input type.
-func typeSchema(schema *ast.Schema, t *ast.Type) properties {
+// ofType returns the schema of a type.
+func (in inputs) ofType(t *ast.Type) properties {
 	if t.Elem != nil {
-		return properties{"type": "array", "items": typeSchema(schema, t.Elem)}
+		return properties{"type": "array", "items": in.ofType(t.Elem)}
 	}
-	definition := schema.Types[t.NamedType]
+	definition := in.schema.Types[t.NamedType]
 	switch {
 	case t.NamedType == filterInput:
-		return properties{"type": "object", "minProperties": 1, "maxProperties": 1}
+		return properties{"type": "object"}
 	case definition.Kind == ast.Enum:
 		return properties{"type": "string", "enum": valuesOf(definition)}
 	case definition.Kind != ast.InputObject:
 		return scalarSchema(t.NamedType)
 	}
+	if tool, known := in.spelled[t.NamedType]; known && tool != in.tool {
+		return properties{"type": "object", "description": "As for " + tool + "."}
+	}
+	in.spelled[t.NamedType] = in.tool
 	fields := properties{}
 	var required []string
 	for _, field := range definition.Fields {
 		// Fields say by their names what they are; their descriptions are in the schema of GraphQL.
-		fields[field.Name] = typeSchema(schema, field.Type)
+		fields[field.Name] = in.ofType(field.Type)
 		if field.Type.NonNull && field.DefaultValue == nil {
 			required = append(required, field.Name)
 		}
 	}
-	return inputSchema(fields, required)
+	return objectSchema(fields, required)
 }
 
 // scalarSchema returns the schema of a scalar. What JSON has no type for is a string.
@@ -131,77 +141,78 @@ func valuesOf(enum *ast.Definition) []any {
 	return values
 }
 
-// resultSchema returns the schema of the result of a tool.
-func resultSchema(data properties) properties {
-	texts := properties{"type": "array", "items": properties{"type": "string"}}
-	return properties{"type": "object", "properties": properties{
-		"data": properties{"type": "object", "properties": data}, "problems": texts, "untrusted": properties{"type": "object"},
+// resultSchema returns the schema of the result of a tool. It tells the names of what is in it, in which objects and lists, and
+// the values of enumerations. It has no other types, so that the list of tools stays short: what a name stands for says the
+// schema of GraphQL.
+func resultSchema(data, shared properties) properties {
+	s := properties{"type": "object", "properties": properties{
+		"data": properties{"type": "object", "properties": data}, "problems": properties{"type": "array"}, "untrusted": properties{"type": "object"},
 	}}
+	if len(shared) > 0 {
+		s["$defs"] = shared
+	}
+	return s
 }
 
-// outputOf returns the schemas of the fields that are selected, and the paths of the texts in them.
-func outputOf(schema *ast.Schema, selections ast.SelectionSet) (fields properties, texts []string) {
-	fields = properties{}
+// output is what a selection of fields has.
+type output struct {
+	// fields are the schemas of the fields, and shared those of the fragments that stand for objects.
+	fields, shared properties
+	// texts are the paths of the texts that others wrote.
+	texts []string
+}
+
+// outputOf returns what a selection has.
+func outputOf(schema *ast.Schema, selections ast.SelectionSet) output {
+	all := output{fields: properties{}, shared: properties{}}
 	for _, selection := range selections {
-		var inner properties
-		var found []string
+		var part output
 		switch s := selection.(type) {
 		case *ast.Field:
-			inner, found = fieldOf(schema, s)
+			part = fieldOf(schema, s)
 		case *ast.InlineFragment:
-			inner, found = outputOf(schema, s.SelectionSet)
+			part = outputOf(schema, s.SelectionSet)
 		case *ast.FragmentSpread:
-			inner, found = outputOf(schema, s.Definition.SelectionSet)
+			part = outputOf(schema, s.Definition.SelectionSet)
 		}
-		for name, s := range inner {
-			fields[name] = s
-		}
-		texts = append(texts, found...)
+		maps.Copy(all.fields, part.fields)
+		maps.Copy(all.shared, part.shared)
+		all.texts = append(all.texts, part.texts...)
 	}
-	return fields, texts
+	return all
 }
 
-// fieldOf returns the schema of a field under its name, and the paths of the texts in it.
-func fieldOf(schema *ast.Schema, field *ast.Field) (fields properties, texts []string) {
-	name := cmp.Or(field.Alias, field.Name)
-	t, path := field.Definition.Type, name
-	var lists []bool // whether each may be null, the outermost first
+// fieldOf returns what a field has, under its name.
+func fieldOf(schema *ast.Schema, field *ast.Field) output {
+	path, t := field.Alias, field.Definition.Type
+	lists := 0
 	for ; t.Elem != nil; t = t.Elem {
-		lists = append(lists, !t.NonNull)
 		path += "[]"
+		lists++
 	}
-	var s properties
+	inner, s := outputOf(schema, field.SelectionSet), properties{}
+	var texts []string
+	for _, text := range inner.texts {
+		texts = append(texts, path+"."+text)
+	}
 	switch definition := schema.Types[t.NamedType]; {
 	case len(field.SelectionSet) > 0:
-		inner, found := outputOf(schema, field.SelectionSet)
-		s = properties{"type": "object", "properties": inner}
-		for _, text := range found {
-			texts = append(texts, path+"."+text)
+		s["properties"] = inner.fields
+		if fragment, ok := field.SelectionSet[0].(*ast.FragmentSpread); ok && len(field.SelectionSet) == 1 {
+			inner.shared[fragment.Name] = properties{"properties": inner.fields}
+			s = properties{"$ref": "#/$defs/" + fragment.Name}
 		}
 	case definition.Kind == ast.Enum:
-		s = properties{"type": "string", "enum": valuesOf(definition)}
+		values := valuesOf(definition)
+		if !t.NonNull {
+			values = append(values, nil)
+		}
+		s["enum"] = values
 	case t.NamedType == "String" || t.NamedType == "JSON":
 		texts = []string{path}
-		fallthrough
-	default:
-		s = scalarSchema(t.NamedType)
-		delete(s, "format") // is for who writes
 	}
-	orNull(s, !t.NonNull)
-	for _, mayBeNull := range slices.Backward(lists) {
-		s = properties{"type": "array", "items": s}
-		orNull(s, mayBeNull)
+	for range lists {
+		s = properties{"items": s}
 	}
-	return properties{name: s}, texts
-}
-
-// orNull has a schema allow null, too.
-func orNull(s properties, mayBeNull bool) {
-	if !mayBeNull || s["type"] == nil {
-		return
-	}
-	s["type"] = []any{s["type"], "null"}
-	if values, ok := s["enum"].([]any); ok {
-		s["enum"] = append(values, nil)
-	}
+	return output{properties{field.Alias: s}, inner.shared, texts}
 }
