@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -81,12 +83,25 @@ func New(o Options) (*Handler, error) {
 }
 
 func newServer(version string) *mcp.Server {
-	return mcp.NewServer(&mcp.Implementation{Name: "goalgraph", Title: "Goalgraph", Version: version}, &mcp.ServerOptions{
+	server := mcp.NewServer(&mcp.Implementation{Name: "goalgraph", Title: "Goalgraph", Version: version}, &mcp.ServerOptions{
 		Instructions: instructions,
 		// The list changes with the key alone, so that there is nothing to tell of.
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
 		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope, c.TTLMs = "private", listKept },
 	})
+	server.AddReceivingMiddleware(onlyTools)
+	return server
+}
+
+// onlyTools refuses methods for what the server does not offer. The library answers some of them, as if there were just none.
+func onlyTools(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, request mcp.Request) (mcp.Result, error) {
+		switch kind, _, _ := strings.Cut(method, "/"); kind {
+		case "prompts", "resources", "completion", "logging":
+			return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "this server offers tools alone"}
+		}
+		return next(ctx, method, request)
+	}
 }
 
 // serverOf returns the server with the tools that the caller of a request may use and wants.

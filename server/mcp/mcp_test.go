@@ -46,7 +46,7 @@ func TestConversation(t *testing.T) {
 		t.Fatalf("the key reads %+v", described.Sites)
 	}
 	site := described.Sites[0].ID
-	a.call("describe_site", args{"siteId": site}, &described)
+	a.call("describe_site", args{"siteId": site, "filterTypes": true}, &described)
 	if described.Site.ID != site || described.Site.Goals.TotalCount != 0 || !slices.ContainsFunc(described.FilterTypes.InputFields, func(f object) bool { return f.Name == "country" }) {
 		t.Errorf("%+v", described)
 	}
@@ -397,7 +397,7 @@ func TestRefusals(t *testing.T) {
 	// A call costs what its operation costs.
 	poor := s.assistant(t, s.key(t, "poor", model.ReadScope), "")
 	for range 100 {
-		answer, err := poor.session.CallTool(t.Context(), &mcp.CallToolParams{Name: "describe_site", Arguments: args{"siteId": site}})
+		answer, err := poor.session.CallTool(t.Context(), &mcp.CallToolParams{Name: "describe_site", Arguments: args{"siteId": site, "filterTypes": true}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -450,6 +450,11 @@ func TestProtocol(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
 		if status, _ := s.send(t, method, "", "", append(authorization, "Mcp-Session-Id", "made up")...); status != http.StatusMethodNotAllowed {
 			t.Errorf("%s: %d", method, status)
+		}
+	}
+	for _, method := range []string{"prompts/list", "resources/list", "logging/setLevel"} {
+		if status, says := s.post(t, `{"jsonrpc": "2.0", "id": 1, "method": "`+method+`", "params": {"level": "info"}}`, append(authorization, "MCP-Protocol-Version", "2025-11-25")...); !strings.Contains(says, "tools alone") {
+			t.Errorf("%s, of which the server has nothing: %d %s", method, status, says)
 		}
 	}
 	// No stream is left open for what never comes.

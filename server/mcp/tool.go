@@ -18,7 +18,7 @@ import (
 //go:embed tools/*.graphql
 var files embed.FS
 
-// catalogue names the tools in the order in which they are listed.
+// catalogue names the tools, in the order of a conversation.
 var catalogue = []struct {
 	name string
 	// destructive tools cannot be undone. What saving replaces is in the audit log.

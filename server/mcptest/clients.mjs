@@ -1,5 +1,5 @@
-// The two clients of the protocol for TypeScript, v1 and v2, list the tools and call some. Writes a line of JSON for each: its
-// name, the revision that it speaks, the tools, and the data of a result.
+// The clients of the protocol for TypeScript, v1 and v2, the latter by its latest revision too, list the tools and call some.
+// Writes a line of JSON for each: its name, the revision that it speaks, the tools, and the data of a result.
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from '@modelcontextprotocol/client'
@@ -7,8 +7,12 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 const [url, key] = process.argv.slice(2)
 const requestInit = { headers: { Authorization: `Bearer ${key}` } }
 
-for (const [name, Client, Transport] of [['v1', ClientV1, TransportV1], ['v2', ClientV2, TransportV2]]) {
-  const client = new Client({ name, version: '1' })
+for (const [name, Client, Transport, options] of [
+  ['v1', ClientV1, TransportV1, {}],
+  ['v2', ClientV2, TransportV2, {}],
+  ['v2 of 2026', ClientV2, TransportV2, { versionNegotiation: { mode: { pin: '2026-07-28' } } }],
+]) {
+  const client = new Client({ name, version: '1' }, options)
   const transport = new Transport(new URL(url), { requestInit })
   await client.connect(transport)
   const { tools } = await client.listTools()
@@ -20,8 +24,8 @@ for (const [name, Client, Transport] of [['v1', ClientV1, TransportV1], ['v2', C
   })
   const refused = await client.callTool({ name: 'list_goals', arguments: { siteId: 'nothing' } })
   console.log(JSON.stringify({
-    name, revision: transport.protocolVersion, server: client.getServerVersion()?.name, tools: tools.map(tool => tool.name), cards: cards.structuredContent.data.site.goalCards,
-    refused: refused.isError,
+    name, revision: client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion, tools: tools.map(tool => tool.name),
+    cards: cards.structuredContent.data.site.goalCards, refused: refused.isError === true,
   }))
   await client.close()
 }
