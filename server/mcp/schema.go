@@ -141,12 +141,11 @@ func valuesOf(enum *ast.Definition) []any {
 	return values
 }
 
-// resultSchema returns the schema of the result of a tool. It tells the names of what is in it, in which objects and lists, and
-// the values of enumerations. It has no other types, so that the list of tools stays short: what a name stands for says the
-// schema of GraphQL.
+// resultSchema returns the schema of the result of a tool. It tells the names of what is in it, and in which objects and lists.
+// It has no other types, so that the list of tools stays short: what a name stands for says the schema of GraphQL.
 func resultSchema(data, shared properties) properties {
 	s := properties{"type": "object", "properties": properties{
-		"data": properties{"type": "object", "properties": data}, "problems": properties{"type": "array"}, "untrusted": properties{"type": "object"},
+		"data": properties{"type": "object", "properties": data}, "problems": properties{}, "untrusted": properties{},
 	}}
 	if len(shared) > 0 {
 		s["$defs"] = shared
@@ -163,17 +162,17 @@ type output struct {
 }
 
 // outputOf returns what a selection has.
-func outputOf(schema *ast.Schema, selections ast.SelectionSet) output {
+func outputOf(selections ast.SelectionSet) output {
 	all := output{fields: properties{}, shared: properties{}}
 	for _, selection := range selections {
 		var part output
 		switch s := selection.(type) {
 		case *ast.Field:
-			part = fieldOf(schema, s)
+			part = fieldOf(s)
 		case *ast.InlineFragment:
-			part = outputOf(schema, s.SelectionSet)
+			part = outputOf(s.SelectionSet)
 		case *ast.FragmentSpread:
-			part = outputOf(schema, s.Definition.SelectionSet)
+			part = outputOf(s.Definition.SelectionSet)
 		}
 		maps.Copy(all.fields, part.fields)
 		maps.Copy(all.shared, part.shared)
@@ -183,31 +182,25 @@ func outputOf(schema *ast.Schema, selections ast.SelectionSet) output {
 }
 
 // fieldOf returns what a field has, under its name.
-func fieldOf(schema *ast.Schema, field *ast.Field) output {
+func fieldOf(field *ast.Field) output {
 	path, t := field.Alias, field.Definition.Type
 	lists := 0
 	for ; t.Elem != nil; t = t.Elem {
 		path += "[]"
 		lists++
 	}
-	inner, s := outputOf(schema, field.SelectionSet), properties{}
+	inner, s := outputOf(field.SelectionSet), properties{}
 	var texts []string
 	for _, text := range inner.texts {
 		texts = append(texts, path+"."+text)
 	}
-	switch definition := schema.Types[t.NamedType]; {
+	switch {
 	case len(field.SelectionSet) > 0:
 		s["properties"] = inner.fields
 		if fragment, ok := field.SelectionSet[0].(*ast.FragmentSpread); ok && len(field.SelectionSet) == 1 {
 			inner.shared[fragment.Name] = properties{"properties": inner.fields}
 			s = properties{"$ref": "#/$defs/" + fragment.Name}
 		}
-	case definition.Kind == ast.Enum:
-		values := valuesOf(definition)
-		if !t.NonNull {
-			values = append(values, nil)
-		}
-		s["enum"] = values
 	case t.NamedType == "String" || t.NamedType == "JSON":
 		texts = []string{path}
 	}
