@@ -175,6 +175,11 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != plainType {
 		return nil, nil, http.StatusUnsupportedMediaType, model.Errorf(model.BadInput, "send the request as application/json")
 	}
+	return h.take(w, r)
+}
+
+// take reads the body of a request, and returns what it takes of the intake. The status is that of the error.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (body []byte, taken *share, status int, err error) {
 	most := int64(maxBody)
 	if !model.ActorOf(r.Context()).MaySomewhere(model.ReadScope) {
 		most = longRequest - 1 // of who is refused in any case

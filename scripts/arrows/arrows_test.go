@@ -152,7 +152,7 @@ var arrows = []arrow{
 	{folder: "server/app", own: `
 		graph graph/document graph/transport model model/allowance model/column model/count model/engine model/live model/stats model/store plugins
 		plugins/builtin plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/access server/dashboard server/ingest server/login server/sdk`, others: `
+		server/access server/dashboard server/ingest server/login server/mcp server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
@@ -190,6 +190,12 @@ var arrows = []arrow{
 		golang.org/x/crypto
 		golang.org/x/oauth2
 		golang.org/x/text`},
+	// Assistants ask by the graph, and have no way to the store.
+	{folder: "server/mcp", own: "graph graph/transport model", others: `
+		github.com/99designs/gqlgen
+		github.com/modelcontextprotocol/go-sdk
+		github.com/prometheus/client_golang
+		github.com/vektah/gqlparser/v2`},
 	{folder: "server/nodetest"},
 	{folder: "server/sdk"},
 

@@ -18,12 +18,13 @@ import (
 	"github.com/goalgraph/goalgraph/server/app/liveexample"
 	"github.com/goalgraph/goalgraph/server/dashboard"
 	"github.com/goalgraph/goalgraph/server/ingest"
+	"github.com/goalgraph/goalgraph/server/mcp"
 	"github.com/goalgraph/goalgraph/server/sdk"
 )
 
 // handler routes requests. Every request gets an id. The answer carries it, and the log
 // has errors under it.
-func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engine *engine.Engine, tracker *ingest.Tracker) http.Handler {
+func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, assistants *mcp.Handler, engine *engine.Engine, tracker *ingest.Tracker) http.Handler {
 	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
@@ -36,6 +37,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 		http.Error(w, "there is nothing at this path; send requests to /graphql, or to /graphql/DOMAIN with a site's domain", http.StatusNotFound)
 	})
 	mux.Handle("/schema.graphql", a.door.Private(http.HandlerFunc(g.ServeSchema)))
+	mux.Handle("/mcp", a.door.Private(assistants))
 	tracker.Register(mux)
 	sdk.Register(mux)
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
