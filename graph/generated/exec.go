@@ -18,6 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -46,6 +47,7 @@ type ResolverRoot interface {
 	Goal() GoalResolver
 	GoalCell() GoalCellResolver
 	Grant() GrantResolver
+	Guardrail() GuardrailResolver
 	MergedFilter() MergedFilterResolver
 	MergedSegment() MergedSegmentResolver
 	MetricResult() MetricResultResolver
@@ -59,6 +61,7 @@ type ResolverRoot interface {
 	SiteRole() SiteRoleResolver
 	Subscription() SubscriptionResolver
 	Totals() TotalsResolver
+	ValueResult() ValueResultResolver
 	VariantResult() VariantResultResolver
 }
 
@@ -80,6 +83,11 @@ type ComplexityRoot struct {
 	ActiveVisitors struct {
 		Pages    func(childComplexity int, first *int) int
 		Visitors func(childComplexity int) int
+	}
+
+	AnytimeComparison struct {
+		PValue func(childComplexity int) int
+		Uplift func(childComplexity int) int
 	}
 
 	ApiKey struct {
@@ -236,6 +244,11 @@ type ComplexityRoot struct {
 		Site     func(childComplexity int) int
 	}
 
+	DecisionReason struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
 	DefinitionsChange struct {
 		Revision func(childComplexity int) int
 		Site     func(childComplexity int) int
@@ -274,6 +287,11 @@ type ComplexityRoot struct {
 	DeleteSitePayload struct {
 		DeletedID func(childComplexity int) int
 		Sites     func(childComplexity int) int
+	}
+
+	DensityPoint struct {
+		X func(childComplexity int) int
+		Y func(childComplexity int) int
 	}
 
 	DisableUserPayload struct {
@@ -325,10 +343,15 @@ type ComplexityRoot struct {
 		Audience         func(childComplexity int) int
 		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		CreatedAt        func(childComplexity int) int
+		DecideAt         func(childComplexity int) int
+		DecidesBy        func(childComplexity int) int
 		Description      func(childComplexity int) int
+		Guardrails       func(childComplexity int) int
 		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		Key              func(childComplexity int) int
+		MetricChangedAt  func(childComplexity int) int
+		Monitoring       func(childComplexity int) int
 		Name             func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
 		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
@@ -443,6 +466,7 @@ type ComplexityRoot struct {
 		Card        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
+		Direction   func(childComplexity int) int
 		Experiments func(childComplexity int) int
 		Filters     func(childComplexity int) int
 		ID          func(childComplexity int) int
@@ -518,6 +542,11 @@ type ComplexityRoot struct {
 		SiteID func(childComplexity int) int
 	}
 
+	Guardrail struct {
+		Goal   func(childComplexity int) int
+		Margin func(childComplexity int) int
+	}
+
 	Hit struct {
 		At          func(childComplexity int) int
 		Browser     func(childComplexity int) int
@@ -589,6 +618,8 @@ type ComplexityRoot struct {
 		ID       func(childComplexity int) int
 		Leader   func(childComplexity int) int
 		Primary  func(childComplexity int) int
+		Reasons  func(childComplexity int) int
+		Role     func(childComplexity int) int
 		Variants func(childComplexity int) int
 	}
 
@@ -690,8 +721,9 @@ type ComplexityRoot struct {
 	}
 
 	SampleRatioCheck struct {
-		Mismatch func(childComplexity int) int
-		PValue   func(childComplexity int) int
+		AnytimePValue func(childComplexity int) int
+		Mismatch      func(childComplexity int) int
+		PValue        func(childComplexity int) int
 	}
 
 	SchemaChange struct {
@@ -933,12 +965,15 @@ type ComplexityRoot struct {
 	}
 
 	ValueResult struct {
+		Anytime                   func(childComplexity int) int
+		ExpectedLoss              func(childComplexity int) int
 		PerConverter              func(childComplexity int) int
 		PerVisitor                func(childComplexity int) int
 		ProbabilityToBeBest       func(childComplexity int) int
 		ProbabilityToBeatBaseline func(childComplexity int) int
 		Sum                       func(childComplexity int) int
 		Uplift                    func(childComplexity int) int
+		Winsorized                func(childComplexity int) int
 	}
 
 	Variant struct {
@@ -958,13 +993,17 @@ type ComplexityRoot struct {
 	}
 
 	VariantResult struct {
+		AdjustedPValue            func(childComplexity int) int
+		Anytime                   func(childComplexity int) int
 		BayesFactor               func(childComplexity int) int
 		ConversionRate            func(childComplexity int) int
 		Conversions               func(childComplexity int) int
+		Density                   func(childComplexity int, points int) int
 		ExpectedLoss              func(childComplexity int) int
 		ID                        func(childComplexity int) int
 		ProbabilityToBeBest       func(childComplexity int) int
 		ProbabilityToBeatBaseline func(childComplexity int) int
+		ProbabilityWithinMargin   func(childComplexity int) int
 		Series                    func(childComplexity int, interval model.Interval) int
 		Uplift                    func(childComplexity int) int
 		Value                     func(childComplexity int) int
@@ -977,6 +1016,14 @@ type ComplexityRoot struct {
 		Grants    func(childComplexity int) int
 		Kind      func(childComplexity int) int
 		Name      func(childComplexity int) int
+	}
+
+	WinsorizedValue struct {
+		Cap        func(childComplexity int) int
+		Capped     func(childComplexity int) int
+		PerVisitor func(childComplexity int) int
+		Sum        func(childComplexity int) int
+		Uplift     func(childComplexity int) int
 	}
 }
 
@@ -1001,6 +1048,9 @@ type ExperimentResolver interface {
 	Variants(ctx context.Context, obj *model.Experiment) ([]view.Variant, error)
 	PrimaryMetric(ctx context.Context, obj *model.Experiment) (*model.Goal, error)
 	SecondaryMetrics(ctx context.Context, obj *model.Experiment) ([]model.Goal, error)
+
+	DecideAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
+	MetricChangedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 
 	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
@@ -1052,6 +1102,9 @@ type GoalCellResolver interface {
 type GrantResolver interface {
 	Site(ctx context.Context, obj *view.Grant) (*model.Site, error)
 }
+type GuardrailResolver interface {
+	Goal(ctx context.Context, obj *model.Guardrail) (*model.Goal, error)
+}
 type MergedFilterResolver interface {
 	Rule(ctx context.Context, obj *host.MergedFilter) (*MergeRule, error)
 }
@@ -1062,6 +1115,7 @@ type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
 	Leader(ctx context.Context, obj *view.MetricResult) (*view.Variant, error)
 	Decision(ctx context.Context, obj *view.MetricResult) (*stats.Decision, error)
+	Reasons(ctx context.Context, obj *view.MetricResult) ([]experiment.Reason, error)
 }
 type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
@@ -1171,8 +1225,16 @@ type SubscriptionResolver interface {
 type TotalsResolver interface {
 	Series(ctx context.Context, obj *view.Totals, interval model.Interval) ([]view.TotalsPoint, error)
 }
+type ValueResultResolver interface {
+	Anytime(ctx context.Context, obj *view.ValueResult) (*stats.Anytime, error)
+	Winsorized(ctx context.Context, obj *view.ValueResult) (*experiment.WinsorizedValue, error)
+}
 type VariantResultResolver interface {
-	Value(ctx context.Context, obj *view.VariantResult) (*stats.Value, error)
+	Anytime(ctx context.Context, obj *view.VariantResult) (*stats.Anytime, error)
+	AdjustedPValue(ctx context.Context, obj *view.VariantResult) (*float64, error)
+	ProbabilityWithinMargin(ctx context.Context, obj *view.VariantResult) (*float64, error)
+	Density(ctx context.Context, obj *view.VariantResult, points int) ([]stats.Point, error)
+	Value(ctx context.Context, obj *view.VariantResult) (*view.ValueResult, error)
 	Series(ctx context.Context, obj *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error)
 }
 
@@ -1237,6 +1299,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActiveVisitors.Visitors(childComplexity), true
+
+	case "AnytimeComparison.pValue":
+		if e.ComplexityRoot.AnytimeComparison.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnytimeComparison.PValue(childComplexity), true
+	case "AnytimeComparison.uplift":
+		if e.ComplexityRoot.AnytimeComparison.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnytimeComparison.Uplift(childComplexity), true
 
 	case "ApiKey.createdAt":
 		if e.ComplexityRoot.ApiKey.CreatedAt == nil {
@@ -1788,6 +1863,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeactivateSegmentsPayload.Site(childComplexity), true
 
+	case "DecisionReason.code":
+		if e.ComplexityRoot.DecisionReason.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DecisionReason.Code(childComplexity), true
+	case "DecisionReason.message":
+		if e.ComplexityRoot.DecisionReason.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DecisionReason.Message(childComplexity), true
+
 	case "DefinitionsChange.revision":
 		if e.ComplexityRoot.DefinitionsChange.Revision == nil {
 			break
@@ -1891,6 +1979,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeleteSitePayload.Sites(childComplexity), true
+
+	case "DensityPoint.x":
+		if e.ComplexityRoot.DensityPoint.X == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DensityPoint.X(childComplexity), true
+	case "DensityPoint.y":
+		if e.ComplexityRoot.DensityPoint.Y == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DensityPoint.Y(childComplexity), true
 
 	case "DisableUserPayload.user":
 		if e.ComplexityRoot.DisableUserPayload.User == nil {
@@ -2049,12 +2150,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.CreatedAt(childComplexity), true
+	case "Experiment.decideAt":
+		if e.ComplexityRoot.Experiment.DecideAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.DecideAt(childComplexity), true
+	case "Experiment.decidesBy":
+		if e.ComplexityRoot.Experiment.DecidesBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.DecidesBy(childComplexity), true
 	case "Experiment.description":
 		if e.ComplexityRoot.Experiment.Description == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.Description(childComplexity), true
+	case "Experiment.guardrails":
+		if e.ComplexityRoot.Experiment.Guardrails == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Guardrails(childComplexity), true
 	case "Experiment.history":
 		if e.ComplexityRoot.Experiment.History == nil {
 			break
@@ -2078,6 +2197,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Key(childComplexity), true
+	case "Experiment.metricChangedAt":
+		if e.ComplexityRoot.Experiment.MetricChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.MetricChangedAt(childComplexity), true
+	case "Experiment.monitoring":
+		if e.ComplexityRoot.Experiment.Monitoring == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Monitoring(childComplexity), true
 	case "Experiment.name":
 		if e.ComplexityRoot.Experiment.Name == nil {
 			break
@@ -2568,6 +2699,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.Description(childComplexity), true
+	case "Goal.direction":
+		if e.ComplexityRoot.Goal.Direction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Direction(childComplexity), true
 	case "Goal.experiments":
 		if e.ComplexityRoot.Goal.Experiments == nil {
 			break
@@ -2893,6 +3030,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Grant.SiteID(childComplexity), true
 
+	case "Guardrail.goal":
+		if e.ComplexityRoot.Guardrail.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Guardrail.Goal(childComplexity), true
+	case "Guardrail.margin":
+		if e.ComplexityRoot.Guardrail.Margin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Guardrail.Margin(childComplexity), true
+
 	case "Hit.at":
 		if e.ComplexityRoot.Hit.At == nil {
 			break
@@ -3211,6 +3361,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MetricResult.Primary(childComplexity), true
+	case "MetricResult.reasons":
+		if e.ComplexityRoot.MetricResult.Reasons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Reasons(childComplexity), true
+	case "MetricResult.role":
+		if e.ComplexityRoot.MetricResult.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Role(childComplexity), true
 	case "MetricResult.variants":
 		if e.ComplexityRoot.MetricResult.Variants == nil {
 			break
@@ -3843,6 +4005,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RotateApiKeyPayload.Secret(childComplexity), true
 
+	case "SampleRatioCheck.anytimePValue":
+		if e.ComplexityRoot.SampleRatioCheck.AnytimePValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioCheck.AnytimePValue(childComplexity), true
 	case "SampleRatioCheck.mismatch":
 		if e.ComplexityRoot.SampleRatioCheck.Mismatch == nil {
 			break
@@ -4938,6 +5106,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ValueCount.Value(childComplexity), true
 
+	case "ValueResult.anytime":
+		if e.ComplexityRoot.ValueResult.Anytime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Anytime(childComplexity), true
+	case "ValueResult.expectedLoss":
+		if e.ComplexityRoot.ValueResult.ExpectedLoss == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.ExpectedLoss(childComplexity), true
 	case "ValueResult.perConverter":
 		if e.ComplexityRoot.ValueResult.PerConverter == nil {
 			break
@@ -4974,6 +5154,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ValueResult.Uplift(childComplexity), true
+	case "ValueResult.winsorized":
+		if e.ComplexityRoot.ValueResult.Winsorized == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Winsorized(childComplexity), true
 
 	case "Variant.baseline":
 		if e.ComplexityRoot.Variant.Baseline == nil {
@@ -5037,6 +5223,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.VariantPoint.Visitors(childComplexity), true
 
+	case "VariantResult.adjustedPValue":
+		if e.ComplexityRoot.VariantResult.AdjustedPValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.AdjustedPValue(childComplexity), true
+	case "VariantResult.anytime":
+		if e.ComplexityRoot.VariantResult.Anytime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Anytime(childComplexity), true
 	case "VariantResult.bayesFactor":
 		if e.ComplexityRoot.VariantResult.BayesFactor == nil {
 			break
@@ -5055,6 +5253,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.Conversions(childComplexity), true
+	case "VariantResult.density":
+		if e.ComplexityRoot.VariantResult.Density == nil {
+			break
+		}
+
+		args, err := ec.field_VariantResult_density_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.VariantResult.Density(childComplexity, args["points"].(int)), true
 	case "VariantResult.expectedLoss":
 		if e.ComplexityRoot.VariantResult.ExpectedLoss == nil {
 			break
@@ -5079,6 +5288,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.ProbabilityToBeatBaseline(childComplexity), true
+	case "VariantResult.probabilityWithinMargin":
+		if e.ComplexityRoot.VariantResult.ProbabilityWithinMargin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ProbabilityWithinMargin(childComplexity), true
 	case "VariantResult.series":
 		if e.ComplexityRoot.VariantResult.Series == nil {
 			break
@@ -5140,6 +5355,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.Name(childComplexity), true
 
+	case "WinsorizedValue.cap":
+		if e.ComplexityRoot.WinsorizedValue.Cap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Cap(childComplexity), true
+	case "WinsorizedValue.capped":
+		if e.ComplexityRoot.WinsorizedValue.Capped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Capped(childComplexity), true
+	case "WinsorizedValue.perVisitor":
+		if e.ComplexityRoot.WinsorizedValue.PerVisitor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.PerVisitor(childComplexity), true
+	case "WinsorizedValue.total":
+		if e.ComplexityRoot.WinsorizedValue.Sum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Sum(childComplexity), true
+	case "WinsorizedValue.uplift":
+		if e.ComplexityRoot.WinsorizedValue.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Uplift(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -5163,6 +5409,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputEventOrder,
 		ec.unmarshalInputExperimentOrder,
 		ec.unmarshalInputGoalOrder,
+		ec.unmarshalInputGuardrailInput,
 		ec.unmarshalInputSegmentOrder,
 		ec.unmarshalInputSessionOrder,
 		ec.unmarshalInputSiteRoleInput,
@@ -5873,8 +6120,18 @@ type Experiment implements Node {
   variants: [Variant!]!
   "The goal that decides. Null only in a draft that has none yet."
   primaryMetric: Goal
-  "Other goals to watch, without the primary metric."
+  "Other goals to watch, without the primary metric and guardrails."
   secondaryMetrics: [Goal!]!
+  "Goals by which no winner may be worse than the baseline by more than a margin."
+  guardrails: [Guardrail!]!
+  "Which figure of a metric decides. A metric whose goal has no valueEvent is decided by its rate in any case."
+  decidesBy: DecidesBy!
+  "When decisions hold."
+  monitoring: Monitoring!
+  "When the only look is planned. Null unless monitoring is FIXED_HORIZON."
+  decideAt: Time
+  "When the primary metric or a guardrail was last changed after the start. Null if neither was."
+  metricChangedAt: Time
   """
   Who takes part: an assignment counts only if its session matches all of these filters. An empty list admits everyone.
   """
@@ -5951,9 +6208,9 @@ type Experiment implements Node {
 enum ExperimentStatus {
   "Not started. Everything except the key can change."
   DRAFT
-  "Started: visitors are being assigned. Name, description and metrics can change."
+  "Started: visitors are being assigned. Name, description, metrics and guardrails can change."
   RUNNING
-  "Finished: its results remain. Name, description and metrics can change."
+  "Finished: its results remain. Name, description, metrics and guardrails can change."
   STOPPED
   "Put away, from DRAFT or STOPPED. Nothing can change; its results remain."
   ARCHIVED
@@ -5965,6 +6222,30 @@ enum Attribution {
   SESSION
   "Every session from the assignment to the end of the experiment."
   EXPERIMENT
+}
+
+"Which figure of a metric decides."
+enum DecidesBy {
+  "The conversion rate."
+  RATE
+  "The value per visitor."
+  VALUE
+}
+
+"When decisions hold."
+enum Monitoring {
+  "Whenever one looks, as often as one likes."
+  CONTINUOUS
+  "At one look, at ` + "`" + `decideAt` + "`" + `. Needs fewer visitors."
+  FIXED_HORIZON
+}
+
+"A goal by which no winner may be worse than the baseline by more than a margin."
+type Guardrail {
+  "The goal."
+  goal: Goal!
+  "By how much the figure may be worse, relative to the baseline's: 0.02 is 2 %. At least 0, below 1."
+  margin: Float!
 }
 
 "One of the alternatives that an experiment compares."
@@ -6010,7 +6291,7 @@ type ExperimentResult {
   unknownVariants: Int!
   "Whether the split of visitors fits the weights."
   sampleRatio: SampleRatioCheck!
-  "The results of each metric, the primary metric first."
+  "The results of each metric: the primary one, the secondary ones, the guardrails."
   metrics: [MetricResult!]!
 }
 
@@ -6025,13 +6306,23 @@ type SegmentResult {
 }
 
 """
-Whether the split of visitors fits the variants' weights, by Pearson's chi-squared test. If it does not, something is
-broken, and the variants cannot be compared. Common causes are failing redirects, bots and lost messages.
+Whether the split of visitors fits the variants' weights. If it does not, something is broken, and the variants cannot be
+compared. Common causes are failing redirects, bots and lost messages.
 """
 type SampleRatioCheck {
-  "The probability of a split at least this uneven if visitors are assigned by the weights."
+  """
+  The probability of a split at least this uneven if visitors are assigned by the weights, by Pearson's chi-squared test.
+  It holds for one look.
+  """
   pValue: Float!
-  "Whether pValue is below 0.001. Always false below 100 visitors, or if a variant expects fewer than 5."
+  """
+  The same, valid however often you look: if visitors are assigned by the weights, it ever falls to p with a probability of
+  p at most (Lindon and Malek 2022).
+  """
+  anytimePValue: Float!
+  """
+  Whether visitors are not assigned by the weights: whether ` + "`" + `anytimePValue` + "`" + ` is below 0.001.
+  """
   mismatch: Boolean!
 }
 
@@ -6043,42 +6334,100 @@ type MetricResult {
   goal: Goal!
   "Whether this is the primary metric, or the goal that stands for all metrics."
   primary: Boolean!
+  "What the metric is for."
+  role: MetricRole!
   "The results of each variant, in the experiment's order."
   variants: [VariantResult!]
   """
-  The winner. Without one, it is the best choice so far: among variants with visitors, the one with the highest
-  conversion rate. Null on a tie, and while the decision is INVALID.
+  The winner. Without one, it is the best choice so far: among variants with visitors, the one with the best figure that
+  decides. Null on a tie, and while the decision is INVALID.
   """
   leader: Variant
-  "What to do, judged by this metric's conversion rates."
+  "What to do, judged by this metric."
   decision: Decision
+  "Why the decision is what it is, at least one reason. What withholds a decision comes first."
+  reasons: [DecisionReason!]
+}
+
+"What a metric of an experiment is for."
+enum MetricRole {
+  "It decides."
+  PRIMARY
+  "It is watched."
+  SECONDARY
+  "No winner may be worse by it than its margin allows."
+  GUARDRAIL
+}
+
+"Why a decision is what it is."
+type DecisionReason {
+  "The kind of reason."
+  code: DecisionReasonCode!
+  "A sentence for who runs the experiment."
+  message: String!
+}
+
+"A kind of reason."
+enum DecisionReasonCode {
+  "The split of visitors does not fit the weights. The decision is INVALID."
+  SAMPLE_RATIO
+  "More than 1 % of the visitors saw several variants. Withholds a decision."
+  MULTIPLE_EXPOSURES
+  "More than 1 % as many assignments as visitors name a variant that the experiment does not have. Withholds a decision."
+  UNKNOWN_VARIANTS
+  """
+  ` + "`" + `filters` + "`" + `, the segment or the audience choose visitors by what may happen after their assignment, which a variant may have
+  caused: pages, events, values, tags, the length of the session, or what a plugin computes. Withholds a decision.
+  """
+  FILTER_AFTER_ASSIGNMENT
+  "The experiment has not run for the minimum of days. Withholds a decision."
+  TOO_FEW_DAYS
+  "A variant has not the minimum of visitors. Withholds a decision."
+  TOO_FEW_VISITORS
+  "A variant has fewer than ten values, which decide. Withholds a decision."
+  TOO_FEW_CONVERSIONS
+  "The time of the only look has not come. Withholds a decision."
+  BEFORE_HORIZON
+  "It is not 95 % sure that the winner is within a guardrail's margin. Withholds WINNER."
+  GUARDRAIL
+  "The value per visitor says the contrary of the rate, which decides."
+  CONTRARY_VALUE
+  "Several metrics or segments are looked at together, and p-values are adjusted for that."
+  MANY_COMPARISONS
+  "The primary metric or a guardrail was changed after the start."
+  METRIC_CHANGED
+  "The variants are too close to tell."
+  OPEN
+  "There is a decision, and nothing withholds it."
+  CLEAR
 }
 
 """
 What to do with an experiment, judged by one metric. The values are tested in the order INVALID, COLLECTING, WINNER,
-BASELINE_WINS, NO_DIFFERENCE; the first that holds is the decision. If none holds, it is COLLECTING.
+BASELINE_WINS, NO_DIFFERENCE; the first that holds is the decision. If none holds, it is COLLECTING. ` + "`" + `reasons` + "`" + ` say why.
 
-A choice is safe if its expected loss is below 1 % of the baseline's conversion rate. Expected loss compares a variant
-with all others: it is high for a variant that beats the baseline but loses to a third one.
+The figure that decides is the conversion rate or the value per visitor (` + "`" + `decidesBy` + "`" + `), and the better one the higher or the
+lower one (` + "`" + `Goal.direction` + "`" + `). A choice is safe if its expected loss is below 1 % of the baseline's figure. Expected loss
+compares a variant with all others: it is high for a variant that beats the baseline but loses to a third one.
 
-A decision is meant for one look at the end. Someone who looks daily and stops at the first WINNER is wrong more often
-than 1 time in 20. ` + "`" + `bayesFactor` + "`" + ` of a variant stays valid however often you look.
+With CONTINUOUS monitoring you may look as often as you like and stop at the first WINNER: of experiments without a
+difference, at most 1 in 20 ever has one. With FIXED_HORIZON the same holds for one look, at ` + "`" + `decideAt` + "`" + `.
 """
 enum Decision {
   """
-  Too early, or undecided: let it run. It is too early until every variant has 100 visitors and 7 days have passed,
-  which covers each weekday. The server's flags --min-visitors and --min-days change both. It is undecided while no
-  variant is clearly better and no choice is safe.
+  Too early, withheld, or undecided: let it run. It is too early until every variant has 100 visitors and 7 days have
+  passed, which covers each weekday. The server's flags --min-visitors and --min-days change both. It is withheld where
+  variants cannot be compared. It is undecided while no variant is clearly better and no choice is safe.
   """
   COLLECTING
   "Every variant is a safe choice, the baseline included. Choose the simplest."
   NO_DIFFERENCE
   """
-  The leader beats the baseline with a probability of at least 95 % and is a safe choice. If several variants do, the
-  leader is the one with the lowest expected loss.
+  The leader is better than the baseline, with an ` + "`" + `adjustedPValue` + "`" + ` of at most 0.05, and is a safe choice. If several
+  variants are, the leader is the one with the lowest expected loss.
   """
   WINNER
-  "The baseline beats every other variant with a probability of at least 95 % and is a safe choice."
+  "Every other variant is worse than the baseline, with a p-value of at most 0.05, and the baseline is a safe choice."
   BASELINE_WINS
   """
   The split of visitors does not fit the weights (` + "`" + `sampleRatio` + "`" + `). Something is broken, so trust no figure until it is
@@ -6104,9 +6453,12 @@ type VariantResult {
   conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median.
   """
   uplift: Estimate
-  "The probability that this variant has the highest conversion rate. It sums to 1 over the variants."
+  """
+  The probability that this variant has the best conversion rate, the highest or, where lower is better, the lowest. It sums
+  to 1 over the variants.
+  """
   probabilityToBeBest: Float!
-  "The probability that this variant's conversion rate is higher than the baseline's. Null for the baseline."
+  "The probability that this variant's conversion rate is better than the baseline's. Null for the baseline."
   probabilityToBeatBaseline: Float
   """
   The expected loss: what choosing this variant costs on average, in conversions per visitor, compared with the best
@@ -6115,11 +6467,33 @@ type VariantResult {
   expectedLoss: Float!
   """
   How many times more probable the counts are if the two conversion rates differ, this variant's and the baseline's,
-  than if they are equal. It stays valid however often you look. From 3 it is positive evidence of a difference, from 20
-  strong, from 150 very strong. Below 1 it is evidence of equality, by its reciprocal (Kass and Raftery 1995). Null for
-  the baseline.
+  than if they are equal. From 3 it is positive evidence of a difference, from 20 strong, from 150 very strong. Below 1 it
+  is evidence of equality, by its reciprocal (Kass and Raftery 1995). It hardly sees differences of rates of a few per
+  cent, and is no bound on how often you may look: equal rates of 50 % ever exceed 20 in more than 1 of 20 experiments.
+  Null for the baseline.
   """
   bayesFactor: Float
+  """
+  The comparison with the baseline that holds however often you look (Lindon and Malek 2022). Null for the baseline.
+  """
+  anytime: AnytimeComparison
+  """
+  The p-value that decides, adjusted for all that is looked at together. It is of the rates or the values, as the metric
+  decides, valid at any time or for one look, as the experiment is monitored. Holm adjusts the primary metric for its
+  variants. Benjamini and Hochberg adjust secondary metrics and guardrails for their number, and a breakdown for its segments.
+  Null for the baseline.
+  """
+  adjustedPValue: Float
+  """
+  The probability that this variant is not worse than the baseline by more than the guardrail's margin, by what decides.
+  Null for the baseline, and unless the metric is a guardrail.
+  """
+  probabilityWithinMargin: Float
+  "The curve of what is known of the conversion rate, over the middle 99.9 % of it, for drawing."
+  density(
+    "The number of points, 2 to 1,000."
+    points: Int! = 100
+  ): [DensityPoint!]
   "The values of the goal's valueEvent; null if the goal has none."
   value: ValueResult
   "The results over time. Each point shows what was known at the end of its interval, so counts never fall."
@@ -6129,12 +6503,34 @@ type VariantResult {
   ): [VariantPoint!]
 }
 
+"A variant's comparison with the baseline that holds however often you look."
+type AnytimeComparison {
+  """
+  The p-value of no difference, of the counts as they are. Were there none, it would ever fall to p with a probability of p
+  at most.
+  """
+  pValue: Float!
+  """
+  The figure relative to the baseline's, with a confidence sequence: the intervals of all looks cover the truth with a
+  probability of 95 %. An end of ±1.8e308 is unknown. Null where the baseline's figure is 0.
+  """
+  uplift: Estimate
+}
+
+"A point of a curve."
+type DensityPoint {
+  "The conversion rate."
+  x: Float!
+  "The density of its probability."
+  y: Float!
+}
+
 "The values of a metric for one variant, in the unit of the events' values."
 type ValueResult {
   "The sum of all values in sessions that count."
   total: Float!
   """
-  The value per assigned visitor; visitors without a value count as 0. With fewer than two visitors the interval covers
+  The value per assigned visitor; visitors without a value count as 0. With fewer than ten values the interval covers
   all numbers (±1.8e308), because the spread is unknown.
   """
   perVisitor: Estimate!
@@ -6142,13 +6538,45 @@ type ValueResult {
   perConverter: Float
   """
   The value per visitor relative to the baseline's: 0.1 is 10 % higher. ` + "`" + `mean` + "`" + ` holds the median. Null for the baseline,
-  with fewer than two visitors, and unless the baseline's value per visitor is surely above 0.
+  with fewer than ten values in one of both, and unless the baseline's value per visitor is surely above 0.
   """
   uplift: Estimate
-  "The probability that this variant has the highest value per visitor. It sums to 1 over the variants."
+  """
+  The probability that this variant has the best value per visitor, the highest or, where lower is better, the lowest. It
+  sums to 1 over the variants.
+  """
   probabilityToBeBest: Float!
-  "The probability that this variant's value per visitor is higher than the baseline's. Null for the baseline."
+  "The probability that this variant's value per visitor is better than the baseline's. Null for the baseline."
   probabilityToBeatBaseline: Float
+  """
+  The expected loss: what choosing this variant costs on average, in value per visitor, compared with the best variant. Null
+  where a variant has fewer than ten values.
+  """
+  expectedLoss: Float
+  """
+  The comparison with the baseline that holds however often you look, in the limit of many visitors (Waudby-Smith et al.
+  2021). Null for the baseline.
+  """
+  anytime: AnytimeComparison
+  "The same values, of which none counts for more than a cap."
+  winsorized: WinsorizedValue!
+}
+
+"""
+Values of which none counts for more than a cap, so that the largest few do not decide alone. The cap is the 99 % quantile of
+the values above 0 of all variants together.
+"""
+type WinsorizedValue {
+  "The highest value that counts in full. Null while there is no value above 0."
+  cap: Float
+  "The number of this variant's visitors whose value is higher."
+  capped: Int!
+  "The sum of the values as they count."
+  total: Float!
+  "The value per assigned visitor, as ` + "`" + `ValueResult.perVisitor` + "`" + `."
+  perVisitor: Estimate!
+  "The value per visitor relative to the baseline's, as ` + "`" + `ValueResult.uplift` + "`" + `."
+  uplift: Estimate
 }
 
 "An estimated quantity: its posterior mean and its central 95 % credible interval."
@@ -6174,7 +6602,7 @@ type VariantPoint {
   conversions: Int!
   "The share conversions / visitors; null if there are no visitors."
   conversionRate: Float
-  "The probability, at that time, that this variant has the highest conversion rate."
+  "The probability, at that time, that this variant has the best conversion rate."
   probabilityToBeBest: Float!
 }
 
@@ -6208,6 +6636,14 @@ input VariantInput {
   weight: Float = 1
 }
 
+"A guardrail."
+input GuardrailInput {
+  "The id of the goal. It may be any goal of the site but the primary metric, each once."
+  goal: ID!
+  "By how much the figure may be worse, relative to the baseline's: 0.02 is 2 %. At least 0, below 1."
+  margin: Float!
+}
+
 "A new experiment. It needs a primary metric and two variants before it can start, but not before."
 input CreateExperimentInput {
   "The id of the site."
@@ -6224,8 +6660,19 @@ input CreateExperimentInput {
   baseline: String
   "The id of the goal that decides. It may be any goal of the site, even an archived one."
   primaryMetric: ID
-  "The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out."
+  """
+  The ids of other goals to watch, at most 50 with the guardrails. The primary metric, guardrails and repeated goals are left
+  out.
+  """
   secondaryMetrics: [ID!] = []
+  "Goals by which no winner may be worse than the baseline by more than a margin."
+  guardrails: [GuardrailInput!] = []
+  "Which figure of a metric decides. VALUE needs a primary metric with a valueEvent."
+  decidesBy: DecidesBy = RATE
+  "When decisions hold."
+  monitoring: Monitoring = CONTINUOUS
+  "When the only look is planned, after the start. FIXED_HORIZON needs it, and CONTINUOUS has none."
+  decideAt: Time
   """
   Who takes part: an assignment counts only if its session matches all of these filters, at most 100 with those in
   groups. An empty list admits everyone. Once the experiment has started, the segments that it names keep their filters.
@@ -6236,8 +6683,9 @@ input CreateExperimentInput {
 }
 
 """
-Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric. Name,
-description and metrics can change until the experiment is archived; the rest only while it is a draft.
+Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
+decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
+draft.
 """
 input UpdateExperimentInput {
   "The id of the experiment."
@@ -6255,8 +6703,16 @@ input UpdateExperimentInput {
   baseline: String
   "The id of the goal that decides. Null removes it from a draft."
   primaryMetric: ID
-  "Replaces the other goals to watch: their ids, at most 50."
+  "Replaces the other goals to watch: their ids, at most 50 with the guardrails."
   secondaryMetrics: [ID!]
+  "Replaces the guardrails."
+  guardrails: [GuardrailInput!]
+  "Which figure of a metric decides. VALUE needs a primary metric with a valueEvent."
+  decidesBy: DecidesBy
+  "When decisions hold."
+  monitoring: Monitoring
+  "When the only look is planned, after the start. Null removes it, which CONTINUOUS needs."
+  decideAt: Time
   "Replaces the audience filters, at most 100 with those in groups."
   audience: [FilterInput!]
   "Which of a visitor's sessions can convert."
@@ -6583,6 +7039,8 @@ type Goal implements Node {
   warnings: [FilterWarning!]
   "The event whose values are summed; null if the goal has no value."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction!
   "Whether the goal is hidden from the site's goals and goal cards."
   archived: Boolean!
   "The experiments that use the goal as a metric, oldest first. The goal cannot be deleted while there are any."
@@ -6609,6 +7067,14 @@ type Goal implements Node {
   updatedAt: Time!
 }
 
+"Which of two figures of a goal is the better one."
+enum Direction {
+  "More is better, as of purchases."
+  HIGHER_IS_BETTER
+  "Less is better, as of refunds."
+  LOWER_IS_BETTER
+}
+
 """
 A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
 key is its name and whose ` + "`" + `saved` + "`" + ` is false. Its id follows from what it says, and finds it nowhere.
@@ -6620,6 +7086,8 @@ input AdHocGoalInput {
   filters: [FilterInput!]!
   "The event whose values are summed, up to 200 characters. Defaults to none."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction = HIGHER_IS_BETTER
 }
 
 "A page of goals."
@@ -6859,6 +7327,8 @@ input CreateGoalInput {
   filters: [FilterInput!]
   "The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction = HIGHER_IS_BETTER
 }
 
 "Changes to a goal. A field that is left out keeps its value, and so does a null, except in valueEvent."
@@ -6871,8 +7341,10 @@ input UpdateGoalInput {
   description: String
   "Replaces the filters, at most 100 with those in groups."
   filters: [FilterInput!]
-  "The event whose values are summed. Null removes it."
+  "The event whose values are summed. Null removes it, unless an experiment is decided by them."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction
   "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -8514,6 +8986,16 @@ func (ec *executionContext) childFields_ActiveVisitors(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ActiveVisitors", field.Name)
 }
 
+func (ec *executionContext) childFields_AnytimeComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pValue":
+		return ec.fieldContext_AnytimeComparison_pValue(ctx, field)
+	case "uplift":
+		return ec.fieldContext_AnytimeComparison_uplift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AnytimeComparison", field.Name)
+}
+
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8822,6 +9304,16 @@ func (ec *executionContext) childFields_DeactivateSegmentsPayload(ctx context.Co
 	return nil, fmt.Errorf("no field named %q was found under type DeactivateSegmentsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DecisionReason(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_DecisionReason_code(ctx, field)
+	case "message":
+		return ec.fieldContext_DecisionReason_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DecisionReason", field.Name)
+}
+
 func (ec *executionContext) childFields_DefinitionsChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "revision":
@@ -8900,6 +9392,16 @@ func (ec *executionContext) childFields_DeleteSitePayload(ctx context.Context, f
 		return ec.fieldContext_DeleteSitePayload_sites(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteSitePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DensityPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "x":
+		return ec.fieldContext_DensityPoint_x(ctx, field)
+	case "y":
+		return ec.fieldContext_DensityPoint_y(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DensityPoint", field.Name)
 }
 
 func (ec *executionContext) childFields_DisableUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9010,6 +9512,16 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_primaryMetric(ctx, field)
 	case "secondaryMetrics":
 		return ec.fieldContext_Experiment_secondaryMetrics(ctx, field)
+	case "guardrails":
+		return ec.fieldContext_Experiment_guardrails(ctx, field)
+	case "decidesBy":
+		return ec.fieldContext_Experiment_decidesBy(ctx, field)
+	case "monitoring":
+		return ec.fieldContext_Experiment_monitoring(ctx, field)
+	case "decideAt":
+		return ec.fieldContext_Experiment_decideAt(ctx, field)
+	case "metricChangedAt":
+		return ec.fieldContext_Experiment_metricChangedAt(ctx, field)
 	case "audience":
 		return ec.fieldContext_Experiment_audience(ctx, field)
 	case "attribution":
@@ -9246,6 +9758,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_warnings(ctx, field)
 	case "valueEvent":
 		return ec.fieldContext_Goal_valueEvent(ctx, field)
+	case "direction":
+		return ec.fieldContext_Goal_direction(ctx, field)
 	case "archived":
 		return ec.fieldContext_Goal_archived(ctx, field)
 	case "experiments":
@@ -9386,6 +9900,16 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }
 
+func (ec *executionContext) childFields_Guardrail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_Guardrail_goal(ctx, field)
+	case "margin":
+		return ec.fieldContext_Guardrail_margin(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Guardrail", field.Name)
+}
+
 func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -9524,12 +10048,16 @@ func (ec *executionContext) childFields_MetricResult(ctx context.Context, field 
 		return ec.fieldContext_MetricResult_goal(ctx, field)
 	case "primary":
 		return ec.fieldContext_MetricResult_primary(ctx, field)
+	case "role":
+		return ec.fieldContext_MetricResult_role(ctx, field)
 	case "variants":
 		return ec.fieldContext_MetricResult_variants(ctx, field)
 	case "leader":
 		return ec.fieldContext_MetricResult_leader(ctx, field)
 	case "decision":
 		return ec.fieldContext_MetricResult_decision(ctx, field)
+	case "reasons":
+		return ec.fieldContext_MetricResult_reasons(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MetricResult", field.Name)
 }
@@ -9628,6 +10156,8 @@ func (ec *executionContext) childFields_SampleRatioCheck(ctx context.Context, fi
 	switch field.Name {
 	case "pValue":
 		return ec.fieldContext_SampleRatioCheck_pValue(ctx, field)
+	case "anytimePValue":
+		return ec.fieldContext_SampleRatioCheck_anytimePValue(ctx, field)
 	case "mismatch":
 		return ec.fieldContext_SampleRatioCheck_mismatch(ctx, field)
 	}
@@ -10102,6 +10632,12 @@ func (ec *executionContext) childFields_ValueResult(ctx context.Context, field g
 		return ec.fieldContext_ValueResult_probabilityToBeBest(ctx, field)
 	case "probabilityToBeatBaseline":
 		return ec.fieldContext_ValueResult_probabilityToBeatBaseline(ctx, field)
+	case "expectedLoss":
+		return ec.fieldContext_ValueResult_expectedLoss(ctx, field)
+	case "anytime":
+		return ec.fieldContext_ValueResult_anytime(ctx, field)
+	case "winsorized":
+		return ec.fieldContext_ValueResult_winsorized(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ValueResult", field.Name)
 }
@@ -10160,6 +10696,14 @@ func (ec *executionContext) childFields_VariantResult(ctx context.Context, field
 		return ec.fieldContext_VariantResult_expectedLoss(ctx, field)
 	case "bayesFactor":
 		return ec.fieldContext_VariantResult_bayesFactor(ctx, field)
+	case "anytime":
+		return ec.fieldContext_VariantResult_anytime(ctx, field)
+	case "adjustedPValue":
+		return ec.fieldContext_VariantResult_adjustedPValue(ctx, field)
+	case "probabilityWithinMargin":
+		return ec.fieldContext_VariantResult_probabilityWithinMargin(ctx, field)
+	case "density":
+		return ec.fieldContext_VariantResult_density(ctx, field)
 	case "value":
 		return ec.fieldContext_VariantResult_value(ctx, field)
 	case "series":
@@ -10180,6 +10724,22 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func (ec *executionContext) childFields_WinsorizedValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cap":
+		return ec.fieldContext_WinsorizedValue_cap(ctx, field)
+	case "capped":
+		return ec.fieldContext_WinsorizedValue_capped(ctx, field)
+	case "total":
+		return ec.fieldContext_WinsorizedValue_total(ctx, field)
+	case "perVisitor":
+		return ec.fieldContext_WinsorizedValue_perVisitor(ctx, field)
+	case "uplift":
+		return ec.fieldContext_WinsorizedValue_uplift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WinsorizedValue", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12512,6 +13072,20 @@ func (ec *executionContext) field_Totals_series_args(ctx context.Context, rawArg
 	return args, nil
 }
 
+func (ec *executionContext) field_VariantResult_density_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "points",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["points"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_VariantResult_series_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12759,6 +13333,61 @@ func (ec *executionContext) fieldContext_ActiveVisitors_pages(ctx context.Contex
 	if fc.Args, err = ec.field_ActiveVisitors_pages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AnytimeComparison_pValue(ctx context.Context, field graphql.CollectedField, obj *stats.Anytime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AnytimeComparison_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AnytimeComparison_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AnytimeComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AnytimeComparison_uplift(ctx context.Context, field graphql.CollectedField, obj *stats.Anytime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AnytimeComparison_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AnytimeComparison_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AnytimeComparison",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -15156,6 +15785,52 @@ func (ec *executionContext) fieldContext_DeactivateSegmentsPayload_site(_ contex
 	return fc, nil
 }
 
+func (ec *executionContext) _DecisionReason_code(ctx context.Context, field graphql.CollectedField, obj *experiment.Reason) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DecisionReason_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v experiment.ReasonCode) graphql.Marshaler {
+			return ec.marshalNDecisionReasonCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DecisionReason_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DecisionReason", field, false, false, errors.New("field of type DecisionReasonCode does not have child fields"))
+}
+
+func (ec *executionContext) _DecisionReason_message(ctx context.Context, field graphql.CollectedField, obj *experiment.Reason) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DecisionReason_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DecisionReason_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DecisionReason", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _DefinitionsChange_revision(ctx context.Context, field graphql.CollectedField, obj *view.DefinitionsChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15594,6 +16269,52 @@ func (ec *executionContext) fieldContext_DeleteSitePayload_sites(_ context.Conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _DensityPoint_x(ctx context.Context, field graphql.CollectedField, obj *stats.Point) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DensityPoint_x(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.X, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DensityPoint_x(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DensityPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _DensityPoint_y(ctx context.Context, field graphql.CollectedField, obj *stats.Point) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DensityPoint_y(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Y, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DensityPoint_y(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DensityPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _DisableUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *DisableUserPayload) (ret graphql.Marshaler) {
@@ -16351,6 +17072,130 @@ func (ec *executionContext) fieldContext_Experiment_secondaryMetrics(_ context.C
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_guardrails(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_guardrails(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Guardrails, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Guardrail) graphql.Marshaler {
+			return ec.marshalNGuardrail2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrailᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_guardrails(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Guardrail(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_decidesBy(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_decidesBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecidesBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.DecidesBy) graphql.Marshaler {
+			return ec.marshalNDecidesBy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_decidesBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type DecidesBy does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_monitoring(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_monitoring(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Monitoring, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Monitoring) graphql.Marshaler {
+			return ec.marshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_monitoring(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Monitoring does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_decideAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_decideAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().DecideAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_decideAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_metricChangedAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_metricChangedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().MetricChangedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_metricChangedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Experiment_audience(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
@@ -18572,6 +19417,29 @@ func (ec *executionContext) fieldContext_Goal_valueEvent(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Goal", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Goal_direction(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_direction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Direction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Direction) graphql.Marshaler {
+			return ec.marshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_direction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Goal", field, false, false, errors.New("field of type Direction does not have child fields"))
+}
+
 func (ec *executionContext) _Goal_archived(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19819,6 +20687,61 @@ func (ec *executionContext) _Grant_scope(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_Grant_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Scope does not have child fields"))
+}
+
+func (ec *executionContext) _Guardrail_goal(ctx context.Context, field graphql.CollectedField, obj *model.Guardrail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Guardrail_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Guardrail().Goal(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Guardrail_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Guardrail",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Guardrail_margin(ctx context.Context, field graphql.CollectedField, obj *model.Guardrail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Guardrail_margin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Margin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Guardrail_margin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Guardrail", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Hit_id(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
@@ -21070,6 +21993,29 @@ func (ec *executionContext) fieldContext_MetricResult_primary(_ context.Context,
 	return graphql.NewScalarFieldContext("MetricResult", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _MetricResult_role(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_role(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v experiment.Role) graphql.Marshaler {
+			return ec.marshalNMetricRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐRole(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_role(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, false, false, errors.New("field of type MetricRole does not have child fields"))
+}
+
 func (ec *executionContext) _MetricResult_variants(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21155,6 +22101,38 @@ func (ec *executionContext) _MetricResult_decision(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_MetricResult_decision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MetricResult", field, true, true, errors.New("field of type Decision does not have child fields"))
+}
+
+func (ec *executionContext) _MetricResult_reasons(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_reasons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MetricResult().Reasons(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []experiment.Reason) graphql.Marshaler {
+			return ec.marshalODecisionReason2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_reasons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DecisionReason(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_createSite(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -24627,6 +25605,29 @@ func (ec *executionContext) _SampleRatioCheck_pValue(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_SampleRatioCheck_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _SampleRatioCheck_anytimePValue(ctx context.Context, field graphql.CollectedField, obj *stats.SampleRatio) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioCheck_anytimePValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AnytimePValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioCheck_anytimePValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
@@ -29263,7 +30264,7 @@ func (ec *executionContext) fieldContext_ValueCount_sessions(_ context.Context, 
 	return graphql.NewScalarFieldContext("ValueCount", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_total(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_total(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29286,7 +30287,7 @@ func (ec *executionContext) fieldContext_ValueResult_total(_ context.Context, fi
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_perVisitor(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_perVisitor(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29318,7 +30319,7 @@ func (ec *executionContext) fieldContext_ValueResult_perVisitor(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _ValueResult_perConverter(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_perConverter(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29341,7 +30342,7 @@ func (ec *executionContext) fieldContext_ValueResult_perConverter(_ context.Cont
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_uplift(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_uplift(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29373,7 +30374,7 @@ func (ec *executionContext) fieldContext_ValueResult_uplift(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _ValueResult_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29396,7 +30397,7 @@ func (ec *executionContext) fieldContext_ValueResult_probabilityToBeBest(_ conte
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29417,6 +30418,93 @@ func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.C
 }
 func (ec *executionContext) fieldContext_ValueResult_probabilityToBeatBaseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_expectedLoss(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_expectedLoss(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedLoss, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_expectedLoss(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_anytime(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_anytime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ValueResult().Anytime(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+			return ec.marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_anytime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AnytimeComparison(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ValueResult_winsorized(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_winsorized(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ValueResult().Winsorized(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *experiment.WinsorizedValue) graphql.Marshaler {
+			return ec.marshalNWinsorizedValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐWinsorizedValue(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_winsorized(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WinsorizedValue(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Variant_id(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
@@ -29906,6 +30994,128 @@ func (ec *executionContext) fieldContext_VariantResult_bayesFactor(_ context.Con
 	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _VariantResult_anytime(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_anytime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().Anytime(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+			return ec.marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_anytime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AnytimeComparison(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantResult_adjustedPValue(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_adjustedPValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().AdjustedPValue(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_adjustedPValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_probabilityWithinMargin(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_probabilityWithinMargin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().ProbabilityWithinMargin(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_probabilityWithinMargin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_density(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_density(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.VariantResult().Density(ctx, obj, fc.Args["points"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []stats.Point) graphql.Marshaler {
+			return ec.marshalODensityPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPointᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_density(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DensityPoint(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_VariantResult_density_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _VariantResult_value(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -29918,8 +31128,8 @@ func (ec *executionContext) _VariantResult_value(ctx context.Context, field grap
 			return ec.Resolvers.VariantResult().Value(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *stats.Value) graphql.Marshaler {
-			return ec.marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ValueResult) graphql.Marshaler {
+			return ec.marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueResult(ctx, selections, v)
 		},
 		true,
 		false,
@@ -30081,6 +31291,139 @@ func (ec *executionContext) _Viewer_expiresAt(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_Viewer_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Viewer", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_cap(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_cap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_cap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WinsorizedValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_capped(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_capped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Capped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_capped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WinsorizedValue", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_total(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WinsorizedValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_perVisitor(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_perVisitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerVisitor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_perVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WinsorizedValue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WinsorizedValue_uplift(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WinsorizedValue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -31153,7 +32496,11 @@ func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "filters", "valueEvent"}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "HIGHER_IS_BETTER"
+	}
+
+	fieldsInOrder := [...]string{"name", "filters", "valueEvent", "direction"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31181,6 +32528,13 @@ func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, ob
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -31466,6 +32820,15 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 	if _, present := asMap["secondaryMetrics"]; !present {
 		asMap["secondaryMetrics"] = []any{}
 	}
+	if _, present := asMap["guardrails"]; !present {
+		asMap["guardrails"] = []any{}
+	}
+	if _, present := asMap["decidesBy"]; !present {
+		asMap["decidesBy"] = "RATE"
+	}
+	if _, present := asMap["monitoring"]; !present {
+		asMap["monitoring"] = "CONTINUOUS"
+	}
 	if _, present := asMap["audience"]; !present {
 		asMap["audience"] = []any{}
 	}
@@ -31473,7 +32836,7 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 		asMap["attribution"] = "SESSION"
 	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31536,6 +32899,34 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.SecondaryMetrics = graphql.OmittableOf(data)
+		case "guardrails":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("guardrails"))
+			data, err := ec.unmarshalOGuardrailInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Guardrails = graphql.OmittableOf(data)
+		case "decidesBy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decidesBy"))
+			data, err := ec.unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecidesBy = graphql.OmittableOf(data)
+		case "monitoring":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("monitoring"))
+			data, err := ec.unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Monitoring = graphql.OmittableOf(data)
+		case "decideAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decideAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecideAt = graphql.OmittableOf(data)
 		case "audience":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("audience"))
 			data, err := ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
@@ -31569,8 +32960,11 @@ func (ec *executionContext) unmarshalInputCreateGoalInput(ctx context.Context, o
 	if _, present := asMap["description"]; !present {
 		asMap["description"] = ""
 	}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "HIGHER_IS_BETTER"
+	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "filters", "valueEvent"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "filters", "valueEvent", "direction"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31619,6 +33013,13 @@ func (ec *executionContext) unmarshalInputCreateGoalInput(ctx context.Context, o
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -31957,6 +33358,43 @@ func (ec *executionContext) unmarshalInputGoalOrder(ctx context.Context, obj any
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputGuardrailInput(ctx context.Context, obj any) (GuardrailInput, error) {
+	var it GuardrailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"goal", "margin"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "goal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("goal"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Goal = data
+		case "margin":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("margin"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Margin = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSegmentOrder(ctx context.Context, obj any) (view.Order, error) {
 	var it view.Order
 	if obj == nil {
@@ -32145,7 +33583,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -32201,6 +33639,34 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.SecondaryMetrics = graphql.OmittableOf(data)
+		case "guardrails":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("guardrails"))
+			data, err := ec.unmarshalOGuardrailInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Guardrails = graphql.OmittableOf(data)
+		case "decidesBy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decidesBy"))
+			data, err := ec.unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecidesBy = graphql.OmittableOf(data)
+		case "monitoring":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("monitoring"))
+			data, err := ec.unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Monitoring = graphql.OmittableOf(data)
+		case "decideAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decideAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecideAt = graphql.OmittableOf(data)
 		case "audience":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("audience"))
 			data, err := ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
@@ -32238,7 +33704,7 @@ func (ec *executionContext) unmarshalInputUpdateGoalInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "filters", "valueEvent", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "filters", "valueEvent", "direction", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -32280,6 +33746,13 @@ func (ec *executionContext) unmarshalInputUpdateGoalInput(ctx context.Context, o
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -32777,6 +34250,49 @@ func (ec *executionContext) _ActiveVisitors(ctx context.Context, sel ast.Selecti
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var anytimeComparisonImplementors = []string{"AnytimeComparison"}
+
+func (ec *executionContext) _AnytimeComparison(ctx context.Context, sel ast.SelectionSet, obj *stats.Anytime) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, anytimeComparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AnytimeComparison")
+		case "pValue":
+			out.Values[i] = ec._AnytimeComparison_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._AnytimeComparison_uplift(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -34591,6 +36107,49 @@ func (ec *executionContext) _DeactivateSegmentsPayload(ctx context.Context, sel 
 	return out
 }
 
+var decisionReasonImplementors = []string{"DecisionReason"}
+
+func (ec *executionContext) _DecisionReason(ctx context.Context, sel ast.SelectionSet, obj *experiment.Reason) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, decisionReasonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DecisionReason")
+		case "code":
+			out.Values[i] = ec._DecisionReason_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._DecisionReason_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var definitionsChangeImplementors = []string{"DefinitionsChange"}
 
 func (ec *executionContext) _DefinitionsChange(ctx context.Context, sel ast.SelectionSet, obj *view.DefinitionsChange) graphql.Marshaler {
@@ -35145,6 +36704,49 @@ func (ec *executionContext) _DeleteSitePayload(ctx context.Context, sel ast.Sele
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var densityPointImplementors = []string{"DensityPoint"}
+
+func (ec *executionContext) _DensityPoint(ctx context.Context, sel ast.SelectionSet, obj *stats.Point) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, densityPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DensityPoint")
+		case "x":
+			out.Values[i] = ec._DensityPoint_x(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "y":
+			out.Values[i] = ec._DensityPoint_y(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -35758,6 +37360,97 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 				}()
 				res = ec._Experiment_secondaryMetrics(ctx, field, obj)
 				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "guardrails":
+			out.Values[i] = ec._Experiment_guardrails(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decidesBy":
+			out.Values[i] = ec._Experiment_decidesBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "monitoring":
+			out.Values[i] = ec._Experiment_monitoring(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decideAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_decideAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "metricChangedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_metricChangedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -37845,6 +39538,11 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "direction":
+			out.Values[i] = ec._Goal_direction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "archived":
 			out.Values[i] = ec._Goal_archived(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -39091,6 +40789,82 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var guardrailImplementors = []string{"Guardrail"}
+
+func (ec *executionContext) _Guardrail(ctx context.Context, sel ast.SelectionSet, obj *model.Guardrail) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, guardrailImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Guardrail")
+		case "goal":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Guardrail_goal(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "margin":
+			out.Values[i] = ec._Guardrail_margin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var hitImplementors = []string{"Hit"}
 
 func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj *view.Hit) graphql.Marshaler {
@@ -39650,6 +41424,11 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "role":
+			out.Values[i] = ec._MetricResult_role(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "variants":
 			field := field
 
@@ -39736,6 +41515,44 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._MetricResult_decision(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reasons":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_reasons(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -40817,6 +42634,11 @@ func (ec *executionContext) _SampleRatioCheck(ctx context.Context, sel ast.Selec
 			out.Values[i] = graphql.MarshalString("SampleRatioCheck")
 		case "pValue":
 			out.Values[i] = ec._SampleRatioCheck_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "anytimePValue":
+			out.Values[i] = ec._SampleRatioCheck_anytimePValue(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -43691,7 +45513,7 @@ func (ec *executionContext) _ValueCount(ctx context.Context, sel ast.SelectionSe
 
 var valueResultImplementors = []string{"ValueResult"}
 
-func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionSet, obj *stats.Value) graphql.Marshaler {
+func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionSet, obj *view.ValueResult) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, valueResultImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -43704,33 +45526,114 @@ func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionS
 		case "total":
 			out.Values[i] = ec._ValueResult_total(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "perVisitor":
 			out.Values[i] = ec._ValueResult_perVisitor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "perConverter":
 			out.Values[i] = ec._ValueResult_perConverter(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "uplift":
 			out.Values[i] = ec._ValueResult_uplift(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "probabilityToBeBest":
 			out.Values[i] = ec._ValueResult_probabilityToBeBest(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "probabilityToBeatBaseline":
 			out.Values[i] = ec._ValueResult_probabilityToBeatBaseline(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "expectedLoss":
+			out.Values[i] = ec._ValueResult_expectedLoss(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "anytime":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ValueResult_anytime(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "winsorized":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ValueResult_winsorized(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -43930,6 +45833,158 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "anytime":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_anytime(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "adjustedPValue":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_adjustedPValue(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "probabilityWithinMargin":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_probabilityWithinMargin(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "density":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_density(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "value":
 			field := field
 
@@ -44056,6 +46111,64 @@ func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "expiresAt":
 			out.Values[i] = ec._Viewer_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var winsorizedValueImplementors = []string{"WinsorizedValue"}
+
+func (ec *executionContext) _WinsorizedValue(ctx context.Context, sel ast.SelectionSet, obj *experiment.WinsorizedValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, winsorizedValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WinsorizedValue")
+		case "cap":
+			out.Values[i] = ec._WinsorizedValue_cap(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "capped":
+			out.Values[i] = ec._WinsorizedValue_capped(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._WinsorizedValue_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "perVisitor":
+			out.Values[i] = ec._WinsorizedValue_perVisitor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._WinsorizedValue_uplift(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -44813,6 +46926,44 @@ func (ec *executionContext) marshalNDate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 	return res
 }
 
+func (ec *executionContext) unmarshalNDecidesBy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, v any) (model.DecidesBy, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.DecidesBy(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecidesBy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, sel ast.SelectionSet, v model.DecidesBy) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNDecisionReason2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReason(ctx context.Context, sel ast.SelectionSet, v experiment.Reason) graphql.Marshaler {
+	return ec._DecisionReason(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNDecisionReasonCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonCode(ctx context.Context, v any) (experiment.ReasonCode, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := experiment.ReasonCode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecisionReasonCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonCode(ctx context.Context, sel ast.SelectionSet, v experiment.ReasonCode) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNDefinitionsChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDefinitionsChange(ctx context.Context, sel ast.SelectionSet, v view.DefinitionsChange) graphql.Marshaler {
 	return ec._DefinitionsChange(ctx, sel, &v)
 }
@@ -44825,6 +46976,10 @@ func (ec *executionContext) marshalNDefinitionsChange2ᚖgithubᚗcomᚋgoalgrap
 		return graphql.Null
 	}
 	return ec._DefinitionsChange(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNDensityPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPoint(ctx context.Context, sel ast.SelectionSet, v stats.Point) graphql.Marshaler {
+	return ec._DensityPoint(ctx, sel, &v)
 }
 
 func (ec *executionContext) unmarshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, v any) (Dimension, error) {
@@ -44865,6 +47020,23 @@ func (ec *executionContext) marshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, v any) (model.Direction, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Direction(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, sel ast.SelectionSet, v model.Direction) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNDuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
@@ -45420,6 +47592,31 @@ func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	return ret
 }
 
+func (ec *executionContext) marshalNGuardrail2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrail(ctx context.Context, sel ast.SelectionSet, v model.Guardrail) graphql.Marshaler {
+	return ec._Guardrail(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNGuardrail2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrailᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Guardrail) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNGuardrail2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrail(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNGuardrailInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInput(ctx context.Context, v any) (GuardrailInput, error) {
+	res, err := ec.unmarshalInputGuardrailInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx context.Context, sel ast.SelectionSet, v view.Hit) graphql.Marshaler {
 	return ec._Hit(ctx, sel, &v)
 }
@@ -45645,6 +47842,40 @@ func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋg
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNMetricRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐRole(ctx context.Context, v any) (experiment.Role, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := experiment.Role(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMetricRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐRole(ctx context.Context, sel ast.SelectionSet, v experiment.Role) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, v any) (model.Monitoring, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Monitoring(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, sel ast.SelectionSet, v model.Monitoring) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNNow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v view.Now) graphql.Marshaler {
@@ -46232,6 +48463,20 @@ func (ec *executionContext) marshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoa
 	return res
 }
 
+func (ec *executionContext) marshalNWinsorizedValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐWinsorizedValue(ctx context.Context, sel ast.SelectionSet, v experiment.WinsorizedValue) graphql.Marshaler {
+	return ec._WinsorizedValue(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNWinsorizedValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐWinsorizedValue(ctx context.Context, sel ast.SelectionSet, v *experiment.WinsorizedValue) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._WinsorizedValue(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
 	return ec.___Directive(ctx, sel, &v)
 }
@@ -46457,6 +48702,13 @@ func (ec *executionContext) marshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraph�
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx context.Context, sel ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AnytimeComparison(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Key) graphql.Marshaler {
@@ -46721,6 +48973,25 @@ func (ec *executionContext) marshalODeactivateSegmentsPayload2ᚖgithubᚗcomᚋ
 	return ec._DeactivateSegmentsPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, v any) (*model.DecidesBy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.DecidesBy(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, sel ast.SelectionSet, v *model.DecidesBy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) unmarshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, v any) (*stats.Decision, error) {
 	if v == nil {
 		return nil, nil
@@ -46738,6 +49009,25 @@ func (ec *executionContext) marshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalg
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalODecisionReason2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonᚄ(ctx context.Context, sel ast.SelectionSet, v []experiment.Reason) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDecisionReason2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReason(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalODeleteExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
@@ -46789,6 +49079,25 @@ func (ec *executionContext) marshalODeleteSitePayload2ᚖgithubᚗcomᚋgoalgrap
 	return ec._DeleteSitePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalODensityPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPointᚄ(ctx context.Context, sel ast.SelectionSet, v []stats.Point) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDensityPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, v any) (*model.Device, error) {
 	if v == nil {
 		return nil, nil
@@ -46822,6 +49131,25 @@ func (ec *executionContext) marshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoal
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, v any) (*model.Direction, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Direction(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, sel ast.SelectionSet, v *model.Direction) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalODisableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDisableUserPayload(ctx context.Context, sel ast.SelectionSet, v *DisableUserPayload) graphql.Marshaler {
@@ -47156,6 +49484,23 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	return ret
 }
 
+func (ec *executionContext) unmarshalOGuardrailInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInputᚄ(ctx context.Context, v any) ([]GuardrailInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]GuardrailInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNGuardrailInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitConnection(ctx context.Context, sel ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -47304,6 +49649,25 @@ func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋ
 		return graphql.Null
 	}
 	return ec._MergedSegment(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, v any) (*model.Monitoring, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Monitoring(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, sel ast.SelectionSet, v *model.Monitoring) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v scalar.Node) graphql.Marshaler {
@@ -47692,7 +50056,7 @@ func (ec *executionContext) marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	return ret
 }
 
-func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx context.Context, sel ast.SelectionSet, v *stats.Value) graphql.Marshaler {
+func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueResult(ctx context.Context, sel ast.SelectionSet, v *view.ValueResult) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
