@@ -123,7 +123,7 @@ func principalsOf(site int64) map[string]*model.Principal {
 // the field or of the input.
 var nounsOfArguments = map[string]string{
 	"segments": "Segment", "goals": "Goal", "goal": "Goal", "steps": "Goal", "siteId": "Site", "site": "Site", "sites": "Site", "segmentId": "Segment", "goalId": "Unused",
-	"experimentId": "Experiment", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
+	"experimentId": "Experiment", "metric": "Goal", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
 }
 
 func (m *census) nounOf(owner, argument string) string {
@@ -324,6 +324,9 @@ func expected(p *model.Principal, fields route, t *target, missing string) strin
 	for _, step := range fields {
 		if scope := scopeOf(step.field); scope != "" && !p.May(scope, t.site) {
 			return string(model.Forbidden)
+		}
+		if step.field.Type.Name() == "ExperimentPlan" { // there is nothing to plan from
+			return string(model.FailedPrecondition)
 		}
 	}
 	return present

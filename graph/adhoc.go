@@ -236,16 +236,9 @@ func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *s
 	case goalID != nil && given != nil:
 		return metrics{}, model.Invalid("adHocGoal", "is given beside `goal`; give one of the two")
 	case goalID != nil:
-		id, err := decodeID(goalNoun, *goalID, "goal")
+		found, err := r.goalOfSite(ctx, e.SiteID, *goalID, "goal")
 		if err != nil {
 			return metrics{}, err
-		}
-		found, err := r.store.Goal(ctx, id)
-		if err == nil && found.SiteID != e.SiteID {
-			err = missing("goal")
-		}
-		if err != nil {
-			return metrics{}, aboutID("goal", err)
 		}
 		goal = *found
 	case given != nil:
@@ -258,4 +251,20 @@ func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *s
 		return metrics{goals: goals, primary: e.Primary}, err
 	}
 	return metrics{[]model.Goal{goal}, goal.ID, true}, nil
+}
+
+// goalOfSite returns the goal of a site that an argument names.
+func (r *Resolver) goalOfSite(ctx context.Context, siteID int64, given, argument string) (*model.Goal, error) {
+	id, err := decodeID(goalNoun, given, argument)
+	if err != nil {
+		return nil, err
+	}
+	goal, err := r.store.Goal(ctx, id)
+	if err == nil && goal.SiteID != siteID {
+		err = missing("goal")
+	}
+	if err != nil {
+		return nil, aboutID(argument, err)
+	}
+	return goal, nil
 }

@@ -206,6 +206,8 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		interval, _ := arguments["interval"].(string)
 		points := c.points(in.in, model.Interval(interval))
 		return points, points, below
+	case "ExperimentPlan.effects":
+		return numberOf(arguments["days"], defaultAhead, maxAhead), 0, below
 	case "VariantResult.density":
 		return numberOf(arguments["points"], defaultDensity, maxDensity), 0, below
 	case "Query.filterTypes":

@@ -57,6 +57,9 @@ func (r *Resolver) Session() generated.SessionResolver             { return &ses
 func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
 func (r *Resolver) ValueResult() generated.ValueResultResolver     { return &valueResultResolver{r} }
+func (r *Resolver) ExperimentPlan() generated.ExperimentPlanResolver {
+	return &experimentPlanResolver{r}
+}
 func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }
 func (r *Resolver) FunnelStep() generated.FunnelStepResolver       { return &funnelStepResolver{r} }
 func (r *Resolver) Totals() generated.TotalsResolver               { return &totalsResolver{r} }

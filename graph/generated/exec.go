@@ -40,6 +40,7 @@ type ResolverRoot interface {
 	ApiKey() ApiKeyResolver
 	AuditEntry() AuditEntryResolver
 	Experiment() ExperimentResolver
+	ExperimentPlan() ExperimentPlanResolver
 	Filter() FilterResolver
 	FilterArgument() FilterArgumentResolver
 	FilterType() FilterTypeResolver
@@ -377,6 +378,14 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	ExperimentPlan struct {
+		Days               func(childComplexity int) int
+		Effects            func(childComplexity int, days int) int
+		Figure             func(childComplexity int) int
+		VisitorsPerDay     func(childComplexity int) int
+		VisitorsPerVariant func(childComplexity int) int
+	}
+
 	ExperimentResult struct {
 		ComputedAt      func(childComplexity int) int
 		Contaminated    func(childComplexity int) int
@@ -617,6 +626,7 @@ type ComplexityRoot struct {
 		Goal     func(childComplexity int) int
 		ID       func(childComplexity int) int
 		Leader   func(childComplexity int) int
+		Plan     func(childComplexity int, minimumEffect float64, power float64, alpha float64) int
 		Primary  func(childComplexity int) int
 		Reasons  func(childComplexity int) int
 		Role     func(childComplexity int) int
@@ -673,6 +683,12 @@ type ComplexityRoot struct {
 		HasNextPage     func(childComplexity int) int
 		HasPreviousPage func(childComplexity int) int
 		StartCursor     func(childComplexity int) int
+	}
+
+	PlannedEffect struct {
+		Day                func(childComplexity int) int
+		Effect             func(childComplexity int) int
+		VisitorsPerVariant func(childComplexity int) int
 	}
 
 	Plugin struct {
@@ -854,6 +870,7 @@ type ComplexityRoot struct {
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
 		Name             func(childComplexity int) int
 		Now              func(childComplexity int, segments []string, filters []scalar.FilterInput) int
+		PlanExperiment   func(childComplexity int, metric string, variants int, minimumEffect float64, power float64, alpha float64, filters []scalar.FilterInput) int
 		Segments         func(childComplexity int, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) int
@@ -1059,6 +1076,10 @@ type ExperimentResolver interface {
 	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
 	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
+type ExperimentPlanResolver interface {
+	Days(ctx context.Context, obj *view.ExperimentPlan) (*int, error)
+	Effects(ctx context.Context, obj *view.ExperimentPlan, days int) ([]view.PlannedEffect, error)
+}
 type FilterResolver interface {
 	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
 	Type(ctx context.Context, obj *model.FilterSpec) (*host.Type, error)
@@ -1116,6 +1137,7 @@ type MetricResultResolver interface {
 	Leader(ctx context.Context, obj *view.MetricResult) (*view.Variant, error)
 	Decision(ctx context.Context, obj *view.MetricResult) (*stats.Decision, error)
 	Reasons(ctx context.Context, obj *view.MetricResult) ([]experiment.Reason, error)
+	Plan(ctx context.Context, obj *view.MetricResult, minimumEffect float64, power float64, alpha float64) (*view.ExperimentPlan, error)
 }
 type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
@@ -1205,6 +1227,7 @@ type SiteResolver interface {
 	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error)
 	Totals(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (*view.Totals, error)
 	Now(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput) (*view.Now, error)
+	PlanExperiment(ctx context.Context, obj *model.Site, metric string, variants int, minimumEffect float64, power float64, alpha float64, filters []scalar.FilterInput) (*view.ExperimentPlan, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*view.MergedSegment, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
@@ -2319,6 +2342,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExperimentEdge.Node(childComplexity), true
 
+	case "ExperimentPlan.days":
+		if e.ComplexityRoot.ExperimentPlan.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.Days(childComplexity), true
+	case "ExperimentPlan.effects":
+		if e.ComplexityRoot.ExperimentPlan.Effects == nil {
+			break
+		}
+
+		args, err := ec.field_ExperimentPlan_effects_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.Effects(childComplexity, args["days"].(int)), true
+	case "ExperimentPlan.figure":
+		if e.ComplexityRoot.ExperimentPlan.Figure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.Figure(childComplexity), true
+	case "ExperimentPlan.visitorsPerDay":
+		if e.ComplexityRoot.ExperimentPlan.VisitorsPerDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.VisitorsPerDay(childComplexity), true
+	case "ExperimentPlan.visitorsPerVariant":
+		if e.ComplexityRoot.ExperimentPlan.VisitorsPerVariant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.VisitorsPerVariant(childComplexity), true
+
 	case "ExperimentResult.computedAt":
 		if e.ComplexityRoot.ExperimentResult.ComputedAt == nil {
 			break
@@ -3355,6 +3414,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MetricResult.Leader(childComplexity), true
+	case "MetricResult.plan":
+		if e.ComplexityRoot.MetricResult.Plan == nil {
+			break
+		}
+
+		args, err := ec.field_MetricResult_plan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.MetricResult.Plan(childComplexity, args["minimumEffect"].(float64), args["power"].(float64), args["alpha"].(float64)), true
 	case "MetricResult.primary":
 		if e.ComplexityRoot.MetricResult.Primary == nil {
 			break
@@ -3820,6 +3890,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "PlannedEffect.day":
+		if e.ComplexityRoot.PlannedEffect.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlannedEffect.Day(childComplexity), true
+	case "PlannedEffect.effect":
+		if e.ComplexityRoot.PlannedEffect.Effect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlannedEffect.Effect(childComplexity), true
+	case "PlannedEffect.visitorsPerVariant":
+		if e.ComplexityRoot.PlannedEffect.VisitorsPerVariant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlannedEffect.VisitorsPerVariant(childComplexity), true
 
 	case "Plugin.builtin":
 		if e.ComplexityRoot.Plugin.Builtin == nil {
@@ -4664,6 +4753,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Now(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput)), true
+	case "Site.planExperiment":
+		if e.ComplexityRoot.Site.PlanExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Site_planExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.PlanExperiment(childComplexity, args["metric"].(string), args["variants"].(int), args["minimumEffect"].(float64), args["power"].(float64), args["alpha"].(float64), args["filters"].([]scalar.FilterInput)), true
 	case "Site.segments":
 		if e.ComplexityRoot.Site.Segments == nil {
 			break
@@ -6347,6 +6447,47 @@ type MetricResult {
   decision: Decision
   "Why the decision is what it is, at least one reason. What withholds a decision comes first."
   reasons: [DecisionReason!]
+  """
+  What it still takes to find an effect by this metric with one look, planned from what the baseline's visitors did so far
+  and how many come a day. FAILED_PRECONDITION while they say too little.
+  """
+  plan(
+    "The smallest effect to find, relative to the baseline's figure: 0.05 is 5 % more, -0.05 5 % less. Above -1, and not 0."
+    minimumEffect: Float!
+    "The probability to find the effect if there is one. Above alpha, below 1."
+    power: Float! = 0.8
+    "The probability to find an effect if there is none, shared by the comparisons with the baseline. Above 0, below 1."
+    alpha: Float! = 0.05
+  ): ExperimentPlan
+}
+
+"""
+What an experiment with one look takes (FIXED_HORIZON). One that may be looked at whenever you like (CONTINUOUS) takes more.
+"""
+type ExperimentPlan {
+  "The figure that it is planned from: the conversion rate or, where values decide, the value per visitor."
+  figure: Float!
+  "The number of visitors a day, for all variants together."
+  visitorsPerDay: Float!
+  "The number of visitors that each variant needs."
+  visitorsPerVariant: Int!
+  "In how many whole days from now each variant has them; 0 if it has. Null if they never come."
+  days: Int
+  "The smallest effect that is found after each of the next days."
+  effects(
+    "The number of days, 1 to 365."
+    days: Int! = 28
+  ): [PlannedEffect!]
+}
+
+"The smallest effect that is found after some days."
+type PlannedEffect {
+  "The number of days from now."
+  day: Int!
+  "The number of visitors that the variant with the fewest has then."
+  visitorsPerVariant: Int!
+  "The smallest effect, relative and above 0. Null if they find none."
+  effect: Float
 }
 
 "What a metric of an experiment is for."
@@ -8753,6 +8894,24 @@ type Site implements Node {
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
   ): Now
+  """
+  What an experiment takes, planned from the distinct visitors of the last 28 days who match the filters, and how many of
+  them reached the goal. FAILED_PRECONDITION if none or all of them did.
+  """
+  planExperiment(
+    "The id of the goal that is to decide, by its rate."
+    metric: ID!
+    "The number of variants, 2 to 20, with equally many visitors each."
+    variants: Int! = 2
+    "The smallest effect to find, relative to the rate: 0.05 is 5 % more, -0.05 5 % less. Above -1, and not 0."
+    minimumEffect: Float!
+    "The probability to find the effect if there is one. Above alpha, below 1."
+    power: Float! = 0.8
+    "The probability to find an effect if there is none, shared by the comparisons with the baseline. Above 0, below 1."
+    alpha: Float! = 0.05
+    "Who takes part: only sessions that match all of these filters. An empty list admits everyone."
+    filters: [FilterInput!] = []
+  ): ExperimentPlan
   "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
@@ -9570,6 +9729,22 @@ func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ExperimentEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ExperimentPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "figure":
+		return ec.fieldContext_ExperimentPlan_figure(ctx, field)
+	case "visitorsPerDay":
+		return ec.fieldContext_ExperimentPlan_visitorsPerDay(ctx, field)
+	case "visitorsPerVariant":
+		return ec.fieldContext_ExperimentPlan_visitorsPerVariant(ctx, field)
+	case "days":
+		return ec.fieldContext_ExperimentPlan_days(ctx, field)
+	case "effects":
+		return ec.fieldContext_ExperimentPlan_effects(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentPlan", field.Name)
+}
+
 func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -10058,6 +10233,8 @@ func (ec *executionContext) childFields_MetricResult(ctx context.Context, field 
 		return ec.fieldContext_MetricResult_decision(ctx, field)
 	case "reasons":
 		return ec.fieldContext_MetricResult_reasons(ctx, field)
+	case "plan":
+		return ec.fieldContext_MetricResult_plan(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MetricResult", field.Name)
 }
@@ -10086,6 +10263,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PlannedEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_PlannedEffect_day(ctx, field)
+	case "visitorsPerVariant":
+		return ec.fieldContext_PlannedEffect_visitorsPerVariant(ctx, field)
+	case "effect":
+		return ec.fieldContext_PlannedEffect_effect(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlannedEffect", field.Name)
 }
 
 func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10428,6 +10617,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_totals(ctx, field)
 	case "now":
 		return ec.fieldContext_Site_now(ctx, field)
+	case "planExperiment":
+		return ec.fieldContext_Site_planExperiment(ctx, field)
 	case "merge":
 		return ec.fieldContext_Site_merge(ctx, field)
 	case "computedFilters":
@@ -10886,6 +11077,20 @@ func (ec *executionContext) field_ActiveVisitors_pages_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_ExperimentPlan_effects_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "days",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["days"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -11073,6 +11278,36 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 		return nil, err
 	}
 	args["compare"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_MetricResult_plan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "minimumEffect",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["minimumEffect"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "power",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["power"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "alpha",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["alpha"] = arg2
 	return args, nil
 }
 
@@ -12375,6 +12610,60 @@ func (ec *executionContext) field_Site_now_args(ctx context.Context, rawArgs map
 		return nil, err
 	}
 	args["filters"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Site_planExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "metric",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["metric"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "variants",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["variants"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "minimumEffect",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["minimumEffect"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "power",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["power"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "alpha",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["alpha"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg5
 	return args, nil
 }
 
@@ -17701,6 +17990,142 @@ func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _ExperimentPlan_figure(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_figure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figure(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_figure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_visitorsPerDay(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_visitorsPerDay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsPerDay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_visitorsPerDay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_visitorsPerVariant(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_visitorsPerVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsPerVariant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_visitorsPerVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_days(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExperimentPlan().Days(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_effects(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ExperimentPlan().Effects(ctx, obj, fc.Args["days"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.PlannedEffect) graphql.Marshaler {
+			return ec.marshalOPlannedEffect2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_effects(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentPlan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PlannedEffect(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ExperimentPlan_effects_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ExperimentResult_id(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22135,6 +22560,50 @@ func (ec *executionContext) fieldContext_MetricResult_reasons(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _MetricResult_plan(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_plan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.MetricResult().Plan(ctx, obj, fc.Args["minimumEffect"].(float64), fc.Args["power"].(float64), fc.Args["alpha"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
+			return ec.marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_plan(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPlan(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_MetricResult_plan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createSite(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24544,6 +25013,75 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PlannedEffect_day(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlannedEffect_day(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Day, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlannedEffect_day(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlannedEffect", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PlannedEffect_visitorsPerVariant(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlannedEffect_visitorsPerVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsPerVariant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlannedEffect_visitorsPerVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlannedEffect", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PlannedEffect_effect(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlannedEffect_effect(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effect, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlannedEffect_effect(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlannedEffect", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Plugin_id(ctx context.Context, field graphql.CollectedField, obj *host.Plugin) (ret graphql.Marshaler) {
@@ -28391,6 +28929,50 @@ func (ec *executionContext) fieldContext_Site_now(ctx context.Context, field gra
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Site_now_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Site_planExperiment(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_planExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().PlanExperiment(ctx, obj, fc.Args["metric"].(string), fc.Args["variants"].(int), fc.Args["minimumEffect"].(float64), fc.Args["power"].(float64), fc.Args["alpha"].(float64), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
+			return ec.marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_planExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPlan(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_planExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -37876,6 +38458,130 @@ func (ec *executionContext) _ExperimentEdge(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var experimentPlanImplementors = []string{"ExperimentPlan"}
+
+func (ec *executionContext) _ExperimentPlan(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentPlan) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentPlanImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentPlan")
+		case "figure":
+			out.Values[i] = ec._ExperimentPlan_figure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visitorsPerDay":
+			out.Values[i] = ec._ExperimentPlan_visitorsPerDay(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visitorsPerVariant":
+			out.Values[i] = ec._ExperimentPlan_visitorsPerVariant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "days":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentPlan_days(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "effects":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentPlan_effects(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var experimentResultImplementors = []string{"ExperimentResult"}
 
 func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentResult) graphql.Marshaler {
@@ -41581,6 +42287,44 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "plan":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_plan(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -41972,6 +42716,54 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var plannedEffectImplementors = []string{"PlannedEffect"}
+
+func (ec *executionContext) _PlannedEffect(ctx context.Context, sel ast.SelectionSet, obj *view.PlannedEffect) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, plannedEffectImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlannedEffect")
+		case "day":
+			out.Values[i] = ec._PlannedEffect_day(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitorsPerVariant":
+			out.Values[i] = ec._PlannedEffect_visitorsPerVariant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effect":
+			out.Values[i] = ec._PlannedEffect_effect(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -44297,6 +45089,44 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_now(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "planExperiment":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_planExperiment(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -47896,6 +48726,10 @@ func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgrap
 	return ec._PageInfo(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx context.Context, sel ast.SelectionSet, v view.PlannedEffect) graphql.Marshaler {
+	return ec._PlannedEffect(ctx, sel, &v)
+}
+
 func (ec *executionContext) marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx context.Context, sel ast.SelectionSet, v host.Plugin) graphql.Marshaler {
 	return ec._Plugin(ctx, sel, &v)
 }
@@ -49219,6 +50053,13 @@ func (ec *executionContext) marshalOExperimentConnection2ᚖgithubᚗcomᚋgoalg
 	return ec._ExperimentConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExperimentPlan(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -49695,6 +50536,25 @@ func (ec *executionContext) marshalONow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph�
 		return graphql.Null
 	}
 	return ec._Now(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOPlannedEffect2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffectᚄ(ctx context.Context, sel ast.SelectionSet, v []view.PlannedEffect) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {

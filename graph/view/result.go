@@ -58,6 +58,19 @@ type VariantPoint struct {
 	ProbabilityToBeBest   float64
 }
 
+// ExperimentPlan is what an experiment with one look takes.
+type ExperimentPlan struct {
+	*experiment.Outlook
+	VisitorsPerVariant int64
+}
+
+// PlannedEffect is the smallest effect that is found after some days, nil where none is.
+type PlannedEffect struct {
+	Day                int
+	VisitorsPerVariant int64
+	Effect             *float64
+}
+
 // SegmentResult is an experiment's result for the sessions of a segment. Result waits for it; it is nil where it is not
 // selected.
 type SegmentResult struct {
