@@ -164,13 +164,6 @@ func (s *testServer) assistant(t *testing.T, key, query string) *assistant {
 	return a
 }
 
-// in returns the assistant for a subtest.
-func (a *assistant) in(t *testing.T) *assistant {
-	other := *a
-	other.T = t
-	return &other
-}
-
 // args are the arguments of a call.
 type args = map[string]any
 
