@@ -62,7 +62,9 @@ func TestHits(t *testing.T) {
 				got = append(got, last...)
 			}
 			if n := len(got); n > 1 { // parts from the end, and before the end
-				place := func(hit *model.Hit) store.HitPlace { return store.HitPlace{IsSet: true, At: hit.At, Place: hit.Place, ID: hit.ID} }
+				place := func(hit *model.Hit) store.HitPlace {
+					return store.HitPlace{IsSet: true, At: hit.At, Place: hit.Place, ID: hit.ID}
+				}
 				for _, part := range []struct {
 					page store.HitPage
 					want []model.Hit

@@ -165,6 +165,14 @@ export type introspection = {
               "kind": "SCALAR",
               "name": "String"
             }
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "ENUM",
+              "name": "Direction"
+            },
+            "defaultValue": "HIGHER_IS_BETTER"
           }
         ],
         "isOneOf": false
@@ -219,6 +227,34 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "AnytimeComparison",
+        "fields": [
+          {
+            "name": "pValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Estimate"
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       },
       {
         "kind": "OBJECT",
@@ -1723,6 +1759,43 @@ export type introspection = {
             "defaultValue": "[]"
           },
           {
+            "name": "guardrails",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "GuardrailInput"
+                }
+              }
+            },
+            "defaultValue": "[]"
+          },
+          {
+            "name": "decidesBy",
+            "type": {
+              "kind": "ENUM",
+              "name": "DecidesBy"
+            },
+            "defaultValue": "RATE"
+          },
+          {
+            "name": "monitoring",
+            "type": {
+              "kind": "ENUM",
+              "name": "Monitoring"
+            },
+            "defaultValue": "CONTINUOUS"
+          },
+          {
+            "name": "decideAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            }
+          },
+          {
             "name": "audience",
             "type": {
               "kind": "LIST",
@@ -1839,6 +1912,14 @@ export type introspection = {
               "kind": "SCALAR",
               "name": "String"
             }
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "ENUM",
+              "name": "Direction"
+            },
+            "defaultValue": "HIGHER_IS_BETTER"
           }
         ],
         "isOneOf": false
@@ -2193,6 +2274,20 @@ export type introspection = {
       },
       {
         "kind": "ENUM",
+        "name": "DecidesBy",
+        "enumValues": [
+          {
+            "name": "RATE",
+            "isDeprecated": false
+          },
+          {
+            "name": "VALUE",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
         "name": "Decision",
         "enumValues": [
           {
@@ -2213,6 +2308,99 @@ export type introspection = {
           },
           {
             "name": "INVALID",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "DecisionReason",
+        "fields": [
+          {
+            "name": "code",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "DecisionReasonCode"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "message",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "ENUM",
+        "name": "DecisionReasonCode",
+        "enumValues": [
+          {
+            "name": "SAMPLE_RATIO",
+            "isDeprecated": false
+          },
+          {
+            "name": "MULTIPLE_EXPOSURES",
+            "isDeprecated": false
+          },
+          {
+            "name": "UNKNOWN_VARIANTS",
+            "isDeprecated": false
+          },
+          {
+            "name": "FILTER_AFTER_ASSIGNMENT",
+            "isDeprecated": false
+          },
+          {
+            "name": "TOO_FEW_DAYS",
+            "isDeprecated": false
+          },
+          {
+            "name": "TOO_FEW_VISITORS",
+            "isDeprecated": false
+          },
+          {
+            "name": "TOO_FEW_CONVERSIONS",
+            "isDeprecated": false
+          },
+          {
+            "name": "BEFORE_HORIZON",
+            "isDeprecated": false
+          },
+          {
+            "name": "GUARDRAIL",
+            "isDeprecated": false
+          },
+          {
+            "name": "CONTRARY_VALUE",
+            "isDeprecated": false
+          },
+          {
+            "name": "MANY_COMPARISONS",
+            "isDeprecated": false
+          },
+          {
+            "name": "METRIC_CHANGED",
+            "isDeprecated": false
+          },
+          {
+            "name": "OPEN",
+            "isDeprecated": false
+          },
+          {
+            "name": "CLEAR",
             "isDeprecated": false
           }
         ]
@@ -2490,6 +2678,37 @@ export type introspection = {
         "interfaces": []
       },
       {
+        "kind": "OBJECT",
+        "name": "DensityPoint",
+        "fields": [
+          {
+            "name": "x",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "y",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
         "kind": "ENUM",
         "name": "Device",
         "enumValues": [
@@ -2609,6 +2828,20 @@ export type introspection = {
           },
           {
             "name": "VARIANT",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
+        "name": "Direction",
+        "enumValues": [
+          {
+            "name": "HIGHER_IS_BETTER",
+            "isDeprecated": false
+          },
+          {
+            "name": "LOWER_IS_BETTER",
             "isDeprecated": false
           }
         ]
@@ -3073,12 +3306,51 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "decideAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "decidesBy",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "DecidesBy"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "description",
             "type": {
               "kind": "NON_NULL",
               "ofType": {
                 "kind": "SCALAR",
                 "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "guardrails",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "Guardrail"
+                  }
+                }
               }
             },
             "args": [],
@@ -3152,6 +3424,27 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "metricChangedAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "monitoring",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Monitoring"
               }
             },
             "args": [],
@@ -3473,6 +3766,85 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "ExperimentPlan",
+        "fields": [
+          {
+            "name": "days",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Int"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "effects",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "PlannedEffect"
+                }
+              }
+            },
+            "args": [
+              {
+                "name": "days",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                },
+                "defaultValue": "28"
+              }
+            ],
+            "isDeprecated": false
+          },
+          {
+            "name": "figure",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitorsPerDay",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitorsPerVariant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       },
       {
         "kind": "OBJECT",
@@ -4369,6 +4741,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "experiments",
             "type": {
               "kind": "NON_NULL",
@@ -5073,6 +5457,64 @@ export type introspection = {
       },
       {
         "kind": "OBJECT",
+        "name": "Guardrail",
+        "fields": [
+          {
+            "name": "goal",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Goal"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "margin",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "INPUT_OBJECT",
+        "name": "GuardrailInput",
+        "inputFields": [
+          {
+            "name": "goal",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "ID"
+              }
+            }
+          },
+          {
+            "name": "margin",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            }
+          }
+        ],
+        "isOneOf": false
+      },
+      {
+        "kind": "OBJECT",
         "name": "Hit",
         "fields": [
           {
@@ -5753,12 +6195,81 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "plan",
+            "type": {
+              "kind": "OBJECT",
+              "name": "ExperimentPlan"
+            },
+            "args": [
+              {
+                "name": "alpha",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                },
+                "defaultValue": "0.05"
+              },
+              {
+                "name": "minimumEffect",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                }
+              },
+              {
+                "name": "power",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                },
+                "defaultValue": "0.8"
+              }
+            ],
+            "isDeprecated": false
+          },
+          {
             "name": "primary",
             "type": {
               "kind": "NON_NULL",
               "ofType": {
                 "kind": "SCALAR",
                 "name": "Boolean"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "reasons",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "DecisionReason"
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "role",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "MetricRole"
               }
             },
             "args": [],
@@ -5781,6 +6292,38 @@ export type introspection = {
           }
         ],
         "interfaces": []
+      },
+      {
+        "kind": "ENUM",
+        "name": "MetricRole",
+        "enumValues": [
+          {
+            "name": "PRIMARY",
+            "isDeprecated": false
+          },
+          {
+            "name": "SECONDARY",
+            "isDeprecated": false
+          },
+          {
+            "name": "GUARDRAIL",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
+        "name": "Monitoring",
+        "enumValues": [
+          {
+            "name": "CONTINUOUS",
+            "isDeprecated": false
+          },
+          {
+            "name": "FIXED_HORIZON",
+            "isDeprecated": false
+          }
+        ]
       },
       {
         "kind": "OBJECT",
@@ -6794,6 +7337,46 @@ export type introspection = {
       },
       {
         "kind": "OBJECT",
+        "name": "PlannedEffect",
+        "fields": [
+          {
+            "name": "day",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "effect",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitorsPerVariant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
         "name": "Plugin",
         "fields": [
           {
@@ -7330,6 +7913,18 @@ export type introspection = {
         "kind": "OBJECT",
         "name": "SampleRatioCheck",
         "fields": [
+          {
+            "name": "anytimePValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
           {
             "name": "mismatch",
             "type": {
@@ -9321,6 +9916,83 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "planExperiment",
+            "type": {
+              "kind": "OBJECT",
+              "name": "ExperimentPlan"
+            },
+            "args": [
+              {
+                "name": "alpha",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                },
+                "defaultValue": "0.05"
+              },
+              {
+                "name": "filters",
+                "type": {
+                  "kind": "LIST",
+                  "ofType": {
+                    "kind": "NON_NULL",
+                    "ofType": {
+                      "kind": "SCALAR",
+                      "name": "FilterInput"
+                    }
+                  }
+                },
+                "defaultValue": "[]"
+              },
+              {
+                "name": "metric",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "ID"
+                  }
+                }
+              },
+              {
+                "name": "minimumEffect",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                }
+              },
+              {
+                "name": "power",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                },
+                "defaultValue": "0.8"
+              },
+              {
+                "name": "variants",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                },
+                "defaultValue": "2"
+              }
+            ],
+            "isDeprecated": false
+          },
+          {
             "name": "segments",
             "type": {
               "kind": "OBJECT",
@@ -10857,6 +11529,40 @@ export type introspection = {
             }
           },
           {
+            "name": "guardrails",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "GuardrailInput"
+                }
+              }
+            }
+          },
+          {
+            "name": "decidesBy",
+            "type": {
+              "kind": "ENUM",
+              "name": "DecidesBy"
+            }
+          },
+          {
+            "name": "monitoring",
+            "type": {
+              "kind": "ENUM",
+              "name": "Monitoring"
+            }
+          },
+          {
+            "name": "decideAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            }
+          },
+          {
             "name": "audience",
             "type": {
               "kind": "LIST",
@@ -10963,6 +11669,13 @@ export type introspection = {
             "type": {
               "kind": "SCALAR",
               "name": "String"
+            }
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "ENUM",
+              "name": "Direction"
             }
           },
           {
@@ -11355,6 +12068,24 @@ export type introspection = {
         "name": "ValueResult",
         "fields": [
           {
+            "name": "anytime",
+            "type": {
+              "kind": "OBJECT",
+              "name": "AnytimeComparison"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "expectedLoss",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "perConverter",
             "type": {
               "kind": "SCALAR",
@@ -11413,6 +12144,18 @@ export type introspection = {
             "type": {
               "kind": "OBJECT",
               "name": "Estimate"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "winsorized",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "WinsorizedValue"
+              }
             },
             "args": [],
             "isDeprecated": false
@@ -11588,6 +12331,24 @@ export type introspection = {
         "name": "VariantResult",
         "fields": [
           {
+            "name": "adjustedPValue",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "anytime",
+            "type": {
+              "kind": "OBJECT",
+              "name": "AnytimeComparison"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "bayesFactor",
             "type": {
               "kind": "SCALAR",
@@ -11618,6 +12379,33 @@ export type introspection = {
               }
             },
             "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "density",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "DensityPoint"
+                }
+              }
+            },
+            "args": [
+              {
+                "name": "points",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                },
+                "defaultValue": "100"
+              }
+            ],
             "isDeprecated": false
           },
           {
@@ -11658,6 +12446,15 @@ export type introspection = {
           },
           {
             "name": "probabilityToBeatBaseline",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "probabilityWithinMargin",
             "type": {
               "kind": "SCALAR",
               "name": "Float"
@@ -11808,6 +12605,67 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "WinsorizedValue",
+        "fields": [
+          {
+            "name": "cap",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "capped",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "perVisitor",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "total",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Estimate"
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       }
     ],
     "directives": []
