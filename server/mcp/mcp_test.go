@@ -138,15 +138,28 @@ func TestConversation(t *testing.T) {
 			Results struct {
 				Visitors int
 				Metrics  []struct {
-					Decision string
-					Leader   object
+					Role, Decision string
+					Reasons        []struct{ Code, Message string }
+					Leader         object
 				}
 			}
 		}
 	}
 	a.call("get_experiment", args{"id": experiment.ID}, &read)
-	if e := read.Experiment; e.Name != "Headline of the shop" || e.Results.Visitors != 600 || e.Results.Metrics[0].Decision != "WINNER" || e.Results.Metrics[0].Leader.Key != "question" {
+	if e := read.Experiment; e.Name != "Headline of the shop" || e.Results.Visitors != 600 || e.Results.Metrics[0].Role != "PRIMARY" || e.Results.Metrics[0].Decision != "WINNER" || len(e.Results.Metrics[0].Reasons) == 0 || e.Results.Metrics[0].Leader.Key != "question" {
 		t.Errorf("%+v", read)
+	}
+	var plan struct {
+		Site struct {
+			PlanExperiment struct {
+				Figure             float64
+				VisitorsPerVariant int
+			}
+		}
+	}
+	a.call("plan_experiment", args{"siteId": site, "metric": goal, "minimumEffect": 0.1}, &plan)
+	if p := plan.Site.PlanExperiment; p.Figure != 0.2 || p.VisitorsPerVariant != 6510 {
+		t.Errorf("%+v", plan)
 	}
 	var stopped struct{ Stopped struct{ Experiment object } }
 	a.call("stop_experiment", args{"id": experiment.ID, "winner": "question"}, &stopped)
@@ -181,7 +194,7 @@ func TestConversation(t *testing.T) {
 }
 
 // readingTools are those that change nothing.
-var readingTools = []string{"describe_site", "explain_merge", "funnel", "get_experiment", "goal_cards", "list_events", "list_experiments", "list_goals", "list_segments"}
+var readingTools = []string{"describe_site", "explain_merge", "funnel", "get_experiment", "goal_cards", "list_events", "list_experiments", "list_goals", "list_segments", "plan_experiment"}
 
 // What a key may is what it is offered, and nothing else exists for it.
 func TestToolsOfAKey(t *testing.T) {

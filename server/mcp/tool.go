@@ -33,6 +33,7 @@ var catalogue = []struct {
 	{name: "funnel"},
 	{name: "list_experiments"},
 	{name: "get_experiment"},
+	{name: "plan_experiment"},
 	{name: "save_segment"},
 	{name: "save_goal"},
 	{name: "save_experiment"},
