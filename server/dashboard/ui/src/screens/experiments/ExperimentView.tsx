@@ -2,7 +2,7 @@ import { type FormEvent, useId, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { useLive } from '../../api/live'
-import { count, dayOf, moment, none, timeOfDay } from '../../parts/format'
+import { count, dayOf, moment, none, share, timeOfDay } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { shownSegments } from '../../parts/segments'
 import { useSite, useView, ViewLink } from '../../parts/view'
@@ -10,7 +10,7 @@ import { useWithin, WithinSelect } from '../../parts/WithinSelect'
 import { words } from '../../parts/words'
 import { Days } from './Days'
 import { Densities } from './Densities'
-import { MetricTable } from './MetricTable'
+import { MetricTable, Reasons } from './MetricTable'
 import {
   askExperiment,
   askMore,
@@ -69,6 +69,12 @@ function About({ experiment }: { experiment: Experiment }) {
     [words.ended, experiment.stoppedAt && moment(experiment.stoppedAt, site.timezone)],
     [words.primaryMetric, experiment.primaryMetric?.name],
     [words.variants, experiment.variants.map(({ name, weight }) => `${name} (${weight})`).join(', ')],
+    [
+      words.guardrails,
+      experiment.guardrails.map(({ goal, margin }) => words.guardrail(goal.name, share(margin))).join('; '),
+    ],
+    [words.decidesBy, words.figuresThatDecide[experiment.decidesBy]],
+    [words.monitoring, words.monitorings[experiment.monitoring]],
     [words.audience, experiment.audience.map(({ label }) => label ?? words.unavailable).join('; ') || words.everyone],
     [words.attribution, words.attributions[experiment.attribution]],
     [words.winner, experiment.winner?.name],
@@ -186,7 +192,7 @@ function Outcome({ experiment }: { experiment: Experiment }) {
       {results?.metrics
         .filter((metric) => !metric.primary)
         .map((metric) => (
-          <MetricTable key={metric.goal.id} metric={metric} secondary />
+          <MetricTable key={metric.goal.id} metric={metric} />
         ))}
       {node?.breakdown && node.breakdown.length > 0 && (
         <SegmentTable rows={node.breakdown} variants={experiment.variants} />
@@ -198,7 +204,7 @@ function Outcome({ experiment }: { experiment: Experiment }) {
 function Validity({ results }: { results: Results }) {
   const { sampleRatio, contaminated, unknownVariants, visitors } = results
   const checks = [
-    sampleRatio.mismatch ? words.mismatch(sampleRatio.pValue.toPrecision(2)) : null,
+    sampleRatio.mismatch ? words.mismatch(sampleRatio.anytimePValue.toPrecision(2)) : null,
     contaminated > 0 ? words.contaminated(count(contaminated), count(visitors)) : null,
     unknownVariants > 0 ? words.unknownVariants(count(unknownVariants)) : null,
   ].filter((text) => text !== null)
@@ -206,7 +212,7 @@ function Validity({ results }: { results: Results }) {
     <section className="stack" aria-labelledby="validity">
       <h2 id="validity">{words.validity}</h2>
       {checks.length === 0 ? (
-        <p className="good">{words.valid(count(visitors), sampleRatio.pValue.toPrecision(2))}</p>
+        <p className="good">{words.valid(count(visitors), sampleRatio.anytimePValue.toPrecision(2))}</p>
       ) : (
         checks.map((text) => (
           <p key={text} className={sampleRatio.mismatch ? 'notice' : 'flag'}>
@@ -225,7 +231,7 @@ function Decision({ metric }: { metric: Metric }) {
       {metric.decision ? (
         <>
           <p>
-            <strong>{words.decisions[metric.decision].title}</strong>
+            <strong>{words.decisions[metric.decision]}</strong>
             {metric.leader && (
               <>
                 {' '}
@@ -235,7 +241,7 @@ function Decision({ metric }: { metric: Metric }) {
               </>
             )}
           </p>
-          <p>{words.decisions[metric.decision].why}</p>
+          <Reasons metric={metric} />
         </>
       ) : (
         <p className="bad">{words.unavailable}</p>

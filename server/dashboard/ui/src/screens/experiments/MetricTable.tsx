@@ -11,20 +11,23 @@ interface Estimate {
 }
 
 /** What each variant's visitors did on a metric. The intervals of the uplifts stand on one axis. */
-export function MetricTable({ metric, secondary = false }: { metric: Metric; secondary?: boolean }) {
+export function MetricTable({ metric }: { metric: Metric }) {
   const variants = metric.variants ?? []
   const hasValue = variants.some(({ value }) => value !== null)
   const axis = axisOf(variants.flatMap(({ uplift }) => uplift ?? []))
-  const title = secondary ? words.secondaryMetric(metric.goal.name) : words.primaryMetricIs(metric.goal.name)
+  const title = words.roleOf[metric.role](metric.goal.name)
   return (
     <div className="stack">
       <h2>
         <bdi>{title}</bdi>
       </h2>
-      {secondary && metric.decision && (
-        <p className="faint">
-          {words.decision}: {words.decisions[metric.decision].title}
-        </p>
+      {!metric.primary && metric.decision && (
+        <>
+          <p>
+            {words.decision}: {words.decisions[metric.decision]}
+          </p>
+          <Reasons metric={metric} />
+        </>
       )}
       {metric.variants === null ? (
         <p className="bad">{words.unavailable}</p>
@@ -72,8 +75,20 @@ export function MetricTable({ metric, secondary = false }: { metric: Metric; sec
   )
 }
 
+/** Why a decision is what it is, in the server's words. */
+export function Reasons({ metric }: { metric: Metric }) {
+  return (
+    <ul>
+      {metric.reasons?.map(({ code, message }) => (
+        <li key={`${code} ${message}`}>{message}</li>
+      ))}
+    </ul>
+  )
+}
+
 function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue: boolean }) {
   const { variant, conversionRate, uplift, value } = of
+  const bounds = of.anytime?.uplift
   return (
     <tr>
       <th scope="row">
@@ -98,6 +113,7 @@ function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue:
           <>
             {change(uplift.mean)}
             <span className={styles.small}>{words.interval95(change(uplift.low), change(uplift.high))}</span>
+            {bounds && <span className={styles.small}>{words.atAnyTime(bound(bounds.low), bound(bounds.high))}</span>}
             <Interval of={uplift} axis={axis} />
           </>
         ) : (
@@ -122,6 +138,9 @@ function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue:
     </tr>
   )
 }
+
+/** An end of an interval; the server says ±1.8e308 where nothing bounds it. */
+const bound = (n: number) => (Math.abs(n) > 1e300 ? none : change(n))
 
 /** The axis that all intervals of a table share. */
 interface Axis {

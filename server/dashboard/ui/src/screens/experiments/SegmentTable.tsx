@@ -37,7 +37,7 @@ export function SegmentTable({ rows, variants }: SegmentTableProps) {
                   <th scope="row">
                     <bdi>{segment.name}</bdi>
                   </th>
-                  <td>{metric?.decision ? words.decisions[metric.decision].title : words.unavailable}</td>
+                  <td>{metric?.decision ? words.decisions[metric.decision] : words.unavailable}</td>
                   {variants.map(({ key }) => {
                     const of = metric?.variants?.find(({ variant }) => variant.key === key)
                     return (

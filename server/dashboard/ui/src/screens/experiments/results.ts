@@ -15,6 +15,9 @@ export const experimentFields = graphql(`
     variants { id key name weight baseline }
     primaryMetric { id key name valueEvent }
     secondaryMetrics { id key name }
+    guardrails { goal { id name } margin }
+    decidesBy
+    monitoring
     audience { label inputs }
     winner { id key name }
   }
@@ -89,11 +92,13 @@ export const followResults = graphql(`
       visitors
       contaminated
       unknownVariants
-      sampleRatio { pValue mismatch }
+      sampleRatio { anytimePValue mismatch }
       metrics {
         goal { id name }
         primary
+        role
         decision
+        reasons { code message }
         leader { key name }
         variants {
           variant { key name baseline }
@@ -101,6 +106,7 @@ export const followResults = graphql(`
           conversions
           conversionRate { mean low high }
           uplift { mean low high }
+          anytime { uplift { low high } }
           probabilityToBeBest
           probabilityToBeatBaseline
           expectedLoss
