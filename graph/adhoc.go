@@ -161,6 +161,9 @@ func (r *Resolver) matrixWith(ctx context.Context, site *model.Site, chosen matr
 	if err != nil {
 		return m, err
 	}
+	if err := checkTogether("adHocSegments", len(m.segments), len(given.segments), maxSegments); err != nil {
+		return matrix{}, err
+	}
 	goals, segments, err := both(
 		func() ([]model.Goal, error) { return r.adHocGoals(ctx, site.ID, given.goals) },
 		func() ([]model.Segment, error) { return r.adHocSegments(ctx, site.ID, given.segments) })

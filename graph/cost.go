@@ -210,6 +210,9 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		return numberOf(arguments["days"], defaultAhead, maxAhead), 0, below
 	case "VariantResult.density":
 		return numberOf(arguments["points"], defaultDensity, maxDensity), 0, below
+	case "Session.hits": // they are read, whatever is selected of them
+		below.page = pageOf(sizeOf(arguments))
+		return 1, below.page, below
 	case "Query.filterTypes":
 		return len(c.schema.Types[filterInput].Fields) - len(groupFields()), 0, below
 	case "__Schema.types":
@@ -281,7 +284,7 @@ func listedIn(arguments map[string]any, ids, adHoc string) (n int) {
 	if arguments[adHoc] != nil {
 		n = listed(arguments[adHoc])
 	}
-	if n == 0 || arguments[ids] != nil {
+	if n == 0 || arguments[ids] != nil || arguments["includeInactive"] == true {
 		n += listed(arguments[ids])
 	}
 	return n

@@ -199,7 +199,7 @@ func (r *Resolver) readingOf(ctx context.Context, m *measurement, promises []pro
 		return nil, err
 	}
 	e, now := m.experiment, model.MillisOf(r.now())
-	reading := &experiment.Reading{Experiment: e, Primary: m.primary, Rules: r.rules, Answer: answers[0], Follows: m.follows, Ran: ranIn(e, m.in, now), Left: leftOf(e, now)}
+	reading := &experiment.Reading{Experiment: e, Primary: m.primary, Rules: r.rules, Answer: answers[0], Follows: m.follows, Ran: ranIn(e, m.in, now), Left: leftOf(e, m.in, now)}
 	for _, metric := range m.metrics {
 		err := metric.err
 		if err == nil {
@@ -243,11 +243,12 @@ func ranIn(e *model.Experiment, in model.Range, now model.Millis) time.Duration 
 	return time.Duration(max(ran, 0)) * time.Millisecond
 }
 
-// leftOf returns how long an experiment is to be, from now or its stop on, until its planned look.
-func leftOf(e *model.Experiment, now model.Millis) time.Duration {
+// leftOf returns how long an experiment is to be, from now, its stop or the end of a range on, until its planned look.
+func leftOf(e *model.Experiment, in model.Range, now model.Millis) time.Duration {
 	if e.DecideAt == 0 {
 		return 0
 	}
+	now = min(now, in.To)
 	if run, ran := e.Run(); ran {
 		now = min(now, run.To)
 	}

@@ -187,6 +187,9 @@ func (e *Experiment) Validate() error {
 }
 
 func (e *Experiment) checkMetrics() error {
+	if n := len(e.Guardrails); n > MaxMetrics {
+		return Invalid("guardrails", "%d guardrails are too many; the maximum is %d, secondary metrics included", n, MaxMetrics)
+	}
 	for i, guardrail := range e.Guardrails {
 		at := fmt.Sprintf("guardrails[%d]", i)
 		switch {

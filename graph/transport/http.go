@@ -58,16 +58,13 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status i
 		return refuse(status, err)
 	}
 	defer taken.release()
-	leave, err := h.admission.read(r.Context(), len(body))
+	leave, status, err := h.Charge(w, r, body)
 	switch {
-	case model.CodeOf(err) == model.ResourceExhausted:
-		shown := h.graph.Present(r.Context(), err)
-		w.Header().Set("Retry-After", retryAfter(shown))
-		h.packer.send(w, r, refusal(http.StatusTooManyRequests, accepted.json, shown))
-		return http.StatusTooManyRequests
+	case status == http.StatusTooManyRequests:
+		h.packer.send(w, r, refusal(status, accepted.json, h.graph.Present(r.Context(), err)))
+		return status
 	case err != nil:
-		w.Header().Set("Retry-After", retryLater)
-		return refuse(http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, "too many long requests arrive at once: send this one again"))
+		return refuse(status, err)
 	}
 	leave = sync.OnceFunc(leave)
 	defer leave()

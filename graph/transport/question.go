@@ -3,12 +3,12 @@ package transport
 import (
 	"context"
 	"net/http"
-	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // Question is a query or a mutation that another protocol asks for its client.
@@ -17,8 +17,6 @@ type Question struct {
 	// Operation is the name of the document's operation.
 	Operation string
 	Variables map[string]any
-	// Length is how many bytes the client sent for it, for which long requests are charged.
-	Length int
 }
 
 // ReadBody reads the body of a request of another protocol, within the memory that all requests take together, until done is
@@ -31,6 +29,21 @@ func (h *Handler) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte,
 	return body, taken.release, status, err
 }
 
+// Charge takes the points that it costs to read a body, and waits for the caller's turn to have it read, which lasts until
+// leave is called. An error says when to send the request again, in the header and in words, with the status.
+func (h *Handler) Charge(w http.ResponseWriter, r *http.Request, body []byte) (leave func(), status int, err error) {
+	leave, err = h.admission.read(r.Context(), len(body))
+	switch {
+	case model.CodeOf(err) == model.ResourceExhausted:
+		w.Header().Set("Retry-After", retryAfter(h.graph.Present(r.Context(), err)))
+		return nil, http.StatusTooManyRequests, err
+	case err != nil:
+		w.Header().Set("Retry-After", retryLater)
+		return nil, http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, "too many long requests arrive at once: send this one again")
+	}
+	return leave, http.StatusOK, nil
+}
+
 // Ask carries out a question for the context's actor, as if it had come by POST to GraphQL: at the same cost, in the same
 // turns, and within the same time.
 func (h *Handler) Ask(ctx context.Context, q Question) (response *graphql.Response) {
@@ -41,15 +54,8 @@ func (h *Handler) Ask(ctx context.Context, q Question) (response *graphql.Respon
 			response = &graphql.Response{Errors: h.graph.Present(ctx, h.graph.Recovered(ctx, panicked))}
 		}
 	}()
-	leave, err := h.admission.read(ctx, q.Length)
-	if err != nil {
-		return &graphql.Response{Errors: h.graph.Present(ctx, err)}
-	}
-	leave = sync.OnceFunc(leave)
-	defer leave()
 	x := graph.Executor{Graph: h.graph}
 	operation, problems := x.CreateOperationContext(ctx, &graphql.RawParams{Query: q.Document, OperationName: q.Operation, Variables: q.Variables})
-	leave()
 	if problems == nil {
 		end, err := h.admission.begin(ctx, operation)
 		if err == nil {

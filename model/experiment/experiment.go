@@ -186,14 +186,15 @@ func (a *Answer) Winsorize(metric int, values [][]float64) error {
 }
 
 // FollowsAssignment tells whether sessions are chosen by what may happen in them once a visitor is assigned, which the variant
-// may have caused: pages, events and their values, tags, the length, and all that plugins compute.
+// may have caused: pages, events and their values, tags, properties, the length and the end, variants of other experiments, and all
+// that plugins compute.
 func FollowsAssignment(where filter.Expr) bool {
-	return len(filter.Computations(where)) > 0 || slices.ContainsFunc(filter.Fields(where), func(field filter.Field) bool {
+	return len(filter.Computations(where)) > 0 || len(filter.Experiments(where)) > 0 || slices.ContainsFunc(filter.Fields(where), func(field filter.Field) bool {
 		switch field {
-		case filter.Pages, filter.ExitPage, filter.PageViews, filter.Events, filter.Tags, filter.Length:
+		case filter.Pages, filter.ExitPage, filter.PageViews, filter.Events, filter.Tags, filter.Length, filter.End:
 			return true
 		}
-		return field == filter.EventValue(field.Key)
+		return field == filter.EventValue(field.Key) || field == filter.Property(field.Key)
 	})
 }
 

@@ -45,8 +45,8 @@ func PlanOf(variants int, alpha, power float64) (stats.Plan, error) {
 func (o *Outlook) Check() error {
 	n, c := o.Count.Visitors, o.Count.Conversions
 	switch {
-	case o.ByValue && (o.Amount.Values < stats.MinValues || !(o.Amount.Mean() > 0)):
-		return model.Errorf(model.FailedPrecondition, "a plan by value starts from %d values at least, with a mean above 0; there are %d, with a mean of %.3g", stats.MinValues, o.Amount.Values, o.Amount.Mean())
+	case o.ByValue && (o.Amount.Values < stats.MinValues || !(o.Amount.Mean() > 0) || !(o.Amount.Deviation() > 0)):
+		return model.Errorf(model.FailedPrecondition, "a plan by value starts from %d values at least, with a mean above 0 and not all alike; there are %d, with a mean of %.3g", stats.MinValues, o.Amount.Values, o.Amount.Mean())
 	case o.ByValue:
 		return nil
 	case c == 0:
@@ -159,7 +159,7 @@ func (t *Trial) Outlook(alpha, power float64) (*Outlook, error) {
 	for i, v := range r.Experiment.Variants {
 		o.Visitors, o.Weights = append(o.Visitors, int64(r.Answer.Variants[i].Visitors)), append(o.Weights, v.Weight)
 	}
-	if days := r.Ran.Hours() / 24; days > 0 {
+	if days := r.Ran.Hours() / 24; days > 0 && r.Experiment.Status == model.Running { // nobody comes to one that has stopped
 		o.VisitorsPerDay = float64(r.Visitors()) / days
 	}
 	return o, o.Check()

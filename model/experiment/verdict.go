@@ -195,11 +195,11 @@ func (e Evidence) remark(v *Verdict) {
 
 // contrary says what is contrary by value to a decision by rate.
 func (e Evidence) contrary(v *Verdict) string {
-	if e.ByValue == nil || v.Decision != stats.Winner && v.Decision != stats.BaselineWins {
+	if e.ByValue == nil || v.Decision == stats.Collecting || v.Decision == stats.Invalid {
 		return ""
 	}
 	byValue, leader := e.Rules.Decide(e.ByValue, e.Baseline, e.Better, e.SampleRatio, e.Ran)
-	if byValue != stats.Winner && byValue != stats.BaselineWins || leader == v.Leader {
+	if byValue != stats.Winner && byValue != stats.BaselineWins || byValue == v.Decision && leader == v.Leader {
 		return ""
 	}
 	return fmt.Sprintf("By value per visitor %s is better. Decide by what the experiment is for.", e.Variants[leader])
@@ -212,7 +212,7 @@ func (e Evidence) conclusion(v Verdict) string {
 		return fmt.Sprintf("%s is better than %s, and a safe choice.", e.Variants[v.Leader], e.Variants[e.Baseline])
 	case stats.BaselineWins:
 		others := slices.Delete(slices.Clone(e.Variants), e.Baseline, e.Baseline+1)
-		return fmt.Sprintf("%s is better than %s, and a safe choice.", e.Variants[e.Baseline], strings.Join(others, ", "))
+		return fmt.Sprintf("%s is better than %s, and a safe choice.", e.Variants[e.Baseline], strings.Join(others, " and "))
 	}
 	return "Every choice is safe: none costs more than about 1 %. Choose the simplest."
 }

@@ -55,6 +55,8 @@ type Figure struct {
 	// chance. AdjustedPValue is that among all comparisons that are looked at; PValue itself until it is adjusted. The baseline's are 1.
 	Better                 bool
 	PValue, AdjustedPValue float64
+	// Together tells that several metrics or segments are adjusted together, so that AdjustedPValue counts for the baseline too.
+	Together bool
 }
 
 // RateFigures returns figures for one look at a time that was set beforehand: a p-value is the posterior probability that the variant is
@@ -81,7 +83,7 @@ func figureOf(visitors int64, mean float64, loss, beat *float64) Figure {
 	if loss != nil {
 		f.ExpectedLoss = *loss
 	}
-	if beat != nil {
+	if beat != nil && loss != nil { // without a loss there are too few values to compare
 		f.Better, f.PValue = *beat > 0.5, min(*beat, 1-*beat)
 		f.AdjustedPValue = f.PValue
 	}
@@ -120,22 +122,41 @@ func AdjustVariants(figures []Figure, baseline int) { adjust([][]Figure{figures}
 // AdjustMetrics adjusts the p-values of secondary metrics, or of one metric's results by segment, for the number of all their variants together,
 // by Benjamini and Hochberg: of the winners that are told, 5 % are false at most on average, and if nothing differs anywhere, the
 // probability that there is one is at most 5 %.
-func AdjustMetrics(metrics [][]Figure, baseline int) { adjust(metrics, baseline, BenjaminiHochberg) }
-
-func adjust(metrics [][]Figure, baseline int, by func([]float64) []float64) {
-	var p []float64
-	for _, figures := range metrics {
-		for i, f := range figures {
-			if i != baseline {
-				p = append(p, f.PValue)
-			}
-		}
-	}
-	p = by(p)
+func AdjustMetrics(metrics [][]Figure, baseline int) {
+	adjust(metrics, baseline, BenjaminiHochberg)
 	for _, figures := range metrics {
 		for i := range figures {
-			if i != baseline {
-				figures[i].AdjustedPValue, p = p[0], p[1:]
+			figures[i].Together = len(metrics) > 1
+		}
+	}
+}
+
+// adjust adjusts those that look better than the baseline and those that look worse each by themselves, as if the others showed nothing:
+// what certainly loses must not make it easier to win.
+func adjust(metrics [][]Figure, baseline int, by func([]float64) []float64) {
+	for _, better := range []bool{true, false} {
+		var p []float64
+		for _, figures := range metrics {
+			for i, f := range figures {
+				switch {
+				case i == baseline:
+				case f.Better == better:
+					p = append(p, f.PValue)
+				default:
+					p = append(p, 1)
+				}
+			}
+		}
+		p = by(p)
+		for _, figures := range metrics {
+			for i := range figures {
+				if i == baseline {
+					continue
+				}
+				if figures[i].Better == better {
+					figures[i].AdjustedPValue = p[0]
+				}
+				p = p[1:]
 			}
 		}
 	}
@@ -151,7 +172,7 @@ func adjust(metrics [][]Figure, baseline int, by func([]float64) []float64) {
 //     loss is one against all variants: where another is clearly better, beating the baseline is not enough. Of several such variants the
 //     one with the least expected loss wins.
 //  4. BaselineWins, if every other variant is worse with a p-value of at most 0.05, and the baseline's expected loss is below 1 % of its figure.
-//     As all of them have to be, their p-values need no adjustment.
+//     As all of them have to be, their p-values need no adjustment for each other; they have one for other metrics or segments.
 //  5. NoDifference, if the expected loss of every variant, the baseline's too, is below 1 % of the baseline's figure.
 //  6. Collecting.
 //
@@ -170,7 +191,11 @@ func (r Rules) Decide(figures []Figure, baseline int, better Direction, check Sa
 		if i == baseline {
 			continue
 		}
-		baselineWins = baselineWins && !f.Better && f.PValue <= tolerableError
+		worse := f.PValue
+		if f.Together {
+			worse = f.AdjustedPValue
+		}
+		baselineWins = baselineWins && !f.Better && worse <= tolerableError
 		if f.Better && f.AdjustedPValue <= tolerableError && f.ExpectedLoss < tolerated &&
 			(winner < 0 || f.ExpectedLoss < figures[winner].ExpectedLoss) {
 			winner = i

@@ -23,7 +23,7 @@ func Guardrail(variant, baseline Count, margin float64, better Direction) (float
 }
 
 // ValueGuardrail is Guardrail for mean values per visitor, with the posteriors of Values. A margin is a share of the baseline's mean, which should
-// be above 0.
+// be above 0. With fewer than MinValues values of either it is 0.5: nobody can tell.
 func ValueGuardrail(variant, baseline Amount, margin float64, better Direction) (float64, error) {
 	if err := checkMargin(margin); err != nil {
 		return 0, err
@@ -31,6 +31,9 @@ func ValueGuardrail(variant, baseline Amount, margin float64, better Direction) 
 	means, err := meansOf([]Amount{variant, baseline})
 	if err != nil {
 		return 0, err
+	}
+	if variant.isUnknown() || baseline.isUnknown() {
+		return 0.5, nil // too few values to tell
 	}
 	limit := means[1].times(1 - better.sign()*margin)
 	if better == LowerIsBetter {

@@ -36,7 +36,7 @@ func (t *tool) question(arguments json.RawMessage) (transport.Question, *operati
 		}
 		delete(given, name)
 	}
-	q := transport.Question{Document: t.document, Operation: o.name, Variables: given, Length: len(arguments)}
+	q := transport.Question{Document: t.document, Operation: o.name, Variables: given}
 	if o.takesInput {
 		q.Variables = map[string]any{"input": given}
 	}

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -24,6 +28,8 @@ const (
 	maxBatch = 10
 	// listKept is how long a client may keep the list of tools, in milliseconds: what its key may is seldom changed.
 	listKept = 60_000
+	// answered is how long a request takes at most, until its answer has been sent.
+	answered = 2 * time.Minute
 )
 
 // instructions tell a model what the tools are for together.
@@ -95,7 +101,13 @@ func newServer(version string) *mcp.Server {
 
 // onlyTools refuses methods for what the server does not offer. The library answers some of them, as if there were just none.
 func onlyTools(next mcp.MethodHandler) mcp.MethodHandler {
-	return func(ctx context.Context, method string, request mcp.Request) (mcp.Result, error) {
+	return func(ctx context.Context, method string, request mcp.Request) (result mcp.Result, err error) {
+		defer func() {
+			if panicked := recover(); panicked != nil { // the library's goroutine would end the process
+				slog.ErrorContext(ctx, "a call of an assistant panicked", "method", method, "panic", panicked, "stack", string(debug.Stack()))
+				result, err = nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
+			}
+		}()
 		switch kind, _, _ := strings.Cut(method, "/"); kind {
 		case "prompts", "resources", "completion", "logging":
 			return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "this server offers tools alone"}
@@ -153,12 +165,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer done()
-		if n := messagesOf(body); n > maxBatch {
+		leave, status, err := h.graph.Charge(w, r, body)
+		if err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+		// The calls wait for turns of their own.
+		isJSON, messages := json.Valid(body), messagesOf(body)
+		leave()
+		if !isJSON { // the library would read what stands before the mistake
+			http.Error(w, "the request is not JSON", http.StatusBadRequest)
+			return
+		}
+		if messages > maxBatch {
 			http.Error(w, "the request has more than "+strconv.Itoa(maxBatch)+" messages: send each as a request of its own", http.StatusRequestEntityTooLarge)
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), clientKey{}, r.Context()))
 		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	// The time is that of the operations and as much again for who reads the answer.
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answered)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
 	}
 	h.protocol.ServeHTTP(w, r)
 }

@@ -223,7 +223,7 @@ func TestToolsOfAKey(t *testing.T) {
 		for name, tool := range a.tools {
 			reads := slices.Contains(readingTools, name)
 			destroys := tool.Annotations.DestructiveHint != nil && *tool.Annotations.DestructiveHint
-			if tool.Annotations.ReadOnlyHint != reads || destroys != (name == "stop_experiment") || *tool.Annotations.OpenWorldHint || tool.Title == "" {
+			if tool.Annotations.ReadOnlyHint != reads || destroys != (name == "start_experiment" || name == "stop_experiment") || *tool.Annotations.OpenWorldHint || tool.Title == "" {
 				t.Errorf("%s: %+v", name, tool.Annotations)
 			}
 		}
@@ -454,6 +454,8 @@ func TestProtocol(t *testing.T) {
 		{"a large batch", list(11), "2025-03-26", 413, "each as a request of its own"},
 		{"a large body", `{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "` + strings.Repeat("x", 1<<20) + `"}}`, "2025-06-18", 413, "larger than"},
 		{"an unknown revision", ping, "2024-01-01", 400, "supported versions"},
+		{"a large batch with more behind it", list(11) + "x", "2025-03-26", 400, "not JSON"},
+		{"a call with more behind it", ping + "x", "2025-03-26", 400, "not JSON"},
 		{"no JSON", `{"jsonrpc":`, "2025-06-18", 400, ""},
 	} {
 		if status, says := s.post(t, test.body, append(authorization, "MCP-Protocol-Version", test.version)...); status != test.status || !strings.Contains(says, test.says) {

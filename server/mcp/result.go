@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -37,17 +38,23 @@ type untrusted struct {
 
 // resultOf returns the result of a call, from the answer to its operation.
 func resultOf(o *operation, response *graphql.Response) *mcp.CallToolResult {
+	// What was changed is told, however long it is: who gets an error tries again.
+	if len(response.Data) > maxData && !o.changes {
+		return refusal(fmt.Sprintf("the answer has %d KiB, and a result has at most %d: ask for fewer by first, by ids, or by a search", len(response.Data)>>10, maxData>>10))
+	}
 	var data map[string]any
 	if len(response.Data) > 0 && json.Unmarshal(response.Data, &data) != nil {
 		data = nil
 	}
 	switch {
 	case isNothing(data[o.root]) && len(response.Errors) > 0:
-		return refusal(problemsOf(response.Errors, false)...)
+		problems := problemsOf(response.Errors, false)
+		if o.changes && slices.ContainsFunc(response.Errors, func(problem *gqlerror.Error) bool { return len(problem.Path) > 1 }) {
+			problems = append(problems, "It may have been saved: look before you try again.")
+		}
+		return refusal(problems...)
 	case isNothing(data[o.root]):
 		return refusal(fmt.Sprintf("there is no %s of this id; the tools that describe and list tell the ids", o.root))
-	case len(response.Data) > maxData:
-		return refusal(fmt.Sprintf("the answer has %d KiB, and a result has at most %d: ask for fewer by first, by ids, or by a search", len(response.Data)>>10, maxData>>10))
 	}
 	text, err := json.Marshal(result{Data: response.Data, Problems: problemsOf(response.Errors, true), Untrusted: untrusted{notice, o.texts}})
 	if err != nil {
@@ -118,8 +125,9 @@ func visible(text []byte) []byte {
 	return shown.Bytes()
 }
 
-// isHidden tells whether nobody sees a character: it only formats others, as those of the tag block do, selects their
-// variants, or is for private use.
+// isHidden tells whether nobody sees a character: it controls or formats others, as those of the tag block do, selects their
+// variants, shows as nothing, or is for private use.
 func isHidden(char rune) bool {
-	return char > unicode.MaxASCII && unicode.In(char, unicode.Cf, unicode.Co, unicode.Variation_Selector)
+	return char > unicode.MaxASCII &&
+		unicode.In(char, unicode.Cc, unicode.Cf, unicode.Co, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }

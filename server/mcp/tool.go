@@ -37,7 +37,7 @@ var catalogue = []struct {
 	{name: "save_segment"},
 	{name: "save_goal"},
 	{name: "save_experiment"},
-	{name: "start_experiment"},
+	{name: "start_experiment", destructive: true},
 	{name: "stop_experiment", destructive: true},
 }
 
@@ -63,6 +63,8 @@ type operation struct {
 	takesInput bool
 	// arguments are those that it takes, and whether each must be given.
 	arguments map[string]bool
+	// changes tells that it is a mutation.
+	changes bool
 	// root is what its first field is called in the answer.
 	root string
 	// texts are the paths of the texts in its answer that people, visitors or plugins wrote.
@@ -115,7 +117,7 @@ func readTool(in inputs, text string, destructive bool) (*tool, error) {
 		if definition.Operation == ast.Mutation {
 			t.scope = model.EditScope
 		}
-		o := operation{name: definition.Name, arguments: map[string]bool{}, root: definition.SelectionSet[0].(*ast.Field).Alias}
+		o := operation{name: definition.Name, arguments: map[string]bool{}, changes: definition.Operation == ast.Mutation, root: definition.SelectionSet[0].(*ast.Field).Alias}
 		var taken []argument
 		taken, o.takesInput = in.argumentsOf(definition)
 		for _, argument := range taken {
