@@ -699,6 +699,9 @@ func (d *dashboard) experimentByKeyboard(*testing.T) {
 	d.await(`document.body.innerText.includes('Running')`)
 	d.tabTo("Stop")
 	d.run(chromedp.KeyEvent("\r"))
+	d.await(`document.activeElement.innerText === 'Cancel'`)
+	d.tabTo("Stop")
+	d.run(chromedp.KeyEvent("\r"))
 	d.await(`document.body.innerText.includes('Stopped')`)
 }
 

@@ -14,30 +14,37 @@ interface State<Data> {
 
 /**
  * Follows a subscription. Each message is a whole answer, and stands here as it came: not in the cache, which would take a large
- * table of cells apart each time. While it is paused, and while another question is under way, the former answer stays.
+ * table of cells apart each time. While another question is under way the former answer stays, and is stale; if that question
+ * fails, it goes. Held, it is asked once and not followed.
  */
 export function useLive<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   pause = false,
+  hold = false,
 ): Answer<Data> {
   const question = JSON.stringify({ query: stringifyDocument(document), variables })
   const [state, setState] = useState<State<Data>>({ question: '', data: undefined, problems: [] })
+  const rests = pause || (hold && state.question === question)
   useEffect(() => {
-    if (pause) return
+    if (rests) return
     return socket.subscribe<Data>(JSON.parse(question), {
       next: ({ data, errors }) => {
         const problems = problemsOf(errors ?? [])
         if (isStranger(problems)) goToLogin()
-        setState((former) => ({ question, data: data ?? former.data, problems }))
+        setState((former) => ({
+          question,
+          data: data ?? (former.question === question ? former.data : undefined),
+          problems,
+        }))
       },
       error: (failure) => {
         const problems = Array.isArray(failure) ? problemsOf(failure) : []
         if (isStranger(problems)) goToLogin()
-        setState((former) => ({ ...former, question, problems }))
+        setState((former) => ({ question, data: former.question === question ? former.data : undefined, problems }))
       },
       complete: () => {},
     })
-  }, [question, pause])
+  }, [question, rests])
   return { data: state.data, problems: state.problems, stale: state.question !== question }
 }

@@ -4,8 +4,9 @@ export function goToLogin(): void {
   window.location.assign(`/auth/login?next=${encodeURIComponent(pathname + search)}`)
 }
 
-/** Ends the login, and leads to the page on which people log in. */
-export async function logOut(): Promise<void> {
-  await fetch('/auth/logout', { method: 'POST' })
-  goToLogin()
+/** Ends the login, and leads to the page on which people log in. It tells whether the login has ended. */
+export async function logOut(): Promise<boolean> {
+  const { ok } = await fetch('/auth/logout', { method: 'POST' }).catch(() => ({ ok: false }))
+  if (ok) window.location.replace('/auth/login')
+  return ok
 }

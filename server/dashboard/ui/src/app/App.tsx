@@ -46,7 +46,8 @@ export function App() {
   const may = (...scopes: string[]) =>
     grants.some(({ siteId, scope }) => (siteId === null || siteId === site?.id) && scopes.includes(scope))
   const newest = site?.newest?.nodes[0]?.startedAt ?? null
-  const Screen = view.screen === 'home' && newest === null ? FirstSteps : shown[view.screen]
+  const isEmpty = site?.newest?.nodes.length === 0
+  const Screen = view.screen === 'home' && isEmpty ? FirstSteps : shown[view.screen]
   return (
     <Shell
       sites={data?.sites ?? []}

@@ -31,7 +31,14 @@ export function Confirm({ text, label, question, onConfirm }: ConfirmProps) {
     // biome-ignore lint/a11y/useSemanticElements: it stands in a row of buttons, and is no form.
     <span className="row" role="group" aria-label={question}>
       <span>{question}</span>
-      <button type="button" className="bad" onClick={onConfirm}>
+      <button
+        type="button"
+        className="bad"
+        onClick={() => {
+          setAsked(false)
+          onConfirm()
+        }}
+      >
         {text}
       </button>
       <button ref={cancel} type="button" onClick={() => setAsked(false)}>

@@ -6,8 +6,12 @@ import { words } from './words'
 export function Copyable({ label, text }: { label: string; text: string }) {
   const [copied, setCopied] = useState(false)
   const copy = async () => {
-    await navigator.clipboard.writeText(text)
-    setCopied(true)
+    // Without HTTPS browsers have no clipboard: the text is there to be selected.
+    const done = await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    )
+    setCopied(done === true)
   }
   return (
     <div className="stack">

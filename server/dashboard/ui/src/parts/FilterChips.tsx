@@ -42,11 +42,13 @@ function Chip({ filter, others }: { filter: FilterInput; others: readonly Filter
   const { site } = useSite()
   const go = useGo()
   const { data, problems } = useAsk(askLabel, { siteId: site.id, filters: [filter] })
-  const label = data?.site?.merge?.label ?? words.loading
-  if (problems.length > 0) return <Problems problems={problems} />
+  const label = data?.site?.merge?.label ?? JSON.stringify(filter)
   return (
-    <button type="button" aria-label={words.remove(label)} onClick={() => go({ filters: others })}>
-      <bdi>{label}</bdi> <span aria-hidden="true">×</span>
-    </button>
+    <>
+      <button type="button" aria-label={words.remove(label)} onClick={() => go({ filters: others })}>
+        <bdi>{label}</bdi> <span aria-hidden="true">×</span>
+      </button>
+      <Problems problems={problems} />
+    </>
   )
 }

@@ -38,9 +38,8 @@ export function RangePicker({ compare = true }: { compare?: boolean }) {
       </select>
       {'date' in range && (
         <Days
-          key={`${range.date.from} ${range.date.to}`}
           date={range.date}
-          choose={(chosen) => go({ range: chosen })}
+          choose={(chosen) => go({ range: chosen }, { replace: view.range !== null && 'date' in view.range })}
         />
       )}
       {compare && (
@@ -60,6 +59,11 @@ interface DaysProps {
 
 function Days({ date, choose }: DaysProps) {
   const [draft, setDraft] = useState(date)
+  const [given, setGiven] = useState(date)
+  if (given.from !== date.from || given.to !== date.to) {
+    setGiven(date)
+    setDraft(date)
+  }
   const change = (next: typeof date) => {
     setDraft(next)
     if (isDay(next.from) && isDay(next.to) && next.from <= next.to) choose({ date: next })

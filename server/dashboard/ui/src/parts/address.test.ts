@@ -28,7 +28,7 @@ test('a view that is written and read is the same', () => {
       order: pick('', 'VISITORS', `CONVERSIONS:${id()}`),
       search: pick('', 'a b', 'ü&=%+#?/.,:', '<b>‮'),
       by: pick('', 'PAGE', 'R29hbDox'),
-      goals: pick([], [id()], [id(), id()]),
+      goals: pick([], [id()], [id(), 'x']),
       panel: pick<Panel | null>(
         null,
         { kind: 'why', goal: id(), segment: id() },

@@ -90,9 +90,9 @@ const start: View = {
   panel: null,
 }
 
-/** Whether a text is a day of the calendar: 2026-03-01. */
+/** Whether a text is a day of the calendar, from 1900 to 2199: 2026-03-01. */
 export function isDay(text: string): boolean {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false
+  if (!/^(19|20|21)\d\d-\d\d-\d\d$/.test(text)) return false
   const at = new Date(`${text}T00:00:00Z`)
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
 }
@@ -109,8 +109,14 @@ function readRange(text: string | null): Range | null {
 
 const writeRange = (range: Range) => ('name' in range ? range.name : `${range.date.from}..${range.date.to}`)
 
+// More of either no request may have.
+const mostIds = 100
+const mostFilters = 100
+const mostLevels = 100
+
 // Ids are base64: neither a comma nor a dot is in them.
-const readIds = (text: string | null) => (text === null ? null : text.split(',').filter((id) => id !== ''))
+const readIds = (text: string | null) =>
+  text === null ? null : [...new Set(text.split(',').filter((id) => id !== ''))].slice(0, mostIds)
 
 function readPanel(text: string | null): Panel | null {
   const [kind = '', first = '', second = '', ...more] = (text ?? '').split('.')
@@ -136,6 +142,11 @@ function writePanel(panel: Panel): string {
   }
 }
 
+const isShallow = (value: unknown, levels = mostLevels): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (levels > 0 && Object.values(value).every((part) => isShallow(part, levels - 1)))
+
 const isFilter = (value: unknown) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 1
 
@@ -143,7 +154,9 @@ const isFilter = (value: unknown) =>
 function readFilters(text: string | null): readonly FilterInput[] {
   try {
     const read: unknown = JSON.parse(text ?? '[]')
-    return Array.isArray(read) && read.every(isFilter) ? (read as FilterInput[]) : []
+    return Array.isArray(read) && read.length <= mostFilters && read.every(isFilter) && isShallow(read)
+      ? (read as FilterInput[])
+      : []
   } catch {
     return []
   }

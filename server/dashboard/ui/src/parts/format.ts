@@ -1,6 +1,7 @@
 const locale = 'en'
 
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
+const small = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 })
 const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 })
 
 /** What stands where there is no figure. */
@@ -9,8 +10,9 @@ export const none = '–'
 /** A number of things. */
 export const count = (n: number | null | undefined) => (n == null ? none : whole.format(n))
 
-/** A sum of values, to two digits behind the point. */
-export const amount = (n: number | null | undefined) => (n == null ? none : decimal.format(n))
+/** A sum of values, to two digits behind the point; to three digits where it is below 1. */
+export const amount = (n: number | null | undefined) =>
+  n == null ? none : (n !== 0 && Math.abs(n) < 1 ? small : decimal).format(n)
 
 const mostDigits = 10
 

@@ -414,6 +414,7 @@ export const words = {
   countsSince: 'Counts since (UTC; empty for now)',
   start: 'Start',
   stop: 'Stop',
+  confirmStop: (winner: string) => `Stop for good? ${winner}.`,
   draftHasNoResults: 'A draft has no results yet. Start it once it has a primary metric and two variants.',
   validity: 'Can the results be trusted?',
   valid: (visitors: string, p: string) =>

@@ -91,7 +91,9 @@ function Editor({ experiment, shapes, filterTypes }: EditorProps) {
     if (!chosen.startsWith(eventPrefix)) return chosen
     const event = chosen.slice(eventPrefix.length)
     const made = await change(createGoal, { input: { siteId: site.id, key: event, name: event } })
-    return made?.createGoal?.goal.id ?? null
+    const goal = made?.createGoal?.goal.id ?? null
+    if (goal !== null) setPrimary(goal) // it is there, whatever comes of the experiment
+    return goal
   }
   const save = async (event: FormEvent) => {
     event.preventDefault()

@@ -2,6 +2,7 @@ import { type FormEvent, useId, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { useLive } from '../../api/live'
+import { Confirm } from '../../parts/Confirm'
 import { count, dayOf, moment, none, share, timeOfDay } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { shownSegments } from '../../parts/segments'
@@ -115,10 +116,7 @@ function Steps({ experiment }: { experiment: Experiment }) {
     event.preventDefault()
     change(startExperiment, { ...known, at: since === '' ? null : `${since}T00:00:00Z` })
   }
-  const stop = (event: FormEvent) => {
-    event.preventDefault()
-    change(stopExperiment, { ...known, winner: winner === '' ? null : winner })
-  }
+  const stop = () => change(stopExperiment, { ...known, winner: winner === '' ? null : winner })
   return (
     <div className="stack">
       <div className="row">
@@ -141,7 +139,7 @@ function Steps({ experiment }: { experiment: Experiment }) {
           </form>
         )}
         {experiment.status === 'RUNNING' && (
-          <form className="row" noValidate onSubmit={stop}>
+          <div className="row">
             <label htmlFor={id}>{words.winner}</label>
             <select id={id} value={winner} onChange={({ target }) => setWinner(target.value)}>
               <option value="">{words.noWinner}</option>
@@ -151,10 +149,15 @@ function Steps({ experiment }: { experiment: Experiment }) {
                 </option>
               ))}
             </select>
-            <button type="submit" disabled={busy}>
-              {words.stop}
-            </button>
-          </form>
+            <Confirm
+              text={words.stop}
+              label={words.stop}
+              question={words.confirmStop(
+                experiment.variants.find(({ key }) => key === winner)?.name ?? words.noWinner,
+              )}
+              onConfirm={stop}
+            />
+          </div>
         )}
       </div>
       <Problems problems={problems} />

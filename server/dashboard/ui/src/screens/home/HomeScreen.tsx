@@ -35,7 +35,8 @@ export function HomeScreen() {
       compare: view.compare ? 'PREVIOUS_PERIOD' : null,
       interval: intervalOf(range),
     },
-    paused || segments.length === 0 || kept.length === 0,
+    segments.length === 0 || kept.length === 0,
+    paused,
   )
   const cells = useCells(data?.goalCards)
   const at = data?.goalCards[0]?.computedAt
@@ -65,7 +66,7 @@ export function HomeScreen() {
       ) : goals.length === 0 ? (
         <p role="status">{words.noMatch}</p>
       ) : (
-        <Cells goals={goals} segments={segments} cells={cells} busy={stale && !paused} />
+        <Cells goals={goals} segments={segments} cells={cells} busy={stale} />
       )}
     </div>
   )

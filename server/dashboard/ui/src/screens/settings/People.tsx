@@ -86,6 +86,38 @@ function RoleSelect({ label, role, onRole }: { label: string; role: Role | ''; o
   )
 }
 
+interface RoleHereProps {
+  label: string
+  role: Role | ''
+  busy: boolean
+  onRole: (role: Role | '') => void
+}
+
+/** A person's role, which is given by a button: an arrow key on the way to another one gives none. */
+function RoleHere({ label, role, busy, onRole }: RoleHereProps) {
+  const [chosen, setChosen] = useState(role)
+  const [given, setGiven] = useState(role)
+  if (given !== role) {
+    setGiven(role)
+    setChosen(role)
+  }
+  return (
+    <span className="row">
+      <RoleSelect label={label} role={chosen} onRole={setChosen} />
+      {chosen !== role && (
+        <button
+          type="button"
+          aria-label={words.named(words.save, label)}
+          disabled={busy}
+          onClick={() => onRole(chosen)}
+        >
+          {words.save}
+        </button>
+      )}
+    </span>
+  )
+}
+
 function NewUser({ onLink }: { onLink: (link: string | null) => void }) {
   const { site } = useSite()
   const id = useId()
@@ -150,9 +182,10 @@ function Users({ users, busy, change, onReset }: UsersProps) {
                 <bdi>{user.name}</bdi> {user.disabledAt !== null && <span className="faint">({words.disabled})</span>}
               </th>
               <td>
-                <RoleSelect
+                <RoleHere
                   label={words.named(words.roleHere(site.name), user.name)}
                   role={user.roles.find((given) => given.site?.id === site.id)?.role ?? ''}
+                  busy={busy}
                   onRole={(role) => setRole(user, role)}
                 />
               </td>
