@@ -114,7 +114,7 @@ func TestAssistantClients(t *testing.T) {
 			t.Fatalf("%v: %s", err, output)
 		}
 		revisions[client.Name] = client.Revision
-		if len(client.Tools) != 9 || slices.Contains(client.Tools, "save_goal") || client.Cards == nil || !client.Refused {
+		if len(client.Tools) != 10 || slices.Contains(client.Tools, "save_goal") || client.Cards == nil || !client.Refused {
 			t.Errorf("%+v", client)
 		}
 	}

@@ -173,14 +173,21 @@ func TestFirstRun(t *testing.T) {
 	}
 	s := serve()
 	link := regexp.MustCompile(`(?m)^  (http://\S+/auth/password)#(\S+)$`)
-	found := link.FindStringSubmatch(s.stdout.String())
-	if found == nil || !strings.HasPrefix(found[1], s.url) || !strings.Contains(s.stdout.String(), "goalgraph key create") || strings.Contains(s.stderr.String(), found[2]) {
+	var found []string
+	says := func() bool { // it listens before it says so
+		found = link.FindStringSubmatch(s.stdout.String())
+		return found != nil && strings.Contains(s.stdout.String(), "goalgraph key create")
+	}
+	await(t, "the link", says)
+	if !strings.HasPrefix(found[1], s.url) || strings.Contains(s.stderr.String(), found[2]) {
 		t.Fatalf("it says %s", &s.stdout)
 	}
 	s.mustStop(t)
 	s = serve()
-	again := link.FindStringSubmatch(s.stdout.String())
-	if again == nil || again[2] == found[2] {
+	first := found
+	await(t, "the link again", says)
+	again := found
+	if again[2] == first[2] {
 		t.Fatalf("nobody has used the link, and it says %s", &s.stdout)
 	}
 	post := func(path, body string, headers ...string) answer {
