@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,6 +12,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +57,12 @@ func TestBehindAProxy(t *testing.T) {
 				proxy := httptest.NewServer(&httputil.ReverseProxy{Transport: &http.Transport{}, Rewrite: func(r *httputil.ProxyRequest) {
 					r.SetURL(target)
 					test.set(r)
+					// As nginx does, it has the whole body before it asks: the server may refuse a request that it has not read.
+					body, err := io.ReadAll(r.In.Body)
+					if err != nil {
+						t.Error(err)
+					}
+					r.Out.Body = io.NopCloser(bytes.NewReader(body))
 				}})
 				defer proxy.Close()
 				behind := &server{process: s.process, url: proxy.URL}
