@@ -42,6 +42,7 @@ var arrows = []arrow{
 	{folder: "migrations"},
 
 	{folder: "model", others: "golang.org/x/net"},
+	{folder: "model/allocation"},
 	{folder: "model/allowance", others: `
 		github.com/go-redis/redis_rate/v10
 		github.com/maypok86/otter/v2
