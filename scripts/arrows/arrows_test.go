@@ -95,7 +95,7 @@ var arrows = []arrow{
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
 		google.golang.org/grpc`},
-	{folder: "plugins/builtin", own: "model model/filter plugins", others: "golang.org/x/text"},
+	{folder: "plugins/builtin", own: "model model/dimension model/filter plugins", others: "golang.org/x/text"},
 	{folder: "plugins/check", own: "model model/dimension model/filter plugins plugins/pb plugins/process", others: `
 		github.com/hashicorp/go-hclog
 		github.com/hashicorp/go-plugin
@@ -119,7 +119,7 @@ var arrows = []arrow{
 
 	{folder: "graph", own: `
 		graph/document graph/generated graph/scalar graph/view model model/count model/experiment model/filter model/partition
-		model/stats model/store plugins/host`, others: `
+		model/stats model/store plugins plugins/host`, others: `
 		github.com/99designs/gqlgen
 		github.com/maypok86/otter/v2
 		github.com/vektah/gqlparser/v2`},
@@ -140,12 +140,12 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/clienttest"},
 	{folder: "graph/clienttest/generated", others: "github.com/Khan/genqlient"},
-	{folder: "graph/generated", own: "graph/scalar graph/view model model/stats plugins/host", others: `
+	{folder: "graph/generated", own: "graph/scalar graph/view model model/stats plugins plugins/host", others: `
 		github.com/99designs/gqlgen
 		github.com/vektah/gqlparser/v2`},
 
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
-	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats"},
+	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats plugins plugins/host"},
 
 	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
