@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -45,12 +46,62 @@ func viewOfChange(c *model.Change) view.AuditEntry {
 	}
 }
 
-// jsonOf returns the JSON of an object, nil where there is none.
+// jsonOf returns the JSON of an object with the graph's ids in place of the store's numbers, nil where there is none.
 func jsonOf(text string) json.RawMessage {
 	if text == "" {
 		return nil
 	}
-	return json.RawMessage(text)
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var object any
+	if err := decoder.Decode(&object); err != nil {
+		return json.RawMessage(text)
+	}
+	shown, err := json.Marshal(withIDs(object))
+	if err != nil {
+		return json.RawMessage(text)
+	}
+	return shown
+}
+
+// numbered are the fields of objects in the audit log that hold numbers of other objects, and the nouns of those.
+var numbered = map[string]noun{
+	"primaryMetric": goalNoun, "secondaryMetrics": goalNoun, "sites": siteNoun, "site": siteNoun, "segmentId": segmentNoun,
+}
+
+// withIDs puts ids in place of numbers, in values that it was given.
+func withIDs(value any) any {
+	switch value := value.(type) {
+	case []any:
+		for i := range value {
+			value[i] = withIDs(value[i])
+		}
+	case map[string]any:
+		for name, field := range value {
+			if noun, found := numbered[name]; found {
+				value[name] = numberIDs(noun, field)
+			} else if name != "args" { // a filter type's own
+				value[name] = withIDs(field)
+			}
+		}
+	}
+	return value
+}
+
+// numberIDs returns the id of a number, or the ids of a list of them; 0 is none.
+func numberIDs(noun noun, value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		if n, err := value.Int64(); err == nil && n != 0 {
+			return encodeID(noun, n)
+		}
+		return nil
+	case []any:
+		for i := range value {
+			value[i] = numberIDs(noun, value[i])
+		}
+	}
+	return value
 }
 
 type auditEntryResolver struct{ *Resolver }

@@ -266,7 +266,9 @@ func randomFilter(r *rand.Rand) map[string]any {
 		func() (string, any) { return "device", choice("DESKTOP", "MOBILE", "TABLET", "OTHER") },
 		func() (string, any) { return "language", choice("en", "de", "ro") },
 		func() (string, any) { return "utm", map[string]any{"source": some("a", "b", "ab", "é")} },
-		func() (string, any) { return "hour", map[string]any{"is": []int{r.IntN(4) * 6, r.IntN(4) * 6, r.IntN(24)}} },
+		func() (string, any) {
+			return "hour", map[string]any{"is": []int{r.IntN(4) * 6, r.IntN(4) * 6, r.IntN(24)}}
+		},
 		func() (string, any) { return "weekday", map[string]any{"is": some("MONDAY", "THURSDAY", "SUNDAY")} },
 		func() (string, any) {
 			return "visitor", map[string]any{"kind": []string{"NEW", "RETURNING"}[r.IntN(2)]}
