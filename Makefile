@@ -19,8 +19,14 @@ QUESTIONS ?= 20
 BENCH_DIR ?=
 BENCHFLAGS ?=
 
+# Folder of make screenshots.
+SCREENSHOTS ?= screenshots
+
 # Numbers of sessions of make bench-scale, growing.
 SIZES ?= 10000000 30000000 100000000
+
+# Number of simulated tests of each row of make simulate-experiments.
+SIMULATED_TESTS ?= 2000
 
 # Number of questions of make soak, over both databases.
 SOAK_QUESTIONS ?= 10000
@@ -36,7 +42,8 @@ ORDER_ROUNDS ?= 50
 SYSTEM := -tags system
 # Runs its arguments with a PostgreSQL and a Redis.
 SERVERS := bin/with-test-servers
-GO_TEST := $(SERVERS) go test
+# lint looks at the code of tests too.
+GO_TEST := $(SERVERS) go test -vet=off
 TEST_LIMITS := -timeout 30m -parallel 3
 # SQLite, a translation from C, is not watched: that would take as long as all else. Its driver must be: it shares generic
 # code of the standard library with us, and the linker keeps one copy for all.
@@ -46,12 +53,12 @@ DETECT_RACES := -race -gcflags='modernc.org/sqlite/lib=$(UNWATCHED)' -gcflags='m
 RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## serve the sample site at http://localhost:8080/graphiql/
+run: ## serve the sample site at http://localhost:8080/
 	go run ./server serve --auth none --sample
 
 build: ## build bin/goalgraph
@@ -68,6 +75,10 @@ test-system: test-servers ## run the system tests: they build the server, instal
 
 test-landing-page: test-servers ## import all 325,337 messages of a published A/B test into each database and check its results
 	GOALGRAPH_LANDING_PAGE=all $(GO_TEST) $(SYSTEM) -v -run '^TestLandingPage$$' -count 1 -timeout 30m ./server
+
+screenshots: test-servers ## take pictures of every screen of the dashboard: make screenshots SCREENSHOTS=folder
+	mkdir -p '$(SCREENSHOTS)'
+	GOALGRAPH_SCREENSHOTS='$(abspath $(SCREENSHOTS))' $(GO_TEST) $(SYSTEM) -count 1 -run '^TestDashboardLooks$$' ./server
 
 check: test lint check-generated ## run everything that CI runs: test, lint, check-generated
 
@@ -91,6 +102,9 @@ bench-import: test-servers ## import logs of 1 and 2 million lines: lines/s, pea
 
 bench-experiment: test-servers ## results of an experiment with a million visitors, compared with SQL in the same PostgreSQL
 	GOALGRAPH_BENCH_VISITORS=1000000 $(GO_TEST) -v -run '^$$' -bench '^BenchmarkResults$$' -benchtime 5x -timeout 60m ./model/...
+
+simulate-experiments: ## play thousands of experiments whose truth is known: false winners, power, coverage
+	go run ./model/stats/simulate -tests $(SIMULATED_TESTS)
 
 bench-track: test-servers ## send batches of messages over HTTP: messages/s against bare inserts, time to acknowledge, memory
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkTrack$$' -benchtime 1x -timeout 60m ./server
@@ -125,13 +139,12 @@ fmt: ## format the Go files
 	gofmt -w $$(git ls-files --cached --others --exclude-standard -- '*.go')
 
 # Each tag set is one that tests are built with; arm64 is for the package with files of its own for some processors.
+# No file is left out with the tag of the system tests, so one look sees all.
 lint: ## run gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard -- '*.go')); \
 		if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted" >&2; exit 1; fi
-	go vet ./...
 	go vet $(SYSTEM) ./...
 	GOARCH=arm64 go vet ./model/column
-	go tool staticcheck ./...
 	go tool staticcheck $(SYSTEM) ./...
 
 fuzz: test-servers ## run each fuzz target for a short time: make fuzz FUZZTIME=1m

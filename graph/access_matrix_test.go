@@ -123,11 +123,14 @@ func principalsOf(site int64) map[string]*model.Principal {
 // the field or of the input.
 var nounsOfArguments = map[string]string{
 	"segments": "Segment", "goals": "Goal", "goal": "Goal", "steps": "Goal", "siteId": "Site", "site": "Site", "sites": "Site", "segmentId": "Segment", "goalId": "Unused",
-	"experimentId": "Experiment", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
+	"experimentId": "Experiment", "metric": "Goal", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
 }
 
 func (m *census) nounOf(owner, argument string) string {
 	m.Helper()
+	if owner == "GuardrailInput" {
+		return "Unused" // as the primary metric is another goal
+	}
 	if noun, ok := nounsOfArguments[argument]; ok {
 		return noun
 	}
@@ -192,6 +195,8 @@ func (m *census) literal(owner, name string, typ *ast.Type, hasDefault bool, t *
 		}
 		m.made++
 		return fmt.Sprintf(`"made %d"`, m.made)
+	case typ.NamedType == "Float":
+		return "0.1"
 	case typ.NamedType == "Time":
 		return `"2026-01-01T00:00:00Z"`
 	}
@@ -319,6 +324,9 @@ func expected(p *model.Principal, fields route, t *target, missing string) strin
 	for _, step := range fields {
 		if scope := scopeOf(step.field); scope != "" && !p.May(scope, t.site) {
 			return string(model.Forbidden)
+		}
+		if step.field.Type.Name() == "ExperimentPlan" { // there is nothing to plan from
+			return string(model.FailedPrecondition)
 		}
 	}
 	return present

@@ -267,13 +267,17 @@ func TestHistory(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	site := g.site("a.example", "UTC")
-	e := g.experiment(site, "headline", g.goal(site, "buy"))
+	buy := g.goal(site, "buy")
+	e := g.experiment(site, "headline", buy)
+	before := func(action string) string {
+		return strings.Replace(g.documentOf(action, e), `"primaryMetric":1`, fmt.Sprintf(`"primaryMetric":%q`, buy), 1)
+	}
 	g.must(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "Headline"}) { experiment { id } } }`, vars{"e": e})
 	g.start(e, "2026-05-01T00:00:00Z")
 	g.as(keyOf(1, model.ReadScope, 1)).want(`query($e: ID!) { node(id: $e) { ... on Experiment { history(first: 2) { totalCount pageInfo { hasNextPage } nodes { action actorName actorKind objectId before } } } } }`, vars{"e": e},
 		fmt.Sprintf(`{"node":{"history":{"totalCount":3,"pageInfo":{"hasNextPage":true},"nodes":[
 			{"action":"STARTED","actorName":"everyone","actorKind":"ANONYMOUS","objectId":%q,"before":%s},
-			{"action":"UPDATED","actorName":"everyone","actorKind":"ANONYMOUS","objectId":%q,"before":%s}]}}}`, e, g.documentOf("STARTED", e), e, g.documentOf("UPDATED", e)))
+			{"action":"UPDATED","actorName":"everyone","actorKind":"ANONYMOUS","objectId":%q,"before":%s}]}}}`, e, before("STARTED"), e, before("UPDATED")))
 	const addresses = `query($e: ID!) { node(id: $e) { ... on Experiment { history(first: 1) { nodes { address } } } } }`
 	g.as(keyOf(1, model.ReadScope, 1)).refused(addresses, vars{"e": e}, model.Forbidden, "")
 	g.as(keyOf(1, model.AdminScope, 1)).want(addresses, vars{"e": e}, `{"node":{"history":{"nodes":[{"address":"192.0.2.7"}]}}}`)

@@ -27,9 +27,9 @@ func isAdHoc(id int64) bool { return id < 0 }
 
 // adHocID returns the id of what is not saved. It is negative, and follows from what is given, so that the same has the same
 // id in all answers.
-func adHocID(kind noun, site int64, name string, filters []model.FilterSpec, valueEvent string) (int64, error) {
+func adHocID(kind noun, site int64, name string, filters []model.FilterSpec, more ...string) (int64, error) {
 	text, err := json.Marshal(filters)
-	of := count.FingerprintOf(string(kind), strconv.FormatInt(site, 10), name, string(text), valueEvent)
+	of := count.FingerprintOf(append([]string{string(kind), strconv.FormatInt(site, 10), name, string(text)}, more...)...)
 	return -1 - int64(binary.BigEndian.Uint64(of[:8])>>1), err
 }
 
@@ -39,6 +39,7 @@ var epoch = time.Unix(0, 0).UTC()
 func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.AdHocGoalInput, field string) (goal model.Goal, err error) {
 	goal = model.Goal{SiteID: site, Key: "ad hoc", Name: given.Name, CreatedAt: epoch, UpdatedAt: epoch}
 	set(&goal.ValueEvent, given.ValueEvent)
+	set(&goal.Direction, given.Direction)
 	if goal.Filters, err = r.filtersOf(ctx, site, given.Filters, field+".filters"); err != nil {
 		return goal, err
 	}
@@ -46,7 +47,7 @@ func (r *Resolver) adHocGoal(ctx context.Context, site int64, given *generated.A
 		return goal, model.Under(field, err)
 	}
 	goal.Key = goal.Name // now, so that what is wrong with the name is said of the name
-	goal.ID, err = adHocID(goalNoun, site, goal.Name, goal.Filters, goal.ValueEvent)
+	goal.ID, err = adHocID(goalNoun, site, goal.Name, goal.Filters, goal.ValueEvent, string(goal.Direction))
 	return goal, err
 }
 
@@ -80,7 +81,7 @@ func (r *Resolver) adHocSegments(ctx context.Context, site int64, given []genera
 		if err := segment.Validate(); err != nil {
 			return nil, model.Under(field, err)
 		}
-		if segment.ID, err = adHocID(segmentNoun, site, segment.Name, segment.Filters, ""); err != nil {
+		if segment.ID, err = adHocID(segmentNoun, site, segment.Name, segment.Filters); err != nil {
 			return nil, err
 		}
 	}
@@ -160,6 +161,9 @@ func (r *Resolver) matrixWith(ctx context.Context, site *model.Site, chosen matr
 	if err != nil {
 		return m, err
 	}
+	if err := checkTogether("adHocSegments", len(m.segments), len(given.segments), maxSegments); err != nil {
+		return matrix{}, err
+	}
 	goals, segments, err := both(
 		func() ([]model.Goal, error) { return r.adHocGoals(ctx, site.ID, given.goals) },
 		func() ([]model.Segment, error) { return r.adHocSegments(ctx, site.ID, given.segments) })
@@ -235,16 +239,9 @@ func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *s
 	case goalID != nil && given != nil:
 		return metrics{}, model.Invalid("adHocGoal", "is given beside `goal`; give one of the two")
 	case goalID != nil:
-		id, err := decodeID(goalNoun, *goalID, "goal")
+		found, err := r.goalOfSite(ctx, e.SiteID, *goalID, "goal")
 		if err != nil {
 			return metrics{}, err
-		}
-		found, err := r.store.Goal(ctx, id)
-		if err == nil && found.SiteID != e.SiteID {
-			err = missing("goal")
-		}
-		if err != nil {
-			return metrics{}, aboutID("goal", err)
 		}
 		goal = *found
 	case given != nil:
@@ -257,4 +254,20 @@ func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *s
 		return metrics{goals: goals, primary: e.Primary}, err
 	}
 	return metrics{[]model.Goal{goal}, goal.ID, true}, nil
+}
+
+// goalOfSite returns the goal of a site that an argument names.
+func (r *Resolver) goalOfSite(ctx context.Context, siteID int64, given, argument string) (*model.Goal, error) {
+	id, err := decodeID(goalNoun, given, argument)
+	if err != nil {
+		return nil, err
+	}
+	goal, err := r.store.Goal(ctx, id)
+	if err == nil && goal.SiteID != siteID {
+		err = missing("goal")
+	}
+	if err != nil {
+		return nil, aboutID(argument, err)
+	}
+	return goal, nil
 }

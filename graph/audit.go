@@ -67,6 +67,7 @@ func jsonOf(text string) json.RawMessage {
 // numbered are the fields of objects in the audit log that hold numbers of other objects, and the nouns of those.
 var numbered = map[string]noun{
 	"primaryMetric": goalNoun, "secondaryMetrics": goalNoun, "sites": siteNoun, "site": siteNoun, "segmentId": segmentNoun,
+	"goal": goalNoun, // of a guardrail
 }
 
 // withIDs puts ids in place of numbers, in values that it was given.

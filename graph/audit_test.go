@@ -17,6 +17,11 @@ func TestAuditLogShowsIDs(t *testing.T) {
 	buy, look := g.goal(site, "buy"), g.goal(site, "look")
 	experiment := g.experiment(site, "headline", buy, look)
 	bare := g.experiment(site, "bare")
+	var guarded struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	g.into(&guarded, `mutation($s: ID!, $g: ID!) { createExperiment(input: {siteId: $s, key: "guarded", name: "Guarded", guardrails: [{goal: $g, margin: 0.02}]}) { experiment { id } } }`,
+		vars{"s": site, "g": look})
 
 	var data struct {
 		Site struct {
@@ -39,6 +44,7 @@ func TestAuditLogShowsIDs(t *testing.T) {
 	}{
 		"primary metric":    {after[experiment]["primaryMetric"], fmt.Sprintf("%q", buy)},
 		"secondary metrics": {after[experiment]["secondaryMetrics"], fmt.Sprintf("[%q]", look)},
+		"guardrails":        {after[guarded.CreateExperiment.Experiment.ID]["guardrails"], fmt.Sprintf(`[{"goal": %q, "margin": 0.02}]`, look)},
 		"no metric":         {after[bare]["primaryMetric"], "null"},
 		"filters": {after[outer]["filters"],
 			fmt.Sprintf(`[{"parts": [{"segmentId": %q, "type": "segment"}], "type": "not"}, {"args": {"min": 2}, "type": "pageViews"}]`, inner)},

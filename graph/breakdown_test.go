@@ -2,7 +2,9 @@ package graph_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,6 +116,64 @@ func TestBreakdownDimensions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The argument that takes a dimension's values makes a filter of each row, which keeps the row's sessions and no others.
+func TestFiltersOfRows(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, storetest.SQLite(t))
+	site, buy, _ := g.shop()
+	g.start(g.experiment(site, "headline", buy), "2026-05-01T00:00:00Z")
+	g.write("a.example", assignment("bob", "2026-05-01T10:30:05Z", "headline", "a"), assignment("eve", "2026-05-02T10:00:00Z", "headline", "b"))
+	var types struct {
+		FilterTypes []struct {
+			Name      string
+			Arguments []struct{ Path, Dimension, ValuesKeyPath string }
+		}
+		Type struct{ EnumValues []struct{ Name string } } `json:"__type"`
+	}
+	g.into(&types, `{ filterTypes { name arguments { path dimension valuesKeyPath } } __type(name: "Dimension") { enumValues { name } } }`, nil)
+	missing := map[string]bool{}
+	for _, value := range types.Type.EnumValues {
+		missing[value.Name] = true
+	}
+	for _, of := range types.FilterTypes {
+		for _, argument := range of.Arguments {
+			if argument.Dimension == "" {
+				continue
+			}
+			delete(missing, argument.Dimension)
+			keys := map[string][]string{"PROPERTY": {"plan"}, "VARIANT": {"headline"}}[argument.Dimension]
+			var found struct {
+				Site struct {
+					Breakdown struct {
+						Nodes []struct {
+							Values   []string
+							Sessions int
+						}
+					}
+				}
+			}
+			g.into(&found, breakdown, vars{"s": site, "by": []string{argument.Dimension}, "keys": keys})
+			for _, row := range found.Site.Breakdown.Nodes {
+				if row.Values[0] == "" {
+					continue
+				}
+				args := map[string]any{argument.Path: row.Values[0]}
+				if hour, err := strconv.Atoi(row.Values[0]); err == nil {
+					args[argument.Path] = hour
+				}
+				if argument.ValuesKeyPath != "" {
+					args[argument.ValuesKeyPath] = keys[0]
+				}
+				g.want(`query($s: ID!, $f: [FilterInput!]) { site(id: $s) { sessionCount(filters: $f, range: {from: "2026-05-01T00:00:00Z", to: "2026-06-01T00:00:00Z"}) } }`,
+					vars{"s": site, "f": []any{map[string]any{of.Name: args}}}, fmt.Sprintf(`{"site": {"sessionCount": %d}}`, row.Sessions))
+			}
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("no argument takes the values of %v", slices.Sorted(maps.Keys(missing)))
+	}
 }
 
 // Pages join to the whole, in every order; ties are in the order of values.

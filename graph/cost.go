@@ -206,6 +206,13 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		interval, _ := arguments["interval"].(string)
 		points := c.points(in.in, model.Interval(interval))
 		return points, points, below
+	case "ExperimentPlan.effects":
+		return numberOf(arguments["days"], defaultAhead, maxAhead), 0, below
+	case "VariantResult.density":
+		return numberOf(arguments["points"], defaultDensity, maxDensity), 0, below
+	case "Session.hits": // they are read, whatever is selected of them
+		below.page = pageOf(sizeOf(arguments))
+		return 1, below.page, below
 	case "Query.filterTypes":
 		return len(c.schema.Types[filterInput].Fields) - len(groupFields()), 0, below
 	case "__Schema.types":
@@ -277,26 +284,29 @@ func listedIn(arguments map[string]any, ids, adHoc string) (n int) {
 	if arguments[adHoc] != nil {
 		n = listed(arguments[adHoc])
 	}
-	if n == 0 || arguments[ids] != nil {
+	if n == 0 || arguments[ids] != nil || arguments["includeInactive"] == true {
 		n += listed(arguments[ids])
 	}
 	return n
 }
 
 // pageOf returns how many elements a page has.
-func pageOf(first any) int {
-	n := int64(defaultFirst)
-	switch first := first.(type) {
+func pageOf(first any) int { return numberOf(first, defaultFirst, maxFirst) }
+
+// numberOf returns a number that is given, from 0 up to the most that it may be, or the default.
+func numberOf(argument any, otherwise, most int64) int {
+	n := otherwise
+	switch given := argument.(type) {
 	case int64:
-		n = first
+		n = given
 	case int:
-		n = int64(first)
+		n = int64(given)
 	case json.Number:
-		if given, err := first.Int64(); err == nil {
-			n = given
+		if number, err := given.Int64(); err == nil {
+			n = number
 		}
 	}
-	return int(min(max(n, 0), maxFirst))
+	return int(min(max(n, 0), most))
 }
 
 // rangeOfArgument returns the range that a TimeRange says, about: days are those of UTC. What it says wrongly is refused when

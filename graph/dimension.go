@@ -34,6 +34,37 @@ var fields = map[generated.Dimension]filter.Field{
 	generated.DimensionEvent:       filter.Events,
 }
 
+// argument names an argument of a filter type.
+type argument struct{ filterType, path string }
+
+// keeping are the arguments of the built-in filter types that keep the sessions with a value of a dimension.
+var keeping = map[argument]generated.Dimension{
+	{"referrer", "is"}:    generated.DimensionReferrer,
+	{"pages", "all"}:      generated.DimensionPage,
+	{"entryPage", "is"}:   generated.DimensionEntryPage,
+	{"exitPage", "is"}:    generated.DimensionExitPage,
+	{"hostname", "is"}:    generated.DimensionHostname,
+	{"country", "is"}:     generated.DimensionCountry,
+	{"region", "is"}:      generated.DimensionRegion,
+	{"city", "is"}:        generated.DimensionCity,
+	{"browser", "is"}:     generated.DimensionBrowser,
+	{"os", "is"}:          generated.DimensionOs,
+	{"device", "is"}:      generated.DimensionDevice,
+	{"language", "is"}:    generated.DimensionLanguage,
+	{utmType, "source"}:   generated.DimensionUtmSource,
+	{utmType, "medium"}:   generated.DimensionUtmMedium,
+	{utmType, "campaign"}: generated.DimensionUtmCampaign,
+	{utmType, "term"}:     generated.DimensionUtmTerm,
+	{utmType, "content"}:  generated.DimensionUtmContent,
+	{"visitor", "kind"}:   generated.DimensionVisitorKind,
+	{"tags", "all"}:       generated.DimensionTag,
+	{"events", "all"}:     generated.DimensionEvent,
+	{"hour", "is"}:        generated.DimensionHour,
+	{"weekday", "is"}:     generated.DimensionWeekday,
+	{propertyType, "is"}:  generated.DimensionProperty,
+	{variantType, "is"}:   generated.DimensionVariant,
+}
+
 // groupings returns what sessions are grouped by. Each PROPERTY and VARIANT takes the next of the keys.
 func (r *Resolver) groupings(ctx context.Context, site *model.Site, by []generated.Dimension, keys []string) ([]count.Grouping, error) {
 	if len(by) == 0 || len(by) > count.MaxGroupings {

@@ -63,6 +63,21 @@ func (r *experimentResolver) StoppedAt(_ context.Context, e *model.Experiment) (
 	return instant(e.StoppedAt), nil
 }
 
+func (r *experimentResolver) DecideAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
+	return instant(e.DecideAt), nil
+}
+
+func (r *experimentResolver) MetricChangedAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
+	return instant(e.MetricChangedAt), nil
+}
+
+type guardrailResolver struct{ *Resolver }
+
+func (r *guardrailResolver) Goal(ctx context.Context, guardrail *model.Guardrail) (*model.Goal, error) {
+	goal, err := collectionOf(ctx).goals.load(ctx, guardrail.Goal)
+	return &goal, err
+}
+
 // instant returns nil for 0, which stands for none.
 func instant(m model.Millis) *time.Time {
 	if m == 0 {
@@ -85,13 +100,16 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, err
 	}
-	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Audience)
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Audience)
 	if err != nil {
 		return nil, underInput(err)
 	}
 	e := &model.Experiment{SiteID: site, Key: input.Key, Name: input.Name}
 	set(&e.Description, input.Description)
 	set(&e.Attribution, input.Attribution)
+	set(&e.DecidesBy, input.DecidesBy)
+	set(&e.Monitoring, input.Monitoring)
+	setInstant(&e.DecideAt, input.DecideAt)
 	if err := given.apply(e); err != nil {
 		return nil, underInput(err)
 	}
@@ -103,7 +121,7 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, err
 	}
-	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Audience)
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Audience)
 	if err != nil {
 		return nil, underInput(err)
 	}
@@ -114,9 +132,22 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		set(&e.Name, input.Name)
 		set(&e.Description, input.Description)
 		set(&e.Attribution, input.Attribution)
+		set(&e.DecidesBy, input.DecidesBy)
+		set(&e.Monitoring, input.Monitoring)
+		setInstant(&e.DecideAt, input.DecideAt)
 		return given.apply(e)
 	})
 	return r.changedExperiment(e, underInput(aboutID("id", err)))
+}
+
+// setInstant sets an instant if it was given; null is none.
+func setInstant(to *model.Millis, field graphql.Omittable[*time.Time]) {
+	switch at := field.Value(); {
+	case at != nil:
+		*to = model.MillisOf(*at)
+	case field.IsSet():
+		*to = 0
+	}
 }
 
 // experimentGiven is what a client gives of an experiment in other terms than the
@@ -128,12 +159,13 @@ type experimentGiven struct {
 	setPrimary bool
 	primary    int64
 	secondary  []int64
+	guardrails []model.Guardrail
 	audience   []model.FilterSpec
 }
 
 // experimentGiven reads what is given; errors are about fields of the input.
 func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittable[[]generated.VariantInput], baseline, primary graphql.Omittable[*string],
-	secondary graphql.Omittable[[]string], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
+	secondary graphql.Omittable[[]string], guardrails graphql.Omittable[[]generated.GuardrailInput], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
 	given.baseline, given.setPrimary = baseline.Value(), primary.IsSet()
 	if list := variants.Value(); list != nil {
 		given.variants = make([]model.Variant, len(list))
@@ -156,6 +188,15 @@ func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittab
 			return given, err
 		}
 	}
+	if list := guardrails.Value(); list != nil {
+		given.guardrails = make([]model.Guardrail, len(list))
+		for i, input := range list {
+			given.guardrails[i].Margin = input.Margin
+			if given.guardrails[i].Goal, err = decodeID(goalNoun, input.Goal, fmt.Sprintf("guardrails[%d].goal", i)); err != nil {
+				return given, err
+			}
+		}
+	}
 	if filters := audience.Value(); filters != nil {
 		given.audience, err = r.specs(ctx, filters, "audience")
 	}
@@ -169,6 +210,9 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 	}
 	if given.secondary != nil {
 		e.Secondary = given.secondary
+	}
+	if given.guardrails != nil {
+		e.Guardrails = given.guardrails
 	}
 	if given.audience != nil {
 		e.Audience = given.audience

@@ -324,3 +324,58 @@ func TestExperimentTransitionsRace(t *testing.T) {
 		}
 	})
 }
+
+// What says how an experiment is decided is set with it, and stays once it has started.
+func TestExperimentDecisionSettings(t *testing.T) {
+	t.Parallel()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		site := g.site("a.example", "UTC")
+		buy, look, refund := g.tracked(site, "buy"), g.goal(site, "look"), g.tracked(site, "refund")
+		g.want(`mutation($g: ID!) { updateGoal(input: {id: $g, direction: LOWER_IS_BETTER}) { goal { direction } } }`, vars{"g": refund},
+			`{"updateGoal": {"goal": {"direction": "LOWER_IS_BETTER"}}}`)
+		g.want(`mutation($s: ID!) { createGoal(input: {siteId: $s, key: "complaint", name: "Complaint", direction: LOWER_IS_BETTER}) { goal { direction } } }`, vars{"s": site},
+			`{"createGoal": {"goal": {"direction": "LOWER_IS_BETTER"}}}`)
+		e := g.experiment(site, "price", buy, look)
+		fields := ` { experiment { primaryMetric { key } secondaryMetrics { key } guardrails { goal { key direction } margin } decidesBy monitoring decideAt metricChangedAt } }`
+		v := vars{"e": e, "b": buy, "l": look, "r": refund}
+		update := func(input string) string { return `updateExperiment(input: {id: $e, ` + input + `})` }
+		state := func(change, want string) {
+			t.Helper()
+			query, used := mutationOf(`e: `+change+fields, v)
+			g.want(query, used, `{"e": {"experiment": `+want+`}}`)
+		}
+		refused := func(change string, code model.Code, field string) {
+			t.Helper()
+			query, used := mutationOf(change+fields, v)
+			g.refused(query, used, code, field)
+		}
+		state(update(`name: "Price"`), `{"primaryMetric": {"key": "buy"}, "secondaryMetrics": [{"key": "look"}], "guardrails": [], "decidesBy": "RATE", "monitoring": "CONTINUOUS",
+			"decideAt": null, "metricChangedAt": null}`)
+		horizon := `{"primaryMetric": {"key": "buy"}, "secondaryMetrics": [], "guardrails": [{"goal": {"key": "refund", "direction": "LOWER_IS_BETTER"}, "margin": 0.02},
+			{"goal": {"key": "look", "direction": "HIGHER_IS_BETTER"}, "margin": 0}], "decidesBy": "VALUE", "monitoring": "FIXED_HORIZON", "decideAt": "2026-06-01T00:00:00Z", "metricChangedAt": null}`
+		state(update(`guardrails: [{goal: $r, margin: 0.02}, {goal: $l, margin: 0}], decidesBy: VALUE, monitoring: FIXED_HORIZON, decideAt: "2026-06-01T00:00:00Z"`), horizon)
+		for input, field := range map[string]string{
+			`guardrails: [{goal: $r, margin: 0}, {goal: $b, margin: 0}]`: "input.guardrails[1].goal", `guardrails: [{goal: $r, margin: 1}]`: "input.guardrails[0].margin",
+			`primaryMetric: $l, guardrails: []`: "input.decidesBy", `monitoring: CONTINUOUS`: "input.decideAt", `decideAt: null`: "input.decideAt",
+		} {
+			refused(update(input), model.BadInput, field)
+		}
+		refused(update(`guardrails: [{goal: $e, margin: 0}]`), model.NotFound, "input.guardrails[0].goal")
+		g.refused(`mutation($g: ID!) { updateGoal(input: {id: $g, valueEvent: null}) { goal { id } } }`, vars{"g": buy}, model.FailedPrecondition, "input.valueEvent")
+		refused(`startExperiment(id: $e, at: "2026-06-01T00:00:00Z")`, model.FailedPrecondition, "decideAt")
+		state(`startExperiment(id: $e, at: "2026-05-01T00:00:00Z")`, horizon)
+		for input, field := range map[string]string{`decidesBy: RATE`: "input.decidesBy", `monitoring: CONTINUOUS, decideAt: null`: "input.monitoring", `decideAt: "2026-07-01T00:00:00Z"`: "input.decideAt"} {
+			refused(update(input), model.FailedPrecondition, field)
+		}
+		// Guardrails can change, which is told.
+		var data struct {
+			UpdateExperiment struct {
+				Experiment struct{ MetricChangedAt *time.Time }
+			}
+		}
+		g.into(&data, `mutation($e: ID!) { updateExperiment(input: {id: $e, guardrails: []}) { experiment { metricChangedAt } } }`, vars{"e": e})
+		if data.UpdateExperiment.Experiment.MetricChangedAt == nil {
+			t.Error("the change of guardrails is not told")
+		}
+	})
+}

@@ -188,12 +188,22 @@ func (r *filterTypeResolver) Arguments(_ context.Context, t *host.Type) ([]view.
 	arguments := make([]view.FilterArgument, len(t.Arguments))
 	for i := range t.Arguments {
 		of := &t.Arguments[i]
-		arguments[i] = view.FilterArgument{Path: of.Path, ValuesKey: orNull(of.Key), ValuesKeyPath: orNull(of.KeyPath)}
+		arguments[i] = view.FilterArgument{Type: t.Name, Path: of.Path, ValuesKey: orNull(of.Key), ValuesKeyPath: orNull(of.KeyPath)}
 		if of.Suggest != "" {
 			arguments[i].Suggest = &of.Suggest
 		}
 	}
 	return arguments, nil
+}
+
+type filterArgumentResolver struct{ *Resolver }
+
+func (r *filterArgumentResolver) Dimension(_ context.Context, of *view.FilterArgument) (*generated.Dimension, error) {
+	dimension, ok := keeping[argument{of.Type, of.Path}]
+	if !ok {
+		return nil, nil
+	}
+	return &dimension, nil
 }
 
 // orNull returns a text, and null for the empty one.

@@ -62,6 +62,7 @@ func (r *mutationResolver) CreateGoal(ctx context.Context, input generated.Creat
 	}
 	goal := &model.Goal{SiteID: site, Key: input.Key, Name: input.Name}
 	set(&goal.Description, input.Description)
+	set(&goal.Direction, input.Direction)
 	// Checked before the key becomes a filter, so that what is wrong with the key
 	// is said of the key.
 	if err := goal.Validate(); err != nil {
@@ -100,6 +101,7 @@ func (r *mutationResolver) UpdateGoal(ctx context.Context, input generated.Updat
 		}
 		set(&goal.Name, input.Name)
 		set(&goal.Description, input.Description)
+		set(&goal.Direction, input.Direction)
 		if input.Filters.Value() != nil {
 			goal.Filters = filters
 		}

@@ -85,9 +85,9 @@ func (g *testGraph) withActor(next http.Handler) http.Handler {
 }
 
 // graphs runs the test on SQLite and on PostgreSQL.
-func graphs(t *testing.T, test func(t *testing.T, g *testGraph)) {
+func graphs(t *testing.T, test func(t *testing.T, g *testGraph), options ...func(*testOptions)) {
 	t.Helper()
-	storetest.Databases(t, func(t *testing.T, url string) { test(t, newGraph(t, url)) })
+	storetest.Databases(t, func(t *testing.T, url string) { test(t, newGraph(t, url, options...)) })
 }
 
 // newGraph returns a graph over an empty, migrated database.

@@ -14,14 +14,17 @@ import (
 
 type sessionResolver struct{ *Resolver }
 
-func (r *sessionResolver) Hits(ctx context.Context, session *view.Session, first *int, after *string) (*view.HitConnection, error) {
-	w := window{first: first, after: after}
+func (r *sessionResolver) Hits(ctx context.Context, session *view.Session, first *int, after *string, last *int, before *string) (*view.HitConnection, error) {
+	w := window{first, last, after, before}
 	n, err := w.limit()
 	if err != nil {
 		return nil, err
 	}
-	page := store.HitPage{Limit: n + 1}
-	if page.After, err = decodeHitCursor(after); err != nil {
+	page := store.HitPage{FromEnd: w.fromEnd(), Limit: n + 1}
+	if page.After, err = decodeHitCursor("after", after); err != nil {
+		return nil, err
+	}
+	if page.Before, err = decodeHitCursor("before", before); err != nil {
 		return nil, err
 	}
 	found, err := collectionOf(ctx).hits.load(ctx, hitsAsked{session.Kept, page})
@@ -78,20 +81,20 @@ func hitCursor(hit *model.Hit) string {
 	return encodeCursor(fmt.Sprintf("%d/%d/%x", hit.At, hit.Place, hit.ID))
 }
 
-func decodeHitCursor(after *string) (place store.HitPlace, err error) {
-	text, err := decodeCursor("after", after)
+func decodeHitCursor(argument string, cursor *string) (place store.HitPlace, err error) {
+	text, err := decodeCursor(argument, cursor)
 	if err != nil || text == "" {
 		return place, err
 	}
 	parts := strings.Split(text, "/")
 	if len(parts) != 3 || hex.DecodedLen(len(parts[2])) != len(place.ID) {
-		return place, badCursor("after", *after)
+		return place, badCursor(argument, *cursor)
 	}
 	at, badTime := strconv.ParseInt(parts[0], 10, 64)
 	number, badPlace := strconv.ParseInt(parts[1], 10, 32)
 	_, badID := hex.Decode(place.ID[:], []byte(parts[2]))
 	if badTime != nil || badPlace != nil || badID != nil {
-		return place, badCursor("after", *after)
+		return place, badCursor(argument, *cursor)
 	}
 	return store.HitPlace{IsSet: true, At: model.Millis(at), Place: int32(number), ID: place.ID}, nil
 }

@@ -51,10 +51,15 @@ func (r *Resolver) Site() generated.SiteResolver                   { return &sit
 func (r *Resolver) Segment() generated.SegmentResolver             { return &segmentResolver{r} }
 func (r *Resolver) Goal() generated.GoalResolver                   { return &goalResolver{r} }
 func (r *Resolver) Experiment() generated.ExperimentResolver       { return &experimentResolver{r} }
+func (r *Resolver) Guardrail() generated.GuardrailResolver         { return &guardrailResolver{r} }
 func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
 func (r *Resolver) Session() generated.SessionResolver             { return &sessionResolver{r} }
 func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
+func (r *Resolver) ValueResult() generated.ValueResultResolver     { return &valueResultResolver{r} }
+func (r *Resolver) ExperimentPlan() generated.ExperimentPlanResolver {
+	return &experimentPlanResolver{r}
+}
 func (r *Resolver) GoalCell() generated.GoalCellResolver           { return &goalCellResolver{r} }
 func (r *Resolver) FunnelStep() generated.FunnelStepResolver       { return &funnelStepResolver{r} }
 func (r *Resolver) Totals() generated.TotalsResolver               { return &totalsResolver{r} }
@@ -63,6 +68,9 @@ func (r *Resolver) FilterType() generated.FilterTypeResolver       { return &fil
 func (r *Resolver) MergedSegment() generated.MergedSegmentResolver { return &mergedSegmentResolver{r} }
 func (r *Resolver) ActiveVisitors() generated.ActiveVisitorsResolver {
 	return &activeVisitorsResolver{r}
+}
+func (r *Resolver) FilterArgument() generated.FilterArgumentResolver {
+	return &filterArgumentResolver{r}
 }
 func (r *Resolver) MergedFilter() generated.MergedFilterResolver { return &mergedFilterResolver{r} }
 func (r *Resolver) Plugin() generated.PluginResolver             { return &pluginResolver{r} }

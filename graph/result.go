@@ -36,7 +36,12 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 		return nil, err
 	}
 	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked())
-	return r.resultOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
+	reading, err := r.readingOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
+	if err != nil {
+		return nil, err
+	}
+	reading.Families = experiment.NewFamilies(func(context.Context) ([]*experiment.Reading, error) { return []*experiment.Reading{reading}, nil })
+	return r.resultOf(ctx, m, reading), nil
 }
 
 func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
@@ -57,7 +62,8 @@ func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment,
 	return r.breakdown(ctx, e, by, segments, in, when), nil
 }
 
-// breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once.
+// breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once, and each verdict is
+// one among those of all segments.
 func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
@@ -68,17 +74,60 @@ func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metric
 		return results
 	}
 	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, by, segments[i].Filters, in) })
+	readings := make([]func(context.Context) (*experiment.Reading, error), len(segments))
+	families := experiment.NewFamilies(func(ctx context.Context) (all []*experiment.Reading, err error) {
+		for _, of := range readings {
+			// What fails for one segment its own result tells.
+			if reading, err := of(ctx); err == nil {
+				all = append(all, reading)
+			}
+		}
+		return all, ctx.Err()
+	})
 	for i, m := range measured {
 		if m.err != nil {
-			results[i].Result = func(context.Context) (*view.ExperimentResult, error) { return nil, m.err }
-			continue
+			readings[i] = func(context.Context) (*experiment.Reading, error) { return nil, m.err }
+		} else {
+			m.value.asked = results[i].Asked
+			promises := collectionOf(ctx).results.registerAll(m.value.questions)
+			readings[i] = memoized(func(ctx context.Context) (*experiment.Reading, error) {
+				reading, err := r.readingOf(ctx, m.value, promises)
+				if err == nil {
+					reading.Families = families
+				}
+				return reading, err
+			})
 		}
-		m.value.asked = results[i].Asked
-		promises := collectionOf(ctx).results.registerAll(m.value.questions)
-		results[i].Result = func(ctx context.Context) (*view.ExperimentResult, error) { return r.resultOf(ctx, m.value, promises) }
+		results[i].Result = func(ctx context.Context) (*view.ExperimentResult, error) {
+			reading, err := readings[i](ctx)
+			if err != nil {
+				return nil, err
+			}
+			return r.resultOf(ctx, m.value, reading), nil
+		}
 	}
 	collectionOf(ctx).results.begin(ctx)
 	return results
+}
+
+// memoized returns a function that makes something once; who asks meanwhile waits for it. An error of one who no longer waits is not
+// kept.
+func memoized[T any](of func(context.Context) (*T, error)) func(context.Context) (*T, error) {
+	var mu sync.Mutex
+	var made *T
+	var failed error
+	return func(ctx context.Context) (*T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if made != nil || failed != nil {
+			return made, failed
+		}
+		value, err := of(ctx)
+		if ctx.Err() == nil {
+			made, failed = value, err
+		}
+		return value, err
+	}
 }
 
 type segmentResultResolver struct{ *Resolver }
@@ -95,8 +144,12 @@ type measurement struct {
 	asked string
 	// questions are first the one about all metrics that columns can answer, then one for each of the others.
 	questions []experiment.Question
-	// metrics are the experiment's goals, the primary one first.
+	// metrics are the goals, the primary one first: the experiment's, or one that stands for them.
 	metrics []measured
+	// primary is the id of the goal that decides.
+	primary int64
+	// follows tells that visitors are chosen by what may follow their assignment.
+	follows bool
 }
 
 // measure returns the measurement of an experiment by metrics. What is wrong with one of them is told by what is asked of
@@ -111,11 +164,14 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics,
 		return nil, err
 	}
 	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
-	m := &measurement{experiment: e, in: in, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals))}
+	m := &measurement{
+		experiment: e, in: in, primary: by.primary, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals)),
+		follows: experiment.FollowsAssignment(where.Predicate) || experiment.FollowsAssignment(defined.Audience),
+	}
 	merges := each(len(by.goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, by.goals[i].Filters) })
 	for i, goal := range by.goals {
 		metric := &m.metrics[i]
-		metric.goal, metric.isPrimary = goal, goal.ID == by.primary
+		metric.goal = goal
 		if metric.err = merges[i].err; metric.err != nil {
 			continue
 		}
@@ -133,8 +189,8 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics,
 	return m, nil
 }
 
-// resultOf returns an experiment's result when the answers to its questions are there.
-func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []promise[experiment.Question, experiment.Answer]) (*view.ExperimentResult, error) {
+// readingOf returns the reading of an experiment when the answers to its questions are there.
+func (r *Resolver) readingOf(ctx context.Context, m *measurement, promises []promise[experiment.Question, experiment.Answer]) (*experiment.Reading, error) {
 	answers, err := waitAll(ctx, promises)
 	if err == nil {
 		err = answers[0].Err
@@ -142,88 +198,42 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, promises []prom
 	if err != nil {
 		return nil, err
 	}
-	e := m.experiment
-	result := &view.ExperimentResult{
-		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Contaminated: answers[0].MultipleExposures, UnknownVariants: answers[0].Unknown,
-		Metrics: make([]view.MetricResult, len(m.metrics)),
-	}
-	visitors, weights := make([]int64, len(e.Variants)), make([]float64, len(e.Variants))
-	for i, v := range answers[0].Variants {
-		visitors[i], weights[i] = int64(v.Visitors), e.Variants[i].Weight
-		result.Visitors += v.Visitors
-	}
-	if result.SampleRatio, err = stats.CheckSampleRatio(visitors, weights); err != nil {
-		return nil, err
-	}
-	ran := ranIn(e, m.in, model.MillisOf(r.now()))
-	for i, metric := range m.metrics {
-		if metric.err == nil {
-			metric.answer, metric.err = answers[metric.asked], answers[metric.asked].Err
+	e, now := m.experiment, model.MillisOf(r.now())
+	reading := &experiment.Reading{Experiment: e, Primary: m.primary, Rules: r.rules, Answer: answers[0], Follows: m.follows, Ran: ranIn(e, m.in, now), Left: leftOf(e, m.in, now)}
+	for _, metric := range m.metrics {
+		err := metric.err
+		if err == nil {
+			err = answers[metric.asked].Err
 		}
-		result.Metrics[i] = r.metricResult(e, &metric, result.SampleRatio, ran)
-		result.Metrics[i].Result = result.ID()
+		reading.Add(metric.goal, &answers[metric.asked], metric.place, err)
 	}
-	return result, nil
+	return reading, reading.Check()
 }
 
-// metricResult returns the result by one metric. Its figures are derived where they are selected.
-func (r *Resolver) metricResult(e *model.Experiment, m *measured, ratio stats.SampleRatio, ran time.Duration) view.MetricResult {
-	rates, variants := sync.OnceValues(func() ([]stats.Rate, error) { return m.rates(e) }), view.VariantsOf(e)
-	result := view.MetricResult{Goal: m.goal, Primary: m.isPrimary, Variants: variants, Series: r.seriesOf(m.question), Rates: rates}
-	if m.goal.ValueEvent != "" {
-		result.Values = sync.OnceValues(func() ([]stats.Value, error) { return m.values(e) })
+// resultOf returns an experiment's result. Its figures are derived where they are selected.
+func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experiment.Reading) *view.ExperimentResult {
+	e := m.experiment
+	result := &view.ExperimentResult{
+		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
+		UnknownVariants: reading.Answer.Unknown, SampleRatio: reading.SampleRatio, Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
-	result.Decision = func() (stats.Decision, *view.Variant, error) {
-		rates, err := rates()
-		if err != nil || len(rates) == 0 {
-			return stats.Collecting, nil, err
+	id, variants := result.ID(), view.VariantsOf(e)
+	for i, trial := range reading.Trials {
+		result.Metrics[i] = view.MetricResult{
+			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(m.metrics[i].question, trial.Goal.Direction),
 		}
-		decision, leader := r.rules.Decide(rates, baselineOf(e), ratio, ran)
-		if leader < 0 {
-			return decision, nil, nil
-		}
-		return decision, &variants[leader], nil
 	}
 	return result
 }
 
-// measured is what was asked of a metric, and what came of it.
+// measured is what is asked of a metric.
 type measured struct {
-	goal      model.Goal
-	isPrimary bool
+	goal model.Goal
 	// question is of this metric alone. It was asked as part of the question at the place
 	// asked, as its metric at place.
 	question     experiment.Question
 	asked, place int
-	answer       experiment.Answer
 	err          error
-}
-
-func (m *measured) rates(e *model.Experiment) ([]stats.Rate, error) {
-	if m.err != nil || len(e.Variants) == 0 {
-		return nil, m.err
-	}
-	counts := make([]stats.Count, len(e.Variants))
-	for i, v := range m.answer.Variants {
-		counts[i] = stats.Count{Visitors: int64(v.Visitors), Conversions: int64(v.Metrics[m.place].Conversions)}
-	}
-	return stats.Rates(counts, baselineOf(e))
-}
-
-func (m *measured) values(e *model.Experiment) ([]stats.Value, error) {
-	if m.err != nil || len(e.Variants) == 0 {
-		return nil, m.err
-	}
-	amounts := make([]stats.Amount, len(e.Variants))
-	for i, v := range m.answer.Variants {
-		metric := v.Metrics[m.place]
-		amounts[i] = stats.Amount{Visitors: int64(v.Visitors), Conversions: int64(metric.Conversions), Sum: metric.Total.Float64(), SumSquares: metric.Squares}
-	}
-	return stats.Values(amounts, baselineOf(e))
-}
-
-func baselineOf(e *model.Experiment) int {
-	return slices.IndexFunc(e.Variants, func(v model.Variant) bool { return v.Baseline })
 }
 
 // ranIn returns for how long an experiment ran within a range, up to now.
@@ -231,6 +241,18 @@ func ranIn(e *model.Experiment, in model.Range, now model.Millis) time.Duration 
 	run, _ := e.Run()
 	ran := min(run.To, in.To, now) - max(run.From, in.From)
 	return time.Duration(max(ran, 0)) * time.Millisecond
+}
+
+// leftOf returns how long an experiment is to be, from now, its stop or the end of a range on, until its planned look.
+func leftOf(e *model.Experiment, in model.Range, now model.Millis) time.Duration {
+	if e.DecideAt == 0 {
+		return 0
+	}
+	now = min(now, in.To)
+	if run, ran := e.Run(); ran {
+		now = min(now, run.To)
+	}
+	return time.Duration(max(e.DecideAt-now, 0)) * time.Millisecond
 }
 
 type metricResultResolver struct{ *Resolver }
@@ -251,24 +273,79 @@ func (r *metricResultResolver) Variants(ctx context.Context, m *view.MetricResul
 }
 
 func (r *metricResultResolver) Leader(ctx context.Context, m *view.MetricResult) (*view.Variant, error) {
-	if err := ctx.Err(); err != nil {
+	verdict, err := m.Verdict(ctx)
+	if err != nil || verdict.Leader < 0 {
 		return nil, err
 	}
-	_, leader, err := m.Decision()
-	return leader, err
+	return &m.Variants[verdict.Leader], nil
 }
 
 func (r *metricResultResolver) Decision(ctx context.Context, m *view.MetricResult) (*stats.Decision, error) {
-	if err := ctx.Err(); err != nil {
+	verdict, err := m.Verdict(ctx)
+	if err != nil {
 		return nil, err
 	}
-	decision, _, err := m.Decision()
-	return &decision, err
+	return &verdict.Decision, nil
+}
+
+func (r *metricResultResolver) Reasons(ctx context.Context, m *view.MetricResult) ([]experiment.Reason, error) {
+	verdict, err := m.Verdict(ctx)
+	return verdict.Reasons, err
 }
 
 type variantResultResolver struct{ *Resolver }
 
-func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult) (*stats.Value, error) {
+// isBaseline tells whether the variant is the one that others are compared with.
+func isBaseline(v *view.VariantResult) bool { return v.Variant.Baseline }
+
+func (r *variantResultResolver) Anytime(ctx context.Context, v *view.VariantResult) (*stats.Anytime, error) {
+	return comparisonOf(ctx, v, v.Metric.AnytimeRates)
+}
+
+// comparisonOf returns a variant's of all comparisons with the baseline, nil for the baseline.
+func comparisonOf[T any](ctx context.Context, v *view.VariantResult, all func() ([]T, error)) (*T, error) {
+	if err := ctx.Err(); err != nil || isBaseline(v) || all == nil {
+		return nil, err
+	}
+	list, err := all()
+	if err != nil {
+		return nil, err
+	}
+	return &list[v.Place], nil
+}
+
+func (r *variantResultResolver) AdjustedPValue(ctx context.Context, v *view.VariantResult) (*float64, error) {
+	if isBaseline(v) {
+		return nil, nil
+	}
+	figures, err := v.Metric.Adjusted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &figures[v.Place].AdjustedPValue, nil
+}
+
+func (r *variantResultResolver) ProbabilityWithinMargin(ctx context.Context, v *view.VariantResult) (*float64, error) {
+	return comparisonOf(ctx, v, v.Metric.WithinMargin)
+}
+
+// defaultDensity is how many points a curve has unless told otherwise, and maxDensity how many it may have.
+const (
+	defaultDensity = 100
+	maxDensity     = 1000
+)
+
+func (r *variantResultResolver) Density(ctx context.Context, v *view.VariantResult, points int) ([]stats.Point, error) {
+	if points < 2 || points > maxDensity {
+		return nil, model.Invalid("points", "is %d; use 2 to %d", points, maxDensity)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return stats.RateDensity(v.Count, points)
+}
+
+func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult) (*view.ValueResult, error) {
 	if v.Metric.Values == nil || ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -276,7 +353,24 @@ func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult
 	if err != nil {
 		return nil, err
 	}
-	return &values[v.Place], nil
+	return &view.ValueResult{Value: values[v.Place], Variant: v}, nil
+}
+
+type valueResultResolver struct{ *Resolver }
+
+func (r *valueResultResolver) Anytime(ctx context.Context, v *view.ValueResult) (*stats.Anytime, error) {
+	return comparisonOf(ctx, v.Variant, v.Variant.Metric.AnytimeValues)
+}
+
+func (r *valueResultResolver) Winsorized(ctx context.Context, v *view.ValueResult) (*experiment.WinsorizedValue, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	values, err := v.Variant.Metric.Winsorized()
+	if err != nil {
+		return nil, err
+	}
+	return &values[v.Variant.Place], nil
 }
 
 func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error) {
@@ -289,9 +383,9 @@ func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResul
 
 // seriesOf returns what gives the points of each variant by what was asked of a metric. The variants ask for the same
 // ones: each interval's are asked for once.
-func (r *Resolver) seriesOf(question experiment.Question) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
+func (r *Resolver) seriesOf(question experiment.Question, better model.Direction) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
 	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
-		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, intervals[i]) }), nil
+		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, better, intervals[i]) }), nil
 	})
 	return func(ctx context.Context, interval model.Interval) ([][]view.VariantPoint, error) {
 		points, err := known.load(ctx, interval)
@@ -302,7 +396,7 @@ func (r *Resolver) seriesOf(question experiment.Question) func(context.Context, 
 	}
 }
 
-func (r *Resolver) series(ctx context.Context, question experiment.Question, interval model.Interval) (all [][]view.VariantPoint, err error) {
+func (r *Resolver) series(ctx context.Context, question experiment.Question, better model.Direction, interval model.Interval) (all [][]view.VariantPoint, err error) {
 	var starts []model.Millis
 	if starts, question.Steps, err = r.steps(ctx, &question, interval); err != nil {
 		return nil, err
@@ -314,7 +408,7 @@ func (r *Resolver) series(ctx context.Context, question experiment.Question, int
 	if err != nil {
 		return nil, err
 	}
-	return points(ctx, starts, &answer)
+	return points(ctx, starts, &answer, stats.Direction(better))
 }
 
 // steps returns when the points of a series begin, and when they end, over all of the
@@ -337,7 +431,7 @@ func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval m
 }
 
 // points returns what each variant's points were, as the answer's steps tell.
-func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer) ([][]view.VariantPoint, error) {
+func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer, better stats.Direction) ([][]view.VariantPoint, error) {
 	all := make([][]view.VariantPoint, len(answer.Variants))
 	for i := range all {
 		all[i] = make([]view.VariantPoint, len(starts))
@@ -354,7 +448,7 @@ func points(ctx context.Context, starts []model.Millis, answer *experiment.Answe
 		}
 		if !slices.Equal(counts, last) {
 			var err error
-			if best, err = stats.BestRates(counts); err != nil {
+			if best, err = stats.BestRates(counts, better); err != nil {
 				return nil, err
 			}
 		}

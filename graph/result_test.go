@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -245,8 +247,8 @@ func (g *testGraph) start(experiment, when string) {
 	g.must(`mutation($e: ID!, $at: Time) { startExperiment(id: $e, at: $at) { experiment { id } } }`, vars{"e": experiment, "at": when})
 }
 
-const resultFields = `{ experiment { key } visitors contaminated unknownVariants sampleRatio { pValue mismatch }
-	metrics { goal { key } primary leader { key } decision variants { variant { key } visitors conversions conversionRate { mean low high } uplift { mean low high }
+const resultFields = `{ experiment { key } visitors contaminated unknownVariants sampleRatio { pValue anytimePValue mismatch }
+	metrics { goal { key } primary role leader { key } decision variants { variant { key } visitors conversions conversionRate { mean low high } uplift { mean low high }
 		probabilityToBeBest probabilityToBeatBaseline expectedLoss bayesFactor
 		value { total perVisitor { mean low high } perConverter uplift { mean low high } probabilityToBeBest probabilityToBeatBaseline } } } }`
 
@@ -263,18 +265,20 @@ func TestExperimentResult(t *testing.T) {
 		g.start(e, "2026-05-01T00:00:00Z")
 
 		counts := [][]stats.Count{{{Visitors: 40, Conversions: 10}, {Visitors: 60, Conversions: 1}}, {{Visitors: 40}, {Visitors: 60, Conversions: 30}}}
-		amounts := []stats.Amount{{Visitors: 40, Conversions: 10, Sum: 42.5, SumSquares: 30*30 + 12.5*12.5}, {Visitors: 60, Conversions: 1, Sum: 3, SumSquares: 9}}
+		amounts := []stats.Amount{
+			{Visitors: 40, Conversions: 10, Values: 2, Sum: 42.5, Squares: 30*30 + 12.5*12.5 - 42.5*42.5/40}, {Visitors: 60, Conversions: 1, Values: 1, Sum: 3, Squares: 9 - 9./60},
+		}
 		check, err := stats.CheckSampleRatio([]int64{40, 60}, []float64{1, 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		metrics := make([]any, len(counts))
 		for m, goal := range []string{"buy", "look"} {
-			rates, err := stats.Rates(counts[m], 0)
+			rates, err := stats.Rates(counts[m], 0, stats.HigherIsBetter)
 			if err != nil {
 				t.Fatal(err)
 			}
-			values, err := stats.Values(amounts, 0)
+			values, err := stats.Values(amounts, 0, stats.HigherIsBetter)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -290,13 +294,130 @@ func TestExperimentResult(t *testing.T) {
 					"conversionRate": estimateOf(&rate.ConversionRate), "uplift": estimateOf(rate.Uplift), "probabilityToBeBest": rate.ProbabilityToBeBest,
 					"probabilityToBeatBaseline": rate.ProbabilityToBeatBaseline, "expectedLoss": rate.ExpectedLoss, "bayesFactor": rate.BayesFactor, "value": value}
 			}
-			metrics[m] = map[string]any{"goal": map[string]any{"key": goal}, "primary": m == 0, "decision": "COLLECTING",
+			metrics[m] = map[string]any{"goal": map[string]any{"key": goal}, "primary": m == 0, "role": []string{"PRIMARY", "SECONDARY"}[m], "decision": "COLLECTING",
 				"leader": map[string]any{"key": []string{"a", "b"}[m]}, "variants": variants}
 		}
 		g.want(`query($e: ID!) { node(id: $e) { ... on Experiment { results `+resultFields+` } } }`, vars{"e": e}, mustJSON(map[string]any{"node": map[string]any{"results": map[string]any{
 			"experiment": map[string]any{"key": "headline"}, "visitors": 100, "contaminated": 0, "unknownVariants": 0,
-			"sampleRatio": map[string]any{"pValue": check.PValue, "mismatch": false}, "metrics": metrics}}}))
+			"sampleRatio": map[string]any{"pValue": check.PValue, "anytimePValue": check.AnytimePValue, "mismatch": false}, "metrics": metrics}}}))
 	})
+}
+
+// Figures that hold at any time, that are adjusted and under a cap are what package stats says too.
+func TestExperimentFigures(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, storetest.SQLite(t)).columns()
+	site := g.site("a.example", "UTC")
+	g.write("a.example", slices.Concat(crowd("a", "", 60, 0, "2026-05-01T10:00:00Z"), crowd("b", "", 60, 0, "2026-05-01T10:00:00Z"),
+		reach("a", "buy", 20, 1000, "2026-05-01T10:00:00Z"), reach("b", "buy", 30, 900, "2026-05-01T10:00:00Z"),
+		[]model.Message{event("b 29", "2026-05-01T10:00:05Z", "buy", 5000)})...)
+	buy := g.tracked(site, "buy")
+	e := g.trialOf(site, "headline", map[string]any{"primaryMetric": buy, "guardrails": []any{map[string]any{"goal": g.goal(site, "bought", raw(`{"events": {"all": "buy"}}`)), "margin": 0.1}}})
+
+	counts := []stats.Count{{Visitors: 60, Conversions: 20}, {Visitors: 60, Conversions: 30}}
+	anytime, err := stats.AnytimeRates(stats.Phase{Baseline: counts[0], Variant: counts[1], BaselineWeight: 1, VariantWeight: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	within, err := stats.Guardrail(counts[1], counts[0], 0.1, stats.HigherIsBetter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	density, err := stats.RateDensity(counts[1], 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := [][]float64{slices.Repeat([]float64{50}, 20), append(slices.Repeat([]float64{30}, 29), 5030)}
+	winsor, err := stats.WinsorOf(slices.Concat(values...), 0.99)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raws, capped := make([]stats.Amount, 2), make([]stats.Amount, 2)
+	for i, list := range values {
+		var raw, under stats.Moments
+		total := 0.0
+		for _, value := range list {
+			raw.Add(value)
+			under.Add(winsor.Of(value))
+			total += value
+		}
+		n := int64(len(list))
+		raws[i], capped[i] = stats.AmountOf(60, n, n, total, raw), stats.AmountOf(60, n, n, under.Mean*float64(n), under)
+	}
+	byValue, err := stats.Values(raws, 0, stats.HigherIsBetter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	winsorized, err := stats.Values(capped, 0, stats.HigherIsBetter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anytimeValue, err := stats.AnytimeValues(raws[1], raws[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data struct {
+		Node struct {
+			Results struct {
+				Metrics []struct{ Variants []json.RawMessage }
+			}
+		}
+	}
+	g.into(&data, `query($e: ID!) { node(id: $e) { ... on Experiment { results { metrics { variants { anytime { pValue uplift { mean low high } } adjustedPValue probabilityWithinMargin
+		density(points: 3) { x y } value { expectedLoss anytime { pValue uplift { mean low high } } winsorized { cap capped total perVisitor { mean } uplift { mean } } } } } } } } }`, vars{"e": e})
+	points := make([]any, len(density))
+	for i, point := range density {
+		points[i] = map[string]any{"x": point.X, "y": point.Y}
+	}
+	ofAnytime := func(a stats.Anytime) any { return map[string]any{"pValue": a.PValue, "uplift": estimateOf(a.Uplift)} }
+	want := map[string]any{
+		"anytime": ofAnytime(anytime), "adjustedPValue": anytime.PValue, "probabilityWithinMargin": nil, "density": points,
+		"value": map[string]any{"expectedLoss": byValue[1].ExpectedLoss, "anytime": ofAnytime(anytimeValue.Anytime), "winsorized": map[string]any{
+			"cap": winsor.Cap, "capped": 1, "total": winsorized[1].Sum, "perVisitor": map[string]any{"mean": winsorized[1].PerVisitor.Mean}, "uplift": map[string]any{"mean": winsorized[1].Uplift.Mean}}},
+	}
+	mustEqualJSON(t, data.Node.Results.Metrics[0].Variants[1], want)
+	want["probabilityWithinMargin"], want["value"] = within, nil
+	mustEqualJSON(t, data.Node.Results.Metrics[1].Variants[1], want)
+	var baseline map[string]any
+	if err := json.Unmarshal(data.Node.Results.Metrics[1].Variants[0], &baseline); err != nil {
+		t.Fatal(err)
+	}
+	if baseline["anytime"] != nil || baseline["adjustedPValue"] != nil || baseline["probabilityWithinMargin"] != nil {
+		t.Errorf("the baseline beside itself: %v", baseline)
+	}
+	for _, points := range []int{1, 1001} {
+		g.refused(fmt.Sprintf(`query($e: ID!) { node(id: $e) { ... on Experiment { results { metrics { variants { density(points: %d) { x } } } } } } }`, points), vars{"e": e}, model.BadInput, "points")
+	}
+}
+
+// mustEqualJSON checks an answer but for the order of its fields, and the last digits of its numbers.
+func mustEqualJSON(t *testing.T, got json.RawMessage, want any) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal(got, &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(mustJSON(want)), &b); err != nil {
+		t.Fatal(err)
+	}
+	if !isNearJSON(a, b) {
+		t.Errorf("is   %s\nwant %s", got, mustJSON(want))
+	}
+}
+
+func isNearJSON(a, b any) bool {
+	switch a := a.(type) {
+	case float64:
+		b, ok := b.(float64)
+		return ok && math.Abs(a-b) <= 1e-12*max(1, math.Abs(a), math.Abs(b))
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, isNearJSON)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, isNearJSON)
+	}
+	return a == b
 }
 
 func estimateOf(e *stats.Estimate) any {
@@ -365,7 +486,7 @@ func TestExperimentSeries(t *testing.T) {
 		}
 		g.into(&stopped, `mutation($e: ID!) { stopExperiment(id: $e, at: "2026-05-03T21:00:00Z") { experiment { id } } }`, vars{"e": e})
 		best := func(a, b stats.Count) (p []float64) {
-			p, err := stats.BestRates([]stats.Count{a, b})
+			p, err := stats.BestRates([]stats.Count{a, b}, stats.HigherIsBetter)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -423,18 +544,21 @@ func TestExperimentDecisions(t *testing.T) {
 	for name, test := range map[string]struct {
 		a, b [2]int // visitors and those that convert
 		run  string
+		look string // when the only one is planned
 		want string
 	}{
-		"a winner":               {a: [2]int{100, 5}, b: [2]int{100, 90}, want: "WINNER b"},
-		"the baseline":           {a: [2]int{100, 90}, b: [2]int{100, 5}, want: "BASELINE_WINS a"},
-		"no difference":          {a: [2]int{300, 300}, b: [2]int{300, 300}, want: "NO_DIFFERENCE -"},
-		"open":                   {a: [2]int{100, 10}, b: [2]int{100, 12}, want: "COLLECTING b"},
-		"too few visitors":       {a: [2]int{19, 0}, b: [2]int{20, 20}, want: "COLLECTING b"},
-		"just enough visitors":   {a: [2]int{20, 0}, b: [2]int{20, 20}, want: "WINNER b"},
-		"too few days":           {a: [2]int{100, 5}, b: [2]int{100, 90}, run: "2026-05-05T00:00:00.001Z", want: "COLLECTING b"},
-		"just enough days":       {a: [2]int{100, 5}, b: [2]int{100, 90}, run: "2026-05-05T00:00:00Z", want: "WINNER b"},
-		"a mismatch":             {a: [2]int{300, 5}, b: [2]int{100, 90}, want: "INVALID -"},
-		"a mismatch, on day one": {a: [2]int{300, 5}, b: [2]int{10, 9}, run: "2026-05-07T00:00:00Z", want: "INVALID -"},
+		"a winner":               {a: [2]int{100, 5}, b: [2]int{100, 90}, want: "WINNER b: CLEAR"},
+		"the baseline":           {a: [2]int{100, 90}, b: [2]int{100, 5}, want: "BASELINE_WINS a: CLEAR"},
+		"no difference":          {a: [2]int{300, 300}, b: [2]int{300, 300}, want: "NO_DIFFERENCE -: CLEAR"},
+		"open":                   {a: [2]int{100, 10}, b: [2]int{100, 12}, want: "COLLECTING b: OPEN"},
+		"too few visitors":       {a: [2]int{19, 0}, b: [2]int{20, 20}, look: "2026-05-08T00:00:00Z", want: "COLLECTING b: TOO_FEW_VISITORS"},
+		"just enough visitors":   {a: [2]int{20, 0}, b: [2]int{20, 20}, look: "2026-05-08T00:00:00Z", want: "WINNER b: CLEAR"},
+		"not enough at any time": {a: [2]int{20, 0}, b: [2]int{20, 20}, want: "COLLECTING b: OPEN"},
+		"a look too early":       {a: [2]int{20, 0}, b: [2]int{20, 20}, look: "2026-05-08T00:00:00.001Z", want: "COLLECTING b: BEFORE_HORIZON"},
+		"too few days":           {a: [2]int{100, 5}, b: [2]int{100, 90}, run: "2026-05-05T00:00:00.001Z", want: "COLLECTING b: TOO_FEW_DAYS"},
+		"just enough days":       {a: [2]int{100, 5}, b: [2]int{100, 90}, run: "2026-05-05T00:00:00Z", want: "WINNER b: CLEAR"},
+		"a mismatch":             {a: [2]int{300, 5}, b: [2]int{100, 90}, want: "INVALID -: SAMPLE_RATIO"},
+		"a mismatch, on day one": {a: [2]int{300, 5}, b: [2]int{10, 9}, run: "2026-05-07T00:00:00Z", want: "INVALID -: SAMPLE_RATIO"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := g.in(t)
@@ -442,25 +566,21 @@ func TestExperimentDecisions(t *testing.T) {
 			site := g.site(domain, "UTC")
 			g.write(domain, append(crowd("a", "buy", test.a[0], test.a[1], "2026-05-07T10:00:00Z"), crowd("b", "buy", test.b[0], test.b[1], "2026-05-07T11:00:00Z")...)...)
 			e := g.experiment(site, "headline", g.tracked(site, "buy"))
+			if test.look != "" {
+				g.must(`mutation($e: ID!, $at: Time) { updateExperiment(input: {id: $e, monitoring: FIXED_HORIZON, decideAt: $at}) { experiment { id } } }`, vars{"e": e, "at": test.look})
+			}
 			g.start(e, cmp.Or(test.run, "2026-05-01T00:00:00Z"))
 			var data struct {
 				Node struct {
 					Results struct {
 						SampleRatio struct{ Mismatch bool }
-						Metrics     []struct {
-							Decision string
-							Leader   *struct{ Key string }
-						}
+						Metrics     []verdict
 					}
 				}
 			}
-			ask := `query($e: ID!, $r: TimeRange) { node(id: $e) { ... on Experiment { results(range: $r) { sampleRatio { mismatch } metrics { decision leader { key } } } } } }`
+			ask := `query($e: ID!, $r: TimeRange) { node(id: $e) { ... on Experiment { results(range: $r) { sampleRatio { mismatch } ` + verdictFields + ` } } } }`
 			g.into(&data, ask, vars{"e": e})
-			m := data.Node.Results.Metrics[0]
-			got := m.Decision + " -"
-			if m.Leader != nil {
-				got = m.Decision + " " + m.Leader.Key
-			}
+			got := data.Node.Results.Metrics[0].String()
 			if got != test.want || data.Node.Results.SampleRatio.Mismatch != strings.HasPrefix(test.want, "INVALID") {
 				t.Errorf("%s, want %s", got, test.want)
 			}

@@ -102,6 +102,9 @@ func staticDocument() (*ast.SchemaDocument, error) {
 	return document, nil
 }
 
+// Schema returns the schema without the filter types of plugins.
+func Schema() (*ast.Schema, error) { return buildSchema(nil) }
+
 // HasType tells whether the schema files define a type of the name, which no
 // plugin may then use.
 func HasType(name string) bool {

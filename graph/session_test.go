@@ -45,9 +45,9 @@ func TestSessionShowsAllDimensions(t *testing.T) {
 				}
 			}
 		}
-		names = append(names, "truncated", "sessionKey", "eventCounts { event count }")
+		names = append(names, "truncated", "key", "eventCounts { event count }")
 		shown["truncated"], bare["truncated"] = false, false
-		shown["sessionKey"], bare["sessionKey"], shown["endedAt"], bare["endedAt"] = "key", nil, "2026-05-01T10:01:30Z", "2026-05-02T10:00:00Z"
+		shown["key"], bare["key"], shown["endedAt"], bare["endedAt"] = "key", nil, "2026-05-01T10:01:30Z", "2026-05-02T10:00:00Z"
 		shown["eventCounts"] = []any{map[string]any{"event": "purchase", "count": 2}, map[string]any{"event": "sign up", "count": 1}}
 		bare["eventCounts"] = []any{map[string]any{"event": "sign up", "count": 1}}
 		with := func(properties map[string]string) func(*model.Hit) {
@@ -102,6 +102,9 @@ func TestSessionHits(t *testing.T) {
 			nodes { kind at name value tags properties { key value } userId experiment variant referrer country hostname browser utmSource } } } } }`
 		g.want(node, vars{"id": ada.ID, "after": ada.Hits.PageInfo.EndCursor}, `{"node": {"hits": {"nodes": [{"kind": "EVENT", "at": "2026-05-01T10:00:02Z", "name": "Experiment Viewed", "value": null, "tags": [], "properties": [],
 			"userId": null, "experiment": "headline", "variant": "b", "referrer": null, "country": null, "hostname": null, "browser": null, "utmSource": null}]}}}`)
+		g.want(`query($id: ID!, $before: String) { node(id: $id) { ... on Session { hits(last: 1, before: $before) { nodes { at } pageInfo { hasPreviousPage hasNextPage } } } } }`,
+			vars{"id": ada.ID, "before": ada.Hits.PageInfo.EndCursor},
+			`{"node": {"hits": {"nodes": [{"at": "2026-05-01T10:00:00Z"}], "pageInfo": {"hasPreviousPage": false, "hasNextPage": true}}}}`)
 		g.want(node, vars{"id": ada.ID}, `{"node": {"hits": {"nodes": [
 			{"kind": "PAGE_VIEW", "at": "2026-05-01T10:00:00Z", "name": "/", "value": null, "tags": ["t"], "properties": [],
 				"userId": null, "experiment": null, "variant": null, "referrer": "t.co", "country": "RO", "hostname": null, "browser": null, "utmSource": null},

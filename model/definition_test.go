@@ -95,7 +95,9 @@ func TestValidateBringsIntoCanonicalForm(t *testing.T) {
 	if err := goal.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	mustEqual(t, "goal", goal, &model.Goal{Key: "k", Name: "n", Description: "d", ValueEvent: "e"})
+	mustEqual(t, "goal", goal, &model.Goal{Key: "k", Name: "n", Description: "d", ValueEvent: "e", Direction: model.HigherIsBetter})
+	goal.Direction = "SIDEWAYS"
+	mustRefuse(t, goal.Validate(), model.BadInput, "direction", `is "SIDEWAYS"; use HIGHER_IS_BETTER or LOWER_IS_BETTER`)
 }
 
 func TestAllSegment(t *testing.T) {

@@ -12,7 +12,7 @@ const (
 	// MinVariants is the number of variants that an experiment needs to start.
 	MinVariants = 2
 	MaxVariants = 20
-	// MaxMetrics is the maximum number of secondary metrics.
+	// MaxMetrics is the maximum number of secondary metrics and guardrails together.
 	MaxMetrics = 50
 	MaxWeight  = 1e6
 )
@@ -31,8 +31,17 @@ type Experiment struct {
 	Variants []Variant
 	// Primary is the id of the goal that decides, or 0.
 	Primary int64
-	// Secondary are the ids of other goals, each once, without the primary one.
+	// Secondary are the ids of other goals, each once, without the primary one and guardrails.
 	Secondary []int64
+	// Guardrails are goals that must not get worse, each once.
+	Guardrails []Guardrail
+	// DecidesBy says which figure of a metric decides. A metric whose goal has no value decides by its rate.
+	DecidesBy  DecidesBy
+	Monitoring Monitoring
+	// DecideAt is when the only look is planned under FixedHorizon, else 0.
+	DecideAt Millis
+	// MetricChangedAt is when the primary metric or a guardrail was last changed after the start, or 0.
+	MetricChangedAt Millis
 	// Audience says who takes part: an assignment counts only if its session matches all
 	// filters. An empty list admits everyone.
 	Audience    []FilterSpec
@@ -55,6 +64,34 @@ type Variant struct {
 	// Baseline marks the variant that the others are compared with.
 	Baseline bool `json:"baseline"`
 }
+
+// Guardrail is a goal by which no winner may be worse than the baseline by more than a margin.
+type Guardrail struct {
+	// Goal is the goal's id.
+	Goal int64
+	// Margin is relative to the baseline's figure: 0.02 lets it get worse by 2 %. 0 <= Margin < 1.
+	Margin float64
+}
+
+// DecidesBy says which figure of a metric decides.
+type DecidesBy string
+
+const (
+	// ByRate decides by the conversion rate.
+	ByRate DecidesBy = "RATE"
+	// ByValue decides by the value per visitor.
+	ByValue DecidesBy = "VALUE"
+)
+
+// Monitoring says when a decision holds.
+type Monitoring string
+
+const (
+	// Continuous decisions hold whenever one looks, as often as one likes.
+	Continuous Monitoring = "CONTINUOUS"
+	// FixedHorizon decisions hold for one look, at a time that is set before the start. They need fewer visitors.
+	FixedHorizon Monitoring = "FIXED_HORIZON"
+)
 
 // ExperimentStatus is where an experiment is in its life. A Draft is Running once, then
 // Stopped. Drafts and stopped experiments can be Archived.
@@ -90,18 +127,33 @@ func (e *Experiment) Run() (run Range, ran bool) {
 	return Range{From: e.StartedAt, To: e.StoppedAt}, true
 }
 
-// Metrics returns the ids of all goals, the primary one first.
+// Metrics returns the ids of all goals: the primary one, the secondary ones, the guardrails.
 func (e *Experiment) Metrics() []int64 {
-	if e.Primary == 0 {
-		return e.Secondary
+	metrics := make([]int64, 0, 1+len(e.Secondary)+len(e.Guardrails))
+	if e.Primary != 0 {
+		metrics = append(metrics, e.Primary)
 	}
-	return append([]int64{e.Primary}, e.Secondary...)
+	metrics = append(metrics, e.Secondary...)
+	for _, guardrail := range e.Guardrails {
+		metrics = append(metrics, guardrail.Goal)
+	}
+	return metrics
+}
+
+// Guardrail returns the guardrail that a goal is. It is false if the goal is none.
+func (e *Experiment) Guardrail(goal int64) (Guardrail, bool) {
+	i := slices.IndexFunc(e.Guardrails, func(g Guardrail) bool { return g.Goal == goal })
+	if i < 0 {
+		return Guardrail{}, false
+	}
+	return e.Guardrails[i], true
 }
 
 // Validate brings the experiment into its canonical form. It returns a BadInput error if
 // that is impossible. By default the first variant is the baseline, a variant's name is
-// its key, and attribution is by session. The filter types check the filters' arguments,
-// and the store checks that the goals exist.
+// its key, attribution is by session, and rates decide, whenever one looks. The filter types
+// check the filters' arguments, and the store checks that the goals exist and have the values
+// that decide.
 func (e *Experiment) Validate() error {
 	if err := checkText("key", &e.Key, 1, MaxKey); err != nil {
 		return err
@@ -115,16 +167,12 @@ func (e *Experiment) Validate() error {
 	if err := e.checkVariants(); err != nil {
 		return err
 	}
-	secondary := make([]int64, 0, len(e.Secondary))
-	for _, goal := range e.Secondary {
-		if goal != e.Primary && !slices.Contains(secondary, goal) {
-			secondary = append(secondary, goal)
-		}
+	if err := e.checkMetrics(); err != nil {
+		return err
 	}
-	if len(secondary) > MaxMetrics {
-		return Invalid("secondaryMetrics", "%d goals are too many; the maximum is %d", len(secondary), MaxMetrics)
+	if err := e.checkDecision(); err != nil {
+		return err
 	}
-	e.Secondary = secondary
 	if err := CheckFilters("audience", e.Audience); err != nil {
 		return err
 	}
@@ -134,6 +182,62 @@ func (e *Experiment) Validate() error {
 	case SessionAttribution, ExperimentAttribution:
 	default:
 		return Invalid("attribution", "is %q; use SESSION or EXPERIMENT", clip(string(e.Attribution)))
+	}
+	return nil
+}
+
+func (e *Experiment) checkMetrics() error {
+	if n := len(e.Guardrails); n > MaxMetrics {
+		return Invalid("guardrails", "%d guardrails are too many; the maximum is %d, secondary metrics included", n, MaxMetrics)
+	}
+	for i, guardrail := range e.Guardrails {
+		at := fmt.Sprintf("guardrails[%d]", i)
+		switch {
+		case guardrail.Goal == e.Primary:
+			return Invalid(at+".goal", "is the primary metric, which decides already; choose another goal, or leave the guardrail out")
+		case slices.ContainsFunc(e.Guardrails[:i], func(other Guardrail) bool { return other.Goal == guardrail.Goal }):
+			return Invalid(at+".goal", "is the goal of an earlier guardrail; leave one of both out")
+		case !(guardrail.Margin >= 0 && guardrail.Margin < 1): // also NaN
+			return Invalid(at+".margin", "is %v; it must be at least 0 and below 1, such as 0.02 for 2 %%", guardrail.Margin)
+		}
+	}
+	secondary := make([]int64, 0, len(e.Secondary))
+	for _, goal := range e.Secondary {
+		if _, guards := e.Guardrail(goal); !guards && goal != e.Primary && !slices.Contains(secondary, goal) {
+			secondary = append(secondary, goal)
+		}
+	}
+	e.Secondary = secondary
+	if n := len(e.Secondary) + len(e.Guardrails); n > MaxMetrics {
+		return Invalid("secondaryMetrics", "%d goals are too many, guardrails included; the maximum is %d", n, MaxMetrics)
+	}
+	return nil
+}
+
+// checkDecision checks what says how the experiment is decided.
+func (e *Experiment) checkDecision() error {
+	switch e.DecidesBy {
+	case "":
+		e.DecidesBy = ByRate
+	case ByRate, ByValue:
+	default:
+		return Invalid("decidesBy", "is %q; use RATE or VALUE", clip(string(e.DecidesBy)))
+	}
+	switch e.Monitoring {
+	case "", Continuous:
+		e.Monitoring = Continuous
+		if e.DecideAt != 0 {
+			return Invalid("decideAt", "is given, but an experiment with CONTINUOUS monitoring can be decided at any time; leave it out, or use FIXED_HORIZON")
+		}
+	case FixedHorizon:
+		switch {
+		case e.DecideAt == 0:
+			return Invalid("decideAt", "is missing; FIXED_HORIZON needs the time of the only look")
+		case e.DecideAt <= max(e.StartedAt, 0):
+			return Invalid("decideAt", "is %s; it must be after the experiment starts", instant(e.DecideAt))
+		}
+	default:
+		return Invalid("monitoring", "is %q; use CONTINUOUS or FIXED_HORIZON", clip(string(e.Monitoring)))
 	}
 	return nil
 }
@@ -192,7 +296,7 @@ func (e *Experiment) SetBaseline(key string) error {
 
 // CheckChange returns a FailedPrecondition error if e, which is valid, changes anything
 // that before may no longer change. Once started, an experiment keeps its variants,
-// audience and attribution, and must have a primary metric. Once archived, it keeps
+// audience, attribution and what says how it is decided, and must have a primary metric. Once archived, it keeps
 // everything.
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
@@ -217,10 +321,24 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 		return fixed("audience", "the audience")
 	case e.Attribution != before.Attribution:
 		return fixed("attribution", "the attribution")
+	case e.DecidesBy != before.DecidesBy:
+		return fixed("decidesBy", "what the experiment is decided by")
+	case e.Monitoring != before.Monitoring:
+		return fixed("monitoring", "the monitoring")
+	case e.DecideAt != before.DecideAt:
+		return fixed("decideAt", "the time of the only look")
 	case e.Primary == 0:
 		return &Error{Code: FailedPrecondition, Field: "primaryMetric", Message: "an experiment that has started needs a primary metric; choose another goal instead"}
 	}
 	return nil
+}
+
+// NoteChange notes that the primary metric or a guardrail changes, from what the experiment was before, when results can
+// be seen already.
+func (e *Experiment) NoteChange(before *Experiment, now Millis) {
+	if before.StartedAt != 0 && (e.Primary != before.Primary || !slices.Equal(e.Guardrails, before.Guardrails)) {
+		e.MetricChangedAt = now
+	}
 }
 
 // Start begins the run at a time up to now. Assignments count from then on, even those
@@ -250,6 +368,10 @@ func (e *Experiment) Start(at, now Millis) error {
 	}
 	if at > now {
 		return Invalid("at", "is %s, which is in the future; start the experiment then, or use a time up to now (%s)", instant(at), instant(now))
+	}
+	if e.DecideAt != 0 && e.DecideAt <= at {
+		return &Error{Code: FailedPrecondition, Field: "decideAt",
+			Message: fmt.Sprintf("the experiment is to be decided at %s, which is not after its start (%s); choose a later time", instant(e.DecideAt), instant(at))}
 	}
 	e.Status, e.StartedAt = Running, at
 	return nil

@@ -34,6 +34,9 @@ func TestValidateExperiment(t *testing.T) {
 	weighs := func(weight float64) *model.Experiment {
 		return changed(func(e *model.Experiment) { e.Variants[1].Weight = weight })
 	}
+	guarded := func(goal int64, margin float64) *model.Experiment {
+		return changed(func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: goal, Margin: margin}} })
+	}
 	for _, test := range []struct {
 		name  string
 		e     *model.Experiment
@@ -62,6 +65,24 @@ func TestValidateExperiment(t *testing.T) {
 				e.Secondary = append(e.Secondary, 10+i)
 			}
 		}), "secondaryMetrics", "52 goals"},
+		{"guardrails", changed(func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 4}, {Goal: 5, Margin: 0.999}} }), "", ""},
+		{"too many guardrails", changed(func(e *model.Experiment) {
+			for i := range int64(model.MaxMetrics - 1) {
+				e.Guardrails = append(e.Guardrails, model.Guardrail{Goal: 10 + i})
+			}
+		}), "secondaryMetrics", "51 goals"},
+		{"a guardrail that decides", guarded(1, 0.1), "guardrails[0].goal", "is the primary metric"},
+		{"two guardrails of one goal", changed(func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 4}, {Goal: 4}} }), "guardrails[1].goal", "earlier guardrail"},
+		{"a margin below zero", guarded(4, -0.1), "guardrails[0].margin", "is -0.1; it must be at least 0 and below 1, such as 0.02 for 2 %"},
+		{"a margin of all", guarded(4, 1), "guardrails[0].margin", "is 1"},
+		{"a margin that is no number", guarded(4, math.NaN()), "guardrails[0].margin", "is NaN"},
+		{"by value", changed(func(e *model.Experiment) { e.DecidesBy = model.ByValue }), "", ""},
+		{"by something else", changed(func(e *model.Experiment) { e.DecidesBy = "LUCK" }), "decidesBy", `is "LUCK"; use RATE or VALUE`},
+		{"a horizon", changed(func(e *model.Experiment) { e.Monitoring, e.DecideAt = model.FixedHorizon, 1 }), "", ""},
+		{"a horizon without a time", changed(func(e *model.Experiment) { e.Monitoring = model.FixedHorizon }), "decideAt", "is missing"},
+		{"a time without a horizon", changed(func(e *model.Experiment) { e.DecideAt = 1 }), "decideAt", "leave it out, or use FIXED_HORIZON"},
+		{"a horizon before 1970", changed(func(e *model.Experiment) { e.Monitoring, e.DecideAt = model.FixedHorizon, -1 }), "decideAt", "after the experiment starts"},
+		{"an unknown monitoring", changed(func(e *model.Experiment) { e.Monitoring = "DAILY" }), "monitoring", `is "DAILY"; use CONTINUOUS or FIXED_HORIZON`},
 		{"too many filters", changed(func(e *model.Experiment) { e.Audience = make([]model.FilterSpec, 101) }), "audience", "101 filters"},
 		{"an unknown attribution", changed(func(e *model.Experiment) { e.Attribution = "LAST" }), "attribution", `is "LAST"; use SESSION or EXPERIMENT`},
 	} {
@@ -88,7 +109,7 @@ func mustRefuse(t *testing.T, err error, code model.Code, field, says string) {
 
 func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
 	e := &model.Experiment{
-		Key: " k ", Name: " n ", Primary: 2, Secondary: []int64{3, 2, 1, 3},
+		Key: " k ", Name: " n ", Primary: 2, Secondary: []int64{3, 2, 1, 4, 3}, Guardrails: []model.Guardrail{{Goal: 4, Margin: 0.1}},
 		Variants: []model.Variant{{Key: " a ", Weight: 1}, {Key: "b", Name: " B ", Weight: 2}},
 	}
 	given := slices.Clone(e.Variants)
@@ -97,11 +118,12 @@ func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustEqual(t, "experiment", e, &model.Experiment{
-		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Attribution: model.SessionAttribution,
+		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Guardrails: []model.Guardrail{{Goal: 4, Margin: 0.1}},
+		Attribution: model.SessionAttribution, DecidesBy: model.ByRate, Monitoring: model.Continuous,
 		Variants: []model.Variant{{Key: "a", Name: "a", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 2}},
 	})
 	mustEqual(t, "what was given", shared, given)
-	mustEqual(t, "metrics", e.Metrics(), []int64{2, 3, 1})
+	mustEqual(t, "metrics", e.Metrics(), []int64{2, 3, 1, 4})
 	mustEqual(t, "metrics without a primary one", (&model.Experiment{Secondary: []int64{3}}).Metrics(), []int64{3})
 }
 
@@ -172,6 +194,9 @@ func TestExperimentLifeCycle(t *testing.T) {
 		{"start with one variant", model.Draft, without(func(e *model.Experiment) { e.Variants = e.Variants[:1] }), "", refused, "", "it needs at least 2 variants (it has 1)"},
 		{"start with nothing", model.Draft, without(func(e *model.Experiment) { e.Primary, e.Variants = 0, nil }), "", refused, "",
 			"it needs a primary metric and at least 2 variants (it has 0)"},
+		{"start before the look", model.Draft, without(func(e *model.Experiment) { e.Monitoring, e.DecideAt = model.FixedHorizon, now+1 }), model.Running, "", "", ""},
+		{"start at the look", model.Draft, without(func(e *model.Experiment) { e.Monitoring, e.DecideAt = model.FixedHorizon, now }), "", refused, "decideAt",
+			"is to be decided at 1970-01-01T00:00:03Z, which is not after its start"},
 		{"start again", model.Running, start(now), "", refused, "", "has been running since 1970-01-01T00:00:01Z"},
 		{"start after the stop", model.Stopped, start(now), "", refused, "", "stopped at 1970-01-01T00:00:02Z and runs only once"},
 		{"start from the archive", model.Archived, start(now), "", refused, "", "is archived"},
@@ -252,6 +277,10 @@ func TestExperimentKeepsWhatIsFixed(t *testing.T) {
 		{"audience", func(e *model.Experiment) { e.Audience = nil }, "audience"},
 		{"audience's arguments", func(e *model.Experiment) { e.Audience[0].Args = json.RawMessage(`{"is":["US"]}`) }, "audience"},
 		{"attribution", func(e *model.Experiment) { e.Attribution = model.ExperimentAttribution }, "attribution"},
+		{"guardrails", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, ""},
+		{"what decides", func(e *model.Experiment) { e.DecidesBy = model.ByValue }, "decidesBy"},
+		{"monitoring", func(e *model.Experiment) { e.Monitoring = model.FixedHorizon }, "monitoring"},
+		{"the time of the look", func(e *model.Experiment) { e.DecideAt = 9 }, "decideAt"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, status := range []model.ExperimentStatus{model.Draft, model.Running, model.Stopped, model.Archived} {
@@ -268,5 +297,32 @@ func TestExperimentKeepsWhatIsFixed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What changes after the start of that by which the experiment is decided is noted.
+func TestExperimentNotesChangesOfMetrics(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(e *model.Experiment)
+		noted  bool // once it has started
+	}{
+		{"nothing", func(*model.Experiment) {}, false},
+		{"secondary metrics", func(e *model.Experiment) { e.Secondary = nil }, false},
+		{"primary metric", func(e *model.Experiment) { e.Primary = 9 }, true},
+		{"a guardrail more", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, true},
+	} {
+		for _, status := range []model.ExperimentStatus{model.Draft, model.Running, model.Stopped} {
+			before, after := inStatus(t, status), inStatus(t, status)
+			test.change(after)
+			after.NoteChange(before, now)
+			want := model.Millis(0)
+			if test.noted && status != model.Draft {
+				want = now
+			}
+			if after.MetricChangedAt != want {
+				t.Errorf("%s of a %s experiment: changed at %d, want %d", test.name, status, after.MetricChangedAt, want)
+			}
+		}
 	}
 }

@@ -17,13 +17,25 @@ type Goal struct {
 	Description string
 	Filters     []FilterSpec
 	// ValueEvent is the name of the event whose values are summed, or empty.
-	ValueEvent           string
+	ValueEvent string
+	// Direction says whether more conversions, or more value, are better or worse.
+	Direction            Direction
 	Archived             bool
 	CreatedAt, UpdatedAt time.Time
 }
 
+// Direction says which of two figures of a goal is the better one.
+type Direction string
+
+const (
+	// HigherIsBetter is the default.
+	HigherIsBetter Direction = "HIGHER_IS_BETTER"
+	// LowerIsBetter is for what should not happen, such as a refund.
+	LowerIsBetter Direction = "LOWER_IS_BETTER"
+)
+
 // Validate brings the goal into its canonical form. It returns a BadInput error if that
-// is impossible. The filter types check the filters' arguments.
+// is impossible. Higher is better by default. The filter types check the filters' arguments.
 func (g *Goal) Validate() error {
 	if err := checkText("key", &g.Key, 1, MaxKey); err != nil {
 		return err
@@ -36,6 +48,13 @@ func (g *Goal) Validate() error {
 	}
 	if err := checkText("valueEvent", &g.ValueEvent, 0, MaxKey); err != nil {
 		return err
+	}
+	switch g.Direction {
+	case "":
+		g.Direction = HigherIsBetter
+	case HigherIsBetter, LowerIsBetter:
+	default:
+		return Invalid("direction", "is %q; use HIGHER_IS_BETTER or LOWER_IS_BETTER", clip(string(g.Direction)))
 	}
 	return CheckFilters("filters", g.Filters)
 }

@@ -73,7 +73,7 @@ func TestLandingPage(t *testing.T) {
 			counts[i] = stats.Count{Visitors: counts[i].Visitors / landingShare, Conversions: counts[i].Conversions / landingShare}
 		}
 	}
-	rates, err := stats.Rates(counts, 0)
+	rates, err := stats.Rates(counts, 0, stats.HigherIsBetter)
 	if err != nil {
 		t.Fatal(err)
 	}

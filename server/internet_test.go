@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,6 +12,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +57,12 @@ func TestBehindAProxy(t *testing.T) {
 				proxy := httptest.NewServer(&httputil.ReverseProxy{Transport: &http.Transport{}, Rewrite: func(r *httputil.ProxyRequest) {
 					r.SetURL(target)
 					test.set(r)
+					// As nginx does, it has the whole body before it asks: the server may refuse a request that it has not read.
+					body, err := io.ReadAll(r.In.Body)
+					if err != nil {
+						t.Error(err)
+					}
+					r.Out.Body = io.NopCloser(bytes.NewReader(body))
 				}})
 				defer proxy.Close()
 				behind := &server{process: s.process, url: proxy.URL}
@@ -173,14 +181,21 @@ func TestFirstRun(t *testing.T) {
 	}
 	s := serve()
 	link := regexp.MustCompile(`(?m)^  (http://\S+/auth/password)#(\S+)$`)
-	found := link.FindStringSubmatch(s.stdout.String())
-	if found == nil || !strings.HasPrefix(found[1], s.url) || !strings.Contains(s.stdout.String(), "goalgraph key create") || strings.Contains(s.stderr.String(), found[2]) {
+	var found []string
+	says := func() bool { // it listens before it says so
+		found = link.FindStringSubmatch(s.stdout.String())
+		return found != nil && strings.Contains(s.stdout.String(), "goalgraph key create")
+	}
+	await(t, "the link", says)
+	if !strings.HasPrefix(found[1], s.url) || strings.Contains(s.stderr.String(), found[2]) {
 		t.Fatalf("it says %s", &s.stdout)
 	}
 	s.mustStop(t)
 	s = serve()
-	again := link.FindStringSubmatch(s.stdout.String())
-	if again == nil || again[2] == found[2] {
+	first := found
+	await(t, "the link again", says)
+	again := found
+	if again[2] == first[2] {
 		t.Fatalf("nobody has used the link, and it says %s", &s.stdout)
 	}
 	post := func(path, body string, headers ...string) answer {

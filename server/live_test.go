@@ -92,9 +92,9 @@ func randomFilter(r *rand.Rand) model.FilterSpec {
 		args = either(some("RO", "US", "DE"))
 	case "device":
 		args = either(some("DESKTOP", "MOBILE", "TABLET", "OTHER"))
-	case "entryPage", "exitPage", "city", "region", "hostname":
+	case "entryPage", "exitPage", "city", "region":
 		args = either(globs())
-	case "referrer":
+	case "referrer", "hostname":
 		args = either(hosts())
 	case "ip":
 		args = map[string]any{"is": some("10.0.0.1", "10.0.0.0/8", "192.168.0.0/24", "::/0", "2001:db8::/32")}

@@ -155,7 +155,7 @@ func (c *cli) options(stderr io.Writer) app.Options {
 		level = slog.LevelDebug
 	}
 	return app.Options{
-		Database: c.Database, Replica: c.Replica, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample, MaxValues: int(c.MaxValues),
+		Version: version(), Database: c.Database, Replica: c.Replica, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample, MaxValues: int(c.MaxValues),
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
 }

@@ -200,7 +200,8 @@ func TestServeHTTP(t *testing.T) {
 	}{
 		{"/healthz", 200, "", `"ok"`},
 		{"/readyz", 200, "", `"plugin builtin":"RUNNING"`},
-		{"/", 302, "/graphiql/", ""},
+		{"/", 200, "", `id="app"`},
+		{"/sites/shop.example/goals", 200, "", `id="app"`},
 		{"/graphiql", 301, "/graphiql/", ""},
 		{"/graphiql/", 200, "", "<html"},
 		{"/graphql?query=%7B__typename%7D", 200, "", `"Query"`},

@@ -3,6 +3,7 @@ package document
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,19 @@ func (m *Manifest) add(text []byte) error {
 		m.texts[text] = true
 	}
 	return nil
+}
+
+// With returns a Manifest that has more documents, which clients send by their texts.
+func (m *Manifest) With(texts ...string) *Manifest {
+	more := &Manifest{texts: map[string]bool{}}
+	if m != nil {
+		more.byID = m.byID
+		maps.Copy(more.texts, m.texts)
+	}
+	for _, text := range texts {
+		more.texts[text] = true
+	}
+	return more
 }
 
 // plainID returns an id without the prefix that says how it was made.

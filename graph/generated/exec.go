@@ -18,6 +18,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/plugins/host"
@@ -39,12 +40,15 @@ type ResolverRoot interface {
 	ApiKey() ApiKeyResolver
 	AuditEntry() AuditEntryResolver
 	Experiment() ExperimentResolver
+	ExperimentPlan() ExperimentPlanResolver
 	Filter() FilterResolver
+	FilterArgument() FilterArgumentResolver
 	FilterType() FilterTypeResolver
 	FunnelStep() FunnelStepResolver
 	Goal() GoalResolver
 	GoalCell() GoalCellResolver
 	Grant() GrantResolver
+	Guardrail() GuardrailResolver
 	MergedFilter() MergedFilterResolver
 	MergedSegment() MergedSegmentResolver
 	MetricResult() MetricResultResolver
@@ -58,6 +62,7 @@ type ResolverRoot interface {
 	SiteRole() SiteRoleResolver
 	Subscription() SubscriptionResolver
 	Totals() TotalsResolver
+	ValueResult() ValueResultResolver
 	VariantResult() VariantResultResolver
 }
 
@@ -79,6 +84,11 @@ type ComplexityRoot struct {
 	ActiveVisitors struct {
 		Pages    func(childComplexity int, first *int) int
 		Visitors func(childComplexity int) int
+	}
+
+	AnytimeComparison struct {
+		PValue func(childComplexity int) int
+		Uplift func(childComplexity int) int
 	}
 
 	ApiKey struct {
@@ -235,6 +245,11 @@ type ComplexityRoot struct {
 		Site     func(childComplexity int) int
 	}
 
+	DecisionReason struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
 	DefinitionsChange struct {
 		Revision func(childComplexity int) int
 		Site     func(childComplexity int) int
@@ -273,6 +288,11 @@ type ComplexityRoot struct {
 	DeleteSitePayload struct {
 		DeletedID func(childComplexity int) int
 		Sites     func(childComplexity int) int
+	}
+
+	DensityPoint struct {
+		X func(childComplexity int) int
+		Y func(childComplexity int) int
 	}
 
 	DisableUserPayload struct {
@@ -324,10 +344,15 @@ type ComplexityRoot struct {
 		Audience         func(childComplexity int) int
 		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
 		CreatedAt        func(childComplexity int) int
+		DecideAt         func(childComplexity int) int
+		DecidesBy        func(childComplexity int) int
 		Description      func(childComplexity int) int
+		Guardrails       func(childComplexity int) int
 		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		Key              func(childComplexity int) int
+		MetricChangedAt  func(childComplexity int) int
+		Monitoring       func(childComplexity int) int
 		Name             func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
 		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
@@ -351,6 +376,14 @@ type ComplexityRoot struct {
 	ExperimentEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	ExperimentPlan struct {
+		Days               func(childComplexity int) int
+		Effects            func(childComplexity int, days int) int
+		Figure             func(childComplexity int) int
+		VisitorsPerDay     func(childComplexity int) int
+		VisitorsPerVariant func(childComplexity int) int
 	}
 
 	ExperimentResult struct {
@@ -377,6 +410,7 @@ type ComplexityRoot struct {
 	}
 
 	FilterArgument struct {
+		Dimension     func(childComplexity int) int
 		Path          func(childComplexity int) int
 		Suggest       func(childComplexity int) int
 		ValuesKey     func(childComplexity int) int
@@ -441,6 +475,7 @@ type ComplexityRoot struct {
 		Card        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison) int
 		CreatedAt   func(childComplexity int) int
 		Description func(childComplexity int) int
+		Direction   func(childComplexity int) int
 		Experiments func(childComplexity int) int
 		Filters     func(childComplexity int) int
 		ID          func(childComplexity int) int
@@ -516,6 +551,11 @@ type ComplexityRoot struct {
 		SiteID func(childComplexity int) int
 	}
 
+	Guardrail struct {
+		Goal   func(childComplexity int) int
+		Margin func(childComplexity int) int
+	}
+
 	Hit struct {
 		At          func(childComplexity int) int
 		Browser     func(childComplexity int) int
@@ -586,7 +626,10 @@ type ComplexityRoot struct {
 		Goal     func(childComplexity int) int
 		ID       func(childComplexity int) int
 		Leader   func(childComplexity int) int
+		Plan     func(childComplexity int, minimumEffect float64, power float64, alpha float64) int
 		Primary  func(childComplexity int) int
+		Reasons  func(childComplexity int) int
+		Role     func(childComplexity int) int
 		Variants func(childComplexity int) int
 	}
 
@@ -642,6 +685,12 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	PlannedEffect struct {
+		Day                func(childComplexity int) int
+		Effect             func(childComplexity int) int
+		VisitorsPerVariant func(childComplexity int) int
+	}
+
 	Plugin struct {
 		Builtin     func(childComplexity int) int
 		FilterTypes func(childComplexity int) int
@@ -688,8 +737,9 @@ type ComplexityRoot struct {
 	}
 
 	SampleRatioCheck struct {
-		Mismatch func(childComplexity int) int
-		PValue   func(childComplexity int) int
+		AnytimePValue func(childComplexity int) int
+		Mismatch      func(childComplexity int) int
+		PValue        func(childComplexity int) int
 	}
 
 	SchemaChange struct {
@@ -738,10 +788,11 @@ type ComplexityRoot struct {
 		EventCounts     func(childComplexity int) int
 		Events          func(childComplexity int) int
 		ExitPage        func(childComplexity int) int
-		Hits            func(childComplexity int, first *int, after *string) int
+		Hits            func(childComplexity int, first *int, after *string, last *int, before *string) int
 		Hostname        func(childComplexity int) int
 		ID              func(childComplexity int) int
 		IP              func(childComplexity int) int
+		Key             func(childComplexity int) int
 		Language        func(childComplexity int) int
 		OS              func(childComplexity int) int
 		PageViews       func(childComplexity int) int
@@ -749,7 +800,6 @@ type ComplexityRoot struct {
 		Properties      func(childComplexity int) int
 		Referrer        func(childComplexity int) int
 		Region          func(childComplexity int) int
-		SessionKey      func(childComplexity int) int
 		StartedAt       func(childComplexity int) int
 		Tags            func(childComplexity int) int
 		Truncated       func(childComplexity int) int
@@ -820,6 +870,7 @@ type ComplexityRoot struct {
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
 		Name             func(childComplexity int) int
 		Now              func(childComplexity int, segments []string, filters []scalar.FilterInput) int
+		PlanExperiment   func(childComplexity int, metric string, variants int, minimumEffect float64, power float64, alpha float64, filters []scalar.FilterInput) int
 		Segments         func(childComplexity int, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) int
@@ -931,12 +982,15 @@ type ComplexityRoot struct {
 	}
 
 	ValueResult struct {
+		Anytime                   func(childComplexity int) int
+		ExpectedLoss              func(childComplexity int) int
 		PerConverter              func(childComplexity int) int
 		PerVisitor                func(childComplexity int) int
 		ProbabilityToBeBest       func(childComplexity int) int
 		ProbabilityToBeatBaseline func(childComplexity int) int
 		Sum                       func(childComplexity int) int
 		Uplift                    func(childComplexity int) int
+		Winsorized                func(childComplexity int) int
 	}
 
 	Variant struct {
@@ -956,13 +1010,17 @@ type ComplexityRoot struct {
 	}
 
 	VariantResult struct {
+		AdjustedPValue            func(childComplexity int) int
+		Anytime                   func(childComplexity int) int
 		BayesFactor               func(childComplexity int) int
 		ConversionRate            func(childComplexity int) int
 		Conversions               func(childComplexity int) int
+		Density                   func(childComplexity int, points int) int
 		ExpectedLoss              func(childComplexity int) int
 		ID                        func(childComplexity int) int
 		ProbabilityToBeBest       func(childComplexity int) int
 		ProbabilityToBeatBaseline func(childComplexity int) int
+		ProbabilityWithinMargin   func(childComplexity int) int
 		Series                    func(childComplexity int, interval model.Interval) int
 		Uplift                    func(childComplexity int) int
 		Value                     func(childComplexity int) int
@@ -975,6 +1033,14 @@ type ComplexityRoot struct {
 		Grants    func(childComplexity int) int
 		Kind      func(childComplexity int) int
 		Name      func(childComplexity int) int
+	}
+
+	WinsorizedValue struct {
+		Cap        func(childComplexity int) int
+		Capped     func(childComplexity int) int
+		PerVisitor func(childComplexity int) int
+		Sum        func(childComplexity int) int
+		Uplift     func(childComplexity int) int
 	}
 }
 
@@ -1000,12 +1066,19 @@ type ExperimentResolver interface {
 	PrimaryMetric(ctx context.Context, obj *model.Experiment) (*model.Goal, error)
 	SecondaryMetrics(ctx context.Context, obj *model.Experiment) ([]model.Goal, error)
 
+	DecideAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
+	MetricChangedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
+
 	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) (*view.ExperimentResult, error)
 	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
 	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
+}
+type ExperimentPlanResolver interface {
+	Days(ctx context.Context, obj *view.ExperimentPlan) (*int, error)
+	Effects(ctx context.Context, obj *view.ExperimentPlan, days int) ([]view.PlannedEffect, error)
 }
 type FilterResolver interface {
 	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
@@ -1016,6 +1089,9 @@ type FilterResolver interface {
 	AnyOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
 	AllOf(ctx context.Context, obj *model.FilterSpec) ([]model.FilterSpec, error)
 	Not(ctx context.Context, obj *model.FilterSpec) (*model.FilterSpec, error)
+}
+type FilterArgumentResolver interface {
+	Dimension(ctx context.Context, obj *view.FilterArgument) (*Dimension, error)
 }
 type FilterTypeResolver interface {
 	ID(ctx context.Context, obj *host.Type) (string, error)
@@ -1047,6 +1123,9 @@ type GoalCellResolver interface {
 type GrantResolver interface {
 	Site(ctx context.Context, obj *view.Grant) (*model.Site, error)
 }
+type GuardrailResolver interface {
+	Goal(ctx context.Context, obj *model.Guardrail) (*model.Goal, error)
+}
 type MergedFilterResolver interface {
 	Rule(ctx context.Context, obj *host.MergedFilter) (*MergeRule, error)
 }
@@ -1057,6 +1136,8 @@ type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
 	Leader(ctx context.Context, obj *view.MetricResult) (*view.Variant, error)
 	Decision(ctx context.Context, obj *view.MetricResult) (*stats.Decision, error)
+	Reasons(ctx context.Context, obj *view.MetricResult) ([]experiment.Reason, error)
+	Plan(ctx context.Context, obj *view.MetricResult, minimumEffect float64, power float64, alpha float64) (*view.ExperimentPlan, error)
 }
 type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
@@ -1127,7 +1208,7 @@ type SegmentResultResolver interface {
 	Result(ctx context.Context, obj *view.SegmentResult) (*view.ExperimentResult, error)
 }
 type SessionResolver interface {
-	Hits(ctx context.Context, obj *view.Session, first *int, after *string) (*view.HitConnection, error)
+	Hits(ctx context.Context, obj *view.Session, first *int, after *string, last *int, before *string) (*view.HitConnection, error)
 }
 type SiteResolver interface {
 	ID(ctx context.Context, obj *model.Site) (string, error)
@@ -1146,6 +1227,7 @@ type SiteResolver interface {
 	Breakdown(ctx context.Context, obj *model.Site, by []Dimension, keys []string, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, orderBy *BreakdownOrder, first *int, after *string, last *int, before *string) (*view.BreakdownConnection, error)
 	Totals(ctx context.Context, obj *model.Site, segments []string, adHocSegments []AdHocSegmentInput, filters []scalar.FilterInput, rangeArg model.TimeRange, compare *model.Comparison) (*view.Totals, error)
 	Now(ctx context.Context, obj *model.Site, segments []string, filters []scalar.FilterInput) (*view.Now, error)
+	PlanExperiment(ctx context.Context, obj *model.Site, metric string, variants int, minimumEffect float64, power float64, alpha float64, filters []scalar.FilterInput) (*view.ExperimentPlan, error)
 	Merge(ctx context.Context, obj *model.Site, active []scalar.FilterInput, goal []scalar.FilterInput) (*view.MergedSegment, error)
 	ComputedFilters(ctx context.Context, obj *model.Site) ([]view.ComputedFilter, error)
 	AuditLog(ctx context.Context, obj *model.Site, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
@@ -1166,8 +1248,16 @@ type SubscriptionResolver interface {
 type TotalsResolver interface {
 	Series(ctx context.Context, obj *view.Totals, interval model.Interval) ([]view.TotalsPoint, error)
 }
+type ValueResultResolver interface {
+	Anytime(ctx context.Context, obj *view.ValueResult) (*stats.Anytime, error)
+	Winsorized(ctx context.Context, obj *view.ValueResult) (*experiment.WinsorizedValue, error)
+}
 type VariantResultResolver interface {
-	Value(ctx context.Context, obj *view.VariantResult) (*stats.Value, error)
+	Anytime(ctx context.Context, obj *view.VariantResult) (*stats.Anytime, error)
+	AdjustedPValue(ctx context.Context, obj *view.VariantResult) (*float64, error)
+	ProbabilityWithinMargin(ctx context.Context, obj *view.VariantResult) (*float64, error)
+	Density(ctx context.Context, obj *view.VariantResult, points int) ([]stats.Point, error)
+	Value(ctx context.Context, obj *view.VariantResult) (*view.ValueResult, error)
 	Series(ctx context.Context, obj *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error)
 }
 
@@ -1232,6 +1322,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActiveVisitors.Visitors(childComplexity), true
+
+	case "AnytimeComparison.pValue":
+		if e.ComplexityRoot.AnytimeComparison.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnytimeComparison.PValue(childComplexity), true
+	case "AnytimeComparison.uplift":
+		if e.ComplexityRoot.AnytimeComparison.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnytimeComparison.Uplift(childComplexity), true
 
 	case "ApiKey.createdAt":
 		if e.ComplexityRoot.ApiKey.CreatedAt == nil {
@@ -1783,6 +1886,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeactivateSegmentsPayload.Site(childComplexity), true
 
+	case "DecisionReason.code":
+		if e.ComplexityRoot.DecisionReason.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DecisionReason.Code(childComplexity), true
+	case "DecisionReason.message":
+		if e.ComplexityRoot.DecisionReason.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DecisionReason.Message(childComplexity), true
+
 	case "DefinitionsChange.revision":
 		if e.ComplexityRoot.DefinitionsChange.Revision == nil {
 			break
@@ -1886,6 +2002,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeleteSitePayload.Sites(childComplexity), true
+
+	case "DensityPoint.x":
+		if e.ComplexityRoot.DensityPoint.X == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DensityPoint.X(childComplexity), true
+	case "DensityPoint.y":
+		if e.ComplexityRoot.DensityPoint.Y == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DensityPoint.Y(childComplexity), true
 
 	case "DisableUserPayload.user":
 		if e.ComplexityRoot.DisableUserPayload.User == nil {
@@ -2044,12 +2173,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.CreatedAt(childComplexity), true
+	case "Experiment.decideAt":
+		if e.ComplexityRoot.Experiment.DecideAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.DecideAt(childComplexity), true
+	case "Experiment.decidesBy":
+		if e.ComplexityRoot.Experiment.DecidesBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.DecidesBy(childComplexity), true
 	case "Experiment.description":
 		if e.ComplexityRoot.Experiment.Description == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.Description(childComplexity), true
+	case "Experiment.guardrails":
+		if e.ComplexityRoot.Experiment.Guardrails == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Guardrails(childComplexity), true
 	case "Experiment.history":
 		if e.ComplexityRoot.Experiment.History == nil {
 			break
@@ -2073,6 +2220,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Key(childComplexity), true
+	case "Experiment.metricChangedAt":
+		if e.ComplexityRoot.Experiment.MetricChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.MetricChangedAt(childComplexity), true
+	case "Experiment.monitoring":
+		if e.ComplexityRoot.Experiment.Monitoring == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Monitoring(childComplexity), true
 	case "Experiment.name":
 		if e.ComplexityRoot.Experiment.Name == nil {
 			break
@@ -2183,6 +2342,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExperimentEdge.Node(childComplexity), true
 
+	case "ExperimentPlan.days":
+		if e.ComplexityRoot.ExperimentPlan.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.Days(childComplexity), true
+	case "ExperimentPlan.effects":
+		if e.ComplexityRoot.ExperimentPlan.Effects == nil {
+			break
+		}
+
+		args, err := ec.field_ExperimentPlan_effects_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.Effects(childComplexity, args["days"].(int)), true
+	case "ExperimentPlan.figure":
+		if e.ComplexityRoot.ExperimentPlan.Figure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.Figure(childComplexity), true
+	case "ExperimentPlan.visitorsPerDay":
+		if e.ComplexityRoot.ExperimentPlan.VisitorsPerDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.VisitorsPerDay(childComplexity), true
+	case "ExperimentPlan.visitorsPerVariant":
+		if e.ComplexityRoot.ExperimentPlan.VisitorsPerVariant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPlan.VisitorsPerVariant(childComplexity), true
+
 	case "ExperimentResult.computedAt":
 		if e.ComplexityRoot.ExperimentResult.ComputedAt == nil {
 			break
@@ -2287,6 +2482,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Filter.Type(childComplexity), true
 
+	case "FilterArgument.dimension":
+		if e.ComplexityRoot.FilterArgument.Dimension == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FilterArgument.Dimension(childComplexity), true
 	case "FilterArgument.path":
 		if e.ComplexityRoot.FilterArgument.Path == nil {
 			break
@@ -2557,6 +2758,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Goal.Description(childComplexity), true
+	case "Goal.direction":
+		if e.ComplexityRoot.Goal.Direction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Goal.Direction(childComplexity), true
 	case "Goal.experiments":
 		if e.ComplexityRoot.Goal.Experiments == nil {
 			break
@@ -2882,6 +3089,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Grant.SiteID(childComplexity), true
 
+	case "Guardrail.goal":
+		if e.ComplexityRoot.Guardrail.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Guardrail.Goal(childComplexity), true
+	case "Guardrail.margin":
+		if e.ComplexityRoot.Guardrail.Margin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Guardrail.Margin(childComplexity), true
+
 	case "Hit.at":
 		if e.ComplexityRoot.Hit.At == nil {
 			break
@@ -3194,12 +3414,35 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MetricResult.Leader(childComplexity), true
+	case "MetricResult.plan":
+		if e.ComplexityRoot.MetricResult.Plan == nil {
+			break
+		}
+
+		args, err := ec.field_MetricResult_plan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.MetricResult.Plan(childComplexity, args["minimumEffect"].(float64), args["power"].(float64), args["alpha"].(float64)), true
 	case "MetricResult.primary":
 		if e.ComplexityRoot.MetricResult.Primary == nil {
 			break
 		}
 
 		return e.ComplexityRoot.MetricResult.Primary(childComplexity), true
+	case "MetricResult.reasons":
+		if e.ComplexityRoot.MetricResult.Reasons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Reasons(childComplexity), true
+	case "MetricResult.role":
+		if e.ComplexityRoot.MetricResult.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Role(childComplexity), true
 	case "MetricResult.variants":
 		if e.ComplexityRoot.MetricResult.Variants == nil {
 			break
@@ -3648,6 +3891,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "PlannedEffect.day":
+		if e.ComplexityRoot.PlannedEffect.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlannedEffect.Day(childComplexity), true
+	case "PlannedEffect.effect":
+		if e.ComplexityRoot.PlannedEffect.Effect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlannedEffect.Effect(childComplexity), true
+	case "PlannedEffect.visitorsPerVariant":
+		if e.ComplexityRoot.PlannedEffect.VisitorsPerVariant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlannedEffect.VisitorsPerVariant(childComplexity), true
+
 	case "Plugin.builtin":
 		if e.ComplexityRoot.Plugin.Builtin == nil {
 			break
@@ -3832,6 +4094,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RotateApiKeyPayload.Secret(childComplexity), true
 
+	case "SampleRatioCheck.anytimePValue":
+		if e.ComplexityRoot.SampleRatioCheck.AnytimePValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioCheck.AnytimePValue(childComplexity), true
 	case "SampleRatioCheck.mismatch":
 		if e.ComplexityRoot.SampleRatioCheck.Mismatch == nil {
 			break
@@ -4045,7 +4313,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Session.Hits(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Session.Hits(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Session.hostname":
 		if e.ComplexityRoot.Session.Hostname == nil {
 			break
@@ -4064,6 +4332,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.IP(childComplexity), true
+	case "Session.key":
+		if e.ComplexityRoot.Session.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Key(childComplexity), true
 	case "Session.language":
 		if e.ComplexityRoot.Session.Language == nil {
 			break
@@ -4106,12 +4380,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Region(childComplexity), true
-	case "Session.sessionKey":
-		if e.ComplexityRoot.Session.SessionKey == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.SessionKey(childComplexity), true
 	case "Session.startedAt":
 		if e.ComplexityRoot.Session.StartedAt == nil {
 			break
@@ -4485,6 +4753,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Now(childComplexity, args["segments"].([]string), args["filters"].([]scalar.FilterInput)), true
+	case "Site.planExperiment":
+		if e.ComplexityRoot.Site.PlanExperiment == nil {
+			break
+		}
+
+		args, err := ec.field_Site_planExperiment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Site.PlanExperiment(childComplexity, args["metric"].(string), args["variants"].(int), args["minimumEffect"].(float64), args["power"].(float64), args["alpha"].(float64), args["filters"].([]scalar.FilterInput)), true
 	case "Site.segments":
 		if e.ComplexityRoot.Site.Segments == nil {
 			break
@@ -4927,6 +5206,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ValueCount.Value(childComplexity), true
 
+	case "ValueResult.anytime":
+		if e.ComplexityRoot.ValueResult.Anytime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Anytime(childComplexity), true
+	case "ValueResult.expectedLoss":
+		if e.ComplexityRoot.ValueResult.ExpectedLoss == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.ExpectedLoss(childComplexity), true
 	case "ValueResult.perConverter":
 		if e.ComplexityRoot.ValueResult.PerConverter == nil {
 			break
@@ -4963,6 +5254,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ValueResult.Uplift(childComplexity), true
+	case "ValueResult.winsorized":
+		if e.ComplexityRoot.ValueResult.Winsorized == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Winsorized(childComplexity), true
 
 	case "Variant.baseline":
 		if e.ComplexityRoot.Variant.Baseline == nil {
@@ -5026,6 +5323,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.VariantPoint.Visitors(childComplexity), true
 
+	case "VariantResult.adjustedPValue":
+		if e.ComplexityRoot.VariantResult.AdjustedPValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.AdjustedPValue(childComplexity), true
+	case "VariantResult.anytime":
+		if e.ComplexityRoot.VariantResult.Anytime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.Anytime(childComplexity), true
 	case "VariantResult.bayesFactor":
 		if e.ComplexityRoot.VariantResult.BayesFactor == nil {
 			break
@@ -5044,6 +5353,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.Conversions(childComplexity), true
+	case "VariantResult.density":
+		if e.ComplexityRoot.VariantResult.Density == nil {
+			break
+		}
+
+		args, err := ec.field_VariantResult_density_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.VariantResult.Density(childComplexity, args["points"].(int)), true
 	case "VariantResult.expectedLoss":
 		if e.ComplexityRoot.VariantResult.ExpectedLoss == nil {
 			break
@@ -5068,6 +5388,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.ProbabilityToBeatBaseline(childComplexity), true
+	case "VariantResult.probabilityWithinMargin":
+		if e.ComplexityRoot.VariantResult.ProbabilityWithinMargin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.ProbabilityWithinMargin(childComplexity), true
 	case "VariantResult.series":
 		if e.ComplexityRoot.VariantResult.Series == nil {
 			break
@@ -5129,6 +5455,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.Name(childComplexity), true
 
+	case "WinsorizedValue.cap":
+		if e.ComplexityRoot.WinsorizedValue.Cap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Cap(childComplexity), true
+	case "WinsorizedValue.capped":
+		if e.ComplexityRoot.WinsorizedValue.Capped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Capped(childComplexity), true
+	case "WinsorizedValue.perVisitor":
+		if e.ComplexityRoot.WinsorizedValue.PerVisitor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.PerVisitor(childComplexity), true
+	case "WinsorizedValue.total":
+		if e.ComplexityRoot.WinsorizedValue.Sum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Sum(childComplexity), true
+	case "WinsorizedValue.uplift":
+		if e.ComplexityRoot.WinsorizedValue.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WinsorizedValue.Uplift(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -5152,6 +5509,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputEventOrder,
 		ec.unmarshalInputExperimentOrder,
 		ec.unmarshalInputGoalOrder,
+		ec.unmarshalInputGuardrailInput,
 		ec.unmarshalInputSegmentOrder,
 		ec.unmarshalInputSessionOrder,
 		ec.unmarshalInputSiteRoleInput,
@@ -5862,8 +6220,18 @@ type Experiment implements Node {
   variants: [Variant!]!
   "The goal that decides. Null only in a draft that has none yet."
   primaryMetric: Goal
-  "Other goals to watch, without the primary metric."
+  "Other goals to watch, without the primary metric and guardrails."
   secondaryMetrics: [Goal!]!
+  "Goals by which no winner may be worse than the baseline by more than a margin."
+  guardrails: [Guardrail!]!
+  "Which figure of a metric decides. A metric whose goal has no valueEvent is decided by its rate in any case."
+  decidesBy: DecidesBy!
+  "When decisions hold."
+  monitoring: Monitoring!
+  "When the only look is planned. Null unless monitoring is FIXED_HORIZON."
+  decideAt: Time
+  "When the primary metric or a guardrail was last changed after the start. Null if neither was."
+  metricChangedAt: Time
   """
   Who takes part: an assignment counts only if its session matches all of these filters. An empty list admits everyone.
   """
@@ -5940,9 +6308,9 @@ type Experiment implements Node {
 enum ExperimentStatus {
   "Not started. Everything except the key can change."
   DRAFT
-  "Started: visitors are being assigned. Name, description and metrics can change."
+  "Started: visitors are being assigned. Name, description, metrics and guardrails can change."
   RUNNING
-  "Finished: its results remain. Name, description and metrics can change."
+  "Finished: its results remain. Name, description, metrics and guardrails can change."
   STOPPED
   "Put away, from DRAFT or STOPPED. Nothing can change; its results remain."
   ARCHIVED
@@ -5954,6 +6322,30 @@ enum Attribution {
   SESSION
   "Every session from the assignment to the end of the experiment."
   EXPERIMENT
+}
+
+"Which figure of a metric decides."
+enum DecidesBy {
+  "The conversion rate."
+  RATE
+  "The value per visitor."
+  VALUE
+}
+
+"When decisions hold."
+enum Monitoring {
+  "Whenever one looks, as often as one likes."
+  CONTINUOUS
+  "At one look, at ` + "`" + `decideAt` + "`" + `. Needs fewer visitors."
+  FIXED_HORIZON
+}
+
+"A goal by which no winner may be worse than the baseline by more than a margin."
+type Guardrail {
+  "The goal."
+  goal: Goal!
+  "By how much the figure may be worse, relative to the baseline's: 0.02 is 2 %. At least 0, below 1."
+  margin: Float!
 }
 
 "One of the alternatives that an experiment compares."
@@ -5999,7 +6391,7 @@ type ExperimentResult {
   unknownVariants: Int!
   "Whether the split of visitors fits the weights."
   sampleRatio: SampleRatioCheck!
-  "The results of each metric, the primary metric first."
+  "The results of each metric: the primary one, the secondary ones, the guardrails."
   metrics: [MetricResult!]!
 }
 
@@ -6014,13 +6406,23 @@ type SegmentResult {
 }
 
 """
-Whether the split of visitors fits the variants' weights, by Pearson's chi-squared test. If it does not, something is
-broken, and the variants cannot be compared. Common causes are failing redirects, bots and lost messages.
+Whether the split of visitors fits the variants' weights. If it does not, something is broken, and the variants cannot be
+compared. Common causes are failing redirects, bots and lost messages.
 """
 type SampleRatioCheck {
-  "The probability of a split at least this uneven if visitors are assigned by the weights."
+  """
+  The probability of a split at least this uneven if visitors are assigned by the weights, by Pearson's chi-squared test.
+  It holds for one look.
+  """
   pValue: Float!
-  "Whether pValue is below 0.001. Always false below 100 visitors, or if a variant expects fewer than 5."
+  """
+  The same, valid however often you look: if visitors are assigned by the weights, it ever falls to p with a probability of
+  p at most (Lindon and Malek 2022).
+  """
+  anytimePValue: Float!
+  """
+  Whether visitors are not assigned by the weights: whether ` + "`" + `anytimePValue` + "`" + ` is below 0.001.
+  """
   mismatch: Boolean!
 }
 
@@ -6032,42 +6434,141 @@ type MetricResult {
   goal: Goal!
   "Whether this is the primary metric, or the goal that stands for all metrics."
   primary: Boolean!
+  "What the metric is for."
+  role: MetricRole!
   "The results of each variant, in the experiment's order."
   variants: [VariantResult!]
   """
-  The winner. Without one, it is the best choice so far: among variants with visitors, the one with the highest
-  conversion rate. Null on a tie, and while the decision is INVALID.
+  The winner. Without one, it is the best choice so far: among variants with visitors, the one with the best figure that
+  decides. Null on a tie, and while the decision is INVALID.
   """
   leader: Variant
-  "What to do, judged by this metric's conversion rates."
+  "What to do, judged by this metric."
   decision: Decision
+  "Why the decision is what it is, at least one reason. What withholds a decision comes first."
+  reasons: [DecisionReason!]
+  """
+  What it still takes to find an effect by this metric with one look, planned from what the baseline's visitors did so far
+  and how many come a day. FAILED_PRECONDITION while they say too little.
+  """
+  plan(
+    "The smallest effect to find, relative to the baseline's figure: 0.05 is 5 % more, -0.05 5 % less. Above -1, and not 0."
+    minimumEffect: Float!
+    "The probability to find the effect if there is one. Above alpha, below 1."
+    power: Float! = 0.8
+    "The probability to find an effect if there is none, shared by the comparisons with the baseline. Above 0, below 1."
+    alpha: Float! = 0.05
+  ): ExperimentPlan
+}
+
+"""
+What an experiment with one look takes (FIXED_HORIZON). One that may be looked at whenever you like (CONTINUOUS) takes more.
+"""
+type ExperimentPlan {
+  "The figure that it is planned from: the conversion rate or, where values decide, the value per visitor."
+  figure: Float!
+  "The number of visitors a day, for all variants together."
+  visitorsPerDay: Float!
+  "The number of visitors that each variant needs."
+  visitorsPerVariant: Int!
+  "In how many whole days from now each variant has them; 0 if it has. Null if they never come."
+  days: Int
+  "The smallest effect that is found after each of the next days."
+  effects(
+    "The number of days, 1 to 365."
+    days: Int! = 28
+  ): [PlannedEffect!]
+}
+
+"The smallest effect that is found after some days."
+type PlannedEffect {
+  "The number of days from now."
+  day: Int!
+  "The number of visitors that the variant with the fewest has then."
+  visitorsPerVariant: Int!
+  "The smallest effect, relative and above 0. Null if they find none."
+  effect: Float
+}
+
+"What a metric of an experiment is for."
+enum MetricRole {
+  "It decides."
+  PRIMARY
+  "It is watched."
+  SECONDARY
+  "No winner may be worse by it than its margin allows."
+  GUARDRAIL
+}
+
+"Why a decision is what it is."
+type DecisionReason {
+  "The kind of reason."
+  code: DecisionReasonCode!
+  "A sentence for who runs the experiment."
+  message: String!
+}
+
+"A kind of reason."
+enum DecisionReasonCode {
+  "The split of visitors does not fit the weights. The decision is INVALID."
+  SAMPLE_RATIO
+  "More than 1 % of the visitors saw several variants. Withholds a decision."
+  MULTIPLE_EXPOSURES
+  "More than 1 % as many assignments as visitors name a variant that the experiment does not have. Withholds a decision."
+  UNKNOWN_VARIANTS
+  """
+  ` + "`" + `filters` + "`" + `, the segment or the audience choose visitors by what may happen after their assignment, which a variant may have
+  caused: pages, events, values, tags, the length of the session, or what a plugin computes. Withholds a decision.
+  """
+  FILTER_AFTER_ASSIGNMENT
+  "The experiment has not run for the minimum of days. Withholds a decision."
+  TOO_FEW_DAYS
+  "A variant has not the minimum of visitors. Withholds a decision."
+  TOO_FEW_VISITORS
+  "A variant has fewer than ten values, which decide. Withholds a decision."
+  TOO_FEW_CONVERSIONS
+  "The time of the only look has not come. Withholds a decision."
+  BEFORE_HORIZON
+  "It is not 95 % sure that the winner is within a guardrail's margin. Withholds WINNER."
+  GUARDRAIL
+  "The value per visitor says the contrary of the rate, which decides."
+  CONTRARY_VALUE
+  "Several metrics or segments are looked at together, and p-values are adjusted for that."
+  MANY_COMPARISONS
+  "The primary metric or a guardrail was changed after the start."
+  METRIC_CHANGED
+  "The variants are too close to tell."
+  OPEN
+  "There is a decision, and nothing withholds it."
+  CLEAR
 }
 
 """
 What to do with an experiment, judged by one metric. The values are tested in the order INVALID, COLLECTING, WINNER,
-BASELINE_WINS, NO_DIFFERENCE; the first that holds is the decision. If none holds, it is COLLECTING.
+BASELINE_WINS, NO_DIFFERENCE; the first that holds is the decision. If none holds, it is COLLECTING. ` + "`" + `reasons` + "`" + ` say why.
 
-A choice is safe if its expected loss is below 1 % of the baseline's conversion rate. Expected loss compares a variant
-with all others: it is high for a variant that beats the baseline but loses to a third one.
+The figure that decides is the conversion rate or the value per visitor (` + "`" + `decidesBy` + "`" + `), and the better one the higher or the
+lower one (` + "`" + `Goal.direction` + "`" + `). A choice is safe if its expected loss is below 1 % of the baseline's figure. Expected loss
+compares a variant with all others: it is high for a variant that beats the baseline but loses to a third one.
 
-A decision is meant for one look at the end. Someone who looks daily and stops at the first WINNER is wrong more often
-than 1 time in 20. ` + "`" + `bayesFactor` + "`" + ` of a variant stays valid however often you look.
+With CONTINUOUS monitoring you may look as often as you like and stop at the first WINNER: of experiments without a
+difference, at most 1 in 20 ever has one. With FIXED_HORIZON the same holds for one look, at ` + "`" + `decideAt` + "`" + `.
 """
 enum Decision {
   """
-  Too early, or undecided: let it run. It is too early until every variant has 100 visitors and 7 days have passed,
-  which covers each weekday. The server's flags --min-visitors and --min-days change both. It is undecided while no
-  variant is clearly better and no choice is safe.
+  Too early, withheld, or undecided: let it run. It is too early until every variant has 100 visitors and 7 days have
+  passed, which covers each weekday. The server's flags --min-visitors and --min-days change both. It is withheld where
+  variants cannot be compared. It is undecided while no variant is clearly better and no choice is safe.
   """
   COLLECTING
   "Every variant is a safe choice, the baseline included. Choose the simplest."
   NO_DIFFERENCE
   """
-  The leader beats the baseline with a probability of at least 95 % and is a safe choice. If several variants do, the
-  leader is the one with the lowest expected loss.
+  The leader is better than the baseline, with an ` + "`" + `adjustedPValue` + "`" + ` of at most 0.05, and is a safe choice. If several
+  variants are, the leader is the one with the lowest expected loss.
   """
   WINNER
-  "The baseline beats every other variant with a probability of at least 95 % and is a safe choice."
+  "Every other variant is worse than the baseline, with a p-value of at most 0.05, and the baseline is a safe choice."
   BASELINE_WINS
   """
   The split of visitors does not fit the weights (` + "`" + `sampleRatio` + "`" + `). Something is broken, so trust no figure until it is
@@ -6093,9 +6594,12 @@ type VariantResult {
   conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median.
   """
   uplift: Estimate
-  "The probability that this variant has the highest conversion rate. It sums to 1 over the variants."
+  """
+  The probability that this variant has the best conversion rate, the highest or, where lower is better, the lowest. It sums
+  to 1 over the variants.
+  """
   probabilityToBeBest: Float!
-  "The probability that this variant's conversion rate is higher than the baseline's. Null for the baseline."
+  "The probability that this variant's conversion rate is better than the baseline's. Null for the baseline."
   probabilityToBeatBaseline: Float
   """
   The expected loss: what choosing this variant costs on average, in conversions per visitor, compared with the best
@@ -6104,11 +6608,33 @@ type VariantResult {
   expectedLoss: Float!
   """
   How many times more probable the counts are if the two conversion rates differ, this variant's and the baseline's,
-  than if they are equal. It stays valid however often you look. From 3 it is positive evidence of a difference, from 20
-  strong, from 150 very strong. Below 1 it is evidence of equality, by its reciprocal (Kass and Raftery 1995). Null for
-  the baseline.
+  than if they are equal. From 3 it is positive evidence of a difference, from 20 strong, from 150 very strong. Below 1 it
+  is evidence of equality, by its reciprocal (Kass and Raftery 1995). It hardly sees differences of rates of a few per
+  cent, and is no bound on how often you may look: equal rates of 50 % ever exceed 20 in more than 1 of 20 experiments.
+  Null for the baseline.
   """
   bayesFactor: Float
+  """
+  The comparison with the baseline that holds however often you look (Lindon and Malek 2022). Null for the baseline.
+  """
+  anytime: AnytimeComparison
+  """
+  The p-value that decides, adjusted for all that is looked at together. It is of the rates or the values, as the metric
+  decides, valid at any time or for one look, as the experiment is monitored. Holm adjusts the primary metric for its
+  variants. Benjamini and Hochberg adjust secondary metrics and guardrails for their number, and a breakdown for its segments.
+  Null for the baseline.
+  """
+  adjustedPValue: Float
+  """
+  The probability that this variant is not worse than the baseline by more than the guardrail's margin, by what decides.
+  Null for the baseline, and unless the metric is a guardrail.
+  """
+  probabilityWithinMargin: Float
+  "The curve of what is known of the conversion rate, over the middle 99.9 % of it, for drawing."
+  density(
+    "The number of points, 2 to 1,000."
+    points: Int! = 100
+  ): [DensityPoint!]
   "The values of the goal's valueEvent; null if the goal has none."
   value: ValueResult
   "The results over time. Each point shows what was known at the end of its interval, so counts never fall."
@@ -6118,12 +6644,34 @@ type VariantResult {
   ): [VariantPoint!]
 }
 
+"A variant's comparison with the baseline that holds however often you look."
+type AnytimeComparison {
+  """
+  The p-value of no difference, of the counts as they are. Were there none, it would ever fall to p with a probability of p
+  at most.
+  """
+  pValue: Float!
+  """
+  The figure relative to the baseline's, with a confidence sequence: the intervals of all looks cover the truth with a
+  probability of 95 %. An end of ±1.8e308 is unknown. Null where the baseline's figure is 0.
+  """
+  uplift: Estimate
+}
+
+"A point of a curve."
+type DensityPoint {
+  "The conversion rate."
+  x: Float!
+  "The density of its probability."
+  y: Float!
+}
+
 "The values of a metric for one variant, in the unit of the events' values."
 type ValueResult {
   "The sum of all values in sessions that count."
   total: Float!
   """
-  The value per assigned visitor; visitors without a value count as 0. With fewer than two visitors the interval covers
+  The value per assigned visitor; visitors without a value count as 0. With fewer than ten values the interval covers
   all numbers (±1.8e308), because the spread is unknown.
   """
   perVisitor: Estimate!
@@ -6131,13 +6679,45 @@ type ValueResult {
   perConverter: Float
   """
   The value per visitor relative to the baseline's: 0.1 is 10 % higher. ` + "`" + `mean` + "`" + ` holds the median. Null for the baseline,
-  with fewer than two visitors, and unless the baseline's value per visitor is surely above 0.
+  with fewer than ten values in one of both, and unless the baseline's value per visitor is surely above 0.
   """
   uplift: Estimate
-  "The probability that this variant has the highest value per visitor. It sums to 1 over the variants."
+  """
+  The probability that this variant has the best value per visitor, the highest or, where lower is better, the lowest. It
+  sums to 1 over the variants.
+  """
   probabilityToBeBest: Float!
-  "The probability that this variant's value per visitor is higher than the baseline's. Null for the baseline."
+  "The probability that this variant's value per visitor is better than the baseline's. Null for the baseline."
   probabilityToBeatBaseline: Float
+  """
+  The expected loss: what choosing this variant costs on average, in value per visitor, compared with the best variant. Null
+  where a variant has fewer than ten values.
+  """
+  expectedLoss: Float
+  """
+  The comparison with the baseline that holds however often you look, in the limit of many visitors (Waudby-Smith et al.
+  2021). Null for the baseline.
+  """
+  anytime: AnytimeComparison
+  "The same values, of which none counts for more than a cap."
+  winsorized: WinsorizedValue!
+}
+
+"""
+Values of which none counts for more than a cap, so that the largest few do not decide alone. The cap is the 99 % quantile of
+the values above 0 of all variants together.
+"""
+type WinsorizedValue {
+  "The highest value that counts in full. Null while there is no value above 0."
+  cap: Float
+  "The number of this variant's visitors whose value is higher."
+  capped: Int!
+  "The sum of the values as they count."
+  total: Float!
+  "The value per assigned visitor, as ` + "`" + `ValueResult.perVisitor` + "`" + `."
+  perVisitor: Estimate!
+  "The value per visitor relative to the baseline's, as ` + "`" + `ValueResult.uplift` + "`" + `."
+  uplift: Estimate
 }
 
 "An estimated quantity: its posterior mean and its central 95 % credible interval."
@@ -6163,7 +6743,7 @@ type VariantPoint {
   conversions: Int!
   "The share conversions / visitors; null if there are no visitors."
   conversionRate: Float
-  "The probability, at that time, that this variant has the highest conversion rate."
+  "The probability, at that time, that this variant has the best conversion rate."
   probabilityToBeBest: Float!
 }
 
@@ -6197,6 +6777,14 @@ input VariantInput {
   weight: Float = 1
 }
 
+"A guardrail."
+input GuardrailInput {
+  "The id of the goal. It may be any goal of the site but the primary metric, each once."
+  goal: ID!
+  "By how much the figure may be worse, relative to the baseline's: 0.02 is 2 %. At least 0, below 1."
+  margin: Float!
+}
+
 "A new experiment. It needs a primary metric and two variants before it can start, but not before."
 input CreateExperimentInput {
   "The id of the site."
@@ -6213,8 +6801,19 @@ input CreateExperimentInput {
   baseline: String
   "The id of the goal that decides. It may be any goal of the site, even an archived one."
   primaryMetric: ID
-  "The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out."
+  """
+  The ids of other goals to watch, at most 50 with the guardrails. The primary metric, guardrails and repeated goals are left
+  out.
+  """
   secondaryMetrics: [ID!] = []
+  "Goals by which no winner may be worse than the baseline by more than a margin."
+  guardrails: [GuardrailInput!] = []
+  "Which figure of a metric decides. VALUE needs a primary metric with a valueEvent."
+  decidesBy: DecidesBy = RATE
+  "When decisions hold."
+  monitoring: Monitoring = CONTINUOUS
+  "When the only look is planned, after the start. FIXED_HORIZON needs it, and CONTINUOUS has none."
+  decideAt: Time
   """
   Who takes part: an assignment counts only if its session matches all of these filters, at most 100 with those in
   groups. An empty list admits everyone. Once the experiment has started, the segments that it names keep their filters.
@@ -6225,8 +6824,9 @@ input CreateExperimentInput {
 }
 
 """
-Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric. Name,
-description and metrics can change until the experiment is archived; the rest only while it is a draft.
+Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
+decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
+draft.
 """
 input UpdateExperimentInput {
   "The id of the experiment."
@@ -6244,8 +6844,16 @@ input UpdateExperimentInput {
   baseline: String
   "The id of the goal that decides. Null removes it from a draft."
   primaryMetric: ID
-  "Replaces the other goals to watch: their ids, at most 50."
+  "Replaces the other goals to watch: their ids, at most 50 with the guardrails."
   secondaryMetrics: [ID!]
+  "Replaces the guardrails."
+  guardrails: [GuardrailInput!]
+  "Which figure of a metric decides. VALUE needs a primary metric with a valueEvent."
+  decidesBy: DecidesBy
+  "When decisions hold."
+  monitoring: Monitoring
+  "When the only look is planned, after the start. Null removes it, which CONTINUOUS needs."
+  decideAt: Time
   "Replaces the audience filters, at most 100 with those in groups."
   audience: [FilterInput!]
   "Which of a visitor's sessions can convert."
@@ -6420,6 +7028,11 @@ type FilterArgument {
   valuesKey: String
   "The path of the argument whose value is the ` + "`" + `key` + "`" + ` for ` + "`" + `Site.values` + "`" + `: ` + "`" + `key` + "`" + ` of the type property."
   valuesKeyPath: String
+  """
+  The dimension of breakdowns whose values the argument takes: a filter with a row's value keeps the sessions of the row.
+  Null if there is none. Of PROPERTY and VARIANT, the key stands at ` + "`" + `valuesKeyPath` + "`" + `.
+  """
+  dimension: Dimension
 }
 
 "What completes the values of an argument."
@@ -6567,6 +7180,8 @@ type Goal implements Node {
   warnings: [FilterWarning!]
   "The event whose values are summed; null if the goal has no value."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction!
   "Whether the goal is hidden from the site's goals and goal cards."
   archived: Boolean!
   "The experiments that use the goal as a metric, oldest first. The goal cannot be deleted while there are any."
@@ -6593,6 +7208,14 @@ type Goal implements Node {
   updatedAt: Time!
 }
 
+"Which of two figures of a goal is the better one."
+enum Direction {
+  "More is better, as of purchases."
+  HIGHER_IS_BETTER
+  "Less is better, as of refunds."
+  LOWER_IS_BETTER
+}
+
 """
 A goal that is not saved, given with a question. It counts like a saved one. Goal cards and rows show it as a Goal whose
 key is its name and whose ` + "`" + `saved` + "`" + ` is false. Its id follows from what it says, and finds it nowhere.
@@ -6604,6 +7227,8 @@ input AdHocGoalInput {
   filters: [FilterInput!]!
   "The event whose values are summed, up to 200 characters. Defaults to none."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction = HIGHER_IS_BETTER
 }
 
 "A page of goals."
@@ -6843,6 +7468,8 @@ input CreateGoalInput {
   filters: [FilterInput!]
   "The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction = HIGHER_IS_BETTER
 }
 
 "Changes to a goal. A field that is left out keeps its value, and so does a null, except in valueEvent."
@@ -6855,8 +7482,10 @@ input UpdateGoalInput {
   description: String
   "Replaces the filters, at most 100 with those in groups."
   filters: [FilterInput!]
-  "The event whose values are summed. Null removes it."
+  "The event whose values are summed. Null removes it, unless an experiment is decided by them."
   valueEvent: String
+  "Whether experiments take more of it for better or for worse."
+  direction: Direction
   "When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -7763,7 +8392,7 @@ type Session implements Node {
   "NEW if this is the visitor's first session, RETURNING if not."
   visitorKind: VisitorStatus!
   "The name that the sender gave the session; null for none."
-  sessionKey: String
+  key: String
   "When the first hit happened."
   startedAt: Time!
   "When the last hit happened."
@@ -7822,10 +8451,14 @@ type Session implements Node {
   properties: [SessionProperty!]!
   "What the visitor did, hit by hit, in the order of time."
   hits(
-    "The size of the page, 0 to 500."
-    first: Int = 50
-    "Starts the page after this cursor."
+    "The size of a page from the beginning of the list, 0 to 500. Defaults to 50, without ` + "`" + `last` + "`" + `."
+    first: Int
+    "Keeps what comes after this cursor."
     after: String
+    "The size of a page from the end of the list, 0 to 500, instead of ` + "`" + `first` + "`" + `."
+    last: Int
+    "Keeps what comes before this cursor."
+    before: String
   ): HitConnection
 }
 
@@ -8261,6 +8894,24 @@ type Site implements Node {
     "Counts only sessions that match all of these filters."
     filters: [FilterInput!] = []
   ): Now
+  """
+  What an experiment takes, planned from the distinct visitors of the last 28 days who match the filters, and how many of
+  them reached the goal. FAILED_PRECONDITION if none or all of them did.
+  """
+  planExperiment(
+    "The id of the goal that is to decide, by its rate."
+    metric: ID!
+    "The number of variants, 2 to 20, with equally many visitors each."
+    variants: Int! = 2
+    "The smallest effect to find, relative to the rate: 0.05 is 5 % more, -0.05 5 % less. Above -1, and not 0."
+    minimumEffect: Float!
+    "The probability to find the effect if there is one. Above alpha, below 1."
+    power: Float! = 0.8
+    "The probability to find an effect if there is none, shared by the comparisons with the baseline. Above 0, below 1."
+    alpha: Float! = 0.05
+    "Who takes part: only sessions that match all of these filters. An empty list admits everyone."
+    filters: [FilterInput!] = []
+  ): ExperimentPlan
   "How two lists of filters merge. Nothing is saved."
   merge(
     "The active segment's filters."
@@ -8492,6 +9143,16 @@ func (ec *executionContext) childFields_ActiveVisitors(ctx context.Context, fiel
 		return ec.fieldContext_ActiveVisitors_pages(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ActiveVisitors", field.Name)
+}
+
+func (ec *executionContext) childFields_AnytimeComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pValue":
+		return ec.fieldContext_AnytimeComparison_pValue(ctx, field)
+	case "uplift":
+		return ec.fieldContext_AnytimeComparison_uplift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AnytimeComparison", field.Name)
 }
 
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8802,6 +9463,16 @@ func (ec *executionContext) childFields_DeactivateSegmentsPayload(ctx context.Co
 	return nil, fmt.Errorf("no field named %q was found under type DeactivateSegmentsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DecisionReason(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_DecisionReason_code(ctx, field)
+	case "message":
+		return ec.fieldContext_DecisionReason_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DecisionReason", field.Name)
+}
+
 func (ec *executionContext) childFields_DefinitionsChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "revision":
@@ -8880,6 +9551,16 @@ func (ec *executionContext) childFields_DeleteSitePayload(ctx context.Context, f
 		return ec.fieldContext_DeleteSitePayload_sites(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteSitePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DensityPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "x":
+		return ec.fieldContext_DensityPoint_x(ctx, field)
+	case "y":
+		return ec.fieldContext_DensityPoint_y(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DensityPoint", field.Name)
 }
 
 func (ec *executionContext) childFields_DisableUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8990,6 +9671,16 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_primaryMetric(ctx, field)
 	case "secondaryMetrics":
 		return ec.fieldContext_Experiment_secondaryMetrics(ctx, field)
+	case "guardrails":
+		return ec.fieldContext_Experiment_guardrails(ctx, field)
+	case "decidesBy":
+		return ec.fieldContext_Experiment_decidesBy(ctx, field)
+	case "monitoring":
+		return ec.fieldContext_Experiment_monitoring(ctx, field)
+	case "decideAt":
+		return ec.fieldContext_Experiment_decideAt(ctx, field)
+	case "metricChangedAt":
+		return ec.fieldContext_Experiment_metricChangedAt(ctx, field)
 	case "audience":
 		return ec.fieldContext_Experiment_audience(ctx, field)
 	case "attribution":
@@ -9036,6 +9727,22 @@ func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, fiel
 		return ec.fieldContext_ExperimentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExperimentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "figure":
+		return ec.fieldContext_ExperimentPlan_figure(ctx, field)
+	case "visitorsPerDay":
+		return ec.fieldContext_ExperimentPlan_visitorsPerDay(ctx, field)
+	case "visitorsPerVariant":
+		return ec.fieldContext_ExperimentPlan_visitorsPerVariant(ctx, field)
+	case "days":
+		return ec.fieldContext_ExperimentPlan_days(ctx, field)
+	case "effects":
+		return ec.fieldContext_ExperimentPlan_effects(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentPlan", field.Name)
 }
 
 func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9094,6 +9801,8 @@ func (ec *executionContext) childFields_FilterArgument(ctx context.Context, fiel
 		return ec.fieldContext_FilterArgument_valuesKey(ctx, field)
 	case "valuesKeyPath":
 		return ec.fieldContext_FilterArgument_valuesKeyPath(ctx, field)
+	case "dimension":
+		return ec.fieldContext_FilterArgument_dimension(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FilterArgument", field.Name)
 }
@@ -9224,6 +9933,8 @@ func (ec *executionContext) childFields_Goal(ctx context.Context, field graphql.
 		return ec.fieldContext_Goal_warnings(ctx, field)
 	case "valueEvent":
 		return ec.fieldContext_Goal_valueEvent(ctx, field)
+	case "direction":
+		return ec.fieldContext_Goal_direction(ctx, field)
 	case "archived":
 		return ec.fieldContext_Goal_archived(ctx, field)
 	case "experiments":
@@ -9364,6 +10075,16 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }
 
+func (ec *executionContext) childFields_Guardrail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_Guardrail_goal(ctx, field)
+	case "margin":
+		return ec.fieldContext_Guardrail_margin(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Guardrail", field.Name)
+}
+
 func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -9502,12 +10223,18 @@ func (ec *executionContext) childFields_MetricResult(ctx context.Context, field 
 		return ec.fieldContext_MetricResult_goal(ctx, field)
 	case "primary":
 		return ec.fieldContext_MetricResult_primary(ctx, field)
+	case "role":
+		return ec.fieldContext_MetricResult_role(ctx, field)
 	case "variants":
 		return ec.fieldContext_MetricResult_variants(ctx, field)
 	case "leader":
 		return ec.fieldContext_MetricResult_leader(ctx, field)
 	case "decision":
 		return ec.fieldContext_MetricResult_decision(ctx, field)
+	case "reasons":
+		return ec.fieldContext_MetricResult_reasons(ctx, field)
+	case "plan":
+		return ec.fieldContext_MetricResult_plan(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MetricResult", field.Name)
 }
@@ -9536,6 +10263,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PlannedEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_PlannedEffect_day(ctx, field)
+	case "visitorsPerVariant":
+		return ec.fieldContext_PlannedEffect_visitorsPerVariant(ctx, field)
+	case "effect":
+		return ec.fieldContext_PlannedEffect_effect(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlannedEffect", field.Name)
 }
 
 func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9606,6 +10345,8 @@ func (ec *executionContext) childFields_SampleRatioCheck(ctx context.Context, fi
 	switch field.Name {
 	case "pValue":
 		return ec.fieldContext_SampleRatioCheck_pValue(ctx, field)
+	case "anytimePValue":
+		return ec.fieldContext_SampleRatioCheck_anytimePValue(ctx, field)
 	case "mismatch":
 		return ec.fieldContext_SampleRatioCheck_mismatch(ctx, field)
 	}
@@ -9690,8 +10431,8 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_visitorId(ctx, field)
 	case "visitorKind":
 		return ec.fieldContext_Session_visitorKind(ctx, field)
-	case "sessionKey":
-		return ec.fieldContext_Session_sessionKey(ctx, field)
+	case "key":
+		return ec.fieldContext_Session_key(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Session_startedAt(ctx, field)
 	case "endedAt":
@@ -9876,6 +10617,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_totals(ctx, field)
 	case "now":
 		return ec.fieldContext_Site_now(ctx, field)
+	case "planExperiment":
+		return ec.fieldContext_Site_planExperiment(ctx, field)
 	case "merge":
 		return ec.fieldContext_Site_merge(ctx, field)
 	case "computedFilters":
@@ -10080,6 +10823,12 @@ func (ec *executionContext) childFields_ValueResult(ctx context.Context, field g
 		return ec.fieldContext_ValueResult_probabilityToBeBest(ctx, field)
 	case "probabilityToBeatBaseline":
 		return ec.fieldContext_ValueResult_probabilityToBeatBaseline(ctx, field)
+	case "expectedLoss":
+		return ec.fieldContext_ValueResult_expectedLoss(ctx, field)
+	case "anytime":
+		return ec.fieldContext_ValueResult_anytime(ctx, field)
+	case "winsorized":
+		return ec.fieldContext_ValueResult_winsorized(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ValueResult", field.Name)
 }
@@ -10138,6 +10887,14 @@ func (ec *executionContext) childFields_VariantResult(ctx context.Context, field
 		return ec.fieldContext_VariantResult_expectedLoss(ctx, field)
 	case "bayesFactor":
 		return ec.fieldContext_VariantResult_bayesFactor(ctx, field)
+	case "anytime":
+		return ec.fieldContext_VariantResult_anytime(ctx, field)
+	case "adjustedPValue":
+		return ec.fieldContext_VariantResult_adjustedPValue(ctx, field)
+	case "probabilityWithinMargin":
+		return ec.fieldContext_VariantResult_probabilityWithinMargin(ctx, field)
+	case "density":
+		return ec.fieldContext_VariantResult_density(ctx, field)
 	case "value":
 		return ec.fieldContext_VariantResult_value(ctx, field)
 	case "series":
@@ -10158,6 +10915,22 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func (ec *executionContext) childFields_WinsorizedValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cap":
+		return ec.fieldContext_WinsorizedValue_cap(ctx, field)
+	case "capped":
+		return ec.fieldContext_WinsorizedValue_capped(ctx, field)
+	case "total":
+		return ec.fieldContext_WinsorizedValue_total(ctx, field)
+	case "perVisitor":
+		return ec.fieldContext_WinsorizedValue_perVisitor(ctx, field)
+	case "uplift":
+		return ec.fieldContext_WinsorizedValue_uplift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WinsorizedValue", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10301,6 +11074,20 @@ func (ec *executionContext) field_ActiveVisitors_pages_args(ctx context.Context,
 		return nil, err
 	}
 	args["first"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_ExperimentPlan_effects_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "days",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["days"] = arg0
 	return args, nil
 }
 
@@ -10491,6 +11278,36 @@ func (ec *executionContext) field_Goal_card_args(ctx context.Context, rawArgs ma
 		return nil, err
 	}
 	args["compare"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_MetricResult_plan_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "minimumEffect",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["minimumEffect"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "power",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["power"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "alpha",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["alpha"] = arg2
 	return args, nil
 }
 
@@ -11207,6 +12024,22 @@ func (ec *executionContext) field_Session_hits_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
 	return args, nil
 }
 
@@ -11777,6 +12610,60 @@ func (ec *executionContext) field_Site_now_args(ctx context.Context, rawArgs map
 		return nil, err
 	}
 	args["filters"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Site_planExperiment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "metric",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["metric"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "variants",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["variants"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "minimumEffect",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["minimumEffect"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "power",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["power"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "alpha",
+		func(ctx context.Context, v any) (float64, error) {
+			return ec.unmarshalNFloat2float64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["alpha"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "filters",
+		func(ctx context.Context, v any) ([]scalar.FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filters"] = arg5
 	return args, nil
 }
 
@@ -12474,6 +13361,20 @@ func (ec *executionContext) field_Totals_series_args(ctx context.Context, rawArg
 	return args, nil
 }
 
+func (ec *executionContext) field_VariantResult_density_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "points",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["points"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_VariantResult_series_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12721,6 +13622,61 @@ func (ec *executionContext) fieldContext_ActiveVisitors_pages(ctx context.Contex
 	if fc.Args, err = ec.field_ActiveVisitors_pages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AnytimeComparison_pValue(ctx context.Context, field graphql.CollectedField, obj *stats.Anytime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AnytimeComparison_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AnytimeComparison_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AnytimeComparison", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AnytimeComparison_uplift(ctx context.Context, field graphql.CollectedField, obj *stats.Anytime) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AnytimeComparison_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AnytimeComparison_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AnytimeComparison",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -15118,6 +16074,52 @@ func (ec *executionContext) fieldContext_DeactivateSegmentsPayload_site(_ contex
 	return fc, nil
 }
 
+func (ec *executionContext) _DecisionReason_code(ctx context.Context, field graphql.CollectedField, obj *experiment.Reason) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DecisionReason_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v experiment.ReasonCode) graphql.Marshaler {
+			return ec.marshalNDecisionReasonCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DecisionReason_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DecisionReason", field, false, false, errors.New("field of type DecisionReasonCode does not have child fields"))
+}
+
+func (ec *executionContext) _DecisionReason_message(ctx context.Context, field graphql.CollectedField, obj *experiment.Reason) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DecisionReason_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DecisionReason_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DecisionReason", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _DefinitionsChange_revision(ctx context.Context, field graphql.CollectedField, obj *view.DefinitionsChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15556,6 +16558,52 @@ func (ec *executionContext) fieldContext_DeleteSitePayload_sites(_ context.Conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _DensityPoint_x(ctx context.Context, field graphql.CollectedField, obj *stats.Point) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DensityPoint_x(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.X, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DensityPoint_x(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DensityPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _DensityPoint_y(ctx context.Context, field graphql.CollectedField, obj *stats.Point) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DensityPoint_y(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Y, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DensityPoint_y(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DensityPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _DisableUserPayload_user(ctx context.Context, field graphql.CollectedField, obj *DisableUserPayload) (ret graphql.Marshaler) {
@@ -16315,6 +17363,130 @@ func (ec *executionContext) fieldContext_Experiment_secondaryMetrics(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _Experiment_guardrails(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_guardrails(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Guardrails, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Guardrail) graphql.Marshaler {
+			return ec.marshalNGuardrail2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrailᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_guardrails(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Guardrail(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_decidesBy(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_decidesBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecidesBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.DecidesBy) graphql.Marshaler {
+			return ec.marshalNDecidesBy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_decidesBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type DecidesBy does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_monitoring(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_monitoring(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Monitoring, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Monitoring) graphql.Marshaler {
+			return ec.marshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_monitoring(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Monitoring does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_decideAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_decideAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().DecideAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_decideAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_metricChangedAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_metricChangedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().MetricChangedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_metricChangedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Experiment_audience(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16814,6 +17986,142 @@ func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, 
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Experiment(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentPlan_figure(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_figure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figure(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_figure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, true, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_visitorsPerDay(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_visitorsPerDay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsPerDay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_visitorsPerDay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_visitorsPerVariant(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_visitorsPerVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsPerVariant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_visitorsPerVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_days(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_days(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExperimentPlan().Days(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_days(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPlan", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPlan_effects(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPlan_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ExperimentPlan().Effects(ctx, obj, fc.Args["days"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.PlannedEffect) graphql.Marshaler {
+			return ec.marshalOPlannedEffect2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPlan_effects(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentPlan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PlannedEffect(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ExperimentPlan_effects_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -17371,6 +18679,29 @@ func (ec *executionContext) _FilterArgument_valuesKeyPath(ctx context.Context, f
 }
 func (ec *executionContext) fieldContext_FilterArgument_valuesKeyPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FilterArgument", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _FilterArgument_dimension(ctx context.Context, field graphql.CollectedField, obj *view.FilterArgument) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FilterArgument_dimension(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FilterArgument().Dimension(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Dimension) graphql.Marshaler {
+			return ec.marshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FilterArgument_dimension(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FilterArgument", field, true, true, errors.New("field of type Dimension does not have child fields"))
 }
 
 func (ec *executionContext) _FilterType_id(ctx context.Context, field graphql.CollectedField, obj *host.Type) (ret graphql.Marshaler) {
@@ -18509,6 +19840,29 @@ func (ec *executionContext) _Goal_valueEvent(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Goal_valueEvent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Goal", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Goal_direction(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Goal_direction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Direction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Direction) graphql.Marshaler {
+			return ec.marshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Goal_direction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Goal", field, false, false, errors.New("field of type Direction does not have child fields"))
 }
 
 func (ec *executionContext) _Goal_archived(ctx context.Context, field graphql.CollectedField, obj *model.Goal) (ret graphql.Marshaler) {
@@ -19760,6 +21114,61 @@ func (ec *executionContext) fieldContext_Grant_scope(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Scope does not have child fields"))
 }
 
+func (ec *executionContext) _Guardrail_goal(ctx context.Context, field graphql.CollectedField, obj *model.Guardrail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Guardrail_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Guardrail().Goal(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Guardrail_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Guardrail",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Guardrail_margin(ctx context.Context, field graphql.CollectedField, obj *model.Guardrail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Guardrail_margin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Margin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Guardrail_margin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Guardrail", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
 func (ec *executionContext) _Hit_id(ctx context.Context, field graphql.CollectedField, obj *view.Hit) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21009,6 +22418,29 @@ func (ec *executionContext) fieldContext_MetricResult_primary(_ context.Context,
 	return graphql.NewScalarFieldContext("MetricResult", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _MetricResult_role(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_role(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v experiment.Role) graphql.Marshaler {
+			return ec.marshalNMetricRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐRole(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_role(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, false, false, errors.New("field of type MetricRole does not have child fields"))
+}
+
 func (ec *executionContext) _MetricResult_variants(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21094,6 +22526,82 @@ func (ec *executionContext) _MetricResult_decision(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_MetricResult_decision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MetricResult", field, true, true, errors.New("field of type Decision does not have child fields"))
+}
+
+func (ec *executionContext) _MetricResult_reasons(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_reasons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MetricResult().Reasons(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []experiment.Reason) graphql.Marshaler {
+			return ec.marshalODecisionReason2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_reasons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DecisionReason(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MetricResult_plan(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_plan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.MetricResult().Plan(ctx, obj, fc.Args["minimumEffect"].(float64), fc.Args["power"].(float64), fc.Args["alpha"].(float64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
+			return ec.marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_plan(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPlan(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_MetricResult_plan_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_createSite(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -23507,6 +25015,75 @@ func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, f
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _PlannedEffect_day(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlannedEffect_day(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Day, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlannedEffect_day(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlannedEffect", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PlannedEffect_visitorsPerVariant(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlannedEffect_visitorsPerVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VisitorsPerVariant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlannedEffect_visitorsPerVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlannedEffect", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PlannedEffect_effect(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlannedEffect_effect(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effect, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PlannedEffect_effect(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlannedEffect", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
 func (ec *executionContext) _Plugin_id(ctx context.Context, field graphql.CollectedField, obj *host.Plugin) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24569,6 +26146,29 @@ func (ec *executionContext) fieldContext_SampleRatioCheck_pValue(_ context.Conte
 	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _SampleRatioCheck_anytimePValue(ctx context.Context, field graphql.CollectedField, obj *stats.SampleRatio) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioCheck_anytimePValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AnytimePValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioCheck_anytimePValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
 func (ec *executionContext) _SampleRatioCheck_mismatch(ctx context.Context, field graphql.CollectedField, obj *stats.SampleRatio) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25223,16 +26823,16 @@ func (ec *executionContext) fieldContext_Session_visitorKind(_ context.Context, 
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type VisitorStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Session_sessionKey(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
+func (ec *executionContext) _Session_key(ctx context.Context, field graphql.CollectedField, obj *view.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_sessionKey(ctx, field)
+			return ec.fieldContext_Session_key(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SessionKey, nil
+			return obj.Key, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -25242,7 +26842,7 @@ func (ec *executionContext) _Session_sessionKey(ctx context.Context, field graph
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Session_sessionKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Session_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -25927,7 +27527,7 @@ func (ec *executionContext) _Session_hits(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Session().Hits(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Session().Hits(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
@@ -27329,6 +28929,50 @@ func (ec *executionContext) fieldContext_Site_now(ctx context.Context, field gra
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Site_now_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Site_planExperiment(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_planExperiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Site().PlanExperiment(ctx, obj, fc.Args["metric"].(string), fc.Args["variants"].(int), fc.Args["minimumEffect"].(float64), fc.Args["power"].(float64), fc.Args["alpha"].(float64), fc.Args["filters"].([]scalar.FilterInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
+			return ec.marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_planExperiment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPlan(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Site_planExperiment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -29202,7 +30846,7 @@ func (ec *executionContext) fieldContext_ValueCount_sessions(_ context.Context, 
 	return graphql.NewScalarFieldContext("ValueCount", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_total(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_total(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29225,7 +30869,7 @@ func (ec *executionContext) fieldContext_ValueResult_total(_ context.Context, fi
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_perVisitor(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_perVisitor(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29257,7 +30901,7 @@ func (ec *executionContext) fieldContext_ValueResult_perVisitor(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _ValueResult_perConverter(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_perConverter(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29280,7 +30924,7 @@ func (ec *executionContext) fieldContext_ValueResult_perConverter(_ context.Cont
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_uplift(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_uplift(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29312,7 +30956,7 @@ func (ec *executionContext) fieldContext_ValueResult_uplift(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _ValueResult_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_probabilityToBeBest(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29335,7 +30979,7 @@ func (ec *executionContext) fieldContext_ValueResult_probabilityToBeBest(_ conte
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *stats.Value) (ret graphql.Marshaler) {
+func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -29356,6 +31000,93 @@ func (ec *executionContext) _ValueResult_probabilityToBeatBaseline(ctx context.C
 }
 func (ec *executionContext) fieldContext_ValueResult_probabilityToBeatBaseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_expectedLoss(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_expectedLoss(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpectedLoss, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_expectedLoss(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueResult", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ValueResult_anytime(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_anytime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ValueResult().Anytime(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+			return ec.marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_anytime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AnytimeComparison(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ValueResult_winsorized(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_winsorized(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ValueResult().Winsorized(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *experiment.WinsorizedValue) graphql.Marshaler {
+			return ec.marshalNWinsorizedValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐWinsorizedValue(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_winsorized(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WinsorizedValue(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Variant_id(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
@@ -29845,6 +31576,128 @@ func (ec *executionContext) fieldContext_VariantResult_bayesFactor(_ context.Con
 	return graphql.NewScalarFieldContext("VariantResult", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _VariantResult_anytime(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_anytime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().Anytime(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+			return ec.marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_anytime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AnytimeComparison(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantResult_adjustedPValue(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_adjustedPValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().AdjustedPValue(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_adjustedPValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_probabilityWithinMargin(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_probabilityWithinMargin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().ProbabilityWithinMargin(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_probabilityWithinMargin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantResult", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_density(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_density(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.VariantResult().Density(ctx, obj, fc.Args["points"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []stats.Point) graphql.Marshaler {
+			return ec.marshalODensityPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPointᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_density(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DensityPoint(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_VariantResult_density_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _VariantResult_value(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -29857,8 +31710,8 @@ func (ec *executionContext) _VariantResult_value(ctx context.Context, field grap
 			return ec.Resolvers.VariantResult().Value(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *stats.Value) graphql.Marshaler {
-			return ec.marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *view.ValueResult) graphql.Marshaler {
+			return ec.marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueResult(ctx, selections, v)
 		},
 		true,
 		false,
@@ -30020,6 +31873,139 @@ func (ec *executionContext) _Viewer_expiresAt(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_Viewer_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Viewer", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_cap(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_cap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_cap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WinsorizedValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_capped(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_capped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Capped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_capped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WinsorizedValue", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_total(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WinsorizedValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _WinsorizedValue_perVisitor(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_perVisitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerVisitor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_perVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WinsorizedValue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WinsorizedValue_uplift(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WinsorizedValue_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WinsorizedValue_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WinsorizedValue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -31092,7 +33078,11 @@ func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "filters", "valueEvent"}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "HIGHER_IS_BETTER"
+	}
+
+	fieldsInOrder := [...]string{"name", "filters", "valueEvent", "direction"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31120,6 +33110,13 @@ func (ec *executionContext) unmarshalInputAdHocGoalInput(ctx context.Context, ob
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -31405,6 +33402,15 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 	if _, present := asMap["secondaryMetrics"]; !present {
 		asMap["secondaryMetrics"] = []any{}
 	}
+	if _, present := asMap["guardrails"]; !present {
+		asMap["guardrails"] = []any{}
+	}
+	if _, present := asMap["decidesBy"]; !present {
+		asMap["decidesBy"] = "RATE"
+	}
+	if _, present := asMap["monitoring"]; !present {
+		asMap["monitoring"] = "CONTINUOUS"
+	}
 	if _, present := asMap["audience"]; !present {
 		asMap["audience"] = []any{}
 	}
@@ -31412,7 +33418,7 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 		asMap["attribution"] = "SESSION"
 	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31475,6 +33481,34 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.SecondaryMetrics = graphql.OmittableOf(data)
+		case "guardrails":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("guardrails"))
+			data, err := ec.unmarshalOGuardrailInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Guardrails = graphql.OmittableOf(data)
+		case "decidesBy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decidesBy"))
+			data, err := ec.unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecidesBy = graphql.OmittableOf(data)
+		case "monitoring":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("monitoring"))
+			data, err := ec.unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Monitoring = graphql.OmittableOf(data)
+		case "decideAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decideAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecideAt = graphql.OmittableOf(data)
 		case "audience":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("audience"))
 			data, err := ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
@@ -31508,8 +33542,11 @@ func (ec *executionContext) unmarshalInputCreateGoalInput(ctx context.Context, o
 	if _, present := asMap["description"]; !present {
 		asMap["description"] = ""
 	}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "HIGHER_IS_BETTER"
+	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "filters", "valueEvent"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "filters", "valueEvent", "direction"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31558,6 +33595,13 @@ func (ec *executionContext) unmarshalInputCreateGoalInput(ctx context.Context, o
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -31896,6 +33940,43 @@ func (ec *executionContext) unmarshalInputGoalOrder(ctx context.Context, obj any
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputGuardrailInput(ctx context.Context, obj any) (GuardrailInput, error) {
+	var it GuardrailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"goal", "margin"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "goal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("goal"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Goal = data
+		case "margin":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("margin"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Margin = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSegmentOrder(ctx context.Context, obj any) (view.Order, error) {
 	var it view.Order
 	if obj == nil {
@@ -32084,7 +34165,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "audience", "attribution", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -32140,6 +34221,34 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.SecondaryMetrics = graphql.OmittableOf(data)
+		case "guardrails":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("guardrails"))
+			data, err := ec.unmarshalOGuardrailInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Guardrails = graphql.OmittableOf(data)
+		case "decidesBy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decidesBy"))
+			data, err := ec.unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecidesBy = graphql.OmittableOf(data)
+		case "monitoring":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("monitoring"))
+			data, err := ec.unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Monitoring = graphql.OmittableOf(data)
+		case "decideAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decideAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DecideAt = graphql.OmittableOf(data)
 		case "audience":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("audience"))
 			data, err := ec.unmarshalOFilterInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐFilterInputᚄ(ctx, v)
@@ -32177,7 +34286,7 @@ func (ec *executionContext) unmarshalInputUpdateGoalInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "filters", "valueEvent", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "filters", "valueEvent", "direction", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -32219,6 +34328,13 @@ func (ec *executionContext) unmarshalInputUpdateGoalInput(ctx context.Context, o
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -32716,6 +34832,49 @@ func (ec *executionContext) _ActiveVisitors(ctx context.Context, sel ast.Selecti
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var anytimeComparisonImplementors = []string{"AnytimeComparison"}
+
+func (ec *executionContext) _AnytimeComparison(ctx context.Context, sel ast.SelectionSet, obj *stats.Anytime) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, anytimeComparisonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AnytimeComparison")
+		case "pValue":
+			out.Values[i] = ec._AnytimeComparison_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._AnytimeComparison_uplift(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -34530,6 +36689,49 @@ func (ec *executionContext) _DeactivateSegmentsPayload(ctx context.Context, sel 
 	return out
 }
 
+var decisionReasonImplementors = []string{"DecisionReason"}
+
+func (ec *executionContext) _DecisionReason(ctx context.Context, sel ast.SelectionSet, obj *experiment.Reason) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, decisionReasonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DecisionReason")
+		case "code":
+			out.Values[i] = ec._DecisionReason_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._DecisionReason_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var definitionsChangeImplementors = []string{"DefinitionsChange"}
 
 func (ec *executionContext) _DefinitionsChange(ctx context.Context, sel ast.SelectionSet, obj *view.DefinitionsChange) graphql.Marshaler {
@@ -35084,6 +37286,49 @@ func (ec *executionContext) _DeleteSitePayload(ctx context.Context, sel ast.Sele
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var densityPointImplementors = []string{"DensityPoint"}
+
+func (ec *executionContext) _DensityPoint(ctx context.Context, sel ast.SelectionSet, obj *stats.Point) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, densityPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DensityPoint")
+		case "x":
+			out.Values[i] = ec._DensityPoint_x(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "y":
+			out.Values[i] = ec._DensityPoint_y(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -35724,6 +37969,97 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "guardrails":
+			out.Values[i] = ec._Experiment_guardrails(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decidesBy":
+			out.Values[i] = ec._Experiment_decidesBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "monitoring":
+			out.Values[i] = ec._Experiment_monitoring(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decideAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_decideAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "metricChangedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_metricChangedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "audience":
 			out.Values[i] = ec._Experiment_audience(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -36101,6 +38437,130 @@ func (ec *executionContext) _ExperimentEdge(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentPlanImplementors = []string{"ExperimentPlan"}
+
+func (ec *executionContext) _ExperimentPlan(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentPlan) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentPlanImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentPlan")
+		case "figure":
+			out.Values[i] = ec._ExperimentPlan_figure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visitorsPerDay":
+			out.Values[i] = ec._ExperimentPlan_visitorsPerDay(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "visitorsPerVariant":
+			out.Values[i] = ec._ExperimentPlan_visitorsPerVariant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "days":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentPlan_days(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "effects":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentPlan_effects(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -36552,23 +39012,61 @@ func (ec *executionContext) _FilterArgument(ctx context.Context, sel ast.Selecti
 		case "path":
 			out.Values[i] = ec._FilterArgument_path(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "suggest":
 			out.Values[i] = ec._FilterArgument_suggest(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "valuesKey":
 			out.Values[i] = ec._FilterArgument_valuesKey(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "valuesKeyPath":
 			out.Values[i] = ec._FilterArgument_valuesKeyPath(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "dimension":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._FilterArgument_dimension(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -37746,6 +40244,11 @@ func (ec *executionContext) _Goal(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "direction":
+			out.Values[i] = ec._Goal_direction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "archived":
 			out.Values[i] = ec._Goal_archived(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -38992,6 +41495,82 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var guardrailImplementors = []string{"Guardrail"}
+
+func (ec *executionContext) _Guardrail(ctx context.Context, sel ast.SelectionSet, obj *model.Guardrail) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, guardrailImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Guardrail")
+		case "goal":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Guardrail_goal(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "margin":
+			out.Values[i] = ec._Guardrail_margin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var hitImplementors = []string{"Hit"}
 
 func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj *view.Hit) graphql.Marshaler {
@@ -39551,6 +42130,11 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "role":
+			out.Values[i] = ec._MetricResult_role(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "variants":
 			field := field
 
@@ -39637,6 +42221,82 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._MetricResult_decision(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reasons":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_reasons(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "plan":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricResult_plan(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -40056,6 +42716,54 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var plannedEffectImplementors = []string{"PlannedEffect"}
+
+func (ec *executionContext) _PlannedEffect(ctx context.Context, sel ast.SelectionSet, obj *view.PlannedEffect) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, plannedEffectImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlannedEffect")
+		case "day":
+			out.Values[i] = ec._PlannedEffect_day(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitorsPerVariant":
+			out.Values[i] = ec._PlannedEffect_visitorsPerVariant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effect":
+			out.Values[i] = ec._PlannedEffect_effect(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -40721,6 +43429,11 @@ func (ec *executionContext) _SampleRatioCheck(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "anytimePValue":
+			out.Values[i] = ec._SampleRatioCheck_anytimePValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "mismatch":
 			out.Values[i] = ec._SampleRatioCheck_mismatch(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -41270,8 +43983,8 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "sessionKey":
-			out.Values[i] = ec._Session_sessionKey(ctx, field, obj)
+		case "key":
+			out.Values[i] = ec._Session_key(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -42376,6 +45089,44 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._Site_now(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "planExperiment":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Site_planExperiment(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -43592,7 +46343,7 @@ func (ec *executionContext) _ValueCount(ctx context.Context, sel ast.SelectionSe
 
 var valueResultImplementors = []string{"ValueResult"}
 
-func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionSet, obj *stats.Value) graphql.Marshaler {
+func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionSet, obj *view.ValueResult) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, valueResultImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -43605,33 +46356,114 @@ func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionS
 		case "total":
 			out.Values[i] = ec._ValueResult_total(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "perVisitor":
 			out.Values[i] = ec._ValueResult_perVisitor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "perConverter":
 			out.Values[i] = ec._ValueResult_perConverter(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "uplift":
 			out.Values[i] = ec._ValueResult_uplift(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "probabilityToBeBest":
 			out.Values[i] = ec._ValueResult_probabilityToBeBest(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "probabilityToBeatBaseline":
 			out.Values[i] = ec._ValueResult_probabilityToBeatBaseline(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "expectedLoss":
+			out.Values[i] = ec._ValueResult_expectedLoss(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "anytime":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ValueResult_anytime(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "winsorized":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ValueResult_winsorized(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -43831,6 +46663,158 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "anytime":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_anytime(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "adjustedPValue":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_adjustedPValue(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "probabilityWithinMargin":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_probabilityWithinMargin(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "density":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_density(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "value":
 			field := field
 
@@ -43957,6 +46941,64 @@ func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "expiresAt":
 			out.Values[i] = ec._Viewer_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var winsorizedValueImplementors = []string{"WinsorizedValue"}
+
+func (ec *executionContext) _WinsorizedValue(ctx context.Context, sel ast.SelectionSet, obj *experiment.WinsorizedValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, winsorizedValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WinsorizedValue")
+		case "cap":
+			out.Values[i] = ec._WinsorizedValue_cap(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "capped":
+			out.Values[i] = ec._WinsorizedValue_capped(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._WinsorizedValue_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "perVisitor":
+			out.Values[i] = ec._WinsorizedValue_perVisitor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._WinsorizedValue_uplift(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -44714,6 +47756,44 @@ func (ec *executionContext) marshalNDate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 	return res
 }
 
+func (ec *executionContext) unmarshalNDecidesBy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, v any) (model.DecidesBy, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.DecidesBy(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecidesBy2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, sel ast.SelectionSet, v model.DecidesBy) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNDecisionReason2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReason(ctx context.Context, sel ast.SelectionSet, v experiment.Reason) graphql.Marshaler {
+	return ec._DecisionReason(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNDecisionReasonCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonCode(ctx context.Context, v any) (experiment.ReasonCode, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := experiment.ReasonCode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDecisionReasonCode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonCode(ctx context.Context, sel ast.SelectionSet, v experiment.ReasonCode) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNDefinitionsChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDefinitionsChange(ctx context.Context, sel ast.SelectionSet, v view.DefinitionsChange) graphql.Marshaler {
 	return ec._DefinitionsChange(ctx, sel, &v)
 }
@@ -44726,6 +47806,10 @@ func (ec *executionContext) marshalNDefinitionsChange2ᚖgithubᚗcomᚋgoalgrap
 		return graphql.Null
 	}
 	return ec._DefinitionsChange(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNDensityPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPoint(ctx context.Context, sel ast.SelectionSet, v stats.Point) graphql.Marshaler {
+	return ec._DensityPoint(ctx, sel, &v)
 }
 
 func (ec *executionContext) unmarshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, v any) (Dimension, error) {
@@ -44766,6 +47850,23 @@ func (ec *executionContext) marshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, v any) (model.Direction, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Direction(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, sel ast.SelectionSet, v model.Direction) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNDuration2timeᚐDuration(ctx context.Context, v any) (time.Duration, error) {
@@ -45321,6 +48422,31 @@ func (ec *executionContext) marshalNGrant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	return ret
 }
 
+func (ec *executionContext) marshalNGuardrail2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrail(ctx context.Context, sel ast.SelectionSet, v model.Guardrail) graphql.Marshaler {
+	return ec._Guardrail(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNGuardrail2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrailᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Guardrail) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNGuardrail2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGuardrail(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNGuardrailInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInput(ctx context.Context, v any) (GuardrailInput, error) {
+	res, err := ec.unmarshalInputGuardrailInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx context.Context, sel ast.SelectionSet, v view.Hit) graphql.Marshaler {
 	return ec._Hit(ctx, sel, &v)
 }
@@ -45548,6 +48674,40 @@ func (ec *executionContext) marshalNMetricResult2ᚕgithubᚗcomᚋgoalgraphᚋg
 	return ret
 }
 
+func (ec *executionContext) unmarshalNMetricRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐRole(ctx context.Context, v any) (experiment.Role, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := experiment.Role(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMetricRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐRole(ctx context.Context, sel ast.SelectionSet, v experiment.Role) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, v any) (model.Monitoring, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Monitoring(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, sel ast.SelectionSet, v model.Monitoring) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNNow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v view.Now) graphql.Marshaler {
 	return ec._Now(ctx, sel, &v)
 }
@@ -45564,6 +48724,10 @@ func (ec *executionContext) marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph�
 
 func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx context.Context, sel ast.SelectionSet, v view.PlannedEffect) graphql.Marshaler {
+	return ec._PlannedEffect(ctx, sel, &v)
 }
 
 func (ec *executionContext) marshalNPlugin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPlugin(ctx context.Context, sel ast.SelectionSet, v host.Plugin) graphql.Marshaler {
@@ -46133,6 +49297,20 @@ func (ec *executionContext) marshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoa
 	return res
 }
 
+func (ec *executionContext) marshalNWinsorizedValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐWinsorizedValue(ctx context.Context, sel ast.SelectionSet, v experiment.WinsorizedValue) graphql.Marshaler {
+	return ec._WinsorizedValue(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNWinsorizedValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐWinsorizedValue(ctx context.Context, sel ast.SelectionSet, v *experiment.WinsorizedValue) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._WinsorizedValue(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
 	return ec.___Directive(ctx, sel, &v)
 }
@@ -46358,6 +49536,13 @@ func (ec *executionContext) marshalOAddressPrivacy2ᚖgithubᚗcomᚋgoalgraph�
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx context.Context, sel ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AnytimeComparison(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOApiKey2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Key) graphql.Marshaler {
@@ -46622,6 +49807,25 @@ func (ec *executionContext) marshalODeactivateSegmentsPayload2ᚖgithubᚗcomᚋ
 	return ec._DeactivateSegmentsPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, v any) (*model.DecidesBy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.DecidesBy(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx context.Context, sel ast.SelectionSet, v *model.DecidesBy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) unmarshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐDecision(ctx context.Context, v any) (*stats.Decision, error) {
 	if v == nil {
 		return nil, nil
@@ -46639,6 +49843,25 @@ func (ec *executionContext) marshalODecision2ᚖgithubᚗcomᚋgoalgraphᚋgoalg
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalODecisionReason2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReasonᚄ(ctx context.Context, sel ast.SelectionSet, v []experiment.Reason) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDecisionReason2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReason(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalODeleteExperimentPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐDeleted(ctx context.Context, sel ast.SelectionSet, v *view.Deleted) graphql.Marshaler {
@@ -46690,6 +49913,25 @@ func (ec *executionContext) marshalODeleteSitePayload2ᚖgithubᚗcomᚋgoalgrap
 	return ec._DeleteSitePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalODensityPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPointᚄ(ctx context.Context, sel ast.SelectionSet, v []stats.Point) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDensityPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, v any) (*model.Device, error) {
 	if v == nil {
 		return nil, nil
@@ -46700,6 +49942,41 @@ func (ec *executionContext) unmarshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalODevice2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDevice(ctx context.Context, sel ast.SelectionSet, v *model.Device) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, v any) (*Dimension, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(Dimension)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODimension2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx context.Context, sel ast.SelectionSet, v *Dimension) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, v any) (*model.Direction, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Direction(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx context.Context, sel ast.SelectionSet, v *model.Direction) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -46774,6 +50051,13 @@ func (ec *executionContext) marshalOExperimentConnection2ᚖgithubᚗcomᚋgoalg
 		return graphql.Null
 	}
 	return ec._ExperimentConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExperimentPlan(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOExperimentResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -47041,6 +50325,23 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	return ret
 }
 
+func (ec *executionContext) unmarshalOGuardrailInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInputᚄ(ctx context.Context, v any) ([]GuardrailInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]GuardrailInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNGuardrailInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐGuardrailInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitConnection(ctx context.Context, sel ast.SelectionSet, v *view.HitConnection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -47191,6 +50492,25 @@ func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋ
 	return ec._MergedSegment(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, v any) (*model.Monitoring, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.Monitoring(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, sel ast.SelectionSet, v *model.Monitoring) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) marshalONode2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋscalarᚐNode(ctx context.Context, sel ast.SelectionSet, v scalar.Node) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -47216,6 +50536,25 @@ func (ec *executionContext) marshalONow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph�
 		return graphql.Null
 	}
 	return ec._Now(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOPlannedEffect2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffectᚄ(ctx context.Context, sel ast.SelectionSet, v []view.PlannedEffect) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOPlugin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚋhostᚐPluginᚄ(ctx context.Context, sel ast.SelectionSet, v []host.Plugin) graphql.Marshaler {
@@ -47577,7 +50916,7 @@ func (ec *executionContext) marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	return ret
 }
 
-func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐValue(ctx context.Context, sel ast.SelectionSet, v *stats.Value) graphql.Marshaler {
+func (ec *executionContext) marshalOValueResult2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueResult(ctx context.Context, sel ast.SelectionSet, v *view.ValueResult) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

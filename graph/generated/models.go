@@ -24,6 +24,8 @@ type AdHocGoalInput struct {
 	Filters []scalar.FilterInput `json:"filters"`
 	// The event whose values are summed, up to 200 characters. Defaults to none.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+	// Whether experiments take more of it for better or for worse.
+	Direction graphql.Omittable[*model.Direction] `json:"direction,omitempty"`
 }
 
 // A segment that is not saved, given with a question. Cells show it as a Segment whose `saved` is false. Its id follows
@@ -100,8 +102,17 @@ type CreateExperimentInput struct {
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
 	// The id of the goal that decides. It may be any goal of the site, even an archived one.
 	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
-	// The ids of other goals to watch, at most 50. The primary metric and repeated goals are left out.
+	// The ids of other goals to watch, at most 50 with the guardrails. The primary metric, guardrails and repeated goals are left
+	// out.
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
+	// Goals by which no winner may be worse than the baseline by more than a margin.
+	Guardrails graphql.Omittable[[]GuardrailInput] `json:"guardrails,omitempty"`
+	// Which figure of a metric decides. VALUE needs a primary metric with a valueEvent.
+	DecidesBy graphql.Omittable[*model.DecidesBy] `json:"decidesBy,omitempty"`
+	// When decisions hold.
+	Monitoring graphql.Omittable[*model.Monitoring] `json:"monitoring,omitempty"`
+	// When the only look is planned, after the start. FIXED_HORIZON needs it, and CONTINUOUS has none.
+	DecideAt graphql.Omittable[*time.Time] `json:"decideAt,omitempty"`
 	// Who takes part: an assignment counts only if its session matches all of these filters, at most 100 with those in
 	// groups. An empty list admits everyone. Once the experiment has started, the segments that it names keep their filters.
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
@@ -124,6 +135,8 @@ type CreateGoalInput struct {
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
 	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+	// Whether experiments take more of it for better or for worse.
+	Direction graphql.Omittable[*model.Direction] `json:"direction,omitempty"`
 }
 
 // A new segment.
@@ -190,6 +203,14 @@ type EndLoginPayload struct {
 	EndedID string `json:"endedId"`
 }
 
+// A guardrail.
+type GuardrailInput struct {
+	// The id of the goal. It may be any goal of the site but the primary metric, each once.
+	Goal string `json:"goal"`
+	// By how much the figure may be worse, relative to the baseline's: 0.02 is 2 %. At least 0, below 1.
+	Margin float64 `json:"margin"`
+}
+
 // Everything you can change. A mutation answers with a payload: what it has changed and, for definitions, the site whose
 // lists are changed by that. A refused mutation changes nothing and is null. Its error stands at its path and has `extensions.code`:
 // BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or
@@ -240,8 +261,9 @@ type SiteRoleInput struct {
 type Subscription struct {
 }
 
-// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric. Name,
-// description and metrics can change until the experiment is archived; the rest only while it is a draft.
+// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
+// decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
+// draft.
 type UpdateExperimentInput struct {
 	// The id of the experiment.
 	ID string `json:"id"`
@@ -256,8 +278,16 @@ type UpdateExperimentInput struct {
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
 	// The id of the goal that decides. Null removes it from a draft.
 	PrimaryMetric graphql.Omittable[*string] `json:"primaryMetric,omitempty"`
-	// Replaces the other goals to watch: their ids, at most 50.
+	// Replaces the other goals to watch: their ids, at most 50 with the guardrails.
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
+	// Replaces the guardrails.
+	Guardrails graphql.Omittable[[]GuardrailInput] `json:"guardrails,omitempty"`
+	// Which figure of a metric decides. VALUE needs a primary metric with a valueEvent.
+	DecidesBy graphql.Omittable[*model.DecidesBy] `json:"decidesBy,omitempty"`
+	// When decisions hold.
+	Monitoring graphql.Omittable[*model.Monitoring] `json:"monitoring,omitempty"`
+	// When the only look is planned, after the start. Null removes it, which CONTINUOUS needs.
+	DecideAt graphql.Omittable[*time.Time] `json:"decideAt,omitempty"`
 	// Replaces the audience filters, at most 100 with those in groups.
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
 	// Which of a visitor's sessions can convert.
@@ -276,8 +306,10 @@ type UpdateGoalInput struct {
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// Replaces the filters, at most 100 with those in groups.
 	Filters graphql.Omittable[[]scalar.FilterInput] `json:"filters,omitempty"`
-	// The event whose values are summed. Null removes it.
+	// The event whose values are summed. Null removes it, unless an experiment is decided by them.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+	// Whether experiments take more of it for better or for worse.
+	Direction graphql.Omittable[*model.Direction] `json:"direction,omitempty"`
 	// When the goal last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }

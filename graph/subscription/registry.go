@@ -252,6 +252,9 @@ func (r *Registry) settle(f *feed, c *graph.Computation, response *graphql.Respo
 		return
 	}
 	f.seen, f.lasts = graph.SiteState{}, c.Lasts
+	if f.lasts > 0 { // what only the time changes gives way where it takes long
+		f.lasts = max(f.lasts, 4*time.Since(f.beganAt))
+	}
 	noAnswer := response.Data == nil
 	if noAnswer && (f.answer == nil || !isPassing(response.Errors)) {
 		r.end(f, response.Errors)

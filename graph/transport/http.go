@@ -58,16 +58,13 @@ func (h *Handler) serveRequest(w http.ResponseWriter, r *http.Request) (status i
 		return refuse(status, err)
 	}
 	defer taken.release()
-	leave, err := h.admission.read(r.Context(), len(body))
+	leave, status, err := h.Charge(w, r, body)
 	switch {
-	case model.CodeOf(err) == model.ResourceExhausted:
-		shown := h.graph.Present(r.Context(), err)
-		w.Header().Set("Retry-After", retryAfter(shown))
-		h.packer.send(w, r, refusal(http.StatusTooManyRequests, accepted.json, shown))
-		return http.StatusTooManyRequests
+	case status == http.StatusTooManyRequests:
+		h.packer.send(w, r, refusal(status, accepted.json, h.graph.Present(r.Context(), err)))
+		return status
 	case err != nil:
-		w.Header().Set("Retry-After", retryLater)
-		return refuse(http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, "too many long requests arrive at once: send this one again"))
+		return refuse(status, err)
 	}
 	leave = sync.OnceFunc(leave)
 	defer leave()
@@ -175,6 +172,11 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != plainType {
 		return nil, nil, http.StatusUnsupportedMediaType, model.Errorf(model.BadInput, "send the request as application/json")
 	}
+	return h.take(w, r)
+}
+
+// take reads the body of a request, and returns what it takes of the intake. The status is that of the error.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (body []byte, taken *share, status int, err error) {
 	most := int64(maxBody)
 	if !model.ActorOf(r.Context()).MaySomewhere(model.ReadScope) {
 		most = longRequest - 1 // of who is refused in any case

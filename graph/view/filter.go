@@ -15,7 +15,8 @@ type MergedSegment struct {
 
 // FilterArgument says what completes the values of an argument of a filter type. What does not is nil.
 type FilterArgument struct {
-	Path                     string
+	// Type is the name of the filter type.
+	Type, Path               string
 	Suggest                  *plugins.Suggestion
 	ValuesKey, ValuesKeyPath *string
 }

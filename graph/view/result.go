@@ -6,6 +6,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
 
@@ -24,18 +25,12 @@ type ExperimentResult struct {
 
 // MetricResult is what an experiment's visitors did by one of its metrics.
 type MetricResult struct {
+	*experiment.Trial
 	// Result is the id of the result that it is part of.
 	Result  string
-	Goal    model.Goal
 	Primary bool
 	// Variants are the experiment's.
 	Variants []Variant
-	// Rates, Values and Decision are made of the counts where they are selected. Rates
-	// and Values have an element for each variant; Values is nil where the goal carries no
-	// value.
-	Rates    func() ([]stats.Rate, error)
-	Values   func() ([]stats.Value, error)
-	Decision func() (stats.Decision, *Variant, error)
 	// Series has the points of each variant at an interval.
 	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
 }
@@ -49,12 +44,31 @@ type VariantResult struct {
 	Place  int
 }
 
+// ValueResult is what a variant's values say.
+type ValueResult struct {
+	stats.Value
+	Variant *VariantResult
+}
+
 // VariantPoint is a point of a variant's series.
 type VariantPoint struct {
 	At                    time.Time
 	Visitors, Conversions int64
 	ConversionRate        *float64
 	ProbabilityToBeBest   float64
+}
+
+// ExperimentPlan is what an experiment with one look takes.
+type ExperimentPlan struct {
+	*experiment.Outlook
+	VisitorsPerVariant int64
+}
+
+// PlannedEffect is the smallest effect that is found after some days, nil where none is.
+type PlannedEffect struct {
+	Day                int
+	VisitorsPerVariant int64
+	Effect             *float64
 }
 
 // SegmentResult is an experiment's result for the sessions of a segment. Result waits for it; it is nil where it is not

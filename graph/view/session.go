@@ -12,7 +12,7 @@ type Session struct {
 	ID                                                     string
 	VisitorID                                              string
 	VisitorKind                                            VisitorStatus
-	SessionKey                                             *string
+	Key                                                    *string
 	StartedAt, EndedAt                                     time.Time
 	DurationSeconds, PageViews                             int
 	Truncated                                              bool
@@ -48,7 +48,7 @@ type SessionProperty struct{ Key, Value string }
 // SessionOf returns a session as clients see it, under the id that they know it by.
 func SessionOf(id string, s *model.Session) Session {
 	session := Session{
-		ID: id, Kept: s, VisitorID: s.VisitorKey, VisitorKind: VisitorStatus(filter.VisitorKind.Text(s)), SessionKey: optional(s.Key),
+		ID: id, Kept: s, VisitorID: s.VisitorKey, VisitorKind: VisitorStatus(filter.VisitorKind.Text(s)), Key: optional(s.Key),
 		StartedAt: s.Start.Time(), EndedAt: s.End.Time(), DurationSeconds: int(s.Length() / 1000), PageViews: s.PageViews, Truncated: s.IsTruncated(),
 		IP: optional(s.IP), Country: optional(s.Country), Region: optional(s.Region), City: optional(s.City),
 		Referrer: optional(s.Referrer), EntryPage: optional(s.EntryPage), Hostname: optional(s.Hostname), ExitPage: optional(s.ExitPage),

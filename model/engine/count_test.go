@@ -239,7 +239,7 @@ func (w *world) compare(t *testing.T, subject answering, questions []count.Quest
 func TestCount(t *testing.T) {
 	t.Parallel()
 	onEach(t, 1, 300, func(t *testing.T, r *rand.Rand, w *world, subject answering) {
-		matched, rounds := 0, repeats(15, 40)
+		matched, rounds := 0, repeats(8, 40)
 		for range rounds {
 			questions := make([]count.Question, 1+r.IntN(12))
 			for i := range questions {

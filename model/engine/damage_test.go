@@ -319,7 +319,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			bound := need.ColumnBytes / share
 			subject := mustEngine(t, w.store, engine.Options{ColumnBytes: bound})
 			var most uint64
-			for range repeats(5, 12) {
+			for range repeats(3, 12) {
 				questions := make([]count.Question, 4)
 				for i := range questions {
 					questions[i] = w.question(r)

@@ -93,7 +93,7 @@ func bySQL(ctx context.Context, db *sql.DB, q experiment.Question) (answer exper
 	for rows.Next() {
 		v := experiment.VariantAnswer{Metrics: make([]experiment.MetricAnswer, 3)}
 		var variant, total string
-		if err := rows.Scan(&variant, &v.Visitors, &v.Metrics[0].Conversions, &v.Metrics[1].Conversions, &v.Metrics[2].Conversions, &total, &v.Metrics[0].Squares); err != nil {
+		if err := rows.Scan(&variant, &v.Visitors, &v.Metrics[0].Conversions, &v.Metrics[1].Conversions, &v.Metrics[2].Conversions, &total, &v.Metrics[0].Moments.Squares); err != nil {
 			return answer, err
 		}
 		if v.Metrics[0].Total, err = model.ParseSum(total); err != nil {
@@ -227,7 +227,7 @@ func BenchmarkResults(b *testing.B) {
 	}
 }
 
-// mustAgree holds an answer against that of SQL, which adds squares in another order.
+// mustAgree holds an answer against that of SQL, which adds up plain squares.
 func mustAgree(b *testing.B, got, want experiment.Answer) {
 	b.Helper()
 	near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-9*max(1, math.Abs(x), math.Abs(y)) }
@@ -237,7 +237,7 @@ func mustAgree(b *testing.B, got, want experiment.Answer) {
 		for m := range w.Metrics {
 			same = same && g.Metrics[m].Conversions == w.Metrics[m].Conversions && g.Metrics[m].Conversions > 0
 		}
-		if !same || g.Metrics[0].Total != w.Metrics[0].Total || !near(g.Metrics[0].Squares, w.Metrics[0].Squares) {
+		if !same || g.Metrics[0].Total != w.Metrics[0].Total || !near(squares(g.Metrics[0].Moments), squares(w.Metrics[0].Moments)) {
 			b.Fatalf("is %+v, by SQL %+v", got, want)
 		}
 	}

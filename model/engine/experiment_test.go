@@ -17,6 +17,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/experiment"
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/filter/filtertest"
+	"github.com/goalgraph/goalgraph/model/stats"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
@@ -132,6 +133,9 @@ func (s *script) question(t *testing.T, line string, q experiment.Question) expe
 	return q
 }
 
+// squares adds up the squares of values.
+func squares(m stats.Moments) float64 { return m.Squares + float64(m.N)*m.Mean*m.Mean }
+
 // told is an answer as scripts tell it.
 func told(q experiment.Question, a experiment.Answer) (lines []string) {
 	for i, v := range a.Variants {
@@ -141,7 +145,7 @@ func told(q experiment.Question, a experiment.Answer) (lines []string) {
 		name, m := q.Definition.Variants[i], v.Metrics[0]
 		line := fmt.Sprintf("  %s: %d visitors, %d converted", name, v.Visitors, m.Conversions)
 		if m.Total != (model.Sum{}) {
-			line += fmt.Sprintf(", total %v, squares %v", m.Total, m.Squares)
+			line += fmt.Sprintf(", total %v, squares %.9g", m.Total, squares(m.Moments))
 		}
 		lines = append(lines, line)
 		if len(q.Steps) > 0 {

@@ -185,7 +185,7 @@ func TestSmallPartitions(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
 		for _, visits := range []int{1, 20} {
-			days := 600 / visits
+			days := 300 / visits
 			w := newDays(t, url, days, visits)
 			subject := mustEngine(t, w.store, engine.Options{})
 			w.check(t, subject, w.matrix())

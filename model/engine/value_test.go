@@ -69,7 +69,7 @@ func TestValuesAreExact(t *testing.T) {
 		st := mustStore(t, url)
 		engines := enginesOf(t)
 		for order := range 3 {
-			p := randomPayments(t, r, 40)
+			p := randomPayments(t, r, 25)
 			site := &model.Site{Name: "Shop", Domains: []string{fmt.Sprintf("s%d.example", order)}, Timezone: "UTC"}
 			if err := st.CreateSite(t.Context(), site); err != nil {
 				t.Fatal(err)

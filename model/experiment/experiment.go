@@ -28,6 +28,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/stats"
 )
 
 // Engine answers questions about experiments. Whatever the way, the answers are those that reading every hit gives.
@@ -106,6 +107,8 @@ type Question struct {
 type Answer struct {
 	// Variants are those of the experiment, in its order.
 	Variants []VariantAnswer
+	// Assigned is how many visitors have a standing assignment in the range, whatever Where.
+	Assigned int
 	// MultipleExposures is how many of the visitors have a qualifying assignment to another variant before the end.
 	MultipleExposures int
 	// Unknown is how many assignments lie in the run and in the range that name a variant which the experiment does not
@@ -130,9 +133,14 @@ type MetricAnswer struct {
 	Conversions int
 	// Total is the sum of the visitors' values, and exact.
 	Total model.Sum
-	// Squares is the sum of the squares of the values' nearest doubles. It is a float64, good for the variance that it is
-	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits.
-	Squares float64
+	// Values is how many of the values are not 0.
+	Values int
+	// Moments are of the values' nearest doubles, the zeros among them too. They are float64s, good for the variance that they are
+	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits. They are of no values
+	// where the metric has none.
+	Moments stats.Moments
+	// Winsorized are the values, of which none counts for more than a cap.
+	Winsorized Winsorized
 	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
 	// which its session started or, in the session of assignment, of the assignment's.
 	Steps []int
@@ -140,8 +148,54 @@ type MetricAnswer struct {
 
 // Add adds the value of a visitor.
 func (m *MetricAnswer) Add(value model.Sum) {
-	number := value.Float64()
-	m.Total, m.Squares = m.Total.Add(value), m.Squares+number*number
+	m.Total = m.Total.Add(value)
+	m.Moments.Add(value.Float64())
+	if value != (model.Sum{}) {
+		m.Values++
+	}
+}
+
+// Winsorized is what values come to under a cap.
+type Winsorized struct {
+	// Cap is the highest value that counts in full; the largest double where nothing is capped.
+	Cap float64
+	// Capped is how many of the values are higher.
+	Capped int
+	// Moments are of the values as they count.
+	Moments stats.Moments
+}
+
+// Winsorize sets what a metric's values come to under a cap: the 99 % quantile of those above 0 of all variants together. The
+// values are those of each variant's converted visitors, in the order of their numbers.
+func (a *Answer) Winsorize(metric int, values [][]float64) error {
+	winsor, err := stats.WinsorOf(slices.Concat(values...), stats.DefaultWinsorQuantile)
+	if err != nil {
+		return err
+	}
+	for i := range a.Variants {
+		w := Winsorized{Cap: winsor.Cap}
+		for _, value := range values[i] {
+			if value > winsor.Cap {
+				w.Capped++
+			}
+			w.Moments.Add(winsor.Of(value))
+		}
+		a.Variants[i].Metrics[metric].Winsorized = w
+	}
+	return nil
+}
+
+// FollowsAssignment tells whether sessions are chosen by what may happen in them once a visitor is assigned, which the variant
+// may have caused: pages, events and their values, tags, properties, the length and the end, variants of other experiments, and all
+// that plugins compute.
+func FollowsAssignment(where filter.Expr) bool {
+	return len(filter.Computations(where)) > 0 || len(filter.Experiments(where)) > 0 || slices.ContainsFunc(filter.Fields(where), func(field filter.Field) bool {
+		switch field {
+		case filter.Pages, filter.ExitPage, filter.PageViews, filter.Events, filter.Tags, filter.Length, filter.End:
+			return true
+		}
+		return field == filter.EventValue(field.Key) || field == filter.Property(field.Key)
+	})
 }
 
 // NewAnswer returns the answer to a question in which nobody takes part.

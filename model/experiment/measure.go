@@ -99,7 +99,9 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 		for i, q := range group {
 			for at, metric := range q.Metrics {
 				if m.place(metric) == place {
-					m.sum(q, m.takes[i], result, at, &answers[i])
+					if err := m.sum(q, m.takes[i], result, at, &answers[i]); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -108,7 +110,8 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 }
 
 // sum adds up what the visitors that take part in a question did, for its metric at a place.
-func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) {
+func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) error {
+	values := make([][]float64, len(answer.Variants))
 	for i, a := range m.index.all() {
 		converted := result.at[i]
 		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
@@ -119,9 +122,14 @@ func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answ
 		addSteps(to.Steps, q.Steps, converted)
 		if result.values != nil {
 			to.Add(result.values[i])
+			values[a.variant] = append(values[a.variant], result.values[i].Float64())
 		}
 	}
 	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
+	if q.Metrics[at].Value == "" {
+		return nil
+	}
+	return answer.Winsorize(at, values)
 }
 
 // place returns the place of a metric among all, -1 where there is none.
@@ -150,7 +158,11 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error 
 		}
 		takes, answer := make([]uint64, (m.index.count()+63)/64), &answers[i]
 		for place, a := range m.index.all() {
-			if !q.In.Contains(a.at) || sets != nil && !sets[a.partition].Test(uint(a.ordinal)) {
+			if !q.In.Contains(a.at) {
+				continue
+			}
+			answer.Assigned++
+			if sets != nil && !sets[a.partition].Test(uint(a.ordinal)) {
 				continue
 			}
 			takes[place/64] |= 1 << (place % 64)

@@ -53,7 +53,7 @@ func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assig
 			for _, v := range a.Variants {
 				bytes += 80 + 8*len(v.Steps)
 				for _, m := range v.Metrics {
-					bytes += 72 + 8*len(m.Steps)
+					bytes += 120 + 8*len(m.Steps)
 				}
 			}
 			return uint64(bytes)

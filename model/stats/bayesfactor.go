@@ -10,10 +10,12 @@ const maxBayesFactor = 1e300
 //
 //	B(1+c₁, 1+n₁−c₁) B(1+c₂, 1+n₂−c₂) / B(1+c₁+c₂, 1+n₁+n₂−c₁−c₂)
 //
-// (Kass and Raftery 1995, Bayes Factors, JASA 90, eq. 1, with the Beta-binomial marginal likelihoods of both). Were the rates equal, it would
-// ever exceed x with probability 1/x at most, however often one looks (Ville 1939; Deng, Lu and Chen 2016, Continuous monitoring of A/B
-// tests without pain), for its value is a martingale from 1 on. It is at most 10³⁰⁰. On the scale of Kass and Raftery (section 3.2) as
-// evidence for unequal rates
+// (Kass and Raftery 1995, Bayes Factors, JASA 90, eq. 1, with the Beta-binomial marginal likelihoods of both). It is at most 10³⁰⁰. It is a
+// figure, and no rule by which to stop: were the rates equal, it would ever exceed x with probability 1/x at most on average over a uniform
+// prior of that rate, for its value is a martingale from 1 on (Ville 1939; Deng, Lu and Chen 2016, Continuous monitoring of A/B tests without
+// pain), but not at each rate. With a look after each of 800 pairs of visitors, it exceeds 20 in 5.5 % of experiments at a rate of 50 %, and
+// in 0.15 % at 2 %. At such low rates it is nearly blind: a uniform prior expects differences far larger than there are. AnytimeRates is
+// valid at each rate. On the scale of Kass and Raftery (section 3.2) as evidence for unequal rates
 //
 //	  1 to 3     is not worth more than a bare mention,
 //	  3 to 20    positive,
@@ -44,6 +46,9 @@ func deviance(x, e float64) float64 {
 		return e
 	}
 	off := (e - x) / x
+	if off < -0.5 {
+		return x * (off - math.Log(e/x))
+	}
 	return x * (off - math.Log1p(off))
 }
 

@@ -40,7 +40,12 @@ func TestDecide(t *testing.T) {
 		{"alone", []Count{{10_000, 10}}, false, week, Collecting, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			decision, leader := rules.Decide(mustRates(t, test.counts, 0), 0, SampleRatio{Mismatch: test.mismatch}, test.ran)
+			decide := func(counts []Count, baseline int) (Decision, int) {
+				figures := RateFigures(mustRates(t, counts, baseline))
+				AdjustVariants(figures, baseline)
+				return rules.Decide(figures, baseline, HigherIsBetter, SampleRatio{Mismatch: test.mismatch}, test.ran)
+			}
+			decision, leader := decide(test.counts, 0)
 			if decision != test.decision || leader != test.leader {
 				t.Errorf("got %s and %d, want %s and %d", decision, leader, test.decision, test.leader)
 			}
@@ -50,7 +55,7 @@ func TestDecide(t *testing.T) {
 			for i, count := range test.counts {
 				turned[last-i] = count
 			}
-			decision, leader = rules.Decide(mustRates(t, turned, last), last, SampleRatio{Mismatch: test.mismatch}, test.ran)
+			decision, leader = decide(turned, last)
 			if leader >= 0 {
 				leader = last - leader
 			}
@@ -75,17 +80,18 @@ func TestSampleRatio(t *testing.T) {
 		{"as the weights say", []int64{7000, 3000}, []float64{70, 30}, 1, 1e-12, false},
 		{"nobody", []int64{0, 0}, []float64{1, 1}, 1, 0, false},
 		{"alone", []int64{500}, []float64{1}, 1, 0, false},
-		{"99 in all", []int64{99, 0}, []float64{1, 1}, 2.5e-23, 1e-20, false},
-		{"100 in all", []int64{100, 0}, []float64{1, 1}, 1.5e-23, 1e-20, true},
-		{"4.95 expected", []int64{990 - 100, 100}, []float64{199, 1}, 0, 1e-20, false},
-		{"5 expected", []int64{900, 100}, []float64{199, 1}, 0, 1e-20, true},
+		{"99 on one side", []int64{99, 0}, []float64{1, 1}, 2.5e-23, 1e-20, true},
+		{"100 on one side", []int64{100, 0}, []float64{1, 1}, 1.5e-23, 1e-20, true},
+		{"too many for a small share", []int64{990 - 100, 100}, []float64{199, 1}, 0, 1e-20, true},
 		{"everybody in one", []int64{1_000_000_000, 0}, []float64{1, 1}, 0, 0, true},
 		{"weights of any size", []int64{5000, 5000}, []float64{1e300, 1e300}, 1, 1e-12, false},
 		// With 2 degrees of freedom p is e^(−χ²/2).
 		{"three", []int64{300, 300, 330}, []float64{1, 1, 1}, math.Exp(-0.5 * (10*10 + 10*10 + 20*20) / 310), 1e-12, false},
 		// With 1 it is erfc(√(χ²/2)).
 		{"two", []int64{10_000, 10_467}, []float64{1, 1}, math.Erfc(math.Sqrt(467 * 467 / 20_467. / 2)), 1e-12, false},
-		{"two, further apart", []int64{10_000, 10_473}, []float64{1, 1}, math.Erfc(math.Sqrt(473 * 473 / 20_473. / 2)), 1e-12, true},
+		{"two, below 0.001 if one looks once", []int64{10_000, 10_473}, []float64{1, 1}, math.Erfc(math.Sqrt(473 * 473 / 20_473. / 2)), 1e-12, false},
+		{"two, further apart", []int64{10_000, 10_700}, []float64{1, 1}, math.Erfc(math.Sqrt(700 * 700 / 20_700. / 2)), 1e-12, true},
+		{"six in all", []int64{6, 0}, []float64{1, 1}, math.Erfc(math.Sqrt(3)), 1e-12, false},
 	}
 	var reference struct {
 		Cases []struct {

@@ -22,7 +22,7 @@ func (d RateDifference) Significant() bool { return d.Low > 0 || d.High < 0 }
 // counts and rates of 0 and 1.
 func CompareRates(a, b Count) (d RateDifference, ok bool) {
 	for _, c := range []Count{a, b} {
-		if c.Visitors <= 0 || c.Conversions < 0 || c.Conversions > c.Visitors {
+		if c.Visitors == 0 || c.check() != nil {
 			return d, false
 		}
 	}

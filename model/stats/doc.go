@@ -26,7 +26,16 @@
 // whichever is more. A probability below 10⁻¹⁵ may be shown as 0. Tests hold these
 // bounds against published cases, closed forms and a reference of thirty digits.
 //
-// Gonum provides the rest: the nodes of the rule and the chi-squared distribution.
+// Beside posteriors, which say what is known, the package has tests that say when to
+// stop: at any time (anytime.go for rates, sequence.go for values, sampleratio.go for the
+// split), or at a time that was planned (planner.go). Figures take either, together with
+// the expected loss, and Rules decide by them (decision.go). Holm and Benjamini and
+// Hochberg adjust for many of them (comparisons.go), Mantel and Haenszel for weights that
+// changed (phases.go), CUPED and caps for values that vary by more than an experiment can
+// see (cuped.go, winsorize.go). Which promise holds how far, simulate plays.
+//
+// Gonum provides the rest: the nodes of the rule, the chi-squared and the binomial
+// distribution.
 package stats
 
 // Estimate is a posterior mean and its central 95 % credible interval: the quantity lies below Low with probability 0.025, and above High

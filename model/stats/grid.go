@@ -148,6 +148,22 @@ func merge(rulers [][]float64, widest float64) []float64 {
 	return cuts
 }
 
+// better returns the grid, on which lower is better is turned round: there a distribution function is the probability to be above a node.
+func (g *grid) better(direction Direction) *grid {
+	if direction != LowerIsBetter {
+		return g
+	}
+	turned := *g
+	turned.below = make([][]float64, len(g.below))
+	for i, below := range g.below {
+		turned.below[i] = make([]float64, len(below))
+		for n, p := range below {
+			turned.below[i][n] = max(0, 1-p)
+		}
+	}
+	return &turned
+}
+
 // best returns for each posterior i the probability that it is above all others and above floor, where a panel must end or none be: the
 // integral of f_i Π_{j≠i} F_j from there on.
 func (g *grid) best(floor float64) []float64 {
@@ -170,6 +186,21 @@ func (g *grid) above(i, j int) float64 {
 		sum += weight * g.density[i][n] * g.below[j][n]
 	}
 	return min(sum, 1)
+}
+
+// excess returns by how much the highest of the posteriors is above a floor on average, where a panel must end: ∫ (1 − Π F_j) from there on.
+func (g *grid) excess(floor float64) float64 {
+	sum := 0.0
+	for n, x := range g.x {
+		if x > floor {
+			all := 1.0
+			for i := range g.posteriors {
+				all *= g.below[i][n]
+			}
+			sum += g.weight[n] * (1 - all)
+		}
+	}
+	return sum
 }
 
 // others calls f for each node and each posterior with the probability that all other posteriors are below the node.

@@ -10,6 +10,14 @@ import (
 // converted.
 type Count struct{ Visitors, Conversions int64 }
 
+// check returns an error for a count that cannot be.
+func (c Count) check() error {
+	if c.Conversions < 0 || c.Conversions > c.Visitors {
+		return fmt.Errorf("%d of %d visitors cannot have converted", c.Conversions, c.Visitors)
+	}
+	return nil
+}
+
 // Rate is the estimate of a variant's conversion rate.
 type Rate struct {
 	Count
@@ -19,10 +27,10 @@ type Rate struct {
 	// nil for the baseline. If the baseline has no conversions the mean of the ratio is
 	// infinite, and Mean holds the median.
 	Uplift *Estimate
-	// ProbabilityToBeBest is the probability of a rate above those of all other
+	// ProbabilityToBeBest is the probability of a rate better than those of all other
 	// variants.
 	ProbabilityToBeBest float64
-	// ProbabilityToBeatBaseline is the probability of a rate above the baseline's; nil
+	// ProbabilityToBeatBaseline is the probability of a rate better than the baseline's; nil
 	// for the baseline.
 	ProbabilityToBeatBaseline *float64
 	// ExpectedLoss is what choosing this variant costs on average, in conversions per
@@ -37,10 +45,10 @@ type Rate struct {
 const widestInLogs = 8
 
 // Rates returns what is known of the conversion rate of each variant, in their order, where baseline is the index of the one that the others
-// are compared with. Rates are independent, with uniform priors, so that a variant's posterior is Beta(1 + c, 1 + n − c)
+// are compared with, and better says which of two rates is. Rates are independent, with uniform priors, so that a variant's posterior is Beta(1 + c, 1 + n − c)
 // for c conversions of n visitors (Gelman et al. 2013, Bayesian Data Analysis, 3rd ed., section 2.4). Nobody need have been
 // assigned yet. It fails on counts that cannot be, or without a baseline.
-func Rates(counts []Count, baseline int) ([]Rate, error) {
+func Rates(counts []Count, baseline int, better Direction) ([]Rate, error) {
 	posteriors, err := logRates(counts)
 	if err != nil {
 		return nil, err
@@ -48,7 +56,7 @@ func Rates(counts []Count, baseline int) ([]Rate, error) {
 	if err := checkBaseline(baseline, len(counts)); err != nil {
 		return nil, err
 	}
-	g := newGrid(posteriors, widestInLogs)
+	g := newGrid(posteriors, widestInLogs).better(better)
 	best, losses := g.best(math.Inf(-1)), losses(g)
 	rates := make([]Rate, len(counts))
 	for i, count := range counts {
@@ -76,12 +84,12 @@ func checkBaseline(baseline, variants int) error {
 
 // BestRates returns only each variant's probability to be best, as in Rates, in a tenth
 // of the time or less. Series use it.
-func BestRates(counts []Count) ([]float64, error) {
+func BestRates(counts []Count, better Direction) ([]float64, error) {
 	posteriors, err := logRates(counts)
 	if err != nil {
 		return nil, err
 	}
-	return newGrid(posteriors, widestInLogs).best(math.Inf(-1)), nil
+	return newGrid(posteriors, widestInLogs).better(better).best(math.Inf(-1)), nil
 }
 
 // logRates returns the posteriors of the logarithms of rates.
@@ -91,8 +99,8 @@ func logRates(counts []Count) ([]posterior, error) {
 	}
 	posteriors := make([]posterior, len(counts))
 	for i, count := range counts {
-		if count.Conversions < 0 || count.Conversions > count.Visitors {
-			return nil, fmt.Errorf("variant %d: %d of %d visitors cannot have converted", i, count.Conversions, count.Visitors)
+		if err := count.check(); err != nil {
+			return nil, fmt.Errorf("variant %d: %w", i, err)
 		}
 		posteriors[i] = newLogBeta(1+float64(count.Conversions), 1+float64(count.Visitors-count.Conversions))
 	}
@@ -132,8 +140,8 @@ func rateUplift(d, base logBeta) Estimate {
 	return uplift
 }
 
-// losses returns each variant's expected loss E[max_j p_j − p_i] = ∫ P(p_i ≤ p < max_{j≠i} p_j) dp. The integrand is no difference of
-// numbers that are nearly equal, and never below 0.
+// losses returns each variant's expected loss E[max_j p_j − p_i] = ∫ P(p_i ≤ p < max_{j≠i} p_j) dp; where lower is better, E[p_i − min_j p_j],
+// the same of the opposite probabilities. The integrand is no difference of numbers that are nearly equal, and never below 0.
 func losses(g *grid) []float64 {
 	losses := make([]float64, len(g.posteriors))
 	rates := make([]float64, len(g.x))

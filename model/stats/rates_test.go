@@ -316,7 +316,7 @@ func TestRatesFarApart(t *testing.T) {
 func TestBestRatesIsRates(t *testing.T) {
 	t.Parallel()
 	counts := []Count{{1000, 100}, {900, 110}, {1100, 95}}
-	best, err := BestRates(counts)
+	best, err := BestRates(counts, HigherIsBetter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func TestRatesRefuse(t *testing.T) {
 		{[]Count{{1, 0}}, 1},
 		{[]Count{{1, 0}}, -1},
 	} {
-		if rates, err := Rates(test.counts, test.baseline); err == nil {
+		if rates, err := Rates(test.counts, test.baseline, HigherIsBetter); err == nil {
 			t.Errorf("%v: %v", test, rates)
 		}
 	}
@@ -348,7 +348,7 @@ func TestRatesRefuse(t *testing.T) {
 
 func mustRates(t testing.TB, counts []Count, baseline int) []Rate {
 	t.Helper()
-	rates, err := Rates(counts, baseline)
+	rates, err := Rates(counts, baseline, HigherIsBetter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +396,7 @@ func BenchmarkRates(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("best/k=%d", k), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := BestRates(counts); err != nil {
+				if _, err := BestRates(counts, HigherIsBetter); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -34,7 +35,7 @@ func TestValuesReference(t *testing.T) {
 	for _, c := range reference.Cases {
 		var amounts []Amount
 		for _, v := range c.Variants {
-			amounts = append(amounts, Amount{Visitors: v.N, Sum: v.Sum, SumSquares: v.SumSquares})
+			amounts = append(amounts, squared(v.N, v.Sum, v.SumSquares))
 		}
 		values := mustValues(t, amounts, 0)
 		for i, v := range c.Variants {
@@ -49,10 +50,15 @@ func TestValuesReference(t *testing.T) {
 	}
 }
 
-// amountOf returns the amount with a mean and its posterior's scale.
+// amountOf returns the amount with a mean and its posterior's scale, of which every visitor has a value.
 func amountOf(n int64, mean, scale float64) Amount {
 	visitors := float64(n)
-	return Amount{Visitors: n, Sum: visitors * mean, SumSquares: visitors*mean*mean + scale*scale*visitors*(visitors-1)}
+	return Amount{Visitors: n, Values: n, Sum: visitors * mean, Squares: scale * scale * visitors * (visitors - 1)}
+}
+
+// squared returns the amount with the sum of the squares of all values.
+func squared(n int64, sum, squares float64) Amount {
+	return Amount{Visitors: n, Values: n, Sum: sum, Squares: squares - sum/float64(n)*sum}
 }
 
 // TestValuesClosedForm has one degree of freedom, where the difference of two posteriors is a Cauchy variable again; and so many that they
@@ -87,7 +93,7 @@ func TestValuesSlowly(t *testing.T) {
 		amounts, slow := make([]Amount, 3), make([]distuv.StudentsT, 3)
 		var quantiles [3][steps]float64
 		for i := range amounts {
-			n, mean, scale := 4+random.Int64N(30), 20+random.NormFloat64(), 0.2+random.Float64()
+			n, mean, scale := 10+random.Int64N(30), 20+random.NormFloat64(), 0.2+random.Float64()
 			amounts[i], slow[i] = amountOf(n, mean, scale), distuv.StudentsT{Mu: mean, Sigma: scale, Nu: float64(n - 1)}
 			for j := range steps {
 				quantiles[i][j] = slow[i].Quantile((float64(j) + 0.5) / steps)
@@ -119,12 +125,14 @@ func TestValuesSlowly(t *testing.T) {
 // TestValuesUnknownAndCertain has variants of which nothing is known, and ones whose visitors all have the same value.
 func TestValuesUnknownAndCertain(t *testing.T) {
 	t.Parallel()
-	none, one := Amount{}, Amount{Visitors: 1, Conversions: 1, Sum: 5, SumSquares: 25}
-	zero, five := Amount{Visitors: 500}, Amount{Visitors: 500, Conversions: 500, Sum: 2500, SumSquares: 12500}
-	tenth := Amount{Visitors: 3_000_000, Sum: 0.1 * 3_000_000}
-	for range tenth.Visitors { // rounds
-		tenth.SumSquares += 0.1 * 0.1
+	none, one := Amount{}, Amount{Visitors: 1, Conversions: 1, Values: 1, Sum: 5}
+	zero, five := Amount{Visitors: 500}, Amount{Visitors: 500, Conversions: 500, Values: 500, Sum: 2500}
+	nine := Amount{Visitors: 500, Conversions: 9, Values: 9, Sum: 45, Squares: 220}
+	var values Moments
+	for range 100_000 {
+		values.Add(0.1)
 	}
+	tenth := AmountOf(values.N, values.N, values.N, 0.1*100_000, values)
 	usual := amountOf(100, 4, 0.5)
 	for _, test := range []struct {
 		name    string
@@ -152,8 +160,11 @@ func TestValuesUnknownAndCertain(t *testing.T) {
 					t.Error("the baseline is compared with itself")
 				}
 				amount, all := test.amounts[i], Estimate{Low: -math.MaxFloat64, High: math.MaxFloat64}
-				if all.Mean = amount.Sum; amount.Visitors < 2 && value.PerVisitor != all {
+				if all.Mean = amount.Mean(); amount.Values < 10 && value.PerVisitor != all {
 					t.Errorf("%v per visitor", value.PerVisitor)
+				}
+				if slices.ContainsFunc(test.amounts, Amount.isUnknown) != (value.ExpectedLoss == nil) {
+					t.Errorf("the expected loss is %v", value.ExpectedLoss)
 				}
 				if (value.PerConverter != nil) != (test.amounts[i].Conversions > 0) {
 					t.Errorf("%v per converter", value.PerConverter)
@@ -171,7 +182,9 @@ func TestValuesUnknownAndCertain(t *testing.T) {
 		{"of a loss", []Amount{amountOf(100, -4, 0.5), usual}, nil},
 		{"of the unknown", []Amount{one, usual}, nil},
 		{"of an unknown variant", []Amount{usual, one}, nil},
-		{"to nothing", []Amount{usual, zero}, &Estimate{-1, -1, -1}},
+		{"to nothing", []Amount{usual, zero}, nil},
+		{"to nine values", []Amount{usual, nine}, nil},
+		{"of nine values", []Amount{nine, usual}, nil},
 		{"certain", []Amount{five, five}, &Estimate{0, 0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -202,7 +215,7 @@ func TestValuesProperties(t *testing.T) {
 		values := mustValues(t, amounts, 0)
 		euros := make([]Amount, len(amounts))
 		for i, a := range amounts {
-			euros[len(euros)-1-i] = Amount{Visitors: a.Visitors, Conversions: a.Conversions, Sum: a.Sum / 8, SumSquares: a.SumSquares / 64}
+			euros[len(euros)-1-i] = Amount{Visitors: a.Visitors, Values: a.Values, Sum: a.Sum / 8, Squares: a.Squares / 64}
 		}
 		converted := mustValues(t, euros, len(euros)-1)
 		sum := 0.0
@@ -212,7 +225,7 @@ func TestValuesProperties(t *testing.T) {
 			share(t, what+" best", value.ProbabilityToBeBest)
 			near(t, what+" best in euros", other.ProbabilityToBeBest, value.ProbabilityToBeBest, 1e-12)
 			interval(t, what+" per visitor", value.PerVisitor)
-			if amounts[i].Visitors > 1 {
+			if !amounts[i].isUnknown() {
 				near(t, what+" in euros", other.PerVisitor.Low*8, value.PerVisitor.Low, 1e-12)
 			}
 			if i == 0 {
@@ -259,23 +272,24 @@ func TestValuesRefuse(t *testing.T) {
 		{Visitors: -1},
 		{Visitors: 1, Conversions: 2},
 		{Visitors: 2, Conversions: -1},
-		{Sum: 1, SumSquares: 1},
+		{Sum: 1, Squares: 1},
 		{Visitors: 2, Sum: math.NaN()},
-		{Visitors: 2, SumSquares: math.Inf(1)},
-		{Visitors: 2, Sum: 10, SumSquares: 1},
+		{Visitors: 2, Squares: math.Inf(1)},
+		{Visitors: 2, Squares: -1},
+		{Visitors: 2, Values: 3},
 	} {
-		if values, err := Values([]Amount{amount}, 0); err == nil {
+		if values, err := Values([]Amount{amount}, 0, HigherIsBetter); err == nil {
 			t.Errorf("%v: %v", amount, values)
 		}
 	}
-	if _, err := Values(nil, 0); err == nil {
+	if _, err := Values(nil, 0, HigherIsBetter); err == nil {
 		t.Error("no variants")
 	}
 }
 
 func mustValues(t testing.TB, amounts []Amount, baseline int) []Value {
 	t.Helper()
-	values, err := Values(amounts, baseline)
+	values, err := Values(amounts, baseline, HigherIsBetter)
 	if err != nil {
 		t.Fatal(err)
 	}

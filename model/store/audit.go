@@ -73,14 +73,20 @@ func documentOfSegment(s *model.Segment) string {
 
 func documentOfGoal(g *model.Goal) string {
 	return fields{
-		"key": g.Key, "name": g.Name, "description": g.Description, "filters": g.Filters, "valueEvent": g.ValueEvent, "archived": g.Archived,
+		"key": g.Key, "name": g.Name, "description": g.Description, "filters": g.Filters, "valueEvent": g.ValueEvent, "direction": g.Direction,
+		"archived": g.Archived,
 	}.document()
 }
 
 func documentOfExperiment(e *model.Experiment) string {
+	guardrails := make([]fields, len(e.Guardrails))
+	for i, guardrail := range e.Guardrails {
+		guardrails[i] = fields{"goal": guardrail.Goal, "margin": guardrail.Margin}
+	}
 	return fields{
 		"key": e.Key, "name": e.Name, "description": e.Description, "status": e.Status, "variants": e.Variants, "audience": e.Audience,
 		"attribution": e.Attribution, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
+		"guardrails": guardrails, "decidesBy": e.DecidesBy, "monitoring": e.Monitoring, "decideAt": timeOrNil(e.DecideAt),
 		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt),
 	}.document()
 }

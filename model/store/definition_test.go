@@ -139,7 +139,7 @@ func TestGoals(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustEqual(t, "updated goal", read, &model.Goal{
-			ID: goal.ID, SiteID: site.ID, Key: "pricing", Name: "Prices", Archived: true, Filters: filters("ip"), CreatedAt: goal.CreatedAt, UpdatedAt: read.UpdatedAt,
+			ID: goal.ID, SiteID: site.ID, Key: "pricing", Name: "Prices", Archived: true, Direction: model.HigherIsBetter, Filters: filters("ip"), CreatedAt: goal.CreatedAt, UpdatedAt: read.UpdatedAt,
 		})
 		for archived, want := range map[bool]int{true: 1, false: 0} {
 			n, err := st.CountGoals(ctx, store.GoalQuery{Site: site.ID, Archived: &archived})
@@ -258,7 +258,8 @@ func TestConvert(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustEqual(t, "goal", goal, &model.Goal{
-				ID: goal.ID, SiteID: site.ID, Key: "visited-pricing-2", Name: "Visited /pricing", Filters: segment.Filters, CreatedAt: goal.CreatedAt, UpdatedAt: goal.CreatedAt,
+				ID: goal.ID, SiteID: site.ID, Key: "visited-pricing-2", Name: "Visited /pricing", Filters: segment.Filters, Direction: model.HigherIsBetter,
+				CreatedAt: goal.CreatedAt, UpdatedAt: goal.CreatedAt,
 			})
 			if n, err := st.CountSegments(ctx, store.SegmentQuery{Site: site.ID}); err != nil || n != before-1 {
 				t.Errorf("%d segments are left, want %d; %v", n, before-1, err)

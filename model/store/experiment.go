@@ -26,12 +26,17 @@ type experimentRow struct {
 	Variants    string
 	Audience    string
 	Attribution model.Attribution
+	DecidesBy   model.DecidesBy
+	Monitoring  model.Monitoring
+	DecideAt    model.Millis
 	Winner      string
 	StartedAt   model.Millis
 	StoppedAt   model.Millis
 	SearchText  string
 	CreatedAt   int64
 	UpdatedAt   int64
+
+	MetricChangedAt model.Millis
 }
 
 type metricRow struct {
@@ -39,8 +44,10 @@ type metricRow struct {
 
 	ExperimentID int64 `bun:",pk"`
 	GoalID       int64 `bun:",pk"`
-	// Position is 0 for the primary metric. Secondary metrics follow from 1 on.
+	// Position is 0 for the primary metric. Secondary metrics follow from 1 on, then guardrails.
 	Position int
+	// Margin is nil where the metric is no guardrail.
+	Margin *float64
 }
 
 func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
@@ -51,8 +58,8 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 	audience, err := encodeFilters(e.Audience)
 	return &experimentRow{
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
-		Variants: string(variants), Audience: audience, Attribution: e.Attribution, Winner: e.Winner,
-		StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
+		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
+		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
 		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
 	}, err
 }
@@ -60,7 +67,8 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 func (row *experimentRow) experiment() (model.Experiment, error) {
 	e := model.Experiment{
 		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description, Status: row.Status,
-		Secondary: []int64{}, Attribution: row.Attribution, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
+		Secondary: []int64{}, Attribution: row.Attribution, DecidesBy: row.DecidesBy, Monitoring: row.Monitoring, DecideAt: row.DecideAt,
+		MetricChangedAt: row.MetricChangedAt, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
 	}
 	if err := json.Unmarshal([]byte(row.Variants), &e.Variants); err != nil {
@@ -91,9 +99,12 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 		return nil, err
 	}
 	for _, metric := range metrics {
-		if e := at[metric.ExperimentID]; metric.Position == 0 {
+		switch e := at[metric.ExperimentID]; {
+		case metric.Margin != nil:
+			e.Guardrails = append(e.Guardrails, model.Guardrail{Goal: metric.GoalID, Margin: *metric.Margin})
+		case metric.Position == 0:
 			e.Primary = metric.GoalID
-		} else {
+		default:
 			e.Secondary = append(e.Secondary, metric.GoalID)
 		}
 	}
@@ -207,8 +218,8 @@ func objectOfExperiment(e *model.Experiment) object {
 }
 
 // CreateExperiment stores a new experiment, as a draft, and sets its ID and times. The
-// error is Conflict if the site already has the key, and NotFound if a metric is not a
-// goal of the site, or if it does not have a segment that the audience names.
+// error is Conflict if the site already has the key, BadInput if it is to be decided by values
+// that the primary metric does not have, and NotFound if a metric is not a goal of the site, or if it does not have a segment that the audience names.
 func (s *Store) CreateExperiment(ctx context.Context, e *model.Experiment) (err error) {
 	defer wrap(&err, "create experiment %.40q", e.Key)
 	if err := e.Validate(); err != nil {
@@ -249,16 +260,17 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 	if len(goals) == 0 {
 		return nil
 	}
-	var known []int64
-	query := tx.NewSelect().Table("goals").Column("id").Where("site_id = ? AND id IN (?)", e.SiteID, bun.List(goals)).Order("id")
+	var known []goalRow
+	query := tx.NewSelect().Model(&known).Column("id", "value_event").Where("site_id = ? AND id IN (?)", e.SiteID, bun.List(goals)).Order("id")
 	if s.dialect.keyLock != "" {
 		query = query.For(s.dialect.keyLock)
 	}
-	if err := query.Scan(ctx, &known); err != nil {
+	if err := query.Scan(ctx); err != nil {
 		return err
 	}
+	find := func(goal int64) int { return slices.IndexFunc(known, func(row goalRow) bool { return row.ID == goal }) }
 	missing := func(goal int64, field string) error {
-		if slices.Contains(known, goal) {
+		if find(goal) >= 0 {
 			return nil
 		}
 		return &model.Error{Code: model.NotFound, Field: field, Message: "the site has no goal with this id"}
@@ -268,6 +280,9 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 		if err := missing(e.Primary, "primaryMetric"); err != nil {
 			return err
 		}
+		if e.DecidesBy == model.ByValue && known[find(e.Primary)].ValueEvent == "" {
+			return model.Invalid("decidesBy", "is VALUE, but the primary metric has no values; decide by RATE, or give the goal a valueEvent first")
+		}
 		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: e.Primary})
 	}
 	for i, goal := range e.Secondary {
@@ -275,6 +290,12 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 			return err
 		}
 		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: goal, Position: i + 1})
+	}
+	for i, guardrail := range e.Guardrails {
+		if err := missing(guardrail.Goal, fmt.Sprintf("guardrails[%d].goal", i)); err != nil {
+			return err
+		}
+		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: guardrail.Goal, Position: len(e.Secondary) + i + 1, Margin: &guardrail.Margin})
 	}
 	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
 	return err
@@ -320,6 +341,7 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if same := ofExperiment(model.Updated, e, was, documentOfExperiment(e)); same.isNone() {
 		return e, same, nil
 	}
+	e.NoteChange(&before, model.MillisOf(s.now()))
 	e.UpdatedAt = s.nextUpdate(e.UpdatedAt)
 	row, err := experimentRowOf(e)
 	if err != nil {
@@ -331,7 +353,8 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if err := s.nameSegments(ctx, tx, objectOfExperiment(e), before.Audience, e.Audience); err != nil {
 		return nil, change{}, model.Under("audience", err)
 	}
-	if !slices.Equal(e.Metrics(), before.Metrics()) || e.Primary != before.Primary {
+	if e.Primary != before.Primary || !slices.Equal(e.Secondary, before.Secondary) || !slices.Equal(e.Guardrails, before.Guardrails) ||
+		e.DecidesBy != before.DecidesBy { // which is checked with the metrics
 		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
 			return nil, change{}, err
 		}
@@ -385,10 +408,32 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 // checkUnused returns a FailedPrecondition error that names the experiments which use
 // the goal as a metric. The goal's row is locked.
 func checkUnused(ctx context.Context, tx bun.Tx, goal int64) error {
-	var names []string
 	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ?", goal)
-	if err := tx.NewSelect().Table("experiments").Column("name").Where("id IN (?)", using).Order("id").Scan(ctx, &names); err != nil || len(names) == 0 {
+	names, err := namesOf(ctx, tx.NewSelect().Table("experiments").Where("id IN (?)", using))
+	if err != nil || names == "" {
 		return err
+	}
+	return model.Errorf(model.FailedPrecondition, "the goal is a metric of these experiments: %s; give them other metrics or delete them first", names)
+}
+
+// checkValueUnused returns a FailedPrecondition error that names the experiments which are decided by the goal's values. The
+// goal's row is locked.
+func checkValueUnused(ctx context.Context, tx bun.Tx, goal int64) error {
+	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ? AND position = 0", goal)
+	names, err := namesOf(ctx, tx.NewSelect().Table("experiments").Where("id IN (?) AND decides_by = ?", using, model.ByValue))
+	if err != nil || names == "" {
+		return err
+	}
+	e := model.Errorf(model.FailedPrecondition, "these experiments are decided by the goal's values: %s; give them other primary metrics or delete them first", names)
+	e.Field = "valueEvent"
+	return e
+}
+
+// namesOf lists the names of the first few experiments of a query, and says how many more there are; it is empty without any.
+func namesOf(ctx context.Context, query *bun.SelectQuery) (string, error) {
+	var names []string
+	if err := query.Column("name").Order("id").Scan(ctx, &names); err != nil {
+		return "", err
 	}
 	const named = 5
 	list := make([]string, min(len(names), named))
@@ -398,5 +443,5 @@ func checkUnused(ctx context.Context, tx bun.Tx, goal int64) error {
 	if more := len(names) - named; more > 0 {
 		list = append(list, fmt.Sprintf("%d more", more))
 	}
-	return model.Errorf(model.FailedPrecondition, "the goal is a metric of these experiments: %s; give them other metrics or delete them first", strings.Join(list, ", "))
+	return strings.Join(list, ", "), nil
 }

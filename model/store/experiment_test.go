@@ -70,6 +70,7 @@ func TestExperiments(t *testing.T) {
 		mustBe(t, create(func(e *model.Experiment) { e.SiteID = 999 }), model.NotFound, "")
 		mustBe(t, create(func(e *model.Experiment) { e.Primary = elsewhere }), model.NotFound, "primaryMetric")
 		mustBe(t, create(func(e *model.Experiment) { e.Secondary = []int64{goals[0], 999} }), model.NotFound, "secondaryMetrics[1]")
+		mustBe(t, create(func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: goals[0]}, {Goal: elsewhere}} }), model.NotFound, "guardrails[1].goal")
 		if n, err := st.CountExperiments(ctx, store.ExperimentQuery{Site: site.ID}); err != nil || n != 1 {
 			t.Errorf("after refusals there are %d experiments, %v", n, err)
 		}
@@ -283,5 +284,65 @@ func TestGoalIsDeletedOrUsed(t *testing.T) {
 				t.Errorf("neither: %v, %v", deleted, used)
 			}
 		}
+	})
+}
+
+// An experiment keeps what says how it is decided, and its goal the values that this takes.
+func TestExperimentDecision(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		ctx := t.Context()
+		site := mustCreateSite(t, st, "shop.example")
+		buy, refund, look := mustCreateGoal(t, st, site.ID, "buy", "Buy"), mustCreateGoal(t, st, site.ID, "refund", "Refund"), mustCreateGoal(t, st, site.ID, "look", "Look")
+		setValue := func(goal *model.Goal, event string) error {
+			_, err := st.UpdateGoal(ctx, goal.ID, func(goal *model.Goal) error { goal.ValueEvent = event; return nil })
+			return err
+		}
+		if err := setValue(look, ""); err != nil {
+			t.Fatal(err)
+		}
+		mustBe(t, st.CreateExperiment(ctx, &model.Experiment{SiteID: site.ID, Key: "k", Name: "n", Primary: look.ID, DecidesBy: model.ByValue}), model.BadInput, "decidesBy")
+		lower, err := st.UpdateGoal(ctx, refund.ID, func(goal *model.Goal) error { goal.Direction = model.LowerIsBetter; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := st.Goal(ctx, refund.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, "goal", read, lower)
+		e := mustCreateExperiment(t, st, site.ID, "price", buy.ID, look.ID)
+		change := func(change func(e *model.Experiment)) *model.Experiment {
+			t.Helper()
+			want, err := st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { change(e); return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := st.Experiment(ctx, e.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, "experiment", got, want)
+			return got
+		}
+		got := change(func(e *model.Experiment) {
+			e.DecidesBy, e.Monitoring, e.DecideAt = model.ByValue, model.FixedHorizon, 1000
+			e.Secondary, e.Guardrails = nil, []model.Guardrail{{Goal: refund.ID, Margin: 0.02}, {Goal: look.ID}}
+		})
+		mustEqual(t, "metrics", got.Metrics(), []int64{buy.ID, refund.ID, look.ID})
+		mustBe(t, setValue(buy, ""), model.FailedPrecondition, "valueEvent")
+		if err := setValue(buy, "paid"); err != nil {
+			t.Error(err)
+		}
+		if _, err := st.UpdateExperiment(ctx, e.ID, start); err != nil {
+			t.Fatal(err)
+		}
+		if got := change(func(e *model.Experiment) { e.Name = "Price" }); got.MetricChangedAt != 0 {
+			t.Errorf("the metric changed at %d", got.MetricChangedAt)
+		}
+		if got := change(func(e *model.Experiment) { e.Guardrails = e.Guardrails[:1] }); got.MetricChangedAt == 0 {
+			t.Error("the change of a guardrail is not noted")
+		}
+		_, err = st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { e.Primary = look.ID; return nil })
+		mustBe(t, err, model.BadInput, "decidesBy")
 	})
 }

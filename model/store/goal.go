@@ -21,6 +21,7 @@ type goalRow struct {
 	Description string
 	Filters     string
 	ValueEvent  string
+	Direction   model.Direction
 	Archived    bool
 	SearchText  string
 	CreatedAt   int64
@@ -31,7 +32,7 @@ func goalRowOf(goal *model.Goal) (*goalRow, error) {
 	filters, err := encodeFilters(goal.Filters)
 	return &goalRow{
 		ID: goal.ID, SiteID: goal.SiteID, Key: goal.Key, Name: goal.Name, Description: goal.Description,
-		Filters: filters, ValueEvent: goal.ValueEvent, Archived: goal.Archived,
+		Filters: filters, ValueEvent: goal.ValueEvent, Direction: goal.Direction, Archived: goal.Archived,
 		SearchText: searchText(goal.Name, goal.Key, goal.Description),
 		CreatedAt:  goal.CreatedAt.UnixMilli(), UpdatedAt: goal.UpdatedAt.UnixMilli(),
 	}, err
@@ -41,7 +42,7 @@ func (row *goalRow) goal() (*model.Goal, error) {
 	filters, err := decodeFilters(row.Filters)
 	return &model.Goal{
 		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description,
-		Filters: filters, ValueEvent: row.ValueEvent, Archived: row.Archived,
+		Filters: filters, ValueEvent: row.ValueEvent, Direction: row.Direction, Archived: row.Archived,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
 	}, err
 }
@@ -188,7 +189,8 @@ func (s *Store) insertGoal(ctx context.Context, tx bun.Tx, goal *model.Goal) err
 }
 
 // UpdateGoal calls apply with the goal and stores the result. Nothing changes if
-// apply fails or the result is invalid. The key stays the same.
+// apply fails or the result is invalid. The key stays the same. The error is FailedPrecondition
+// if the goal would lose the values by which an experiment is decided.
 func (s *Store) UpdateGoal(ctx context.Context, id int64, apply func(*model.Goal) error) (goal *model.Goal, err error) {
 	defer wrap(&err, "update goal %d", id)
 	err = s.define(ctx, func(tx bun.Tx) (c change, err error) {
@@ -210,7 +212,7 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if err != nil {
 		return nil, change{}, err
 	}
-	before, filters, wasArchived := documentOfGoal(goal), goal.Filters, goal.Archived
+	before, filters, wasArchived, hadValues := documentOfGoal(goal), goal.Filters, goal.Archived, goal.ValueEvent != ""
 	if err := apply(goal); err != nil {
 		return nil, change{}, err
 	}
@@ -227,6 +229,11 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	changed := ofGoal(action, goal, before, documentOfGoal(goal))
 	if changed.isNone() {
 		return goal, changed, nil
+	}
+	if hadValues && goal.ValueEvent == "" {
+		if err := checkValueUnused(ctx, tx, id); err != nil {
+			return nil, change{}, err
+		}
 	}
 	goal.UpdatedAt = s.nextUpdate(goal.UpdatedAt)
 	row, err := goalRowOf(goal)

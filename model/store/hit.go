@@ -155,7 +155,7 @@ func hitsOf(ctx context.Context, db bun.IDB, site int64, sessions []model.Sessio
 	return hits, nil
 }
 
-// HitPlace is the place of a hit among those of its session; the zero one is before all.
+// HitPlace is the place of a hit among those of its session; the zero one is none.
 type HitPlace struct {
 	IsSet bool
 	At    model.Millis
@@ -163,10 +163,12 @@ type HitPlace struct {
 	ID    model.MessageID
 }
 
-// HitPage is a part of the hits of a session, in their order: those behind a place, Limit at most.
+// HitPage is a part of the hits of a session, in their order: those between two places, Limit at most. From the end it is the
+// last ones, the last one first.
 type HitPage struct {
-	After HitPlace
-	Limit int
+	After, Before HitPlace
+	FromEnd       bool
+	Limit         int
 }
 
 // sessionsAtOnce is the hits of how many sessions are read by one statement.
@@ -186,13 +188,17 @@ func (s *Store) Hits(ctx context.Context, site int64, sessions []*model.Session,
 	return hits, nil
 }
 
-// hitOrder is model.Hit.Compare in SQL. Halves of ids are signed there, and are not in the order of ids.
-const hitOrder = "at, place, id_high < 0, id_high, id_low < 0, id_low"
+// hitOrder is model.Hit.Compare in SQL, and hitsFromEnd its reverse. Halves of ids are signed there, and are not in the order
+// of ids.
+const (
+	hitOrder    = "at, place, id_high < 0, id_high, id_low < 0, id_low"
+	hitsFromEnd = "at DESC, place DESC, id_high < 0 DESC, id_high DESC, id_low < 0 DESC, id_low DESC"
+)
 
 func (s *Store) hitsOf(ctx context.Context, site int64, sessions []*model.Session, page HitPage) ([][]model.Hit, error) {
 	const pages = `SELECT numbered.*, assignments.experiment, assignments.variant FROM (
-			SELECT ?, row_number() OVER (PARTITION BY partition_id, ordinal ORDER BY ` + hitOrder + `) AS number
-			FROM hits WHERE site_id = ? AND (partition_id, ordinal) IN (VALUES ?) AND ?
+			SELECT ?, row_number() OVER (PARTITION BY partition_id, ordinal ORDER BY ?) AS number
+			FROM hits WHERE site_id = ? AND (partition_id, ordinal) IN (VALUES ?) AND ? AND ?
 		) AS numbered LEFT JOIN assignments ON assignments.site_id = numbered.site_id
 			AND assignments.partition_id = numbered.partition_id AND assignments.ordinal = numbered.ordinal
 			AND assignments.at = numbered.at AND assignments.id_high = numbered.id_high AND assignments.id_low = numbered.id_low
@@ -210,7 +216,12 @@ func (s *Store) hitsOf(ctx context.Context, site int64, sessions []*model.Sessio
 		Number              int
 		Experiment, Variant sql.NullString
 	}
-	if err := s.reading.NewRaw(pages, bun.Safe(strings.Join(hitColumns, ", ")), site, bun.Safe(keys.String()), page.After.behind(), page.Limit).Scan(ctx, &rows); err != nil {
+	order := bun.Safe(hitOrder)
+	if page.FromEnd {
+		order = hitsFromEnd
+	}
+	if err := s.reading.NewRaw(pages, bun.Safe(strings.Join(hitColumns, ", ")), order, site, bun.Safe(keys.String()),
+		page.After.compared(">"), page.Before.compared("<"), page.Limit).Scan(ctx, &rows); err != nil {
 		return nil, err
 	}
 	hits := make([][]model.Hit, len(sessions))
@@ -227,11 +238,11 @@ func (s *Store) hitsOf(ctx context.Context, site int64, sessions []*model.Sessio
 	return hits, nil
 }
 
-// behind is the condition of the hits behind a place.
-func (p HitPlace) behind() schema.QueryAppender {
+// compared is the condition of the hits on one side of a place, of all where it is none.
+func (p HitPlace) compared(operator string) schema.QueryAppender {
 	if !p.IsSet {
 		return bun.SafeQuery("1 = 1")
 	}
 	high, low := halves(p.ID)
-	return bun.SafeQuery("("+hitOrder+") > (?, ?, ?, ?, ?, ?)", int64(p.At), p.Place, high < 0, high, low < 0, low)
+	return bun.SafeQuery("("+hitOrder+") "+operator+" (?, ?, ?, ?, ?, ?)", int64(p.At), p.Place, high < 0, high, low < 0, low)
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -59,6 +60,30 @@ func TestHits(t *testing.T) {
 				}
 				last = next[0]
 				got = append(got, last...)
+			}
+			if n := len(got); n > 1 { // parts from the end, and before the end
+				place := func(hit *model.Hit) store.HitPlace {
+					return store.HitPlace{IsSet: true, At: hit.At, Place: hit.Place, ID: hit.ID}
+				}
+				for _, part := range []struct {
+					page store.HitPage
+					want []model.Hit
+				}{
+					{store.HitPage{FromEnd: true, After: place(&got[0]), Limit: n}, got[1:]},
+					{store.HitPage{FromEnd: true, Before: place(&got[n-1]), Limit: 1}, got[n-2 : n-1]},
+					{store.HitPage{Before: place(&got[n-1]), Limit: n}, got[:n-1]},
+				} {
+					found, err := st.Hits(t.Context(), site.ID, sessions[i:i+1], part.page)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if part.page.FromEnd {
+						slices.Reverse(found[0])
+					}
+					if !reflect.DeepEqual(found[0], part.want) {
+						t.Fatalf("%+v\n%+v\nwant\n%+v", part.page, found[0], part.want)
+					}
+				}
 			}
 			for n := range got {
 				if got[n].Origin.EntryPage = ""; got[n].Experiment != "" {

@@ -66,7 +66,7 @@ var arrows = []arrow{
 	// The oracle shares the contracts with the engines, and nothing else.
 	{folder: "model/count/naive", own: "model model/count model/experiment model/filter model/store"},
 	{folder: "model/engine", own: "model model/column model/count model/count/computed model/experiment model/filter model/partition model/store"},
-	{folder: "model/experiment", own: "model model/column model/count model/filter model/partition model/store", others: `
+	{folder: "model/experiment", own: "model model/column model/count model/filter model/partition model/stats model/store", others: `
 		github.com/bits-and-blooms/bitset
 		github.com/maypok86/otter/v2
 		golang.org/x/sync`},
@@ -77,6 +77,7 @@ var arrows = []arrow{
 	{folder: "model/modeltest", own: "model model/store"},
 	{folder: "model/partition", own: "model model/column model/filter model/store", others: "github.com/maypok86/otter/v2"},
 	{folder: "model/stats", others: "gonum.org/v1/gonum"},
+	{folder: "model/stats/simulate", own: "model/stats", others: "gonum.org/v1/gonum"},
 	{folder: "model/store", own: "migrations model model/dimension", others: `
 		database/sql
 		github.com/jackc/pgx/v5
@@ -140,19 +141,19 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/clienttest"},
 	{folder: "graph/clienttest/generated", others: "github.com/Khan/genqlient"},
-	{folder: "graph/generated", own: "graph/scalar graph/view model model/stats plugins plugins/host", others: `
+	{folder: "graph/generated", own: "graph/scalar graph/view model model/experiment model/stats plugins plugins/host", others: `
 		github.com/99designs/gqlgen
 		github.com/vektah/gqlparser/v2`},
 
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
-	{folder: "graph/view", own: "graph/scalar model model/count model/filter model/stats plugins plugins/host"},
+	{folder: "graph/view", own: "graph/scalar model model/count model/experiment model/filter model/stats plugins plugins/host"},
 
 	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
 		github.com/alecthomas/kong`},
 	{folder: "server/app", own: `
 		graph graph/document graph/transport model model/allowance model/column model/count model/engine model/live model/stats model/store plugins
 		plugins/builtin plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/access server/ingest server/login server/sdk`, others: `
+		server/access server/dashboard server/ingest server/login server/mcp server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
@@ -163,12 +164,14 @@ var arrows = []arrow{
 		github.com/maypok86/otter/v2
 		golang.org/x/sync
 		golang.org/x/time`},
-	{folder: "server/app/graphiql"},
-	{folder: "server/app/graphiql/compress"},
+	{folder: "server/app/graphiql", own: "server/bundle"},
 	{folder: "server/app/liveexample"},
 	{folder: "server/app/sample", own: "model model/store server/ingest"},
 	{folder: "server/bench", own: "model model/column model/dimension model/partition model/store model/store/storetest/servers", others: `
 		github.com/jackc/pgx/v5 golang.org/x/sync`},
+	{folder: "server/bundle"},
+	{folder: "server/bundle/compress"},
+	{folder: "server/dashboard", own: "server/bundle"},
 	{folder: "server/browsertest", others: "github.com/chromedp/cdproto github.com/chromedp/chromedp"},
 	{folder: "server/ingest", own: "model model/allowance model/live model/store server/access server/ingest/bots", others: `
 		github.com/maypok86/otter/v2
@@ -188,6 +191,12 @@ var arrows = []arrow{
 		golang.org/x/crypto
 		golang.org/x/oauth2
 		golang.org/x/text`},
+	// Assistants ask by the graph, and have no way to the store.
+	{folder: "server/mcp", own: "graph graph/transport model", others: `
+		github.com/99designs/gqlgen
+		github.com/modelcontextprotocol/go-sdk
+		github.com/prometheus/client_golang
+		github.com/vektah/gqlparser/v2`},
 	{folder: "server/nodetest"},
 	{folder: "server/sdk"},
 

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +30,7 @@ import (
 	"github.com/goalgraph/goalgraph/server/app/sample"
 	"github.com/goalgraph/goalgraph/server/ingest"
 	"github.com/goalgraph/goalgraph/server/login"
+	"github.com/goalgraph/goalgraph/server/mcp"
 )
 
 // App is a running Goalgraph.
@@ -162,6 +165,10 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		carried.Access = a.directory
 	}
 	g := transport.New(executor, carried)
+	assistants, err := mcp.New(mcp.Options{Graph: g, AllowOrigin: a.door.AllowsOrigin, Version: o.Version, Metrics: registry})
+	if err != nil {
+		return nil, err
+	}
 	if err := a.newTLS(); err != nil {
 		return nil, err
 	}
@@ -198,7 +205,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		running.Wait()
 		return nil
 	})
-	a.server = a.newServer(a.handler(registry, g, engine, tracker))
+	a.server = a.newServer(a.handler(registry, g, assistants, engine, tracker))
 	a.server.ConnState = a.listener.note
 	a.onStop("HTTP server", func(ctx context.Context) error {
 		// No more connections come first: clients whose subscriptions end connect elsewhere.
@@ -252,16 +259,18 @@ func (a *App) onlyDocuments(ctx context.Context) bool {
 	return a.options.OnlyDocuments && (a.options.Auth == AuthNone || !model.ActorOf(ctx).MaySomewhere(model.EditScope))
 }
 
-// readDocuments returns the trusted documents of the options.
-func readDocuments(o Options) (*document.Manifest, error) {
-	if o.Documents == "" {
-		return nil, nil
+// readDocuments returns the trusted documents: those of the options, and the server's own.
+func readDocuments(o Options) (documents *document.Manifest, err error) {
+	if o.Documents != "" {
+		if documents, err = document.ReadManifest(o.Documents); err != nil {
+			return nil, model.Invalid("--documents", "%v", err)
+		}
 	}
-	documents, err := document.ReadManifest(o.Documents)
-	if err != nil {
-		return nil, model.Invalid("--documents", "%v", err)
+	own, err := mcp.Documents()
+	if o.Auth == AuthNone { // everyone is confined to trusted documents, and may change nothing by the server's own
+		own = slices.DeleteFunc(own, func(text string) bool { return strings.Contains(text, "\nmutation ") })
 	}
-	return documents, nil
+	return documents.With(own...), err
 }
 
 // OpenStore opens the database of the options and migrates it.

@@ -16,13 +16,15 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 	"github.com/goalgraph/goalgraph/server/app/graphiql"
 	"github.com/goalgraph/goalgraph/server/app/liveexample"
+	"github.com/goalgraph/goalgraph/server/dashboard"
 	"github.com/goalgraph/goalgraph/server/ingest"
+	"github.com/goalgraph/goalgraph/server/mcp"
 	"github.com/goalgraph/goalgraph/server/sdk"
 )
 
 // handler routes requests. Every request gets an id. The answer carries it, and the log
 // has errors under it.
-func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engine *engine.Engine, tracker *ingest.Tracker) http.Handler {
+func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, assistants *mcp.Handler, engine *engine.Engine, tracker *ingest.Tracker) http.Handler {
 	registry.MustRegister(pluginMetrics{a.host}, engineMetrics{a, engine})
 
 	mux := http.NewServeMux()
@@ -35,6 +37,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 		http.Error(w, "there is nothing at this path; send requests to /graphql, or to /graphql/DOMAIN with a site's domain", http.StatusNotFound)
 	})
 	mux.Handle("/schema.graphql", a.door.Private(http.HandlerFunc(g.ServeSchema)))
+	mux.Handle("/mcp", a.door.Private(assistants))
 	tracker.Register(mux)
 	sdk.Register(mux)
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
@@ -47,7 +50,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, engin
 	if a.options.Sample {
 		liveexample.Register(mux)
 	}
-	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql/", http.StatusFound))
+	dashboard.Register(mux)
 	if a.admin == nil {
 		a.registerAdmin(mux, registry)
 	}

@@ -17,6 +17,8 @@ import (
 // Options are the settings of the program. Only package main reads flags and environment
 // variables.
 type Options struct {
+	// Version is that of the program.
+	Version string
 	// Database is sqlite:FILE or postgres://….
 	Database string
 	// Replica is a PostgreSQL that follows the database, or empty. Columns are loaded from it.

@@ -209,6 +209,8 @@ type CreateGoalInput struct {
 	Filters []*FilterInput `json:"filters,omitempty"`
 	// The event whose values are summed. Defaults to the key if filters are left out, otherwise to none. Null means none.
 	ValueEvent *string `json:"valueEvent"`
+	// Whether experiments take more of it for better or for worse.
+	Direction *Direction `json:"direction"`
 }
 
 // GetSiteId returns CreateGoalInput.SiteId, and is useful for accessing the field via an interface.
@@ -228,6 +230,9 @@ func (v *CreateGoalInput) GetFilters() []*FilterInput { return v.Filters }
 
 // GetValueEvent returns CreateGoalInput.ValueEvent, and is useful for accessing the field via an interface.
 func (v *CreateGoalInput) GetValueEvent() *string { return v.ValueEvent }
+
+// GetDirection returns CreateGoalInput.Direction, and is useful for accessing the field via an interface.
+func (v *CreateGoalInput) GetDirection() *Direction { return v.Direction }
 
 // CreateGoalResponse is returned by CreateGoal on success.
 type CreateGoalResponse struct {
@@ -448,6 +453,21 @@ var AllDeviceKind = []DeviceKind{
 	DeviceKindMobile,
 	DeviceKindTablet,
 	DeviceKindOther,
+}
+
+// Which of two figures of a goal is the better one.
+type Direction string
+
+const (
+	// More is better, as of purchases.
+	DirectionHigherIsBetter Direction = "HIGHER_IS_BETTER"
+	// Less is better, as of refunds.
+	DirectionLowerIsBetter Direction = "LOWER_IS_BETTER"
+)
+
+var AllDirection = []Direction{
+	DirectionHigherIsBetter,
+	DirectionLowerIsBetter,
 }
 
 // Sessions by the path of the first page viewed. Give is, isNot or both. Merge rule INTERSECTION.

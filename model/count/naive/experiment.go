@@ -78,7 +78,11 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 	for i := range all {
 		session := &all[i].Session
 		now, found := stand[session.Visitor]
-		if found && now.session == session.ID && q.In.Contains(now.assignment.At) && q.Where.Match(session) {
+		if !found || now.session != session.ID || !q.In.Contains(now.assignment.At) {
+			continue
+		}
+		answer.Assigned++
+		if q.Where.Match(session) {
 			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
 		}
 	}
@@ -98,8 +102,10 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 			return p
 		})
 	}
-	sum(q, taking, &answer)
-	return answer, err
+	if err != nil {
+		return answer, err
+	}
+	return answer, sum(q, taking, &answer)
 }
 
 // measure asks the metrics about those visits of which choose returns the participant whose it is: about what came at or
@@ -138,7 +144,11 @@ func measure(ctx context.Context, q *experiment.Question, fill *filling, visits 
 }
 
 // sum adds up what the visitors did.
-func sum(q *experiment.Question, taking map[int64]*participant, answer *experiment.Answer) {
+func sum(q *experiment.Question, taking map[int64]*participant, answer *experiment.Answer) error {
+	values := make([][][]float64, len(q.Metrics)) // by variant
+	for m := range values {
+		values[m] = make([][]float64, len(answer.Variants))
+	}
 	countSteps := func(at model.Millis, counts []int) {
 		for i, step := range q.Steps {
 			if at < step {
@@ -148,7 +158,8 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 	}
 	for _, visitor := range slices.Sorted(maps.Keys(taking)) {
 		p := taking[visitor]
-		v := &answer.Variants[slices.Index(q.Definition.Variants, p.variant)]
+		variant := slices.Index(q.Definition.Variants, p.variant)
+		v := &answer.Variants[variant]
 		v.Visitors++
 		countSteps(p.assignment.At, v.Steps)
 		if p.other < q.End() {
@@ -161,7 +172,18 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 			to := &v.Metrics[m]
 			to.Conversions++
 			countSteps(at, to.Steps)
-			to.Add(p.values[m])
+			if q.Metrics[m].Value != "" {
+				to.Add(p.values[m])
+				values[m][variant] = append(values[m][variant], p.values[m].Float64())
+			}
 		}
 	}
+	for m, metric := range q.Metrics {
+		if metric.Value != "" {
+			if err := answer.Winsorize(m, values[m]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

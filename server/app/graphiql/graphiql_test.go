@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goalgraph/goalgraph/server/bundle"
 )
 
 func newTestServer(t *testing.T, graphql http.HandlerFunc) *httptest.Server {
@@ -79,7 +81,7 @@ func TestEveryFileHasAType(t *testing.T) {
 	}
 	for _, file := range files {
 		name, packed := strings.CutSuffix(file, ".gz")
-		if types[filepath.Ext(name)] == "" || !packed {
+		if !bundle.HasType(name) || !packed {
 			t.Errorf("%s is not served", file)
 		}
 	}

@@ -1,0 +1,382 @@
+package experiment
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/stats"
+)
+
+// Reading is what an experiment's visitors, or those of a segment, did at one look, and what that means.
+type Reading struct {
+	Experiment *model.Experiment
+	// Primary is the id of the goal that decides: the experiment's primary metric, or a goal that stands for all metrics.
+	Primary int64
+	Rules   stats.Rules
+	// Families are what the trials are looked at together with.
+	Families *Families
+	// Answer has who takes part.
+	Answer Answer
+	// Follows tells that visitors are chosen by what may follow their assignment.
+	Follows bool
+	// Ran is how long the experiment has been running, or ran, and Left how long it is to until the planned look: 0 where none is
+	// planned, or the time has come.
+	Ran, Left time.Duration
+	// SampleRatio is set by Check.
+	SampleRatio stats.SampleRatio
+	// Trials are those of the experiment's metrics, in their order: Add adds them.
+	Trials []*Trial
+}
+
+// Role is what a metric of an experiment is for.
+type Role string
+
+const (
+	// PrimaryRole is that of the metric that decides.
+	PrimaryRole Role = "PRIMARY"
+	// SecondaryRole is that of a metric to watch.
+	SecondaryRole Role = "SECONDARY"
+	// GuardrailRole is that of a metric by which no winner may be worse than its margin allows.
+	GuardrailRole Role = "GUARDRAIL"
+)
+
+// Trial is a reading by one metric. What follows from the counts is made when it is asked for, and once. Lists have an element
+// for each variant, of which the baseline's is empty in what compares with it; they are nil in an experiment without variants.
+type Trial struct {
+	Goal model.Goal
+	Role Role
+	// Rates and AnytimeRates are of the conversion rates.
+	Rates        func() ([]stats.Rate, error)
+	AnytimeRates func() ([]stats.Anytime, error)
+	// Values, AnytimeValues and Winsorized are of the values per visitor; nil where the goal has none.
+	Values        func() ([]stats.Value, error)
+	AnytimeValues func() ([]stats.Anytime, error)
+	Winsorized    func() ([]WinsorizedValue, error)
+	// WithinMargin is the probability that a variant is not worse than the baseline by more than the guardrail's margin, by what
+	// decides; nil where the metric is none.
+	WithinMargin func() ([]float64, error)
+
+	reading *Reading
+	figures func() ([]stats.Figure, error)
+	margin  float64
+	answer  *Answer
+	place   int
+}
+
+// WinsorizedValue is what a variant's values say under a cap.
+type WinsorizedValue struct {
+	stats.Value
+	// Cap is nil where no value is above 0.
+	Cap    *float64
+	Capped int
+}
+
+// Check checks the split of the visitors.
+func (r *Reading) Check() (err error) {
+	visitors, weights := make([]int64, len(r.Experiment.Variants)), make([]float64, len(r.Experiment.Variants))
+	for i, v := range r.Answer.Variants {
+		visitors[i], weights[i] = int64(v.Visitors), r.Experiment.Variants[i].Weight
+	}
+	r.SampleRatio, err = stats.CheckSampleRatio(visitors, weights)
+	return err
+}
+
+// Visitors is how many visitors take part.
+func (r *Reading) Visitors() (n int) {
+	for _, v := range r.Answer.Variants {
+		n += v.Visitors
+	}
+	return n
+}
+
+// Add adds the trial of a metric, which is at a place of an answer's. An error is why there is none: it is that of all that
+// follows.
+func (r *Reading) Add(goal model.Goal, answer *Answer, place int, err error) {
+	t := &Trial{Goal: goal, Role: SecondaryRole, reading: r, answer: answer, place: place}
+	t.Rates = onceOf(t, err, func() ([]stats.Rate, error) { return stats.Rates(t.counts(), r.baseline(), t.better()) })
+	t.AnytimeRates = onceOf(t, err, t.anytimeRates)
+	if goal.ValueEvent != "" {
+		t.Values = onceOf(t, err, func() ([]stats.Value, error) { return stats.Values(t.amounts(), r.baseline(), t.better()) })
+		t.AnytimeValues = onceOf(t, err, t.anytimeValues)
+		t.Winsorized = onceOf(t, err, t.winsorized)
+	}
+	t.figures = onceOf(t, err, func() ([]stats.Figure, error) { return t.figuresBy(t.decidesByValue()) })
+	if goal.ID == r.Primary {
+		t.Role = PrimaryRole
+	} else if guardrail, guards := r.Experiment.Guardrail(goal.ID); guards {
+		t.Role, t.margin = GuardrailRole, guardrail.Margin
+		t.WithinMargin = onceOf(t, err, t.withinMargin)
+	}
+	r.Trials = append(r.Trials, t)
+}
+
+// onceOf returns what makes a list of a trial once, if it can be made at all.
+func onceOf[T any](t *Trial, err error, of func() ([]T, error)) func() ([]T, error) {
+	return sync.OnceValues(func() ([]T, error) {
+		if err != nil || len(t.reading.Experiment.Variants) == 0 {
+			return nil, err
+		}
+		return of()
+	})
+}
+
+func (r *Reading) baseline() int {
+	return slices.IndexFunc(r.Experiment.Variants, func(v model.Variant) bool { return v.Baseline })
+}
+
+func (t *Trial) better() stats.Direction { return stats.Direction(t.Goal.Direction) }
+
+func (t *Trial) decidesByValue() bool {
+	return t.reading.Experiment.DecidesBy == model.ByValue && t.Goal.ValueEvent != ""
+}
+
+func (t *Trial) counts() []stats.Count {
+	counts := make([]stats.Count, len(t.answer.Variants))
+	for i, v := range t.answer.Variants {
+		counts[i] = stats.Count{Visitors: int64(v.Visitors), Conversions: int64(v.Metrics[t.place].Conversions)}
+	}
+	return counts
+}
+
+func (t *Trial) amounts() []stats.Amount {
+	amounts := make([]stats.Amount, len(t.answer.Variants))
+	for i, v := range t.answer.Variants {
+		m := v.Metrics[t.place]
+		amounts[i] = stats.AmountOf(int64(v.Visitors), int64(m.Conversions), int64(m.Values), m.Total.Float64(), m.Moments)
+	}
+	return amounts
+}
+
+func (t *Trial) winsorized() ([]WinsorizedValue, error) {
+	amounts, winsorized := make([]stats.Amount, len(t.answer.Variants)), make([]WinsorizedValue, len(t.answer.Variants))
+	for i, v := range t.answer.Variants {
+		m := v.Metrics[t.place]
+		w := m.Winsorized
+		amounts[i] = stats.AmountOf(int64(v.Visitors), int64(m.Conversions), int64(m.Values), w.Moments.Mean*float64(w.Moments.N), w.Moments)
+		winsorized[i].Capped = w.Capped
+		if w.Cap < math.MaxFloat64 {
+			winsorized[i].Cap = &w.Cap
+		}
+	}
+	values, err := stats.Values(amounts, t.reading.baseline(), t.better())
+	for i := range values {
+		winsorized[i].Value = values[i]
+	}
+	return winsorized, err
+}
+
+// compared returns how each variant compares with the baseline.
+func compared[T any](t *Trial, compare func(variant, baseline int) (T, error)) ([]T, error) {
+	all, baseline := make([]T, len(t.answer.Variants)), t.reading.baseline()
+	for i := range all {
+		if i == baseline {
+			continue
+		}
+		var err error
+		if all[i], err = compare(i, baseline); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (t *Trial) anytimeRates() ([]stats.Anytime, error) {
+	counts, variants := t.counts(), t.reading.Experiment.Variants
+	return compared(t, func(variant, baseline int) (stats.Anytime, error) {
+		return stats.AnytimeRates(stats.Phase{
+			Baseline: counts[baseline], Variant: counts[variant], BaselineWeight: variants[baseline].Weight, VariantWeight: variants[variant].Weight,
+		})
+	})
+}
+
+func (t *Trial) anytimeValues() ([]stats.Anytime, error) {
+	amounts := t.amounts()
+	return compared(t, func(variant, baseline int) (stats.Anytime, error) {
+		difference, err := stats.AnytimeValues(amounts[variant], amounts[baseline])
+		return difference.Anytime, err
+	})
+}
+
+func (t *Trial) withinMargin() ([]float64, error) {
+	if t.decidesByValue() {
+		amounts := t.amounts()
+		return compared(t, func(variant, baseline int) (float64, error) {
+			return stats.ValueGuardrail(amounts[variant], amounts[baseline], t.margin, t.better())
+		})
+	}
+	counts := t.counts()
+	return compared(t, func(variant, baseline int) (float64, error) {
+		return stats.Guardrail(counts[variant], counts[baseline], t.margin, t.better())
+	})
+}
+
+// figuresBy returns the figures by values or by rates, as the experiment is monitored.
+func (t *Trial) figuresBy(value bool) ([]stats.Figure, error) {
+	figures, anytime, err := []stats.Figure(nil), t.AnytimeRates, error(nil)
+	if value {
+		var values []stats.Value
+		values, err = t.Values()
+		figures, anytime = stats.ValueFigures(values), t.AnytimeValues
+	} else {
+		var rates []stats.Rate
+		rates, err = t.Rates()
+		figures = stats.RateFigures(rates)
+	}
+	if err != nil || t.reading.Experiment.Monitoring != model.Continuous {
+		return figures, err
+	}
+	comparisons, err := anytime()
+	if err == nil {
+		stats.Monitor(figures, t.reading.baseline(), t.better(), comparisons)
+	}
+	return figures, err
+}
+
+// Adjusted returns the figures that decide, with p-values adjusted for all that is looked at together.
+func (t *Trial) Adjusted(ctx context.Context) ([]stats.Figure, error) {
+	figures, _, err := t.reading.Families.of(t.Role).adjusted(ctx, t)
+	return figures, err
+}
+
+// Verdict returns what to do by this metric.
+func (t *Trial) Verdict(ctx context.Context) (Verdict, error) {
+	r := t.reading
+	figures, comparisons, err := r.Families.of(t.Role).adjusted(ctx, t)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if len(figures) == 0 {
+		return Verdict{stats.Collecting, -1, []Reason{{TooFewVisitorsReason, "The experiment has no variants yet."}}}, nil
+	}
+	e := Evidence{
+		Rules: r.Rules, Figures: figures, Baseline: r.baseline(), Better: t.better(), SampleRatio: r.SampleRatio,
+		Visitors: r.Visitors(), MultipleExposures: r.Answer.MultipleExposures, Assigned: r.Answer.Assigned, UnknownVariants: r.Answer.Unknown,
+		FilterAfterAssignment: r.Follows, Ran: r.Ran, Left: r.Left, Comparisons: comparisons,
+	}
+	for _, variant := range r.Experiment.Variants {
+		e.Variants = append(e.Variants, variant.Name)
+	}
+	if t.decidesByValue() {
+		for _, v := range t.answer.Variants {
+			e.Values = append(e.Values, int64(v.Metrics[t.place].Values))
+		}
+	} else if t.Values != nil {
+		if e.ByValue, err = t.figuresBy(true); err != nil {
+			return Verdict{}, err
+		}
+		stats.AdjustVariants(e.ByValue, e.Baseline)
+	}
+	if t.Goal.ID == r.Experiment.Primary {
+		e.MetricChanged = r.Experiment.MetricChangedAt
+	}
+	if t.Role != GuardrailRole {
+		if e.Guardrails, err = r.guardrails(); err != nil {
+			return Verdict{}, err
+		}
+	}
+	return e.Judge(), nil
+}
+
+// guardrails returns what the guardrails say of each variant.
+func (r *Reading) guardrails() (all []Guardrail, err error) {
+	for _, t := range r.Trials {
+		if t.Role != GuardrailRole {
+			continue
+		}
+		within, err := t.WithinMargin()
+		if err != nil {
+			return nil, err
+		}
+		for i, holds := range within {
+			if i != r.baseline() {
+				all = append(all, Guardrail{Metric: t.Goal.Name, Variant: i, Holds: holds, Margin: t.margin})
+			}
+		}
+	}
+	return all, nil
+}
+
+// Families are the trials of readings that are looked at together: those by the primary metric, and those by all others.
+type Families struct{ primary, others family }
+
+// NewFamilies returns the families of readings, which are asked for when they are needed.
+func NewFamilies(readings func(context.Context) ([]*Reading, error)) *Families {
+	of := func(isPrimary bool) family {
+		return family{trials: func(ctx context.Context) (trials []*Trial, err error) {
+			all, err := readings(ctx)
+			for _, r := range all {
+				for _, t := range r.Trials {
+					if (t.Role == PrimaryRole) == isPrimary {
+						trials = append(trials, t)
+					}
+				}
+			}
+			return trials, err
+		}}
+	}
+	return &Families{of(true), of(false)}
+}
+
+func (f *Families) of(role Role) *family {
+	if role == PrimaryRole {
+		return &f.primary
+	}
+	return &f.others
+}
+
+// family is trials whose p-values are adjusted together.
+type family struct {
+	trials func(context.Context) ([]*Trial, error)
+
+	mu      sync.Mutex
+	figures map[*Trial][]stats.Figure
+}
+
+// adjusted returns the adjusted figures of a trial, and how many are looked at together.
+func (f *family) adjusted(ctx context.Context, t *Trial) ([]stats.Figure, int, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	if _, err := t.figures(); err != nil {
+		return nil, 0, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.figures == nil {
+		if err := f.adjust(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	return f.figures[t], len(f.figures), nil
+}
+
+func (f *family) adjust(ctx context.Context) error {
+	trials, err := f.trials(ctx)
+	if err != nil {
+		return err
+	}
+	adjusted, baseline := make(map[*Trial][]stats.Figure, len(trials)), 0
+	var all [][]stats.Figure
+	for _, t := range trials {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		figures, err := t.figures()
+		if err != nil || len(figures) == 0 { // it is not looked at
+			continue
+		}
+		adjusted[t], baseline = slices.Clone(figures), t.reading.baseline()
+		all = append(all, adjusted[t])
+	}
+	if len(all) == 1 {
+		stats.AdjustVariants(all[0], baseline)
+	} else {
+		stats.AdjustMetrics(all, baseline)
+	}
+	f.figures = adjusted
+	return nil
+}

@@ -1,0 +1,24 @@
+import type { AnyVariables, TypedDocumentNode } from '@urql/core'
+import { useCallback, useState } from 'react'
+import { useClient } from 'urql'
+import { type Problem, problemsIn } from './problem'
+
+/** Changes something. While it is under way `busy` is true; what was refused is in `problems` until the next change. */
+export function useChange() {
+  const client = useClient()
+  const [state, setState] = useState<{ busy: boolean; problems: readonly Problem[] }>({ busy: false, problems: [] })
+  const change = useCallback(
+    async <Data, Variables extends AnyVariables>(
+      mutation: TypedDocumentNode<Data, Variables>,
+      variables: Variables,
+    ): Promise<Data | null> => {
+      setState({ busy: true, problems: [] })
+      const { data, error } = await client.mutation(mutation, variables).toPromise()
+      const problems = problemsIn(error)
+      setState({ busy: false, problems })
+      return problems.length > 0 ? null : (data ?? null)
+    },
+    [client],
+  )
+  return { ...state, change }
+}

@@ -1,0 +1,254 @@
+import { type FormEvent, useId, useState } from 'react'
+import { useAsk } from '../../api/ask'
+import { useChange } from '../../api/change'
+import { useLive } from '../../api/live'
+import { Confirm } from '../../parts/Confirm'
+import { count, dayOf, moment, none, share, timeOfDay } from '../../parts/format'
+import { Problems } from '../../parts/Problems'
+import { shownSegments } from '../../parts/segments'
+import { useSite, useView, ViewLink } from '../../parts/view'
+import { useWithin, WithinSelect } from '../../parts/WithinSelect'
+import { words } from '../../parts/words'
+import { Days } from './Days'
+import { Densities } from './Densities'
+import { MetricTable, Reasons } from './MetricTable'
+import {
+  askExperiment,
+  askMore,
+  type Experiment,
+  experimentOf,
+  followResults,
+  type Metric,
+  moreOf,
+  type Results,
+  startExperiment,
+  stopExperiment,
+} from './results'
+import { SegmentTable } from './SegmentTable'
+
+/** An experiment's results, in the order in which they should be read: whether they are valid, what to do, and why. */
+export function ExperimentView({ id }: { id: string }) {
+  const { data, problems, stale } = useAsk(askExperiment, { id })
+  const experiment = experimentOf(data?.node)
+  return (
+    <div className="stack">
+      <p>
+        <ViewLink to={{ by: '', panel: null }}>{words.allExperiments}</ViewLink>
+      </p>
+      <Problems problems={problems} />
+      {experiment ? (
+        <Opened experiment={experiment} />
+      ) : (
+        problems.length === 0 && (stale ? <p role="status">{words.loading}</p> : <h1>{words.gone}</h1>)
+      )}
+    </div>
+  )
+}
+
+function Opened({ experiment }: { experiment: Experiment }) {
+  const { mayEdit } = useSite()
+  return (
+    <>
+      <div>
+        <h1>
+          <bdi>{experiment.name}</bdi>
+        </h1>
+        <p className="faint">{words.statuses[experiment.status]}</p>
+      </div>
+      <About experiment={experiment} />
+      {mayEdit && experiment.status !== 'ARCHIVED' && <Steps experiment={experiment} />}
+      {experiment.status === 'DRAFT' ? <p>{words.draftHasNoResults}</p> : <Outcome experiment={experiment} />}
+    </>
+  )
+}
+
+function About({ experiment }: { experiment: Experiment }) {
+  const { site } = useSite()
+  const facts = [
+    [words.key, experiment.key],
+    [words.began, experiment.startedAt && moment(experiment.startedAt, site.timezone)],
+    [words.ended, experiment.stoppedAt && moment(experiment.stoppedAt, site.timezone)],
+    [words.primaryMetric, experiment.primaryMetric?.name],
+    [words.variants, experiment.variants.map(({ name, weight }) => `${name} (${weight})`).join(', ')],
+    [
+      words.guardrails,
+      experiment.guardrails.map(({ goal, margin }) => words.guardrail(goal.name, share(margin))).join('; '),
+    ],
+    [words.decidesBy, words.figuresThatDecide[experiment.decidesBy]],
+    [words.monitoring, words.monitorings[experiment.monitoring]],
+    [words.audience, experiment.audience.map(({ label }) => label ?? words.unavailable).join('; ') || words.everyone],
+    [words.attribution, words.attributions[experiment.attribution]],
+    [words.winner, experiment.winner?.name],
+  ] as const
+  return (
+    <>
+      {experiment.description !== '' && (
+        <p>
+          <bdi>{experiment.description}</bdi>
+        </p>
+      )}
+      <details>
+        <summary>{words.aboutExperiment}</summary>
+        <dl className="facts">
+          {facts.map(([name, text]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <bdi>{text || none}</bdi>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+    </>
+  )
+}
+
+/** What can be done next: change it, start it, stop it with a winner. */
+function Steps({ experiment }: { experiment: Experiment }) {
+  const { site } = useSite()
+  const id = useId()
+  const [winner, setWinner] = useState('')
+  const [since, setSince] = useState('')
+  const { busy, problems, change } = useChange()
+  const known = { id: experiment.id, expectedUpdatedAt: experiment.updatedAt }
+  const start = (event: FormEvent) => {
+    event.preventDefault()
+    change(startExperiment, { ...known, at: since === '' ? null : `${since}T00:00:00Z` })
+  }
+  const stop = () => change(stopExperiment, { ...known, winner: winner === '' ? null : winner })
+  return (
+    <div className="stack">
+      <div className="row">
+        <ViewLink className="button" to={{ panel: { kind: 'experiment', id: experiment.id } }}>
+          {words.edit}
+        </ViewLink>
+        {experiment.status === 'DRAFT' && (
+          <form className="row" noValidate onSubmit={start}>
+            <label htmlFor={id}>{words.countsSince}</label>
+            <input
+              id={id}
+              type="date"
+              value={since}
+              max={dayOf(new Date().toISOString(), site.timezone)}
+              onChange={({ target }) => setSince(target.value)}
+            />
+            <button type="submit" className="primary" disabled={busy}>
+              {words.start}
+            </button>
+          </form>
+        )}
+        {experiment.status === 'RUNNING' && (
+          <div className="row">
+            <label htmlFor={id}>{words.winner}</label>
+            <select id={id} value={winner} onChange={({ target }) => setWinner(target.value)}>
+              <option value="">{words.noWinner}</option>
+              {experiment.variants.map(({ key, name }) => (
+                <option key={key} value={key}>
+                  {name}
+                </option>
+              ))}
+            </select>
+            <Confirm
+              text={words.stop}
+              label={words.stop}
+              question={words.confirmStop(
+                experiment.variants.find(({ key }) => key === winner)?.name ?? words.noWinner,
+              )}
+              onConfirm={stop}
+            />
+          </div>
+        )}
+      </div>
+      <Problems problems={problems} />
+    </div>
+  )
+}
+
+function Outcome({ experiment }: { experiment: Experiment }) {
+  const { site } = useSite()
+  const view = useView()
+  const filters = useWithin().map((segment) => ({ segment }))
+  const { data, problems } = useLive(followResults, { id: experiment.id, filters })
+  const segments = shownSegments(site, view).map(({ id }) => id)
+  const more = useAsk(askMore, { id: experiment.id, filters, segments, goal: experiment.primaryMetric?.id ?? null })
+  const results = data?.experimentResults
+  const node = moreOf(more.data?.node)
+  const primary = results?.metrics.find((metric) => metric.primary)
+  const days = node?.results?.metrics[0]?.variants
+  return (
+    <>
+      <div className="row">
+        <WithinSelect />
+        {results && <span className="faint">{words.computedAt(timeOfDay(results.computedAt, site.timezone))}</span>}
+      </div>
+      <Problems problems={[...problems, ...more.problems]} />
+      {results && <Validity results={results} />}
+      {primary && (
+        <>
+          <Decision metric={primary} />
+          <MetricTable metric={primary} />
+          <Densities metric={primary} />
+        </>
+      )}
+      {days && <Days series={days} experiment={experiment} />}
+      {results?.metrics
+        .filter((metric) => !metric.primary)
+        .map((metric) => (
+          <MetricTable key={metric.goal.id} metric={metric} />
+        ))}
+      {node?.breakdown && node.breakdown.length > 0 && (
+        <SegmentTable rows={node.breakdown} variants={experiment.variants} />
+      )}
+    </>
+  )
+}
+
+function Validity({ results }: { results: Results }) {
+  const { sampleRatio, contaminated, unknownVariants, visitors } = results
+  const checks = [
+    sampleRatio.mismatch ? words.mismatch(sampleRatio.anytimePValue.toPrecision(2)) : null,
+    contaminated > 0 ? words.contaminated(count(contaminated), count(visitors)) : null,
+    unknownVariants > 0 ? words.unknownVariants(count(unknownVariants)) : null,
+  ].filter((text) => text !== null)
+  return (
+    <section className="stack" aria-labelledby="validity">
+      <h2 id="validity">{words.validity}</h2>
+      {checks.length === 0 ? (
+        <p className="good">{words.valid(count(visitors), sampleRatio.anytimePValue.toPrecision(2))}</p>
+      ) : (
+        checks.map((text) => (
+          <p key={text} className={sampleRatio.mismatch ? 'notice' : 'flag'}>
+            {text}
+          </p>
+        ))
+      )}
+    </section>
+  )
+}
+
+function Decision({ metric }: { metric: Metric }) {
+  return (
+    <section className="box stack" aria-labelledby="decision">
+      <h2 id="decision">{words.decision}</h2>
+      {metric.decision ? (
+        <>
+          <p>
+            <strong>{words.decisions[metric.decision]}</strong>
+            {metric.leader && (
+              <>
+                {' '}
+                <span>
+                  {words.leader}: <bdi>{metric.leader.name}</bdi>
+                </span>
+              </>
+            )}
+          </p>
+          <Reasons metric={metric} />
+        </>
+      ) : (
+        <p className="bad">{words.unavailable}</p>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,148 @@
+import type { ResultOf } from 'gql.tada'
+import { useState } from 'react'
+import { useAsk } from '../../api/ask'
+import { graphql } from '../../api/graphql'
+import { Drawer } from '../../parts/Drawer'
+import { Figures } from '../../parts/Figures'
+import { amount, count, duration, moment, none, timeOfDay } from '../../parts/format'
+import { Problems } from '../../parts/Problems'
+import { Scroll } from '../../parts/Scroll'
+import { useSite } from '../../parts/view'
+import { words } from '../../parts/words'
+
+const askSession = graphql(`
+  query Session($id: ID!, $first: Int!) {
+    node(id: $id) {
+      ... on Session {
+        id
+        visitorId
+        visitorKind
+        startedAt
+        durationSeconds
+        pageViews
+        country
+        region
+        city
+        referrer
+        browser
+        os
+        device
+        language
+        utmSource
+        utmMedium
+        utmCampaign
+        hits(first: $first) {
+          totalCount
+          nodes { id kind at name value experiment variant properties { key value } }
+        }
+      }
+    }
+  }
+`)
+
+type Session = Extract<ResultOf<typeof askSession>['node'], { visitorId: string }>
+
+const page = 100
+const mostHits = 500
+
+/** What one visitor did in a session, hit by hit. */
+export default function SessionPanel({ id }: { id: string }) {
+  const [first, setFirst] = useState(page)
+  const { data, problems, stale } = useAsk(askSession, { id, first })
+  const session = data?.node && 'visitorId' in data.node ? (data.node as Session) : null
+  return (
+    <Drawer title={words.session}>
+      <div className="stack">
+        <Problems problems={problems} />
+        {session ? (
+          <>
+            <Figures
+              figures={[
+                [words.visitor, session.visitorId],
+                [words.visitorKind, words.visitorKinds[session.visitorKind]],
+                [words.length, duration(session.durationSeconds)],
+                [words.pageViews, count(session.pageViews)],
+              ]}
+            />
+            <Facts session={session} />
+            <Hits session={session} />
+            {session.hits && session.hits.nodes.length < session.hits.totalCount && first < mostHits && (
+              <p>
+                <button type="button" onClick={() => setFirst(mostHits)}>
+                  {words.more}
+                </button>
+              </p>
+            )}
+          </>
+        ) : (
+          problems.length === 0 && (stale ? <p role="status">{words.loading}</p> : <p>{words.goneSession}</p>)
+        )}
+      </div>
+    </Drawer>
+  )
+}
+
+function Facts({ session }: { session: Session }) {
+  const { site } = useSite()
+  const facts = [
+    [words.started, moment(session.startedAt, site.timezone)],
+    [words.referrer, session.referrer],
+    [words.place, [session.city, session.region, session.country].filter(Boolean).join(', ')],
+    [words.device, [session.device, session.os, session.browser, session.language].filter(Boolean).join(', ')],
+    [words.campaign, [session.utmSource, session.utmMedium, session.utmCampaign].filter(Boolean).join(', ')],
+  ] as const
+  return (
+    <dl className="facts">
+      {facts.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <bdi>{text || none}</bdi>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function Hits({ session }: { session: Session }) {
+  const { site } = useSite()
+  return (
+    <Scroll label={words.hits}>
+      <table>
+        <caption className="hidden">{words.hits}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{words.at}</th>
+            <th scope="col">{words.what}</th>
+            <th scope="col">{words.name}</th>
+            <th scope="col" className="number">
+              {words.value}
+            </th>
+            <th scope="col">{words.details}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {session.hits?.nodes.map((hit) => (
+            <tr key={hit.id}>
+              <th scope="row">{timeOfDay(hit.at, site.timezone)}</th>
+              <td>{words.hitKinds[hit.kind]}</td>
+              <td>
+                <bdi>{hit.name ?? none}</bdi>
+              </td>
+              <td className="number">{amount(hit.value)}</td>
+              <td>
+                <bdi>
+                  {[
+                    ...(hit.experiment === null ? [] : [words.assigned(hit.experiment, hit.variant ?? none)]),
+                    ...hit.properties.map(({ key, value }) => `${key}: ${value}`),
+                  ].join('; ') || none}
+                </bdi>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  )
+}

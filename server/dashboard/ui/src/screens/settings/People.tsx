@@ -1,0 +1,233 @@
+import type { ResultOf } from 'gql.tada'
+import { type FormEvent, useId, useState } from 'react'
+import { useAsk } from '../../api/ask'
+import { useChange } from '../../api/change'
+import { graphql } from '../../api/graphql'
+import { Confirm } from '../../parts/Confirm'
+import { Copyable } from '../../parts/Copyable'
+import { faultsIn, Problems, unplacedIn } from '../../parts/Problems'
+import { Scroll } from '../../parts/Scroll'
+import { TextField } from '../../parts/TextField'
+import { useSite } from '../../parts/view'
+import { words } from '../../parts/words'
+
+const userFields = graphql(`
+  fragment UserFields on User {
+    id
+    name
+    createdBy
+    createdAt
+    disabledAt
+    roles { role site { id name } }
+  }
+`)
+
+const askUsers = graphql(`query Users { users { ...UserFields } }`, [userFields])
+const createUser = graphql(
+  `mutation CreateUser($input: CreateUserInput!) { createUser(input: $input) { link user { ...UserFields } } }`,
+  [userFields],
+)
+const updateRoles = graphql(
+  `mutation UpdateRoles($input: UpdateUserRolesInput!) { updateUserRoles(input: $input) { user { ...UserFields } } }`,
+  [userFields],
+)
+const disableUser = graphql(`mutation DisableUser($id: ID!) { disableUser(id: $id) { user { ...UserFields } } }`, [
+  userFields,
+])
+const enableUser = graphql(`mutation EnableUser($id: ID!) { enableUser(id: $id) { user { ...UserFields } } }`, [
+  userFields,
+])
+const resetUser = graphql(`mutation ResetUser($id: ID!) { resetUser(id: $id) { link user { ...UserFields } } }`, [
+  userFields,
+])
+
+type User = ResultOf<typeof userFields>
+type Role = User['roles'][number]['role']
+const roles: readonly Role[] = ['VIEWER', 'EDITOR', 'ADMIN']
+
+/** Who may log in, and what each may do on this site. A link that sets a password is shown once. */
+export function People() {
+  const { data, problems, again } = useAsk(askUsers, {})
+  const [link, setLink] = useState<string | null>(null)
+  const { busy, problems: refused, change } = useChange()
+  const reset = async (id: string) => setLink((await change(resetUser, { id }))?.resetUser?.link ?? null)
+  return (
+    <div className="stack">
+      {link !== null && (
+        <div className="box stack">
+          <h2>{words.passwordLink}</h2>
+          <p className="flag">{words.passwordLinkAdvice}</p>
+          <Copyable key={link} label={words.passwordLink} text={link} />
+        </div>
+      )}
+      <NewUser
+        onLink={(made) => {
+          setLink(made)
+          again()
+        }}
+      />
+      <Problems problems={[...problems, ...refused]} />
+      {data?.users && data.users.length > 0 && <Users users={data.users} busy={busy} change={change} onReset={reset} />}
+      {data?.users?.length === 0 && <p>{words.noPeople}</p>}
+    </div>
+  )
+}
+
+function RoleSelect({ label, role, onRole }: { label: string; role: Role | ''; onRole: (role: Role | '') => void }) {
+  return (
+    <select aria-label={label} value={role} onChange={({ target }) => onRole(target.value as Role | '')}>
+      <option value="">{words.noRole}</option>
+      {roles.map((value) => (
+        <option key={value} value={value}>
+          {words.roles[value]}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+interface RoleHereProps {
+  label: string
+  role: Role | ''
+  busy: boolean
+  onRole: (role: Role | '') => void
+}
+
+/** A person's role, which is given by a button: an arrow key on the way to another one gives none. */
+function RoleHere({ label, role, busy, onRole }: RoleHereProps) {
+  const [chosen, setChosen] = useState(role)
+  const [given, setGiven] = useState(role)
+  if (given !== role) {
+    setGiven(role)
+    setChosen(role)
+  }
+  return (
+    <span className="row">
+      <RoleSelect label={label} role={chosen} onRole={setChosen} />
+      {chosen !== role && (
+        <button
+          type="button"
+          aria-label={words.named(words.save, label)}
+          disabled={busy}
+          onClick={() => onRole(chosen)}
+        >
+          {words.save}
+        </button>
+      )}
+    </span>
+  )
+}
+
+function NewUser({ onLink }: { onLink: (link: string | null) => void }) {
+  const { site } = useSite()
+  const id = useId()
+  const [name, setName] = useState('')
+  const [role, setRole] = useState<Role | ''>('VIEWER')
+  const { busy, problems, change } = useChange()
+  const create = async (event: FormEvent) => {
+    event.preventDefault()
+    const done = await change(createUser, { input: { name, roles: role === '' ? [] : [{ site: site.id, role }] } })
+    if (!done?.createUser) return
+    setName('')
+    onLink(done.createUser.link)
+  }
+  return (
+    <form className="box stack" noValidate onSubmit={create}>
+      <h2>{words.newPerson}</h2>
+      <TextField label={words.name} value={name} onChange={setName} required faults={faultsIn(problems, 'name')} />
+      <div className="field">
+        <span id={id}>{words.roleHere(site.name)}</span>
+        <RoleSelect label={words.roleHere(site.name)} role={role} onRole={setRole} />
+      </div>
+      <Problems problems={unplacedIn(problems, ['name'])} />
+      <p>
+        <button type="submit" className="primary" disabled={busy}>
+          {words.create}
+        </button>
+      </p>
+    </form>
+  )
+}
+
+interface UsersProps {
+  users: readonly User[]
+  busy: boolean
+  change: ReturnType<typeof useChange>['change']
+  onReset: (id: string) => void
+}
+
+function Users({ users, busy, change, onReset }: UsersProps) {
+  const { site } = useSite()
+  const setRole = (user: User, role: Role | '') => {
+    const others = user.roles.filter((other) => other.site?.id !== site.id)
+    const given = [...others.map((other) => ({ site: other.site?.id ?? null, role: other.role }))]
+    change(updateRoles, { input: { id: user.id, roles: role === '' ? given : [...given, { site: site.id, role }] } })
+  }
+  return (
+    <Scroll label={words.settingsTabs.people}>
+      <table>
+        <caption className="hidden">{words.settingsTabs.people}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{words.name}</th>
+            <th scope="col">{words.roleHere(site.name)}</th>
+            <th scope="col">{words.otherRoles}</th>
+            <th scope="col">{words.actions}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {users.map((user) => (
+            <tr key={user.id}>
+              <th scope="row">
+                <bdi>{user.name}</bdi> {user.disabledAt !== null && <span className="faint">({words.disabled})</span>}
+              </th>
+              <td>
+                <RoleHere
+                  label={words.named(words.roleHere(site.name), user.name)}
+                  role={user.roles.find((given) => given.site?.id === site.id)?.role ?? ''}
+                  busy={busy}
+                  onRole={(role) => setRole(user, role)}
+                />
+              </td>
+              <td>
+                <bdi>
+                  {user.roles
+                    .filter((given) => given.site?.id !== site.id)
+                    .map((given) => `${given.site?.name ?? words.allSites}: ${words.roles[given.role]}`)
+                    .join('; ')}
+                </bdi>
+              </td>
+              <td>
+                <div className="row">
+                  {user.disabledAt === null ? (
+                    <Confirm
+                      text={words.disable}
+                      label={words.named(words.disable, user.name)}
+                      question={words.confirmDisable(user.name)}
+                      onConfirm={() => change(disableUser, { id: user.id })}
+                    />
+                  ) : (
+                    <button
+                      type="button"
+                      disabled={busy}
+                      aria-label={words.named(words.enable, user.name)}
+                      onClick={() => change(enableUser, { id: user.id })}
+                    >
+                      {words.enable}
+                    </button>
+                  )}
+                  <Confirm
+                    text={words.resetPassword}
+                    label={words.named(words.resetPassword, user.name)}
+                    question={words.confirmReset(user.name)}
+                    onConfirm={() => onReset(user.id)}
+                  />
+                </div>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  )
+}
