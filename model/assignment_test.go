@@ -70,12 +70,16 @@ func TestAssignmentStays(t *testing.T) {
 	}
 	before.Status = model.Running
 	for field, change := range map[string]func(*model.Experiment){
-		"":              func(e *model.Experiment) { e.TrafficShare, e.Rollout, e.Forced = 0.2, true, []model.ForcedVariant{{Visitor: "ada", Variant: "b"}} },
+		"": func(e *model.Experiment) {
+			e.TrafficShare, e.Rollout, e.Forced = 0.2, true, []model.ForcedVariant{{Visitor: "ada", Variant: "b"}}
+		},
 		"assignment":    func(e *model.Experiment) { e.Assignment = model.GoalgraphAssignment },
 		"seed":          func(e *model.Experiment) { e.Seed = "other" },
 		"layer":         func(e *model.Experiment) { e.Layer = &model.Layer{Key: "l", To: 0.6} },
 		"onlyEvaluated": func(e *model.Experiment) { e.OnlyEvaluated = true },
-		"variants":      func(e *model.Experiment) { e.Variants = []model.Variant{{Key: "a", Name: "A", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 1, Value: "1"}} },
+		"variants": func(e *model.Experiment) {
+			e.Variants = []model.Variant{{Key: "a", Name: "A", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 1, Value: "1"}}
+		},
 	} {
 		e := *before
 		change(&e)

@@ -45,7 +45,9 @@ func (s *server) mustExperiment(tb testing.TB, key, input string) string {
 // goalID returns the id of the goal "bought", and makes it if there is none.
 func (s *server) goalID(tb testing.TB) string {
 	tb.Helper()
-	var data struct{ Site struct{ Goal *struct{ ID string } } }
+	var data struct {
+		Site struct{ Goal *struct{ ID string } }
+	}
 	const query = `{ site(domain: "shop.example") { goal(key: "bought") { id } } }`
 	for range 2 {
 		if err := json.Unmarshal([]byte(s.mustAsk(tb, query)), &data); err != nil {

@@ -36,7 +36,9 @@ type outcome struct {
 // outcome returns the results of an experiment of shop.example.
 func (s *server) outcome(tb testing.TB, key string) outcome {
 	tb.Helper()
-	var data struct{ Site struct{ Experiment struct{ Results outcome } } }
+	var data struct {
+		Site struct{ Experiment struct{ Results outcome } }
+	}
 	answer := s.mustAsk(tb, fmt.Sprintf(`{ site(domain: "shop.example") { experiment(key: %q) { results { visitors sampleRatio { mismatch } metrics {
 		decision leader { key } variants { variant { key } visitors conversions } } } } } }`, key))
 	if err := json.Unmarshal([]byte(answer), &data); err != nil {

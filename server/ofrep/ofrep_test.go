@@ -54,14 +54,14 @@ func TestEvaluate(t *testing.T) {
 		}
 		off := flag{Reason: "DISABLED"}
 		want := map[string]flag{
-			"plain":      {Reason: "SPLIT", Variant: variantOf("plain", "ada"), Value: variantOf("plain", "ada")},
-			"seeded":     {Reason: "SPLIT", Variant: variantOf("another", "ada"), Value: variantOf("another", "ada")},
-			"valued":     {Reason: "SPLIT", Variant: "a", Value: map[string]any{"color": "red", "size": 1.5}},
-			"nobody":     excluded("SPLIT", allocation.ByShare),
-			"romanians":  excluded("UNKNOWN", allocation.ByAudience),
-			"elsewhere":  excluded("SPLIT", allocation.ByLayer),
-			"forced":     {Reason: "TARGETING_MATCH", Variant: "b", Value: "b", Metadata: map[string]any{"forced": true}},
-			"draft":      off, "stopped": off, "undecided": off, "archived": off,
+			"plain":     {Reason: "SPLIT", Variant: variantOf("plain", "ada"), Value: variantOf("plain", "ada")},
+			"seeded":    {Reason: "SPLIT", Variant: variantOf("another", "ada"), Value: variantOf("another", "ada")},
+			"valued":    {Reason: "SPLIT", Variant: "a", Value: map[string]any{"color": "red", "size": 1.5}},
+			"nobody":    excluded("SPLIT", allocation.ByShare),
+			"romanians": excluded("UNKNOWN", allocation.ByAudience),
+			"elsewhere": excluded("SPLIT", allocation.ByLayer),
+			"forced":    {Reason: "TARGETING_MATCH", Variant: "b", Value: "b", Metadata: map[string]any{"forced": true}},
+			"draft":     off, "stopped": off, "undecided": off, "archived": off,
 			"rolled out": {Reason: "STATIC", Variant: "b", Value: "b"},
 		}
 		all := w.all(n, "ada", "")
