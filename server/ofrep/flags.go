@@ -42,6 +42,8 @@ type flags struct {
 	changed time.Time
 	// all are ordered by their keys.
 	all []flag
+	// failed tells that the audience of one is unknown for now, as its plugin cannot answer.
+	failed bool
 }
 
 // flag is an experiment that Goalgraph assigns.
@@ -119,7 +121,7 @@ func (c *catalog) look(ctx context.Context, id int64) (*flags, error) {
 		return nil, err
 	}
 	last, found := c.sites.GetIfPresent(id)
-	if found && last.site.Revision == site.Revision && last.set == set.Number {
+	if found && last.site.Revision == site.Revision && last.set == set.Number && !last.failed {
 		last.looked.Store(begin)
 		return last.flags, nil
 	}
@@ -152,7 +154,8 @@ func (c *catalog) load(ctx context.Context, set *host.Set, site *model.Site) (*f
 			return nil, err
 		}
 		for _, e := range experiments[:min(len(experiments), MaxFlags-len(f.all))] {
-			f.all = append(f.all, newFlag(ctx, set, site, zone.String(), e))
+			flag := newFlag(ctx, set, site, zone.String(), e)
+			f.all, f.failed = append(f.all, flag), f.failed || flag.err != nil
 		}
 	}
 	slices.SortFunc(f.all, func(a, b flag) int { return strings.Compare(a.Key, b.Key) })
