@@ -1002,6 +1002,7 @@ type ComplexityRoot struct {
 	}
 
 	VariantPoint struct {
+		Anytime             func(childComplexity int) int
 		At                  func(childComplexity int) int
 		ConversionRate      func(childComplexity int) int
 		Conversions         func(childComplexity int) int
@@ -5292,6 +5293,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Variant.Weight(childComplexity), true
 
+	case "VariantPoint.anytime":
+		if e.ComplexityRoot.VariantPoint.Anytime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.Anytime(childComplexity), true
 	case "VariantPoint.at":
 		if e.ComplexityRoot.VariantPoint.At == nil {
 			break
@@ -6745,6 +6752,11 @@ type VariantPoint {
   conversionRate: Float
   "The probability, at that time, that this variant has the best conversion rate."
   probabilityToBeBest: Float!
+  """
+  The comparison of the conversion rate with the baseline's at that time, which holds however often you look. Null for the
+  baseline.
+  """
+  anytime: AnytimeComparison
 }
 
 "A page of experiments."
@@ -10861,6 +10873,8 @@ func (ec *executionContext) childFields_VariantPoint(ctx context.Context, field 
 		return ec.fieldContext_VariantPoint_conversionRate(ctx, field)
 	case "probabilityToBeBest":
 		return ec.fieldContext_VariantPoint_probabilityToBeBest(ctx, field)
+	case "anytime":
+		return ec.fieldContext_VariantPoint_anytime(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VariantPoint", field.Name)
 }
@@ -31319,6 +31333,38 @@ func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeBest(_ cont
 	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _VariantPoint_anytime(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_anytime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Anytime()
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+			return ec.marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_anytime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantPoint",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AnytimeComparison(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _VariantResult_id(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -46578,6 +46624,11 @@ func (ec *executionContext) _VariantPoint(ctx context.Context, sel ast.Selection
 		case "probabilityToBeBest":
 			out.Values[i] = ec._VariantPoint_probabilityToBeBest(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "anytime":
+			out.Values[i] = ec._VariantPoint_anytime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

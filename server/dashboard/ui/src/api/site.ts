@@ -29,6 +29,7 @@ export const siteFields = graphql(`
         name
         description
         valueEvent
+        direction
         archived
         updatedAt
         filters { label inputs }

@@ -12267,6 +12267,15 @@ export type introspection = {
         "name": "VariantPoint",
         "fields": [
           {
+            "name": "anytime",
+            "type": {
+              "kind": "OBJECT",
+              "name": "AnytimeComparison"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "at",
             "type": {
               "kind": "NON_NULL",

@@ -9,7 +9,7 @@ import { count, moment } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { matches, SearchField } from '../../parts/SearchField'
 import { useSite, useView, ViewLink } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 /** All goals of the site, and what could be one. */
 export default function GoalsScreen() {
@@ -56,10 +56,15 @@ export default function GoalsScreen() {
               </p>
             )}
             <p>
-              <bdi>{goal.filters.map(({ label }) => label ?? words.unavailable).join('; ') || words.everySession}</bdi>
+              <bdi>
+                {listed(
+                  goal.filters.map(({ label }) => label ?? words.unavailable),
+                  '; ',
+                ) || words.everySession}
+              </bdi>
             </p>
             <p className="faint">
-              {words.inUseBy}: <bdi>{goal.experiments.map(({ name }) => name).join(', ') || words.unused}</bdi>
+              {words.inUseBy}: <bdi>{listed(goal.experiments.map(({ name }) => name)) || words.unused}</bdi>
             </p>
             {mayEdit && <Actions goal={goal} busy={busy} change={change} />}
           </li>

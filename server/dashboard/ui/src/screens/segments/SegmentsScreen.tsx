@@ -7,7 +7,7 @@ import { Problems } from '../../parts/Problems'
 import { matches, SearchField } from '../../parts/SearchField'
 import { usersOf } from '../../parts/uses'
 import { useSite, useView, ViewLink } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 /** All segments of the site. */
 export default function SegmentsScreen() {
@@ -88,7 +88,12 @@ export default function SegmentsScreen() {
 function Filters({ segment }: { segment: Segment }) {
   return (
     <p>
-      <bdi>{segment.filters.map(({ label }) => label ?? words.unavailable).join('; ') || words.everySession}</bdi>
+      <bdi>
+        {listed(
+          segment.filters.map(({ label }) => label ?? words.unavailable),
+          '; ',
+        ) || words.everySession}
+      </bdi>
     </p>
   )
 }
@@ -98,7 +103,7 @@ function Uses({ id }: { id: string }) {
   const users = usersOf(site, id)
   return (
     <p className="faint">
-      {words.inUseBy}: <bdi>{users.join(', ') || words.unused}</bdi>
+      {words.inUseBy}: <bdi>{listed(users) || words.unused}</bdi>
     </p>
   )
 }

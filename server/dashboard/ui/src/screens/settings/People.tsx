@@ -193,7 +193,7 @@ function Users({ users, busy, change, onReset }: UsersProps) {
                 <bdi>
                   {user.roles
                     .filter((given) => given.site?.id !== site.id)
-                    .map((given) => `${given.site?.name ?? words.allSites}: ${words.roles[given.role]}`)
+                    .map((given) => words.roleElsewhere(given.site?.name ?? words.allSites, words.roles[given.role]))
                     .join('; ')}
                 </bdi>
               </td>
