@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,7 @@ type dashboard struct {
 
 	mu         sync.Mutex
 	requests   []string
+	operations int // over HTTP and WebSockets
 	complaints []string
 	expectLoss bool
 }
@@ -88,8 +90,15 @@ func (d *dashboard) watch(ctx context.Context) {
 		switch e := event.(type) {
 		case *network.EventRequestWillBeSent:
 			d.requests = append(d.requests, e.Request.URL)
+			if e.Request.Method == http.MethodPost {
+				d.operations++
+			}
 		case *network.EventWebSocketCreated:
 			d.requests = append(d.requests, e.URL)
+		case *network.EventWebSocketFrameSent:
+			if strings.Contains(e.Response.PayloadData, `"type":"subscribe"`) {
+				d.operations++
+			}
 		case *runtime.EventExceptionThrown:
 			d.complaints = append(d.complaints, e.ExceptionDetails.Error())
 		case *log.EventEntryAdded: // a refusal by the Content-Security-Policy, among others
@@ -351,6 +360,22 @@ func (d *dashboard) look(view dashboardView, width int64, axe string) {
 	}
 }
 
+// checkFew fails the test if the page has needed more than four operations since it began, or more than one WebSocket.
+func (d *dashboard) checkFew() {
+	d.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sockets := 0
+	for _, url := range d.requests {
+		if strings.HasPrefix(url, "ws:") {
+			sockets++
+		}
+	}
+	if d.operations == 0 || d.operations > 4 || sockets != 1 {
+		d.Errorf("the page has %d operations and %d WebSockets: %q", d.operations, sockets, d.requests)
+	}
+}
+
 // checkQuiet fails the test if the page has asked for anything outside its origin, or the browser has complained.
 func (d *dashboard) checkQuiet() {
 	d.Helper()
@@ -406,27 +431,23 @@ func TestDashboard(t *testing.T) {
 	step("figures", func(t *testing.T) {
 		d.open("/", cellsShown)
 		d.checkFigures(t, `{ date: { from: "2015-04-21", to: "2015-05-20" } }`)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		var asked int
-		for _, url := range d.requests {
-			if strings.HasSuffix(url, "/graphql") {
-				asked++
-			}
-		}
-		if asked > 3 { // the sites, the first one, and the socket of two subscriptions
-			t.Errorf("the home screen asks %d times: %q", asked, d.requests)
-		}
+		d.checkFew() // the sites, the first one, and two subscriptions
 	})
+	step("paint", d.paint)
 	step("panel", d.explain)
 	step("plugin", func(t *testing.T) { d.dropPlugin(t, plugins) })
+	step("unseen plugin", func(t *testing.T) { d.shapeUnseenPlugin(t, plugins) })
 	step("convert", d.convert)
 	step("live", d.follow)
 	step("breakdowns", d.breakDown)
 	step("funnel", d.stepDown)
+	step("experiment", d.checkExperiment)
+	step("plan", d.planExperiment)
 	step("lists", d.checkLists)
+	step("settings", d.checkSettings)
 	step("keyboard", d.experimentByKeyboard)
 	step("first steps", d.begin)
+	step("large table", d.followLargeTable)
 	step("lost", func(t *testing.T) { d.lose(t, args...) })
 	step("hostile names", d.showHostileNames)
 

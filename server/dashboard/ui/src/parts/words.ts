@@ -12,10 +12,13 @@ export const listed = (names: readonly string[], between = ', ') => names.map(is
 /** All words of the dashboard. What the graph describes — filter types, their arguments, refusals — comes from there. */
 export const words = {
   product: 'Goalgraph',
+  pageTitle: (of: string, site: string | null) =>
+    `${isolate(of)} – ${site === null ? '' : `${isolate(site)} – `}Goalgraph`,
   skip: 'Skip to the content',
   navigation: 'Screens',
   site: 'Site',
   logOut: 'Log out',
+  password: 'Password',
   screens: {
     home: 'Home',
     breakdowns: 'Breakdowns',
@@ -136,6 +139,10 @@ export const words = {
   pages: 'Pages',
   events: 'Events',
   more: 'More',
+  previousGoals: 'Previous goals',
+  nextGoals: 'Next goals',
+  goalsFromTo: (from: string, to: string, all: string) => `Goals ${from} to ${to} of ${all}`,
+  onlyFirstSegments: (shown: string, all: string) => `The first ${shown} of ${all} segments.`,
   gone: 'That is gone: somebody has deleted or converted it.',
 
   name: 'Name',

@@ -6,6 +6,7 @@ import { Confirm } from '../../parts/Confirm'
 import { count, dayOf, moment, none, pValue, share, timeOfDay } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { shownSegments } from '../../parts/segments'
+import { Title } from '../../parts/Title'
 import { useSite, useView, ViewLink } from '../../parts/view'
 import { inputsOf, useWithin, WithinSelect } from '../../parts/WithinSelect'
 import { isolate, listed, words } from '../../parts/words'
@@ -47,9 +48,10 @@ export function ExperimentView({ id }: { id: string }) {
 }
 
 function Opened({ experiment }: { experiment: Experiment }) {
-  const { mayEdit } = useSite()
+  const { site, mayEdit } = useSite()
   return (
     <>
+      <Title text={experiment.name} site={site.name} />
       <div>
         <h1>
           <bdi>{experiment.name}</bdi>
