@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
+	protocol "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -48,13 +48,13 @@ const clock = `(() => {
 // timed runs an action with the clock in every page that it opens.
 func (d *dashboard) timed(action func()) {
 	d.Helper()
-	var script page.ScriptIdentifier
+	var script protocol.ScriptIdentifier
 	d.run(chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		script, err = page.AddScriptToEvaluateOnNewDocument(clock).Do(ctx)
+		script, err = protocol.AddScriptToEvaluateOnNewDocument(clock).Do(ctx)
 		return err
 	}))
 	action()
-	d.run(page.RemoveScriptToEvaluateOnNewDocument(script))
+	d.run(protocol.RemoveScriptToEvaluateOnNewDocument(script))
 }
 
 // The home screen is painted soon, also by a slow processor, and sooner at the second visit.
@@ -157,6 +157,15 @@ func (d *dashboard) followLargeTable(t *testing.T) {
 			}
 		}
 	})
+	// More cells than the graph gives at once come page by page.
+	mutation.Reset()
+	for i := range goals + 10 {
+		fmt.Fprintf(&mutation, `g%d: createGoal(input: {siteId: %q, key: "more %[1]d", name: "More %[1]d", filters: [{pages: {any: ["/0"]}}]}) { goal { id } } `, i, site.CreateSite.Site.ID)
+	}
+	d.server.mustAsk(t, `mutation { `+mutation.String()+` }`)
+	d.open("/sites/large.example?range=TODAY", cellsShown+` && document.querySelectorAll('main tbody tr').length === 100`)
+	d.click("main nav a", "Next goals")
+	d.await(cellsShown + ` && document.querySelectorAll('main tbody tr').length === 10 && document.body.innerText.includes('Goals 101 to 110 of 110')`)
 }
 
 // heap returns how many bytes the page's objects take.

@@ -136,7 +136,7 @@ interface Page<Node> {
 }
 
 /** The nodes of the pages that follow a first one, up to the last or one that cannot be had. */
-async function following<Node>(
+export async function following<Node>(
   first: Page<Node> | null,
   next: (after: string | null) => Promise<Page<Node> | null | undefined>,
 ): Promise<Node[]> {
