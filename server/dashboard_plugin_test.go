@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
+	"github.com/chromedp/cdproto/input"
 
 	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/plugins"
@@ -141,10 +141,11 @@ func (d *dashboard) shapeUnseenPlugin(t *testing.T, folder string) {
 	d.write("Name", "Shaped")
 	d.write("Add a filter", "Visit shape")
 	d.await(`document.querySelector('dialog [role=option]')?.innerText.includes('Visit shape')`)
-	d.run(chromedp.KeyEvent("\r"))
+	d.enter()
 	// A list keeps its order.
-	for _, page := range []string{"/b", "/", "/a"} {
-		d.write("Path", page+"\r")
+	for _, value := range []string{"/b", "/", "/a"} {
+		d.write("Path", value)
+		d.enter()
 	}
 	d.click("dialog button", "Remove /b")
 	// Radios for the oneOf within, and one row for its ends.
@@ -208,6 +209,15 @@ func (d *dashboard) shapeUnseenPlugin(t *testing.T, folder string) {
 		}
 	}
 	d.server.mustAsk(t, `mutation { deleteSegment(id: "`+d.segmentID("Shaped")+`") { deletedId } }`)
+}
+
+// enter presses Enter as people do: a page that takes the key keeps it from the form.
+func (d *dashboard) enter() {
+	d.Helper()
+	key := func(kind input.KeyType) *input.DispatchKeyEventParams {
+		return input.DispatchKeyEvent(kind).WithKey("Enter").WithCode("Enter").WithWindowsVirtualKeyCode(13)
+	}
+	d.run(key(input.KeyDown).WithText("\r"), key(input.KeyUp))
 }
 
 // choose checks or chooses what has a text that begins so.

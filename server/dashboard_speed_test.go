@@ -89,20 +89,22 @@ func (d *dashboard) paint(t *testing.T) {
 func (d *dashboard) followLargeTable(t *testing.T) {
 	updates := mustInt(t, "GOALGRAPH_UPDATES", 12)
 	const goals, segments = 50, 20
-	var mutation strings.Builder
-	mutation.WriteString(`mutation { createSite(input: {name: "Large", domains: ["large.example"]}) { site { id } }`)
 	var site struct {
 		CreateSite struct{ Site struct{ ID string } }
 	}
-	d.askAll(&site, mutation.String()+` }`)
-	mutation.Reset()
-	for i := range segments {
-		fmt.Fprintf(&mutation, `s%d: createSegment(input: {siteId: %q, name: "Segment %[1]d", active: true, filters: [{pages: {any: ["/%[1]d"]}}]}) { segment { id } } `, i, site.CreateSite.Site.ID)
+	d.askAll(&site, `mutation { createSite(input: {name: "Large", domains: ["large.example"]}) { site { id } } }`)
+	create := func(what, more string, from, to int) {
+		t.Helper()
+		for chunk := range slices.Chunk(numbers(from, to), 12) { // more a document may not have at its root
+			var fields strings.Builder
+			for _, n := range chunk {
+				fmt.Fprintf(&fields, `n%d: create%s(input: {siteId: %q, name: "%[2]s %[1]d", filters: [{pages: {any: ["/%[4]d"]}}], `+more+`}) { site { id } } `, n, what, site.CreateSite.Site.ID, n%segments)
+			}
+			d.server.mustAsk(t, `mutation { `+fields.String()+` }`)
+		}
 	}
-	for i := range goals {
-		fmt.Fprintf(&mutation, `g%d: createGoal(input: {siteId: %q, key: "goal %[1]d", name: "Goal %[1]d", filters: [{pages: {any: ["/%[3]d"]}}]}) { goal { id } } `, i, site.CreateSite.Site.ID, i%segments)
-	}
-	d.server.mustAsk(t, `mutation { `+mutation.String()+` }`)
+	create("Segment", `active: true`, 0, segments)
+	create("Goal", `key: "goal %[1]d"`, 0, goals)
 	send := func(n int) {
 		t.Helper()
 		var messages []any
@@ -158,14 +160,18 @@ func (d *dashboard) followLargeTable(t *testing.T) {
 		}
 	})
 	// More cells than the graph gives at once come page by page.
-	mutation.Reset()
-	for i := range goals + 10 {
-		fmt.Fprintf(&mutation, `g%d: createGoal(input: {siteId: %q, key: "more %[1]d", name: "More %[1]d", filters: [{pages: {any: ["/0"]}}]}) { goal { id } } `, i, site.CreateSite.Site.ID)
-	}
-	d.server.mustAsk(t, `mutation { `+mutation.String()+` }`)
+	create("Goal", `key: "goal %[1]d"`, goals, 110)
 	d.open("/sites/large.example?range=TODAY", cellsShown+` && document.querySelectorAll('main tbody tr').length === 100`)
 	d.click("main nav a", "Next goals")
 	d.await(cellsShown + ` && document.querySelectorAll('main tbody tr').length === 10 && document.body.innerText.includes('Goals 101 to 110 of 110')`)
+}
+
+// numbers returns the numbers from one to another, without that.
+func numbers(from, to int) (all []int) {
+	for n := from; n < to; n++ {
+		all = append(all, n)
+	}
+	return all
 }
 
 // heap returns how many bytes the page's objects take.

@@ -230,7 +230,7 @@ const (
 )
 
 // dashboardViews are all screens and panels, of a site that has been arranged.
-func dashboardViews(experiment string) []dashboardView {
+func dashboardViews(experiment, draft string) []dashboardView {
 	return []dashboardView{
 		{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", cellsShown},
 		{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy&range=2015-05-17..2015-05-20", `document.querySelectorAll('dialog table').length > 1`},
@@ -240,6 +240,7 @@ func dashboardViews(experiment string) []dashboardView {
 		{"experiments", sampleSite + "/experiments", tableShown},
 		{"experiment", sampleSite + "/experiments?by=" + experiment, `document.querySelectorAll('main tbody').length > 2 && document.querySelectorAll('figure').length > 1`},
 		{"new-experiment", sampleSite + "/experiments?panel=experiment.new", editorShown},
+		{"draft-experiment", sampleSite + "/experiments?panel=experiment." + draft, editorShown + ` && document.querySelector('dialog details')`},
 		{"now", sampleSite + "/now", tableShown},
 		{"sessions", sampleSite + "/sessions?range=TODAY", tableShown},
 		{"events", sampleSite + "/events", tableShown},
@@ -259,20 +260,24 @@ func dashboardViews(experiment string) []dashboardView {
 	}
 }
 
-// arrange makes what the sample lacks, so that every screen has something to show, and returns the experiment's id.
-func (s *server) arrange(t *testing.T) (experiment string) {
+// arrange makes what the sample lacks, so that every screen has something to show, and returns the ids of an experiment that runs and of
+// one that does not yet.
+func (s *server) arrange(t *testing.T) (experiment, draft string) {
 	t.Helper()
 	s.mustAsk(t, `mutation { createSite(input: {name: "Empty", domains: ["empty.example"]}) { site { id } }
 		createApiKey(input: {name: "Web shop", scope: WRITE, sites: ["U2l0ZTox"]}) { secret }
 		createUser(input: {name: "Ann", roles: [{site: "U2l0ZTox", role: EDITOR}]}) { user { id } } }`)
 	var created struct {
-		CreateExperiment struct{ Experiment struct{ ID string } }
+		Running, Draft struct{ Experiment struct{ ID string } }
 	}
-	if err := json.Unmarshal([]byte(s.mustAsk(t, `mutation { createExperiment(input: {siteId: "U2l0ZTox", key: "headline", name: "New headline",
-		variants: [{key: "old", name: "Old"}, {key: "new", name: "New"}], primaryMetric: "R29hbDox", secondaryMetrics: ["R29hbDoy"]}) { experiment { id } } }`)), &created); err != nil {
+	if err := json.Unmarshal([]byte(s.mustAsk(t, `mutation {
+		running: createExperiment(input: {siteId: "U2l0ZTox", key: "headline", name: "New headline", variants: [{key: "old", name: "Old"}, {key: "new", name: "New"}],
+			primaryMetric: "R29hbDox", secondaryMetrics: ["R29hbDoy"], guardrails: [{goal: "R29hbDoz", margin: 0.02}]}) { experiment { id } }
+		draft: createExperiment(input: {siteId: "U2l0ZTox", key: "next", name: "Next headline", variants: [{key: "old"}, {key: "new"}, {key: "newest"}],
+			primaryMetric: "R29hbDox", guardrails: [{goal: "R29hbDoy", margin: 0.02}, {goal: "R29hbDoz", margin: 0.1}], monitoring: FIXED_HORIZON, decideAt: "2040-01-01T09:30:00Z"}) { experiment { id } } }`)), &created); err != nil {
 		t.Fatal(err)
 	}
-	experiment = created.CreateExperiment.Experiment.ID
+	experiment, draft = created.Running.Experiment.ID, created.Draft.Experiment.ID
 	s.mustAsk(t, fmt.Sprintf(`mutation { startExperiment(id: %q) { experiment { id } } }`, experiment))
 	r := rand.New(rand.NewPCG(3, 4))
 	var messages []map[string]any
@@ -287,7 +292,7 @@ func (s *server) arrange(t *testing.T) (experiment string) {
 		}
 	}
 	s.mustDeliver(t, messages...)
-	return experiment
+	return experiment, draft
 }
 
 type violation struct {
