@@ -53,7 +53,7 @@ DETECT_RACES := -race -gcflags='modernc.org/sqlite/lib=$(UNWATCHED)' -gcflags='m
 RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-dashboard soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ soak: test-servers ## ask random questions while data changes and servers restar
 
 soak-limits: test-servers ## attack a server in all the ways that docs/limits.md names: a client beside is answered as fast as ever, memory stays bounded
 	GOALGRAPH_ATTACKS=all $(GO_TEST) $(SYSTEM) -v -run '^TestAttacks$$' -count 1 -timeout 30m ./server
+
+soak-dashboard: test-servers ## 500 updates of 50 goals and 20 segments in a browser: from update to paint, keys, memory
+	GOALGRAPH_UPDATES=500 $(GO_TEST) $(SYSTEM) -v -run '^TestDashboard$$/^large_table$$' -count 1 -timeout 30m ./server
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

@@ -137,7 +137,7 @@ func (d *dashboard) checkExperiment(t *testing.T) {
 	}
 	d.checkSplit(want.Experiment.Breakdown[0].Result)
 	// The segments are those of the view, within the one that is chosen: of the first, which has everybody, nobody else is left.
-	d.open(sampleSite+"/experiments?by="+experiment+"&in="+segment, `document.body.innerText.includes('sessions that are in')`)
+	d.open(sampleSite+"/experiments?by="+experiment+"&in="+segment, `document.body.innerText.includes('sessions that are in') && document.querySelector('section[aria-label="By segment"] table[aria-busy=false]')`)
 	d.checkSplit(want.Experiment.Readers)
 	if all, within := want.Experiment.Results.Metrics[0].Variants[0], want.Experiment.Readers.Metrics[0].Variants[0]; within.Visitors == 0 || within.Visitors == all.Visitors {
 		t.Errorf("of %d visitors %d are within the segment", all.Visitors, within.Visitors)

@@ -84,10 +84,12 @@ func (d *dashboard) paint(t *testing.T) {
 	d.run(emulation.SetCPUThrottlingRate(1))
 }
 
+// updatesOf returns how many updates of a large table are followed: GOALGRAPH_UPDATES.
+func updatesOf(t *testing.T) int { return mustInt(t, "GOALGRAPH_UPDATES", 12) }
+
 // A table of 50 goals and 20 segments follows what happens, and a key is answered, within a blink; and memory does not grow.
-// GOALGRAPH_UPDATES is how many updates come.
 func (d *dashboard) followLargeTable(t *testing.T) {
-	updates := mustInt(t, "GOALGRAPH_UPDATES", 12)
+	updates := updatesOf(t)
 	const goals, segments = 50, 20
 	var site struct {
 		CreateSite struct{ Site struct{ ID string } }

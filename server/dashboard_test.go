@@ -76,7 +76,7 @@ func newDashboard(t *testing.T, args ...string) *dashboard {
 func browse(t *testing.T, server *server, relay *relay) *dashboard {
 	t.Helper()
 	d := &dashboard{T: t, whole: t, relay: relay, origin: "http://" + relay.address, server: server}
-	d.ctx = browsertest.New(t)
+	d.ctx = browsertest.NewFor(t, 5*time.Minute+time.Duration(updatesOf(t))*2*time.Second)
 	d.watch(d.ctx)
 	d.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}), chromedp.EmulateViewport(1440, 900))
 	return d

@@ -223,7 +223,12 @@ function Outcome({ experiment }: { experiment: Experiment }) {
           <MetricTable key={metric.goal.id} metric={metric} />
         ))}
       {node?.breakdown && node.breakdown.length > 0 && (
-        <SegmentTable rows={node.breakdown} variants={experiment.variants} within={within?.name ?? null} />
+        <SegmentTable
+          rows={node.breakdown}
+          variants={experiment.variants}
+          within={within?.name ?? null}
+          busy={more.stale}
+        />
       )}
     </>
   )

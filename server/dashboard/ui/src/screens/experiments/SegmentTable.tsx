@@ -9,10 +9,11 @@ interface SegmentTableProps {
   variants: Experiment['variants']
   /** The name of the segment that all rows are within; null for every session. */
   within: string | null
+  busy: boolean
 }
 
 /** The primary metric by segment: each segment's decision, and each variant's rate in it. */
-export function SegmentTable({ rows, variants, within }: SegmentTableProps) {
+export function SegmentTable({ rows, variants, within, busy }: SegmentTableProps) {
   return (
     <div className="stack">
       <h2>{words.bySegment}</h2>
@@ -20,7 +21,7 @@ export function SegmentTable({ rows, variants, within }: SegmentTableProps) {
         {words.bySegmentHelp} {within !== null && words.bySegmentWithin(within)}
       </p>
       <Scroll label={words.bySegment}>
-        <table>
+        <table aria-busy={busy}>
           <caption className="hidden">{words.bySegment}</caption>
           <thead>
             <tr>
