@@ -100,7 +100,7 @@ func (d *dashboard) followLargeTable(t *testing.T) {
 		for chunk := range slices.Chunk(numbers(from, to), 12) { // more a document may not have at its root
 			var fields strings.Builder
 			for _, n := range chunk {
-				fmt.Fprintf(&fields, `n%d: create%s(input: {siteId: %q, name: "%[2]s %[1]d", filters: [{pages: {any: ["/%[4]d"]}}], `+more+`}) { site { id } } `, n, what, site.CreateSite.Site.ID, n%segments)
+				fmt.Fprintf(&fields, `n%d: create%s(input: {siteId: %q, name: "%[2]s %[1]d", filters: [{pages: {all: ["/%[4]d"]}}], `+more+`}) { site { id } } `, n, what, site.CreateSite.Site.ID, n%segments)
 			}
 			d.server.mustAsk(t, `mutation { `+fields.String()+` }`)
 		}

@@ -142,7 +142,7 @@ func (d *dashboard) showHostileNames(t *testing.T) {
 			d.run(chromedp.EmulateViewport(width, 900))
 			d.open(sampleSite+path, `document.body.innerText.includes('WWWW')`)
 			if eval[bool](d, `document.documentElement.scrollWidth > innerWidth || document.title === 'run' || document.querySelector('img') !== null`) {
-				t.Errorf("%s at %d: a hostile name overflows, or is no text", path, width)
+				t.Errorf("%s at %d: a hostile name overflows, or is no text: %.300q", path, width, eval[[]string](d, `[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 90))`))
 			}
 		}
 	}
