@@ -53,7 +53,7 @@ DETECT_RACES := -race -gcflags='modernc.org/sqlite/lib=$(UNWATCHED)' -gcflags='m
 RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-assignment bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-allocation soak-assignment soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-assignment bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-allocation soak-assignment soak-dashboard soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ soak-assignment: test-servers ## 2,000 visitors of a page on two servers that ar
 
 bench-assignment: test-servers ## evaluate flags 2,000 times a second beside 2,000 messages a second: time to answer
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkEvaluate$$' -benchtime 1x -timeout 30m ./server
+
+soak-dashboard: test-servers ## 500 updates of 50 goals and 20 segments in a browser: from update to paint, keys, memory
+	GOALGRAPH_UPDATES=500 $(GO_TEST) $(SYSTEM) -v -run '^TestDashboard$$/^large_table$$' -count 1 -timeout 30m ./server
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

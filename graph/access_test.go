@@ -214,6 +214,15 @@ func TestUsers(t *testing.T) {
 	g.refused(`mutation { createUser(input: {name: "Bob", roles: [{role: ADMIN}, {role: VIEWER}]}) { user { id } } }`, nil, model.BadInput, "input.roles")
 	g.want(`mutation($u: ID!) { updateUserRoles(input: {id: $u, roles: [{role: ADMIN}]}) { user { roles { site { name } role } } } }`, vars{"u": ann},
 		`{"updateUserRoles":{"user":{"roles":[{"site":null,"role":"ADMIN"}]}}}`)
+	// Who has seen what is no longer so is refused, and changes nothing.
+	var seen struct {
+		Users []struct{ UpdatedAt string }
+	}
+	g.into(&seen, `{ users { updatedAt } }`, nil)
+	update := `mutation($u: ID!, $at: Time) { updateUserRoles(input: {id: $u, roles: [{role: EDITOR}], expectedUpdatedAt: $at}) { user { roles { role } } } }`
+	g.want(update, vars{"u": ann, "at": seen.Users[0].UpdatedAt}, `{"updateUserRoles":{"user":{"roles":[{"role":"EDITOR"}]}}}`)
+	g.refused(update, vars{"u": ann, "at": seen.Users[0].UpdatedAt}, model.Conflict, "input.expectedUpdatedAt")
+	g.want(`mutation($u: ID!) { updateUserRoles(input: {id: $u, roles: [{role: ADMIN}]}) { user { disabledAt } } }`, vars{"u": ann}, `{"updateUserRoles":{"user":{"disabledAt":null}}}`)
 
 	user := &model.Principal{Kind: model.UserPrincipal, ID: 1, Name: "Ann", Login: "h1", Grants: []model.Grant{{Site: model.AllSites, Scope: model.AdminScope}}}
 	self := g.as(user)

@@ -220,7 +220,7 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experi
 	id, variants := result.ID(), view.VariantsOf(e)
 	for i, trial := range reading.Trials {
 		result.Metrics[i] = view.MetricResult{
-			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(m.metrics[i].question, trial.Goal.Direction),
+			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(e.Variants, m.metrics[i].question, trial.Goal.Direction),
 		}
 	}
 	return result
@@ -394,9 +394,9 @@ func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResul
 
 // seriesOf returns what gives the points of each variant by what was asked of a metric. The variants ask for the same
 // ones: each interval's are asked for once.
-func (r *Resolver) seriesOf(question experiment.Question, better model.Direction) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
+func (r *Resolver) seriesOf(variants []model.Variant, question experiment.Question, better model.Direction) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
 	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
-		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, better, intervals[i]) }), nil
+		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, variants, question, better, intervals[i]) }), nil
 	})
 	return func(ctx context.Context, interval model.Interval) ([][]view.VariantPoint, error) {
 		points, err := known.load(ctx, interval)
@@ -407,7 +407,7 @@ func (r *Resolver) seriesOf(question experiment.Question, better model.Direction
 	}
 }
 
-func (r *Resolver) series(ctx context.Context, question experiment.Question, better model.Direction, interval model.Interval) (all [][]view.VariantPoint, err error) {
+func (r *Resolver) series(ctx context.Context, variants []model.Variant, question experiment.Question, better model.Direction, interval model.Interval) (all [][]view.VariantPoint, err error) {
 	var starts []model.Millis
 	if starts, question.Steps, err = r.steps(ctx, &question, interval); err != nil {
 		return nil, err
@@ -419,7 +419,7 @@ func (r *Resolver) series(ctx context.Context, question experiment.Question, bet
 	if err != nil {
 		return nil, err
 	}
-	return points(ctx, starts, &answer, stats.Direction(better))
+	return points(ctx, starts, variants, &answer, stats.Direction(better))
 }
 
 // steps returns when the points of a series begin, and when they end, over all of the
@@ -442,11 +442,12 @@ func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval m
 }
 
 // points returns what each variant's points were, as the answer's steps tell.
-func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer, better stats.Direction) ([][]view.VariantPoint, error) {
+func points(ctx context.Context, starts []model.Millis, variants []model.Variant, answer *experiment.Answer, better stats.Direction) ([][]view.VariantPoint, error) {
 	all := make([][]view.VariantPoint, len(answer.Variants))
 	for i := range all {
 		all[i] = make([]view.VariantPoint, len(starts))
 	}
+	baseline := slices.IndexFunc(variants, func(v model.Variant) bool { return v.Baseline })
 	var counts, last []stats.Count
 	var best []float64
 	for n, start := range starts {
@@ -467,6 +468,11 @@ func points(ctx context.Context, starts []model.Millis, answer *experiment.Answe
 			all[i][n] = view.VariantPoint{
 				At: start.Time(), Visitors: c.Visitors, Conversions: c.Conversions,
 				ConversionRate: view.Rate(int(c.Conversions), int(c.Visitors)), ProbabilityToBeBest: best[i],
+			}
+			if i != baseline {
+				all[i][n].Phase = &stats.Phase{
+					Baseline: counts[baseline], Variant: c, BaselineWeight: variants[baseline].Weight, VariantWeight: variants[i].Weight,
+				}
 			}
 		}
 	}

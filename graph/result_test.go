@@ -515,17 +515,25 @@ func TestExperimentSeries(t *testing.T) {
 					Metrics []struct {
 						Variants []struct {
 							ProbabilityToBeBest float64
-							Day, Week, Month    []struct{ ProbabilityToBeBest float64 }
+							Anytime             *stats.Anytime
+							Day                 []struct {
+								ProbabilityToBeBest float64
+								Anytime             *stats.Anytime
+							}
+							Week, Month []struct{ ProbabilityToBeBest float64 }
 						}
 					}
 				}
 			}
 		}
-		g.into(&data, `query($e: ID!) { node(id: $e) { ... on Experiment { results { metrics { variants { probabilityToBeBest day: series { probabilityToBeBest }
-			week: series(interval: WEEK) { probabilityToBeBest } month: series(interval: MONTH) { probabilityToBeBest } } } } } } }`, vars{"e": e})
+		g.into(&data, `query($e: ID!) { node(id: $e) { ... on Experiment { results { metrics { variants { probabilityToBeBest anytime { pValue uplift { mean low high } }
+			day: series { probabilityToBeBest anytime { pValue uplift { mean low high } } } week: series(interval: WEEK) { probabilityToBeBest } month: series(interval: MONTH) { probabilityToBeBest } } } } } } }`, vars{"e": e})
 		for i, v := range data.Node.Results.Metrics[0].Variants {
-			if len(v.Day) != 3 || len(v.Week) != 1 || len(v.Month) != 1 || v.Day[2].ProbabilityToBeBest != v.ProbabilityToBeBest || v.Week[0] != v.Day[2] || v.Month[0] != v.Day[2] {
+			if len(v.Day) != 3 || len(v.Week) != 1 || len(v.Month) != 1 || v.Day[2].ProbabilityToBeBest != v.ProbabilityToBeBest || v.Week[0].ProbabilityToBeBest != v.Day[2].ProbabilityToBeBest || v.Month[0] != v.Week[0] {
 				t.Errorf("variant %d: %+v", i, v)
+			}
+			if isBaseline := i == 0; isBaseline != (v.Anytime == nil) || mustJSON(v.Day[2].Anytime) != mustJSON(v.Anytime) || !isBaseline && mustJSON(v.Day[0].Anytime) == mustJSON(v.Anytime) {
+				t.Errorf("variant %d: the bounds of the days are %s, and %s in the end", i, mustJSON(v.Day), mustJSON(v.Anytime))
 			}
 		}
 		old := g.experiment(site, "old", g.tracked(site, "old"))

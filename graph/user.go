@@ -71,7 +71,8 @@ func (g guard) EndLogin(ctx context.Context, hash string) error {
 
 func viewOfUser(user *model.User) *view.User {
 	v := &view.User{
-		ID: encodeID(userNoun, user.ID), Name: user.Name, CreatedBy: user.CreatedBy, CreatedAt: user.CreatedAt.Time(), DisabledAt: instant(user.DisabledAt),
+		ID: encodeID(userNoun, user.ID), Name: user.Name, CreatedBy: user.CreatedBy, CreatedAt: user.CreatedAt.Time(), UpdatedAt: user.UpdatedAt.Time(),
+		DisabledAt: instant(user.DisabledAt),
 		Roles: make([]view.SiteRole, len(user.Roles)),
 	}
 	for i, role := range user.Roles {
@@ -142,6 +143,9 @@ func (r *mutationResolver) UpdateUserRoles(ctx context.Context, input generated.
 		return nil, err
 	}
 	user, err := r.store.UpdateUser(ctx, id, func(user *model.User) error {
+		if err := unchanged(userNoun, user.UpdatedAt.Time(), input.ExpectedUpdatedAt.Value()); err != nil {
+			return err
+		}
 		user.Roles = roles
 		return checkOther(ctx, user)
 	})

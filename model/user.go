@@ -52,6 +52,8 @@ type User struct {
 	// CreatedBy is the name of who created the user.
 	CreatedBy string
 	CreatedAt Millis
+	// UpdatedAt is when the user last changed. Each change has another time.
+	UpdatedAt Millis
 	// DisabledAt is 0 for a user who may log in.
 	DisabledAt Millis
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,7 @@ type dashboard struct {
 
 	mu         sync.Mutex
 	requests   []string
+	operations int // over HTTP and WebSockets
 	complaints []string
 	expectLoss bool
 }
@@ -74,7 +76,7 @@ func newDashboard(t *testing.T, args ...string) *dashboard {
 func browse(t *testing.T, server *server, relay *relay) *dashboard {
 	t.Helper()
 	d := &dashboard{T: t, whole: t, relay: relay, origin: "http://" + relay.address, server: server}
-	d.ctx = browsertest.New(t)
+	d.ctx = browsertest.NewFor(t, 5*time.Minute+time.Duration(updatesOf(t))*2*time.Second)
 	d.watch(d.ctx)
 	d.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}), chromedp.EmulateViewport(1440, 900))
 	return d
@@ -88,8 +90,15 @@ func (d *dashboard) watch(ctx context.Context) {
 		switch e := event.(type) {
 		case *network.EventRequestWillBeSent:
 			d.requests = append(d.requests, e.Request.URL)
+			if e.Request.Method == http.MethodPost {
+				d.operations++
+			}
 		case *network.EventWebSocketCreated:
 			d.requests = append(d.requests, e.URL)
+		case *network.EventWebSocketFrameSent:
+			if strings.Contains(e.Response.PayloadData, `"type":"subscribe"`) {
+				d.operations++
+			}
 		case *runtime.EventExceptionThrown:
 			d.complaints = append(d.complaints, e.ExceptionDetails.Error())
 		case *log.EventEntryAdded: // a refusal by the Content-Security-Policy, among others
@@ -221,7 +230,7 @@ const (
 )
 
 // dashboardViews are all screens and panels, of a site that has been arranged.
-func dashboardViews(experiment string) []dashboardView {
+func dashboardViews(experiment, draft string) []dashboardView {
 	return []dashboardView{
 		{"home", sampleSite + "?range=2015-05-17..2015-05-20&compare=previous", cellsShown},
 		{"why", sampleSite + "?panel=why.R29hbDox.U2VnbWVudDoy&range=2015-05-17..2015-05-20", `document.querySelectorAll('dialog table').length > 1`},
@@ -231,6 +240,7 @@ func dashboardViews(experiment string) []dashboardView {
 		{"experiments", sampleSite + "/experiments", tableShown},
 		{"experiment", sampleSite + "/experiments?by=" + experiment, `document.querySelectorAll('main tbody').length > 2 && document.querySelectorAll('figure').length > 1`},
 		{"new-experiment", sampleSite + "/experiments?panel=experiment.new", editorShown},
+		{"draft-experiment", sampleSite + "/experiments?panel=experiment." + draft, editorShown + ` && document.querySelector('dialog details')`},
 		{"now", sampleSite + "/now", tableShown},
 		{"sessions", sampleSite + "/sessions?range=TODAY", tableShown},
 		{"events", sampleSite + "/events", tableShown},
@@ -250,20 +260,24 @@ func dashboardViews(experiment string) []dashboardView {
 	}
 }
 
-// arrange makes what the sample lacks, so that every screen has something to show, and returns the experiment's id.
-func (s *server) arrange(t *testing.T) (experiment string) {
+// arrange makes what the sample lacks, so that every screen has something to show, and returns the ids of an experiment that runs and of
+// one that does not yet.
+func (s *server) arrange(t *testing.T) (experiment, draft string) {
 	t.Helper()
 	s.mustAsk(t, `mutation { createSite(input: {name: "Empty", domains: ["empty.example"]}) { site { id } }
 		createApiKey(input: {name: "Web shop", scope: WRITE, sites: ["U2l0ZTox"]}) { secret }
 		createUser(input: {name: "Ann", roles: [{site: "U2l0ZTox", role: EDITOR}]}) { user { id } } }`)
 	var created struct {
-		CreateExperiment struct{ Experiment struct{ ID string } }
+		Running, Draft struct{ Experiment struct{ ID string } }
 	}
-	if err := json.Unmarshal([]byte(s.mustAsk(t, `mutation { createExperiment(input: {siteId: "U2l0ZTox", key: "headline", name: "New headline",
-		variants: [{key: "old", name: "Old"}, {key: "new", name: "New"}], primaryMetric: "R29hbDox", secondaryMetrics: ["R29hbDoy"]}) { experiment { id } } }`)), &created); err != nil {
+	if err := json.Unmarshal([]byte(s.mustAsk(t, `mutation {
+		running: createExperiment(input: {siteId: "U2l0ZTox", key: "headline", name: "New headline", variants: [{key: "old", name: "Old"}, {key: "new", name: "New"}],
+			primaryMetric: "R29hbDox", secondaryMetrics: ["R29hbDoy"], guardrails: [{goal: "R29hbDoz", margin: 0.02}]}) { experiment { id } }
+		draft: createExperiment(input: {siteId: "U2l0ZTox", key: "next", name: "Next headline", variants: [{key: "old"}, {key: "new"}, {key: "newest"}],
+			primaryMetric: "R29hbDox", guardrails: [{goal: "R29hbDoy", margin: 0.02}, {goal: "R29hbDoz", margin: 0.1}], monitoring: FIXED_HORIZON, decideAt: "2040-01-01T09:30:00Z"}) { experiment { id } } }`)), &created); err != nil {
 		t.Fatal(err)
 	}
-	experiment = created.CreateExperiment.Experiment.ID
+	experiment, draft = created.Running.Experiment.ID, created.Draft.Experiment.ID
 	s.mustAsk(t, fmt.Sprintf(`mutation { startExperiment(id: %q) { experiment { id } } }`, experiment))
 	r := rand.New(rand.NewPCG(3, 4))
 	var messages []map[string]any
@@ -278,7 +292,7 @@ func (s *server) arrange(t *testing.T) (experiment string) {
 		}
 	}
 	s.mustDeliver(t, messages...)
-	return experiment
+	return experiment, draft
 }
 
 type violation struct {
@@ -351,6 +365,22 @@ func (d *dashboard) look(view dashboardView, width int64, axe string) {
 	}
 }
 
+// checkFew fails the test if the page has needed more than four operations since it began, or more than one WebSocket.
+func (d *dashboard) checkFew() {
+	d.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sockets := 0
+	for _, url := range d.requests {
+		if strings.HasPrefix(url, "ws:") {
+			sockets++
+		}
+	}
+	if d.operations == 0 || d.operations > 4 || sockets != 1 {
+		d.Errorf("the page has %d operations and %d WebSockets: %q", d.operations, sockets, d.requests)
+	}
+}
+
 // checkQuiet fails the test if the page has asked for anything outside its origin, or the browser has complained.
 func (d *dashboard) checkQuiet() {
 	d.Helper()
@@ -406,27 +436,23 @@ func TestDashboard(t *testing.T) {
 	step("figures", func(t *testing.T) {
 		d.open("/", cellsShown)
 		d.checkFigures(t, `{ date: { from: "2015-04-21", to: "2015-05-20" } }`)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		var asked int
-		for _, url := range d.requests {
-			if strings.HasSuffix(url, "/graphql") {
-				asked++
-			}
-		}
-		if asked > 3 { // the sites, the first one, and the socket of two subscriptions
-			t.Errorf("the home screen asks %d times: %q", asked, d.requests)
-		}
+		d.checkFew() // the sites, the first one, and two subscriptions
 	})
+	step("paint", d.paint)
 	step("panel", d.explain)
 	step("plugin", func(t *testing.T) { d.dropPlugin(t, plugins) })
+	step("unseen plugin", func(t *testing.T) { d.shapeUnseenPlugin(t, plugins) })
 	step("convert", d.convert)
 	step("live", d.follow)
 	step("breakdowns", d.breakDown)
 	step("funnel", d.stepDown)
+	step("experiment", d.checkExperiment)
+	step("plan", d.planExperiment)
 	step("lists", d.checkLists)
+	step("settings", d.checkSettings)
 	step("keyboard", d.experimentByKeyboard)
 	step("first steps", d.begin)
+	step("large table", d.followLargeTable)
 	step("lost", func(t *testing.T) { d.lose(t, args...) })
 	step("hostile names", d.showHostileNames)
 

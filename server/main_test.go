@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goalgraph/goalgraph/plugins"
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
@@ -38,6 +39,10 @@ var (
 func TestMain(m *testing.M) {
 	if attack := os.Getenv(attackVariable); attack != "" {
 		os.Exit(runAttacker(attack))
+	}
+	if os.Getenv(pluginVariable) != "" {
+		plugins.Serve("visitshape", "1.0.0", plugins.Of(visitShape{}))
+		return
 	}
 	flag.Parse()
 	os.Exit(runTests(m))

@@ -24,7 +24,10 @@ import (
 	"github.com/goalgraph/goalgraph/server/browsertest"
 )
 
-const somePassword = "quartz-lantern-orbit"
+const (
+	somePassword  = "quartz-lantern-orbit"
+	otherPassword = "basalt-window-comet"
+)
 
 func TestUserCommands(t *testing.T) {
 	t.Parallel()
@@ -161,7 +164,18 @@ func TestPeopleInBrowser(t *testing.T) {
 	}
 	run(chromedp.Navigate(s.url+"/auth/login"), chromedp.WaitVisible("#logout"))
 	shoot("in")
-	run(chromedp.Click("#logout"), chromedp.WaitNotPresent("#logout"))
+	// The dashboard says who has logged in, and leads to where the password is changed.
+	person := `//header//*[text()="Ada"]`
+	run(chromedp.Navigate(s.url+"/"), chromedp.WaitVisible(person, chromedp.BySearch), chromedp.Click(`//header//a[text()="Password"]`, chromedp.BySearch))
+	run(chromedp.WaitVisible("#old"), chromedp.SendKeys("#old", somePassword), chromedp.SendKeys("#password", otherPassword), chromedp.SendKeys("#again", otherPassword+"\r"), chromedp.WaitVisible("#state a"))
+	run(chromedp.Navigate(s.url+"/"), chromedp.WaitVisible(person, chromedp.BySearch), chromedp.Click(`//header//button[text()="Log out"]`, chromedp.BySearch))
+	// Who is nobody is led to the login, and from there back to where they wanted to go.
+	run(chromedp.WaitVisible("#login"), chromedp.Navigate(s.url+"/sites/shop.example/goals"), chromedp.WaitVisible("#login"))
+	run(chromedp.SendKeys("#name", "ada"), chromedp.SendKeys("#password", otherPassword+"\r"), chromedp.WaitVisible(person, chromedp.BySearch), chromedp.Location(&address))
+	if address != s.url+"/sites/shop.example/goals" {
+		t.Errorf("the login leads to %s", address)
+	}
+	run(chromedp.Navigate(s.url+"/auth/login"), chromedp.WaitVisible("#logout"), chromedp.Click("#logout"), chromedp.WaitNotPresent("#logout"))
 	run(chromedp.Navigate(link), chromedp.WaitVisible("#state.error"), chromedp.Text("#state", &said))
 	if !strings.Contains(said, "used before") {
 		t.Errorf("a used link says %q", said)

@@ -1001,6 +1001,7 @@ type ComplexityRoot struct {
 		ID         func(childComplexity int) int
 		Name       func(childComplexity int) int
 		Roles      func(childComplexity int) int
+		UpdatedAt  func(childComplexity int) int
 	}
 
 	ValueCount struct {
@@ -1030,6 +1031,7 @@ type ComplexityRoot struct {
 	}
 
 	VariantPoint struct {
+		Anytime             func(childComplexity int) int
 		At                  func(childComplexity int) int
 		ConversionRate      func(childComplexity int) int
 		Conversions         func(childComplexity int) int
@@ -5322,6 +5324,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Roles(childComplexity), true
+	case "User.updatedAt":
+		if e.ComplexityRoot.User.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.UpdatedAt(childComplexity), true
 
 	case "ValueCount.sessions":
 		if e.ComplexityRoot.ValueCount.Sessions == nil {
@@ -5428,6 +5436,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Variant.Weight(childComplexity), true
 
+	case "VariantPoint.anytime":
+		if e.ComplexityRoot.VariantPoint.Anytime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.Anytime(childComplexity), true
 	case "VariantPoint.at":
 		if e.ComplexityRoot.VariantPoint.At == nil {
 			break
@@ -5900,6 +5914,8 @@ type User {
   createdBy: String!
   "When the user was created."
   createdAt: Time!
+  "When the user last changed. Each change has another time."
+  updatedAt: Time!
   "Since when the user may not log in; null for one who may."
   disabledAt: Time
 }
@@ -5934,6 +5950,8 @@ input UpdateUserRolesInput {
   id: ID!
   "Replaces the roles. Each site once."
   roles: [SiteRoleInput!]!
+  "When the user last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
+  expectedUpdatedAt: Time
 }
 
 "A new user."
@@ -6942,6 +6960,11 @@ type VariantPoint {
   conversionRate: Float
   "The probability, at that time, that this variant has the best conversion rate."
   probabilityToBeBest: Float!
+  """
+  The comparison of the conversion rate with the baseline's at that time, which holds however often you look. Null for the
+  baseline.
+  """
+  anytime: AnytimeComparison
 }
 
 "A page of experiments."
@@ -11116,6 +11139,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_createdBy(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_User_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_User_updatedAt(ctx, field)
 	case "disabledAt":
 		return ec.fieldContext_User_disabledAt(ctx, field)
 	}
@@ -11186,6 +11211,8 @@ func (ec *executionContext) childFields_VariantPoint(ctx context.Context, field 
 		return ec.fieldContext_VariantPoint_conversionRate(ctx, field)
 	case "probabilityToBeBest":
 		return ec.fieldContext_VariantPoint_probabilityToBeBest(ctx, field)
+	case "anytime":
+		return ec.fieldContext_VariantPoint_anytime(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VariantPoint", field.Name)
 }
@@ -31497,6 +31524,29 @@ func (ec *executionContext) fieldContext_User_createdAt(_ context.Context, field
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _User_updatedAt(ctx context.Context, field graphql.CollectedField, obj *view.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_updatedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpdatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _User_disabledAt(ctx context.Context, field graphql.CollectedField, obj *view.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -32060,6 +32110,38 @@ func (ec *executionContext) _VariantPoint_probabilityToBeBest(ctx context.Contex
 }
 func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeBest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_anytime(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_anytime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Anytime()
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
+			return ec.marshalOAnytimeComparison2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐAnytime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_anytime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantPoint",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AnytimeComparison(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _VariantResult_id(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
@@ -35487,7 +35569,7 @@ func (ec *executionContext) unmarshalInputUpdateUserRolesInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "roles"}
+	fieldsInOrder := [...]string{"id", "roles", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -35508,6 +35590,13 @@ func (ec *executionContext) unmarshalInputUpdateUserRolesInput(ctx context.Conte
 				return it, err
 			}
 			it.Roles = data
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -47483,6 +47572,11 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "updatedAt":
+			out.Values[i] = ec._User_updatedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "disabledAt":
 			out.Values[i] = ec._User_disabledAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -47794,6 +47888,11 @@ func (ec *executionContext) _VariantPoint(ctx context.Context, sel ast.Selection
 		case "probabilityToBeBest":
 			out.Values[i] = ec._VariantPoint_probabilityToBeBest(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "anytime":
+			out.Values[i] = ec._VariantPoint_anytime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

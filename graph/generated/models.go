@@ -416,6 +416,8 @@ type UpdateUserRolesInput struct {
 	ID string `json:"id"`
 	// Replaces the roles. Each site once.
 	Roles []SiteRoleInput `json:"roles"`
+	// When the user last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
+	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
 // A user whose roles changed.

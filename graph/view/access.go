@@ -38,6 +38,7 @@ type User struct {
 	ID, Name, CreatedBy string
 	Roles               []SiteRole
 	CreatedAt           time.Time
+	UpdatedAt           time.Time
 	DisabledAt          *time.Time
 }
 

@@ -56,6 +56,17 @@ type VariantPoint struct {
 	Visitors, Conversions int64
 	ConversionRate        *float64
 	ProbabilityToBeBest   float64
+	// Phase is what the variant and the baseline came to by then; nil for the baseline.
+	Phase *stats.Phase
+}
+
+// Anytime compares the rate with the baseline's. It takes longer than all else of a point, so it is made where it is selected.
+func (p VariantPoint) Anytime() (*stats.Anytime, error) {
+	if p.Phase == nil {
+		return nil, nil
+	}
+	anytime, err := stats.AnytimeRates(*p.Phase)
+	return &anytime, err
 }
 
 // ExperimentPlan is what an experiment with one look takes.

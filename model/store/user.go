@@ -21,6 +21,7 @@ type userRow struct {
 	Subject    string
 	CreatedBy  string
 	CreatedAt  model.Millis
+	UpdatedAt  model.Millis
 	DisabledAt model.Millis
 }
 
@@ -34,17 +35,19 @@ type roleRow struct {
 
 func (r *userRow) user() model.User {
 	return model.User{
-		ID: r.ID, Name: r.Name, Password: r.Password, Subject: r.Subject, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, DisabledAt: r.DisabledAt,
+		ID: r.ID, Name: r.Name, Password: r.Password, Subject: r.Subject, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		DisabledAt: r.DisabledAt,
 	}
 }
 
 func rowOfUser(u *model.User) *userRow {
 	return &userRow{
-		ID: u.ID, Name: u.Name, Login: u.Login(), Password: u.Password, Subject: u.Subject, CreatedBy: u.CreatedBy, CreatedAt: u.CreatedAt, DisabledAt: u.DisabledAt,
+		ID: u.ID, Name: u.Name, Login: u.Login(), Password: u.Password, Subject: u.Subject, CreatedBy: u.CreatedBy, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+		DisabledAt: u.DisabledAt,
 	}
 }
 
-// CreateUser stores a new user, and sets its ID, CreatedBy and CreatedAt. The error is Conflict if the name or the subject
+// CreateUser stores a new user, and sets its ID, CreatedBy, CreatedAt and UpdatedAt. The error is Conflict if the name or the subject
 // is taken, and NotFound if a site does not exist.
 func (s *Store) CreateUser(ctx context.Context, user *model.User) (err error) {
 	defer wrap(&err, "create user %.40q", user.Name)
@@ -53,6 +56,7 @@ func (s *Store) CreateUser(ctx context.Context, user *model.User) (err error) {
 	}
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		user.CreatedBy, user.CreatedAt = model.ActorOf(ctx).Name, model.MillisOf(s.now())
+		user.UpdatedAt = user.CreatedAt
 		row := rowOfUser(user)
 		row.ID = 0
 		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
@@ -209,6 +213,7 @@ func (s *Store) UpdateUser(ctx context.Context, id int64, apply func(*model.User
 
 // saveUser stores a user that was another before, and was that document.
 func (s *Store) saveUser(ctx context.Context, tx bun.Tx, user, was *model.User, before string) error {
+	user.UpdatedAt = model.MillisOf(s.nextUpdate(was.UpdatedAt.Time()))
 	if _, err := tx.NewUpdate().Model(rowOfUser(user)).ExcludeColumn("created_by", "created_at").WherePK().Exec(ctx); err != nil {
 		return takenUser(err)
 	}

@@ -28,18 +28,24 @@ const limit = 5 * time.Minute
 // end with the test.
 func New(tb testing.TB) context.Context {
 	tb.Helper()
-	return newBrowser(tb)
+	return newBrowser(tb, limit)
+}
+
+// NewFor is New with a page that may be open for longer, or less.
+func NewFor(tb testing.TB, limit time.Duration) context.Context {
+	tb.Helper()
+	return newBrowser(tb, limit)
 }
 
 // OpenWithHosts opens a page in a Chromium that finds the hosts of rules where these say: "MAP attacker.example 127.0.0.1".
 func OpenWithHosts(tb testing.TB, rules, url string) *Page {
 	tb.Helper()
-	p := &Page{tb, newBrowser(tb, chromedp.Flag("host-resolver-rules", rules))}
+	p := &Page{tb, newBrowser(tb, limit, chromedp.Flag("host-resolver-rules", rules))}
 	p.Run(chromedp.Navigate(url))
 	return p
 }
 
-func newBrowser(tb testing.TB, more ...chromedp.ExecAllocatorOption) context.Context {
+func newBrowser(tb testing.TB, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	tb.Cleanup(cancel)

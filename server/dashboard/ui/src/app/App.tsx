@@ -1,7 +1,7 @@
 import { type ComponentType, lazy, Suspense, useEffect } from 'react'
 import { useSubscription } from 'urql'
 import { useAsk } from '../api/ask'
-import { followSite, openSite } from '../api/site'
+import { followSite, openSite, useWhole } from '../api/site'
 import { type Panel, readAddress, type Screen, siteArguments, siteName } from '../parts/address'
 import { Boundary } from '../parts/Boundary'
 import { Problems } from '../parts/Problems'
@@ -38,15 +38,15 @@ export function App() {
   const view = useView()
   const chosen = view.site !== ''
   const { data, problems, stale } = useAsk(openSite, { ...siteArguments(view), chosen })
-  const site = data?.site ?? null
+  const site = useWhole(data?.site ?? null)
+  const newest = data?.site?.newest?.nodes[0]?.startedAt ?? null
+  const isEmpty = data?.site?.newest?.nodes.length === 0
   useSubscription({ query: followSite, variables: { siteId: site?.id ?? '' }, pause: site === null })
   useFirstSite(chosen ? [] : (data?.sites ?? []))
 
   const grants = data?.viewer?.grants ?? []
   const may = (...scopes: string[]) =>
     grants.some(({ siteId, scope }) => (siteId === null || siteId === site?.id) && scopes.includes(scope))
-  const newest = site?.newest?.nodes[0]?.startedAt ?? null
-  const isEmpty = site?.newest?.nodes.length === 0
   const Screen = view.screen === 'home' && isEmpty ? FirstSteps : shown[view.screen]
   return (
     <Shell

@@ -2,6 +2,7 @@ import { type ReactNode, useEffect, useId, useRef } from 'react'
 import { useConnection } from '../api/ask'
 import { logOut } from '../api/login'
 import { screens, siteName } from '../parts/address'
+import { Title } from '../parts/Title'
 import { useGo, useView, ViewLink } from '../parts/view'
 import { words } from '../parts/words'
 import styles from './Shell.module.css'
@@ -20,7 +21,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
   const view = useView()
   const go = useGo()
   const id = useId()
-  const otherScreen = { search: '', goals: [], by: '', order: '', panel: null }
+  const otherScreen = { search: '', goals: [], by: '', order: '', page: 1, panel: null }
   const otherSite = { ...otherScreen, segments: null, within: '', filters: [] }
   const nav = useRef<HTMLElement>(null)
   const { screen } = view
@@ -31,6 +32,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
   }, [screen])
   return (
     <div className={styles.page}>
+      <Title text={words.screens[view.screen]} site={sites.find(({ id }) => id === current)?.name ?? null} />
       <header className={styles.header}>
         <a className={`button ${styles.skip}`} href="#content">
           {words.skip}
@@ -64,7 +66,10 @@ export function Shell({ sites, current, person, children }: ShellProps) {
           )}
           {person !== null && (
             <div className={`row ${styles.person}`}>
-              <span>{person}</span>
+              <bdi>{person}</bdi>
+              <a className="button" href="/auth/password">
+                {words.password}
+              </a>
               <button type="button" onClick={logOut}>
                 {words.logOut}
               </button>

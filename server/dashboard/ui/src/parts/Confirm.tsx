@@ -6,11 +6,13 @@ interface ConfirmProps {
   text: string
   label: string
   question: string
+  /** How it looks: as what is bad to do by mistake, unless told otherwise. */
+  tone?: 'bad' | 'primary'
   onConfirm: () => void
 }
 
 /** A button for what cannot be undone: it asks once more, in its place. */
-export function Confirm({ text, label, question, onConfirm }: ConfirmProps) {
+export function Confirm({ text, label, question, tone = 'bad', onConfirm }: ConfirmProps) {
   const [asked, setAsked] = useState(false)
   const cancel = useRef<HTMLButtonElement>(null)
   const first = useRef<HTMLButtonElement>(null)
@@ -22,7 +24,13 @@ export function Confirm({ text, label, question, onConfirm }: ConfirmProps) {
   }, [asked])
   if (!asked) {
     return (
-      <button ref={first} type="button" aria-label={label} onClick={() => setAsked(true)}>
+      <button
+        ref={first}
+        type="button"
+        className={tone === 'primary' ? tone : undefined}
+        aria-label={label}
+        onClick={() => setAsked(true)}
+      >
         {text}
       </button>
     )
@@ -33,7 +41,7 @@ export function Confirm({ text, label, question, onConfirm }: ConfirmProps) {
       <span>{question}</span>
       <button
         type="button"
-        className="bad"
+        className={tone}
         onClick={() => {
           setAsked(false)
           onConfirm()

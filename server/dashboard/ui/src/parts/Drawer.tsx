@@ -9,6 +9,8 @@ import { words } from './words'
  */
 export function Drawer({ title, children }: { title: string; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null)
+  // Who selects text and lets go beside the panel has not clicked beside it.
+  const pressed = useRef<EventTarget>(null)
   const go = useGo()
   const heading = useId()
   // Before the element goes: only a dialog that is there gives the focus back.
@@ -28,8 +30,11 @@ export function Drawer({ title, children }: { title: string; children: ReactNode
         event.preventDefault()
         close()
       }}
-      onClick={(event) => {
-        if (event.target === dialog.current) close()
+      onPointerDown={({ target }) => {
+        pressed.current = target
+      }}
+      onClick={({ target }) => {
+        if (target === dialog.current && pressed.current === target) close()
       }}
     >
       <div className={styles.head}>

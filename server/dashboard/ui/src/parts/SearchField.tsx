@@ -11,7 +11,7 @@ export function SearchField({ label }: { label: string }) {
   useEffect(() => setText(search), [search])
   useEffect(() => {
     if (text === search) return
-    const timer = setTimeout(() => go({ search: text }, { replace: search !== '' }), pause)
+    const timer = setTimeout(() => go({ search: text, page: 1 }, { replace: search !== '' }), pause)
     return () => clearTimeout(timer)
   }, [text, search, go])
   return (

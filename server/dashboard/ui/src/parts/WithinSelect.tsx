@@ -1,5 +1,6 @@
 import { useId } from 'react'
-import { segmentsOf } from '../api/site'
+import type { FilterInput } from '../api/graphql'
+import { type Segment, segmentsOf } from '../api/site'
 import { useGo, useSite, useView } from './view'
 import { words } from './words'
 
@@ -26,9 +27,13 @@ export function WithinSelect() {
   )
 }
 
-/** The ids of the segments that a screen is of, as the graph takes them. */
-export function useWithin(): string[] {
+/** The segment that a screen is of; null for every session. */
+export function useWithin(): Segment | null {
   const { site } = useSite()
   const { within } = useView()
-  return segmentsOf(site).some(({ id }) => id === within) ? [within] : []
+  return segmentsOf(site).find(({ id }) => id === within) ?? null
 }
+
+/** The filters of a segment as the graph takes them; none of every session. */
+export const inputsOf = (segment: Segment | null): FilterInput[] =>
+  (segment?.filters ?? []).map(({ inputs }) => inputs as FilterInput)

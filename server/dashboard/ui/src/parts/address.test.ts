@@ -29,6 +29,7 @@ test('a view that is written and read is the same', () => {
       search: pick('', 'a b', 'ü&=%+#?/.,:', '<b>‮'),
       by: pick('', 'PAGE', 'R29hbDox'),
       goals: pick([], [id()], [id(), 'x']),
+      page: pick(1, 2, 12),
       panel: pick<Panel | null>(
         null,
         { kind: 'why', goal: id(), segment: id() },
@@ -63,6 +64,9 @@ test('what an address leaves out or has wrong has its default', () => {
     '/sites/shop.example?filters={}',
     '/sites/shop.example?filters=[{"a":1,"b":2}]',
     '/sites/shop.example?filters=[[]]',
+    '/sites/shop.example?page=0',
+    '/sites/shop.example?page=1.5',
+    '/sites/shop.example?page=-2',
     '/sites/shop.example?later=1',
   ]) {
     expect(read(address), address).toEqual(home)

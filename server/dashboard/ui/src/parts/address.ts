@@ -72,6 +72,8 @@ export interface View {
   readonly order: string
   /** The ids of goals, in the order chosen: the steps of a funnel. */
   readonly goals: readonly string[]
+  /** The page of a table that is too long for one, from 1. */
+  readonly page: number
   readonly panel: Panel | null
 }
 
@@ -87,6 +89,7 @@ const start: View = {
   by: '',
   order: '',
   goals: [],
+  page: 1,
   panel: null,
 }
 
@@ -162,6 +165,8 @@ function readFilters(text: string | null): readonly FilterInput[] {
   }
 }
 
+const readPage = (text: string | null) => (text !== null && /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1)
+
 function decode(part: string): string {
   try {
     return decodeURIComponent(part)
@@ -187,6 +192,7 @@ export function readAddress(path: string, query: string): View {
     by: given.get('by') ?? '',
     order: given.get('order') ?? '',
     goals: readIds(given.get('goals')) ?? [],
+    page: readPage(given.get('page')),
     panel: readPanel(given.get('panel')),
   }
 }
@@ -204,6 +210,7 @@ export function writeAddress(view: View): string {
   if (view.by !== '') query.set('by', view.by)
   if (view.order !== '') query.set('order', view.order)
   if (view.goals.length > 0) query.set('goals', view.goals.join(','))
+  if (view.page > 1) query.set('page', String(view.page))
   if (view.panel) query.set('panel', writePanel(view.panel))
   const path = `/sites/${encodeURIComponent(view.site)}${view.screen === 'home' ? '' : `/${view.screen}`}`
   // These stand in queries as they are, and make links that people can read.

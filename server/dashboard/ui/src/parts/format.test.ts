@@ -1,5 +1,18 @@
 import { expect, test } from 'vitest'
-import { amount, change, count, dayAfter, dayOf, duration, points, share } from './format'
+import {
+  amount,
+  change,
+  count,
+  dayAfter,
+  dayOf,
+  duration,
+  moment,
+  percentOf,
+  points,
+  pValue,
+  readPercent,
+  share,
+} from './format'
 
 test('a share that is not 0 is never shown as 0 %, and one that is not all never as 100 %', () => {
   for (const [rate, text] of [
@@ -37,4 +50,29 @@ test('numbers, lengths and days', () => {
   expect(dayOf('2026-03-01T23:30:00Z', 'Europe/Bucharest')).toBe('2026-03-02')
   expect(dayAfter('2024-02-28', 2)).toBe('2024-03-01')
   expect(dayAfter('2026-01-01', -1)).toBe('2025-12-31')
+})
+
+test('instants are said in the zone that is asked for, whichever was asked for before', () => {
+  for (let i = 0; i < 2; i++) {
+    expect(moment('2026-03-01T23:30:00Z', 'Europe/Bucharest')).toBe('Mar 2, 2026, 01:30:00')
+    expect(moment('2026-03-01T23:30:00Z', 'UTC')).toBe('Mar 1, 2026, 23:30:00')
+  }
+})
+
+test('p-values have two digits, and are never 0', () => {
+  expect([null, 0, 0.00009, 0.0001, 0.0123, 0.5, 1].map(pValue)).toEqual([
+    '–',
+    '< 0.0001',
+    '< 0.0001',
+    '0.0001',
+    '0.012',
+    '0.5',
+    '1',
+  ])
+})
+
+test('a percentage that is written and read is the same share', () => {
+  for (const share of [0, 0.02, 0.05, -0.05, 0.1, 0.29, 0.07, 1.5]) expect(readPercent(percentOf(share))).toBe(share)
+  expect(['5', ' 5 %', '5%', '+5', '.5', '-5.25'].map(readPercent)).toEqual([0.05, 0.05, 0.05, 0.05, 0.005, -0.0525])
+  for (const text of ['', '%', '5,5', '1e3', 'x', '--5', 'Infinity']) expect(readPercent(text)).toBeNull()
 })

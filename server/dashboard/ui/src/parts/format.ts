@@ -14,6 +14,13 @@ export const count = (n: number | null | undefined) => (n == null ? none : whole
 export const amount = (n: number | null | undefined) =>
   n == null ? none : (n !== 0 && Math.abs(n) < 1 ? small : decimal).format(n)
 
+const probability = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 })
+const least = 0.0001
+
+/** A p-value, to two digits; of those below 0.0001 only that they are. */
+export const pValue = (p: number | null | undefined) =>
+  p == null ? none : p < least ? `< ${least}` : probability.format(p)
+
 const mostDigits = 10
 
 /** As many digits behind the point as tell a percentage from 0 and from 100. */
@@ -61,23 +68,40 @@ export function duration(seconds: number | null | undefined): string {
     .join(' ')
 }
 
+/** Says instants in zones, with a formatter for each zone: to make one takes longer than all else that a row needs. */
+function inZones(language: string, options: Intl.DateTimeFormatOptions): (at: string, timeZone: string) => string {
+  const made = new Map<string, Intl.DateTimeFormat>()
+  return (at, timeZone) => {
+    let formatter = made.get(timeZone)
+    if (!formatter) {
+      formatter = new Intl.DateTimeFormat(language, { ...options, timeZone })
+      made.set(timeZone, formatter)
+    }
+    return formatter.format(new Date(at))
+  }
+}
+
 /** An instant as a date and a time of a zone. */
-export const moment = (at: string, timeZone: string) =>
-  new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium', timeZone, hourCycle: 'h23' }).format(
-    new Date(at),
-  )
+export const moment = inZones(locale, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' })
 
 /** An instant as a time of day of a zone. */
-export const timeOfDay = (at: string, timeZone: string) =>
-  new Intl.DateTimeFormat(locale, { timeStyle: 'medium', timeZone, hourCycle: 'h23' }).format(new Date(at))
+export const timeOfDay = inZones(locale, { timeStyle: 'medium', hourCycle: 'h23' })
 
 /** An instant as a day of a zone: 2026-03-01. */
-export const dayOf = (at: string, timeZone: string) =>
-  new Intl.DateTimeFormat('sv', { dateStyle: 'short', timeZone }).format(new Date(at))
+export const dayOf = inZones('sv', { dateStyle: 'short' })
 
 /** A day so many days after another. */
 export function dayAfter(day: string, days: number): string {
   const at = new Date(`${day}T00:00:00Z`)
   at.setUTCDate(at.getUTCDate() + days)
   return at.toISOString().slice(0, 10)
+}
+
+/** A share as people write percentages: 2.5 of 0.025. */
+export const percentOf = (share: number) => String(Number((share * 100).toPrecision(12)))
+
+/** The share that a percentage is, with or without its sign; null of what is none. */
+export function readPercent(text: string): number | null {
+  const digits = text.trim().replace(/\s*%$/, '')
+  return /^[+-]?(\d+\.?\d*|\.\d+)$/.test(digits) ? Number((Number(digits) / 100).toPrecision(12)) : null
 }

@@ -11927,6 +11927,13 @@ export type introspection = {
                 }
               }
             }
+          },
+          {
+            "name": "expectedUpdatedAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            }
           }
         ],
         "isOneOf": false
@@ -12024,6 +12031,18 @@ export type introspection = {
                     "name": "SiteRole"
                   }
                 }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "updatedAt",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
               }
             },
             "args": [],
@@ -12266,6 +12285,15 @@ export type introspection = {
         "kind": "OBJECT",
         "name": "VariantPoint",
         "fields": [
+          {
+            "name": "anytime",
+            "type": {
+              "kind": "OBJECT",
+              "name": "AnytimeComparison"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
           {
             "name": "at",
             "type": {

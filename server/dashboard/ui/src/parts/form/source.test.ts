@@ -21,7 +21,7 @@ test('an argument is completed as its filter type says', () => {
     plugin: null,
     arguments: [
       argument('key', 'PROPERTIES'),
-      argument('is', 'VALUES', { valuesKeyPath: 'key' }),
+      argument('is', 'VALUES', { valuesKeyPath: 'key', dimension: 'PROPERTY' }),
       argument('in.source', 'VALUES', { valuesKey: 'source' }),
       argument('event', 'EVENTS'),
     ],

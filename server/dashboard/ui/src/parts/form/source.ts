@@ -22,8 +22,11 @@ export function sourceOf(filterTypes: readonly FilterType[], filter: FilterOf | 
   const type = filter && filterTypes.find(({ name }) => name === filter.type)
   const argument = type?.arguments.find((argument) => `${filter?.path}.${argument.path}` === path)
   if (!filter || !argument || argument.suggest === null) return null
-  // The protocol of the graph: keys of properties are the values of this type without a key.
-  if (argument.suggest === 'PROPERTIES') return { suggest: 'VALUES', filterType: 'property', key: null }
+  if (argument.suggest === 'PROPERTIES') {
+    // The protocol of the graph: keys of properties are the values, without a key, of the type whose values properties have.
+    const keyed = filterTypes.find((type) => type.arguments.some(({ dimension }) => dimension === 'PROPERTY'))
+    return keyed ? { suggest: 'VALUES', filterType: keyed.name, key: null } : null
+  }
   const at = argument.valuesKeyPath?.split('.')
   const key = at
     ? asText(at.reduce<Draft | undefined>((draft, name) => asObject(draft)[name], filter.draft)) || undefined

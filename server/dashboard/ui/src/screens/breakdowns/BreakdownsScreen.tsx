@@ -50,7 +50,7 @@ export default function BreakdownsScreen() {
       siteId: site.id,
       by: [dimension],
       keys: isKeyed(dimension) ? [key] : [],
-      segments: within,
+      segments: within ? [within.id] : [],
       filters: [...view.filters],
       goals: ids,
       range,

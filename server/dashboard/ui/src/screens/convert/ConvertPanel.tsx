@@ -6,7 +6,7 @@ import { Drawer } from '../../parts/Drawer'
 import { Problems } from '../../parts/Problems'
 import { TextField } from '../../parts/TextField'
 import { useGo, useSite } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 /** Turns a segment into a goal with the same filters. */
 export default function ConvertPanel({ segment: id }: { segment: string }) {
@@ -30,7 +30,12 @@ function Convert({ segment }: { segment: Segment }) {
     <form className="stack" noValidate onSubmit={convert}>
       <p>{words.convertAdvice}</p>
       <p>
-        <bdi>{segment.filters.map(({ label }) => label ?? words.unavailable).join('; ') || words.everySession}</bdi>
+        <bdi>
+          {listed(
+            segment.filters.map(({ label }) => label ?? words.unavailable),
+            '; ',
+          ) || words.everySession}
+        </bdi>
       </p>
       <TextField label={words.name} value={name} onChange={setName} required faults={faultsOf('name')} />
       <TextField label={words.key} help={words.keyHelp} value={key} onChange={setKey} faults={faultsOf('key')} />

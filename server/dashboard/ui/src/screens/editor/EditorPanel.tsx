@@ -14,6 +14,7 @@ import { useRest } from '../../parts/form/suggest'
 import { useShapes } from '../../parts/form/useShapes'
 import { count } from '../../parts/format'
 import { bare, Problems } from '../../parts/Problems'
+import { SelectField } from '../../parts/SelectField'
 import { TextField } from '../../parts/TextField'
 import { useGo, useRange, useSite, useView } from '../../parts/view'
 import { words } from '../../parts/words'
@@ -62,6 +63,7 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
   const [key, setKey] = useState(goal?.key ?? '')
   const [description, setDescription] = useState(goal?.description ?? '')
   const [valueEvent, setValueEvent] = useState(goal?.valueEvent ?? '')
+  const [direction, setDirection] = useState(goal?.direction ?? 'HIGHER_IS_BETTER')
   const [active, setActive] = useState(edited && 'active' in edited ? edited.active : true)
   const begun = useBegun(kind)
   const list = useFilterList(shapes, 'filters', edited ? edited.filters.map(({ inputs }) => inputs) : begun)
@@ -82,7 +84,7 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
     setTried(true)
     if (!value) return
     const common = { name, filters: value }
-    const texts = { description, valueEvent: valueEvent === '' ? null : valueEvent }
+    const texts = { description, direction, valueEvent: valueEvent === '' ? null : valueEvent }
     const expectedUpdatedAt = edited?.updatedAt
     const saved =
       kind === 'segment'
@@ -92,7 +94,11 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
         : edited
           ? await change(updateGoal, { input: { ...common, ...texts, id: edited.id, expectedUpdatedAt } })
           : await change(createGoal, {
-              input: { ...(isByKey ? { name, description } : { ...common, ...texts }), key, siteId: site.id },
+              input: {
+                ...(isByKey ? { name, description, direction } : { ...common, ...texts }),
+                key,
+                siteId: site.id,
+              },
             })
     if (saved) go({ panel: null })
   }
@@ -128,6 +134,7 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
                 faults={faultsOf('valueEvent')}
               />
             )}
+            <SelectField label={words.direction} value={direction} choices={words.directions} onChange={setDirection} />
           </>
         )}
         {kind === 'segment' && (

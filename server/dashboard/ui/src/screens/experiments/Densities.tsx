@@ -1,29 +1,41 @@
-import { density } from '../../parts/beta'
+import type { FilterInput } from '../../api/graphql'
+import { useLive } from '../../api/live'
 import { share } from '../../parts/format'
+import { Problems } from '../../parts/Problems'
 import { words } from '../../parts/words'
 import { Lines } from './Lines'
-import type { Metric } from './results'
+import { followDensities } from './results'
 
-const points = 160
+interface DensitiesProps {
+  experiment: string
+  goal: string
+  filters: FilterInput[]
+}
 
 /** How probable each conversion rate is, for each variant: the curves of which the intervals are the middle 95 %. */
-export function Densities({ metric }: { metric: Metric }) {
-  const variants = (metric.variants ?? []).filter(({ visitors }) => visitors > 0)
-  if (variants.length === 0) return null
-  const spread = Math.max(...variants.map(({ conversionRate: { low, high } }) => high - low))
-  const from = Math.max(0, Math.min(...variants.map(({ conversionRate }) => conversionRate.low)) - spread / 2)
-  const to = Math.min(1, Math.max(...variants.map(({ conversionRate }) => conversionRate.high)) + spread / 2)
-  const rates = Array.from({ length: points + 1 }, (_, i) => from + ((to - from) * i) / points)
-  const lines = variants.map(({ variant, conversions, visitors }) => ({
-    name: variant.name,
-    points: rates.map((rate) => [rate, density(rate, conversions, visitors)] as const),
-  }))
-  const top = Math.max(...lines.flatMap((line) => line.points.map(([, at]) => at)))
+export function Densities({ experiment, goal, filters }: DensitiesProps) {
+  const { data, problems } = useLive(followDensities, { id: experiment, goal, filters })
+  const lines = (data?.experimentResults.metrics[0]?.variants ?? [])
+    .filter(({ visitors }) => visitors > 0)
+    .map(({ variant, density }) => ({
+      name: variant.name,
+      points: (density ?? []).map(({ x, y }) => [x, y] as const),
+    }))
+  const points = lines.flatMap((line) => line.points)
+  if (points.length === 0) return <Problems problems={problems} />
+  const rates = points.map(([rate]) => rate)
+  const [from, to] = [Math.min(...rates), Math.max(...rates)]
   return (
     <section className="stack" aria-labelledby="densities">
       <h2 id="densities">{words.densities}</h2>
       <p className="faint">{words.densitiesHelp(share(from), share(to))}</p>
-      <Lines label={words.densities} lines={lines} from={from} to={to} top={top} />
+      <Lines
+        label={words.densities}
+        lines={lines}
+        from={from}
+        to={to}
+        top={Math.max(...points.map(([, density]) => density))}
+      />
     </section>
   )
 }

@@ -1,17 +1,19 @@
-import { type FormEvent, useId, useState } from 'react'
+import { useId, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { useLive } from '../../api/live'
 import { Confirm } from '../../parts/Confirm'
-import { count, dayOf, moment, none, share, timeOfDay } from '../../parts/format'
+import { count, dayOf, moment, none, pValue, share, timeOfDay } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { shownSegments } from '../../parts/segments'
+import { Title } from '../../parts/Title'
 import { useSite, useView, ViewLink } from '../../parts/view'
-import { useWithin, WithinSelect } from '../../parts/WithinSelect'
-import { words } from '../../parts/words'
+import { inputsOf, useWithin, WithinSelect } from '../../parts/WithinSelect'
+import { isolate, listed, words } from '../../parts/words'
 import { Days } from './Days'
 import { Densities } from './Densities'
 import { MetricTable, Reasons } from './MetricTable'
+import { RestOfPlan } from './Plan'
 import {
   askExperiment,
   askMore,
@@ -46,9 +48,10 @@ export function ExperimentView({ id }: { id: string }) {
 }
 
 function Opened({ experiment }: { experiment: Experiment }) {
-  const { mayEdit } = useSite()
+  const { site, mayEdit } = useSite()
   return (
     <>
+      <Title text={experiment.name} site={site.name} />
       <div>
         <h1>
           <bdi>{experiment.name}</bdi>
@@ -69,14 +72,23 @@ function About({ experiment }: { experiment: Experiment }) {
     [words.began, experiment.startedAt && moment(experiment.startedAt, site.timezone)],
     [words.ended, experiment.stoppedAt && moment(experiment.stoppedAt, site.timezone)],
     [words.primaryMetric, experiment.primaryMetric?.name],
-    [words.variants, experiment.variants.map(({ name, weight }) => `${name} (${weight})`).join(', ')],
+    [words.direction, experiment.primaryMetric && words.directions[experiment.primaryMetric.direction]],
+    [words.metricChanged, experiment.metricChangedAt && moment(experiment.metricChangedAt, site.timezone)],
+    [words.variants, experiment.variants.map(({ name, weight }) => `${isolate(name)} (${weight})`).join(', ')],
     [
       words.guardrails,
       experiment.guardrails.map(({ goal, margin }) => words.guardrail(goal.name, share(margin))).join('; '),
     ],
     [words.decidesBy, words.figuresThatDecide[experiment.decidesBy]],
     [words.monitoring, words.monitorings[experiment.monitoring]],
-    [words.audience, experiment.audience.map(({ label }) => label ?? words.unavailable).join('; ') || words.everyone],
+    [words.decideAt, experiment.decideAt && moment(experiment.decideAt, site.timezone)],
+    [
+      words.audience,
+      listed(
+        experiment.audience.map(({ label }) => label ?? words.unavailable),
+        '; ',
+      ) || words.everyone,
+    ],
     [words.attribution, words.attributions[experiment.attribution]],
     [words.winner, experiment.winner?.name],
   ] as const
@@ -110,12 +122,9 @@ function Steps({ experiment }: { experiment: Experiment }) {
   const id = useId()
   const [winner, setWinner] = useState('')
   const [since, setSince] = useState('')
-  const { busy, problems, change } = useChange()
+  const { problems, change } = useChange()
   const known = { id: experiment.id, expectedUpdatedAt: experiment.updatedAt }
-  const start = (event: FormEvent) => {
-    event.preventDefault()
-    change(startExperiment, { ...known, at: since === '' ? null : `${since}T00:00:00Z` })
-  }
+  const start = () => change(startExperiment, { ...known, at: since === '' ? null : `${since}T00:00:00Z` })
   const stop = () => change(stopExperiment, { ...known, winner: winner === '' ? null : winner })
   return (
     <div className="stack">
@@ -124,7 +133,7 @@ function Steps({ experiment }: { experiment: Experiment }) {
           {words.edit}
         </ViewLink>
         {experiment.status === 'DRAFT' && (
-          <form className="row" noValidate onSubmit={start}>
+          <div className="row">
             <label htmlFor={id}>{words.countsSince}</label>
             <input
               id={id}
@@ -133,10 +142,14 @@ function Steps({ experiment }: { experiment: Experiment }) {
               max={dayOf(new Date().toISOString(), site.timezone)}
               onChange={({ target }) => setSince(target.value)}
             />
-            <button type="submit" className="primary" disabled={busy}>
-              {words.start}
-            </button>
-          </form>
+            <Confirm
+              text={words.start}
+              label={words.start}
+              question={words.confirmStart}
+              tone="primary"
+              onConfirm={start}
+            />
+          </div>
         )}
         {experiment.status === 'RUNNING' && (
           <div className="row">
@@ -168,10 +181,21 @@ function Steps({ experiment }: { experiment: Experiment }) {
 function Outcome({ experiment }: { experiment: Experiment }) {
   const { site } = useSite()
   const view = useView()
-  const filters = useWithin().map((segment) => ({ segment }))
+  const within = useWithin()
+  const filters = inputsOf(within)
+  const goal = experiment.primaryMetric?.id ?? null
   const { data, problems } = useLive(followResults, { id: experiment.id, filters })
-  const segments = shownSegments(site, view).map(({ id }) => id)
-  const more = useAsk(askMore, { id: experiment.id, filters, segments, goal: experiment.primaryMetric?.id ?? null })
+  const segments = shownSegments(site, view)
+  const more = useAsk(askMore, {
+    id: experiment.id,
+    filters,
+    // Within a segment each row is of the sessions that are in both.
+    segments: within ? [] : segments.map(({ id }) => id),
+    adHocSegments: within
+      ? segments.map((segment) => ({ name: segment.name, filters: [...inputsOf(segment), ...filters] }))
+      : null,
+    goal,
+  })
   const results = data?.experimentResults
   const node = moreOf(more.data?.node)
   const primary = results?.metrics.find((metric) => metric.primary)
@@ -188,9 +212,10 @@ function Outcome({ experiment }: { experiment: Experiment }) {
         <>
           <Decision metric={primary} />
           <MetricTable metric={primary} />
-          <Densities metric={primary} />
         </>
       )}
+      {goal !== null && experiment.status === 'RUNNING' && <Rest experiment={experiment} goal={goal} />}
+      {goal !== null && <Densities experiment={experiment.id} goal={goal} filters={filters} />}
       {days && <Days series={days} experiment={experiment} />}
       {results?.metrics
         .filter((metric) => !metric.primary)
@@ -198,16 +223,32 @@ function Outcome({ experiment }: { experiment: Experiment }) {
           <MetricTable key={metric.goal.id} metric={metric} />
         ))}
       {node?.breakdown && node.breakdown.length > 0 && (
-        <SegmentTable rows={node.breakdown} variants={experiment.variants} />
+        <SegmentTable
+          rows={node.breakdown}
+          variants={experiment.variants}
+          within={within?.name ?? null}
+          busy={more.stale}
+        />
       )}
     </>
+  )
+}
+
+/** The planner of an experiment that runs, once somebody wants it. */
+function Rest({ experiment, goal }: { experiment: Experiment; goal: string }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>{words.restOfPlan}</summary>
+      {open && <RestOfPlan experiment={experiment} goal={goal} />}
+    </details>
   )
 }
 
 function Validity({ results }: { results: Results }) {
   const { sampleRatio, contaminated, unknownVariants, visitors } = results
   const checks = [
-    sampleRatio.mismatch ? words.mismatch(sampleRatio.anytimePValue.toPrecision(2)) : null,
+    sampleRatio.mismatch ? words.mismatch(pValue(sampleRatio.anytimePValue)) : null,
     contaminated > 0 ? words.contaminated(count(contaminated), count(visitors)) : null,
     unknownVariants > 0 ? words.unknownVariants(count(unknownVariants)) : null,
   ].filter((text) => text !== null)
@@ -215,7 +256,7 @@ function Validity({ results }: { results: Results }) {
     <section className="stack" aria-labelledby="validity">
       <h2 id="validity">{words.validity}</h2>
       {checks.length === 0 ? (
-        <p className="good">{words.valid(count(visitors), sampleRatio.anytimePValue.toPrecision(2))}</p>
+        <p className="good">{words.valid(count(visitors), pValue(sampleRatio.anytimePValue))}</p>
       ) : (
         checks.map((text) => (
           <p key={text} className={sampleRatio.mismatch ? 'notice' : 'flag'}>

@@ -6,7 +6,7 @@ import { Problems } from '../../parts/Problems'
 import { Scroll } from '../../parts/Scroll'
 import { SearchField } from '../../parts/SearchField'
 import { useSite, useView, ViewLink } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 import { ExperimentView } from './ExperimentView'
 import { archiveExperiment, askExperiments, deleteExperiment, type Experiment } from './results'
 
@@ -73,7 +73,7 @@ function List() {
                     <bdi>{experiment.primaryMetric?.name ?? none}</bdi>
                   </td>
                   <td>
-                    <bdi>{experiment.variants.map(({ name }) => name).join(', ') || none}</bdi>
+                    <bdi>{listed(experiment.variants.map(({ name }) => name)) || none}</bdi>
                   </td>
                   <td>{experiment.startedAt ? dayOf(experiment.startedAt, site.timezone) : none}</td>
                   <td>

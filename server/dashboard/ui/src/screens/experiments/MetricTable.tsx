@@ -1,8 +1,9 @@
-import { amount, change, count, none, share } from '../../parts/format'
+import { amount, change, count, none, pValue, share } from '../../parts/format'
 import { Scroll } from '../../parts/Scroll'
 import { words } from '../../parts/words'
 import styles from './Experiments.module.css'
 import type { Metric, VariantFigures } from './results'
+import { type Axis, axisOf, bound, within } from './uplift'
 
 interface Estimate {
   readonly mean: number
@@ -13,6 +14,7 @@ interface Estimate {
 /** What each variant's visitors did on a metric. The intervals of the uplifts stand on one axis. */
 export function MetricTable({ metric }: { metric: Metric }) {
   const variants = metric.variants ?? []
+  const guards = metric.role === 'GUARDRAIL'
   const hasValue = variants.some(({ value }) => value !== null)
   const axis = axisOf(variants.flatMap(({ uplift }) => uplift ?? []))
   const title = words.roleOf[metric.role](metric.goal.name)
@@ -45,7 +47,7 @@ export function MetricTable({ metric }: { metric: Metric }) {
                   {words.rate}
                 </th>
                 <th scope="col">
-                  {words.uplift} <span className={styles.small}>{axis.label}</span>
+                  {words.uplift} <span className={styles.small}>{words.axis(change(axis.low), change(axis.high))}</span>
                 </th>
                 <th scope="col" className="number">
                   {words.probabilityToBeBest}
@@ -56,6 +58,14 @@ export function MetricTable({ metric }: { metric: Metric }) {
                 <th scope="col" className="number">
                   {words.expectedLoss}
                 </th>
+                <th scope="col" className="number">
+                  {words.adjustedPValue}
+                </th>
+                {guards && (
+                  <th scope="col" className="number">
+                    {words.withinMargin}
+                  </th>
+                )}
                 {hasValue && (
                   <th scope="col" className="number">
                     {words.valuePerVisitor}
@@ -65,7 +75,7 @@ export function MetricTable({ metric }: { metric: Metric }) {
             </thead>
             <tbody>
               {variants.map((of) => (
-                <Row key={of.variant.key} of={of} axis={axis} hasValue={hasValue} />
+                <Row key={of.variant.key} of={of} axis={axis} guards={guards} hasValue={hasValue} />
               ))}
             </tbody>
           </table>
@@ -86,7 +96,14 @@ export function Reasons({ metric }: { metric: Metric }) {
   )
 }
 
-function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue: boolean }) {
+interface RowProps {
+  of: VariantFigures
+  axis: Axis
+  guards: boolean
+  hasValue: boolean
+}
+
+function Row({ of, axis, guards, hasValue }: RowProps) {
   const { variant, conversionRate, uplift, value } = of
   const bounds = of.anytime?.uplift
   return (
@@ -123,6 +140,8 @@ function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue:
       <td className="number">{share(of.probabilityToBeBest)}</td>
       <td className="number">{share(of.probabilityToBeatBaseline)}</td>
       <td className="number">{share(of.expectedLoss)}</td>
+      <td className="number">{pValue(of.adjustedPValue)}</td>
+      {guards && <td className="number">{share(of.probabilityWithinMargin)}</td>}
       {hasValue && (
         <td className="number">
           {value ? (
@@ -139,26 +158,8 @@ function Row({ of, axis, hasValue }: { of: VariantFigures; axis: Axis; hasValue:
   )
 }
 
-/** An end of an interval; the server says ±1.8e308 where nothing bounds it. */
-const bound = (n: number) => (Math.abs(n) > 1e300 ? none : change(n))
-
-/** The axis that all intervals of a table share. */
-interface Axis {
-  readonly low: number
-  readonly high: number
-  readonly label: string
-}
-
-/** An axis that has 0 and all intervals, of which those ends that are out of any proportion are cut off. */
-function axisOf(estimates: readonly Estimate[]): Axis {
-  const cut = (n: number) => Math.max(-1, Math.min(3, n))
-  const low = Math.min(-0.1, ...estimates.map((estimate) => cut(estimate.low)))
-  const high = Math.max(0.1, ...estimates.map((estimate) => cut(estimate.high)))
-  return { low, high, label: words.axis(change(low), change(high)) }
-}
-
 function Interval({ of, axis }: { of: Estimate; axis: Axis }) {
-  const x = (n: number) => ((Math.max(axis.low, Math.min(axis.high, n)) - axis.low) / (axis.high - axis.low)) * 200
+  const x = (n: number) => ((within(axis, n) - axis.low) / (axis.high - axis.low)) * 200
   return (
     <svg viewBox="0 0 200 16" width="100%" height="16" preserveAspectRatio="none" aria-hidden="true" focusable="false">
       <path d={`M${x(0)} 0V16`} stroke="var(--edge)" vectorEffect="non-scaling-stroke" />

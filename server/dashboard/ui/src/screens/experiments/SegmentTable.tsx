@@ -1,4 +1,4 @@
-import { count, none, share } from '../../parts/format'
+import { count, none, pValue, share } from '../../parts/format'
 import { Scroll } from '../../parts/Scroll'
 import { words } from '../../parts/words'
 import styles from './Experiments.module.css'
@@ -7,16 +7,21 @@ import type { Experiment, SegmentRow } from './results'
 interface SegmentTableProps {
   rows: readonly SegmentRow[]
   variants: Experiment['variants']
+  /** The name of the segment that all rows are within; null for every session. */
+  within: string | null
+  busy: boolean
 }
 
 /** The primary metric by segment: each segment's decision, and each variant's rate in it. */
-export function SegmentTable({ rows, variants }: SegmentTableProps) {
+export function SegmentTable({ rows, variants, within, busy }: SegmentTableProps) {
   return (
     <div className="stack">
       <h2>{words.bySegment}</h2>
-      <p className="faint">{words.bySegmentHelp}</p>
+      <p className="faint">
+        {words.bySegmentHelp} {within !== null && words.bySegmentWithin(within)}
+      </p>
       <Scroll label={words.bySegment}>
-        <table>
+        <table aria-busy={busy}>
           <caption className="hidden">{words.bySegment}</caption>
           <thead>
             <tr>
@@ -47,6 +52,9 @@ export function SegmentTable({ rows, variants }: SegmentTableProps) {
                           <span className={styles.small}>
                             {words.ofSessions(count(of.conversions), count(of.visitors))}
                           </span>
+                        )}
+                        {of?.adjustedPValue != null && (
+                          <span className={styles.small}>{words.p(pValue(of.adjustedPValue))}</span>
                         )}
                       </td>
                     )

@@ -13,11 +13,13 @@ export const experimentFields = graphql(`
     updatedAt
     attribution
     variants { id key name weight baseline }
-    primaryMetric { id key name valueEvent }
+    primaryMetric { id key name valueEvent direction }
     secondaryMetrics { id key name }
     guardrails { goal { id name } margin }
     decidesBy
     monitoring
+    decideAt
+    metricChangedAt
     audience { label inputs }
     winner { id key name }
   }
@@ -47,7 +49,13 @@ export const askExperiment = graphql(`query Experiment($id: ID!) { node(id: $id)
 
 /** What each day would have shown, and what each segment shows. */
 export const askMore = graphql(`
-  query ExperimentMore($id: ID!, $filters: [FilterInput!], $segments: [ID!], $goal: ID) {
+  query ExperimentMore(
+    $id: ID!
+    $filters: [FilterInput!]
+    $segments: [ID!]
+    $adHocSegments: [AdHocSegmentInput!]
+    $goal: ID
+  ) {
     node(id: $id) {
       ... on Experiment {
         id
@@ -57,12 +65,19 @@ export const askMore = graphql(`
             id
             variants {
               id
-              variant { key }
-              series { at visitors conversions conversionRate probabilityToBeBest }
+              variant { id key }
+              series {
+                at
+                visitors
+                conversions
+                conversionRate
+                probabilityToBeBest
+                anytime { pValue uplift { mean low high } }
+              }
             }
           }
         }
-        breakdown(segments: $segments, goal: $goal) {
+        breakdown(segments: $segments, adHocSegments: $adHocSegments, goal: $goal) {
           id
           segment { id name }
           result {
@@ -72,10 +87,11 @@ export const askMore = graphql(`
               decision
               variants {
                 id
-                variant { key }
+                variant { id key baseline }
                 visitors
                 conversions
                 conversionRate { mean low high }
+                adjustedPValue
               }
             }
           }
@@ -109,10 +125,10 @@ export const followResults = graphql(`
           anytime { uplift { low high } }
           probabilityToBeBest
           probabilityToBeatBaseline
+          probabilityWithinMargin
+          adjustedPValue
           expectedLoss
-          bayesFactor
           value {
-            total
             perVisitor { mean low high }
             uplift { mean low high }
           }
@@ -122,9 +138,75 @@ export const followResults = graphql(`
   }
 `)
 
+/** The curves of the metric that decides. */
+export const followDensities = graphql(`
+  subscription FollowDensities($id: ID!, $filters: [FilterInput!]!, $goal: ID!) {
+    experimentResults(experimentId: $id, filters: $filters, goal: $goal) {
+      metrics {
+        variants {
+          variant { key name }
+          visitors
+          density { x y }
+        }
+      }
+    }
+  }
+`)
+
+/** What an experiment takes that is looked at once. */
+export const planFields = graphql(`
+  fragment PlanFields on ExperimentPlan {
+    figure
+    visitorsPerDay
+    visitorsPerVariant
+    days
+    effects { day visitorsPerVariant effect }
+  }
+`)
+
+/** What a new experiment would take. */
+export const askPlan = graphql(
+  `
+    query NewPlan($siteId: ID!, $metric: ID!, $variants: Int!, $effect: Float!, $power: Float!, $audience: [FilterInput!]!) {
+      site(id: $siteId) {
+        id
+        planExperiment(metric: $metric, variants: $variants, minimumEffect: $effect, power: $power, filters: $audience) {
+          ...PlanFields
+        }
+      }
+    }
+  `,
+  [planFields],
+)
+
+/** What an experiment that runs still takes. */
+export const askRest = graphql(
+  `
+    query RestOfPlan($id: ID!, $goal: ID!, $effect: Float!, $power: Float!) {
+      node(id: $id) {
+        ... on Experiment {
+          id
+          results(goal: $goal) {
+            id
+            metrics {
+              id
+              plan(minimumEffect: $effect, power: $power) { ...PlanFields }
+            }
+          }
+        }
+      }
+    }
+  `,
+  [planFields],
+)
+
+export type Plan = ResultOf<typeof planFields>
 export type Results = ResultOf<typeof followResults>['experimentResults']
 export type Metric = Results['metrics'][number]
 export type VariantFigures = NonNullable<Metric['variants']>[number]
+export type DensityFigures = NonNullable<
+  ResultOf<typeof followDensities>['experimentResults']['metrics'][number]['variants']
+>
 type More = Extract<NonNullable<ResultOf<typeof askMore>['node']>, { breakdown: unknown }>
 export type SegmentRow = NonNullable<More['breakdown']>[number]
 export type DaySeries = NonNullable<NonNullable<More['results']>['metrics'][number]['variants']>
@@ -132,6 +214,9 @@ export type DaySeries = NonNullable<NonNullable<More['results']>['metrics'][numb
 /** The parts of an answer that are an experiment's; null of anything else. */
 export const moreOf = (node: ResultOf<typeof askMore>['node'] | undefined): More | null =>
   node && 'breakdown' in node ? (node as More) : null
+/** The plan in an answer about an experiment that runs. */
+export const restOf = (node: ResultOf<typeof askRest>['node'] | undefined): Plan | null =>
+  (node && 'results' in node && node.results?.metrics[0]?.plan) || null
 export const experimentOf = (node: ResultOf<typeof askExperiment>['node'] | undefined): Experiment | null =>
   node && 'variants' in node ? (node as Experiment) : null
 

@@ -46,7 +46,7 @@ export default function FunnelScreen() {
       <SegmentChips />
       <RangePicker />
       <Steps steps={steps} all={all} />
-      <Problems problems={problems} />
+      <Problems problems={problems.filter(({ code }) => code !== 'UNAVAILABLE')} />
       {!asks && <p>{steps.length === 0 ? words.noSteps : words.noSegments}</p>}
       {asks && (
         <Scroll label={words.screens.funnel}>

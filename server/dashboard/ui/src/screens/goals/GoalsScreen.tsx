@@ -3,13 +3,14 @@ import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { archiveGoal, convertGoal, createGoal, deleteGoal, unarchiveGoal } from '../../api/definitions'
 import { graphql } from '../../api/graphql'
-import { type Goal, goalsOf, mostDefinitions } from '../../api/site'
+import { type Goal, goalsOf } from '../../api/site'
 import { Confirm } from '../../parts/Confirm'
 import { count, moment } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { matches, SearchField } from '../../parts/SearchField'
+import { useSome } from '../../parts/some'
 import { useSite, useView, ViewLink } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 /** All goals of the site, and what could be one. */
 export default function GoalsScreen() {
@@ -20,7 +21,9 @@ export default function GoalsScreen() {
   const found = goalsOf(site).filter(
     (goal) => (archived || !goal.archived) && matches(search, goal.name, goal.key, goal.description),
   )
+  const known = goalsOf(site).length
   const total = site.goals?.totalCount ?? 0
+  const { shown, more } = useSome(found)
   return (
     <div className="stack">
       <h1>{words.screens.goals}</h1>
@@ -37,10 +40,10 @@ export default function GoalsScreen() {
         )}
       </div>
       <Problems problems={problems} />
-      {total > mostDefinitions && <p>{words.onlyOldest(count(mostDefinitions), count(total))}</p>}
+      {total > known && <p>{words.onlyOldest(count(known), count(total))}</p>}
       {found.length === 0 && <p role="status">{words.noMatch}</p>}
       <ul className="stack" aria-label={words.screens.goals}>
-        {found.map((goal) => (
+        {shown.map((goal) => (
           <li key={goal.id} className="box stack">
             <div>
               <h2>
@@ -56,15 +59,21 @@ export default function GoalsScreen() {
               </p>
             )}
             <p>
-              <bdi>{goal.filters.map(({ label }) => label ?? words.unavailable).join('; ') || words.everySession}</bdi>
+              <bdi>
+                {listed(
+                  goal.filters.map(({ label }) => label ?? words.unavailable),
+                  '; ',
+                ) || words.everySession}
+              </bdi>
             </p>
             <p className="faint">
-              {words.inUseBy}: <bdi>{goal.experiments.map(({ name }) => name).join(', ') || words.unused}</bdi>
+              {words.inUseBy}: <bdi>{listed(goal.experiments.map(({ name }) => name)) || words.unused}</bdi>
             </p>
             {mayEdit && <Actions goal={goal} busy={busy} change={change} />}
           </li>
         ))}
       </ul>
+      {more}
       <Candidates />
     </div>
   )

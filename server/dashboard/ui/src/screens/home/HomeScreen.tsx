@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react'
 import { useLive } from '../../api/live'
 import { type Goal, goalsOf, type Segment } from '../../api/site'
-import { timeOfDay } from '../../parts/format'
+import { count, timeOfDay } from '../../parts/format'
 import { useNarrow } from '../../parts/narrow'
 import { Problems } from '../../parts/Problems'
 import { RangePicker } from '../../parts/RangePicker'
@@ -16,26 +16,37 @@ import { CellLink } from './CellLink'
 import { type Card, type Cell, followCards } from './cards'
 import styles from './HomeScreen.module.css'
 
+// More of them the graph gives in one answer to nobody.
+const mostCells = 2_000
+const mostGoals = 500
+const mostSegments = 100
+
 /** Goals × segments in one table, live. */
 export function HomeScreen() {
   const { site } = useSite()
   const view = useView()
   const range = useRange()
   const [paused, setPaused] = useState(false)
-  const segments = shownSegments(site, view)
+  const chosen = shownSegments(site, view)
+  const segments = chosen.slice(0, mostSegments)
   const kept = goalsOf(site).filter((goal) => !goal.archived)
-  const goals = kept.filter(({ name, key, description }) => matches(view.search, name, key, description))
+  const found = kept.filter(({ name, key, description }) => matches(view.search, name, key, description))
+  // What fits is followed as a whole, so that a search asks nothing.
+  const isWhole = kept.length <= mostGoals && kept.length * segments.length <= mostCells
+  const perPage = isWhole ? mostGoals : Math.min(mostGoals, Math.floor(mostCells / segments.length))
+  const page = Math.max(1, Math.min(view.page, Math.ceil(found.length / perPage)))
+  const goals = found.slice((page - 1) * perPage, page * perPage)
   const { data, problems, stale } = useLive(
     followCards,
     {
       siteId: site.id,
       segments: segments.map(({ id }) => id),
-      goals: null,
+      goals: isWhole ? null : goals.map(({ id }) => id),
       range,
       compare: view.compare ? 'PREVIOUS_PERIOD' : null,
       interval: intervalOf(range),
     },
-    segments.length === 0 || kept.length === 0,
+    segments.length === 0 || (isWhole ? kept : goals).length === 0,
     paused,
   )
   const cells = useCells(data?.goalCards)
@@ -66,9 +77,35 @@ export function HomeScreen() {
       ) : goals.length === 0 ? (
         <p role="status">{words.noMatch}</p>
       ) : (
-        <Cells goals={goals} segments={segments} cells={cells} busy={stale} />
+        <>
+          {chosen.length > segments.length && (
+            <p>{words.onlyFirstSegments(count(segments.length), count(chosen.length))}</p>
+          )}
+          <Cells goals={goals} segments={segments} cells={cells} busy={stale} />
+          {found.length > perPage && <Pages page={page} perPage={perPage} all={found.length} />}
+        </>
       )}
     </div>
+  )
+}
+
+/** Leads to the goals before and after those of a page. */
+function Pages({ page, perPage, all }: { page: number; perPage: number; all: number }) {
+  const last = Math.min(page * perPage, all)
+  return (
+    <nav className="row" aria-label={words.goals}>
+      {page > 1 && (
+        <ViewLink className="button" to={{ page: page - 1 }}>
+          {words.previousGoals}
+        </ViewLink>
+      )}
+      <span>{words.goalsFromTo(count((page - 1) * perPage + 1), count(last), count(all))}</span>
+      {last < all && (
+        <ViewLink className="button" to={{ page: page + 1 }}>
+          {words.nextGoals}
+        </ViewLink>
+      )}
+    </nav>
   )
 }
 

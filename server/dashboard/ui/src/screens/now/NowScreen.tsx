@@ -30,7 +30,12 @@ type ActivePage = NonNullable<ResultOf<typeof followNow>['now']['last30Minutes']
 export default function NowScreen() {
   const { site } = useSite()
   const { filters } = useView()
-  const { data, problems } = useLive(followNow, { siteId: site.id, segments: useWithin(), filters: [...filters] })
+  const within = useWithin()
+  const { data, problems } = useLive(followNow, {
+    siteId: site.id,
+    segments: within ? [within.id] : [],
+    filters: [...filters],
+  })
   const now = data?.now
   return (
     <div className="stack">

@@ -1,13 +1,15 @@
+import { useMemo } from 'react'
 import { useChange } from '../../api/change'
 import { activateSegment, deactivateSegment, deleteSegment } from '../../api/definitions'
-import { mostDefinitions, type Segment, segmentsOf } from '../../api/site'
+import { type Segment, segmentsOf } from '../../api/site'
 import { Confirm } from '../../parts/Confirm'
 import { count } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { matches, SearchField } from '../../parts/SearchField'
+import { useSome } from '../../parts/some'
 import { usersOf } from '../../parts/uses'
 import { useSite, useView, ViewLink } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 /** All segments of the site. */
 export default function SegmentsScreen() {
@@ -17,7 +19,10 @@ export default function SegmentsScreen() {
   const found = segmentsOf(site).filter(({ name, filters }) =>
     matches(search, name, ...filters.map(({ label }) => label ?? '')),
   )
+  const users = useMemo(() => usersOf(site), [site])
+  const known = segmentsOf(site).length
   const total = site.segments?.totalCount ?? 0
+  const { shown, more } = useSome(found)
   return (
     <div className="stack">
       <h1>{words.screens.segments}</h1>
@@ -30,16 +35,18 @@ export default function SegmentsScreen() {
         )}
       </div>
       <Problems problems={problems} />
-      {total > mostDefinitions && <p>{words.onlyOldest(count(mostDefinitions), count(total))}</p>}
+      {total > known && <p>{words.onlyOldest(count(known), count(total))}</p>}
       {found.length === 0 && <p role="status">{words.noMatch}</p>}
       <ul className="stack" aria-label={words.screens.segments}>
-        {found.map((segment) => (
+        {shown.map((segment) => (
           <li key={segment.id} className="box stack">
             <h2>
               <bdi>{segment.name}</bdi>
             </h2>
             <Filters segment={segment} />
-            <Uses id={segment.id} />
+            <p className="faint">
+              {words.inUseBy}: <bdi>{listed(users.get(segment.id) ?? []) || words.unused}</bdi>
+            </p>
             {mayEdit && (
               <div className="row">
                 <label className="row">
@@ -81,6 +88,7 @@ export default function SegmentsScreen() {
           </li>
         ))}
       </ul>
+      {more}
     </div>
   )
 }
@@ -88,17 +96,12 @@ export default function SegmentsScreen() {
 function Filters({ segment }: { segment: Segment }) {
   return (
     <p>
-      <bdi>{segment.filters.map(({ label }) => label ?? words.unavailable).join('; ') || words.everySession}</bdi>
-    </p>
-  )
-}
-
-function Uses({ id }: { id: string }) {
-  const { site } = useSite()
-  const users = usersOf(site, id)
-  return (
-    <p className="faint">
-      {words.inUseBy}: <bdi>{users.join(', ') || words.unused}</bdi>
+      <bdi>
+        {listed(
+          segment.filters.map(({ label }) => label ?? words.unavailable),
+          '; ',
+        ) || words.everySession}
+      </bdi>
     </p>
   )
 }

@@ -8,7 +8,7 @@ import { amount, count, duration, moment, none, timeOfDay } from '../../parts/fo
 import { Problems } from '../../parts/Problems'
 import { Scroll } from '../../parts/Scroll'
 import { useSite } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 const askSession = graphql(`
   query Session($id: ID!, $first: Int!) {
@@ -82,14 +82,17 @@ export default function SessionPanel({ id }: { id: string }) {
   )
 }
 
+/** What is known of some texts, one after another. */
+const together = (...texts: readonly (string | null)[]) => listed(texts.flatMap((text) => text || []))
+
 function Facts({ session }: { session: Session }) {
   const { site } = useSite()
   const facts = [
     [words.started, moment(session.startedAt, site.timezone)],
     [words.referrer, session.referrer],
-    [words.place, [session.city, session.region, session.country].filter(Boolean).join(', ')],
-    [words.device, [session.device, session.os, session.browser, session.language].filter(Boolean).join(', ')],
-    [words.campaign, [session.utmSource, session.utmMedium, session.utmCampaign].filter(Boolean).join(', ')],
+    [words.place, together(session.city, session.region, session.country)],
+    [words.device, together(session.device, session.os, session.browser, session.language)],
+    [words.campaign, together(session.utmSource, session.utmMedium, session.utmCampaign)],
   ] as const
   return (
     <dl className="facts">
@@ -135,7 +138,7 @@ function Hits({ session }: { session: Session }) {
                 <bdi>
                   {[
                     ...(hit.experiment === null ? [] : [words.assigned(hit.experiment, hit.variant ?? none)]),
-                    ...hit.properties.map(({ key, value }) => `${key}: ${value}`),
+                    ...hit.properties.map(({ key, value }) => words.propertyOf(key, value)),
                   ].join('; ') || none}
                 </bdi>
               </td>

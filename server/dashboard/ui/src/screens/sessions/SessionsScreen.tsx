@@ -7,7 +7,7 @@ import { Problems } from '../../parts/Problems'
 import { RangePicker } from '../../parts/RangePicker'
 import { SessionTable, sessionFields } from '../../parts/SessionTable'
 import { useRange, useSite, useView } from '../../parts/view'
-import { useWithin, WithinSelect } from '../../parts/WithinSelect'
+import { inputsOf, useWithin, WithinSelect } from '../../parts/WithinSelect'
 import { words } from '../../parts/words'
 
 const askSessions = graphql(
@@ -35,7 +35,7 @@ export default function SessionsScreen() {
   const view = useView()
   const range = useRange()
   const [first, setFirst] = useState(page)
-  const filters = [...useWithin().map((segment) => ({ segment })), ...view.filters]
+  const filters = [...inputsOf(useWithin()), ...view.filters]
   const { data, problems } = useAsk(askSessions, { siteId: site.id, filters, range, first })
   const found = data?.site?.sessions
   return (

@@ -11,7 +11,7 @@ import { Scroll } from '../../parts/Scroll'
 import { TextField } from '../../parts/TextField'
 import { Tracking } from '../../parts/Tracking'
 import { useSite } from '../../parts/view'
-import { words } from '../../parts/words'
+import { listed, words } from '../../parts/words'
 
 const keyFields = graphql(`
   fragment KeyFields on ApiKey {
@@ -149,7 +149,7 @@ function KeyTable({ keys, busy, onRotate, onRevoke }: KeyTableProps) {
               </th>
               <td>{words.scopes[key.scope]}</td>
               <td>
-                <bdi>{key.sites?.map(({ name }) => name).join(', ') ?? words.allSites}</bdi>
+                <bdi>{key.sites ? listed(key.sites.map(({ name }) => name)) : words.allSites}</bdi>
               </td>
               <td>{key.prefix}…</td>
               <td>{at(key.lastUsedAt)}</td>

@@ -17,6 +17,7 @@ const userFields = graphql(`
     name
     createdBy
     createdAt
+    updatedAt
     disabledAt
     roles { role site { id name } }
   }
@@ -67,7 +68,9 @@ export function People() {
         }}
       />
       <Problems problems={[...problems, ...refused]} />
-      {data?.users && data.users.length > 0 && <Users users={data.users} busy={busy} change={change} onReset={reset} />}
+      {data?.users && data.users.length > 0 && (
+        <Users users={data.users} busy={busy} change={change} onRefused={again} onReset={reset} />
+      )}
       {data?.users?.length === 0 && <p>{words.noPeople}</p>}
     </div>
   )
@@ -153,15 +156,24 @@ interface UsersProps {
   users: readonly User[]
   busy: boolean
   change: ReturnType<typeof useChange>['change']
+  /** Is called when a change was refused, perhaps since somebody else has made another. */
+  onRefused: () => void
   onReset: (id: string) => void
 }
 
-function Users({ users, busy, change, onReset }: UsersProps) {
+function Users({ users, busy, change, onRefused, onReset }: UsersProps) {
   const { site } = useSite()
-  const setRole = (user: User, role: Role | '') => {
+  const setRole = async (user: User, role: Role | '') => {
     const others = user.roles.filter((other) => other.site?.id !== site.id)
     const given = [...others.map((other) => ({ site: other.site?.id ?? null, role: other.role }))]
-    change(updateRoles, { input: { id: user.id, roles: role === '' ? given : [...given, { site: site.id, role }] } })
+    const done = await change(updateRoles, {
+      input: {
+        id: user.id,
+        roles: role === '' ? given : [...given, { site: site.id, role }],
+        expectedUpdatedAt: user.updatedAt,
+      },
+    })
+    if (!done) onRefused()
   }
   return (
     <Scroll label={words.settingsTabs.people}>
@@ -193,7 +205,7 @@ function Users({ users, busy, change, onReset }: UsersProps) {
                 <bdi>
                   {user.roles
                     .filter((given) => given.site?.id !== site.id)
-                    .map((given) => `${given.site?.name ?? words.allSites}: ${words.roles[given.role]}`)
+                    .map((given) => words.roleElsewhere(given.site?.name ?? words.allSites, words.roles[given.role]))
                     .join('; ')}
                 </bdi>
               </td>

@@ -1,9 +1,10 @@
 import type { ResultOf } from 'gql.tada'
-import { type FormEvent, useId, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { graphql } from '../../api/graphql'
 import { faultsIn, Problems, unplacedIn } from '../../parts/Problems'
+import { SelectField } from '../../parts/SelectField'
 import { TextField } from '../../parts/TextField'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
@@ -49,7 +50,6 @@ const lines = (text: string) =>
     .filter((line) => line !== '')
 
 function Form({ settings }: { settings: Settings }) {
-  const id = useId()
   const [name, setName] = useState(settings.name)
   const [domains, setDomains] = useState(settings.domains.join(', '))
   const [timezone, setTimezone] = useState(settings.timezone)
@@ -99,20 +99,13 @@ function Form({ settings }: { settings: Settings }) {
         onChange={setReferrers}
         faults={faultsOf('ignoredReferrers')}
       />
-      <div className="field">
-        <label htmlFor={`${id}-addresses`}>{words.addresses}</label>
-        <select
-          id={`${id}-addresses`}
-          value={addresses}
-          onChange={({ target }) => setAddresses(target.value as Settings['addresses'])}
-        >
-          {(['WHOLE', 'TRUNCATED', 'NONE'] as const).map((value) => (
-            <option key={value} value={value}>
-              {words.addressPrivacy[value]}
-            </option>
-          ))}
-        </select>
-      </div>
+      <SelectField
+        label={words.addresses}
+        value={addresses}
+        choices={words.addressPrivacy}
+        onChange={setAddresses}
+        faults={faultsOf('addresses')}
+      />
       <label className="row">
         <input
           type="checkbox"
@@ -121,7 +114,7 @@ function Form({ settings }: { settings: Settings }) {
         />
         {words.bots}
       </label>
-      <Problems problems={unplacedIn(problems, ['name', 'domains', 'timezone', 'ignoredReferrers'])} />
+      <Problems problems={unplacedIn(problems, ['name', 'domains', 'timezone', 'ignoredReferrers', 'addresses'])} />
       <p className="row">
         <button type="submit" className="primary" disabled={busy}>
           {busy ? words.saving : words.save}

@@ -1,0 +1,19 @@
+import { type ReactNode, useState } from 'react'
+import { words } from './words'
+
+const page = 200
+
+/** The first of many, and a button that shows more of them; none where all are shown. */
+export function useSome<T>(all: readonly T[]): { shown: readonly T[]; more: ReactNode } {
+  const [most, setMost] = useState(page)
+  return {
+    shown: all.slice(0, most),
+    more: all.length > most && (
+      <p>
+        <button type="button" onClick={() => setMost(most + page)}>
+          {words.more}
+        </button>
+      </p>
+    ),
+  }
+}
