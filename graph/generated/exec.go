@@ -49470,7 +49470,7 @@ func (ec *executionContext) marshalNForcedVariant2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNForcedVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.ForcedVariant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNForcedVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariant(ctx, sel, v[i])
