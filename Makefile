@@ -53,7 +53,7 @@ DETECT_RACES := -race -gcflags='modernc.org/sqlite/lib=$(UNWATCHED)' -gcflags='m
 RACE ?=
 
 .PHONY: help run build test test-unit test-system check check-generated generate bench bench-go bench-experiment \
-	bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-dashboard soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
+	bench-assignment bench-import bench-scale bench-track screenshots simulate-experiments test-landing-page soak soak-allocation soak-assignment soak-dashboard soak-limits soak-live soak-lost soak-order soak-plugins soak-track fmt lint fuzz test-servers unit-test-servers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,15 @@ soak-limits: test-servers ## attack a server in all the ways that docs/limits.md
 
 soak-dashboard: test-servers ## 500 updates of 50 goals and 20 segments in a browser: from update to paint, keys, memory
 	GOALGRAPH_UPDATES=500 $(GO_TEST) $(SYSTEM) -v -run '^TestDashboard$$/^large_table$$' -count 1 -timeout 30m ./server
+
+soak-allocation: ## allocate a million visitors of 50 experiments: splits, pairs, layers and holdouts are as chance gives
+	GOALGRAPH_ALLOCATION_IDS=1000000 go test -v -count 1 -run '^TestAllocationsAreFair$$' ./model/allocation
+
+soak-assignment: test-servers ## 2,000 visitors of a page on two servers that are killed; 100,000 visitors against GrowthBook's own SDK
+	GOALGRAPH_ASSIGNED_VISITORS=2000 GOALGRAPH_ALLOCATION_IDS=100000 $(GO_TEST) $(SYSTEM) -v -run '^Test(AssignedVisitors|GrowthBook)$$' -count 1 -timeout 30m ./server
+
+bench-assignment: test-servers ## evaluate flags 2,000 times a second beside 2,000 messages a second: time to answer
+	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkEvaluate$$' -benchtime 1x -timeout 30m ./server
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

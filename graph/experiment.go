@@ -13,6 +13,7 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/experiment"
 )
 
 type experimentResolver struct{ *Resolver }
@@ -104,12 +105,21 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, underInput(err)
 	}
-	e := &model.Experiment{SiteID: site, Key: input.Key, Name: input.Name}
+	e := &model.Experiment{SiteID: site, Key: input.Key, Name: input.Name, TrafficShare: 1}
 	set(&e.Description, input.Description)
 	set(&e.Attribution, input.Attribution)
 	set(&e.DecidesBy, input.DecidesBy)
 	set(&e.Monitoring, input.Monitoring)
 	setInstant(&e.DecideAt, input.DecideAt)
+	set(&e.Assignment, input.Assignment)
+	set(&e.TrafficShare, input.TrafficShare)
+	set(&e.Rollout, input.Rollout)
+	set(&e.OnlyEvaluated, input.OnlyEvaluated)
+	setLayer(e, input.Layer)
+	setForced(e, input.ForcedVariants)
+	if err := setOrRefuse(&e.Seed, input.Seed, "input.seed"); err != nil {
+		return nil, err
+	}
 	if err := given.apply(e); err != nil {
 		return nil, underInput(err)
 	}
@@ -135,6 +145,15 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		set(&e.DecidesBy, input.DecidesBy)
 		set(&e.Monitoring, input.Monitoring)
 		setInstant(&e.DecideAt, input.DecideAt)
+		set(&e.Assignment, input.Assignment)
+		set(&e.TrafficShare, input.TrafficShare)
+		set(&e.Rollout, input.Rollout)
+		set(&e.OnlyEvaluated, input.OnlyEvaluated)
+		setLayer(e, input.Layer)
+		setForced(e, input.ForcedVariants)
+		if err := setOrRefuse(&e.Seed, input.Seed, "seed"); err != nil {
+			return err
+		}
 		return given.apply(e)
 	})
 	return r.changedExperiment(e, underInput(aboutID("id", err)))
@@ -147,6 +166,28 @@ func setInstant(to *model.Millis, field graphql.Omittable[*time.Time]) {
 		*to = model.MillisOf(*at)
 	case field.IsSet():
 		*to = 0
+	}
+}
+
+// setLayer sets an experiment's layer if it was given; null is none.
+func setLayer(e *model.Experiment, field graphql.Omittable[*generated.LayerInput]) {
+	switch layer := field.Value(); {
+	case layer != nil:
+		e.Layer = &model.Layer{Key: layer.Key, From: layer.From, To: layer.To}
+	case field.IsSet():
+		e.Layer = nil
+	}
+}
+
+// setForced replaces an experiment's forced variants if they were given.
+func setForced(e *model.Experiment, field graphql.Omittable[[]generated.ForcedVariantInput]) {
+	list := field.Value()
+	if list == nil {
+		return
+	}
+	e.Forced = make([]model.ForcedVariant, len(list))
+	for i, forced := range list {
+		e.Forced[i] = model.ForcedVariant{Visitor: forced.Visitor, Variant: strings.TrimSpace(forced.Variant)}
 	}
 }
 
@@ -173,6 +214,7 @@ func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittab
 			v := &given.variants[i]
 			*v = model.Variant{Key: strings.TrimSpace(input.Key), Weight: 1}
 			set(&v.Weight, input.Weight)
+			v.Value = string(input.Value.Value())
 			if err := setOrRefuse(&v.Name, input.Name, fmt.Sprintf("variants[%d].name", i)); err != nil {
 				return given, err
 			}
@@ -234,10 +276,54 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 }
 
 func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, expected *time.Time) (*view.ChangedExperiment, error) {
+	known, err := r.knownAudience(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	return r.changeExperiment(ctx, id, expected, func(e *model.Experiment) error {
+		if e.Assignment == model.GoalgraphAssignment && !model.EqualFilters(e.Audience, known) {
+			return model.Errorf(model.Conflict, "the experiment has changed since you asked; start it again")
+		}
 		now := model.MillisOf(r.now())
 		return e.Start(orNow(at, now), now)
 	})
+}
+
+// knownAudience returns the audience of an experiment that Goalgraph assigns. The error is FailedPrecondition, and names
+// them, if there are filters in it that cannot be told before the session.
+func (r *mutationResolver) knownAudience(ctx context.Context, id string) ([]model.FilterSpec, error) {
+	n, err := decodeID(experimentNoun, id, "id")
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.store.Experiment(ctx, n)
+	if err != nil {
+		return nil, aboutID("id", err)
+	}
+	if e.Assignment != model.GoalgraphAssignment {
+		return nil, nil
+	}
+	var late []string
+	field := ""
+	for i := range e.Audience {
+		at := fmt.Sprintf("audience[%d]", i)
+		compiled, err := r.filters.Compile(ctx, e.Audience[i])
+		if err != nil {
+			return nil, model.Under(at, err)
+		}
+		if experiment.IsKnownBefore(compiled.Predicate) {
+			continue
+		}
+		if late = append(late, e.Audience[i].Type); field == "" {
+			field = at + "." + e.Audience[i].Type
+		}
+	}
+	if late != nil {
+		return nil, &model.Error{Code: model.FailedPrecondition, Field: field, Message: fmt.Sprintf(
+			"Goalgraph assigns visitors when their sessions begin, and these filters of the audience are known only later: %s; leave them out, or have something else assign the visitors",
+			strings.Join(late, ", "))}
+	}
+	return e.Audience, nil
 }
 
 func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner *string, at, expected *time.Time) (*view.ChangedExperiment, error) {

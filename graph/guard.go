@@ -359,6 +359,10 @@ func (g guard) DeleteExperiments(ctx context.Context, ids []int64) (site int64, 
 	return site, g.store.DeleteExperiments(ctx, ids)
 }
 
+func (g guard) CountUnjoined(ctx context.Context, site, experiment int64, run model.Millis) (int, error) {
+	return g.store.CountUnjoined(ctx, readable(ctx, site), experiment, run)
+}
+
 func (g guard) Session(ctx context.Context, id model.SessionID) (*model.Session, error) {
 	id.Site = readable(ctx, id.Site)
 	return g.store.Session(ctx, id)

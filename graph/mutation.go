@@ -23,6 +23,7 @@ func (r *mutationResolver) CreateSite(ctx context.Context, input generated.Creat
 	set(&site.Timezone, input.Timezone)
 	set(&site.Addresses, input.Addresses)
 	set(&site.Bots, input.Bots)
+	setHoldout(site, input.Holdout)
 	return r.changedSite(site, underInput(r.store.CreateSite(ctx, site)))
 }
 
@@ -39,6 +40,7 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		set(&site.Timezone, input.Timezone)
 		set(&site.Addresses, input.Addresses)
 		set(&site.Bots, input.Bots)
+		setHoldout(site, input.Holdout)
 		if ignored := input.IgnoredReferrers.Value(); ignored != nil {
 			site.IgnoredReferrers = ignored
 		}
@@ -48,6 +50,14 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		return nil
 	})
 	return r.changedSite(site, underInput(aboutID("id", err)))
+}
+
+// setHoldout sets a site's holdout if it was given.
+func setHoldout(site *model.Site, field graphql.Omittable[*generated.HoldoutInput]) {
+	if input := field.Value(); input != nil {
+		site.Holdout = &model.Holdout{Share: input.Share}
+		set(&site.Holdout.Seed, input.Seed)
+	}
 }
 
 func (r *mutationResolver) changedSite(site *model.Site, err error) (*view.ChangedSite, error) {

@@ -54,6 +54,9 @@ func (r *Resolver) Experiment() generated.ExperimentResolver       { return &exp
 func (r *Resolver) Guardrail() generated.GuardrailResolver         { return &guardrailResolver{r} }
 func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
 func (r *Resolver) Session() generated.SessionResolver             { return &sessionResolver{r} }
+func (r *Resolver) ExperimentResult() generated.ExperimentResultResolver {
+	return &experimentResultResolver{r}
+}
 func (r *Resolver) MetricResult() generated.MetricResultResolver   { return &metricResultResolver{r} }
 func (r *Resolver) VariantResult() generated.VariantResultResolver { return &variantResultResolver{r} }
 func (r *Resolver) ValueResult() generated.ValueResultResolver     { return &valueResultResolver{r} }

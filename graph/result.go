@@ -226,6 +226,17 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experi
 	return result
 }
 
+type experimentResultResolver struct{ *Resolver }
+
+func (r *experimentResultResolver) UnjoinedAssignments(ctx context.Context, result *view.ExperimentResult) (*int, error) {
+	e := &result.Experiment
+	if e.Assignment != model.GoalgraphAssignment || e.StartedAt == 0 {
+		return nil, nil
+	}
+	n, err := r.store.CountUnjoined(ctx, e.SiteID, e.ID, e.StartedAt)
+	return &n, err
+}
+
 // measured is what is asked of a metric.
 type measured struct {
 	goal model.Goal

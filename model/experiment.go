@@ -46,6 +46,20 @@ type Experiment struct {
 	// filters. An empty list admits everyone.
 	Audience    []FilterSpec
 	Attribution Attribution
+	// Assignment is who assigns visitors. What follows says how Goalgraph does.
+	Assignment AssignmentSource
+	// Seed tells the experiment's hashes from those of others; the key by default.
+	Seed string
+	// TrafficShare is the part of all visitors that take part, 0 to 1. Who takes part stays when it shrinks.
+	TrafficShare float64
+	// Layer is the experiment's part of a layer, or nil.
+	Layer *Layer
+	// Forced are visitors who test, each once.
+	Forced []ForcedVariant
+	// Rollout gives all visitors the winner once the experiment has stopped.
+	Rollout bool
+	// OnlyEvaluated takes no assignments that Goalgraph has not made itself.
+	OnlyEvaluated bool
 	// Winner is the key of the variant chosen when the experiment stopped, or empty.
 	Winner string
 	// StartedAt and StoppedAt are the ends of the run, or 0 until then.
@@ -63,6 +77,9 @@ type Variant struct {
 	Weight float64 `json:"weight"`
 	// Baseline marks the variant that the others are compared with.
 	Baseline bool `json:"baseline"`
+	// Value is what code gets that asks for the variant, as JSON of at most MaxVariantValue bytes: a string, a number, true,
+	// false or an object. It is empty where that is the key.
+	Value string `json:"value,omitempty"`
 }
 
 // Guardrail is a goal by which no winner may be worse than the baseline by more than a margin.
@@ -173,6 +190,9 @@ func (e *Experiment) Validate() error {
 	if err := e.checkDecision(); err != nil {
 		return err
 	}
+	if err := e.checkAssignment(); err != nil {
+		return err
+	}
 	if err := CheckFilters("audience", e.Audience); err != nil {
 		return err
 	}
@@ -267,6 +287,9 @@ func (e *Experiment) checkVariants() error {
 		if !(v.Weight > 0) || v.Weight > MaxWeight {
 			return Invalid(at+".weight", "is %v; it must be more than 0 and at most %d", v.Weight, int(MaxWeight))
 		}
+		if err := v.checkValue(); err != nil {
+			return Under(at, err)
+		}
 		if v.Baseline {
 			baselines++
 		}
@@ -296,8 +319,8 @@ func (e *Experiment) SetBaseline(key string) error {
 
 // CheckChange returns a FailedPrecondition error if e, which is valid, changes anything
 // that before may no longer change. Once started, an experiment keeps its variants,
-// audience, attribution and what says how it is decided, and must have a primary metric. Once archived, it keeps
-// everything.
+// audience, attribution, what says how it is decided, and how visitors are assigned but for the share of them, and must
+// have a primary metric. Once archived, it keeps everything.
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
 	case before.Status == Archived:
@@ -327,6 +350,14 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 		return fixed("monitoring", "the monitoring")
 	case e.DecideAt != before.DecideAt:
 		return fixed("decideAt", "the time of the only look")
+	case e.Assignment != before.Assignment:
+		return fixed("assignment", "who assigns visitors")
+	case e.Seed != before.Seed:
+		return fixed("seed", "the seed")
+	case (e.Layer == nil) != (before.Layer == nil) || e.Layer != nil && *e.Layer != *before.Layer:
+		return fixed("layer", "the layer")
+	case e.OnlyEvaluated != before.OnlyEvaluated:
+		return fixed("onlyEvaluated", "whose assignments count")
 	case e.Primary == 0:
 		return &Error{Code: FailedPrecondition, Field: "primaryMetric", Message: "an experiment that has started needs a primary metric; choose another goal instead"}
 	}

@@ -119,7 +119,7 @@ func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
 	}
 	mustEqual(t, "experiment", e, &model.Experiment{
 		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Guardrails: []model.Guardrail{{Goal: 4, Margin: 0.1}},
-		Attribution: model.SessionAttribution, DecidesBy: model.ByRate, Monitoring: model.Continuous,
+		Assignment: model.ExternalAssignment, Seed: "k", Attribution: model.SessionAttribution, DecidesBy: model.ByRate, Monitoring: model.Continuous,
 		Variants: []model.Variant{{Key: "a", Name: "a", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 2}},
 	})
 	mustEqual(t, "what was given", shared, given)

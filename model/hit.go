@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 )
 
 // MessageID identifies a message of a site. A message id counts once, however often it is sent. It is made from the
@@ -33,6 +34,18 @@ func MessageIDOf(parts ...string) MessageID {
 		hash.Write([]byte(part))
 	}
 	return MessageID(hash.Sum(nil)[:16])
+}
+
+// ExposureID returns the id of the message that a visitor has seen a variant which Goalgraph gave, in a run of an experiment,
+// which is known by when it began. Whoever sends the message, and however often, it counts once.
+func ExposureID(site, experiment int64, run Millis, visitor string) MessageID {
+	return MessageIDOf("exposure", strconv.FormatInt(site, 10), strconv.FormatInt(experiment, 10), strconv.FormatInt(int64(run), 10), visitor)
+}
+
+// UUID returns the id in the form of a UUID, which as the name of a message is the id again.
+func (id MessageID) UUID() string {
+	digits := hex.EncodeToString(id[:])
+	return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
 }
 
 // uuidOf reads a UUID in lower case, as SDKs write it.

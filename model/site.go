@@ -33,6 +33,8 @@ type Site struct {
 	IgnoredReferrers []string
 	// Bots is what becomes of the messages of bots.
 	Bots BotPolicy
+	// Holdout is the part of the visitors that no experiment takes, or nil.
+	Holdout *Holdout
 	// UpdatedAt is when the site itself last changed, in whole milliseconds.
 	UpdatedAt time.Time
 	// Revision changes with every change to the site, its segments, goals or
@@ -140,6 +142,9 @@ func (s *Site) Validate() (err error) {
 		return err
 	}
 	if s.IgnoredReferrers, err = hosts("ignoredReferrers", s.IgnoredReferrers); err != nil {
+		return err
+	}
+	if err := s.checkHoldout(); err != nil {
 		return err
 	}
 	switch s.Bots {

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -361,11 +362,17 @@ func slowClients(ctx context.Context, a *assault, tell func(string)) {
 	})
 }
 
-// slowReaders ask for the schema, over and over, and read none of the answers before the server must have given up.
+// slowReaders ask for GraphiQL's script, which everyone gets, over and over, and read none of the answers before the server
+// must have given up.
 func slowReaders(ctx context.Context, a *assault, tell func(string)) {
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Second)
 	defer cancel()
-	request := fmt.Sprintf("GET /schema.graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", a.Key)
+	script, err := scriptOf(ctx, "http://"+a.Address+"/graphiql/")
+	if err != nil {
+		tell(err.Error())
+		return
+	}
+	request := "GET " + script + " HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
 	eachOf(a, a.Count, func(n int) {
 		conn, err := dialFrom(ctx, n, a.Address)
 		if err != nil {
@@ -390,4 +397,30 @@ func slowReaders(ctx context.Context, a *assault, tell func(string)) {
 		}
 		tell(closedBy(ctx, err))
 	})
+}
+
+// scriptOf returns the path of the first script of a page.
+func scriptOf(ctx context.Context, page string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	source := regexp.MustCompile(`<script[^>]* src="([^"]+)"`).FindSubmatch(text)
+	if source == nil {
+		return "", fmt.Errorf("%s has no script: %s", page, response.Status)
+	}
+	path, err := request.URL.Parse(string(source[1]))
+	if err != nil {
+		return "", err
+	}
+	return path.Path, nil
 }

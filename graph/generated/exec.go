@@ -15,6 +15,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
+	"github.com/goalgraph/goalgraph/graph/list"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -41,6 +42,7 @@ type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
 	Experiment() ExperimentResolver
 	ExperimentPlan() ExperimentPlanResolver
+	ExperimentResult() ExperimentResultResolver
 	Filter() FilterResolver
 	FilterArgument() FilterArgumentResolver
 	FilterType() FilterTypeResolver
@@ -340,6 +342,7 @@ type ComplexityRoot struct {
 	}
 
 	Experiment struct {
+		Assignment       func(childComplexity int) int
 		Attribution      func(childComplexity int) int
 		Audience         func(childComplexity int) int
 		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
@@ -347,20 +350,26 @@ type ComplexityRoot struct {
 		DecideAt         func(childComplexity int) int
 		DecidesBy        func(childComplexity int) int
 		Description      func(childComplexity int) int
+		Forced           func(childComplexity int) int
 		Guardrails       func(childComplexity int) int
 		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		ID               func(childComplexity int) int
 		Key              func(childComplexity int) int
+		Layer            func(childComplexity int) int
 		MetricChangedAt  func(childComplexity int) int
 		Monitoring       func(childComplexity int) int
 		Name             func(childComplexity int) int
+		OnlyEvaluated    func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
 		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
+		Rollout          func(childComplexity int) int
 		SecondaryMetrics func(childComplexity int) int
+		Seed             func(childComplexity int) int
 		Site             func(childComplexity int) int
 		StartedAt        func(childComplexity int) int
 		Status           func(childComplexity int) int
 		StoppedAt        func(childComplexity int) int
+		TrafficShare     func(childComplexity int) int
 		UpdatedAt        func(childComplexity int) int
 		Variants         func(childComplexity int) int
 		Winner           func(childComplexity int) int
@@ -387,14 +396,15 @@ type ComplexityRoot struct {
 	}
 
 	ExperimentResult struct {
-		ComputedAt      func(childComplexity int) int
-		Contaminated    func(childComplexity int) int
-		Experiment      func(childComplexity int) int
-		ID              func(childComplexity int) int
-		Metrics         func(childComplexity int) int
-		SampleRatio     func(childComplexity int) int
-		UnknownVariants func(childComplexity int) int
-		Visitors        func(childComplexity int) int
+		ComputedAt          func(childComplexity int) int
+		Contaminated        func(childComplexity int) int
+		Experiment          func(childComplexity int) int
+		ID                  func(childComplexity int) int
+		Metrics             func(childComplexity int) int
+		SampleRatio         func(childComplexity int) int
+		UnjoinedAssignments func(childComplexity int) int
+		UnknownVariants     func(childComplexity int) int
+		Visitors            func(childComplexity int) int
 	}
 
 	Filter struct {
@@ -433,6 +443,11 @@ type ComplexityRoot struct {
 		Code    func(childComplexity int) int
 		Message func(childComplexity int) int
 		Path    func(childComplexity int) int
+	}
+
+	ForcedVariant struct {
+		Variant func(childComplexity int) int
+		Visitor func(childComplexity int) int
 	}
 
 	Funnel struct {
@@ -594,6 +609,17 @@ type ComplexityRoot struct {
 	HitEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	Holdout struct {
+		Seed  func(childComplexity int) int
+		Share func(childComplexity int) int
+	}
+
+	Layer struct {
+		From func(childComplexity int) int
+		Key  func(childComplexity int) int
+		To   func(childComplexity int) int
 	}
 
 	Login struct {
@@ -865,6 +891,7 @@ type ComplexityRoot struct {
 		Goal             func(childComplexity int, key string) int
 		GoalCards        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, goals []string, adHocGoals []AdHocGoalInput, rangeArg model.TimeRange, unit view.CountUnit, compare *model.Comparison, includeInactive bool, first *int, after *string) int
 		Goals            func(childComplexity int, search *string, archived *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
+		Holdout          func(childComplexity int) int
 		ID               func(childComplexity int) int
 		IgnoredReferrers func(childComplexity int) int
 		Merge            func(childComplexity int, active []scalar.FilterInput, goal []scalar.FilterInput) int
@@ -997,6 +1024,7 @@ type ComplexityRoot struct {
 	Variant struct {
 		Baseline func(childComplexity int) int
 		ID       func(childComplexity int) int
+		JSON     func(childComplexity int) int
 		Key      func(childComplexity int) int
 		Name     func(childComplexity int) int
 		Weight   func(childComplexity int) int
@@ -1081,6 +1109,9 @@ type ExperimentResolver interface {
 type ExperimentPlanResolver interface {
 	Days(ctx context.Context, obj *view.ExperimentPlan) (*int, error)
 	Effects(ctx context.Context, obj *view.ExperimentPlan, days int) ([]view.PlannedEffect, error)
+}
+type ExperimentResultResolver interface {
+	UnjoinedAssignments(ctx context.Context, obj *view.ExperimentResult) (*int, error)
 }
 type FilterResolver interface {
 	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
@@ -2146,6 +2177,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EventEdge.Node(childComplexity), true
 
+	case "Experiment.assignment":
+		if e.ComplexityRoot.Experiment.Assignment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Assignment(childComplexity), true
 	case "Experiment.attribution":
 		if e.ComplexityRoot.Experiment.Attribution == nil {
 			break
@@ -2193,6 +2230,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Description(childComplexity), true
+	case "Experiment.forcedVariants":
+		if e.ComplexityRoot.Experiment.Forced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Forced(childComplexity), true
 	case "Experiment.guardrails":
 		if e.ComplexityRoot.Experiment.Guardrails == nil {
 			break
@@ -2222,6 +2265,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Key(childComplexity), true
+	case "Experiment.layer":
+		if e.ComplexityRoot.Experiment.Layer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Layer(childComplexity), true
 	case "Experiment.metricChangedAt":
 		if e.ComplexityRoot.Experiment.MetricChangedAt == nil {
 			break
@@ -2240,6 +2289,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Name(childComplexity), true
+	case "Experiment.onlyEvaluated":
+		if e.ComplexityRoot.Experiment.OnlyEvaluated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.OnlyEvaluated(childComplexity), true
 	case "Experiment.primaryMetric":
 		if e.ComplexityRoot.Experiment.PrimaryMetric == nil {
 			break
@@ -2257,12 +2312,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+	case "Experiment.rollout":
+		if e.ComplexityRoot.Experiment.Rollout == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Rollout(childComplexity), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.SecondaryMetrics(childComplexity), true
+	case "Experiment.seed":
+		if e.ComplexityRoot.Experiment.Seed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Seed(childComplexity), true
 	case "Experiment.site":
 		if e.ComplexityRoot.Experiment.Site == nil {
 			break
@@ -2287,6 +2354,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.StoppedAt(childComplexity), true
+	case "Experiment.trafficShare":
+		if e.ComplexityRoot.Experiment.TrafficShare == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.TrafficShare(childComplexity), true
 	case "Experiment.updatedAt":
 		if e.ComplexityRoot.Experiment.UpdatedAt == nil {
 			break
@@ -2416,6 +2489,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.SampleRatio(childComplexity), true
+	case "ExperimentResult.unjoinedAssignments":
+		if e.ComplexityRoot.ExperimentResult.UnjoinedAssignments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.UnjoinedAssignments(childComplexity), true
 	case "ExperimentResult.unknownVariants":
 		if e.ComplexityRoot.ExperimentResult.UnknownVariants == nil {
 			break
@@ -2588,6 +2667,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FilterWarning.Path(childComplexity), true
+
+	case "ForcedVariant.variant":
+		if e.ComplexityRoot.ForcedVariant.Variant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ForcedVariant.Variant(childComplexity), true
+	case "ForcedVariant.visitor":
+		if e.ComplexityRoot.ForcedVariant.Visitor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ForcedVariant.Visitor(childComplexity), true
 
 	case "Funnel.comparedWith":
 		if e.ComplexityRoot.Funnel.ComparedWith == nil {
@@ -3292,6 +3384,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.HitEdge.Node(childComplexity), true
+
+	case "Holdout.seed":
+		if e.ComplexityRoot.Holdout.Seed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Holdout.Seed(childComplexity), true
+	case "Holdout.share":
+		if e.ComplexityRoot.Holdout.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Holdout.Share(childComplexity), true
+
+	case "Layer.from":
+		if e.ComplexityRoot.Layer.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Layer.From(childComplexity), true
+	case "Layer.key":
+		if e.ComplexityRoot.Layer.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Layer.Key(childComplexity), true
+	case "Layer.to":
+		if e.ComplexityRoot.Layer.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Layer.To(childComplexity), true
 
 	case "Login.address":
 		if e.ComplexityRoot.Login.Address == nil {
@@ -4715,6 +4839,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.Goals(childComplexity, args["search"].(*string), args["archived"].(*bool), args["orderBy"].(view.Order), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Site.holdout":
+		if e.ComplexityRoot.Site.Holdout == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.Holdout(childComplexity), true
 	case "Site.id":
 		if e.ComplexityRoot.Site.ID == nil {
 			break
@@ -5281,6 +5411,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Variant.ID(childComplexity), true
+	case "Variant.value":
+		if e.ComplexityRoot.Variant.JSON == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Variant.JSON(childComplexity), true
 	case "Variant.key":
 		if e.ComplexityRoot.Variant.Key == nil {
 			break
@@ -5522,8 +5658,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDateRange,
 		ec.unmarshalInputEventOrder,
 		ec.unmarshalInputExperimentOrder,
+		ec.unmarshalInputForcedVariantInput,
 		ec.unmarshalInputGoalOrder,
 		ec.unmarshalInputGuardrailInput,
+		ec.unmarshalInputHoldoutInput,
+		ec.unmarshalInputLayerInput,
 		ec.unmarshalInputSegmentOrder,
 		ec.unmarshalInputSessionOrder,
 		ec.unmarshalInputSiteRoleInput,
@@ -6256,6 +6395,26 @@ type Experiment implements Node {
   audience: [Filter!]!
   "Which of a visitor's sessions can convert."
   attribution: Attribution!
+  "Who assigns visitors to variants."
+  assignment: AssignmentSource!
+  """
+  What tells this experiment's assignments from those of others. Under the seed of an experiment of GrowthBook, visitors
+  have the variants that they had there.
+  """
+  seed: String!
+  "The share of all visitors that take part, from 0 to 1."
+  trafficShare: Float!
+  "Which visitors of a layer take part. Null if the experiment is of no layer."
+  layer: Layer
+  "Visitors who test, with the variants that they are given. They take no part."
+  forcedVariants: [ForcedVariant!]!
+  "Whether all visitors are given the winner once the experiment has stopped with one."
+  rollout: Boolean!
+  """
+  Whether only assignments count that Goalgraph made itself. Those that other ` + "`" + `Experiment Viewed` + "`" + ` messages tell of then
+  assign nobody.
+  """
+  onlyEvaluated: Boolean!
   "The variant chosen when the experiment stopped; null if none was."
   winner: Variant
   "When the run began. Earlier assignments do not count. Null in a draft."
@@ -6326,9 +6485,9 @@ type Experiment implements Node {
 enum ExperimentStatus {
   "Not started. Everything except the key can change."
   DRAFT
-  "Started: visitors are being assigned. Name, description, metrics and guardrails can change."
+  "Started: visitors are being assigned. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change."
   RUNNING
-  "Finished: its results remain. Name, description, metrics and guardrails can change."
+  "Finished: its results remain. What can change while it runs still can."
   STOPPED
   "Put away, from DRAFT or STOPPED. Nothing can change; its results remain."
   ARCHIVED
@@ -6340,6 +6499,35 @@ enum Attribution {
   SESSION
   "Every session from the assignment to the end of the experiment."
   EXPERIMENT
+}
+
+"Who assigns visitors to the variants of an experiment."
+enum AssignmentSource {
+  "Something else, which tells of it by ` + "`" + `Experiment Viewed` + "`" + ` messages."
+  EXTERNAL
+  "Goalgraph, which is asked for variants over the OpenFeature Remote Evaluation Protocol or by the snippet."
+  GOALGRAPH
+}
+
+"""
+A range of visitors under a key. Running experiments with ranges of one layer have no visitor in common. Ranges of one layer
+may overlap only while not both experiments run.
+"""
+type Layer {
+  "The name of the layer. Experiments with equal keys share it."
+  key: String!
+  "Where the range begins, from 0 to 1."
+  from: Float!
+  "Where the range ends, from 0 to 1. The end does not belong to it."
+  to: Float!
+}
+
+"Someone who tests, and is given a variant whoever takes part."
+type ForcedVariant {
+  "The anonymousId or the userId."
+  visitor: String!
+  "The key of the variant."
+  variant: String!
 }
 
 "Which figure of a metric decides."
@@ -6376,6 +6564,8 @@ type Variant {
   name: String!
   "The intended share of visitors, relative to the other weights: weights 1 and 3 mean a quarter and three quarters."
   weight: Float!
+  "What code gets that asks for the variant: a string, a number, true, false or an object."
+  value: JSON!
   "Whether the other variants are compared with this one. Exactly one variant is the baseline."
   baseline: Boolean!
 }
@@ -6407,6 +6597,13 @@ type ExperimentResult {
   sender uses different variant keys. ` + "`" + `filters` + "`" + ` and the audience do not affect this number.
   """
   unknownVariants: Int!
+  """
+  The number of visitors that Goalgraph has assigned and that have sent nothing but assignments. If they are many, the
+  targetingKey by which variants are asked for is neither the anonymousId nor the userId of the site's events. The run's
+  visitors count, whatever the arguments: 100,000 of them at most, the first by their names. Null unless Goalgraph assigns
+  the experiment's visitors, and in a draft.
+  """
+  unjoinedAssignments: Int
   "Whether the split of visitors fits the weights."
   sampleRatio: SampleRatioCheck!
   "The results of each metric: the primary one, the secondary ones, the guardrails."
@@ -6798,6 +6995,29 @@ input VariantInput {
   name: String
   "The intended share of visitors, relative to the other weights. More than 0, at most 1,000,000."
   weight: Float = 1
+  """
+  What code gets that asks for the variant: a string, a number, true, false or an object, of at most 4,096 bytes. Defaults to
+  the key.
+  """
+  value: JSON
+}
+
+"A range of visitors of a layer."
+input LayerInput {
+  "The name of the layer, 1 to 200 characters."
+  key: String!
+  "Where the range begins, from 0 to 1."
+  from: Float!
+  "Where the range ends, from 0 to 1, and after its beginning."
+  to: Float!
+}
+
+"Someone who tests."
+input ForcedVariantInput {
+  "The anonymousId or the userId, 1 to 2,048 characters. Each once."
+  visitor: String!
+  "The key of the variant."
+  variant: String!
 }
 
 "A guardrail."
@@ -6844,12 +7064,26 @@ input CreateExperimentInput {
   audience: [FilterInput!] = []
   "Which of a visitor's sessions can convert."
   attribution: Attribution = SESSION
+  "Who assigns visitors to variants."
+  assignment: AssignmentSource = EXTERNAL
+  "What tells the experiment's assignments from those of others, 1 to 200 characters. Defaults to the key."
+  seed: String
+  "The share of all visitors that take part, from 0 to 1."
+  trafficShare: Float = 1
+  "Which visitors of a layer take part. Defaults to all visitors, of no layer."
+  layer: LayerInput
+  "Visitors who test, at most 100."
+  forcedVariants: [ForcedVariantInput!] = []
+  "Whether all visitors are given the winner once the experiment has stopped with one."
+  rollout: Boolean = false
+  "Whether only assignments count that Goalgraph made itself."
+  onlyEvaluated: Boolean = false
 }
 
 """
-Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
-decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
-draft.
+Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric,
+decideAt and layer. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change until the
+experiment is archived; the rest only while it is a draft.
 """
 input UpdateExperimentInput {
   "The id of the experiment."
@@ -6881,6 +7115,23 @@ input UpdateExperimentInput {
   audience: [FilterInput!]
   "Which of a visitor's sessions can convert."
   attribution: Attribution
+  "Who assigns visitors to variants."
+  assignment: AssignmentSource
+  "What tells the experiment's assignments from those of others, 1 to 200 characters."
+  seed: String
+  """
+  The share of all visitors that take part, from 0 to 1. It can change while the experiment runs: who takes part then stays
+  and keeps the variant.
+  """
+  trafficShare: Float
+  "Which visitors of a layer take part. Null takes the experiment out of its layer."
+  layer: LayerInput
+  "Replaces the visitors who test, at most 100. They can change until the experiment is archived."
+  forcedVariants: [ForcedVariantInput!]
+  "Whether all visitors are given the winner once the experiment has stopped with one. It can change until then, and after."
+  rollout: Boolean
+  "Whether only assignments count that Goalgraph made itself."
+  onlyEvaluated: Boolean
   "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -8671,6 +8922,8 @@ type Site implements Node {
   ignoredReferrers: [String!]!
   "Whether messages of bots are stored from now on."
   bots: BotPolicy!
+  "The visitors that take part in no experiment which Goalgraph assigns. Null if there are none."
+  holdout: Holdout
   "When the site itself last changed. Its segments, goals and experiments have times of their own."
   updatedAt: Time!
   "The site's segments, by default the oldest first."
@@ -9049,6 +9302,24 @@ input CreateSiteInput {
   ignoredReferrers: [String!] = []
   "Whether messages of bots are stored."
   bots: BotPolicy = EXCLUDE
+  "Visitors that take part in no experiment which Goalgraph assigns. Defaults to none."
+  holdout: HoldoutInput
+}
+
+"Visitors that take part in no experiment, so that all experiments together can be judged by them."
+type Holdout {
+  "The share of all visitors, above 0 and at most 1."
+  share: Float!
+  "What chooses them: under another seed, the same share is other visitors."
+  seed: String!
+}
+
+"Visitors that take part in no experiment."
+input HoldoutInput {
+  "The share of all visitors, from 0, which is none, to 1."
+  share: Float!
+  "What chooses them, 1 to 200 characters."
+  seed: String = "holdout"
 }
 
 "How much of each IP address a site stores."
@@ -9091,6 +9362,8 @@ input UpdateSiteInput {
   ignoredReferrers: [String!]
   "Whether messages of bots are stored from now on."
   bots: BotPolicy
+  "Visitors that take part in no experiment which Goalgraph assigns, from now on. A share of 0 is none."
+  holdout: HoldoutInput
   "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -9708,6 +9981,20 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_audience(ctx, field)
 	case "attribution":
 		return ec.fieldContext_Experiment_attribution(ctx, field)
+	case "assignment":
+		return ec.fieldContext_Experiment_assignment(ctx, field)
+	case "seed":
+		return ec.fieldContext_Experiment_seed(ctx, field)
+	case "trafficShare":
+		return ec.fieldContext_Experiment_trafficShare(ctx, field)
+	case "layer":
+		return ec.fieldContext_Experiment_layer(ctx, field)
+	case "forcedVariants":
+		return ec.fieldContext_Experiment_forcedVariants(ctx, field)
+	case "rollout":
+		return ec.fieldContext_Experiment_rollout(ctx, field)
+	case "onlyEvaluated":
+		return ec.fieldContext_Experiment_onlyEvaluated(ctx, field)
 	case "winner":
 		return ec.fieldContext_Experiment_winner(ctx, field)
 	case "startedAt":
@@ -9782,6 +10069,8 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 		return ec.fieldContext_ExperimentResult_contaminated(ctx, field)
 	case "unknownVariants":
 		return ec.fieldContext_ExperimentResult_unknownVariants(ctx, field)
+	case "unjoinedAssignments":
+		return ec.fieldContext_ExperimentResult_unjoinedAssignments(ctx, field)
 	case "sampleRatio":
 		return ec.fieldContext_ExperimentResult_sampleRatio(ctx, field)
 	case "metrics":
@@ -9864,6 +10153,16 @@ func (ec *executionContext) childFields_FilterWarning(ctx context.Context, field
 		return ec.fieldContext_FilterWarning_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FilterWarning", field.Name)
+}
+
+func (ec *executionContext) childFields_ForcedVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "visitor":
+		return ec.fieldContext_ForcedVariant_visitor(ctx, field)
+	case "variant":
+		return ec.fieldContext_ForcedVariant_variant(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ForcedVariant", field.Name)
 }
 
 func (ec *executionContext) childFields_Funnel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10186,6 +10485,28 @@ func (ec *executionContext) childFields_HitEdge(ctx context.Context, field graph
 		return ec.fieldContext_HitEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HitEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Holdout(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "share":
+		return ec.fieldContext_Holdout_share(ctx, field)
+	case "seed":
+		return ec.fieldContext_Holdout_seed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Holdout", field.Name)
+}
+
+func (ec *executionContext) childFields_Layer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_Layer_key(ctx, field)
+	case "from":
+		return ec.fieldContext_Layer_from(ctx, field)
+	case "to":
+		return ec.fieldContext_Layer_to(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Layer", field.Name)
 }
 
 func (ec *executionContext) childFields_Login(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10610,6 +10931,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_ignoredReferrers(ctx, field)
 	case "bots":
 		return ec.fieldContext_Site_bots(ctx, field)
+	case "holdout":
+		return ec.fieldContext_Site_holdout(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Site_updatedAt(ctx, field)
 	case "segments":
@@ -10868,6 +11191,8 @@ func (ec *executionContext) childFields_Variant(ctx context.Context, field graph
 		return ec.fieldContext_Variant_name(ctx, field)
 	case "weight":
 		return ec.fieldContext_Variant_weight(ctx, field)
+	case "value":
+		return ec.fieldContext_Variant_value(ctx, field)
 	case "baseline":
 		return ec.fieldContext_Variant_baseline(ctx, field)
 	}
@@ -17569,6 +17894,185 @@ func (ec *executionContext) fieldContext_Experiment_attribution(_ context.Contex
 	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Attribution does not have child fields"))
 }
 
+func (ec *executionContext) _Experiment_assignment(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_assignment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Assignment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AssignmentSource) graphql.Marshaler {
+			return ec.marshalNAssignmentSource2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_assignment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type AssignmentSource does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_seed(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_seed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Seed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_seed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_trafficShare(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_trafficShare(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrafficShare, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_trafficShare(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_layer(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_layer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Layer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Layer) graphql.Marshaler {
+			return ec.marshalOLayer2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐLayer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_layer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Layer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_forcedVariants(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_forcedVariants(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Forced, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.ForcedVariant) graphql.Marshaler {
+			return ec.marshalNForcedVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariantᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_forcedVariants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ForcedVariant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_rollout(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_rollout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rollout, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_rollout(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_onlyEvaluated(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_onlyEvaluated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnlyEvaluated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_onlyEvaluated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Experiment_winner(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18300,6 +18804,29 @@ func (ec *executionContext) fieldContext_ExperimentResult_unknownVariants(_ cont
 	return graphql.NewScalarFieldContext("ExperimentResult", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _ExperimentResult_unjoinedAssignments(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_unjoinedAssignments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExperimentResult().UnjoinedAssignments(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_unjoinedAssignments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentResult", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _ExperimentResult_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19023,6 +19550,52 @@ func (ec *executionContext) _FilterWarning_message(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_FilterWarning_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FilterWarning", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ForcedVariant_visitor(ctx context.Context, field graphql.CollectedField, obj *model.ForcedVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ForcedVariant_visitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ForcedVariant_visitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ForcedVariant", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ForcedVariant_variant(ctx context.Context, field graphql.CollectedField, obj *model.ForcedVariant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ForcedVariant_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ForcedVariant_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ForcedVariant", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Funnel_id(ctx context.Context, field graphql.CollectedField, obj *view.Funnel) (ret graphql.Marshaler) {
@@ -21952,6 +22525,121 @@ func (ec *executionContext) fieldContext_HitEdge_node(_ context.Context, field g
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Holdout_share(ctx context.Context, field graphql.CollectedField, obj *model.Holdout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Holdout_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Holdout_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Holdout", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Holdout_seed(ctx context.Context, field graphql.CollectedField, obj *model.Holdout) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Holdout_seed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Seed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Holdout_seed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Holdout", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Layer_key(ctx context.Context, field graphql.CollectedField, obj *model.Layer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Layer_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Layer_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Layer", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Layer_from(ctx context.Context, field graphql.CollectedField, obj *model.Layer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Layer_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Layer_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Layer", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _Layer_to(ctx context.Context, field graphql.CollectedField, obj *model.Layer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Layer_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Layer_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Layer", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Login_id(ctx context.Context, field graphql.CollectedField, obj *view.Login) (ret graphql.Marshaler) {
@@ -28323,6 +29011,38 @@ func (ec *executionContext) fieldContext_Site_bots(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type BotPolicy does not have child fields"))
 }
 
+func (ec *executionContext) _Site_holdout(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_holdout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Holdout, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Holdout) graphql.Marshaler {
+			return ec.marshalOHoldout2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐHoldout(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_holdout(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Site",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Holdout(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Site_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -31231,6 +31951,29 @@ func (ec *executionContext) fieldContext_Variant_weight(_ context.Context, field
 	return graphql.NewScalarFieldContext("Variant", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
+func (ec *executionContext) _Variant_value(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Variant_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.JSON(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Variant_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Variant", field, true, false, errors.New("field of type JSON does not have child fields"))
+}
+
 func (ec *executionContext) _Variant_baseline(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -33499,8 +34242,23 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 	if _, present := asMap["attribution"]; !present {
 		asMap["attribution"] = "SESSION"
 	}
+	if _, present := asMap["assignment"]; !present {
+		asMap["assignment"] = "EXTERNAL"
+	}
+	if _, present := asMap["trafficShare"]; !present {
+		asMap["trafficShare"] = 1
+	}
+	if _, present := asMap["forcedVariants"]; !present {
+		asMap["forcedVariants"] = []any{}
+	}
+	if _, present := asMap["rollout"]; !present {
+		asMap["rollout"] = false
+	}
+	if _, present := asMap["onlyEvaluated"]; !present {
+		asMap["onlyEvaluated"] = false
+	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -33605,6 +34363,55 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Attribution = graphql.OmittableOf(data)
+		case "assignment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignment"))
+			data, err := ec.unmarshalOAssignmentSource2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Assignment = graphql.OmittableOf(data)
+		case "seed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seed"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Seed = graphql.OmittableOf(data)
+		case "trafficShare":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("trafficShare"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TrafficShare = graphql.OmittableOf(data)
+		case "layer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("layer"))
+			data, err := ec.unmarshalOLayerInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐLayerInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Layer = graphql.OmittableOf(data)
+		case "forcedVariants":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("forcedVariants"))
+			data, err := ec.unmarshalOForcedVariantInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐForcedVariantInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ForcedVariants = graphql.OmittableOf(data)
+		case "rollout":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rollout"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rollout = graphql.OmittableOf(data)
+		case "onlyEvaluated":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onlyEvaluated"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnlyEvaluated = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -33771,7 +34578,7 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 		asMap["bots"] = "EXCLUDE"
 	}
 
-	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses", "ignoredReferrers", "bots"}
+	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "holdout"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -33820,6 +34627,13 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Bots = graphql.OmittableOf(data)
+		case "holdout":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holdout"))
+			data, err := ec.unmarshalOHoldoutInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐHoldoutInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Holdout = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -33981,6 +34795,43 @@ func (ec *executionContext) unmarshalInputExperimentOrder(ctx context.Context, o
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputForcedVariantInput(ctx context.Context, obj any) (ForcedVariantInput, error) {
+	var it ForcedVariantInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"visitor", "variant"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "visitor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("visitor"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Visitor = data
+		case "variant":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("variant"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Variant = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputGoalOrder(ctx context.Context, obj any) (view.Order, error) {
 	var it view.Order
 	if obj == nil {
@@ -34054,6 +34905,91 @@ func (ec *executionContext) unmarshalInputGuardrailInput(ctx context.Context, ob
 				return it, err
 			}
 			it.Margin = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputHoldoutInput(ctx context.Context, obj any) (HoldoutInput, error) {
+	var it HoldoutInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["seed"]; !present {
+		asMap["seed"] = "holdout"
+	}
+
+	fieldsInOrder := [...]string{"share", "seed"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "share":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("share"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Share = data
+		case "seed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seed"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Seed = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputLayerInput(ctx context.Context, obj any) (LayerInput, error) {
+	var it LayerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "from", "to"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
 		}
 	}
 	return it, nil
@@ -34247,7 +35183,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34345,6 +35281,55 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Attribution = graphql.OmittableOf(data)
+		case "assignment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignment"))
+			data, err := ec.unmarshalOAssignmentSource2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Assignment = graphql.OmittableOf(data)
+		case "seed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seed"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Seed = graphql.OmittableOf(data)
+		case "trafficShare":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("trafficShare"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TrafficShare = graphql.OmittableOf(data)
+		case "layer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("layer"))
+			data, err := ec.unmarshalOLayerInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐLayerInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Layer = graphql.OmittableOf(data)
+		case "forcedVariants":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("forcedVariants"))
+			data, err := ec.unmarshalOForcedVariantInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐForcedVariantInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ForcedVariants = graphql.OmittableOf(data)
+		case "rollout":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rollout"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rollout = graphql.OmittableOf(data)
+		case "onlyEvaluated":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onlyEvaluated"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnlyEvaluated = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -34498,7 +35483,7 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "holdout", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34554,6 +35539,13 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Bots = graphql.OmittableOf(data)
+		case "holdout":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holdout"))
+			data, err := ec.unmarshalOHoldoutInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐHoldoutInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Holdout = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -34625,7 +35617,7 @@ func (ec *executionContext) unmarshalInputVariantInput(ctx context.Context, obj 
 		asMap["weight"] = 1
 	}
 
-	fieldsInOrder := [...]string{"key", "name", "weight"}
+	fieldsInOrder := [...]string{"key", "name", "weight", "value"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34653,6 +35645,13 @@ func (ec *executionContext) unmarshalInputVariantInput(ctx context.Context, obj 
 				return it, err
 			}
 			it.Weight = graphql.OmittableOf(data)
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -38159,6 +39158,41 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "assignment":
+			out.Values[i] = ec._Experiment_assignment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seed":
+			out.Values[i] = ec._Experiment_seed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "trafficShare":
+			out.Values[i] = ec._Experiment_trafficShare(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "layer":
+			out.Values[i] = ec._Experiment_layer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "forcedVariants":
+			out.Values[i] = ec._Experiment_forcedVariants(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rollout":
+			out.Values[i] = ec._Experiment_rollout(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "onlyEvaluated":
+			out.Values[i] = ec._Experiment_onlyEvaluated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "winner":
 			field := field
 
@@ -38686,42 +39720,80 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 		case "id":
 			out.Values[i] = ec._ExperimentResult_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "experiment":
 			out.Values[i] = ec._ExperimentResult_experiment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "computedAt":
 			out.Values[i] = ec._ExperimentResult_computedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitors":
 			out.Values[i] = ec._ExperimentResult_visitors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "contaminated":
 			out.Values[i] = ec._ExperimentResult_contaminated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "unknownVariants":
 			out.Values[i] = ec._ExperimentResult_unknownVariants(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "unjoinedAssignments":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentResult_unjoinedAssignments(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "sampleRatio":
 			out.Values[i] = ec._ExperimentResult_sampleRatio(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "metrics":
 			out.Values[i] = ec._ExperimentResult_metrics(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -39444,6 +40516,49 @@ func (ec *executionContext) _FilterWarning(ctx context.Context, sel ast.Selectio
 			}
 		case "message":
 			out.Values[i] = ec._FilterWarning_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var forcedVariantImplementors = []string{"ForcedVariant"}
+
+func (ec *executionContext) _ForcedVariant(ctx context.Context, sel ast.SelectionSet, obj *model.ForcedVariant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, forcedVariantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ForcedVariant")
+		case "visitor":
+			out.Values[i] = ec._ForcedVariant_visitor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "variant":
+			out.Values[i] = ec._ForcedVariant_variant(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -41923,6 +43038,97 @@ func (ec *executionContext) _HitEdge(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "node":
 			out.Values[i] = ec._HitEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var holdoutImplementors = []string{"Holdout"}
+
+func (ec *executionContext) _Holdout(ctx context.Context, sel ast.SelectionSet, obj *model.Holdout) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, holdoutImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Holdout")
+		case "share":
+			out.Values[i] = ec._Holdout_share(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "seed":
+			out.Values[i] = ec._Holdout_seed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var layerImplementors = []string{"Layer"}
+
+func (ec *executionContext) _Layer(ctx context.Context, sel ast.SelectionSet, obj *model.Layer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, layerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Layer")
+		case "key":
+			out.Values[i] = ec._Layer_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = ec._Layer_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._Layer_to(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -44669,6 +45875,11 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "holdout":
+			out.Values[i] = ec._Site_holdout(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "updatedAt":
 			out.Values[i] = ec._Site_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -46611,6 +47822,11 @@ func (ec *executionContext) _Variant(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "value":
+			out.Values[i] = ec._Variant_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "baseline":
 			out.Values[i] = ec._Variant_baseline(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -47563,6 +48779,23 @@ func (ec *executionContext) marshalNApiKey2ᚖgithubᚗcomᚋgoalgraphᚋgoalgra
 	return ec._ApiKey(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAssignmentSource2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx context.Context, v any) (model.AssignmentSource, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AssignmentSource(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAssignmentSource2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx context.Context, sel ast.SelectionSet, v model.AssignmentSource) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNAttribution2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, v any) (model.Attribution, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.Attribution(tmp)
@@ -47936,7 +49169,7 @@ func (ec *executionContext) unmarshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgo
 }
 
 func (ec *executionContext) marshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx context.Context, sel ast.SelectionSet, v []Dimension) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, sel, v[i])
@@ -47993,7 +49226,7 @@ func (ec *executionContext) marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Event) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEvent(ctx, sel, v[i])
@@ -48013,7 +49246,7 @@ func (ec *executionContext) marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNEventCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventCount) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCount(ctx, sel, v[i])
@@ -48033,7 +49266,7 @@ func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx, sel, v[i])
@@ -48331,6 +49564,31 @@ func (ec *executionContext) marshalNFloat2ᚖfloat64(ctx context.Context, sel as
 	return graphql.WrapContextMarshaler(ctx, res)
 }
 
+func (ec *executionContext) marshalNForcedVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariant(ctx context.Context, sel ast.SelectionSet, v model.ForcedVariant) graphql.Marshaler {
+	return ec._ForcedVariant(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNForcedVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.ForcedVariant) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNForcedVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariant(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNForcedVariantInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐForcedVariantInput(ctx context.Context, v any) (ForcedVariantInput, error) {
+	res, err := ec.unmarshalInputForcedVariantInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNFunnel2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v view.Funnel) graphql.Marshaler {
 	return ec._Funnel(ctx, sel, &v)
 }
@@ -48551,7 +49809,7 @@ func (ec *executionContext) marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNHit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Hit) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx, sel, v[i])
@@ -48571,7 +49829,7 @@ func (ec *executionContext) marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNHitEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.HitEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdge(ctx, sel, v[i])
@@ -49062,7 +50320,7 @@ func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx, sel, v[i])
@@ -49082,7 +50340,7 @@ func (ec *executionContext) marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx, sel, v[i])
@@ -49288,7 +50546,7 @@ func (ec *executionContext) marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNTotalsPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.TotalsPoint) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPoint(ctx, sel, v[i])
@@ -49351,7 +50609,7 @@ func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Variant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, sel, v[i])
@@ -49415,7 +50673,7 @@ func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlge
 }
 
 func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx, sel, v[i])
@@ -49461,7 +50719,7 @@ func (ec *executionContext) unmarshalN__DirectiveLocation2ᚕstringᚄ(ctx conte
 }
 
 func (ec *executionContext) marshalN__DirectiveLocation2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__DirectiveLocation2string(ctx, sel, v[i])
@@ -49489,7 +50747,7 @@ func (ec *executionContext) marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlg
 }
 
 func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -49509,7 +50767,7 @@ func (ec *executionContext) marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋg
 }
 
 func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
@@ -49561,7 +50819,7 @@ func (ec *executionContext) marshalOActivePage2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNActivePage2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePage(ctx, sel, v[i])
@@ -49689,6 +50947,25 @@ func (ec *executionContext) marshalOArchiveGoalsPayload2ᚖgithubᚗcomᚋgoalgr
 		return graphql.Null
 	}
 	return ec._ArchiveGoalsPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOAssignmentSource2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx context.Context, v any) (*model.AssignmentSource, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AssignmentSource(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAssignmentSource2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx context.Context, sel ast.SelectionSet, v *model.AssignmentSource) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalOAttribution2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAttribution(ctx context.Context, v any) (*model.Attribution, error) {
@@ -49820,7 +51097,7 @@ func (ec *executionContext) marshalOComputedFilter2ᚕgithubᚗcomᚋgoalgraph�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
@@ -49948,7 +51225,7 @@ func (ec *executionContext) marshalODecisionReason2ᚕgithubᚗcomᚋgoalgraph�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDecisionReason2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReason(ctx, sel, v[i])
@@ -50016,7 +51293,7 @@ func (ec *executionContext) marshalODensityPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDensityPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPoint(ctx, sel, v[i])
@@ -50187,7 +51464,7 @@ func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, sel, v[i])
@@ -50312,7 +51589,7 @@ func (ec *executionContext) marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋ
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilterWarning2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarning(ctx, sel, v[i])
@@ -50342,6 +51619,23 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	_ = sel
 	res := graphql.MarshalFloatContext(*v)
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalOForcedVariantInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐForcedVariantInputᚄ(ctx context.Context, v any) ([]ForcedVariantInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]ForcedVariantInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNForcedVariantInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐForcedVariantInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) marshalOFunnel2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐFunnel(ctx context.Context, sel ast.SelectionSet, v *view.Funnel) graphql.Marshaler {
@@ -50409,7 +51703,7 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx, sel, v[i])
@@ -50446,6 +51740,21 @@ func (ec *executionContext) marshalOHitConnection2ᚖgithubᚗcomᚋgoalgraphᚋ
 		return graphql.Null
 	}
 	return ec._HitConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOHoldout2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐHoldout(ctx context.Context, sel ast.SelectionSet, v *model.Holdout) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Holdout(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOHoldoutInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐHoldoutInput(ctx context.Context, v any) (*HoldoutInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputHoldoutInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -50549,11 +51858,26 @@ func (ec *executionContext) marshalOJSON2encodingᚋjsonᚐRawMessage(ctx contex
 	return res
 }
 
+func (ec *executionContext) marshalOLayer2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐLayer(ctx context.Context, sel ast.SelectionSet, v *model.Layer) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Layer(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOLayerInput2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐLayerInput(ctx context.Context, v any) (*LayerInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputLayerInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalOLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLoginᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Login) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLogin(ctx, sel, v[i])
@@ -50641,7 +51965,7 @@ func (ec *executionContext) marshalOPlannedEffect2ᚕgithubᚗcomᚋgoalgraphᚋ
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx, sel, v[i])
@@ -51000,7 +52324,7 @@ func (ec *executionContext) marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
@@ -51050,7 +52374,7 @@ func (ec *executionContext) marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
@@ -51095,7 +52419,7 @@ func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgq
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__EnumValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValue(ctx, sel, v[i])
@@ -51114,7 +52438,7 @@ func (ec *executionContext) marshalO__Field2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Field2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐField(ctx, sel, v[i])
@@ -51133,7 +52457,7 @@ func (ec *executionContext) marshalO__InputValue2ᚕgithubᚗcomᚋ99designsᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -51159,7 +52483,7 @@ func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])

@@ -4,6 +4,7 @@ package generated
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -118,6 +119,20 @@ type CreateExperimentInput struct {
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
 	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
+	// Who assigns visitors to variants.
+	Assignment graphql.Omittable[*model.AssignmentSource] `json:"assignment,omitempty"`
+	// What tells the experiment's assignments from those of others, 1 to 200 characters. Defaults to the key.
+	Seed graphql.Omittable[*string] `json:"seed,omitempty"`
+	// The share of all visitors that take part, from 0 to 1.
+	TrafficShare graphql.Omittable[*float64] `json:"trafficShare,omitempty"`
+	// Which visitors of a layer take part. Defaults to all visitors, of no layer.
+	Layer graphql.Omittable[*LayerInput] `json:"layer,omitempty"`
+	// Visitors who test, at most 100.
+	ForcedVariants graphql.Omittable[[]ForcedVariantInput] `json:"forcedVariants,omitempty"`
+	// Whether all visitors are given the winner once the experiment has stopped with one.
+	Rollout graphql.Omittable[*bool] `json:"rollout,omitempty"`
+	// Whether only assignments count that Goalgraph made itself.
+	OnlyEvaluated graphql.Omittable[*bool] `json:"onlyEvaluated,omitempty"`
 }
 
 // A new goal.
@@ -167,6 +182,8 @@ type CreateSiteInput struct {
 	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
 	// Whether messages of bots are stored.
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
+	// Visitors that take part in no experiment which Goalgraph assigns. Defaults to none.
+	Holdout graphql.Omittable[*HoldoutInput] `json:"holdout,omitempty"`
 }
 
 // A new user.
@@ -203,12 +220,38 @@ type EndLoginPayload struct {
 	EndedID string `json:"endedId"`
 }
 
+// Someone who tests.
+type ForcedVariantInput struct {
+	// The anonymousId or the userId, 1 to 2,048 characters. Each once.
+	Visitor string `json:"visitor"`
+	// The key of the variant.
+	Variant string `json:"variant"`
+}
+
 // A guardrail.
 type GuardrailInput struct {
 	// The id of the goal. It may be any goal of the site but the primary metric, each once.
 	Goal string `json:"goal"`
 	// By how much the figure may be worse, relative to the baseline's: 0.02 is 2 %. At least 0, below 1.
 	Margin float64 `json:"margin"`
+}
+
+// Visitors that take part in no experiment.
+type HoldoutInput struct {
+	// The share of all visitors, from 0, which is none, to 1.
+	Share float64 `json:"share"`
+	// What chooses them, 1 to 200 characters.
+	Seed graphql.Omittable[*string] `json:"seed,omitempty"`
+}
+
+// A range of visitors of a layer.
+type LayerInput struct {
+	// The name of the layer, 1 to 200 characters.
+	Key string `json:"key"`
+	// Where the range begins, from 0 to 1.
+	From float64 `json:"from"`
+	// Where the range ends, from 0 to 1, and after its beginning.
+	To float64 `json:"to"`
 }
 
 // Everything you can change. A mutation answers with a payload: what it has changed and, for definitions, the site whose
@@ -261,9 +304,9 @@ type SiteRoleInput struct {
 type Subscription struct {
 }
 
-// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
-// decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
-// draft.
+// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric,
+// decideAt and layer. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change until the
+// experiment is archived; the rest only while it is a draft.
 type UpdateExperimentInput struct {
 	// The id of the experiment.
 	ID string `json:"id"`
@@ -292,6 +335,21 @@ type UpdateExperimentInput struct {
 	Audience graphql.Omittable[[]scalar.FilterInput] `json:"audience,omitempty"`
 	// Which of a visitor's sessions can convert.
 	Attribution graphql.Omittable[*model.Attribution] `json:"attribution,omitempty"`
+	// Who assigns visitors to variants.
+	Assignment graphql.Omittable[*model.AssignmentSource] `json:"assignment,omitempty"`
+	// What tells the experiment's assignments from those of others, 1 to 200 characters.
+	Seed graphql.Omittable[*string] `json:"seed,omitempty"`
+	// The share of all visitors that take part, from 0 to 1. It can change while the experiment runs: who takes part then stays
+	// and keeps the variant.
+	TrafficShare graphql.Omittable[*float64] `json:"trafficShare,omitempty"`
+	// Which visitors of a layer take part. Null takes the experiment out of its layer.
+	Layer graphql.Omittable[*LayerInput] `json:"layer,omitempty"`
+	// Replaces the visitors who test, at most 100. They can change until the experiment is archived.
+	ForcedVariants graphql.Omittable[[]ForcedVariantInput] `json:"forcedVariants,omitempty"`
+	// Whether all visitors are given the winner once the experiment has stopped with one. It can change until then, and after.
+	Rollout graphql.Omittable[*bool] `json:"rollout,omitempty"`
+	// Whether only assignments count that Goalgraph made itself.
+	OnlyEvaluated graphql.Omittable[*bool] `json:"onlyEvaluated,omitempty"`
 	// When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
@@ -346,6 +404,8 @@ type UpdateSiteInput struct {
 	IgnoredReferrers graphql.Omittable[[]string] `json:"ignoredReferrers,omitempty"`
 	// Whether messages of bots are stored from now on.
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
+	// Visitors that take part in no experiment which Goalgraph assigns, from now on. A share of 0 is none.
+	Holdout graphql.Omittable[*HoldoutInput] `json:"holdout,omitempty"`
 	// When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
@@ -374,6 +434,9 @@ type VariantInput struct {
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
 	// The intended share of visitors, relative to the other weights. More than 0, at most 1,000,000.
 	Weight graphql.Omittable[*float64] `json:"weight,omitempty"`
+	// What code gets that asks for the variant: a string, a number, true, false or an object, of at most 4,096 bytes. Defaults to
+	// the key.
+	Value graphql.Omittable[json.RawMessage] `json:"value,omitempty"`
 }
 
 // What rows of a breakdown are ordered by.

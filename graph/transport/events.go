@@ -21,9 +21,7 @@ import (
 func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams, taken *share, leave func()) {
 	dismiss, ok := h.admit()
 	if !ok {
-		h.metrics.closed.WithLabelValues("limit").Inc()
-		w.Header().Set("Retry-After", retryLater)
-		h.packer.send(w, r, problem(http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, tooManyConnections)))
+		h.refuseConnection(w, r)
 		return
 	}
 	defer dismiss()

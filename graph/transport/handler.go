@@ -16,6 +16,7 @@ import (
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/graph/subscription"
+	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/allowance"
 	"github.com/goalgraph/goalgraph/model/live"
 )
@@ -85,6 +86,8 @@ type Handler struct {
 	packer        packer
 	// packing has a place for each message of a WebSocket that is packed at the same time.
 	packing chan struct{}
+	// goodbyes has a place for each WebSocket that is opened only to be told why it is closed.
+	goodbyes chan struct{}
 
 	// ctx is that of connections, stopping is closed when these are to say goodbye, and running is all of them with the
 	// operations that they run.
@@ -106,7 +109,7 @@ func New(g *graph.Graph, o Options) *Handler {
 	}
 	h := &Handler{
 		graph: g, log: o.Log, timeout: cmp.Or(o.Timeout, time.Minute), limits: o.Limits.withDefaults(), admission: newAdmission(o.Points),
-		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics), packer: newPacker(), packing: make(chan struct{}, mostPacking), stopping: make(chan struct{}),
+		allowOrigin: o.AllowOrigin, metrics: newMetrics(o.Metrics), packer: newPacker(), packing: make(chan struct{}, mostPacking), goodbyes: make(chan struct{}, mostGoodbyes), stopping: make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.stop = sync.OnceFunc(func() { close(h.stopping) })
@@ -141,8 +144,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // tooManyConnections is the refusal of a connection.
 const tooManyConnections = "this server has as many connections as it takes, or is stopping: try again later"
 
+// mostGoodbyes is how many refused WebSockets are told so by a close frame at the same time. Each stays open until its client
+// answers, so those of an attacker would take the places of others: more are refused before they are opened.
+const mostGoodbyes = 64
+
+// refuseConnection answers a request for a connection that is not admitted.
+func (h *Handler) refuseConnection(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", retryLater)
+	h.packer.send(w, r, problem(http.StatusServiceUnavailable, model.Errorf(model.ResourceExhausted, tooManyConnections)))
+}
+
 // admit takes in a connection, until dismiss is called. ok is false where there are too many, or the server stops.
 func (h *Handler) admit() (dismiss func(), ok bool) {
+	defer func() {
+		if !ok {
+			h.metrics.closed.WithLabelValues("limit").Inc()
+		}
+	}()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {

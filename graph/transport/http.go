@@ -228,13 +228,21 @@ func (h *Handler) ServeSchema(w http.ResponseWriter, r *http.Request) {
 	}
 	sdl, err := h.graph.SDL(r.Context())
 	if err == nil {
+		err = h.admission.charge(r.Context(), len(sdl)/bytesPerPoint)
+	}
+	if err == nil {
 		h.send(w, r, reply{http.StatusOK, "text/plain; charset=utf-8", []byte(sdl), true})
 		return
 	}
+	problems := h.graph.Present(r.Context(), err)
 	status := http.StatusInternalServerError
-	if model.CodeOf(err) == model.Unauthenticated {
+	switch model.CodeOf(err) {
+	case model.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="goalgraph"`)
 		status = http.StatusUnauthorized
+	case model.ResourceExhausted:
+		w.Header().Set("Retry-After", retryAfter(problems))
+		status = http.StatusTooManyRequests
 	}
-	h.packer.send(w, r, refusal(status, plainType, h.graph.Present(r.Context(), err)))
+	h.packer.send(w, r, refusal(status, plainType, problems))
 }

@@ -84,6 +84,18 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		h.packer.send(w, r, problem(http.StatusForbidden, model.Errorf(model.Forbidden, "pages of this origin may not open a WebSocket here")))
 		return
 	}
+	dismiss, ok := h.admit()
+	if ok {
+		defer dismiss()
+	} else {
+		select {
+		case h.goodbyes <- struct{}{}:
+			defer func() { <-h.goodbyes }()
+		default:
+			h.refuseConnection(w, r)
+			return
+		}
+	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols: []string{subprotocol}, InsecureSkipVerify: h.allowOrigin != nil,
 		// Without context takeover a connection keeps nothing to pack with between its messages.
@@ -93,15 +105,12 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		return // the client has been told
 	}
 	defer conn.CloseNow()
-	dismiss, ok := h.admit()
 	if !ok {
-		h.metrics.closed.WithLabelValues("limit").Inc()
 		// Who is refused, and does not say goodbye, keeps his connection from others no longer than that.
 		defer time.AfterFunc(time.Second, func() { conn.CloseNow() }).Stop()
 		conn.Close(websocket.StatusTryAgainLater, tooManyConnections)
 		return
 	}
-	defer dismiss()
 	conn.SetReadLimit(longRequest - 1) // until it is known who asks
 	s := &socket{
 		Handler: h, conn: conn, connection: &connection{actor: model.ActorOf(r.Context())}, turns: make(chan struct{}, h.limits.AtOnce),

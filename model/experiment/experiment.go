@@ -198,6 +198,19 @@ func FollowsAssignment(where filter.Expr) bool {
 	})
 }
 
+// IsKnownBefore tells whether a visitor can be told to match before the session, or at its beginning: by address, language,
+// browser, where the visitor comes from, and properties, but by nothing that the session holds only later.
+func IsKnownBefore(where filter.Expr) bool {
+	return len(filter.Computations(where)) == 0 && len(filter.Experiments(where)) == 0 && !slices.ContainsFunc(filter.Fields(where), func(field filter.Field) bool {
+		return !slices.Contains(knownBefore, field) && field != filter.Property(field.Key)
+	})
+}
+
+var knownBefore = []filter.Field{
+	filter.IP, filter.Country, filter.Region, filter.City, filter.Language, filter.Browser, filter.OS, filter.Device, filter.Referrer, filter.EntryPage,
+	filter.Hostname, filter.UTMSource, filter.UTMMedium, filter.UTMCampaign, filter.UTMTerm, filter.UTMContent, filter.Visitor, filter.VisitorKind,
+}
+
 // NewAnswer returns the answer to a question in which nobody takes part.
 func NewAnswer(q *Question) Answer {
 	a := Answer{Variants: make([]VariantAnswer, len(q.Definition.Variants))}

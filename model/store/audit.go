@@ -64,6 +64,7 @@ func (f fields) document() string {
 func documentOfSite(s *model.Site) string {
 	return fields{
 		"name": s.Name, "domains": s.Domains, "timezone": s.Timezone, "addresses": s.Addresses, "ignoredReferrers": s.IgnoredReferrers, "bots": s.Bots,
+		"holdout": holdoutOrNil(s.Holdout),
 	}.document()
 }
 
@@ -88,7 +89,23 @@ func documentOfExperiment(e *model.Experiment) string {
 		"attribution": e.Attribution, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
 		"guardrails": guardrails, "decidesBy": e.DecidesBy, "monitoring": e.Monitoring, "decideAt": timeOrNil(e.DecideAt),
 		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt),
+		"assignment": e.Assignment, "seed": e.Seed, "trafficShare": e.TrafficShare, "layer": layerOrNil(e.Layer), "forcedVariants": e.Forced,
+		"rollout": e.Rollout, "onlyEvaluated": e.OnlyEvaluated,
 	}.document()
+}
+
+func holdoutOrNil(h *model.Holdout) any {
+	if h == nil {
+		return nil
+	}
+	return fields{"share": h.Share, "seed": h.Seed}
+}
+
+func layerOrNil(l *model.Layer) any {
+	if l == nil {
+		return nil
+	}
+	return fields{"key": l.Key, "from": l.From, "to": l.To}
 }
 
 func documentOfKey(k *model.Key) string {

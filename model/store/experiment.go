@@ -37,6 +37,16 @@ type experimentRow struct {
 	UpdatedAt   int64
 
 	MetricChangedAt model.Millis
+
+	Assignment   model.AssignmentSource
+	Seed         string
+	TrafficShare float64
+	// LayerKey is empty where the experiment is of no layer.
+	LayerKey           string
+	LayerFrom, LayerTo float64
+	ForcedVariants     string
+	Rollout            bool
+	OnlyEvaluated      bool
 }
 
 type metricRow struct {
@@ -56,12 +66,22 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 		return nil, err
 	}
 	audience, err := encodeFilters(e.Audience)
-	return &experimentRow{
+	if err != nil {
+		return nil, err
+	}
+	var layer model.Layer
+	if e.Layer != nil {
+		layer = *e.Layer
+	}
+	row := &experimentRow{
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
 		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
 		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
 		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
-	}, err
+		Assignment: e.Assignment, Seed: e.Seed, TrafficShare: e.TrafficShare, LayerKey: layer.Key, LayerFrom: layer.From, LayerTo: layer.To,
+		Rollout: e.Rollout, OnlyEvaluated: e.OnlyEvaluated,
+	}
+	return row, encodeJSON(&row.ForcedVariants, len(e.Forced), e.Forced)
 }
 
 func (row *experimentRow) experiment() (model.Experiment, error) {
@@ -70,6 +90,13 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 		Secondary: []int64{}, Attribution: row.Attribution, DecidesBy: row.DecidesBy, Monitoring: row.Monitoring, DecideAt: row.DecideAt,
 		MetricChangedAt: row.MetricChangedAt, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
+		Assignment: row.Assignment, Seed: row.Seed, TrafficShare: row.TrafficShare, Rollout: row.Rollout, OnlyEvaluated: row.OnlyEvaluated,
+	}
+	if row.LayerKey != "" {
+		e.Layer = &model.Layer{Key: row.LayerKey, From: row.LayerFrom, To: row.LayerTo}
+	}
+	if err := decodeJSON(row.ForcedVariants, &e.Forced); err != nil {
+		return e, fmt.Errorf("stored forced variants: %w", err)
 	}
 	if err := json.Unmarshal([]byte(row.Variants), &e.Variants); err != nil {
 		return e, fmt.Errorf("stored variants: %w", err)
@@ -119,6 +146,8 @@ type ExperimentQuery struct {
 	Search string
 	// Status keeps experiments with one of these statuses; nil for all.
 	Status []model.ExperimentStatus
+	// Assignment keeps experiments that are assigned so; empty for all.
+	Assignment model.AssignmentSource
 }
 
 func (q ExperimentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
@@ -127,6 +156,9 @@ func (q ExperimentQuery) apply(query *bun.SelectQuery) *bun.SelectQuery {
 	}
 	if q.Status != nil {
 		query = query.Where("status IN (?)", bun.List(q.Status))
+	}
+	if q.Assignment != "" {
+		query = query.Where("assignment = ?", q.Assignment)
 	}
 	return query
 }
@@ -338,6 +370,11 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if err := e.CheckChange(&before); err != nil {
 		return nil, change{}, err
 	}
+	if e.Status == model.Running && before.Status != model.Running {
+		if err := s.checkLayer(ctx, tx, e); err != nil {
+			return nil, change{}, err
+		}
+	}
 	if same := ofExperiment(model.Updated, e, was, documentOfExperiment(e)); same.isNone() {
 		return e, same, nil
 	}
@@ -363,6 +400,30 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 		}
 	}
 	return e, ofExperiment(stepOf(before.Status, e.Status), e, was, documentOfExperiment(e)), nil
+}
+
+// checkLayer returns a FailedPrecondition error if the experiment, which is about to start, has visitors of a layer that one
+// that runs has too.
+func (s *Store) checkLayer(ctx context.Context, tx bun.Tx, e *model.Experiment) error {
+	if e.Layer == nil || e.Assignment != model.GoalgraphAssignment {
+		return nil
+	}
+	if err := s.moveRevision(ctx, tx, e.SiteID); err != nil { // two may start at once
+		return err
+	}
+	var rows []experimentRow
+	if err := tx.NewSelect().Model(&rows).Where("site_id = ? AND id <> ? AND status = ? AND assignment = ? AND layer_key = ?", e.SiteID, e.ID, model.Running, e.Assignment, e.Layer.Key).
+		Order("id").Scan(ctx); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if other := (model.Layer{Key: row.LayerKey, From: row.LayerFrom, To: row.LayerTo}); other.Overlaps(*e.Layer) {
+			return &model.Error{Code: model.FailedPrecondition, Field: "layer", Message: fmt.Sprintf(
+				"its range of the layer %q, %v to %v, overlaps that of %q, which runs from %v to %v; choose another range, or stop that experiment first",
+				e.Layer.Key, e.Layer.From, e.Layer.To, row.Name, other.From, other.To)}
+		}
+	}
+	return nil
 }
 
 // DeleteExperiment deletes an experiment, but not its assignments. The error is
@@ -399,6 +460,9 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 		return nil, change{}, err
 	}
 	if err := unnameSegments(ctx, tx, objectOfExperiment(e)); err != nil {
+		return nil, change{}, err
+	}
+	if _, err := tx.NewDelete().Table("kept_assignments").Where("site_id = ? AND experiment_id = ?", e.SiteID, id).Exec(ctx); err != nil {
 		return nil, change{}, err
 	}
 	_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)

@@ -68,6 +68,7 @@ func (s *Store) write(ctx context.Context, site int64, batch []model.Message) (w
 			w.dropKnown,
 			w.limitValues,
 			w.resolveVisitors,
+			w.keepOwnAssignments,
 			w.lockVisitors,
 			w.moveHits,
 			w.fold,

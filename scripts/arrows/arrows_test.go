@@ -42,6 +42,7 @@ var arrows = []arrow{
 	{folder: "migrations"},
 
 	{folder: "model", others: "golang.org/x/net"},
+	{folder: "model/allocation"},
 	{folder: "model/allowance", others: `
 		github.com/go-redis/redis_rate/v10
 		github.com/maypok86/otter/v2
@@ -152,7 +153,7 @@ var arrows = []arrow{
 	{folder: "server/app", own: `
 		graph graph/document graph/transport model model/allowance model/column model/count model/engine model/live model/stats model/store plugins
 		plugins/builtin plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample
-		server/access server/dashboard server/ingest server/login server/mcp server/sdk`, others: `
+		server/access server/dashboard server/ingest server/login server/mcp server/ofrep server/sdk`, others: `
 		github.com/maypok86/otter/v2
 		github.com/prometheus/client_golang
 		github.com/redis/go-redis/v9
@@ -197,6 +198,11 @@ var arrows = []arrow{
 		github.com/prometheus/client_golang
 		github.com/vektah/gqlparser/v2`},
 	{folder: "server/nodetest"},
+	{folder: "server/ofrep", own: `
+		model model/allocation model/experiment model/filter model/live model/store plugins/host server/access server/ingest`, others: `
+		github.com/maypok86/otter/v2
+		github.com/prometheus/client_golang
+		golang.org/x/sync`},
 	{folder: "server/sdk"},
 
 	{folder: "scripts/with-test-servers", own: "model/store/storetest/servers"},

@@ -31,6 +31,7 @@ import (
 	"github.com/goalgraph/goalgraph/server/ingest"
 	"github.com/goalgraph/goalgraph/server/login"
 	"github.com/goalgraph/goalgraph/server/mcp"
+	"github.com/goalgraph/goalgraph/server/ofrep"
 )
 
 // App is a running Goalgraph.
@@ -42,8 +43,11 @@ type App struct {
 	bus     live.Bus
 	// locations is nil without a location database.
 	locations *ingest.Locations
+	decoder   *ingest.Decoder
 	pipeline  *ingest.Pipeline
 	writer    *ingest.Writer
+	senders   *senders
+	flags     *ofrep.Handler
 	directory *access.Directory
 	door      *access.Door
 	logins    *login.Logins
@@ -99,7 +103,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	}
 
 	// It is told of by the store, which comes first because a shared bus goes by its name.
-	defined := func(site int64) { a.bus.Publish(live.Change{Site: site}) }
+	defined := func(site int64) {
+		if a.flags != nil { // nothing asks for variants before
+			a.flags.Forget(site)
+		}
+		a.bus.Publish(live.Change{Site: site})
+	}
 	if a.store, err = openStore(ctx, o, defined); err != nil {
 		return nil, err
 	}
@@ -157,8 +166,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if o.MaxConnections > lasting {
 		o.Log.WarnContext(ctx, "the process may open too few files for --max-connections; raise its limit (ulimit -n)", "wanted", o.MaxConnections, "possible", lasting)
 	}
+	connections := min(cmp.Or(o.MaxConnections, lasting), lasting)
+	if err := a.newFlags(registry, max(1, connections/2)); err != nil {
+		return nil, err
+	}
 	carried := transport.Options{
-		Bus: a.bus, Points: points, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: min(cmp.Or(o.MaxConnections, lasting), lasting)},
+		Bus: a.bus, Points: points, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: connections},
 		Metrics: registry, Log: o.Log,
 	}
 	if o.Auth == AuthKeys { // without authentication, keys of clients say nothing
@@ -192,6 +205,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	running.Go(func() { a.sealPartitions(background, engine) })
 	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { a.logins.Run(background) })
+	running.Go(func() { a.flags.Run(background) })
 	running.Go(func() { every(background, prunePass, a.pruneMessages) })
 	running.Go(func() { every(background, runningPass, a.writer.ReloadExperiments) })
 	if a.locations != nil {
@@ -210,6 +224,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	a.onStop("HTTP server", func(ctx context.Context) error {
 		// No more connections come first: clients whose subscriptions end connect elsewhere.
 		a.server.RegisterOnShutdown(a.bodies.stop)
+		a.server.RegisterOnShutdown(a.flags.Close)
 		subscriptions := make(chan struct{})
 		a.server.RegisterOnShutdown(func() {
 			g.Close(ctx)

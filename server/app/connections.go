@@ -22,6 +22,10 @@ type connections struct {
 	places map[net.Conn]*list.Element
 }
 
+// sendBuffer is how many bytes of answers the system keeps for a client that does not read. By itself it would keep
+// megabytes for each, and copying them for hundreds of clients takes the processors from others.
+const sendBuffer = 256 << 10
+
 func newConnections(listener *net.TCPListener, most int) *connections {
 	return &connections{TCPListener: listener, most: most, idle: list.New(), places: map[net.Conn]*list.Element{}}
 }
@@ -43,6 +47,8 @@ func (c *connections) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		// A failure leaves what the system has.
+		_ = accepted.SetWriteBuffer(sendBuffer)
 		conn := &connection{TCPConn: accepted, of: c}
 		c.mu.Lock()
 		c.open++

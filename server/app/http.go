@@ -39,6 +39,7 @@ func (a *App) handler(registry *prometheus.Registry, g *transport.Handler, assis
 	mux.Handle("/schema.graphql", a.door.Private(http.HandlerFunc(g.ServeSchema)))
 	mux.Handle("/mcp", a.door.Private(assistants))
 	tracker.Register(mux)
+	a.flags.Register(mux)
 	sdk.Register(mux)
 	mux.Handle("GET /graphiql/", http.StripPrefix("/graphiql", graphiql.Handler("/graphql")))
 	mux.Handle("GET /graphiql", http.RedirectHandler("/graphiql/", http.StatusMovedPermanently))

@@ -39,7 +39,7 @@ const maxHeader = 32 << 10
 // newServer returns a server that gives clients a while to send a request, and to take in its answer.
 func (a *App) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           answerWithin(writeLimit, handler),
+		Handler:           inTurn(answerWithin(writeLimit, handler)),
 		MaxHeaderBytes:    maxHeader,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,

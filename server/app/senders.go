@@ -78,6 +78,14 @@ func (s *senders) ofDomain(r *http.Request, domain string, refused error) (*inge
 	return &ingest.Sender{ID: "domain " + domain, Site: site}, err
 }
 
+// asker returns who asks for variants with a key, as sender does.
+func (s *senders) asker(r *http.Request, secret string) (*ingest.Sender, error) {
+	if principal, err := s.directory.Bearer(r.Context(), secret); err == nil && !principal.MaySomewhere(model.WriteScope) && len(principal.Grants) > 0 {
+		return nil, model.Errorf(model.Forbidden, "the key has the scope %s; use one with the scope WRITE to ask for variants", principal.Grants[0].Scope)
+	}
+	return s.sender(r, secret)
+}
+
 func (s *senders) ofPrincipal(ctx context.Context, p *model.Principal) (*ingest.Sender, error) {
 	sender := &ingest.Sender{ID: "key " + strconv.FormatInt(p.ID, 10)}
 	if s.rates != nil {

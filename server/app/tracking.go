@@ -10,6 +10,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/engine"
 	"github.com/goalgraph/goalgraph/model/live"
 	"github.com/goalgraph/goalgraph/server/ingest"
+	"github.com/goalgraph/goalgraph/server/ofrep"
 )
 
 const (
@@ -32,18 +33,27 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 	if err != nil {
 		return nil, err
 	}
+	a.decoder = decoder
 	a.writer = ingest.NewWriter(a.store, a.bus, registry, a.options.Log)
 	a.pipeline = ingest.NewPipeline(ingest.PipelineOptions{
 		Transactions: a.store.Writers(), SiteTransactions: min(2, a.store.Writers()), Write: a.writer.Write,
 	})
 	a.onStop("writing of messages", a.pipeline.Close)
-	senders, err := a.newSenders()
-	if err != nil {
+	if a.senders, err = a.newSenders(); err != nil {
 		return nil, err
 	}
 	return ingest.NewTracker(ingest.TrackerOptions{
-		Decoder: decoder, Pipeline: a.pipeline, Sender: senders.sender, TrustedProxies: a.options.TrustedProxies, Metrics: registry, Log: a.options.Log,
+		Decoder: decoder, Pipeline: a.pipeline, Sender: a.senders.sender, TrustedProxies: a.options.TrustedProxies, Metrics: registry, Log: a.options.Log,
 	}), nil
+}
+
+// newFlags makes the part that gives visitors their variants.
+func (a *App) newFlags(registry prometheus.Registerer, streams int) (err error) {
+	a.flags, err = ofrep.New(ofrep.Options{
+		Store: a.store, Host: a.host, Bus: a.bus, Pipeline: a.pipeline, Decoder: a.decoder, Sender: a.senders.asker,
+		TrustedProxies: a.options.TrustedProxies, Streams: streams, Metrics: registry, Log: a.options.Log,
+	})
+	return err
 }
 
 // prefetchWrites makes the engine read new writes before anyone asks.

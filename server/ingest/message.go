@@ -119,7 +119,7 @@ func (w *wire) readKind(hit *model.Hit) error {
 			hit.Value, hit.HasValue = number, true
 			break
 		}
-		if hit.Name == experimentViewed {
+		if hit.Name == ExperimentViewed {
 			if experiment, variant := w.experiment.text(), w.variant.text(); experiment != "" && variant != "" {
 				hit.Experiment, hit.Variant = experiment, variant
 			}

@@ -25,8 +25,8 @@ func (e *experimentWire) text() string {
 	return firstOf(clean(e.id.scalar()), clean(e.key.scalar()), clean(e.name.scalar()))
 }
 
-// experimentViewed is the event that assigns a visitor to a variant.
-const experimentViewed = "Experiment Viewed"
+// ExperimentViewed is the event that assigns a visitor to a variant.
+const ExperimentViewed = "Experiment Viewed"
 
 // wireContext holds those of its member context.
 type wireContext struct {

@@ -1,5 +1,6 @@
-// Package sdk serves the scripts with which a web page sends events: the snippet at /sdk.js, and what the HTML snippets of
-// Segment, Customer.io and Jitsu load. All of them share tracker.js, so that a visitor is the same one to each.
+// Package sdk serves the scripts with which a web page sends events: the snippet at /sdk.js, with variants.js for
+// pages that ask for variants, and what the HTML snippets of Segment, Customer.io and Jitsu load. All of them share
+// tracker.js, so that a visitor is the same one to each.
 //
 // The vendors' own bundles would be ten times as long, keep cookies, know nothing of consent, and report their failures to
 // the vendors.
@@ -13,10 +14,13 @@ import (
 )
 
 //go:generate go tool esbuild sdk.js segment.js jitsu.js --bundle --minify --target=es2020 --charset=utf8 --legal-comments=none --outdir=generated --log-level=warning
+//go:generate go tool esbuild variants.js --minify --format=esm --target=es2020 --charset=utf8 --legal-comments=none --outdir=generated --log-level=warning
 
 var (
 	//go:embed generated/sdk.js
 	snippet []byte
+	//go:embed generated/variants.js
+	variants []byte
 	//go:embed generated/segment.js
 	segment []byte
 	//go:embed generated/jitsu.js
@@ -27,6 +31,7 @@ var (
 // the script itself, and not looked up before messages come.
 func Register(mux *http.ServeMux) {
 	mux.Handle("GET /sdk.js", serve(snippet))
+	mux.Handle("GET /variants.js", serve(variants))
 	mux.Handle("GET /analytics.js/v1/{key}/analytics.min.js", serve(segment))
 	mux.Handle("GET /v1/analytics-js/snippet/{key}/analytics.min.js", serve(segment)) // Customer.io's
 	mux.Handle("GET /p.js", serve(jitsu))

@@ -2,8 +2,8 @@
 //
 //   <script async src="https://goalgraph.example/sdk.js" data-key="WRITE_KEY"></script>
 //
-// window.goalgraph is the client: track(name, value), tag(name), identify(userId, traits), experimentViewed(experiment, variant), page()
-// and consent(given), before which nothing is kept or sent with data-consent="wait". A page that calls it before the script has loaded puts
+// window.goalgraph is the client: track(name, value), tag(name), identify(userId, traits), experimentViewed(experiment, variant), page(),
+// variant(experiment), a promise of the value that the visitor is given, and consent(given), before which nothing is kept or sent with data-consent="wait". A page that calls it before the script has loaded puts
 // the calls into a list: (goalgraph = window.goalgraph || []).push(['track', 'x', 1]).
 import { newTracker, whenShown, whenVisible } from './tracker.js'
 
@@ -12,10 +12,11 @@ const waiting = window.goalgraph
 const start = () => {
   // A tag manager's script is not the current one: it is found by its address, or told by window.goalgraphSettings.
   const script = document.currentScript || document.querySelector('script[src*="/sdk.js"][data-key]')
-  const settings = { url: script ? new URL(script.src).origin : location.origin, ...script?.dataset, ...window.goalgraphSettings }
+  const settings = { url: new URL(script?.src ?? location.href).origin, ...script?.dataset, ...window.goalgraphSettings }
 
   let tracker
   let path
+  let variants
   const calls = {
     page: () => {
       path = location.pathname
@@ -24,18 +25,30 @@ const start = () => {
     track: (event, value, properties) => tracker.send('track', { event, properties: { ...properties, value } }),
     tag: (name) => tracker.tag(name),
     identify: (userId, traits) => tracker.identify(userId, { traits }),
-    experimentViewed: (experiment, variant) => calls.track('Experiment Viewed', undefined, { experiment_id: experiment, variation_id: variant }),
+    experimentViewed: (experiment, variant, messageId) =>
+      tracker.send('track', { messageId, event: 'Experiment Viewed', properties: { experiment_id: experiment, variation_id: variant } }),
+    // Most pages need no variants: what gives them is loaded by those that do.
+    variant: async (name, resolve) => {
+      if (!tracker.may()) return resolve(null)
+      const until = Date.now() + 500
+      setTimeout(resolve, 500, null)
+      variants = variants || import(settings.url + '/variants.js').then((loaded) => loaded.default(settings, tracker, client.variants, calls.experimentViewed))
+      resolve(await (await variants)(name, until))
+    },
     // Who consents after all is seen on the page that he is on.
     consent: (given) => { if (tracker.consent(given)) calls.page() },
   }
   const client = { push: (...list) => list.forEach(([name, ...args]) => calls[name] ? client[name](...args) : console.warn('goalgraph: there is no', name)) }
   for (const name in calls) client[name] = (...args) => whenShown(() => calls[name](...args))
+  client.variant = (name, then) => new Promise((resolve) => { whenShown(() => { calls.variant(name, resolve) }) }).then(then)
+  try { client.variants = JSON.parse(settings.variants) } catch { client.variants = {} }
   window.goalgraph = client
 
   whenShown(() => {
     tracker = newTracker({ ...settings, library: 'goalgraph.js' })
-    if (tracker.refused) return
     const early = Array.isArray(waiting) ? waiting : []
+    if (tracker.refused) return client.push(...early) // which gives no variants
+    if (settings.variants) client.variant()
     const isConsent = ([name]) => name === 'consent'
     client.push(...early.filter(isConsent))
     const moved = () => { if (location.pathname !== path) calls.page() }

@@ -206,7 +206,7 @@ export const newTracker = ({ url, key, consent, library, pass = (message, next) 
   }
 
   return {
-    refused, visitor, read, write, send,
+    refused, visitor, read, write, send, may: () => may,
     // page sends a page view. Only the first was reached from elsewhere; what happens on it says so too, and not only its view, since
     // either may be the first to arrive, and the only one.
     page: (members) => {

@@ -1,0 +1,132 @@
+// Package allocation decides by hash which variant of an experiment a visitor sees.
+//
+// It keeps no state: the same visitor gets the same variant of every process and at any time. The hash, the ranges of the
+// variants and the layers are those of GrowthBook's SDKs, so that a site which comes from there keeps its visitors'
+// variants (https://docs.growthbook.io/lib/build-your-own).
+package allocation
+
+// Plan is how an experiment allocates visitors.
+type Plan struct {
+	// Seed tells the experiment's hashes from those of others.
+	Seed string
+	// Weights are the variants' intended shares, relative to each other and above 0.
+	Weights []float64
+	// Share is the part of all visitors that take part, 0 to 1. It may grow: whoever took part does so still, with the
+	// same variant.
+	Share float64
+	// Layer is the experiment's part of a layer, or nil.
+	Layer *Layer
+	// Holdout is the part of the site's visitors that no experiment takes, or nil.
+	Holdout *Holdout
+}
+
+// Layer is a range of visitors. Experiments with disjoint ranges of one layer have no visitor in common.
+type Layer struct {
+	Key string
+	// From and To bound the range, 0 <= From <= To <= 1. From belongs to it, To does not.
+	From, To float64
+}
+
+// has tells whether a visitor is in the range.
+func (l Layer) has(id string) bool {
+	return Range{l.From, l.To}.has(hash1("__"+l.Key, id))
+}
+
+// Holdout is a share of visitors, 0 to 1, under a seed.
+type Holdout struct {
+	Seed  string
+	Share float64
+}
+
+// Exclusion is why a visitor gets no variant.
+type Exclusion string
+
+const (
+	// Included is no exclusion.
+	Included Exclusion = ""
+	// ByHoldout takes visitors out of all experiments of the site.
+	ByHoldout Exclusion = "HOLDOUT"
+	// ByLayer leaves visitors to other experiments of the layer.
+	ByLayer Exclusion = "LAYER"
+	// ByAudience takes out who does not match the experiment's audience.
+	ByAudience Exclusion = "AUDIENCE"
+	// ByShare takes out who is beyond the share of visitors that take part.
+	ByShare Exclusion = "SHARE"
+)
+
+// None is the index of no variant.
+const None = -1
+
+// Allocate returns the index of the visitor's variant, or None and why there is none. kept is the variant that the visitor
+// had before, or None: it stands whatever share and weights are now, as long as the visitor matches the audience.
+func (p Plan) Allocate(id string, kept int, inAudience bool) (int, Exclusion) {
+	switch {
+	case p.Holdout != nil && Hash(p.Holdout.Seed, id) < p.Holdout.Share:
+		return None, ByHoldout
+	case p.Layer != nil && !p.Layer.has(id):
+		return None, ByLayer
+	case !inAudience:
+		return None, ByAudience
+	case kept != None:
+		return kept, Included
+	}
+	if variant := choose(Hash(p.Seed, id), Ranges(len(p.Weights), p.Share, fractions(p.Weights))); variant != None {
+		return variant, Included
+	}
+	return None, ByShare
+}
+
+// Range is the hashes of one variant: From belongs to it, To does not.
+type Range struct{ From, To float64 }
+
+func (r Range) has(n float64) bool { return r.From <= n && n < r.To }
+
+// Ranges returns the range of each variant. Shares that do not fit, because they are of another number of variants or because
+// their sum is not 1 within 1 %, count as equal ones; coverage counts as 0 below 0 and as 1 above 1.
+func Ranges(variants int, coverage float64, shares []float64) []Range {
+	coverage = max(0, min(1, coverage))
+	var sum float64
+	for _, share := range shares {
+		sum += share
+	}
+	if len(shares) != variants || sum < 0.99 || sum > 1.01 {
+		shares = equal(variants)
+	}
+	ranges := make([]Range, variants)
+	var start float64
+	for i, share := range shares {
+		ranges[i] = Range{start, start + coverage*share}
+		start += share
+	}
+	return ranges
+}
+
+func equal(n int) []float64 {
+	shares := make([]float64, max(0, n))
+	for i := range shares {
+		shares[i] = 1 / float64(n)
+	}
+	return shares
+}
+
+// fractions returns weights as parts of their sum.
+func fractions(weights []float64) []float64 {
+	var sum float64
+	for _, weight := range weights {
+		sum += weight
+	}
+	parts := make([]float64, len(weights))
+	for i, weight := range weights {
+		parts[i] = weight / sum
+	}
+	return parts
+}
+
+func choose(n float64, ranges []Range) int {
+	for i, r := range ranges {
+		if r.has(n) {
+			return i
+		}
+	}
+	return None
+}
