@@ -116,6 +116,9 @@ soak: test-servers ## ask random questions while data changes and servers restar
 soak-limits: test-servers ## attack a server in all the ways that docs/limits.md names: a client beside is answered as fast as ever, memory stays bounded
 	GOALGRAPH_ATTACKS=all $(GO_TEST) $(SYSTEM) -v -run '^TestAttacks$$' -count 1 -timeout 30m ./server
 
+soak-dashboard: test-servers ## 500 updates of 50 goals and 20 segments in a browser: from update to paint, keys, memory
+	GOALGRAPH_UPDATES=500 $(GO_TEST) $(SYSTEM) -v -run '^TestDashboard$$/^large_table$$' -count 1 -timeout 30m ./server
+
 soak-allocation: ## allocate a million visitors of 50 experiments: splits, pairs, layers and holdouts are as chance gives
 	GOALGRAPH_ALLOCATION_IDS=1000000 go test -v -count 1 -run '^TestAllocationsAreFair$$' ./model/allocation
 
@@ -124,9 +127,6 @@ soak-assignment: test-servers ## 2,000 visitors of a page on two servers that ar
 
 bench-assignment: test-servers ## evaluate flags 2,000 times a second beside 2,000 messages a second: time to answer
 	GOALGRAPH_BENCH_SECONDS=15 $(GO_TEST) $(SYSTEM) -run '^$$' -bench '^BenchmarkEvaluate$$' -benchtime 1x -timeout 30m ./server
-
-soak-dashboard: test-servers ## 500 updates of 50 goals and 20 segments in a browser: from update to paint, keys, memory
-	GOALGRAPH_UPDATES=500 $(GO_TEST) $(SYSTEM) -v -run '^TestDashboard$$/^large_table$$' -count 1 -timeout 30m ./server
 
 soak-live: test-servers ## 5,000 subscribers of a site with a million sessions and 2,000 messages a second, on one and two nodes
 	GOALGRAPH_SUBSCRIBERS=5000 GOALGRAPH_LIVE_SESSIONS=1000000 GOALGRAPH_LIVE_RATE=2000 $(GO_TEST) $(SYSTEM) -v -run '^TestAudience$$' -count 1 -timeout 30m ./server

@@ -396,7 +396,9 @@ func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResul
 // ones: each interval's are asked for once.
 func (r *Resolver) seriesOf(variants []model.Variant, question experiment.Question, better model.Direction) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
 	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
-		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, variants, question, better, intervals[i]) }), nil
+		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) {
+			return r.series(ctx, variants, question, better, intervals[i])
+		}), nil
 	})
 	return func(ctx context.Context, interval model.Interval) ([][]view.VariantPoint, error) {
 		points, err := known.load(ctx, interval)

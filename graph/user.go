@@ -73,7 +73,7 @@ func viewOfUser(user *model.User) *view.User {
 	v := &view.User{
 		ID: encodeID(userNoun, user.ID), Name: user.Name, CreatedBy: user.CreatedBy, CreatedAt: user.CreatedAt.Time(), UpdatedAt: user.UpdatedAt.Time(),
 		DisabledAt: instant(user.DisabledAt),
-		Roles: make([]view.SiteRole, len(user.Roles)),
+		Roles:      make([]view.SiteRole, len(user.Roles)),
 	}
 	for i, role := range user.Roles {
 		v.Roles[i] = view.SiteRole{Site: role.Site, Role: role.Role}
