@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -194,9 +195,9 @@ func TestGrowthBook(t *testing.T) {
 		question.IDs = append(question.IDs, []string{"%d", "visitor-%d", "ä😀%d", "6f1c2a52-8f0b-4bb5-9f4f-%012d"}[i%4])
 		question.IDs[i] = fmt.Sprintf(question.IDs[i], i*7919)
 	}
-	weights := [][]float64{{0.5, 0.5}, {0.5, 0.3, 0.2}, {0.1, 0.9}, {0.25, 0.25, 0.25, 0.25}, {0.98, 0.01, 0.01}}
+	weights := [][]float64{{0.5, 0.5}, {0.5, 0.3, 0.2}, {0.1, 0.9}, {0.25, 0.25, 0.25, 0.25}, {0.98, 0.01, 0.01}, {0.7, 0.2, 0.1}, {0.333, 0.333, 0.333}, slices.Repeat([]float64{0.1}, 10)}
 	var plans []allocation.Plan
-	for i := range 20 {
+	for i := range 24 {
 		a := asked{Seed: []string{"experiment-", "", "köder-", "s 😀 "}[i%4] + fmt.Sprint(i), Weights: weights[i%len(weights)], Coverage: []float64{1, 0.5, 0.123, 0}[i%7%4]}
 		plan := allocation.Plan{Seed: a.Seed, Weights: a.Weights, Share: a.Coverage}
 		if i%3 == 2 {

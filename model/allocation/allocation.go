@@ -9,7 +9,8 @@ package allocation
 type Plan struct {
 	// Seed tells the experiment's hashes from those of others.
 	Seed string
-	// Weights are the variants' intended shares, relative to each other and above 0.
+	// Weights are the variants' intended shares, above 0: parts of all visitors where their sum is 1 within 1 %, as GrowthBook
+	// takes them, and otherwise relative to each other.
 	Weights []float64
 	// Share is the part of all visitors that take part, 0 to 1. It may grow: whoever took part does so still, with the
 	// same variant.
@@ -38,6 +39,10 @@ type Holdout struct {
 	Share float64
 }
 
+// has tells whether a visitor is held out. The hash is none of an experiment's, even of one with the same seed: there, who is
+// held out would be of the first variant only.
+func (h Holdout) has(id string) bool { return Hash("__holdout:"+h.Seed, id) < h.Share }
+
 // Exclusion is why a visitor gets no variant.
 type Exclusion string
 
@@ -61,7 +66,7 @@ const None = -1
 // had before, or None: it stands whatever share and weights are now, as long as the visitor matches the audience.
 func (p Plan) Allocate(id string, kept int, inAudience bool) (int, Exclusion) {
 	switch {
-	case p.Holdout != nil && Hash(p.Holdout.Seed, id) < p.Holdout.Share:
+	case p.Holdout != nil && p.Holdout.has(id):
 		return None, ByHoldout
 	case p.Layer != nil && !p.Layer.has(id):
 		return None, ByLayer
@@ -89,7 +94,7 @@ func Ranges(variants int, coverage float64, shares []float64) []Range {
 	for _, share := range shares {
 		sum += share
 	}
-	if len(shares) != variants || sum < 0.99 || sum > 1.01 {
+	if len(shares) != variants || !isWhole(sum) {
 		shares = equal(variants)
 	}
 	ranges := make([]Range, variants)
@@ -109,11 +114,18 @@ func equal(n int) []float64 {
 	return shares
 }
 
-// fractions returns weights as parts of their sum.
+// isWhole tells whether the sum of shares is 1 within 1 %.
+func isWhole(sum float64) bool { return 0.99 <= sum && sum <= 1.01 }
+
+// fractions returns weights as shares. Those that are shares already stay as they are: divided by a sum that is 1 but for its
+// rounding, a range could end a step earlier or later than GrowthBook's.
 func fractions(weights []float64) []float64 {
 	var sum float64
 	for _, weight := range weights {
 		sum += weight
+	}
+	if isWhole(sum) {
+		return weights
 	}
 	parts := make([]float64, len(weights))
 	for i, weight := range weights {

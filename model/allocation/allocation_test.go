@@ -154,6 +154,48 @@ func TestExclusions(t *testing.T) {
 	}
 }
 
+// Weights that are shares give the ranges that GrowthBook gives them, to the last bit; others are relative to each other.
+func TestWeights(t *testing.T) {
+	t.Parallel()
+	tenths := slices.Repeat([]float64{0.1}, 10)
+	for _, test := range []struct{ weights, want []float64 }{
+		{[]float64{0.7, 0.2, 0.1}, []float64{0.7, 0.2, 0.1}},
+		{[]float64{0.333, 0.333, 0.333}, []float64{0.333, 0.333, 0.333}},
+		{tenths, tenths},
+		{[]float64{50, 30, 20}, []float64{0.5, 0.3, 0.2}},
+		{[]float64{1, 1}, []float64{0.5, 0.5}},
+		{[]float64{0.4, 0.4}, []float64{0.5, 0.5}},
+	} {
+		if got := fractions(test.weights); !slices.Equal(got, test.want) {
+			t.Errorf("%v are the shares %v, want %v", test.weights, got, test.want)
+		}
+	}
+	plan := Plan{Seed: "tenths", Weights: tenths, Share: 1}
+	for i := range 2000 {
+		id := fmt.Sprint("visitor-", i)
+		if variant, _ := plan.Allocate(id, None, true); variant != choose(Hash("tenths", id), Ranges(10, 1, tenths)) {
+			t.Fatalf("%s gets %d", id, variant)
+		}
+	}
+}
+
+// Whoever is held out would have got any variant, even if the experiment has the holdout's seed.
+func TestHoldoutIsIndependent(t *testing.T) {
+	t.Parallel()
+	plan := Plan{Seed: "same", Weights: []float64{1, 1}, Share: 1}
+	var held [2]int
+	for i := range 10_000 {
+		id := fmt.Sprint("visitor-", i)
+		if (Holdout{"same", 0.1}).has(id) {
+			variant, _ := plan.Allocate(id, None, true)
+			held[variant]++
+		}
+	}
+	if held[0] < 400 || held[1] < 400 {
+		t.Errorf("of the variants, %v are held out", held)
+	}
+}
+
 // A share that grows takes more visitors, and none of them changes the variant.
 func TestShareGrows(t *testing.T) {
 	t.Parallel()
@@ -215,7 +257,7 @@ func TestAllocationsAreFair(t *testing.T) {
 				counts[i][variant]++
 			}
 		}
-		if Hash("holdout", id) < 0.05 {
+		if Hash("__holdout:holdout", id) < 0.05 {
 			held++
 			if taking > 0 {
 				t.Fatalf("%s is held out and takes part in %d experiments", id, taking)
