@@ -167,11 +167,12 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 		o.Log.WarnContext(ctx, "the process may open too few files for --max-connections; raise its limit (ulimit -n)", "wanted", o.MaxConnections, "possible", lasting)
 	}
 	connections := min(cmp.Or(o.MaxConnections, lasting), lasting)
-	if err := a.newFlags(registry, max(1, connections/2)); err != nil {
+	streams := max(1, connections/4)
+	if err := a.newFlags(registry, streams); err != nil {
 		return nil, err
 	}
 	carried := transport.Options{
-		Bus: a.bus, Points: points, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: connections},
+		Bus: a.bus, Points: points, AllowOrigin: a.door.AllowsOrigin, Limits: transport.Limits{Connections: max(1, connections-streams)},
 		Metrics: registry, Log: o.Log,
 	}
 	if o.Auth == AuthKeys { // without authentication, keys of clients say nothing

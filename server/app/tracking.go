@@ -50,7 +50,7 @@ func (a *App) newTracker(registry prometheus.Registerer) (*ingest.Tracker, error
 // newFlags makes the part that gives visitors their variants.
 func (a *App) newFlags(registry prometheus.Registerer, streams int) (err error) {
 	a.flags, err = ofrep.New(ofrep.Options{
-		Store: a.store, Host: a.host, Bus: a.bus, Pipeline: a.pipeline, Decoder: a.decoder, Sender: a.senders.asker,
+		Store: a.store, Host: a.host, Bus: a.bus, Pipeline: a.pipeline, Decoder: a.decoder, Sender: a.senders.asker, Watch: a.directory.Watch,
 		TrustedProxies: a.options.TrustedProxies, Streams: streams, Metrics: registry, Log: a.options.Log,
 	})
 	return err

@@ -81,6 +81,8 @@ func (h *Handler) ask(ctx context.Context, f *flags, told *ingest.Evaluation, so
 	}
 	if choosy {
 		hit := told.Hit
+		// The audience sees what results will: of an address, what the site keeps.
+		hit.Origin.IP = f.site.Addresses.Keep(hit.Origin.IP)
 		if f.site.IsOwnHost(hit.Origin.Referrer) {
 			hit.Origin.Referrer = ""
 		}
@@ -94,7 +96,7 @@ func (a *asking) name() visitorName { return visitorName{a.flags.site.ID, a.told
 // evaluate returns what a flag is for who asks. exposure is the id of the message that tells of it; zero where none is to.
 func (a *asking) evaluate(f *flag) (e evaluation, exposure model.MessageID) {
 	e = evaluation{Key: f.Key, Reason: disabled}
-	if f.Status == model.Stopped && f.Rollout && f.Winner != "" {
+	if isRolledOut(&f.Experiment) {
 		e.give(f.variant(f.Winner), static)
 	}
 	if f.Status != model.Running {
@@ -105,8 +107,8 @@ func (a *asking) evaluate(f *flag) (e evaluation, exposure model.MessageID) {
 		e.Metadata = &metadata{Forced: true}
 		return e, exposure
 	}
-	if f.err != nil {
-		return evaluation{Key: f.Key, ErrorCode: general, ErrorDetails: "it cannot be told whether the visitor is in the audience: " + f.err.Error()}, exposure
+	if f.isUnknown() {
+		return evaluation{Key: f.Key, ErrorCode: general, ErrorDetails: "it cannot be told whether the visitor is in the audience; the server's log says why"}, exposure
 	}
 	of := run{f.ID, f.StartedAt}
 	kept := f.indexOf(a.visitor.given[of])

@@ -2,6 +2,8 @@ package ofrep
 
 import (
 	"context"
+	"errors"
+	"net/http"
 
 	"github.com/maypok86/otter/v2"
 
@@ -13,7 +15,7 @@ import (
 const (
 	// maxExposed is how many exposures are known to be written, so that they are not written again.
 	maxExposed = 100_000
-	// exposureBytes is about what an exposure takes in memory until it is written.
+	// exposureBytes is about what an exposure takes in memory until it is written, without its texts.
 	exposureBytes = 1 << 10
 )
 
@@ -28,7 +30,8 @@ func newExposures(pipeline *ingest.Pipeline) (*exposures, error) {
 	return &exposures{pipeline, written}, err
 }
 
-// write returns when it is committed that who asks has seen a variant of a flag. The errors are those of the pipeline.
+// write returns when it is committed that who asks has seen a variant of a flag. The errors are those of the pipeline, and a
+// refusal where that takes too long: then it may be committed all the same, and counts once with the next time.
 func (x *exposures) write(ctx context.Context, a *asking, f *flag, variant string, id model.MessageID) error {
 	if _, written := x.written.GetIfPresent(id); written {
 		return nil
@@ -42,7 +45,12 @@ func (x *exposures) write(ctx context.Context, a *asking, f *flag, variant strin
 	hit.Properties = propertiesOf(f.audience, hit.Properties)
 	// Who is named as a user alone is the visitor whom the links tell, and without links, so is a device.
 	message := model.Message{UserID: a.told.Key, Hit: hit}
-	if err := x.pipeline.Submit(ctx, f.SiteID, []model.Message{message}, exposureBytes+int64(len(a.told.Key))); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := x.pipeline.Submit(ctx, f.SiteID, []model.Message{message}, bytesOf(message)); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return refusef(http.StatusTooManyRequests, "", "the exposure was not written within %v; ask again", patience)
+		}
 		return err
 	}
 	x.written.Set(id, struct{}{})
@@ -61,4 +69,21 @@ func propertiesOf(audience filter.Expr, all map[string]string) map[string]string
 		}
 	}
 	return some
+}
+
+// bytesOf is about what an exposure takes in memory until it is written.
+func bytesOf(m model.Message) int64 {
+	const property = 64 // a property without its texts
+	o := &m.Hit.Origin
+	bytes := exposureBytes + len(m.UserID)
+	for _, text := range []string{
+		o.IP, o.Country, o.Region, o.City, o.Referrer, o.EntryPage, o.Hostname, o.Browser, o.OS, string(o.Device), o.Language,
+		o.UTM.Source, o.UTM.Medium, o.UTM.Campaign, o.UTM.Term, o.UTM.Content,
+	} {
+		bytes += len(text)
+	}
+	for key, value := range m.Hit.Properties {
+		bytes += property + len(key) + len(value)
+	}
+	return int64(bytes)
 }

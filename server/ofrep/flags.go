@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,10 +27,14 @@ import (
 const (
 	// maxSites is how many sites' flags are kept.
 	maxSites = 1000
-	// MaxFlags is how many flags of a site there are: those that run, and the newest of the others.
+	// MaxFlags is how many flags of a site there are: those that run, those that are rolled out, and the newest of the others.
 	MaxFlags = 500
+	// maxStopped is how many stopped experiments are looked at for those that are rolled out, newest first.
+	maxStopped = 5000
 	// lookPause is how long flags hold before the site's revision is looked at again.
 	lookPause = 250 * time.Millisecond
+	// doubtPause is the same where a client was told of another version.
+	doubtPause = 50 * time.Millisecond
 )
 
 // flags are those of a site as they were at a revision. They never change.
@@ -36,13 +42,13 @@ type flags struct {
 	site *model.Site
 	// set is the number of the filter types that the audiences were compiled by.
 	set uint64
-	// version names what the flags say. It changes only when an answer may.
+	// version names what the flags that are listed say. It changes only when an answer may.
 	version string
 	// changed is when this version was first seen.
 	changed time.Time
 	// all are ordered by their keys.
 	all []flag
-	// failed tells that the audience of one is unknown for now, as its plugin cannot answer.
+	// failed tells that the audience of one cannot be had at the moment, as its plugin cannot answer.
 	failed bool
 }
 
@@ -50,10 +56,18 @@ type flags struct {
 type flag struct {
 	model.Experiment
 	plan allocation.Plan
-	// audience is whom the experiment is for, with clocks in the site's time zone. It is nil if err says why it is unknown.
+	// audience is whom the experiment is for, with clocks in the site's time zone. Where err says why it cannot be had at the moment, it
+	// is what was known before, or nil.
 	audience filter.Expr
 	err      error
 }
+
+// isUnknown tells whether nobody knows whom the experiment is for.
+func (f *flag) isUnknown() bool { return f.err != nil && f.audience == nil }
+
+// isPublic tells whether a page's key, which everybody can read, lists the flag: plans and what is over are nobody's business, and
+// the code's default stands for a flag that is not listed.
+func (f *flag) isPublic() bool { return f.Status == model.Running || f.Status == model.Stopped }
 
 // named returns a flag by its key, or nil.
 func (f *flags) named(key string) *flag {
@@ -68,7 +82,10 @@ func (f *flags) named(key string) *flag {
 type catalog struct {
 	store *store.Store
 	host  *host.Host
+	log   *slog.Logger
 	now   func() time.Time
+	// most is how many flags of a site there are.
+	most  int
 	sites *otter.Cache[int64, *kept]
 	// loading has each site's flags loaded once at a time.
 	loading singleflight.Group
@@ -82,9 +99,9 @@ type kept struct {
 	looked atomic.Int64 // Unix nanoseconds; 0 to look again at once
 }
 
-func newCatalog(st *store.Store, h *host.Host, now func() time.Time) (*catalog, error) {
+func newCatalog(st *store.Store, h *host.Host, log *slog.Logger, now func() time.Time) (*catalog, error) {
 	sites, err := otter.New(&otter.Options[int64, *kept]{MaximumSize: maxSites})
-	return &catalog{store: st, host: h, now: now, sites: sites}, err
+	return &catalog{store: st, host: h, log: log, now: now, most: MaxFlags, sites: sites}, err
 }
 
 // forget has the flags of a site looked at again.
@@ -92,6 +109,23 @@ func (c *catalog) forget(site int64) {
 	c.changes.Add(1)
 	if k, found := c.sites.GetIfPresent(site); found {
 		k.looked.Store(0)
+	}
+}
+
+// doubt has the flags of a site looked at again if a client was told another version of them. Anyone can say so: all who do wait
+// for one look in doubtPause.
+func (c *catalog) doubt(ctx context.Context, site int64, version string) {
+	k, found := c.sites.GetIfPresent(site)
+	if !found || k.version == version {
+		return
+	}
+	looked := k.looked.Load()
+	pause := time.NewTimer(time.Unix(0, looked).Add(doubtPause).Sub(c.now()))
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		k.looked.CompareAndSwap(looked, 0)
+	case <-ctx.Done():
 	}
 }
 
@@ -125,7 +159,11 @@ func (c *catalog) look(ctx context.Context, id int64) (*flags, error) {
 		last.looked.Store(begin)
 		return last.flags, nil
 	}
-	loaded, err := c.load(ctx, set, site)
+	var known *flags
+	if found && last.site.Revision == site.Revision {
+		known = last.flags
+	}
+	loaded, err := c.load(ctx, set, site, known)
 	if err != nil {
 		return nil, err
 	}
@@ -141,27 +179,86 @@ func (c *catalog) look(ctx context.Context, id int64) (*flags, error) {
 	return loaded, nil
 }
 
-func (c *catalog) load(ctx context.Context, set *host.Set, site *model.Site) (*flags, error) {
+// load reads the flags of a site. known are those that were known at the same revision; nil for none. They tell the audiences that
+// cannot be had at the moment: a plugin that is away for a while changes nobody's variant.
+func (c *catalog) load(ctx context.Context, set *host.Set, site *model.Site, known *flags) (*flags, error) {
 	f := &flags{site: site, set: set.Number, changed: c.now()}
 	zone, err := site.Location()
 	if err != nil {
 		return nil, err
 	}
-	newest := store.Page{Descending: true, Limit: MaxFlags}
-	for _, status := range [][]model.ExperimentStatus{{model.Running}, {model.Draft, model.Stopped, model.Archived}} {
-		experiments, err := c.store.Experiments(ctx, store.ExperimentQuery{Site: site.ID, Status: status, Assignment: model.GoalgraphAssignment}, newest)
-		if err != nil {
-			return nil, err
+	experiments, err := c.experiments(ctx, site.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range experiments {
+		flag := newFlag(ctx, set, site, zone.String(), e)
+		if flag.err != nil {
+			c.recall(ctx, &flag, known)
+			f.failed = f.failed || !errors.Is(flag.err, errUnderWay)
 		}
-		for _, e := range experiments[:min(len(experiments), MaxFlags-len(f.all))] {
-			flag := newFlag(ctx, set, site, zone.String(), e)
-			f.all, f.failed = append(f.all, flag), f.failed || flag.err != nil
-		}
+		f.all = append(f.all, flag)
 	}
 	slices.SortFunc(f.all, func(a, b flag) int { return strings.Compare(a.Key, b.Key) })
 	f.version = f.hash()
 	return f, nil
 }
+
+// experiments returns those that Goalgraph assigns, as many as there may be flags: those that run, then those whose winner is given to everyone, then
+// the newest of the others.
+func (c *catalog) experiments(ctx context.Context, site int64) ([]model.Experiment, error) {
+	newest := store.Page{Descending: true, Limit: c.most}
+	ask := func(page store.Page, status ...model.ExperimentStatus) ([]model.Experiment, error) {
+		return c.store.Experiments(ctx, store.ExperimentQuery{Site: site, Status: status, Assignment: model.GoalgraphAssignment}, page)
+	}
+	all, err := ask(newest, model.Running)
+	if err != nil {
+		return nil, err
+	}
+	for page, looked := newest, 0; looked < maxStopped; looked += c.most {
+		stopped, err := ask(page, model.Stopped)
+		if err != nil {
+			return nil, err
+		}
+		for i := range stopped {
+			if isRolledOut(&stopped[i]) {
+				all = append(all, stopped[i])
+			}
+		}
+		if len(stopped) < c.most {
+			break
+		}
+		page.After.ID = stopped[len(stopped)-1].ID
+	}
+	others, err := ask(newest, model.Draft, model.Stopped, model.Archived)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, slices.DeleteFunc(others, func(e model.Experiment) bool { return isRolledOut(&e) })...)
+	return all[:min(len(all), c.most)], nil
+}
+
+// isRolledOut tells whether everyone is given the winner of an experiment.
+func isRolledOut(e *model.Experiment) bool {
+	return e.Status == model.Stopped && e.Rollout && e.Winner != ""
+}
+
+// recall gives a flag whose audience cannot be had the one that was known, and says so in the log, once.
+func (c *catalog) recall(ctx context.Context, f *flag, known *flags) {
+	var was *flag
+	if known != nil {
+		was = known.named(f.Key)
+	}
+	if was == nil || was.err == nil {
+		c.log.WarnContext(ctx, "cannot tell whom an experiment is for", "site", f.SiteID, "experiment", f.Key, "error", f.err)
+	}
+	if was != nil && !errors.Is(f.err, errUnderWay) {
+		f.audience = was.audience
+	}
+}
+
+// errUnderWay is of an audience whose plugin was replaced, and means something else now.
+var errUnderWay = model.Errorf(model.FailedPrecondition, "the audience has filters that are known only once a session is under way")
 
 func newFlag(ctx context.Context, set *host.Set, site *model.Site, zone string, e model.Experiment) flag {
 	f := flag{Experiment: e, plan: allocation.Plan{Seed: e.Seed, Share: e.TrafficShare, Weights: make([]float64, len(e.Variants))}}
@@ -181,8 +278,8 @@ func newFlag(ctx context.Context, set *host.Set, site *model.Site, zone string, 
 	switch {
 	case err != nil:
 		f.err = err
-	case !experiment.IsKnownBefore(merged.Predicate): // a plugin that was replaced means something else
-		f.err = model.Errorf(model.FailedPrecondition, "the audience has filters that are known only once a session is under way")
+	case !experiment.IsKnownBefore(merged.Predicate):
+		f.err = errUnderWay
 	default:
 		f.audience = filter.InZone(merged.Predicate, zone)
 	}
@@ -196,8 +293,11 @@ func (f *flags) hash() string {
 	_ = encoder.Encode(f.site.Holdout) // of texts and numbers, which have JSON
 	for i := range f.all {
 		flag := &f.all[i]
+		if !flag.isPublic() {
+			continue // nobody is told of it
+		}
 		audience := fmt.Sprint(flag.audience)
-		if flag.err != nil {
+		if flag.isUnknown() {
 			audience = "unknown"
 		}
 		_ = encoder.Encode([]any{flag.ID, flag.Key, flag.Status, flag.Variants, flag.Seed, flag.TrafficShare, flag.Layer, flag.Forced, flag.Rollout, flag.Winner, flag.StartedAt, audience})

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,6 +76,9 @@ type Options struct {
 	// Sender returns who asks with a key: an Unauthenticated error if there is no such key, and a Forbidden one if it may not
 	// ask for variants, or not from this page.
 	Sender func(r *http.Request, key string) (*ingest.Sender, error)
+	// Watch calls changed when Sender may answer otherwise than before, until stop is called: streams whose key
+	// does not hold any longer end. changed does not block. Without it, streams ask now and then.
+	Watch func(changed func()) (stop func())
 	// TrustedProxies are the networks whose X-Forwarded-For, -Proto and -Host are believed.
 	TrustedProxies access.Proxies
 	// Streams is how many event streams there are at most; 1,000 by default.
@@ -104,7 +108,7 @@ func New(o Options) (h *Handler, err error) {
 	h.keeper = newKeeper(o.Store, o.Log, metrics.NewCounter(prometheus.CounterOpts{
 		Name: "goalgraph_assignments_lost_total", Help: "Assignments that could not be kept. The hash gives them again.",
 	}))
-	if h.catalog, err = newCatalog(o.Store, o.Host, o.Now); err != nil {
+	if h.catalog, err = newCatalog(o.Store, o.Host, o.Log, o.Now); err != nil {
 		return nil, err
 	}
 	if h.visitors, err = newVisitors(o.Store); err != nil {
@@ -300,9 +304,12 @@ type question struct {
 	flags  *flags
 }
 
-// read reads a request. around is what it tells of the visitor beside the context. Its turn begins: leave ends it.
+// read reads a request, and takes one evaluation for it whatever becomes of it. around is what it tells of the visitor beside the context. Its turn begins: leave ends it.
 func (h *Handler) read(r *http.Request, around ingest.Surroundings) (q question, leave func(), err error) {
 	if q.sender, err = h.sender(r, keyOf(r)); err != nil {
+		return q, nil, err
+	}
+	if err = h.take(q.sender, 1); err != nil {
 		return q, nil, err
 	}
 	context, err := readContext(r)
@@ -320,14 +327,12 @@ func (h *Handler) read(r *http.Request, around ingest.Surroundings) (q question,
 	if err != nil {
 		return q, nil, err
 	}
-	if leave, err = h.enter(r.Context()); err != nil {
-		return q, nil, err
-	}
 	// A stream has told of flags that are newer than those of this server may be.
 	if version := r.URL.Query().Get("flagConfigEtag"); version != "" {
-		if q.flags, err = h.catalog.of(r.Context(), site); err == nil && q.flags.version != version {
-			h.catalog.forget(site)
-		}
+		h.catalog.doubt(r.Context(), site, version)
+	}
+	if leave, err = h.enter(r.Context()); err != nil {
+		return q, nil, err
 	}
 	if q.flags, err = h.catalog.of(r.Context(), site); err != nil {
 		leave()
@@ -336,9 +341,9 @@ func (h *Handler) read(r *http.Request, around ingest.Surroundings) (q question,
 	return q, leave, nil
 }
 
-// enter waits for a turn.
+// enter waits for a turn. leave may be called more than once.
 func (h *Handler) enter(ctx context.Context) (leave func(), err error) {
-	leave = func() { <-h.turns }
+	leave = sync.OnceFunc(func() { <-h.turns })
 	select {
 	case h.turns <- struct{}{}:
 		return leave, nil
@@ -358,7 +363,7 @@ func (h *Handler) enter(ctx context.Context) (leave func(), err error) {
 
 // take takes as many evaluations as there are from those that the key may have in a second.
 func (h *Handler) take(sender *ingest.Sender, evaluations int) error {
-	if sender.Rate == nil || sender.Rate.AllowN(h.now(), max(1, evaluations)) {
+	if sender.Rate == nil || sender.Rate.AllowN(h.now(), evaluations) {
 		return nil
 	}
 	return refusef(http.StatusTooManyRequests, "", "this key asks for more evaluations per second than the server makes for one; ask again later")
@@ -399,18 +404,16 @@ func (h *Handler) evaluateOne(_ http.ResponseWriter, r *http.Request) (any, erro
 	if f == nil {
 		return nil, refusef(http.StatusNotFound, flagNotFound, "the site has no experiment with the key %.200q that Goalgraph assigns (assignment: GOALGRAPH)", key)
 	}
-	if err := h.take(q.sender, 1); err != nil {
-		return nil, err
-	}
 	a, err := h.ask(r.Context(), q.flags, &q.told, []flag{*f})
 	if err != nil {
 		return nil, err
 	}
 	e, exposure := a.evaluate(f)
 	if e.ErrorCode != "" {
-		return nil, &refusal{status: http.StatusBadRequest, problem: problem{Code: e.ErrorCode, Details: e.ErrorDetails}}
+		return nil, refusef(http.StatusInternalServerError, e.ErrorCode, "%s", e.ErrorDetails)
 	}
 	h.keep(a)
+	leave() // those who wait for the database hold up nobody else
 	if exposure != (model.MessageID{}) {
 		e.Metadata = nil // it is exposed
 		if err := h.exposures.write(r.Context(), a, f, e.Variant, exposure); err != nil {
@@ -433,7 +436,7 @@ type bulk struct {
 	EventStreams []eventStream `json:"eventStreams"`
 }
 
-// evaluateAll evaluates all flags. It is asked by the visitor's browser or app.
+// evaluateAll evaluates all flags but drafts and archived ones. It is asked by the visitor's browser or app.
 func (h *Handler) evaluateAll(w http.ResponseWriter, r *http.Request) (any, error) {
 	around := ingest.Surroundings{UserAgent: r.UserAgent(), AcceptLanguage: r.Header.Get("Accept-Language"), Referer: r.Referer()}
 	if address := h.o.TrustedProxies.Sender(r); address.IsValid() {
@@ -444,16 +447,19 @@ func (h *Handler) evaluateAll(w http.ResponseWriter, r *http.Request) (any, erro
 		return nil, err
 	}
 	defer leave()
-	if err := h.take(q.sender, len(q.flags.all)); err != nil {
+	if err := h.take(q.sender, max(0, len(q.flags.all)-1)); err != nil { // the first is taken
 		return nil, err
 	}
 	a, err := h.ask(r.Context(), q.flags, &q.told, q.flags.all)
 	if err != nil {
 		return nil, err
 	}
-	answer := bulk{Flags: make([]evaluation, len(q.flags.all)), EventStreams: []eventStream{{"sse", h.streamURL(r), streamInactivity}}}
+	answer := bulk{Flags: make([]evaluation, 0, len(q.flags.all)), EventStreams: []eventStream{{"sse", h.streamURL(r), streamInactivity}}}
 	for i := range q.flags.all {
-		answer.Flags[i], _ = a.evaluate(&q.flags.all[i])
+		if f := &q.flags.all[i]; f.isPublic() {
+			e, _ := a.evaluate(f)
+			answer.Flags = append(answer.Flags, e)
+		}
 	}
 	h.keep(a)
 	tag, err := tagOf(answer)

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +47,30 @@ type world struct {
 	goal   *model.Goal
 	answer validator.Validator
 	nodes  []*node
+	keys   keys
+}
+
+// keys are those that servers know. The one that is called revoked holds until it is revoked.
+type keys struct {
+	revoked atomic.Bool
+	mu      sync.Mutex
+	changed []func()
+}
+
+func (k *keys) watch(changed func()) (stop func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.changed = append(k.changed, changed)
+	return func() {}
+}
+
+func (k *keys) revoke() {
+	k.revoked.Store(true)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, changed := range k.changed {
+		changed()
+	}
 }
 
 // node is a server: its key "write" is the site's.
@@ -95,9 +121,15 @@ func (w *world) node() *node {
 	w.t.Cleanup(func() { w.must(pipeline.Close(context.Background())) })
 	n := &node{}
 	n.handler, err = ofrep.New(ofrep.Options{
-		Store: w.store, Host: w.host, Bus: w.bus, Pipeline: pipeline, Decoder: decoder, Streams: 6,
+		Store: w.store, Host: w.host, Bus: w.bus, Pipeline: pipeline, Decoder: decoder, Streams: 12,
+		Watch: w.keys.watch,
 		Sender: func(_ *http.Request, key string) (*ingest.Sender, error) {
 			switch key {
+			case "revoked":
+				if w.keys.revoked.Load() {
+					return nil, model.Errorf(model.Unauthenticated, "the key was revoked")
+				}
+				return &ingest.Sender{ID: key, Site: w.site}, nil
 			case "write":
 				return &ingest.Sender{ID: key, Site: w.site}, nil
 			case "several":

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// streamPing is the time between two signs of life, when the key is looked at again too.
+	// streamPing is the time between two signs of life. The key is looked at again then, and when it may have changed.
 	streamPing = 20 * time.Second
 	// streamWrite is how long a client may take to take in a message.
 	streamWrite = 10 * time.Second
@@ -21,12 +21,15 @@ const (
 	streamLook = 500 * time.Millisecond
 	// siteStreams is the share of all streams that one site's may be: a half.
 	siteStreams = 2
+	// senderStreams is the share of all streams that one sender's may be: a quarter.
+	senderStreams = 4
 )
 
 // stream follows the flags of a site.
 type stream struct {
-	site int64
-	// wake says that there is another version.
+	site   int64
+	sender string
+	// wake says that there may be another version, or that the key may not hold any longer.
 	wake chan struct{}
 }
 
@@ -35,11 +38,13 @@ type streams struct {
 	h    *Handler
 	most int
 
-	mu     sync.Mutex
-	sites  map[int64]*followed
-	open   int
-	closed chan struct{}
-	ended  bool
+	mu    sync.Mutex
+	sites map[int64]*followed
+	// senders has how many streams each sender has, by its id.
+	senders map[string]int
+	open    int
+	closed  chan struct{}
+	ended   bool
 }
 
 // followed is a site that streams follow, and the version that they were told of last.
@@ -49,7 +54,7 @@ type followed struct {
 }
 
 func newStreams(h *Handler, most int) *streams {
-	return &streams{h: h, most: most, sites: map[int64]*followed{}, closed: make(chan struct{})}
+	return &streams{h: h, most: most, sites: map[int64]*followed{}, senders: map[string]int{}, closed: make(chan struct{})}
 }
 
 func (s *streams) count() int {
@@ -68,20 +73,21 @@ func (s *streams) close() {
 	}
 }
 
-// join adds a stream to a site whose flags have a version; ok is false where there are too many.
-func (s *streams) join(site int64, version string) (of *stream, ok bool) {
+// join adds a sender's stream to a site whose flags have a version; ok is false where there are too many.
+func (s *streams) join(site int64, sender, version string) (of *stream, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.sites[site]
 	if f == nil {
 		f = &followed{version: version, streams: map[*stream]struct{}{}}
 	}
-	if s.open >= s.most || len(f.streams) >= max(1, s.most/siteStreams) {
+	if s.open >= s.most || len(f.streams) >= max(1, s.most/siteStreams) || s.senders[sender] >= max(1, s.most/senderStreams) {
 		return nil, false
 	}
-	of = &stream{site: site, wake: make(chan struct{}, 1)}
+	of = &stream{site: site, sender: sender, wake: make(chan struct{}, 1)}
 	f.streams[of] = struct{}{}
 	s.sites[site] = f
+	s.senders[sender]++
 	s.open++
 	return of, true
 }
@@ -91,6 +97,9 @@ func (s *streams) leave(of *stream) {
 	defer s.mu.Unlock()
 	f := s.sites[of.site]
 	delete(f.streams, of)
+	if s.senders[of.sender]--; s.senders[of.sender] == 0 {
+		delete(s.senders, of.sender)
+	}
 	if s.open--; len(f.streams) == 0 {
 		delete(s.sites, of.site)
 	}
@@ -99,6 +108,9 @@ func (s *streams) leave(of *stream) {
 // run looks at the flags of sites that are followed, when something of them has changed and now and then.
 func (s *streams) run(ctx context.Context) {
 	defer s.h.o.Bus.Subscribe(func(change live.Change) { s.look(ctx, change.Site) })()
+	if s.h.o.Watch != nil {
+		defer s.h.o.Watch(s.wakeAll)()
+	}
 	looks := time.NewTicker(streamLook)
 	defer looks.Stop()
 	for {
@@ -135,6 +147,19 @@ func (s *streams) look(ctx context.Context, site int64) {
 		return
 	}
 	f.version = now.version
+	f.wake()
+}
+
+// wakeAll has all streams ask whether their keys hold.
+func (s *streams) wakeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.sites {
+		f.wake()
+	}
+}
+
+func (f *followed) wake() {
 	for of := range f.streams {
 		select {
 		case of.wake <- struct{}{}:
@@ -169,19 +194,31 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request) {
 		refuse(err)
 		return
 	}
+	if err := h.take(sender, 1); err != nil {
+		refuse(err)
+		return
+	}
 	site, err := siteOf(r, sender, "")
 	if err != nil {
 		refuse(err)
 		return
+	}
+	holds := func() bool {
+		sender, err := h.sender(r, key)
+		if err != nil {
+			return false
+		}
+		now, err := siteOf(r, sender, "")
+		return err == nil && now == site
 	}
 	now, err := h.catalog.of(r.Context(), site)
 	if err != nil {
 		refuse(err)
 		return
 	}
-	of, ok := h.streams.join(site, now.version)
+	of, ok := h.streams.join(site, sender.ID, now.version)
 	if !ok {
-		refuse(refusef(http.StatusTooManyRequests, "", "the server has as many event streams as it may; ask for the flags now and then instead"))
+		refuse(refusef(http.StatusTooManyRequests, "", "there are as many event streams as there may be for the server, the site or the key; ask for the flags now and then instead"))
 		return
 	}
 	defer h.streams.leave(of)
@@ -201,7 +238,7 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request) {
 	err = writeEvent(w, connection, "retry: 1000\n\n")
 	pings := time.NewTicker(streamPing)
 	defer pings.Stop()
-	for err == nil {
+	for err == nil && holds() {
 		if now, err = h.catalog.of(r.Context(), site); err == nil && now.version != last {
 			last = now.version
 			data, _ := json.Marshal(streamChange{"refetchEvaluation", now.version, now.changed.Unix()}) // of texts and a number
@@ -217,9 +254,6 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-of.wake:
 		case <-pings.C:
-			if _, err := h.sender(r, key); err != nil {
-				return // the key does not hold any longer
-			}
 			err = writeEvent(w, connection, ":\n\n")
 		}
 	}
