@@ -139,10 +139,14 @@ func TestSnippetVariants(t *testing.T) {
 		t.Errorf("the values are %s, after %d more questions", got, evaluations.Load()-asked)
 	}
 	// A page that its server has made says what it shows.
-	made := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	made := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		consent := ""
+		if r.URL.RawQuery == "consent" {
+			consent = ` data-consent="wait"`
+		}
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<!doctype html><title>shop</title><script>window.seen = []; addEventListener("goalgraph:variant", ({ detail }) => seen.push(detail.experiment + "=" + detail.variant))</script>
-			<script src="%s/sdk.js" data-key="%s" data-variants='{"unread": "b"}'></script><script>window.now = goalgraph.variants.unread</script>`, front.URL, key)
+			<script src="%s/sdk.js" data-key="%s" data-variants='{"unread": "b"}'%s></script><script>window.now = goalgraph.variants.unread</script>`, front.URL, key, consent)
 	}))
 	defer made.Close()
 	synchronous := browsertest.Open(t, made.URL)
@@ -151,4 +155,13 @@ func TestSnippetVariants(t *testing.T) {
 	if evaluations.Load() != asked {
 		t.Error("the page has asked for what it shows")
 	}
+	// Where it waits for consent, it says so when that is given.
+	consenting := browsertest.Open(t, made.URL+"/?consent")
+	consenting.Await(loaded)
+	if got := consenting.Text("seen.length + localStorage.length"); got != "0" {
+		t.Errorf("before consent %s things are told or kept", got)
+	}
+	consenting.Do("goalgraph.consent(true)")
+	consenting.Await(`seen.join() === "unread=b"`)
+	await(t, "the variant is reported after consent", func() bool { return s.outcome(t, "unread").Visitors == 2 })
 }

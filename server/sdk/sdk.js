@@ -36,17 +36,20 @@ const start = () => {
       resolve(await (await variants)(name, until))
     },
     // Who consents after all is seen on the page that he is on.
-    consent: (given) => { if (tracker.consent(given)) calls.page() },
+    consent: (given) => {
+      if (tracker.consent(given)) calls.page()
+      if (settings.variants) client.variant() // it is reported now, or was and stays so
+    },
   }
   const client = { push: (...list) => list.forEach(([name, ...args]) => calls[name] ? client[name](...args) : console.warn('goalgraph: there is no', name)) }
   for (const name in calls) client[name] = (...args) => whenShown(() => calls[name](...args))
-  client.variant = (name, then) => new Promise((resolve) => { whenShown(() => { calls.variant(name, resolve) }) }).then(then)
+  client.variant = (name, then) => new Promise((resolve) => { whenShown(() => calls.variant(name, resolve)) }).then(then)
   try { client.variants = JSON.parse(settings.variants) } catch { client.variants = {} }
   window.goalgraph = client
 
   whenShown(() => {
     tracker = newTracker({ ...settings, library: 'goalgraph.js' })
-    const early = Array.isArray(waiting) ? waiting : []
+    const early = waiting?.map ? waiting : []
     if (tracker.refused) return client.push(...early) // which gives no variants
     if (settings.variants) client.variant()
     const isConsent = ([name]) => name === 'consent'

@@ -27,7 +27,7 @@ export const whenVisible = (call) => {
 // consent is given. pass sees every message, and hands on what is to be sent of it.
 export const newTracker = ({ url, key, consent, library, pass = (message, next) => next(message) }) => {
   const refused = !key || navigator.globalPrivacyControl || [navigator.doNotTrack, window.doNotTrack].some((asked) => asked === '1' || asked === 'yes')
-  if (key === undefined) console.warn('goalgraph: the script has no write key (data-key), so nothing is tracked')
+  if (key === undefined) console.warn('goalgraph: no write key (data-key), so nothing is tracked')
   // true: messages are kept and sent; undefined: they wait in memory for consent; false: there are none.
   let may = !refused
   if (may && consent !== undefined && consent !== true) {
@@ -140,7 +140,7 @@ export const newTracker = ({ url, key, consent, library, pass = (message, next) 
   }
 
   // An id is given to what is kept and sent, and to nothing before.
-  const identified = (message) => JSON.stringify({ messageId: newID(), anonymousId: visitor(), ...message })
+  const identified = ({ messageId = newID(), ...message }) => JSON.stringify({ messageId, anonymousId: visitor(), ...message })
   // allow begins to keep and to send, or erases all and stops.
   const allow = (given) => {
     if (refused || given === may) return

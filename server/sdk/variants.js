@@ -16,9 +16,11 @@ export default ({ url, key }, tracker, shown, sent) => {
   }
   for (const name in shown) tell(name, shown[name], shown[name], {})
 
+  let asked
   const ask = async () => {
     const visitor = tracker.visitor()
-    const [tag, flags, of] = JSON.parse(tracker.read('variants') ?? '[]')
+    let tag, flags, of
+    try { [tag, flags, of] = JSON.parse(tracker.read('variants')) } catch { /* nothing that this script has written */ }
     const mine = of === visitor
     try {
       const answer = await fetch(url + '/ofrep/v1/evaluate/flags', {
@@ -31,10 +33,11 @@ export default ({ url, key }, tracker, shown, sent) => {
         tracker.write('variants', JSON.stringify([answer.headers.get('ETag'), given, visitor]))
         return given
       }
+      if (answer.status === 304) return flags
     } catch { /* offline */ }
+    asked = undefined // the next who wants a variant asks again
     return mine ? flags : []
   }
-  let asked
   return async (experiment, until) => {
     if (!experiment || experiment in shown) return shown[experiment]
     const flags = await (asked = asked || ask())
