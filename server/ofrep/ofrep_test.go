@@ -182,6 +182,11 @@ func TestAudienceOfSession(t *testing.T) {
 	w.running("landed", func(e *model.Experiment) {
 		e.Audience = []model.FilterSpec{{Type: "entryPage", Args: json.RawMessage(`{"is":["/landing"]}`)}, {Type: "visitor", Args: json.RawMessage(`{"kind":"NEW"}`)}}
 	})
+	for key, address := range map[string]string{"at": "203.0.113.7", "near": "203.0.113.0/24"} {
+		w.running(key, func(e *model.Experiment) {
+			e.Audience = []model.FilterSpec{{Type: "ip", Args: json.RawMessage(`{"is":["` + address + `"]}`)}}
+		})
+	}
 	page := func(visitor, path string, ago time.Duration) {
 		_, err := w.store.Write(t.Context(), w.site.ID, []model.Message{{AnonymousID: visitor, Hit: model.Hit{
 			ID: model.MessageIDOf(visitor, path), At: model.MillisOf(time.Now().Add(-ago)), Kind: model.PageView, Name: path, Knows: model.KnowsAcquisition | model.KnowsPage,
@@ -200,6 +205,19 @@ func TestAudienceOfSession(t *testing.T) {
 		if got := w.one(w.nodes[0], "landed", visitor, `, "url": "https://shop.example`+path+`"`); (got.Variant != "") != isIn {
 			t.Errorf("%s is %+v", visitor, got)
 		}
+	}
+	// Of an address it sees what the site keeps, as the results do.
+	const ip = `, "ip": "203.0.113.7"`
+	if at, near := w.one(w.nodes[0], "at", "a", ip), w.one(w.nodes[0], "near", "a", ip); at.Variant == "" || near.Variant == "" {
+		t.Errorf("by whole addresses, at %+v, near %+v", at, near)
+	}
+	_, err := w.store.UpdateSite(t.Context(), w.site.ID, func(s *model.Site) error {
+		s.Addresses = model.TruncatedAddress
+		return nil
+	})
+	w.must(err)
+	if at, near := w.one(w.nodes[0], "at", "b", ip), w.one(w.nodes[0], "near", "b", ip); at.Variant != "" || near.Variant == "" {
+		t.Errorf("by truncated addresses, at %+v, near %+v", at, near)
 	}
 }
 
