@@ -47,12 +47,36 @@ func (r *experimentResolver) Variants(_ context.Context, e *model.Experiment) ([
 }
 
 func (r *experimentResolver) Winner(_ context.Context, e *model.Experiment) (*view.Variant, error) {
+	return winnerOf(e), nil
+}
+
+// winnerOf returns the chosen variant, nil without one.
+func winnerOf(e *model.Experiment) *view.Variant {
 	for _, v := range view.VariantsOf(e) {
 		if v.Key == e.Winner {
-			return &v, nil
+			return &v
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+func (r *experimentResolver) Phases(_ context.Context, e *model.Experiment) ([]view.Phase, error) {
+	return view.PhasesOf(e), nil
+}
+
+func (r *experimentResolver) Runs(_ context.Context, e *model.Experiment) ([]view.Run, error) {
+	var runs []view.Run
+	for n := 1; e.StartedAt != 0 && n <= len(e.EarlierRuns)+1; n++ {
+		then, err := e.AsInRun(n)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, view.Run{
+			Number: n, StartedAt: then.StartedAt.Time(), StoppedAt: instant(then.StoppedAt), DecideAt: instant(then.DecideAt),
+			MetricChangedAt: instant(then.MetricChangedAt), Winner: winnerOf(then), Phases: view.PhasesOf(then),
+		})
+	}
+	return runs, nil
 }
 
 func (r *experimentResolver) StartedAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
@@ -135,7 +159,13 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		set(&e.DecidesBy, input.DecidesBy)
 		set(&e.Monitoring, input.Monitoring)
 		setInstant(&e.DecideAt, input.DecideAt)
-		return given.apply(e)
+		if err := given.apply(e); err != nil {
+			return err
+		}
+		if at := input.PhaseAt.Value(); at != nil {
+			return e.BeginPhase(model.MillisOf(*at), model.MillisOf(r.now()))
+		}
+		return nil
 	})
 	return r.changedExperiment(e, underInput(aboutID("id", err)))
 }
@@ -233,10 +263,10 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 	return e.SetBaseline(*baseline)
 }
 
-func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, expected *time.Time) (*view.ChangedExperiment, error) {
+func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, decideAt, expected *time.Time) (*view.ChangedExperiment, error) {
 	return r.changeExperiment(ctx, id, expected, func(e *model.Experiment) error {
 		now := model.MillisOf(r.now())
-		return e.Start(orNow(at, now), now)
+		return e.Start(orNow(at, max(now, e.StoppedAt)), orNow(decideAt, 0), max(now, e.StoppedAt))
 	})
 }
 

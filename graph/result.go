@@ -18,7 +18,11 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput) (*view.ExperimentResult, error) {
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput, run *int) (*view.ExperimentResult, error) {
+	e, err := inRun(e, run)
+	if err != nil {
+		return nil, err
+	}
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -35,7 +39,7 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked())
+	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked(), run)
 	reading, err := r.readingOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 	if err != nil {
 		return nil, err
@@ -45,7 +49,11 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 }
 
 func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
-	goal *string, adHocGoal *generated.AdHocGoalInput) ([]view.SegmentResult, error) {
+	goal *string, adHocGoal *generated.AdHocGoalInput, run *int) ([]view.SegmentResult, error) {
+	e, err := inRun(e, run)
+	if err != nil {
+		return nil, err
+	}
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -59,15 +67,23 @@ func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment,
 	if cells := len(by.goals) * len(segments); cells > maxCells {
 		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(by.goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, by, segments, in, when), nil
+	return r.breakdown(ctx, e, by, segments, in, view.IDOf("run", said(when), run)), nil
+}
+
+// inRun returns an experiment as it was in the run of a number, by default the last one.
+func inRun(e *model.Experiment, run *int) (*model.Experiment, error) {
+	if run == nil {
+		return e, nil
+	}
+	return e.AsInRun(*run)
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once, and each verdict is
 // one among those of all segments.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, asked string) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when), by.asked())}
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, asked, by.asked())}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
@@ -164,6 +180,9 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics,
 		return nil, err
 	}
 	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
+	for _, phase := range e.Splits()[1:] {
+		all.Phases = append(all.Phases, phase.From)
+	}
 	m := &measurement{
 		experiment: e, in: in, primary: by.primary, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals)),
 		follows: experiment.FollowsAssignment(where.Predicate) || experiment.FollowsAssignment(defined.Audience),
@@ -216,6 +235,9 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experi
 	result := &view.ExperimentResult{
 		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
 		UnknownVariants: reading.Answer.Unknown, SampleRatio: reading.SampleRatio, Metrics: make([]view.MetricResult, len(m.metrics)),
+	}
+	for n, phase := range view.PhasesOf(e) {
+		result.Phases = append(result.Phases, view.PhaseResult{Phase: phase, Visitors: reading.VisitorsIn(n), SampleRatio: reading.PhaseRatios[n]})
 	}
 	id, variants := result.ID(), view.VariantsOf(e)
 	for i, trial := range reading.Trials {
@@ -342,7 +364,7 @@ func (r *variantResultResolver) Density(ctx context.Context, v *view.VariantResu
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return stats.RateDensity(v.Count, points)
+	return v.Density(points)
 }
 
 func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult) (*view.ValueResult, error) {

@@ -184,6 +184,123 @@ func TestVerdicts(t *testing.T) {
 	})
 }
 
+// Weights that change in a run are no effect: variants are compared within phases. A second run has its own results.
+func TestPhases(t *testing.T) {
+	t.Parallel()
+	now := at("2026-05-11T00:00:00Z").Time()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		g.columns()
+		const early, late = "2026-05-02T10:00:00Z", "2026-05-06T10:00:00Z"
+		site := g.site("a.example", "UTC")
+		var messages []model.Message
+		for _, of := range []struct {
+			variant, when                         string
+			first, visitors, converted, valueEach int
+		}{{"a", early, 0, 900, 45, 30}, {"b", early, 0, 100, 5, 30}, {"a", late, 900, 200, 24, 60}, {"b", late, 100, 200, 25, 60}} {
+			for i := of.first; i < of.first+of.visitors; i++ {
+				visitor := fmt.Sprint(of.variant, " ", i)
+				messages = append(messages, assignment(visitor, of.when, "headline", of.variant))
+				if i < of.first+of.converted {
+					messages = append(messages, event(visitor, of.when, "buy", float64(of.valueEach+i%7), soon))
+				}
+			}
+		}
+		g.write("a.example", messages...)
+		e := g.trialOf(site, "headline", map[string]any{"primaryMetric": g.tracked(site, "buy"), "variants": raw(`[{"key": "a", "weight": 9}, {"key": "b"}]`)})
+		type result struct {
+			Visitors    int
+			SampleRatio struct{ Mismatch bool }
+			Phases      []struct {
+				Phase       struct{ From string }
+				Visitors    []int
+				SampleRatio struct{ PValue float64 }
+			}
+			Metrics []struct {
+				Decision string
+				Variants []struct {
+					Uplift                    *struct{ Mean, Low, High float64 }
+					ConversionRate            struct{ Mean float64 }
+					ProbabilityToBeatBaseline *float64
+					Density                   []struct{ X float64 }
+					Anytime                   *struct{ Uplift struct{ Mean float64 } }
+					Value                     struct {
+						Total, ExpectedLoss       float64
+						Uplift                    *struct{ Mean float64 }
+						ProbabilityToBeatBaseline *float64
+						Winsorized                struct{ Uplift *struct{ Mean float64 } }
+						Anytime                   *struct{ PValue float64 }
+					}
+				}
+			}
+		}
+		const fields = `{ visitors sampleRatio { mismatch } phases { phase { from } visitors sampleRatio { pValue } } metrics { decision variants { uplift { mean low high } conversionRate { mean }
+			probabilityToBeatBaseline density(points: 5) { x } anytime { uplift { mean } } value { total expectedLoss uplift { mean } probabilityToBeatBaseline winsorized { uplift { mean } } anytime { pValue } } } } }`
+		var data struct {
+			Node struct {
+				Results, First result
+				Phases         []struct{ Weights []float64 }
+				Runs           []struct {
+					Number    int
+					StoppedAt *string
+					Winner    *struct{ Key string }
+					Phases    []struct{ Weights []float64 }
+				}
+			}
+		}
+		read := func() result {
+			data.Node.Results = result{}
+			g.into(&data, `query($e: ID!) { node(id: $e) { ... on Experiment { results `+fields+` } } }`, vars{"e": e})
+			return data.Node.Results
+		}
+		if got := read(); !got.SampleRatio.Mismatch || got.Metrics[0].Decision != "INVALID" {
+			t.Errorf("before the weights are told: %+v", got)
+		}
+		const reweigh = `mutation($e: ID!, $at: Time, $w: Float!) { updateExperiment(input: {id: $e, phaseAt: $at, variants: [{key: "a", weight: $w}, {key: "b"}]}) { experiment { id } } }`
+		g.refused(reweigh, vars{"e": e, "at": "2026-04-30T00:00:00Z", "w": 1}, model.BadInput, "input.phaseAt")
+		g.refused(reweigh, vars{"e": e, "at": "2026-05-05T00:00:00Z", "w": 9}, model.BadInput, "input.phaseAt")
+		g.must(reweigh, vars{"e": e, "at": "2026-05-05T00:00:00Z", "w": 1})
+		got := read()
+		if got.SampleRatio.Mismatch || len(got.Phases) != 2 || !slices.Equal(got.Phases[0].Visitors, []int{900, 100}) || !slices.Equal(got.Phases[1].Visitors, []int{200, 200}) ||
+			got.Phases[1].SampleRatio.PValue != 1 || got.Phases[1].Phase.From != "2026-05-05T00:00:00Z" {
+			t.Errorf("the phases: %+v", got)
+		}
+		b := got.Metrics[0].Variants[1]
+		if up := b.Uplift; up.Mean < 0 || up.Mean > 0.06 || up.Low > -0.2 || up.High < 0.2 || *b.ProbabilityToBeatBaseline > 0.65 || b.Anytime.Uplift.Mean > 0.06 {
+			t.Errorf("a lift: %+v", b)
+		}
+		if rate, base := b.ConversionRate.Mean, 69.0/1100; math.Abs(rate/base-1-b.Uplift.Mean) > 1e-9 || len(b.Density) != 5 || b.Density[2].X < 0.03 || b.Density[2].X > 0.12 {
+			t.Errorf("a rate: %+v", b)
+		}
+		if v := b.Value; v.Total != 5*30+0+1+2+3+4+25*60+sevens(100, 125) || math.Abs(v.Uplift.Mean) > 0.1 || *v.ProbabilityToBeatBaseline > 0.7 || math.Abs(v.Winsorized.Uplift.Mean) > 0.1 || v.Anytime.PValue < 0.5 {
+			t.Errorf("values: %+v", v)
+		}
+		if got := g.verdicts(e)[0].String(); got != "COLLECTING b: OPEN" {
+			t.Errorf("a ramp: %s", got)
+		}
+
+		g.must(`mutation($e: ID!) {
+			stopExperiment(id: $e, winner: "b", at: "2026-05-08T00:00:00Z") { experiment { id } }
+			startExperiment(id: $e, at: "2026-05-09T00:00:00Z") { experiment { id } } }`, vars{"e": e})
+		g.write("a.example", assignment("new", "2026-05-09T10:00:00Z", "headline", "b"), assignment("a 1", "2026-05-09T10:00:00Z", "headline", "b"))
+		g.into(&data, `query($e: ID!) { node(id: $e) { ... on Experiment { phases { weights } runs { number stoppedAt winner { key } phases { weights } } results { visitors } first: results(run: 1) `+fields+` } } }`, vars{"e": e})
+		if of := data.Node; of.Results.Visitors != 2 || of.First.Visitors != 1400 || len(of.First.Phases) != 2 || len(of.Phases) != 1 || len(of.Runs) != 2 {
+			t.Errorf("two runs: %+v", of)
+		}
+		if runs := data.Node.Runs; *runs[0].StoppedAt != "2026-05-08T00:00:00Z" || runs[0].Winner.Key != "b" || !slices.Equal(runs[0].Phases[0].Weights, []float64{9, 1}) || runs[1].StoppedAt != nil || runs[1].Winner != nil {
+			t.Errorf("two runs: %+v", runs)
+		}
+		g.refused(`query($e: ID!) { node(id: $e) { ... on Experiment { results(run: 3) { visitors } } } }`, vars{"e": e}, model.BadInput, "run")
+	}, func(o *testOptions) { o.Now = func() time.Time { return now } })
+}
+
+// sevens adds up what numbers leave when they are divided by seven.
+func sevens(from, to int) (sum float64) {
+	for i := from; i < to; i++ {
+		sum += float64(i % 7)
+	}
+	return sum
+}
+
 // Among many segments, one that is lucky does not win.
 func TestVerdictsOfSegments(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,9 @@ const (
 	// MaxMetrics is the maximum number of secondary metrics and guardrails together.
 	MaxMetrics = 50
 	MaxWeight  = 1e6
+	// MaxPhases is how often the weights of a run can change, and MaxRuns how often an experiment can be run.
+	MaxPhases = 50
+	MaxRuns   = 20
 )
 
 // Experiment compares variants by the goals that their visitors reach. A message
@@ -48,9 +51,34 @@ type Experiment struct {
 	Attribution Attribution
 	// Winner is the key of the variant chosen when the experiment stopped, or empty.
 	Winner string
-	// StartedAt and StoppedAt are the ends of the run, or 0 until then.
+	// StartedAt and StoppedAt are the ends of the run, the last one if there are several, or 0 until then.
 	StartedAt, StoppedAt Millis
+	// Phases are those of the run, the oldest first. The last one has the variants' weights. There are none before the start.
+	Phases []Phase
+	// EarlierRuns are the runs before that, the oldest first.
+	EarlierRuns          []Run
 	CreatedAt, UpdatedAt time.Time
+}
+
+// Phase is a part of a run in which visitors are split by the same weights.
+type Phase struct {
+	// From is when the phase begins. It ends when the next one begins, or the run ends.
+	From Millis `json:"from"`
+	// Weights are those of the variants, in their order.
+	Weights []float64 `json:"weights"`
+}
+
+// sameSplit tells whether visitors are split as in another phase.
+func (p Phase) sameSplit(other Phase) bool { return slices.Equal(p.Weights, other.Weights) }
+
+// Run is a run that is over, with what was different of the experiment.
+type Run struct {
+	StartedAt       Millis  `json:"startedAt"`
+	StoppedAt       Millis  `json:"stoppedAt"`
+	DecideAt        Millis  `json:"decideAt,omitempty"`
+	MetricChangedAt Millis  `json:"metricChangedAt,omitempty"`
+	Winner          string  `json:"winner,omitempty"`
+	Phases          []Phase `json:"phases"`
 }
 
 // Variant is one of the alternatives that an experiment compares.
@@ -93,8 +121,8 @@ const (
 	FixedHorizon Monitoring = "FIXED_HORIZON"
 )
 
-// ExperimentStatus is where an experiment is in its life. A Draft is Running once, then
-// Stopped. Drafts and stopped experiments can be Archived.
+// ExperimentStatus is where an experiment is in its life. A Draft is Running, then Stopped, and may be
+// Running again. Drafts and stopped experiments can be Archived.
 type ExperimentStatus string
 
 const (
@@ -125,6 +153,64 @@ func (e *Experiment) Run() (run Range, ran bool) {
 		return Range{From: e.StartedAt, To: Open}, true
 	}
 	return Range{From: e.StartedAt, To: e.StoppedAt}, true
+}
+
+// split returns the phase in which visitors are split by the variants' weights as they are.
+func (e *Experiment) split(from Millis) Phase {
+	weights := make([]float64, len(e.Variants))
+	for i, v := range e.Variants {
+		weights[i] = v.Weight
+	}
+	return Phase{From: from, Weights: weights}
+}
+
+// Splits returns the phases of the run; before the start the one with which it would begin.
+func (e *Experiment) Splits() []Phase {
+	if len(e.Phases) == 0 {
+		return []Phase{e.split(e.StartedAt)}
+	}
+	return e.Phases
+}
+
+// BeginPhase begins a phase with the variants' weights, at a time since the last one began, up to now. One that lasted no time
+// is replaced. The error is FailedPrecondition if the experiment is not running or has changed too often, and BadInput about "phaseAt".
+func (e *Experiment) BeginPhase(at, now Millis) error {
+	if e.Status != Running {
+		return &Error{Code: FailedPrecondition, Field: "phaseAt", Message: "says since when the weights of a running experiment are others, but the experiment is not running; leave it out"}
+	}
+	phases := slices.Clone(e.Splits())
+	last := &phases[len(phases)-1]
+	switch next := e.split(at); {
+	case next.sameSplit(*last):
+		return Invalid("phaseAt", "says since when the weights are others, but they stay as they are; leave it out, or change the weights of the variants")
+	case at < last.From:
+		return Invalid("phaseAt", "is %s, before the weights last changed (%s)", instant(at), instant(last.From))
+	case at > now:
+		return Invalid("phaseAt", "is %s, which is in the future; change the weights then, or use a time up to now (%s)", instant(at), instant(now))
+	case at == last.From:
+		*last = next
+	case len(phases) == MaxPhases:
+		return Errorf(FailedPrecondition, "the weights have changed %d times in this run, which is as often as they can", MaxPhases-1)
+	default:
+		phases = append(phases, next)
+	}
+	e.Phases = phases
+	return nil
+}
+
+// AsInRun returns the experiment as it was at the end of a run, of which the first is 1; the last one is the experiment itself.
+// The error is BadInput about "run".
+func (e *Experiment) AsInRun(n int) (*Experiment, error) {
+	if n < 1 || n > len(e.EarlierRuns)+1 {
+		return nil, Invalid("run", "is %d; the experiment has runs 1 to %d", n, len(e.EarlierRuns)+1)
+	}
+	if n > len(e.EarlierRuns) {
+		return e, nil
+	}
+	then, run := *e, e.EarlierRuns[n-1]
+	then.Status, then.StartedAt, then.StoppedAt, then.DecideAt = Stopped, run.StartedAt, run.StoppedAt, run.DecideAt
+	then.MetricChangedAt, then.Winner, then.Phases = run.MetricChangedAt, run.Winner, run.Phases
+	return &then, nil
 }
 
 // Metrics returns the ids of all goals: the primary one, the secondary ones, the guardrails.
@@ -296,8 +382,8 @@ func (e *Experiment) SetBaseline(key string) error {
 
 // CheckChange returns a FailedPrecondition error if e, which is valid, changes anything
 // that before may no longer change. Once started, an experiment keeps its variants,
-// audience, attribution and what says how it is decided, and must have a primary metric. Once archived, it keeps
-// everything.
+// audience, attribution and what says how it is decided, and must have a primary metric. Only while it runs can the variants'
+// weights change. Once archived, it keeps everything.
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
 	case before.Status == Archived:
@@ -311,11 +397,13 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 	}
 	switch {
 	case !slices.EqualFunc(e.Variants, before.Variants, func(a, b Variant) bool {
-		a.Baseline = b.Baseline
+		a.Baseline, a.Weight = b.Baseline, b.Weight
 		return a == b
 	}):
 		return fixed("variants", "the variants")
-	case !slices.Equal(e.Variants, before.Variants):
+	case before.Status == Stopped && e.Status == Stopped && !e.split(0).sameSplit(before.split(0)):
+		return &Error{Code: FailedPrecondition, Field: "variants", Message: "the weights can change only while the experiment runs, for those of the run split its visitors"}
+	case !slices.EqualFunc(e.Variants, before.Variants, func(a, b Variant) bool { return a.Baseline == b.Baseline }):
 		return fixed("baseline", "the baseline")
 	case !EqualFilters(e.Audience, before.Audience):
 		return fixed("audience", "the audience")
@@ -325,7 +413,7 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 		return fixed("decidesBy", "what the experiment is decided by")
 	case e.Monitoring != before.Monitoring:
 		return fixed("monitoring", "the monitoring")
-	case e.DecideAt != before.DecideAt:
+	case e.DecideAt != before.DecideAt && len(e.EarlierRuns) == len(before.EarlierRuns):
 		return fixed("decideAt", "the time of the only look")
 	case e.Primary == 0:
 		return &Error{Code: FailedPrecondition, Field: "primaryMetric", Message: "an experiment that has started needs a primary metric; choose another goal instead"}
@@ -333,23 +421,40 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 	return nil
 }
 
-// NoteChange notes that the primary metric or a guardrail changes, from what the experiment was before, when results can
-// be seen already.
-func (e *Experiment) NoteChange(before *Experiment, now Millis) {
+// NoteChange notes what changes, from what the experiment was before, when results can be seen already: the primary metric or a
+// guardrail, and the weights, with which a phase begins unless one has. The error is that of BeginPhase.
+func (e *Experiment) NoteChange(before *Experiment, now Millis) error {
 	if before.StartedAt != 0 && (e.Primary != before.Primary || !slices.Equal(e.Guardrails, before.Guardrails)) {
 		e.MetricChangedAt = now
 	}
+	if e.Status != Running || before.Status != Running {
+		return nil
+	}
+	phases := e.Splits()
+	last := phases[len(phases)-1]
+	if e.split(0).sameSplit(last) {
+		return nil
+	}
+	// The clock of the server that began the last phase may be ahead of this one's.
+	now = max(now, last.From)
+	return e.BeginPhase(now, now)
 }
 
-// Start begins the run at a time up to now. Assignments count from then on, even those
-// tracked before the experiment was defined. The error is FailedPrecondition if the
-// experiment is not a draft or lacks what a run needs, and BadInput about "at".
-func (e *Experiment) Start(at, now Millis) error {
+// Start begins a run at a time up to now. Assignments count from then on, even those
+// tracked before the experiment was defined. A stopped experiment is run again: what the run before came to is kept, and
+// none of its assignments counts. Where the only look is planned, decideAt is when that of this run is; 0 leaves it as it is. The error is
+// FailedPrecondition if the experiment is running or archived, or lacks what a run needs, and BadInput about "at" and "decideAt".
+func (e *Experiment) Start(at, decideAt, now Millis) error {
 	switch e.Status {
 	case Running:
 		return Errorf(FailedPrecondition, "the experiment has been running since %s", instant(e.StartedAt))
 	case Stopped:
-		return Errorf(FailedPrecondition, "the experiment stopped at %s and runs only once; create a new experiment", instant(e.StoppedAt))
+		if len(e.EarlierRuns)+1 >= MaxRuns {
+			return Errorf(FailedPrecondition, "the experiment has been run %d times, which is as often as it can; create a new experiment", MaxRuns)
+		}
+		if at < e.StoppedAt {
+			return Invalid("at", "is %s, before the run before stopped (%s)", instant(at), instant(e.StoppedAt))
+		}
 	case Archived:
 		return Errorf(FailedPrecondition, "the experiment is archived and cannot start; create a new experiment")
 	}
@@ -369,11 +474,22 @@ func (e *Experiment) Start(at, now Millis) error {
 	if at > now {
 		return Invalid("at", "is %s, which is in the future; start the experiment then, or use a time up to now (%s)", instant(at), instant(now))
 	}
+	if decideAt != 0 && e.Monitoring != FixedHorizon {
+		return Invalid("decideAt", "is given, but an experiment with CONTINUOUS monitoring can be decided at any time; leave it out")
+	}
+	before := Run{e.StartedAt, e.StoppedAt, e.DecideAt, e.MetricChangedAt, e.Winner, e.Splits()}
+	if decideAt != 0 {
+		e.DecideAt = decideAt
+	}
 	if e.DecideAt != 0 && e.DecideAt <= at {
 		return &Error{Code: FailedPrecondition, Field: "decideAt",
 			Message: fmt.Sprintf("the experiment is to be decided at %s, which is not after its start (%s); choose a later time", instant(e.DecideAt), instant(at))}
 	}
-	e.Status, e.StartedAt = Running, at
+	if e.Status == Stopped {
+		e.EarlierRuns = append(slices.Clip(e.EarlierRuns), before)
+	}
+	e.Status, e.StartedAt, e.StoppedAt, e.MetricChangedAt, e.Winner = Running, at, 0, 0, ""
+	e.Phases = []Phase{e.split(at)}
 	return nil
 }
 

@@ -343,7 +343,7 @@ type ComplexityRoot struct {
 	Experiment struct {
 		Attribution      func(childComplexity int) int
 		Audience         func(childComplexity int) int
-		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
+		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) int
 		CreatedAt        func(childComplexity int) int
 		DecideAt         func(childComplexity int) int
 		DecidesBy        func(childComplexity int) int
@@ -355,8 +355,10 @@ type ComplexityRoot struct {
 		MetricChangedAt  func(childComplexity int) int
 		Monitoring       func(childComplexity int) int
 		Name             func(childComplexity int) int
+		Phases           func(childComplexity int) int
 		PrimaryMetric    func(childComplexity int) int
-		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
+		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) int
+		Runs             func(childComplexity int) int
 		SecondaryMetrics func(childComplexity int) int
 		Site             func(childComplexity int) int
 		StartedAt        func(childComplexity int) int
@@ -379,6 +381,11 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	ExperimentPhase struct {
+		From    func(childComplexity int) int
+		Weights func(childComplexity int) int
+	}
+
 	ExperimentPlan struct {
 		Days               func(childComplexity int) int
 		Effects            func(childComplexity int, days int) int
@@ -393,9 +400,20 @@ type ComplexityRoot struct {
 		Experiment      func(childComplexity int) int
 		ID              func(childComplexity int) int
 		Metrics         func(childComplexity int) int
+		Phases          func(childComplexity int) int
 		SampleRatio     func(childComplexity int) int
 		UnknownVariants func(childComplexity int) int
 		Visitors        func(childComplexity int) int
+	}
+
+	ExperimentRun struct {
+		DecideAt        func(childComplexity int) int
+		MetricChangedAt func(childComplexity int) int
+		Number          func(childComplexity int) int
+		Phases          func(childComplexity int) int
+		StartedAt       func(childComplexity int) int
+		StoppedAt       func(childComplexity int) int
+		Winner          func(childComplexity int) int
 	}
 
 	Filter struct {
@@ -662,7 +680,7 @@ type ComplexityRoot struct {
 		ResetUser            func(childComplexity int, id string) int
 		RevokeAPIKey         func(childComplexity int, id string) int
 		RotateAPIKey         func(childComplexity int, id string, overlap time.Duration) int
-		StartExperiment      func(childComplexity int, id string, at *time.Time, expectedUpdatedAt *time.Time) int
+		StartExperiment      func(childComplexity int, id string, at *time.Time, decideAt *time.Time, expectedUpdatedAt *time.Time) int
 		StopExperiment       func(childComplexity int, id string, winner *string, at *time.Time, expectedUpdatedAt *time.Time) int
 		UnarchiveGoal        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		UnarchiveGoals       func(childComplexity int, ids []string) int
@@ -684,6 +702,12 @@ type ComplexityRoot struct {
 		HasNextPage     func(childComplexity int) int
 		HasPreviousPage func(childComplexity int) int
 		StartCursor     func(childComplexity int) int
+	}
+
+	PhaseResult struct {
+		Phase       func(childComplexity int) int
+		SampleRatio func(childComplexity int) int
+		Visitors    func(childComplexity int) int
 	}
 
 	PlannedEffect struct {
@@ -1073,8 +1097,10 @@ type ExperimentResolver interface {
 	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
-	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) (*view.ExperimentResult, error)
-	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
+	Phases(ctx context.Context, obj *model.Experiment) ([]view.Phase, error)
+	Runs(ctx context.Context, obj *model.Experiment) ([]view.Run, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) ([]view.SegmentResult, error)
 	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type ExperimentPlanResolver interface {
@@ -1162,7 +1188,7 @@ type MutationResolver interface {
 	DeleteGoals(ctx context.Context, ids []string) (*view.DeletedAll, error)
 	CreateExperiment(ctx context.Context, input CreateExperimentInput) (*view.ChangedExperiment, error)
 	UpdateExperiment(ctx context.Context, input UpdateExperimentInput) (*view.ChangedExperiment, error)
-	StartExperiment(ctx context.Context, id string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
+	StartExperiment(ctx context.Context, id string, at *time.Time, decideAt *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
 	StopExperiment(ctx context.Context, id string, winner *string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
 	ArchiveExperiment(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
 	ArchiveExperiments(ctx context.Context, ids []string) (*view.ChangedExperiments, error)
@@ -1257,7 +1283,7 @@ type VariantResultResolver interface {
 	Anytime(ctx context.Context, obj *view.VariantResult) (*stats.Anytime, error)
 	AdjustedPValue(ctx context.Context, obj *view.VariantResult) (*float64, error)
 	ProbabilityWithinMargin(ctx context.Context, obj *view.VariantResult) (*float64, error)
-	Density(ctx context.Context, obj *view.VariantResult, points int) ([]stats.Point, error)
+
 	Value(ctx context.Context, obj *view.VariantResult) (*view.ValueResult, error)
 	Series(ctx context.Context, obj *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error)
 }
@@ -2167,7 +2193,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput), args["run"].(*int)), true
 	case "Experiment.createdAt":
 		if e.ComplexityRoot.Experiment.CreatedAt == nil {
 			break
@@ -2239,6 +2265,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Name(childComplexity), true
+	case "Experiment.phases":
+		if e.ComplexityRoot.Experiment.Phases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Phases(childComplexity), true
 	case "Experiment.primaryMetric":
 		if e.ComplexityRoot.Experiment.PrimaryMetric == nil {
 			break
@@ -2255,7 +2287,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput), args["run"].(*int)), true
+	case "Experiment.runs":
+		if e.ComplexityRoot.Experiment.Runs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Runs(childComplexity), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
@@ -2343,6 +2381,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExperimentEdge.Node(childComplexity), true
 
+	case "ExperimentPhase.from":
+		if e.ComplexityRoot.ExperimentPhase.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPhase.From(childComplexity), true
+	case "ExperimentPhase.weights":
+		if e.ComplexityRoot.ExperimentPhase.Weights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPhase.Weights(childComplexity), true
+
 	case "ExperimentPlan.days":
 		if e.ComplexityRoot.ExperimentPlan.Days == nil {
 			break
@@ -2409,6 +2460,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Metrics(childComplexity), true
+	case "ExperimentResult.phases":
+		if e.ComplexityRoot.ExperimentResult.Phases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Phases(childComplexity), true
 	case "ExperimentResult.sampleRatio":
 		if e.ComplexityRoot.ExperimentResult.SampleRatio == nil {
 			break
@@ -2427,6 +2484,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Visitors(childComplexity), true
+
+	case "ExperimentRun.decideAt":
+		if e.ComplexityRoot.ExperimentRun.DecideAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.DecideAt(childComplexity), true
+	case "ExperimentRun.metricChangedAt":
+		if e.ComplexityRoot.ExperimentRun.MetricChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.MetricChangedAt(childComplexity), true
+	case "ExperimentRun.number":
+		if e.ComplexityRoot.ExperimentRun.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Number(childComplexity), true
+	case "ExperimentRun.phases":
+		if e.ComplexityRoot.ExperimentRun.Phases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Phases(childComplexity), true
+	case "ExperimentRun.startedAt":
+		if e.ComplexityRoot.ExperimentRun.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.StartedAt(childComplexity), true
+	case "ExperimentRun.stoppedAt":
+		if e.ComplexityRoot.ExperimentRun.StoppedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.StoppedAt(childComplexity), true
+	case "ExperimentRun.winner":
+		if e.ComplexityRoot.ExperimentRun.Winner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Winner(childComplexity), true
 
 	case "Filter.allOf":
 		if e.ComplexityRoot.Filter.AllOf == nil {
@@ -3758,7 +3858,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
+		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time), args["decideAt"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.stopExperiment":
 		if e.ComplexityRoot.Mutation.StopExperiment == nil {
 			break
@@ -3891,6 +3991,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "PhaseResult.phase":
+		if e.ComplexityRoot.PhaseResult.Phase == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhaseResult.Phase(childComplexity), true
+	case "PhaseResult.sampleRatio":
+		if e.ComplexityRoot.PhaseResult.SampleRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhaseResult.SampleRatio(childComplexity), true
+	case "PhaseResult.visitors":
+		if e.ComplexityRoot.PhaseResult.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhaseResult.Visitors(childComplexity), true
 
 	case "PlannedEffect.day":
 		if e.ComplexityRoot.PlannedEffect.Day == nil {
@@ -6241,10 +6360,17 @@ type Experiment implements Node {
   attribution: Attribution!
   "The variant chosen when the experiment stopped; null if none was."
   winner: Variant
-  "When the run began. Earlier assignments do not count. Null in a draft."
+  "When the run began, the last one if there are several. Earlier assignments do not count. Null in a draft."
   startedAt: Time
   "When the run ended. Nothing counts from then on. Null until it stops."
   stoppedAt: Time
+  """
+  The parts of the run in which the weights were the same, the oldest first; none in a draft. Results compare variants within
+  phases alone, so that a change of weights looks like no effect.
+  """
+  phases: [ExperimentPhase!]!
+  "All runs, the oldest first; none in a draft. The last one is that of ` + "`" + `startedAt` + "`" + ` and ` + "`" + `stoppedAt` + "`" + `."
+  runs: [ExperimentRun!]!
   """
   The current results. Running, stopped and archived experiments all have them. A draft has results with no visitors.
   """
@@ -6265,6 +6391,8 @@ type Experiment implements Node {
     goal: ID
     "The same with a goal that is not saved. Give one of the two."
     adHocGoal: AdHocGoalInput
+    "The number of a run, of which the first is 1. Defaults to the last one."
+    run: Int
   ): ExperimentResult
   """
   The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
@@ -6285,6 +6413,8 @@ type Experiment implements Node {
     goal: ID
     "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `results` + "`" + `."
     adHocGoal: AdHocGoalInput
+    "Works like ` + "`" + `run` + "`" + ` of ` + "`" + `results` + "`" + `."
+    run: Int
   ): [SegmentResult!]
   "The changes to the experiment, by default the newest first."
   history(
@@ -6305,16 +6435,42 @@ type Experiment implements Node {
   updatedAt: Time!
 }
 
-"Where an experiment is in its life. An experiment runs once; to repeat it, create a new one."
+"Where an experiment is in its life."
 enum ExperimentStatus {
   "Not started. Everything except the key can change."
   DRAFT
-  "Started: visitors are being assigned. Name, description, metrics and guardrails can change."
+  "Started: visitors are being assigned. Name, description, metrics, guardrails and weights can change."
   RUNNING
-  "Finished: its results remain. Name, description, metrics and guardrails can change."
+  "Finished: its results remain. Name, description, metrics and guardrails can change. It can be run again."
   STOPPED
   "Put away, from DRAFT or STOPPED. Nothing can change; its results remain."
   ARCHIVED
+}
+
+"A part of a run in which the weights were the same."
+type ExperimentPhase {
+  "When it began. It ended when the next one began, or the run ended."
+  from: Time!
+  "The weights of the variants, in their order."
+  weights: [Float!]!
+}
+
+"A run of an experiment. Visitors of one run are not those of another: each run has its own assignments and results."
+type ExperimentRun {
+  "The number, of which the first is 1: ` + "`" + `results` + "`" + ` takes it."
+  number: Int!
+  "When it began."
+  startedAt: Time!
+  "When it ended. Null while it runs."
+  stoppedAt: Time
+  "When its only look was planned. Null unless monitoring is FIXED_HORIZON."
+  decideAt: Time
+  "When the primary metric or a guardrail was last changed after its start. Null if neither was."
+  metricChangedAt: Time
+  "The variant chosen when it stopped; null if none was."
+  winner: Variant
+  "Its phases, the oldest first."
+  phases: [ExperimentPhase!]!
 }
 
 "Which of a visitor's sessions can convert."
@@ -6390,10 +6546,22 @@ type ExperimentResult {
   sender uses different variant keys. ` + "`" + `filters` + "`" + ` and the audience do not affect this number.
   """
   unknownVariants: Int!
-  "Whether the split of visitors fits the weights."
+  "Whether the split of visitors fits the weights, each phase's by its own."
   sampleRatio: SampleRatioCheck!
+  "The visitors of each phase of the run, the oldest first."
+  phases: [PhaseResult!]!
   "The results of each metric: the primary one, the secondary ones, the guardrails."
   metrics: [MetricResult!]!
+}
+
+"The visitors who were assigned in a phase."
+type PhaseResult {
+  "The phase."
+  phase: ExperimentPhase!
+  "The number of distinct visitors assigned to each variant, in the experiment's order."
+  visitors: [Int!]!
+  "Whether their split fits the weights of the phase."
+  sampleRatio: SampleRatioCheck!
 }
 
 "An experiment's results for one segment: only visitors whose session of assignment is in the segment."
@@ -6588,11 +6756,15 @@ type VariantResult {
   visitors: Int!
   "The number of those visitors that converted. Each counts once."
   conversions: Int!
-  "The conversion rate, from 0 to 1. The mean is (1 + conversions) / (2 + visitors)."
+  """
+  The conversion rate, from 0 to 1. The mean is (1 + conversions) / (2 + visitors). In a run of several phases it is the rate
+  that the variant would have if its visitors had come when the baseline's did: the baseline's, raised by ` + "`" + `uplift` + "`" + `.
+  """
   conversionRate: Estimate!
   """
   The conversion rate relative to the baseline's: 0.1 is 10 % higher. Null for the baseline. If the baseline has no
-  conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median.
+  conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median. In a run of several phases it is their common ratio of rates,
+  by Mantel and Haenszel, and null while one of the two has no conversions.
   """
   uplift: Estimate
   """
@@ -6612,7 +6784,7 @@ type VariantResult {
   than if they are equal. From 3 it is positive evidence of a difference, from 20 strong, from 150 very strong. Below 1 it
   is evidence of equality, by its reciprocal (Kass and Raftery 1995). It hardly sees differences of rates of a few per
   cent, and is no bound on how often you may look: equal rates of 50 % ever exceed 20 in more than 1 of 20 experiments.
-  Null for the baseline.
+  Null for the baseline, and in a run of several phases.
   """
   bayesFactor: Float
   """
@@ -6673,14 +6845,15 @@ type ValueResult {
   total: Float!
   """
   The value per assigned visitor; visitors without a value count as 0. With fewer than ten values the interval covers
-  all numbers (±1.8e308), because the spread is unknown.
+  all numbers (±1.8e308), because the spread is unknown. In a run of several phases it is the baseline's, raised by ` + "`" + `uplift` + "`" + `.
   """
   perVisitor: Estimate!
   "The total divided by the number of converted visitors; null if there are none."
   perConverter: Float
   """
   The value per visitor relative to the baseline's: 0.1 is 10 % higher. ` + "`" + `mean` + "`" + ` holds the median. Null for the baseline,
-  with fewer than ten values in one of both, and unless the baseline's value per visitor is surely above 0.
+  with fewer than ten values in one of both, and unless the baseline's value per visitor is surely above 0. In a run of several
+  phases it is their common ratio, each weighted by how precise it is.
   """
   uplift: Estimate
   """
@@ -6826,8 +6999,8 @@ input CreateExperimentInput {
 
 """
 Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
-decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
-draft.
+decideAt. Name, description, metrics and guardrails can change until the experiment is archived, and the weights of its
+variants while it runs; the rest only while it is a draft.
 """
 input UpdateExperimentInput {
   "The id of the experiment."
@@ -6838,9 +7011,13 @@ input UpdateExperimentInput {
   description: String
   """
   Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
-  baseline.
+  baseline. While the experiment runs they stay the same, in their order, but for their weights: others begin a new phase.
   """
   variants: [VariantInput!]
+  """
+  Since when a running experiment's weights are the new ones: now, which is the default, or any time since its last phase began.
+  """
+  phaseAt: Time
   "The key of the variant that the others are compared with."
   baseline: String
   "The id of the goal that decides. Null removes it from a draft."
@@ -7909,16 +8086,19 @@ type Mutation {
     input: UpdateExperimentInput!
   ): UpdateExperimentPayload @access(scope: EDIT)
   """
-  Starts an experiment. FAILED_PRECONDITION unless it is a draft with a primary metric and at least two variants.
+  Starts an experiment, or runs one again that has stopped: the results of each run are its own. FAILED_PRECONDITION unless
+  it is a draft or has stopped, and has a primary metric and at least two variants.
   """
   startExperiment(
     "The id of the experiment."
     id: ID!
     """
     When the run begins: now, which is the default, or in the past. A run that begins in the past counts what was
-    tracked since then, so it has results at once.
+    tracked since then, so it has results at once. A run begins when the one before has ended, or later.
     """
     at: Time
+    "When the only look at this run is planned, in place of the experiment's ` + "`" + `decideAt` + "`" + `. Only under FIXED_HORIZON."
+    decideAt: Time
     "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
     expectedUpdatedAt: Time
   ): StartExperimentPayload @access(scope: EDIT)
@@ -9692,6 +9872,10 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_startedAt(ctx, field)
 	case "stoppedAt":
 		return ec.fieldContext_Experiment_stoppedAt(ctx, field)
+	case "phases":
+		return ec.fieldContext_Experiment_phases(ctx, field)
+	case "runs":
+		return ec.fieldContext_Experiment_runs(ctx, field)
 	case "results":
 		return ec.fieldContext_Experiment_results(ctx, field)
 	case "breakdown":
@@ -9730,6 +9914,16 @@ func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ExperimentEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ExperimentPhase(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_ExperimentPhase_from(ctx, field)
+	case "weights":
+		return ec.fieldContext_ExperimentPhase_weights(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentPhase", field.Name)
+}
+
 func (ec *executionContext) childFields_ExperimentPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "figure":
@@ -9762,10 +9956,32 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 		return ec.fieldContext_ExperimentResult_unknownVariants(ctx, field)
 	case "sampleRatio":
 		return ec.fieldContext_ExperimentResult_sampleRatio(ctx, field)
+	case "phases":
+		return ec.fieldContext_ExperimentResult_phases(ctx, field)
 	case "metrics":
 		return ec.fieldContext_ExperimentResult_metrics(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExperimentResult", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_ExperimentRun_number(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_ExperimentRun_startedAt(ctx, field)
+	case "stoppedAt":
+		return ec.fieldContext_ExperimentRun_stoppedAt(ctx, field)
+	case "decideAt":
+		return ec.fieldContext_ExperimentRun_decideAt(ctx, field)
+	case "metricChangedAt":
+		return ec.fieldContext_ExperimentRun_metricChangedAt(ctx, field)
+	case "winner":
+		return ec.fieldContext_ExperimentRun_winner(ctx, field)
+	case "phases":
+		return ec.fieldContext_ExperimentRun_phases(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentRun", field.Name)
 }
 
 func (ec *executionContext) childFields_Filter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10264,6 +10480,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PhaseResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "phase":
+		return ec.fieldContext_PhaseResult_phase(ctx, field)
+	case "visitors":
+		return ec.fieldContext_PhaseResult_visitors(ctx, field)
+	case "sampleRatio":
+		return ec.fieldContext_PhaseResult_sampleRatio(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhaseResult", field.Name)
 }
 
 func (ec *executionContext) childFields_PlannedEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11135,6 +11363,14 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 		return nil, err
 	}
 	args["adHocGoal"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "run",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["run"] = arg5
 	return args, nil
 }
 
@@ -11219,6 +11455,14 @@ func (ec *executionContext) field_Experiment_results_args(ctx context.Context, r
 		return nil, err
 	}
 	args["adHocGoal"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "run",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["run"] = arg4
 	return args, nil
 }
 
@@ -11773,14 +12017,22 @@ func (ec *executionContext) field_Mutation_startExperiment_args(ctx context.Cont
 		return nil, err
 	}
 	args["at"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "decideAt",
 		func(ctx context.Context, v any) (*time.Time, error) {
 			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["expectedUpdatedAt"] = arg2
+	args["decideAt"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg3
 	return args, nil
 }
 
@@ -17621,6 +17873,70 @@ func (ec *executionContext) fieldContext_Experiment_stoppedAt(_ context.Context,
 	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _Experiment_phases(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_phases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Phases(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Phase) graphql.Marshaler {
+			return ec.marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_phases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPhase(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_runs(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_runs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Runs(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Run) graphql.Marshaler {
+			return ec.marshalNExperimentRun2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_runs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Experiment_results(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17631,7 +17947,7 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput), fc.Args["run"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -17675,7 +17991,7 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput), fc.Args["run"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
@@ -17989,6 +18305,52 @@ func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentPhase_from(ctx context.Context, field graphql.CollectedField, obj *view.Phase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPhase_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPhase_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPhase", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPhase_weights(ctx context.Context, field graphql.CollectedField, obj *view.Phase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPhase_weights(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weights, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚕfloat64ᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPhase_weights(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPhase", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _ExperimentPlan_figure(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
@@ -18306,6 +18668,38 @@ func (ec *executionContext) fieldContext_ExperimentResult_sampleRatio(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _ExperimentResult_phases(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_phases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Phases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.PhaseResult) graphql.Marshaler {
+			return ec.marshalNPhaseResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_phases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PhaseResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ExperimentResult_metrics(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18333,6 +18727,185 @@ func (ec *executionContext) fieldContext_ExperimentResult_metrics(_ context.Cont
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MetricResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentRun_number(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_startedAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_startedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_stoppedAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_stoppedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoppedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_stoppedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_decideAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_decideAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecideAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_decideAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_metricChangedAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_metricChangedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MetricChangedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_metricChangedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_winner(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_winner(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Winner, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_winner(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentRun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentRun_phases(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_phases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Phases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Phase) graphql.Marshaler {
+			return ec.marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_phases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentRun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPhase(ctx, field)
 		},
 	}
 	return fc, nil
@@ -23917,7 +24490,7 @@ func (ec *executionContext) _Mutation_startExperiment(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
+			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time), fc.Args["decideAt"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -25014,6 +25587,93 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PhaseResult_phase(ctx context.Context, field graphql.CollectedField, obj *view.PhaseResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhaseResult_phase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Phase, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.Phase) graphql.Marshaler {
+			return ec.marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhaseResult_phase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PhaseResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPhase(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PhaseResult_visitors(ctx context.Context, field graphql.CollectedField, obj *view.PhaseResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhaseResult_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return ec.marshalNInt2ᚕintᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhaseResult_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PhaseResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PhaseResult_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.PhaseResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhaseResult_sampleRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SampleRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
+			return ec.marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhaseResult_sampleRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PhaseResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SampleRatioCheck(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _PlannedEffect_day(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
@@ -31665,7 +32325,7 @@ func (ec *executionContext) _VariantResult_density(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.VariantResult().Density(ctx, obj, fc.Args["points"].(int))
+			return obj.Density(fc.Args["points"].(int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stats.Point) graphql.Marshaler {
@@ -31680,7 +32340,7 @@ func (ec *executionContext) fieldContext_VariantResult_density(ctx context.Conte
 		Object:     "VariantResult",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: true,
+		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_DensityPoint(ctx, field)
 		},
@@ -34166,7 +34826,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "phaseAt", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34201,6 +34861,13 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Variants = graphql.OmittableOf(data)
+		case "phaseAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phaseAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PhaseAt = graphql.OmittableOf(data)
 		case "baseline":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("baseline"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -38185,6 +38852,82 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "phases":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_phases(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "runs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_runs(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "results":
 			field := field
 
@@ -38459,6 +39202,49 @@ func (ec *executionContext) _ExperimentEdge(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var experimentPhaseImplementors = []string{"ExperimentPhase"}
+
+func (ec *executionContext) _ExperimentPhase(ctx context.Context, sel ast.SelectionSet, obj *view.Phase) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentPhaseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentPhase")
+		case "from":
+			out.Values[i] = ec._ExperimentPhase_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "weights":
+			out.Values[i] = ec._ExperimentPhase_weights(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var experimentPlanImplementors = []string{"ExperimentPlan"}
 
 func (ec *executionContext) _ExperimentPlan(ctx context.Context, sel ast.SelectionSet, obj *view.ExperimentPlan) graphql.Marshaler {
@@ -38630,8 +39416,81 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "phases":
+			out.Values[i] = ec._ExperimentResult_phases(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "metrics":
 			out.Values[i] = ec._ExperimentResult_metrics(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentRunImplementors = []string{"ExperimentRun"}
+
+func (ec *executionContext) _ExperimentRun(ctx context.Context, sel ast.SelectionSet, obj *view.Run) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentRunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentRun")
+		case "number":
+			out.Values[i] = ec._ExperimentRun_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startedAt":
+			out.Values[i] = ec._ExperimentRun_startedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stoppedAt":
+			out.Values[i] = ec._ExperimentRun_stoppedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "decideAt":
+			out.Values[i] = ec._ExperimentRun_decideAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "metricChangedAt":
+			out.Values[i] = ec._ExperimentRun_metricChangedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "winner":
+			out.Values[i] = ec._ExperimentRun_winner(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "phases":
+			out.Values[i] = ec._ExperimentRun_phases(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -42741,6 +43600,54 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var phaseResultImplementors = []string{"PhaseResult"}
+
+func (ec *executionContext) _PhaseResult(ctx context.Context, sel ast.SelectionSet, obj *view.PhaseResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, phaseResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PhaseResult")
+		case "phase":
+			out.Values[i] = ec._PhaseResult_phase(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._PhaseResult_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sampleRatio":
+			out.Values[i] = ec._PhaseResult_sampleRatio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var plannedEffectImplementors = []string{"PlannedEffect"}
 
 func (ec *executionContext) _PlannedEffect(ctx context.Context, sel ast.SelectionSet, obj *view.PlannedEffect) graphql.Marshaler {
@@ -46779,43 +47686,10 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "density":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._VariantResult_density(ctx, field, obj)
-				if res == graphql.RequiredNull {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
+			out.Values[i] = ec._VariantResult_density(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-
-			if field.IsDeferred() {
-				deferredFieldSet.AddField(field)
-				fieldIndex := len(deferredFieldSet.Values) - 1
-				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, deferredFieldSet)
-				})
-
-				for _, deferrable := range field.Deferrables {
-					view, ok := deferLabelToView[deferrable.Label]
-					if !ok {
-						view = deferredFieldSet.NewView()
-						deferLabelToView[deferrable.Label] = view
-					}
-					view.AddIndices(fieldIndex)
-				}
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "value":
 			field := field
 
@@ -48044,6 +48918,26 @@ func (ec *executionContext) marshalNExperimentOrderField2githubᚗcomᚋgoalgrap
 	return res
 }
 
+func (ec *executionContext) marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx context.Context, sel ast.SelectionSet, v view.Phase) graphql.Marshaler {
+	return ec._ExperimentPhase(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Phase) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNExperimentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v view.ExperimentResult) graphql.Marshaler {
 	return ec._ExperimentResult(ctx, sel, &v)
 }
@@ -48056,6 +48950,26 @@ func (ec *executionContext) marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraph
 		return graphql.Null
 	}
 	return ec._ExperimentResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExperimentRun2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx context.Context, sel ast.SelectionSet, v view.Run) graphql.Marshaler {
+	return ec._ExperimentRun(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentRun2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRunᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Run) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentRun2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx context.Context, v any) (model.ExperimentStatus, error) {
@@ -48209,6 +49123,35 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		}
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNFloat2ᚕfloat64ᚄ(ctx context.Context, v any) ([]float64, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]float64, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNFloat2float64(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNFloat2ᚕfloat64ᚄ(ctx context.Context, sel ast.SelectionSet, v []float64) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNFloat2float64(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
@@ -48582,6 +49525,35 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) unmarshalNInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInt2int(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNInt2ᚕintᚄ(ctx context.Context, sel ast.SelectionSet, v []int) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNInt2int(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNInterval2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐInterval(ctx context.Context, v any) (model.Interval, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.Interval(tmp)
@@ -48725,6 +49697,26 @@ func (ec *executionContext) marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph�
 
 func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPhaseResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResult(ctx context.Context, sel ast.SelectionSet, v view.PhaseResult) graphql.Marshaler {
+	return ec._PhaseResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPhaseResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.PhaseResult) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPhaseResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx context.Context, sel ast.SelectionSet, v view.PlannedEffect) graphql.Marshaler {

@@ -262,8 +262,8 @@ type Subscription struct {
 }
 
 // Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric and
-// decideAt. Name, description, metrics and guardrails can change until the experiment is archived; the rest only while it is a
-// draft.
+// decideAt. Name, description, metrics and guardrails can change until the experiment is archived, and the weights of its
+// variants while it runs; the rest only while it is a draft.
 type UpdateExperimentInput struct {
 	// The id of the experiment.
 	ID string `json:"id"`
@@ -272,8 +272,10 @@ type UpdateExperimentInput struct {
 	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
-	// baseline.
+	// baseline. While the experiment runs they stay the same, in their order, but for their weights: others begin a new phase.
 	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
+	// Since when a running experiment's weights are the new ones: now, which is the default, or any time since its last phase began.
+	PhaseAt graphql.Omittable[*time.Time] `json:"phaseAt,omitempty"`
 	// The key of the variant that the others are compared with.
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
 	// The id of the goal that decides. Null removes it from a draft.

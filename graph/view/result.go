@@ -19,8 +19,40 @@ type ExperimentResult struct {
 	ComputedAt                              scalar.Moment
 	Visitors, Contaminated, UnknownVariants int
 	SampleRatio                             stats.SampleRatio
+	Phases                                  []PhaseResult
 	// Metrics are in the order of the experiment's, the primary one first.
 	Metrics []MetricResult
+}
+
+// Phase is a part of a run in which the weights were the same.
+type Phase struct {
+	From    time.Time
+	Weights []float64
+}
+
+// PhasesOf returns the phases of an experiment's run.
+func PhasesOf(e *model.Experiment) []Phase {
+	phases := make([]Phase, len(e.Phases))
+	for i, phase := range e.Phases {
+		phases[i] = Phase{phase.From.Time(), phase.Weights}
+	}
+	return phases
+}
+
+// PhaseResult is who was assigned in a phase.
+type PhaseResult struct {
+	Phase       Phase
+	Visitors    []int
+	SampleRatio stats.SampleRatio
+}
+
+// Run is a run of an experiment.
+type Run struct {
+	Number                               int
+	StartedAt                            time.Time
+	StoppedAt, DecideAt, MetricChangedAt *time.Time
+	Winner                               *Variant
+	Phases                               []Phase
 }
 
 // MetricResult is what an experiment's visitors did by one of its metrics.

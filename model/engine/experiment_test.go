@@ -331,6 +331,10 @@ func experimentQuestions(r *rand.Rand, site int64, d definitions) (questions []e
 			q.Steps = append(q.Steps, someTime(r))
 		}
 		slices.Sort(q.Steps)
+		for range r.IntN(3) {
+			q.Phases = append(q.Phases, someTime(r))
+		}
+		slices.Sort(q.Phases)
 		questions = append(questions, q)
 	}
 	return questions

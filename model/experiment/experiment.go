@@ -101,6 +101,9 @@ type Question struct {
 	// Steps are instants in ascending order, such as the ends of days: the results as
 	// they were seen then are asked for, too.
 	Steps []model.Millis
+	// Phases are instants in ascending order, at which phases begin, without the first one: the results of the visitors assigned in
+	// each are asked for, too. There are none in an experiment of one phase.
+	Phases []model.Millis
 }
 
 // Answer is what an Question asks for.
@@ -123,12 +126,26 @@ type VariantAnswer struct {
 	Visitors int
 	// Steps are for each of the question's the visitors whose assignment is earlier.
 	Steps []int
+	// Phases are the visitors of each phase; nil where the question has one.
+	Phases []int
 	// Metrics are in the order of the question's.
 	Metrics []MetricAnswer
 }
 
 // MetricAnswer is what is counted of a metric.
 type MetricAnswer struct {
+	Tally
+	// Winsorized are the values, of which none counts for more than a cap.
+	Winsorized Winsorized
+	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
+	// which its session started or, in the session of assignment, of the assignment's.
+	Steps []int
+	// Phases are of the visitors of each phase; nil where the question has one.
+	Phases []Tally
+}
+
+// Tally is what some visitors did by a metric.
+type Tally struct {
 	// Conversions is how many of the visitors converted.
 	Conversions int
 	// Total is the sum of the visitors' values, and exact.
@@ -139,19 +156,14 @@ type MetricAnswer struct {
 	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits. They are of no values
 	// where the metric has none.
 	Moments stats.Moments
-	// Winsorized are the values, of which none counts for more than a cap.
-	Winsorized Winsorized
-	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
-	// which its session started or, in the session of assignment, of the assignment's.
-	Steps []int
 }
 
 // Add adds the value of a visitor.
-func (m *MetricAnswer) Add(value model.Sum) {
-	m.Total = m.Total.Add(value)
-	m.Moments.Add(value.Float64())
+func (t *Tally) Add(value model.Sum) {
+	t.Total = t.Total.Add(value)
+	t.Moments.Add(value.Float64())
 	if value != (model.Sum{}) {
-		m.Values++
+		t.Values++
 	}
 }
 
@@ -163,22 +175,42 @@ type Winsorized struct {
 	Capped int
 	// Moments are of the values as they count.
 	Moments stats.Moments
+	// Phases are those of each phase; nil where the question has one.
+	Phases []stats.Moments
 }
 
-// Winsorize sets what a metric's values come to under a cap: the 99 % quantile of those above 0 of all variants together. The
-// values are those of each variant's converted visitors, in the order of their numbers.
-func (a *Answer) Winsorize(metric int, values [][]float64) error {
-	winsor, err := stats.WinsorOf(slices.Concat(values...), stats.DefaultWinsorQuantile)
+// Values are the values of converted visitors by variant and phase, each list in the order of the visitors' numbers.
+type Values [][][]float64
+
+// NewValues returns no values yet of a question's visitors.
+func (q *Question) NewValues() Values {
+	values := make(Values, len(q.Definition.Variants))
+	for i := range values {
+		values[i] = make([][]float64, len(q.Phases)+1)
+	}
+	return values
+}
+
+// Winsorize sets what a metric's values come to under a cap: the 99 % quantile of those above 0 of all variants together.
+func (a *Answer) Winsorize(metric int, values Values) error {
+	winsor, err := stats.WinsorOf(slices.Concat(slices.Concat(values...)...), stats.DefaultWinsorQuantile)
 	if err != nil {
 		return err
 	}
 	for i := range a.Variants {
 		w := Winsorized{Cap: winsor.Cap}
-		for _, value := range values[i] {
-			if value > winsor.Cap {
-				w.Capped++
+		for _, list := range values[i] {
+			var phase stats.Moments
+			for _, value := range list {
+				if value > winsor.Cap {
+					w.Capped++
+				}
+				phase.Add(winsor.Of(value))
 			}
-			w.Moments.Add(winsor.Of(value))
+			w.Moments.Merge(phase)
+			if len(values[i]) > 1 {
+				w.Phases = append(w.Phases, phase)
+			}
 		}
 		a.Variants[i].Metrics[metric].Winsorized = w
 	}
@@ -206,6 +238,13 @@ func NewAnswer(q *Question) Answer {
 		v.Steps, v.Metrics = make([]int, len(q.Steps)), make([]MetricAnswer, len(q.Metrics))
 		for m := range v.Metrics {
 			v.Metrics[m].Steps = make([]int, len(q.Steps))
+		}
+		if len(q.Phases) == 0 {
+			continue
+		}
+		v.Phases = make([]int, len(q.Phases)+1)
+		for m := range v.Metrics {
+			v.Metrics[m].Phases = make([]Tally, len(q.Phases)+1)
 		}
 	}
 	return a

@@ -111,19 +111,26 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 
 // sum adds up what the visitors that take part in a question did, for its metric at a place.
 func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) error {
-	values := make([][]float64, len(answer.Variants))
+	values := q.NewValues()
 	for i, a := range m.index.all() {
 		converted := result.at[i]
 		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
 			continue
 		}
-		to := &answer.Variants[a.variant].Metrics[at]
+		to, phase := &answer.Variants[a.variant].Metrics[at], q.phaseAt(a.at)
 		to.Conversions++
 		addSteps(to.Steps, q.Steps, converted)
-		if result.values != nil {
-			to.Add(result.values[i])
-			values[a.variant] = append(values[a.variant], result.values[i].Float64())
+		if to.Phases != nil {
+			to.Phases[phase].Conversions++
 		}
+		if result.values == nil {
+			continue
+		}
+		to.Add(result.values[i])
+		if to.Phases != nil {
+			to.Phases[phase].Add(result.values[i])
+		}
+		values[a.variant][phase] = append(values[a.variant][phase], result.values[i].Float64())
 	}
 	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
 	if q.Metrics[at].Value == "" {
@@ -169,6 +176,9 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error 
 			v := &answer.Variants[a.variant]
 			v.Visitors++
 			addSteps(v.Steps, q.Steps, a.at)
+			if v.Phases != nil {
+				v.Phases[q.phaseAt(a.at)]++
+			}
 			if a.other < m.end {
 				answer.MultipleExposures++
 			}
@@ -177,6 +187,17 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error 
 		m.takes[i] = takes
 	}
 	return ctx.Err()
+}
+
+// phaseAt returns the place of the phase in which an instant lies.
+func (q *Question) phaseAt(at model.Millis) int {
+	place, _ := slices.BinarySearchFunc(q.Phases, at, func(from, at model.Millis) int {
+		if from <= at {
+			return -1
+		}
+		return 1
+	})
+	return place
 }
 
 // addSteps counts an instant at the first step that is later.

@@ -51,9 +51,9 @@ func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assig
 		answers: partition.Bounded(bytes/answersShare, func(_ count.Fingerprint, a Answer) uint64 {
 			bytes := 200
 			for _, v := range a.Variants {
-				bytes += 80 + 8*len(v.Steps)
+				bytes += 100 + 8*len(v.Steps) + 8*len(v.Phases)
 				for _, m := range v.Metrics {
-					bytes += 120 + 8*len(m.Steps)
+					bytes += 160 + 8*len(m.Steps) + 80*len(m.Phases)
 				}
 			}
 			return uint64(bytes)
@@ -78,9 +78,10 @@ func (a Answer) clone() Answer {
 	a.Variants = slices.Clone(a.Variants)
 	for i := range a.Variants {
 		v := &a.Variants[i]
-		v.Steps, v.Metrics = slices.Clone(v.Steps), slices.Clone(v.Metrics)
+		v.Steps, v.Phases, v.Metrics = slices.Clone(v.Steps), slices.Clone(v.Phases), slices.Clone(v.Metrics)
 		for m := range v.Metrics {
-			v.Metrics[m].Steps = slices.Clone(v.Metrics[m].Steps)
+			to := &v.Metrics[m]
+			to.Steps, to.Phases, to.Winsorized.Phases = slices.Clone(to.Steps), slices.Clone(to.Phases), slices.Clone(to.Winsorized.Phases)
 		}
 	}
 	return a
@@ -169,7 +170,7 @@ func (q *Question) needs() (keys [2][]string) {
 // text tells the question from others.
 func (q *Question) text() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\n%t %d %d %s\n%d", q.Definition.text(), q.Later, q.In.From, q.In.To, q.Where, q.Steps)
+	fmt.Fprintf(&text, "%s\n%t %d %d %s\n%d %d", q.Definition.text(), q.Later, q.In.From, q.In.To, q.Where, q.Steps, q.Phases)
 	for _, metric := range q.Metrics {
 		fmt.Fprintf(&text, "\n%q %s", metric.Value, metric.Where)
 	}

@@ -83,11 +83,15 @@ func documentOfExperiment(e *model.Experiment) string {
 	for i, guardrail := range e.Guardrails {
 		guardrails[i] = fields{"goal": guardrail.Goal, "margin": guardrail.Margin}
 	}
+	phases := make([]fields, len(e.Phases))
+	for i, phase := range e.Phases {
+		phases[i] = fields{"from": phase.From.Time(), "weights": phase.Weights}
+	}
 	return fields{
 		"key": e.Key, "name": e.Name, "description": e.Description, "status": e.Status, "variants": e.Variants, "audience": e.Audience,
 		"attribution": e.Attribution, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
 		"guardrails": guardrails, "decidesBy": e.DecidesBy, "monitoring": e.Monitoring, "decideAt": timeOrNil(e.DecideAt),
-		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt),
+		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt), "phases": phases,
 	}.document()
 }
 

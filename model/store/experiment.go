@@ -37,6 +37,8 @@ type experimentRow struct {
 	UpdatedAt   int64
 
 	MetricChangedAt model.Millis
+	Phases          string
+	EarlierRuns     string
 }
 
 type metricRow struct {
@@ -55,12 +57,20 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	phases, err := json.Marshal(append([]model.Phase{}, e.Phases...))
+	if err != nil {
+		return nil, err
+	}
+	runs, err := json.Marshal(append([]model.Run{}, e.EarlierRuns...))
+	if err != nil {
+		return nil, err
+	}
 	audience, err := encodeFilters(e.Audience)
 	return &experimentRow{
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
 		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
 		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
-		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
+		Phases: string(phases), EarlierRuns: string(runs), CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
 	}, err
 }
 
@@ -71,10 +81,20 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 		MetricChangedAt: row.MetricChangedAt, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
 	}
-	if err := json.Unmarshal([]byte(row.Variants), &e.Variants); err != nil {
-		return e, fmt.Errorf("stored variants: %w", err)
+	err := errors.Join(
+		json.Unmarshal([]byte(row.Variants), &e.Variants), json.Unmarshal([]byte(row.Phases), &e.Phases), json.Unmarshal([]byte(row.EarlierRuns), &e.EarlierRuns))
+	if err != nil {
+		return e, fmt.Errorf("stored variants, phases and runs: %w", err)
 	}
-	var err error
+	if len(e.EarlierRuns) == 0 {
+		e.EarlierRuns = nil
+	}
+	if len(e.Phases) == 0 {
+		e.Phases = nil
+	}
+	if e.StartedAt != 0 { // of one that started before weights could change, too
+		e.Phases = e.Splits()
+	}
 	e.Audience, err = decodeFilters(row.Audience)
 	return e, err
 }
@@ -341,7 +361,9 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if same := ofExperiment(model.Updated, e, was, documentOfExperiment(e)); same.isNone() {
 		return e, same, nil
 	}
-	e.NoteChange(&before, model.MillisOf(s.now()))
+	if err := e.NoteChange(&before, model.MillisOf(s.now())); err != nil {
+		return nil, change{}, err
+	}
 	e.UpdatedAt = s.nextUpdate(e.UpdatedAt)
 	row, err := experimentRowOf(e)
 	if err != nil {

@@ -27,7 +27,7 @@ func mustCreateExperiment(tb testing.TB, st *store.Store, site int64, key string
 	return e
 }
 
-func start(e *model.Experiment) error { return e.Start(1, 1) }
+func start(e *model.Experiment) error { return e.Start(1, 0, 1) }
 func stop(e *model.Experiment) error  { return e.Stop("", 1, 1) }
 
 func TestExperiments(t *testing.T) {

@@ -145,9 +145,9 @@ func measure(ctx context.Context, q *experiment.Question, fill *filling, visits 
 
 // sum adds up what the visitors did.
 func sum(q *experiment.Question, taking map[int64]*participant, answer *experiment.Answer) error {
-	values := make([][][]float64, len(q.Metrics)) // by variant
+	values := make([]experiment.Values, len(q.Metrics))
 	for m := range values {
-		values[m] = make([][]float64, len(answer.Variants))
+		values[m] = q.NewValues()
 	}
 	countSteps := func(at model.Millis, counts []int) {
 		for i, step := range q.Steps {
@@ -162,6 +162,13 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 		v := &answer.Variants[variant]
 		v.Visitors++
 		countSteps(p.assignment.At, v.Steps)
+		phase := 0
+		for phase < len(q.Phases) && q.Phases[phase] <= p.assignment.At {
+			phase++
+		}
+		if len(q.Phases) > 0 {
+			v.Phases[phase]++
+		}
 		if p.other < q.End() {
 			answer.MultipleExposures++
 		}
@@ -169,12 +176,19 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 			if at == model.Open {
 				continue
 			}
-			to := &v.Metrics[m]
-			to.Conversions++
-			countSteps(at, to.Steps)
+			tallies := []*experiment.Tally{&v.Metrics[m].Tally}
+			if len(q.Phases) > 0 {
+				tallies = append(tallies, &v.Metrics[m].Phases[phase])
+			}
+			countSteps(at, v.Metrics[m].Steps)
+			for _, to := range tallies {
+				to.Conversions++
+				if q.Metrics[m].Value != "" {
+					to.Add(p.values[m])
+				}
+			}
 			if q.Metrics[m].Value != "" {
-				to.Add(p.values[m])
-				values[m][variant] = append(values[m][variant], p.values[m].Float64())
+				values[m][variant][phase] = append(values[m][variant][phase], p.values[m].Float64())
 			}
 		}
 	}

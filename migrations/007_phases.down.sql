@@ -1,0 +1,3 @@
+ALTER TABLE experiments DROP COLUMN earlier_runs;
+--split
+ALTER TABLE experiments DROP COLUMN phases;
