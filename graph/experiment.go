@@ -60,6 +60,20 @@ func winnerOf(e *model.Experiment) *view.Variant {
 	return nil
 }
 
+func (r *experimentResolver) Window(_ context.Context, e *model.Experiment) (*time.Duration, error) {
+	if e.Window == 0 {
+		return nil, nil
+	}
+	return &e.Window, nil
+}
+
+func (r *experimentResolver) PriorLift(_ context.Context, e *model.Experiment) (*float64, error) {
+	if e.PriorLift == 0 {
+		return nil, nil
+	}
+	return &e.PriorLift, nil
+}
+
 func (r *experimentResolver) Phases(_ context.Context, e *model.Experiment) ([]view.Phase, error) {
 	return view.PhasesOf(e), nil
 }
@@ -73,7 +87,7 @@ func (r *experimentResolver) Runs(_ context.Context, e *model.Experiment) ([]vie
 		}
 		runs = append(runs, view.Run{
 			Number: n, StartedAt: then.StartedAt.Time(), StoppedAt: instant(then.StoppedAt), DecideAt: instant(then.DecideAt),
-			MetricChangedAt: instant(then.MetricChangedAt), Winner: winnerOf(then), Phases: view.PhasesOf(then),
+			MetricChangedAt: instant(then.MetricChangedAt), Winner: winnerOf(then), Conclusion: then.Conclusion, Phases: view.PhasesOf(then),
 		})
 	}
 	return runs, nil
@@ -102,6 +116,13 @@ func (r *guardrailResolver) Goal(ctx context.Context, guardrail *model.Guardrail
 	return &goal, err
 }
 
+type metricDirectionResolver struct{ *Resolver }
+
+func (r *metricDirectionResolver) Goal(ctx context.Context, given *model.MetricDirection) (*model.Goal, error) {
+	goal, err := collectionOf(ctx).goals.load(ctx, given.Goal)
+	return &goal, err
+}
+
 // instant returns nil for 0, which stands for none.
 func instant(m model.Millis) *time.Time {
 	if m == 0 {
@@ -124,16 +145,22 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, err
 	}
-	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Audience)
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Directions, input.Audience)
 	if err != nil {
 		return nil, underInput(err)
 	}
 	e := &model.Experiment{SiteID: site, Key: input.Key, Name: input.Name}
 	set(&e.Description, input.Description)
+	set(&e.Notes, input.Notes)
 	set(&e.Attribution, input.Attribution)
 	set(&e.DecidesBy, input.DecidesBy)
 	set(&e.Monitoring, input.Monitoring)
 	setInstant(&e.DecideAt, input.DecideAt)
+	set(&e.MultipleExposures, input.MultipleExposures)
+	set(&e.PriorLift, input.PriorLift)
+	if err := setWindow(e, input.Window); err != nil {
+		return nil, underInput(err)
+	}
 	if err := given.apply(e); err != nil {
 		return nil, underInput(err)
 	}
@@ -145,7 +172,7 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, err
 	}
-	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Audience)
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Directions, input.Audience)
 	if err != nil {
 		return nil, underInput(err)
 	}
@@ -155,10 +182,19 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		}
 		set(&e.Name, input.Name)
 		set(&e.Description, input.Description)
+		set(&e.Notes, input.Notes)
+		set(&e.Conclusion, input.Conclusion)
 		set(&e.Attribution, input.Attribution)
 		set(&e.DecidesBy, input.DecidesBy)
 		set(&e.Monitoring, input.Monitoring)
 		setInstant(&e.DecideAt, input.DecideAt)
+		set(&e.MultipleExposures, input.MultipleExposures)
+		if set(&e.PriorLift, input.PriorLift); input.PriorLift.IsSet() && input.PriorLift.Value() == nil {
+			e.PriorLift = 0
+		}
+		if err := setWindow(e, input.Window); err != nil {
+			return err
+		}
 		if err := given.apply(e); err != nil {
 			return err
 		}
@@ -180,6 +216,19 @@ func setInstant(to *model.Millis, field graphql.Omittable[*time.Time]) {
 	}
 }
 
+// setWindow sets the window if it was given; null is none.
+func setWindow(e *model.Experiment, given graphql.Omittable[*time.Duration]) error {
+	switch window := given.Value(); {
+	case window != nil && *window == 0:
+		return model.Invalid("window", "is 0, in which nothing can count; leave it out, or give a time such as \"P7D\"")
+	case window != nil:
+		e.Window = *window
+	case given.IsSet():
+		e.Window = 0
+	}
+	return nil
+}
+
 // experimentGiven is what a client gives of an experiment in other terms than the
 // model's. What is nil was not given.
 type experimentGiven struct {
@@ -190,12 +239,13 @@ type experimentGiven struct {
 	primary    int64
 	secondary  []int64
 	guardrails []model.Guardrail
+	directions []model.MetricDirection
 	audience   []model.FilterSpec
 }
 
 // experimentGiven reads what is given; errors are about fields of the input.
 func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittable[[]generated.VariantInput], baseline, primary graphql.Omittable[*string],
-	secondary graphql.Omittable[[]string], guardrails graphql.Omittable[[]generated.GuardrailInput], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
+	secondary graphql.Omittable[[]string], guardrails graphql.Omittable[[]generated.GuardrailInput], directions graphql.Omittable[[]generated.MetricDirectionInput], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
 	given.baseline, given.setPrimary = baseline.Value(), primary.IsSet()
 	if list := variants.Value(); list != nil {
 		given.variants = make([]model.Variant, len(list))
@@ -227,6 +277,15 @@ func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittab
 			}
 		}
 	}
+	if list := directions.Value(); list != nil {
+		given.directions = make([]model.MetricDirection, len(list))
+		for i, input := range list {
+			given.directions[i].Direction = input.Direction
+			if given.directions[i].Goal, err = decodeID(goalNoun, input.Goal, fmt.Sprintf("directions[%d].goal", i)); err != nil {
+				return given, err
+			}
+		}
+	}
 	if filters := audience.Value(); filters != nil {
 		given.audience, err = r.specs(ctx, filters, "audience")
 	}
@@ -243,6 +302,12 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 	}
 	if given.guardrails != nil {
 		e.Guardrails = given.guardrails
+	}
+	if given.directions != nil {
+		e.Directions = given.directions
+	} else {
+		metrics := e.Metrics()
+		e.Directions = slices.DeleteFunc(slices.Clone(e.Directions), func(d model.MetricDirection) bool { return !slices.Contains(metrics, d.Goal) })
 	}
 	if given.audience != nil {
 		e.Audience = given.audience
@@ -270,13 +335,16 @@ func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, d
 	})
 }
 
-func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner *string, at, expected *time.Time) (*view.ChangedExperiment, error) {
+func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner, conclusion *string, at, expected *time.Time) (*view.ChangedExperiment, error) {
 	if winner != nil && *winner == "" {
 		return nil, model.Invalid("winner", "is empty; leave it out to choose none")
 	}
 	return r.changeExperiment(ctx, id, expected, func(e *model.Experiment) error {
 		// The clock of the server that started it may be ahead of this one's.
 		now := max(model.MillisOf(r.now()), e.StartedAt)
+		if conclusion != nil {
+			e.Conclusion = *conclusion
+		}
 		return e.Stop(text(winner), orNow(at, now), now)
 	})
 }

@@ -179,7 +179,10 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics,
 	if err != nil {
 		return nil, err
 	}
-	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
+	all := experiment.Question{
+		Definition: defined, Later: e.Attribution == model.ExperimentAttribution, Within: model.Millis(e.Window.Milliseconds()),
+		Exclude: e.MultipleExposures == model.ExcludeExposures, In: in, Where: where.Predicate,
+	}
 	for _, phase := range e.Splits()[1:] {
 		all.Phases = append(all.Phases, phase.From)
 	}
@@ -239,10 +242,12 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experi
 	for n, phase := range view.PhasesOf(e) {
 		result.Phases = append(result.Phases, view.PhaseResult{Phase: phase, Visitors: reading.VisitorsIn(n), SampleRatio: reading.PhaseRatios[n]})
 	}
+	result.Ratios = r.ratiosOf(m.questions[0], reading)
 	id, variants := result.ID(), view.VariantsOf(e)
 	for i, trial := range reading.Trials {
 		result.Metrics[i] = view.MetricResult{
-			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(m.metrics[i].question, trial.Goal.Direction),
+			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(m.metrics[i].question, trial),
+			Cuped: r.cupedOf(trial, m.metrics[i].question),
 		}
 	}
 	return result
@@ -330,7 +335,7 @@ func comparisonOf[T any](ctx context.Context, v *view.VariantResult, all func() 
 		return nil, err
 	}
 	list, err := all()
-	if err != nil {
+	if err != nil || list == nil {
 		return nil, err
 	}
 	return &list[v.Place], nil
@@ -364,7 +369,7 @@ func (r *variantResultResolver) Density(ctx context.Context, v *view.VariantResu
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return v.Density(points)
+	return v.Curve(points)
 }
 
 func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult) (*view.ValueResult, error) {
@@ -395,6 +400,35 @@ func (r *valueResultResolver) Winsorized(ctx context.Context, v *view.ValueResul
 	return &values[v.Variant.Place], nil
 }
 
+func (r *variantResultResolver) WithPrior(ctx context.Context, v *view.VariantResult) (*stats.PriorLift, error) {
+	return comparisonOf(ctx, v, v.Metric.WithPrior)
+}
+
+func (r *valueResultResolver) Cuped(ctx context.Context, v *view.ValueResult) (*experiment.CupedValue, error) {
+	values, err := v.Variant.Metric.Cuped(ctx)
+	if err != nil || *values == nil {
+		return nil, err
+	}
+	return &(*values)[v.Variant.Place], nil
+}
+
+// cupedOf returns what asks for what a metric's visitors did before. It takes longer than the results do, so that it is asked for
+// where it is selected, and once for all variants.
+func (r *Resolver) cupedOf(trial *experiment.Trial, question experiment.Question) func(context.Context) (*[]experiment.CupedValue, error) {
+	question.Before = true
+	return memoized(func(ctx context.Context) (*[]experiment.CupedValue, error) {
+		answer, err := collectionOf(ctx).results.ask(ctx, question)
+		if err == nil {
+			err = answer.Err
+		}
+		if err != nil {
+			return nil, err
+		}
+		values, err := trial.Cuped(&answer)
+		return &values, err
+	})
+}
+
 func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error) {
 	all, err := v.Metric.Series(ctx, interval)
 	if err != nil {
@@ -403,11 +437,43 @@ func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResul
 	return all[v.Place], nil
 }
 
+type experimentResultResolver struct{ *Resolver }
+
+func (r *experimentResultResolver) SampleRatioSeries(ctx context.Context, result *view.ExperimentResult, interval model.Interval) ([]view.SampleRatioPoint, error) {
+	return result.Ratios(ctx, interval)
+}
+
+// ratiosOf returns what gives the splits of the visitors over time.
+func (r *Resolver) ratiosOf(question experiment.Question, reading *experiment.Reading) func(context.Context, model.Interval) ([]view.SampleRatioPoint, error) {
+	question.Metrics = nil
+	return func(ctx context.Context, interval model.Interval) ([]view.SampleRatioPoint, error) {
+		starts, ends, err := r.steps(ctx, &question, interval)
+		if err != nil {
+			return nil, err
+		}
+		asked := question
+		asked.Steps = ends
+		answer, err := collectionOf(ctx).results.ask(ctx, asked)
+		if err == nil {
+			err = answer.Err
+		}
+		if err != nil {
+			return nil, err
+		}
+		visitors, ratios, err := reading.Ratios(&answer, len(starts))
+		points := make([]view.SampleRatioPoint, len(ratios))
+		for i := range points {
+			points[i] = view.SampleRatioPoint{At: starts[i].Time(), Visitors: visitors[i], SampleRatio: ratios[i]}
+		}
+		return points, err
+	}
+}
+
 // seriesOf returns what gives the points of each variant by what was asked of a metric. The variants ask for the same
 // ones: each interval's are asked for once.
-func (r *Resolver) seriesOf(question experiment.Question, better model.Direction) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
+func (r *Resolver) seriesOf(question experiment.Question, trial *experiment.Trial) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
 	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
-		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, better, intervals[i]) }), nil
+		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, trial, intervals[i]) }), nil
 	})
 	return func(ctx context.Context, interval model.Interval) ([][]view.VariantPoint, error) {
 		points, err := known.load(ctx, interval)
@@ -418,7 +484,7 @@ func (r *Resolver) seriesOf(question experiment.Question, better model.Direction
 	}
 }
 
-func (r *Resolver) series(ctx context.Context, question experiment.Question, better model.Direction, interval model.Interval) (all [][]view.VariantPoint, err error) {
+func (r *Resolver) series(ctx context.Context, question experiment.Question, trial *experiment.Trial, interval model.Interval) (all [][]view.VariantPoint, err error) {
 	var starts []model.Millis
 	if starts, question.Steps, err = r.steps(ctx, &question, interval); err != nil {
 		return nil, err
@@ -430,7 +496,7 @@ func (r *Resolver) series(ctx context.Context, question experiment.Question, bet
 	if err != nil {
 		return nil, err
 	}
-	return points(ctx, starts, &answer, stats.Direction(better))
+	return points(ctx, starts, &answer, trial)
 }
 
 // steps returns when the points of a series begin, and when they end, over all of the
@@ -453,33 +519,82 @@ func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval m
 }
 
 // points returns what each variant's points were, as the answer's steps tell.
-func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer, better stats.Direction) ([][]view.VariantPoint, error) {
+func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer, trial *experiment.Trial) ([][]view.VariantPoint, error) {
 	all := make([][]view.VariantPoint, len(answer.Variants))
 	for i := range all {
 		all[i] = make([]view.VariantPoint, len(starts))
 	}
-	var counts, last []stats.Count
-	var best []float64
+	var last *experiment.Trial
 	for n, start := range starts {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		last, counts = counts, make([]stats.Count, len(all))
+		then := trial.AsSeenAt(answer, n)
+		if last != nil && then.Sees(last) { // what follows from the counts is known
+			then = last
+		}
+		last = then
 		for i, v := range answer.Variants {
-			counts[i] = stats.Count{Visitors: int64(v.Steps[n]), Conversions: int64(v.Metrics[0].Steps[n])}
-		}
-		if !slices.Equal(counts, last) {
-			var err error
-			if best, err = stats.BestRates(counts, better); err != nil {
-				return nil, err
-			}
-		}
-		for i, c := range counts {
+			visitors, conversions := v.Steps[n], v.Metrics[0].Steps[n]
 			all[i][n] = view.VariantPoint{
-				At: start.Time(), Visitors: c.Visitors, Conversions: c.Conversions,
-				ConversionRate: view.Rate(int(c.Conversions), int(c.Visitors)), ProbabilityToBeBest: best[i],
+				At: start.Time(), Visitors: int64(visitors), Conversions: int64(conversions), ConversionRate: view.Rate(conversions, visitors), Trial: then, Place: i,
 			}
 		}
 	}
 	return all, nil
+}
+
+type variantPointResolver struct{ *Resolver }
+
+func (r *variantPointResolver) ProbabilityToBeBest(ctx context.Context, p *view.VariantPoint) (float64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	best, err := p.Trial.BestRates()
+	if err != nil {
+		return 0, err
+	}
+	return best[p.Place], nil
+}
+
+// rateAt returns what is known of a rate at a point.
+func rateAt(ctx context.Context, p *view.VariantPoint) (stats.Rate, error) {
+	if err := ctx.Err(); err != nil {
+		return stats.Rate{}, err
+	}
+	rates, err := p.Trial.Rates()
+	if err != nil {
+		return stats.Rate{}, err
+	}
+	return rates[p.Place], nil
+}
+
+func (r *variantPointResolver) Estimate(ctx context.Context, p *view.VariantPoint) (*stats.Estimate, error) {
+	rate, err := rateAt(ctx, p)
+	return &rate.ConversionRate, err
+}
+
+func (r *variantPointResolver) Uplift(ctx context.Context, p *view.VariantPoint) (*stats.Estimate, error) {
+	rate, err := rateAt(ctx, p)
+	return rate.Uplift, err
+}
+
+func (r *variantPointResolver) ProbabilityToBeatBaseline(ctx context.Context, p *view.VariantPoint) (*float64, error) {
+	rate, err := rateAt(ctx, p)
+	return rate.ProbabilityToBeatBaseline, err
+}
+
+func (r *variantPointResolver) Anytime(ctx context.Context, p *view.VariantPoint) (*stats.Anytime, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rates, err := p.Trial.Rates()
+	if err != nil || rates[p.Place].ProbabilityToBeatBaseline == nil { // the baseline's
+		return nil, err
+	}
+	all, err := p.Trial.AnytimeRates()
+	if err != nil {
+		return nil, err
+	}
+	return &all[p.Place], nil
 }

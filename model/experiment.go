@@ -15,6 +15,11 @@ const (
 	// MaxMetrics is the maximum number of secondary metrics and guardrails together.
 	MaxMetrics = 50
 	MaxWeight  = 1e6
+	// MinPriorLift and MaxPriorLift bound PriorLift.
+	MinPriorLift = 0.001
+	MaxPriorLift = 10.0
+	// MaxWindow is the longest time after an assignment in which something counts.
+	MaxWindow = 365 * 24 * time.Hour
 	// MaxPhases is how often the weights of a run can change, and MaxRuns how often an experiment can be run.
 	MaxPhases = 50
 	MaxRuns   = 20
@@ -38,17 +43,29 @@ type Experiment struct {
 	Secondary []int64
 	// Guardrails are goals that must not get worse, each once.
 	Guardrails []Guardrail
+	// Directions are those of metrics that the experiment takes otherwise than their goals say, each once.
+	Directions []MetricDirection
+	// Notes are what people want to remember of the experiment, and Conclusion what they learnt from its run, the last one if there
+	// are several.
+	Notes, Conclusion string
 	// DecidesBy says which figure of a metric decides. A metric whose goal has no value decides by its rate.
 	DecidesBy  DecidesBy
 	Monitoring Monitoring
+	// PriorLift is the standard deviation of what is expected of lifts, on the logarithm; 0 where nothing is.
+	PriorLift float64
 	// DecideAt is when the only look is planned under FixedHorizon, else 0.
 	DecideAt Millis
-	// MetricChangedAt is when the primary metric or a guardrail was last changed after the start, or 0.
+	// MetricChangedAt is when the primary metric or a guardrail was last changed after the start, or 0: another goal was taken, or
+	// another direction, or the goal itself changed while the experiment ran.
 	MetricChangedAt Millis
 	// Audience says who takes part: an assignment counts only if its session matches all
 	// filters. An empty list admits everyone.
 	Audience    []FilterSpec
 	Attribution Attribution
+	// Window is how long after the assignment something counts, in whole seconds; 0 for as long as the experiment runs.
+	Window time.Duration
+	// MultipleExposures says what becomes of visitors that saw several variants.
+	MultipleExposures MultipleExposures
 	// Winner is the key of the variant chosen when the experiment stopped, or empty.
 	Winner string
 	// StartedAt and StoppedAt are the ends of the run, the last one if there are several, or 0 until then.
@@ -78,6 +95,7 @@ type Run struct {
 	DecideAt        Millis  `json:"decideAt,omitempty"`
 	MetricChangedAt Millis  `json:"metricChangedAt,omitempty"`
 	Winner          string  `json:"winner,omitempty"`
+	Conclusion      string  `json:"conclusion,omitempty"`
 	Phases          []Phase `json:"phases"`
 }
 
@@ -99,6 +117,13 @@ type Guardrail struct {
 	Goal int64
 	// Margin is relative to the baseline's figure: 0.02 lets it get worse by 2 %. 0 <= Margin < 1.
 	Margin float64
+}
+
+// MetricDirection says which of two figures of a metric is the better one.
+type MetricDirection struct {
+	// Goal is the id of a goal that is a metric of the experiment.
+	Goal      int64
+	Direction Direction
 }
 
 // DecidesBy says which figure of a metric decides.
@@ -141,6 +166,16 @@ const (
 	// ExperimentAttribution also takes every session that starts after the assignment
 	// and before the end of the run.
 	ExperimentAttribution Attribution = "EXPERIMENT"
+)
+
+// MultipleExposures says what becomes of visitors that saw several variants.
+type MultipleExposures string
+
+const (
+	// FirstExposure counts them in the variant of their first assignment.
+	FirstExposure MultipleExposures = "FIRST"
+	// ExcludeExposures leaves them out.
+	ExcludeExposures MultipleExposures = "EXCLUDE"
 )
 
 // Run returns the range in which assignments count. It is open while the experiment
@@ -209,7 +244,7 @@ func (e *Experiment) AsInRun(n int) (*Experiment, error) {
 	}
 	then, run := *e, e.EarlierRuns[n-1]
 	then.Status, then.StartedAt, then.StoppedAt, then.DecideAt = Stopped, run.StartedAt, run.StoppedAt, run.DecideAt
-	then.MetricChangedAt, then.Winner, then.Phases = run.MetricChangedAt, run.Winner, run.Phases
+	then.MetricChangedAt, then.Winner, then.Conclusion, then.Phases = run.MetricChangedAt, run.Winner, run.Conclusion, run.Phases
 	return &then, nil
 }
 
@@ -237,7 +272,7 @@ func (e *Experiment) Guardrail(goal int64) (Guardrail, bool) {
 
 // Validate brings the experiment into its canonical form. It returns a BadInput error if
 // that is impossible. By default the first variant is the baseline, a variant's name is
-// its key, attribution is by session, and rates decide, whenever one looks. The filter types
+// its key, attribution is by experiment, and rates decide, whenever one looks. The filter types
 // check the filters' arguments, and the store checks that the goals exist and have the values
 // that decide.
 func (e *Experiment) Validate() error {
@@ -248,6 +283,12 @@ func (e *Experiment) Validate() error {
 		return err
 	}
 	if err := checkText("description", &e.Description, 0, MaxDescription); err != nil {
+		return err
+	}
+	if err := checkText("notes", &e.Notes, 0, MaxDescription); err != nil {
+		return err
+	}
+	if err := checkText("conclusion", &e.Conclusion, 0, MaxDescription); err != nil {
 		return err
 	}
 	if err := e.checkVariants(); err != nil {
@@ -262,12 +303,27 @@ func (e *Experiment) Validate() error {
 	if err := CheckFilters("audience", e.Audience); err != nil {
 		return err
 	}
+	return e.checkAttribution()
+}
+
+// checkAttribution checks what says what counts of a visitor.
+func (e *Experiment) checkAttribution() error {
 	switch e.Attribution {
 	case "":
-		e.Attribution = SessionAttribution
+		e.Attribution = ExperimentAttribution
 	case SessionAttribution, ExperimentAttribution:
 	default:
 		return Invalid("attribution", "is %q; use SESSION or EXPERIMENT", clip(string(e.Attribution)))
+	}
+	if e.Window < 0 || e.Window > MaxWindow {
+		return Invalid("window", "is %s; it must be longer than 0 and at most %d days", e.Window, MaxWindow/(24*time.Hour))
+	}
+	switch e.MultipleExposures {
+	case "":
+		e.MultipleExposures = FirstExposure
+	case FirstExposure, ExcludeExposures:
+	default:
+		return Invalid("multipleExposures", "is %q; use FIRST or EXCLUDE", clip(string(e.MultipleExposures)))
 	}
 	return nil
 }
@@ -297,7 +353,43 @@ func (e *Experiment) checkMetrics() error {
 	if n := len(e.Secondary) + len(e.Guardrails); n > MaxMetrics {
 		return Invalid("secondaryMetrics", "%d goals are too many, guardrails included; the maximum is %d", n, MaxMetrics)
 	}
+	return e.checkDirections()
+}
+
+func (e *Experiment) checkDirections() error {
+	metrics := e.Metrics()
+	for i, given := range e.Directions {
+		at := fmt.Sprintf("directions[%d]", i)
+		switch {
+		case !slices.Contains(metrics, given.Goal):
+			return Invalid(at+".goal", "is no metric of the experiment; make it one, or leave its direction out")
+		case slices.ContainsFunc(e.Directions[:i], func(other MetricDirection) bool { return other.Goal == given.Goal }):
+			return Invalid(at+".goal", "has a direction already; leave one of both out")
+		case given.Direction != HigherIsBetter && given.Direction != LowerIsBetter:
+			return Invalid(at+".direction", "is %q; use HIGHER_IS_BETTER or LOWER_IS_BETTER", clip(string(given.Direction)))
+		}
+	}
 	return nil
+}
+
+// DirectionOf returns which of two figures of a goal is the better one to the experiment.
+func (e *Experiment) DirectionOf(goal *Goal) Direction {
+	for _, given := range e.Directions {
+		if given.Goal == goal.ID {
+			return given.Direction
+		}
+	}
+	return goal.Direction
+}
+
+// decisive returns the direction that the experiment gives each goal that decides, or guards, in their order; empty for the goal's own.
+func (e *Experiment) decisive() (directions []Direction) {
+	for _, goal := range e.Metrics() {
+		if _, guards := e.Guardrail(goal); guards || goal == e.Primary {
+			directions = append(directions, e.DirectionOf(&Goal{ID: goal}))
+		}
+	}
+	return directions
 }
 
 // checkDecision checks what says how the experiment is decided.
@@ -308,6 +400,9 @@ func (e *Experiment) checkDecision() error {
 	case ByRate, ByValue:
 	default:
 		return Invalid("decidesBy", "is %q; use RATE or VALUE", clip(string(e.DecidesBy)))
+	}
+	if e.PriorLift != 0 && !(e.PriorLift >= MinPriorLift && e.PriorLift <= MaxPriorLift) { // also NaN
+		return Invalid("priorLift", "is %v; it must be %v to %v, such as 0.1 where two of three ideas change a rate by less than 10 %%", e.PriorLift, MinPriorLift, MaxPriorLift)
 	}
 	switch e.Monitoring {
 	case "", Continuous:
@@ -382,7 +477,7 @@ func (e *Experiment) SetBaseline(key string) error {
 
 // CheckChange returns a FailedPrecondition error if e, which is valid, changes anything
 // that before may no longer change. Once started, an experiment keeps its variants,
-// audience, attribution and what says how it is decided, and must have a primary metric. Only while it runs can the variants'
+// audience, what says what counts of a visitor and what says how it is decided, and must have a primary metric. Only while it runs can the variants'
 // weights change. Once archived, it keeps everything.
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
@@ -409,8 +504,14 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 		return fixed("audience", "the audience")
 	case e.Attribution != before.Attribution:
 		return fixed("attribution", "the attribution")
+	case e.Window != before.Window:
+		return fixed("window", "the window")
+	case e.MultipleExposures != before.MultipleExposures:
+		return fixed("multipleExposures", "what becomes of multiple exposures")
 	case e.DecidesBy != before.DecidesBy:
 		return fixed("decidesBy", "what the experiment is decided by")
+	case e.PriorLift != before.PriorLift:
+		return fixed("priorLift", "the prior on lifts")
 	case e.Monitoring != before.Monitoring:
 		return fixed("monitoring", "the monitoring")
 	case e.DecideAt != before.DecideAt && len(e.EarlierRuns) == len(before.EarlierRuns):
@@ -424,7 +525,8 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 // NoteChange notes what changes, from what the experiment was before, when results can be seen already: the primary metric or a
 // guardrail, and the weights, with which a phase begins unless one has. The error is that of BeginPhase.
 func (e *Experiment) NoteChange(before *Experiment, now Millis) error {
-	if before.StartedAt != 0 && (e.Primary != before.Primary || !slices.Equal(e.Guardrails, before.Guardrails)) {
+	if before.StartedAt != 0 && e.StartedAt == before.StartedAt &&
+		(e.Primary != before.Primary || !slices.Equal(e.Guardrails, before.Guardrails) || !slices.Equal(e.decisive(), before.decisive())) {
 		e.MetricChangedAt = now
 	}
 	if e.Status != Running || before.Status != Running {
@@ -477,7 +579,7 @@ func (e *Experiment) Start(at, decideAt, now Millis) error {
 	if decideAt != 0 && e.Monitoring != FixedHorizon {
 		return Invalid("decideAt", "is given, but an experiment with CONTINUOUS monitoring can be decided at any time; leave it out")
 	}
-	before := Run{e.StartedAt, e.StoppedAt, e.DecideAt, e.MetricChangedAt, e.Winner, e.Splits()}
+	before := Run{e.StartedAt, e.StoppedAt, e.DecideAt, e.MetricChangedAt, e.Winner, e.Conclusion, e.Splits()}
 	if decideAt != 0 {
 		e.DecideAt = decideAt
 	}
@@ -488,7 +590,7 @@ func (e *Experiment) Start(at, decideAt, now Millis) error {
 	if e.Status == Stopped {
 		e.EarlierRuns = append(slices.Clip(e.EarlierRuns), before)
 	}
-	e.Status, e.StartedAt, e.StoppedAt, e.MetricChangedAt, e.Winner = Running, at, 0, 0, ""
+	e.Status, e.StartedAt, e.StoppedAt, e.MetricChangedAt, e.Winner, e.Conclusion = Running, at, 0, 0, "", ""
 	e.Phases = []Phase{e.split(at)}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -16,7 +17,7 @@ func draft() *model.Experiment {
 		Key: "headline", Name: "Headline", Status: model.Draft, Primary: 1, Secondary: []int64{2, 3},
 		Variants:    []model.Variant{{Key: "a", Name: "A", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 1}},
 		Audience:    []model.FilterSpec{{Type: "country", Args: json.RawMessage(`{"is":["RO"]}`)}},
-		Attribution: model.SessionAttribution,
+		Attribution: model.SessionAttribution, MultipleExposures: model.FirstExposure,
 	}
 }
 
@@ -85,6 +86,26 @@ func TestValidateExperiment(t *testing.T) {
 		{"an unknown monitoring", changed(func(e *model.Experiment) { e.Monitoring = "DAILY" }), "monitoring", `is "DAILY"; use CONTINUOUS or FIXED_HORIZON`},
 		{"too many filters", changed(func(e *model.Experiment) { e.Audience = make([]model.FilterSpec, 101) }), "audience", "101 filters"},
 		{"an unknown attribution", changed(func(e *model.Experiment) { e.Attribution = "LAST" }), "attribution", `is "LAST"; use SESSION or EXPERIMENT`},
+		{"a prior", changed(func(e *model.Experiment) { e.PriorLift = 0.1 }), "", ""},
+		{"a prior of nothing", changed(func(e *model.Experiment) { e.PriorLift = -0.1 }), "priorLift", "is -0.1; it must be 0.001 to 10"},
+		{"a prior that is no number", changed(func(e *model.Experiment) { e.PriorLift = math.NaN() }), "priorLift", "is NaN"},
+		{"directions", changed(func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 1, Direction: model.LowerIsBetter}, {Goal: 3, Direction: model.HigherIsBetter}}
+		}), "", ""},
+		{"a direction of no metric", changed(func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 9, Direction: model.LowerIsBetter}}
+		}), "directions[0].goal", "is no metric"},
+		{"two directions", changed(func(e *model.Experiment) {
+			e.Directions = slices.Repeat([]model.MetricDirection{{Goal: 1, Direction: model.LowerIsBetter}}, 2)
+		}), "directions[1].goal", "already"},
+		{"an unknown direction", changed(func(e *model.Experiment) { e.Directions = []model.MetricDirection{{Goal: 1, Direction: "UP"}} }), "directions[0].direction", `is "UP"`},
+		{"notes too long", changed(func(e *model.Experiment) { e.Notes = strings.Repeat("é", 5001) }), "notes", "5001 characters"},
+		{"a conclusion too long", changed(func(e *model.Experiment) { e.Conclusion = strings.Repeat("é", 5001) }), "conclusion", "5001 characters"},
+		{"a window", changed(func(e *model.Experiment) { e.Window = model.MaxWindow }), "", ""},
+		{"a window too long", changed(func(e *model.Experiment) { e.Window = model.MaxWindow + 1 }), "window", "at most 365 days"},
+		{"a window before the assignment", changed(func(e *model.Experiment) { e.Window = -1 }), "window", "longer than 0"},
+		{"without multiple exposures", changed(func(e *model.Experiment) { e.MultipleExposures = model.ExcludeExposures }), "", ""},
+		{"unknown multiple exposures", changed(func(e *model.Experiment) { e.MultipleExposures = "LAST" }), "multipleExposures", `is "LAST"; use FIRST or EXCLUDE`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mustRefuse(t, test.e.Validate(), model.BadInput, test.field, test.says)
@@ -119,7 +140,7 @@ func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
 	}
 	mustEqual(t, "experiment", e, &model.Experiment{
 		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Guardrails: []model.Guardrail{{Goal: 4, Margin: 0.1}},
-		Attribution: model.SessionAttribution, DecidesBy: model.ByRate, Monitoring: model.Continuous,
+		Attribution: model.ExperimentAttribution, MultipleExposures: model.FirstExposure, DecidesBy: model.ByRate, Monitoring: model.Continuous,
 		Variants: []model.Variant{{Key: "a", Name: "a", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 2}},
 	})
 	mustEqual(t, "what was given", shared, given)
@@ -287,6 +308,9 @@ func TestExperimentKeepsWhatIsFixed(t *testing.T) {
 		{"audience", func(e *model.Experiment) { e.Audience = nil }, "audience"},
 		{"audience's arguments", func(e *model.Experiment) { e.Audience[0].Args = json.RawMessage(`{"is":["US"]}`) }, "audience"},
 		{"attribution", func(e *model.Experiment) { e.Attribution = model.ExperimentAttribution }, "attribution"},
+		{"prior", func(e *model.Experiment) { e.PriorLift = 0.1 }, "priorLift"},
+		{"window", func(e *model.Experiment) { e.Window = time.Hour }, "window"},
+		{"multiple exposures", func(e *model.Experiment) { e.MultipleExposures = model.ExcludeExposures }, "multipleExposures"},
 		{"guardrails", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, ""},
 		{"what decides", func(e *model.Experiment) { e.DecidesBy = model.ByValue }, "decidesBy"},
 		{"monitoring", func(e *model.Experiment) { e.Monitoring = model.FixedHorizon }, "monitoring"},
@@ -321,6 +345,12 @@ func TestExperimentNotesChangesOfMetrics(t *testing.T) {
 		{"secondary metrics", func(e *model.Experiment) { e.Secondary = nil }, false},
 		{"primary metric", func(e *model.Experiment) { e.Primary = 9 }, true},
 		{"a guardrail more", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, true},
+		{"its direction", func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 1, Direction: model.LowerIsBetter}}
+		}, true},
+		{"another's direction", func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 2, Direction: model.LowerIsBetter}}
+		}, false},
 	} {
 		for _, status := range []model.ExperimentStatus{model.Draft, model.Running, model.Stopped} {
 			before, after := inStatus(t, status), inStatus(t, status)

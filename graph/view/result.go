@@ -20,6 +20,8 @@ type ExperimentResult struct {
 	Visitors, Contaminated, UnknownVariants int
 	SampleRatio                             stats.SampleRatio
 	Phases                                  []PhaseResult
+	// Ratios has the split of the visitors of each interval.
+	Ratios func(context.Context, model.Interval) ([]SampleRatioPoint, error)
 	// Metrics are in the order of the experiment's, the primary one first.
 	Metrics []MetricResult
 }
@@ -46,12 +48,32 @@ type PhaseResult struct {
 	SampleRatio stats.SampleRatio
 }
 
+// SampleRatioPoint is who was assigned in an interval.
+type SampleRatioPoint struct {
+	At          time.Time
+	Visitors    []int
+	SampleRatio stats.SampleRatio
+}
+
+// Interaction says whether a variant's effect depends on the variant of another experiment.
+type Interaction struct {
+	Experiment            *model.Experiment
+	Variant, OtherVariant Variant
+	// Visitors are those of both variants and both baselines.
+	Visitors int64
+	stats.Interaction
+	AdjustedPValue float64
+	// Warning is nil where nothing is to be told.
+	Warning *string
+}
+
 // Run is a run of an experiment.
 type Run struct {
 	Number                               int
 	StartedAt                            time.Time
 	StoppedAt, DecideAt, MetricChangedAt *time.Time
 	Winner                               *Variant
+	Conclusion                           string
 	Phases                               []Phase
 }
 
@@ -65,6 +87,8 @@ type MetricResult struct {
 	Variants []Variant
 	// Series has the points of each variant at an interval.
 	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
+	// Cuped has the values without what was to be expected of each variant; nil over several phases.
+	Cuped func(context.Context) (*[]experiment.CupedValue, error)
 }
 
 // VariantResult is what the visitors of a variant did by a metric.
@@ -87,7 +111,9 @@ type VariantPoint struct {
 	At                    time.Time
 	Visitors, Conversions int64
 	ConversionRate        *float64
-	ProbabilityToBeBest   float64
+	// Trial is of what was known at the point, and Place the variant's.
+	Trial *experiment.Trial
+	Place int
 }
 
 // ExperimentPlan is what an experiment with one look takes.

@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"math"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -50,13 +51,17 @@ const (
 type Trial struct {
 	Goal model.Goal
 	Role Role
-	// Rates and AnytimeRates are of the conversion rates.
+	// Rates and AnytimeRates are of the conversion rates, and BestRates the probabilities to be best alone, which takes less.
 	Rates        func() ([]stats.Rate, error)
+	BestRates    func() ([]float64, error)
 	AnytimeRates func() ([]stats.Anytime, error)
 	// Values, AnytimeValues and Winsorized are of the values per visitor; nil where the goal has none.
 	Values        func() ([]stats.Value, error)
 	AnytimeValues func() ([]stats.Anytime, error)
 	Winsorized    func() ([]WinsorizedValue, error)
+	// WithPrior is what is said of each variant's rate with the experiment's prior on its lift; Higher is the probability to be
+	// better than the baseline. It is nil where the experiment has no prior, and over several phases.
+	WithPrior func() ([]stats.PriorLift, error)
 	// WithinMargin is the probability that a variant is not worse than the baseline by more than the guardrail's margin, by what
 	// decides; nil where the metric is none.
 	WithinMargin func() ([]float64, error)
@@ -93,6 +98,37 @@ func (r *Reading) Check() error {
 	var err error
 	r.SampleRatio, err = stats.CheckSampleRatios(splits...)
 	return err
+}
+
+// Ratios returns of each step of an answer how many visitors were assigned to each variant since the step before, and whether
+// their split fits the weights.
+func (r *Reading) Ratios(answer *Answer, steps int) (visitors [][]int, ratios []stats.SampleRatio, err error) {
+	splits := r.Experiment.Splits()
+	visitors, ratios = make([][]int, steps), make([]stats.SampleRatio, steps)
+	since := func(counts []int, step int) int {
+		if step == 0 {
+			return counts[0]
+		}
+		return counts[step] - counts[step-1]
+	}
+	for step := range steps {
+		phases := make([]stats.Split, len(splits))
+		for _, v := range answer.Variants {
+			visitors[step] = append(visitors[step], since(v.Steps, step))
+			for n := range phases {
+				counts := v.Steps
+				if v.PhaseSteps != nil {
+					counts = v.PhaseSteps[n]
+				}
+				phases[n].Weights = splits[n].Weights
+				phases[n].Visitors = append(phases[n].Visitors, int64(since(counts, step)))
+			}
+		}
+		if ratios[step], err = stats.CheckSampleRatios(phases...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return visitors, ratios, nil
 }
 
 // VisitorsIn is how many visitors were assigned to each variant in a phase of the run.
@@ -149,7 +185,9 @@ func (r *Reading) Visitors() (n int) {
 func (r *Reading) Add(goal model.Goal, answer *Answer, place int, err error) {
 	t := &Trial{Goal: goal, Role: SecondaryRole, reading: r, answer: answer, place: place}
 	t.Rates = onceOf(t, err, t.rates)
+	t.BestRates = onceOf(t, err, t.bestRates)
 	t.AnytimeRates = onceOf(t, err, t.anytimeRates)
+	t.WithPrior = onceOf(t, err, t.withPrior)
 	if goal.ValueEvent != "" {
 		t.Values = onceOf(t, err, func() ([]stats.Value, error) { return t.valuesOf(t.amounts) })
 		t.AnytimeValues = onceOf(t, err, t.anytimeValues)
@@ -179,7 +217,10 @@ func (r *Reading) baseline() int {
 	return slices.IndexFunc(r.Experiment.Variants, func(v model.Variant) bool { return v.Baseline })
 }
 
-func (t *Trial) better() stats.Direction { return stats.Direction(t.Goal.Direction) }
+// Direction says which of two figures is the better one to the experiment.
+func (t *Trial) Direction() model.Direction { return t.reading.Experiment.DirectionOf(&t.Goal) }
+
+func (t *Trial) better() stats.Direction { return stats.Direction(t.Direction()) }
 
 func (t *Trial) decidesByValue() bool {
 	return t.reading.Experiment.DecidesBy == model.ByValue && t.Goal.ValueEvent != ""
@@ -236,6 +277,32 @@ func (t *Trial) rates() ([]stats.Rate, error) {
 	return stats.RatesOverPhases(phases, t.reading.baseline(), t.better())
 }
 
+func (t *Trial) bestRates() ([]float64, error) {
+	if phases := t.reading.phases(); len(phases) == 1 {
+		return stats.BestRates(t.counts(phases[0]), t.better())
+	}
+	rates, err := t.Rates()
+	best := make([]float64, len(rates))
+	for i, rate := range rates {
+		best[i] = rate.ProbabilityToBeBest
+	}
+	return best, err
+}
+
+// AsSeenAt returns the trial at a step of an answer, which has one metric, of its rates.
+func (t *Trial) AsSeenAt(answer *Answer, step int) *Trial {
+	goal := t.Goal
+	goal.ValueEvent = ""
+	then := &Reading{Experiment: t.reading.Experiment, Primary: t.reading.Primary, Answer: *answer.AsSeenAt(step)}
+	then.Add(goal, &then.Answer, 0, nil)
+	return then.Trials[0]
+}
+
+// Sees tells whether the trial has the same visitors and conversions as another one of the same answer.
+func (t *Trial) Sees(other *Trial) bool {
+	return reflect.DeepEqual(t.answer.Variants, other.answer.Variants)
+}
+
 func (t *Trial) valuesOf(amounts func(phase int) []stats.Amount) ([]stats.Value, error) {
 	phases := byPhase(t, amounts)
 	if len(phases) == 1 {
@@ -255,6 +322,49 @@ func (t *Trial) winsorized() ([]WinsorizedValue, error) {
 		}
 	}
 	return winsorized, err
+}
+
+// CupedValue is what a variant's values say without what was to be expected by what its visitors did before.
+type CupedValue struct {
+	stats.Value
+	stats.CUPED
+}
+
+// Cuped returns the values of each variant without what was to be expected, from an answer that has one metric, with what was
+// before. Over several phases there are none: nil.
+func (t *Trial) Cuped(answer *Answer) ([]CupedValue, error) {
+	if len(t.reading.phases()) > 1 {
+		return nil, nil
+	}
+	amounts, pairs := make([]stats.Amount, len(answer.Variants)), make([]stats.JointMoments, len(answer.Variants))
+	for i, v := range answer.Variants {
+		amounts[i], pairs[i] = v.Metrics[0].amount(v.Visitors), v.Metrics[0].Pairs
+	}
+	cuped, adjusted, err := stats.Adjust(amounts, pairs)
+	if err != nil {
+		return nil, err
+	}
+	values, err := stats.Values(adjusted, t.reading.baseline(), t.better())
+	all := make([]CupedValue, len(values))
+	for i := range values {
+		all[i] = CupedValue{values[i], cuped}
+	}
+	return all, err
+}
+
+func (t *Trial) withPrior() ([]stats.PriorLift, error) {
+	tau := t.reading.Experiment.PriorLift
+	if tau == 0 || len(t.reading.phases()) > 1 {
+		return nil, nil
+	}
+	counts := t.counts(t.reading.phases()[0])
+	return compared(t, func(variant, baseline int) (stats.PriorLift, error) {
+		lift, err := stats.LiftWithPrior(counts[variant], counts[baseline], tau)
+		if t.better() == stats.LowerIsBetter {
+			lift.Higher = 1 - lift.Higher
+		}
+		return lift, err
+	})
 }
 
 // compared returns how each variant compares with the baseline.
@@ -290,7 +400,9 @@ func (t *Trial) valuePhases(variant, baseline int) []stats.ValuePhase {
 }
 
 func (t *Trial) anytimeRates() ([]stats.Anytime, error) {
-	return compared(t, func(variant, baseline int) (stats.Anytime, error) { return stats.AnytimeRates(t.countPhases(variant, baseline)...) })
+	return compared(t, func(variant, baseline int) (stats.Anytime, error) {
+		return stats.AnytimeRates(t.countPhases(variant, baseline)...)
+	})
 }
 
 func (t *Trial) anytimeValues() ([]stats.Anytime, error) {
@@ -372,7 +484,7 @@ func (t *Trial) Verdict(ctx context.Context) (Verdict, error) {
 	e := Evidence{
 		Rules: r.Rules, Figures: figures, Baseline: r.baseline(), Better: t.better(), SampleRatio: r.SampleRatio,
 		Visitors: r.Visitors(), MultipleExposures: r.Answer.MultipleExposures, Assigned: r.Answer.Assigned, UnknownVariants: r.Answer.Unknown,
-		FilterAfterAssignment: r.Follows, Ran: r.Ran, Left: r.Left, Comparisons: comparisons,
+		FilterAfterAssignment: r.Follows, Ran: r.Ran, Left: r.Left, Stopped: r.Experiment.Status != model.Running, Comparisons: comparisons,
 	}
 	for _, variant := range r.Experiment.Variants {
 		e.Variants = append(e.Variants, variant.Name)

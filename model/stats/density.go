@@ -23,8 +23,8 @@ func RateDensity(count Count, points int) ([]Point, error) {
 	return curve(points, math.Exp(g.quantile(0, tail)), min(math.Exp(g.quantile(0, 1-tail)), 1), count.density)
 }
 
-// Density is RateDensity of a rate that was made before, over phases too.
-func (r Rate) Density(points int) ([]Point, error) {
+// Curve is RateDensity of a rate that was made before, over phases too.
+func (r Rate) Curve(points int) ([]Point, error) {
 	if r.adjusted == nil {
 		return RateDensity(r.Count, points)
 	}

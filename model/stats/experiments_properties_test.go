@@ -370,7 +370,7 @@ func TestOverPhases(t *testing.T) {
 				}
 				if s.Uplift != nil && s.Deviation > 0 {
 					near(t, name+": higher", higher, s.Higher, 1e-9)
-					points := must[[]Point](t)(rate.Density(2001))
+					points := must[[]Point](t)(rate.Curve(2001))
 					area := 0.0
 					for n := range points[1:] {
 						area += (points[n].Y + points[n+1].Y) / 2 * (points[n+1].X - points[n].X)
@@ -643,6 +643,21 @@ func TestDecideByDirectionAndValue(t *testing.T) {
 	if got, _ := rules.Decide(metrics[3], 0, HigherIsBetter, SampleRatio{}, 8*24*time.Hour); got != Collecting || metrics[3][1].AdjustedPValue != 0.3 {
 		t.Errorf("one of ten metrics: %s, adjusted %g", got, metrics[3][1].AdjustedPValue)
 	}
+}
+
+// Of many results, those that look better and those that look worse are adjusted each by themselves.
+func TestAdjustMetricsBySides(t *testing.T) {
+	t.Parallel()
+	metrics := make([][]Figure, 10)
+	for i := range metrics {
+		metrics[i] = []Figure{{PValue: 1, AdjustedPValue: 1}, {PValue: 1e-9}}
+	}
+	metrics[4][1] = Figure{Better: true, PValue: 0.04}
+	AdjustMetrics(metrics, 0)
+	if got := metrics[4][1].AdjustedPValue; got != 0.4 {
+		t.Errorf("one of ten is better, nine surely worse: %g, want 0.4", got)
+	}
+	near(t, "a worse one", metrics[0][1].AdjustedPValue, 1e-9*10/9, 1e-18)
 }
 
 func BenchmarkLiftWithPrior(b *testing.B) {

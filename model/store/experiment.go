@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -39,6 +40,12 @@ type experimentRow struct {
 	MetricChangedAt model.Millis
 	Phases          string
 	EarlierRuns     string
+
+	WindowMS          model.Millis
+	MultipleExposures model.MultipleExposures
+	PriorLift         float64
+	Notes             string
+	Conclusion        string
 }
 
 type metricRow struct {
@@ -50,6 +57,8 @@ type metricRow struct {
 	Position int
 	// Margin is nil where the metric is no guardrail.
 	Margin *float64
+	// Direction is empty where it is the goal's.
+	Direction model.Direction
 }
 
 func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
@@ -69,8 +78,9 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 	return &experimentRow{
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
 		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
-		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
-		Phases: string(phases), EarlierRuns: string(runs), CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
+		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description, e.Notes, e.Conclusion),
+		Phases: string(phases), EarlierRuns: string(runs), WindowMS: model.Millis(e.Window.Milliseconds()), MultipleExposures: e.MultipleExposures, PriorLift: e.PriorLift, Notes: e.Notes, Conclusion: e.Conclusion,
+		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
 	}, err
 }
 
@@ -78,6 +88,7 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 	e := model.Experiment{
 		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description, Status: row.Status,
 		Secondary: []int64{}, Attribution: row.Attribution, DecidesBy: row.DecidesBy, Monitoring: row.Monitoring, DecideAt: row.DecideAt,
+		Window: time.Duration(row.WindowMS) * time.Millisecond, MultipleExposures: row.MultipleExposures, PriorLift: row.PriorLift, Notes: row.Notes, Conclusion: row.Conclusion,
 		MetricChangedAt: row.MetricChangedAt, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
 	}
@@ -119,6 +130,9 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 		return nil, err
 	}
 	for _, metric := range metrics {
+		if e := at[metric.ExperimentID]; metric.Direction != "" {
+			e.Directions = append(e.Directions, model.MetricDirection{Goal: metric.GoalID, Direction: metric.Direction})
+		}
 		switch e := at[metric.ExperimentID]; {
 		case metric.Margin != nil:
 			e.Guardrails = append(e.Guardrails, model.Guardrail{Goal: metric.GoalID, Margin: *metric.Margin})
@@ -135,7 +149,7 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 type ExperimentQuery struct {
 	// Site is 0 for all sites.
 	Site int64
-	// Search is a part of the name, key or description, in any case; empty for all.
+	// Search is a part of the name, key, description, notes or conclusion, in any case; empty for all.
 	Search string
 	// Status keeps experiments with one of these statuses; nil for all.
 	Status []model.ExperimentStatus
@@ -317,6 +331,9 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 		}
 		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: guardrail.Goal, Position: len(e.Secondary) + i + 1, Margin: &guardrail.Margin})
 	}
+	for i := range rows {
+		rows[i].Direction = e.DirectionOf(&model.Goal{ID: rows[i].GoalID}) // empty unless it is given
+	}
 	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
 	return err
 }
@@ -375,7 +392,7 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if err := s.nameSegments(ctx, tx, objectOfExperiment(e), before.Audience, e.Audience); err != nil {
 		return nil, change{}, model.Under("audience", err)
 	}
-	if e.Primary != before.Primary || !slices.Equal(e.Secondary, before.Secondary) || !slices.Equal(e.Guardrails, before.Guardrails) ||
+	if e.Primary != before.Primary || !slices.Equal(e.Secondary, before.Secondary) || !slices.Equal(e.Guardrails, before.Guardrails) || !slices.Equal(e.Directions, before.Directions) ||
 		e.DecidesBy != before.DecidesBy { // which is checked with the metrics
 		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
 			return nil, change{}, err
@@ -425,6 +442,14 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 	}
 	_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)
 	return e, ofExperiment(model.Deleted, e, documentOfExperiment(e), ""), err
+}
+
+// noteGoalChange notes that a goal changes which decides experiments that run, or guards them. The goal's row is locked.
+func (s *Store) noteGoalChange(ctx context.Context, tx bun.Tx, goal int64) error {
+	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ? AND (position = 0 OR margin IS NOT NULL)", goal)
+	_, err := tx.NewUpdate().Table("experiments").Set("metric_changed_at = ?", model.MillisOf(s.now())).
+		Where("id IN (?) AND status = ?", using, model.Running).Exec(ctx)
+	return err
 }
 
 // checkUnused returns a FailedPrecondition error that names the experiments which use

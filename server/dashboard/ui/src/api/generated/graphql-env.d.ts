@@ -1516,6 +1516,14 @@ export type introspection = {
             }
           },
           {
+            "name": "direction",
+            "type": {
+              "kind": "ENUM",
+              "name": "Direction"
+            },
+            "defaultValue": "HIGHER_IS_BETTER"
+          },
+          {
             "name": "expectedUpdatedAt",
             "type": {
               "kind": "SCALAR",
@@ -1773,12 +1781,41 @@ export type introspection = {
             "defaultValue": "[]"
           },
           {
+            "name": "directions",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "MetricDirectionInput"
+                }
+              }
+            },
+            "defaultValue": "[]"
+          },
+          {
+            "name": "notes",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            },
+            "defaultValue": "\"\""
+          },
+          {
             "name": "decidesBy",
             "type": {
               "kind": "ENUM",
               "name": "DecidesBy"
             },
             "defaultValue": "RATE"
+          },
+          {
+            "name": "priorLift",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            }
           },
           {
             "name": "monitoring",
@@ -1815,7 +1852,22 @@ export type introspection = {
               "kind": "ENUM",
               "name": "Attribution"
             },
-            "defaultValue": "SESSION"
+            "defaultValue": "EXPERIMENT"
+          },
+          {
+            "name": "window",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Duration"
+            }
+          },
+          {
+            "name": "multipleExposures",
+            "type": {
+              "kind": "ENUM",
+              "name": "MultipleExposures"
+            },
+            "defaultValue": "FIRST"
           }
         ],
         "isOneOf": false
@@ -2196,6 +2248,58 @@ export type introspection = {
               "ofType": {
                 "kind": "OBJECT",
                 "name": "User"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "CupedValue",
+        "fields": [
+          {
+            "name": "perVisitor",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "theta",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Estimate"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "varianceReduction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
               }
             },
             "args": [],
@@ -3278,6 +3382,13 @@ export type introspection = {
                 }
               },
               {
+                "name": "run",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Int"
+                }
+              },
+              {
                 "name": "segments",
                 "type": {
                   "kind": "LIST",
@@ -3291,6 +3402,18 @@ export type introspection = {
                 }
               }
             ],
+            "isDeprecated": false
+          },
+          {
+            "name": "conclusion",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
             "isDeprecated": false
           },
           {
@@ -3333,6 +3456,24 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "directions",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "MetricDirection"
+                  }
+                }
               }
             },
             "args": [],
@@ -3418,6 +3559,21 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "interactions",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "ExperimentInteraction"
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "key",
             "type": {
               "kind": "NON_NULL",
@@ -3451,6 +3607,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "multipleExposures",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "MultipleExposures"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "name",
             "type": {
               "kind": "NON_NULL",
@@ -3463,10 +3631,49 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "notes",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "phases",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ExperimentPhase"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "primaryMetric",
             "type": {
               "kind": "OBJECT",
               "name": "Goal"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "priorLift",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
             },
             "args": [],
             "isDeprecated": false
@@ -3512,8 +3719,33 @@ export type introspection = {
                   "kind": "INPUT_OBJECT",
                   "name": "TimeRange"
                 }
+              },
+              {
+                "name": "run",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Int"
+                }
               }
             ],
+            "isDeprecated": false
+          },
+          {
+            "name": "runs",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ExperimentRun"
+                  }
+                }
+              }
+            },
+            "args": [],
             "isDeprecated": false
           },
           {
@@ -3602,6 +3834,15 @@ export type introspection = {
                   }
                 }
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "window",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Duration"
             },
             "args": [],
             "isDeprecated": false
@@ -3722,6 +3963,106 @@ export type introspection = {
         "interfaces": []
       },
       {
+        "kind": "OBJECT",
+        "name": "ExperimentInteraction",
+        "fields": [
+          {
+            "name": "adjustedPValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "experiment",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Experiment"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "logOdds",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "otherVariant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Variant"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "pValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "variant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Variant"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "warning",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
         "kind": "INPUT_OBJECT",
         "name": "ExperimentOrder",
         "inputFields": [
@@ -3766,6 +4107,43 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "ExperimentPhase",
+        "fields": [
+          {
+            "name": "from",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "weights",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       },
       {
         "kind": "OBJECT",
@@ -3917,6 +4295,24 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "phases",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "PhaseResult"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "sampleRatio",
             "type": {
               "kind": "NON_NULL",
@@ -3926,6 +4322,33 @@ export type introspection = {
               }
             },
             "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatioSeries",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "SampleRatioPoint"
+                }
+              }
+            },
+            "args": [
+              {
+                "name": "interval",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "ENUM",
+                    "name": "Interval"
+                  }
+                },
+                "defaultValue": "DAY"
+              }
+            ],
             "isDeprecated": false
           },
           {
@@ -3948,6 +4371,103 @@ export type introspection = {
                 "kind": "SCALAR",
                 "name": "Int"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "ExperimentRun",
+        "fields": [
+          {
+            "name": "conclusion",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "decideAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "metricChangedAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "number",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "phases",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ExperimentPhase"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "startedAt",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "stoppedAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "winner",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Variant"
             },
             "args": [],
             "isDeprecated": false
@@ -6150,6 +6670,64 @@ export type introspection = {
       },
       {
         "kind": "OBJECT",
+        "name": "MetricDirection",
+        "fields": [
+          {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "goal",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Goal"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "INPUT_OBJECT",
+        "name": "MetricDirectionInput",
+        "inputFields": [
+          {
+            "name": "goal",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "ID"
+              }
+            }
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
+            }
+          }
+        ],
+        "isOneOf": false
+      },
+      {
+        "kind": "OBJECT",
         "name": "MetricResult",
         "fields": [
           {
@@ -6157,6 +6735,18 @@ export type introspection = {
             "type": {
               "kind": "ENUM",
               "name": "Decision"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
             },
             "args": [],
             "isDeprecated": false
@@ -6321,6 +6911,20 @@ export type introspection = {
           },
           {
             "name": "FIXED_HORIZON",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
+        "name": "MultipleExposures",
+        "enumValues": [
+          {
+            "name": "FIRST",
+            "isDeprecated": false
+          },
+          {
+            "name": "EXCLUDE",
             "isDeprecated": false
           }
         ]
@@ -6986,6 +7590,13 @@ export type introspection = {
                 }
               },
               {
+                "name": "decideAt",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Time"
+                }
+              },
+              {
                 "name": "expectedUpdatedAt",
                 "type": {
                   "kind": "SCALAR",
@@ -7017,6 +7628,13 @@ export type introspection = {
                 "type": {
                   "kind": "SCALAR",
                   "name": "Time"
+                }
+              },
+              {
+                "name": "conclusion",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "String"
                 }
               },
               {
@@ -7337,6 +7955,55 @@ export type introspection = {
       },
       {
         "kind": "OBJECT",
+        "name": "PhaseResult",
+        "fields": [
+          {
+            "name": "phase",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "ExperimentPhase"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatio",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "SampleRatioCheck"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
         "name": "PlannedEffect",
         "fields": [
           {
@@ -7520,6 +8187,37 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "PriorLift",
+        "fields": [
+          {
+            "name": "probabilityToBeatBaseline",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       },
       {
         "kind": "OBJECT",
@@ -7944,6 +8642,55 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "SampleRatioPoint",
+        "fields": [
+          {
+            "name": "at",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatio",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "SampleRatioCheck"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                }
               }
             },
             "args": [],
@@ -11502,6 +12249,13 @@ export type introspection = {
             }
           },
           {
+            "name": "phaseAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            }
+          },
+          {
             "name": "baseline",
             "type": {
               "kind": "SCALAR",
@@ -11542,10 +12296,44 @@ export type introspection = {
             }
           },
           {
+            "name": "directions",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "MetricDirectionInput"
+                }
+              }
+            }
+          },
+          {
+            "name": "notes",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            }
+          },
+          {
+            "name": "conclusion",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            }
+          },
+          {
             "name": "decidesBy",
             "type": {
               "kind": "ENUM",
               "name": "DecidesBy"
+            }
+          },
+          {
+            "name": "priorLift",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
             }
           },
           {
@@ -11580,6 +12368,20 @@ export type introspection = {
             "type": {
               "kind": "ENUM",
               "name": "Attribution"
+            }
+          },
+          {
+            "name": "window",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Duration"
+            }
+          },
+          {
+            "name": "multipleExposures",
+            "type": {
+              "kind": "ENUM",
+              "name": "MultipleExposures"
             }
           },
           {
@@ -12077,6 +12879,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "cuped",
+            "type": {
+              "kind": "OBJECT",
+              "name": "CupedValue"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "expectedLoss",
             "type": {
               "kind": "SCALAR",
@@ -12267,6 +13078,15 @@ export type introspection = {
         "name": "VariantPoint",
         "fields": [
           {
+            "name": "anytime",
+            "type": {
+              "kind": "OBJECT",
+              "name": "AnytimeComparison"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "at",
             "type": {
               "kind": "NON_NULL",
@@ -12300,6 +13120,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "estimate",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "probabilityToBeBest",
             "type": {
               "kind": "NON_NULL",
@@ -12307,6 +13139,24 @@ export type introspection = {
                 "kind": "SCALAR",
                 "name": "Float"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "probabilityToBeatBaseline",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Estimate"
             },
             "args": [],
             "isDeprecated": false
@@ -12527,6 +13377,15 @@ export type introspection = {
                 "kind": "SCALAR",
                 "name": "Int"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "withPrior",
+            "type": {
+              "kind": "OBJECT",
+              "name": "PriorLift"
             },
             "args": [],
             "isDeprecated": false
