@@ -51387,7 +51387,7 @@ func (ec *executionContext) marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Phase) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx, sel, v[i])
@@ -51421,7 +51421,7 @@ func (ec *executionContext) marshalNExperimentRun2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNExperimentRun2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRunᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Run) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentRun2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx, sel, v[i])
@@ -52210,7 +52210,7 @@ func (ec *executionContext) marshalNPhaseResult2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNPhaseResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.PhaseResult) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPhaseResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResult(ctx, sel, v[i])
@@ -54224,7 +54224,7 @@ func (ec *executionContext) marshalOSampleRatioPoint2ᚕgithubᚗcomᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSampleRatioPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSampleRatioPoint(ctx, sel, v[i])
@@ -54560,7 +54560,7 @@ func (ec *executionContext) marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
