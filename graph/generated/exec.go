@@ -15,7 +15,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
-	"github.com/goalgraph/goalgraph/graph/list"
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/graph/view"
 	"github.com/goalgraph/goalgraph/model"
@@ -49169,7 +49168,7 @@ func (ec *executionContext) unmarshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgo
 }
 
 func (ec *executionContext) marshalNDimension2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimensionᚄ(ctx context.Context, sel ast.SelectionSet, v []Dimension) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐDimension(ctx, sel, v[i])
@@ -49226,7 +49225,7 @@ func (ec *executionContext) marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNEvent2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Event) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEvent(ctx, sel, v[i])
@@ -49246,7 +49245,7 @@ func (ec *executionContext) marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgr
 }
 
 func (ec *executionContext) marshalNEventCount2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCountᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventCount) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEventCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventCount(ctx, sel, v[i])
@@ -49266,7 +49265,7 @@ func (ec *executionContext) marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgra
 }
 
 func (ec *executionContext) marshalNEventEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.EventEdge) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNEventEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEventEdge(ctx, sel, v[i])
@@ -49569,7 +49568,7 @@ func (ec *executionContext) marshalNForcedVariant2githubᚗcomᚋgoalgraphᚋgoa
 }
 
 func (ec *executionContext) marshalNForcedVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []model.ForcedVariant) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNForcedVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐForcedVariant(ctx, sel, v[i])
@@ -49809,7 +49808,7 @@ func (ec *executionContext) marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNHit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Hit) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNHit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHit(ctx, sel, v[i])
@@ -49829,7 +49828,7 @@ func (ec *executionContext) marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNHitEdge2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []view.HitEdge) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNHitEdge2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐHitEdge(ctx, sel, v[i])
@@ -50320,7 +50319,7 @@ func (ec *executionContext) marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalNSessionProperty2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionPropertyᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionProperty) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionProperty2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionProperty(ctx, sel, v[i])
@@ -50340,7 +50339,7 @@ func (ec *executionContext) marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoal
 }
 
 func (ec *executionContext) marshalNSessionValue2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValueᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SessionValue) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSessionValue2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSessionValue(ctx, sel, v[i])
@@ -50546,7 +50545,7 @@ func (ec *executionContext) marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalg
 }
 
 func (ec *executionContext) marshalNTotalsPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.TotalsPoint) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNTotalsPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐTotalsPoint(ctx, sel, v[i])
@@ -50609,7 +50608,7 @@ func (ec *executionContext) marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraph
 }
 
 func (ec *executionContext) marshalNVariant2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Variant) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, sel, v[i])
@@ -50673,7 +50672,7 @@ func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlge
 }
 
 func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx, sel, v[i])
@@ -50719,7 +50718,7 @@ func (ec *executionContext) unmarshalN__DirectiveLocation2ᚕstringᚄ(ctx conte
 }
 
 func (ec *executionContext) marshalN__DirectiveLocation2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__DirectiveLocation2string(ctx, sel, v[i])
@@ -50747,7 +50746,7 @@ func (ec *executionContext) marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlg
 }
 
 func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -50767,7 +50766,7 @@ func (ec *executionContext) marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋg
 }
 
 func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
@@ -50819,7 +50818,7 @@ func (ec *executionContext) marshalOActivePage2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNActivePage2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐActivePage(ctx, sel, v[i])
@@ -51097,7 +51096,7 @@ func (ec *executionContext) marshalOComputedFilter2ᚕgithubᚗcomᚋgoalgraph�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNComputedFilter2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐComputedFilter(ctx, sel, v[i])
@@ -51225,7 +51224,7 @@ func (ec *executionContext) marshalODecisionReason2ᚕgithubᚗcomᚋgoalgraph�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDecisionReason2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐReason(ctx, sel, v[i])
@@ -51293,7 +51292,7 @@ func (ec *executionContext) marshalODensityPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDensityPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPoint(ctx, sel, v[i])
@@ -51464,7 +51463,7 @@ func (ec *executionContext) marshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraph
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx, sel, v[i])
@@ -51589,7 +51588,7 @@ func (ec *executionContext) marshalOFilterWarning2ᚕgithubᚗcomᚋgoalgraphᚋ
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFilterWarning2githubᚗcomᚋgoalgraphᚋgoalgraphᚋpluginsᚐWarning(ctx, sel, v[i])
@@ -51703,7 +51702,7 @@ func (ec *executionContext) marshalOGoalPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoal
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNGoalPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐGoalPoint(ctx, sel, v[i])
@@ -51877,7 +51876,7 @@ func (ec *executionContext) marshalOLogin2ᚕgithubᚗcomᚋgoalgraphᚋgoalgrap
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLogin2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐLogin(ctx, sel, v[i])
@@ -51965,7 +51964,7 @@ func (ec *executionContext) marshalOPlannedEffect2ᚕgithubᚗcomᚋgoalgraphᚋ
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx, sel, v[i])
@@ -52324,7 +52323,7 @@ func (ec *executionContext) marshalOValueCount2ᚕgithubᚗcomᚋgoalgraphᚋgoa
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNValueCount2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐValueCount(ctx, sel, v[i])
@@ -52374,7 +52373,7 @@ func (ec *executionContext) marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])
@@ -52419,7 +52418,7 @@ func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgq
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__EnumValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValue(ctx, sel, v[i])
@@ -52438,7 +52437,7 @@ func (ec *executionContext) marshalO__Field2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Field2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐField(ctx, sel, v[i])
@@ -52457,7 +52456,7 @@ func (ec *executionContext) marshalO__InputValue2ᚕgithubᚗcomᚋ99designsᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
@@ -52483,7 +52482,7 @@ func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
