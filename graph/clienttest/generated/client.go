@@ -375,6 +375,8 @@ type CreateSiteInput struct {
 	IgnoredReferrers []string `json:"ignoredReferrers"`
 	// Whether messages of bots are stored.
 	Bots *BotPolicy `json:"bots"`
+	// Visitors that take part in no experiment which Goalgraph assigns. Defaults to none.
+	Holdout *HoldoutInput `json:"holdout,omitempty"`
 }
 
 // GetName returns CreateSiteInput.Name, and is useful for accessing the field via an interface.
@@ -394,6 +396,9 @@ func (v *CreateSiteInput) GetIgnoredReferrers() []string { return v.IgnoredRefer
 
 // GetBots returns CreateSiteInput.Bots, and is useful for accessing the field via an interface.
 func (v *CreateSiteInput) GetBots() *BotPolicy { return v.Bots }
+
+// GetHoldout returns CreateSiteInput.Holdout, and is useful for accessing the field via an interface.
+func (v *CreateSiteInput) GetHoldout() *HoldoutInput { return v.Holdout }
 
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {
@@ -966,6 +971,20 @@ type GoalCardsSiteGoalCardsGoalCardGoal struct {
 
 // GetKey returns GoalCardsSiteGoalCardsGoalCardGoal.Key, and is useful for accessing the field via an interface.
 func (v *GoalCardsSiteGoalCardsGoalCardGoal) GetKey() string { return v.Key }
+
+// Visitors that take part in no experiment.
+type HoldoutInput struct {
+	// The share of all visitors, from 0, which is none, to 1.
+	Share float64 `json:"share"`
+	// What chooses them, 1 to 200 characters.
+	Seed *string `json:"seed"`
+}
+
+// GetShare returns HoldoutInput.Share, and is useful for accessing the field via an interface.
+func (v *HoldoutInput) GetShare() float64 { return v.Share }
+
+// GetSeed returns HoldoutInput.Seed, and is useful for accessing the field via an interface.
+func (v *HoldoutInput) GetSeed() *string { return v.Seed }
 
 // Sessions by the host of the first page viewed. Give is, isNot or both. Merge rule INTERSECTION.
 type HostnameFilter struct {

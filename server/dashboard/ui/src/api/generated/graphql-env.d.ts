@@ -533,6 +533,20 @@ export type introspection = {
       },
       {
         "kind": "ENUM",
+        "name": "AssignmentSource",
+        "enumValues": [
+          {
+            "name": "EXTERNAL",
+            "isDeprecated": false
+          },
+          {
+            "name": "GOALGRAPH",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
         "name": "Attribution",
         "enumValues": [
           {
@@ -1816,6 +1830,66 @@ export type introspection = {
               "name": "Attribution"
             },
             "defaultValue": "SESSION"
+          },
+          {
+            "name": "assignment",
+            "type": {
+              "kind": "ENUM",
+              "name": "AssignmentSource"
+            },
+            "defaultValue": "EXTERNAL"
+          },
+          {
+            "name": "seed",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            }
+          },
+          {
+            "name": "trafficShare",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "defaultValue": "1"
+          },
+          {
+            "name": "layer",
+            "type": {
+              "kind": "INPUT_OBJECT",
+              "name": "LayerInput"
+            }
+          },
+          {
+            "name": "forcedVariants",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "ForcedVariantInput"
+                }
+              }
+            },
+            "defaultValue": "[]"
+          },
+          {
+            "name": "rollout",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Boolean"
+            },
+            "defaultValue": "false"
+          },
+          {
+            "name": "onlyEvaluated",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Boolean"
+            },
+            "defaultValue": "false"
           }
         ],
         "isOneOf": false
@@ -2102,6 +2176,13 @@ export type introspection = {
               "name": "BotPolicy"
             },
             "defaultValue": "EXCLUDE"
+          },
+          {
+            "name": "holdout",
+            "type": {
+              "kind": "INPUT_OBJECT",
+              "name": "HoldoutInput"
+            }
           }
         ],
         "isOneOf": false
@@ -3201,6 +3282,18 @@ export type introspection = {
         "name": "Experiment",
         "fields": [
           {
+            "name": "assignment",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "AssignmentSource"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "attribution",
             "type": {
               "kind": "NON_NULL",
@@ -3339,6 +3432,24 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "forcedVariants",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ForcedVariant"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "guardrails",
             "type": {
               "kind": "NON_NULL",
@@ -3430,6 +3541,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "layer",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Layer"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "metricChangedAt",
             "type": {
               "kind": "SCALAR",
@@ -3457,6 +3577,18 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "onlyEvaluated",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Boolean"
               }
             },
             "args": [],
@@ -3517,6 +3649,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "rollout",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Boolean"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "secondaryMetrics",
             "type": {
               "kind": "NON_NULL",
@@ -3529,6 +3673,18 @@ export type introspection = {
                     "name": "Goal"
                   }
                 }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "seed",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
               }
             },
             "args": [],
@@ -3572,6 +3728,18 @@ export type introspection = {
             "type": {
               "kind": "SCALAR",
               "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "trafficShare",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
             },
             "args": [],
             "isDeprecated": false
@@ -3924,6 +4092,15 @@ export type introspection = {
                 "kind": "OBJECT",
                 "name": "SampleRatioCheck"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "unjoinedAssignments",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Int"
             },
             "args": [],
             "isDeprecated": false
@@ -4361,6 +4538,64 @@ export type introspection = {
       {
         "kind": "SCALAR",
         "name": "Float"
+      },
+      {
+        "kind": "OBJECT",
+        "name": "ForcedVariant",
+        "fields": [
+          {
+            "name": "variant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitor",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "INPUT_OBJECT",
+        "name": "ForcedVariantInput",
+        "inputFields": [
+          {
+            "name": "visitor",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            }
+          },
+          {
+            "name": "variant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            }
+          }
+        ],
+        "isOneOf": false
       },
       {
         "kind": "OBJECT",
@@ -5889,6 +6124,62 @@ export type introspection = {
         ]
       },
       {
+        "kind": "OBJECT",
+        "name": "Holdout",
+        "fields": [
+          {
+            "name": "seed",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "share",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "INPUT_OBJECT",
+        "name": "HoldoutInput",
+        "inputFields": [
+          {
+            "name": "share",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            }
+          },
+          {
+            "name": "seed",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            },
+            "defaultValue": "\"holdout\""
+          }
+        ],
+        "isOneOf": false
+      },
+      {
         "kind": "SCALAR",
         "name": "ID"
       },
@@ -5921,6 +6212,86 @@ export type introspection = {
       {
         "kind": "SCALAR",
         "name": "JSON"
+      },
+      {
+        "kind": "OBJECT",
+        "name": "Layer",
+        "fields": [
+          {
+            "name": "from",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "key",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "to",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "INPUT_OBJECT",
+        "name": "LayerInput",
+        "inputFields": [
+          {
+            "name": "key",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            }
+          },
+          {
+            "name": "from",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            }
+          },
+          {
+            "name": "to",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            }
+          }
+        ],
+        "isOneOf": false
       },
       {
         "kind": "OBJECT",
@@ -9795,6 +10166,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "holdout",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Holdout"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "id",
             "type": {
               "kind": "NON_NULL",
@@ -11583,6 +11963,61 @@ export type introspection = {
             }
           },
           {
+            "name": "assignment",
+            "type": {
+              "kind": "ENUM",
+              "name": "AssignmentSource"
+            }
+          },
+          {
+            "name": "seed",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            }
+          },
+          {
+            "name": "trafficShare",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            }
+          },
+          {
+            "name": "layer",
+            "type": {
+              "kind": "INPUT_OBJECT",
+              "name": "LayerInput"
+            }
+          },
+          {
+            "name": "forcedVariants",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "ForcedVariantInput"
+                }
+              }
+            }
+          },
+          {
+            "name": "rollout",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Boolean"
+            }
+          },
+          {
+            "name": "onlyEvaluated",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Boolean"
+            }
+          },
+          {
             "name": "expectedUpdatedAt",
             "type": {
               "kind": "SCALAR",
@@ -11867,6 +12302,13 @@ export type introspection = {
             "type": {
               "kind": "ENUM",
               "name": "BotPolicy"
+            }
+          },
+          {
+            "name": "holdout",
+            "type": {
+              "kind": "INPUT_OBJECT",
+              "name": "HoldoutInput"
             }
           },
           {
@@ -12235,6 +12677,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "value",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "JSON"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "weight",
             "type": {
               "kind": "NON_NULL",
@@ -12277,6 +12731,13 @@ export type introspection = {
               "name": "Float"
             },
             "defaultValue": "1"
+          },
+          {
+            "name": "value",
+            "type": {
+              "kind": "SCALAR",
+              "name": "JSON"
+            }
           }
         ],
         "isOneOf": false
