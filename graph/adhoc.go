@@ -220,7 +220,7 @@ func idsOf(goals []model.Goal) []string {
 type metrics struct {
 	goals   []model.Goal
 	primary int64
-	// alone tells that one goal stands for all metrics.
+	// alone tells that one goal, with the guardrails that it has, stands for all metrics.
 	alone bool
 }
 
@@ -232,7 +232,8 @@ func (m metrics) asked() int64 {
 	return 0
 }
 
-// metricsOf returns an experiment's metrics or, where a client names a goal or gives one ad hoc, that alone.
+// metricsOf returns an experiment's metrics or, where a client names a goal or gives one ad hoc, that alone. The primary metric
+// keeps its guardrails.
 func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *string, given *generated.AdHocGoalInput) (metrics, error) {
 	var goal model.Goal
 	switch {
@@ -253,7 +254,17 @@ func (r *Resolver) metricsOf(ctx context.Context, e *model.Experiment, goalID *s
 		goals, err := r.goalsOf(ctx, e.Metrics())
 		return metrics{goals: goals, primary: e.Primary}, err
 	}
-	return metrics{[]model.Goal{goal}, goal.ID, true}, nil
+	alone := metrics{[]model.Goal{goal}, goal.ID, true}
+	if goal.ID != e.Primary {
+		return alone, nil
+	}
+	ids := make([]int64, len(e.Guardrails))
+	for i, guardrail := range e.Guardrails {
+		ids[i] = guardrail.Goal
+	}
+	guardrails, err := r.goalsOf(ctx, ids)
+	alone.goals = append(alone.goals, guardrails...)
+	return alone, err
 }
 
 // goalOfSite returns the goal of a site that an argument names.

@@ -202,10 +202,12 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		return in.steps, 0, below
 	case "Experiment.breakdown":
 		return listedIn(arguments, "segments", "adHocSegments"), 0, below
-	case "GoalCell.series", "VariantResult.series", "Totals.series":
+	case "GoalCell.series", "VariantResult.series", "ExperimentResult.sampleRatioSeries", "Totals.series":
 		interval, _ := arguments["interval"].(string)
 		points := c.points(in.in, model.Interval(interval))
 		return points, points, below
+	case "Experiment.interactions":
+		return maxBeside, 0, below
 	case "ExperimentPlan.effects":
 		return numberOf(arguments["days"], defaultAhead, maxAhead), 0, below
 	case "VariantResult.density":

@@ -48,12 +48,50 @@ func (r *experimentResolver) Variants(_ context.Context, e *model.Experiment) ([
 }
 
 func (r *experimentResolver) Winner(_ context.Context, e *model.Experiment) (*view.Variant, error) {
+	return winnerOf(e), nil
+}
+
+// winnerOf returns the chosen variant, nil without one.
+func winnerOf(e *model.Experiment) *view.Variant {
 	for _, v := range view.VariantsOf(e) {
 		if v.Key == e.Winner {
-			return &v, nil
+			return &v
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+func (r *experimentResolver) Window(_ context.Context, e *model.Experiment) (*time.Duration, error) {
+	if e.Window == 0 {
+		return nil, nil
+	}
+	return &e.Window, nil
+}
+
+func (r *experimentResolver) PriorLift(_ context.Context, e *model.Experiment) (*float64, error) {
+	if e.PriorLift == 0 {
+		return nil, nil
+	}
+	return &e.PriorLift, nil
+}
+
+func (r *experimentResolver) Phases(_ context.Context, e *model.Experiment) ([]view.Phase, error) {
+	return view.PhasesOf(e), nil
+}
+
+func (r *experimentResolver) Runs(_ context.Context, e *model.Experiment) ([]view.Run, error) {
+	var runs []view.Run
+	for n := 1; e.StartedAt != 0 && n <= len(e.EarlierRuns)+1; n++ {
+		then, err := e.AsInRun(n)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, view.Run{
+			Number: n, StartedAt: then.StartedAt.Time(), StoppedAt: instant(then.StoppedAt), DecideAt: instant(then.DecideAt),
+			MetricChangedAt: instant(then.MetricChangedAt), Winner: winnerOf(then), Conclusion: then.Conclusion, Phases: view.PhasesOf(then),
+		})
+	}
+	return runs, nil
 }
 
 func (r *experimentResolver) StartedAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
@@ -79,6 +117,13 @@ func (r *guardrailResolver) Goal(ctx context.Context, guardrail *model.Guardrail
 	return &goal, err
 }
 
+type metricDirectionResolver struct{ *Resolver }
+
+func (r *metricDirectionResolver) Goal(ctx context.Context, given *model.MetricDirection) (*model.Goal, error) {
+	goal, err := collectionOf(ctx).goals.load(ctx, given.Goal)
+	return &goal, err
+}
+
 // instant returns nil for 0, which stands for none.
 func instant(m model.Millis) *time.Time {
 	if m == 0 {
@@ -101,12 +146,13 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, err
 	}
-	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Audience)
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Directions, input.Audience)
 	if err != nil {
 		return nil, underInput(err)
 	}
 	e := &model.Experiment{SiteID: site, Key: input.Key, Name: input.Name, TrafficShare: 1}
 	set(&e.Description, input.Description)
+	set(&e.Notes, input.Notes)
 	set(&e.Attribution, input.Attribution)
 	set(&e.DecidesBy, input.DecidesBy)
 	set(&e.Monitoring, input.Monitoring)
@@ -120,6 +166,11 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err := setOrRefuse(&e.Seed, input.Seed, "input.seed"); err != nil {
 		return nil, err
 	}
+	set(&e.MultipleExposures, input.MultipleExposures)
+	set(&e.PriorLift, input.PriorLift)
+	if err := setWindow(e, input.Window); err != nil {
+		return nil, underInput(err)
+	}
 	if err := given.apply(e); err != nil {
 		return nil, underInput(err)
 	}
@@ -131,7 +182,7 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 	if err != nil {
 		return nil, err
 	}
-	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Audience)
+	given, err := r.experimentGiven(ctx, input.Variants, input.Baseline, input.PrimaryMetric, input.SecondaryMetrics, input.Guardrails, input.Directions, input.Audience)
 	if err != nil {
 		return nil, underInput(err)
 	}
@@ -141,6 +192,8 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		}
 		set(&e.Name, input.Name)
 		set(&e.Description, input.Description)
+		set(&e.Notes, input.Notes)
+		set(&e.Conclusion, input.Conclusion)
 		set(&e.Attribution, input.Attribution)
 		set(&e.DecidesBy, input.DecidesBy)
 		set(&e.Monitoring, input.Monitoring)
@@ -154,7 +207,20 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		if err := setOrRefuse(&e.Seed, input.Seed, "seed"); err != nil {
 			return err
 		}
-		return given.apply(e)
+		set(&e.MultipleExposures, input.MultipleExposures)
+		if set(&e.PriorLift, input.PriorLift); input.PriorLift.IsSet() && input.PriorLift.Value() == nil {
+			e.PriorLift = 0
+		}
+		if err := setWindow(e, input.Window); err != nil {
+			return err
+		}
+		if err := given.apply(e); err != nil {
+			return err
+		}
+		if at := input.PhaseAt.Value(); at != nil {
+			return e.BeginPhase(model.MillisOf(*at), model.MillisOf(r.now()))
+		}
+		return nil
 	})
 	return r.changedExperiment(e, underInput(aboutID("id", err)))
 }
@@ -191,6 +257,19 @@ func setForced(e *model.Experiment, field graphql.Omittable[[]generated.ForcedVa
 	}
 }
 
+// setWindow sets the window if it was given; null is none.
+func setWindow(e *model.Experiment, given graphql.Omittable[*time.Duration]) error {
+	switch window := given.Value(); {
+	case window != nil && *window == 0:
+		return model.Invalid("window", "is 0, in which nothing can count; leave it out, or give a time such as \"P7D\"")
+	case window != nil:
+		e.Window = *window
+	case given.IsSet():
+		e.Window = 0
+	}
+	return nil
+}
+
 // experimentGiven is what a client gives of an experiment in other terms than the
 // model's. What is nil was not given.
 type experimentGiven struct {
@@ -201,12 +280,13 @@ type experimentGiven struct {
 	primary    int64
 	secondary  []int64
 	guardrails []model.Guardrail
+	directions []model.MetricDirection
 	audience   []model.FilterSpec
 }
 
 // experimentGiven reads what is given; errors are about fields of the input.
 func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittable[[]generated.VariantInput], baseline, primary graphql.Omittable[*string],
-	secondary graphql.Omittable[[]string], guardrails graphql.Omittable[[]generated.GuardrailInput], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
+	secondary graphql.Omittable[[]string], guardrails graphql.Omittable[[]generated.GuardrailInput], directions graphql.Omittable[[]generated.MetricDirectionInput], audience graphql.Omittable[[]scalar.FilterInput]) (given experimentGiven, err error) {
 	given.baseline, given.setPrimary = baseline.Value(), primary.IsSet()
 	if list := variants.Value(); list != nil {
 		given.variants = make([]model.Variant, len(list))
@@ -239,6 +319,15 @@ func (r *Resolver) experimentGiven(ctx context.Context, variants graphql.Omittab
 			}
 		}
 	}
+	if list := directions.Value(); list != nil {
+		given.directions = make([]model.MetricDirection, len(list))
+		for i, input := range list {
+			given.directions[i].Direction = input.Direction
+			if given.directions[i].Goal, err = decodeID(goalNoun, input.Goal, fmt.Sprintf("directions[%d].goal", i)); err != nil {
+				return given, err
+			}
+		}
+	}
 	if filters := audience.Value(); filters != nil {
 		given.audience, err = r.specs(ctx, filters, "audience")
 	}
@@ -255,6 +344,12 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 	}
 	if given.guardrails != nil {
 		e.Guardrails = given.guardrails
+	}
+	if given.directions != nil {
+		e.Directions = given.directions
+	} else {
+		metrics := e.Metrics()
+		e.Directions = slices.DeleteFunc(slices.Clone(e.Directions), func(d model.MetricDirection) bool { return !slices.Contains(metrics, d.Goal) })
 	}
 	if given.audience != nil {
 		e.Audience = given.audience
@@ -275,7 +370,7 @@ func (given experimentGiven) apply(e *model.Experiment) error {
 	return e.SetBaseline(*baseline)
 }
 
-func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, expected *time.Time) (*view.ChangedExperiment, error) {
+func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, decideAt, expected *time.Time) (*view.ChangedExperiment, error) {
 	known, err := r.knownAudience(ctx, id)
 	if err != nil {
 		return nil, err
@@ -285,7 +380,7 @@ func (r *mutationResolver) StartExperiment(ctx context.Context, id string, at, e
 			return model.Errorf(model.Conflict, "the experiment has changed since you asked; start it again")
 		}
 		now := model.MillisOf(r.now())
-		return e.Start(orNow(at, now), now)
+		return e.Start(orNow(at, max(now, e.StoppedAt)), orNow(decideAt, 0), max(now, e.StoppedAt))
 	})
 }
 
@@ -326,13 +421,16 @@ func (r *mutationResolver) knownAudience(ctx context.Context, id string) ([]mode
 	return e.Audience, nil
 }
 
-func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner *string, at, expected *time.Time) (*view.ChangedExperiment, error) {
+func (r *mutationResolver) StopExperiment(ctx context.Context, id string, winner, conclusion *string, at, expected *time.Time) (*view.ChangedExperiment, error) {
 	if winner != nil && *winner == "" {
 		return nil, model.Invalid("winner", "is empty; leave it out to choose none")
 	}
 	return r.changeExperiment(ctx, id, expected, func(e *model.Experiment) error {
 		// The clock of the server that started it may be ahead of this one's.
 		now := max(model.MillisOf(r.now()), e.StartedAt)
+		if conclusion != nil {
+			e.Conclusion = *conclusion
+		}
 		return e.Stop(text(winner), orNow(at, now), now)
 	})
 }

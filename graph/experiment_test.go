@@ -14,10 +14,10 @@ import (
 const experimentFields = `{ key name description status variants { key name weight baseline } primaryMetric { key } secondaryMetrics { key }
 	audience { type { name } args label } attribution winner { key name } startedAt stoppedAt }`
 
-// experiment makes an experiment of variants a and b, and returns its id.
+// experiment makes an experiment of variants a and b, by session, and returns its id.
 func (g *testGraph) experiment(site, key string, metrics ...string) string {
 	g.Helper()
-	input := map[string]any{"siteId": site, "key": key, "name": "Test of " + key, "variants": raw(`[{"key": "a"}, {"key": "b"}]`)}
+	input := map[string]any{"siteId": site, "key": key, "name": "Test of " + key, "variants": raw(`[{"key": "a"}, {"key": "b"}]`), "attribution": "SESSION"}
 	if len(metrics) > 0 {
 		input["primaryMetric"], input["secondaryMetrics"] = metrics[0], metrics[1:]
 	}
@@ -75,7 +75,7 @@ func TestExperimentLifeCycle(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", change, e.Message, says)
 			}
 		}
-		state(update(`name: null`), `{"name": "Button", "description": "", "variants": [], "primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "SESSION",
+		state(update(`name: null`), `{"name": "Button", "description": "", "variants": [], "primaryMetric": null, "secondaryMetrics": [], "audience": [], "attribution": "EXPERIMENT",
 			"status": "DRAFT", "winner": null, "startedAt": null, "stoppedAt": null}`)
 		refused(`startExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "it needs a primary metric and at least 2 variants (it has 0)")
 		refused(`stopExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "has not started")
@@ -103,7 +103,7 @@ func TestExperimentLifeCycle(t *testing.T) {
 		refused(`archiveExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "stop it")
 		refused(`deleteExperiment(id: $e) { deletedId }`, model.FailedPrecondition, "", "stop it")
 		for input, field := range map[string]string{
-			`variants: [{key: "a"}, {key: "b"}]`: "input.variants", `variants: [{key: "a"}, {key: "c", weight: 2}]`: "input.variants", `baseline: "c"`: "input.baseline",
+			`variants: [{key: "a"}, {key: "b"}]`: "input.variants", `baseline: "c"`: "input.baseline",
 			`audience: {country: {is: "RO"}}`: "input.audience", `attribution: SESSION`: "input.attribution", `primaryMetric: null`: "input.primaryMetric",
 		} {
 			refused(update(input)+` { experiment { id } }`, model.FailedPrecondition, field, "started")
@@ -118,7 +118,8 @@ func TestExperimentLifeCycle(t *testing.T) {
 		refused(`stopExperiment(id: $e, at: "2999-01-01T00:00:00Z") { experiment { id } }`, model.BadInput, "at", "is in the future")
 		g.want(`mutation($e: ID!) { stopExperiment(id: $e, winner: "c", at: "2026-05-02T00:00:00Z") { experiment { status winner { key } startedAt stoppedAt } } }`, vars{"e": v["e"]},
 			`{"stopExperiment": {"experiment": {"status": "STOPPED", "winner": {"key": "c"}, "startedAt": "2026-05-01T08:00:00Z", "stoppedAt": "2026-05-02T00:00:00Z"}}}`)
-		refused(`startExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "runs only once")
+		refused(`updateExperiment(input: {id: $e, variants: [{key: "a"}, {key: "c", weight: 2}]}) { experiment { id } }`, model.FailedPrecondition, "input.variants", "only while the experiment runs")
+		refused(`startExperiment(id: $e, at: "2026-05-01T23:59:59Z") { experiment { id } }`, model.BadInput, "at", "before the run before stopped")
 		refused(`stopExperiment(id: $e) { experiment { id } }`, model.FailedPrecondition, "", "already stopped")
 		g.want(`mutation($e: ID!) { updateExperiment(input: {id: $e, name: "S"}) { experiment { name } } }`, vars{"e": v["e"]}, `{"updateExperiment": {"experiment": {"name": "S"}}}`)
 		g.want(`mutation($e: ID!) { archiveExperiment(id: $e) { experiment { status winner { key } } } }`, vars{"e": v["e"]}, `{"archiveExperiment": {"experiment": {"status": "ARCHIVED", "winner": {"key": "c"}}}}`)

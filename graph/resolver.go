@@ -44,14 +44,18 @@ type Resolver struct {
 
 var _ generated.ResolverRoot = (*Resolver)(nil)
 
-func (r *Resolver) Query() generated.QueryResolver                 { return &queryResolver{r} }
-func (r *Resolver) Mutation() generated.MutationResolver           { return &mutationResolver{r} }
-func (r *Resolver) Subscription() generated.SubscriptionResolver   { return &subscriptionResolver{r} }
-func (r *Resolver) Site() generated.SiteResolver                   { return &siteResolver{r} }
-func (r *Resolver) Segment() generated.SegmentResolver             { return &segmentResolver{r} }
-func (r *Resolver) Goal() generated.GoalResolver                   { return &goalResolver{r} }
-func (r *Resolver) Experiment() generated.ExperimentResolver       { return &experimentResolver{r} }
-func (r *Resolver) Guardrail() generated.GuardrailResolver         { return &guardrailResolver{r} }
+func (r *Resolver) Query() generated.QueryResolver               { return &queryResolver{r} }
+func (r *Resolver) Mutation() generated.MutationResolver         { return &mutationResolver{r} }
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
+func (r *Resolver) Site() generated.SiteResolver                 { return &siteResolver{r} }
+func (r *Resolver) Segment() generated.SegmentResolver           { return &segmentResolver{r} }
+func (r *Resolver) Goal() generated.GoalResolver                 { return &goalResolver{r} }
+func (r *Resolver) Experiment() generated.ExperimentResolver     { return &experimentResolver{r} }
+func (r *Resolver) VariantPoint() generated.VariantPointResolver { return &variantPointResolver{r} }
+func (r *Resolver) Guardrail() generated.GuardrailResolver       { return &guardrailResolver{r} }
+func (r *Resolver) MetricDirection() generated.MetricDirectionResolver {
+	return &metricDirectionResolver{r}
+}
 func (r *Resolver) SegmentResult() generated.SegmentResultResolver { return &segmentResultResolver{r} }
 func (r *Resolver) Session() generated.SessionResolver             { return &sessionResolver{r} }
 func (r *Resolver) ExperimentResult() generated.ExperimentResultResolver {

@@ -18,7 +18,11 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput) (*view.ExperimentResult, error) {
+func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput, run *int) (*view.ExperimentResult, error) {
+	e, err := inRun(e, run)
+	if err != nil {
+		return nil, err
+	}
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -35,7 +39,7 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked())
+	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked(), run)
 	reading, err := r.readingOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 	if err != nil {
 		return nil, err
@@ -45,7 +49,11 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 }
 
 func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
-	goal *string, adHocGoal *generated.AdHocGoalInput) ([]view.SegmentResult, error) {
+	goal *string, adHocGoal *generated.AdHocGoalInput, run *int) ([]view.SegmentResult, error) {
+	e, err := inRun(e, run)
+	if err != nil {
+		return nil, err
+	}
 	in, err := r.rangeOrAll(ctx, e.SiteID, when)
 	if err != nil {
 		return nil, err
@@ -59,15 +67,23 @@ func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment,
 	if cells := len(by.goals) * len(segments); cells > maxCells {
 		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(by.goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, by, segments, in, when), nil
+	return r.breakdown(ctx, e, by, segments, in, view.IDOf("run", said(when), run)), nil
+}
+
+// inRun returns an experiment as it was in the run of a number, by default the last one.
+func inRun(e *model.Experiment, run *int) (*model.Experiment, error) {
+	if run == nil {
+		return e, nil
+	}
+	return e.AsInRun(*run)
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once, and each verdict is
 // one among those of all segments.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, when *model.TimeRange) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, asked string) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, said(when), by.asked())}
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, asked, by.asked())}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
@@ -163,7 +179,13 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics,
 	if err != nil {
 		return nil, err
 	}
-	all := experiment.Question{Definition: defined, Later: e.Attribution == model.ExperimentAttribution, In: in, Where: where.Predicate}
+	all := experiment.Question{
+		Definition: defined, Later: e.Attribution == model.ExperimentAttribution, Within: model.Millis(e.Window.Milliseconds()),
+		Exclude: e.MultipleExposures == model.ExcludeExposures, In: in, Where: where.Predicate,
+	}
+	for _, phase := range e.Splits()[1:] {
+		all.Phases = append(all.Phases, phase.From)
+	}
 	m := &measurement{
 		experiment: e, in: in, primary: by.primary, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals)),
 		follows: experiment.FollowsAssignment(where.Predicate) || experiment.FollowsAssignment(defined.Audience),
@@ -217,10 +239,15 @@ func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experi
 		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
 		UnknownVariants: reading.Answer.Unknown, SampleRatio: reading.SampleRatio, Metrics: make([]view.MetricResult, len(m.metrics)),
 	}
+	for n, phase := range view.PhasesOf(e) {
+		result.Phases = append(result.Phases, view.PhaseResult{Phase: phase, Visitors: reading.VisitorsIn(n), SampleRatio: reading.PhaseRatios[n]})
+	}
+	result.Ratios = r.ratiosOf(m.questions[0], reading)
 	id, variants := result.ID(), view.VariantsOf(e)
 	for i, trial := range reading.Trials {
 		result.Metrics[i] = view.MetricResult{
-			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(e.Variants, m.metrics[i].question, trial.Goal.Direction),
+			Trial: trial, Result: id, Primary: trial.Role == experiment.PrimaryRole, Variants: variants, Series: r.seriesOf(m.metrics[i].question, trial),
+			Cuped: r.cupedOf(trial, m.metrics[i].question),
 		}
 	}
 	return result
@@ -319,7 +346,7 @@ func comparisonOf[T any](ctx context.Context, v *view.VariantResult, all func() 
 		return nil, err
 	}
 	list, err := all()
-	if err != nil {
+	if err != nil || list == nil {
 		return nil, err
 	}
 	return &list[v.Place], nil
@@ -353,7 +380,7 @@ func (r *variantResultResolver) Density(ctx context.Context, v *view.VariantResu
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return stats.RateDensity(v.Count, points)
+	return v.Curve(points)
 }
 
 func (r *variantResultResolver) Value(ctx context.Context, v *view.VariantResult) (*view.ValueResult, error) {
@@ -384,6 +411,35 @@ func (r *valueResultResolver) Winsorized(ctx context.Context, v *view.ValueResul
 	return &values[v.Variant.Place], nil
 }
 
+func (r *variantResultResolver) WithPrior(ctx context.Context, v *view.VariantResult) (*stats.PriorLift, error) {
+	return comparisonOf(ctx, v, v.Metric.WithPrior)
+}
+
+func (r *valueResultResolver) Cuped(ctx context.Context, v *view.ValueResult) (*experiment.CupedValue, error) {
+	values, err := v.Variant.Metric.Cuped(ctx)
+	if err != nil || *values == nil {
+		return nil, err
+	}
+	return &(*values)[v.Variant.Place], nil
+}
+
+// cupedOf returns what asks for what a metric's visitors did before. It takes longer than the results do, so that it is asked for
+// where it is selected, and once for all variants.
+func (r *Resolver) cupedOf(trial *experiment.Trial, question experiment.Question) func(context.Context) (*[]experiment.CupedValue, error) {
+	question.Before = true
+	return memoized(func(ctx context.Context) (*[]experiment.CupedValue, error) {
+		answer, err := collectionOf(ctx).results.ask(ctx, question)
+		if err == nil {
+			err = answer.Err
+		}
+		if err != nil {
+			return nil, err
+		}
+		values, err := trial.Cuped(&answer)
+		return &values, err
+	})
+}
+
 func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error) {
 	all, err := v.Metric.Series(ctx, interval)
 	if err != nil {
@@ -392,13 +448,41 @@ func (r *variantResultResolver) Series(ctx context.Context, v *view.VariantResul
 	return all[v.Place], nil
 }
 
+func (r *experimentResultResolver) SampleRatioSeries(ctx context.Context, result *view.ExperimentResult, interval model.Interval) ([]view.SampleRatioPoint, error) {
+	return result.Ratios(ctx, interval)
+}
+
+// ratiosOf returns what gives the splits of the visitors over time.
+func (r *Resolver) ratiosOf(question experiment.Question, reading *experiment.Reading) func(context.Context, model.Interval) ([]view.SampleRatioPoint, error) {
+	question.Metrics = nil
+	return func(ctx context.Context, interval model.Interval) ([]view.SampleRatioPoint, error) {
+		starts, ends, err := r.steps(ctx, &question, interval)
+		if err != nil {
+			return nil, err
+		}
+		asked := question
+		asked.Steps = ends
+		answer, err := collectionOf(ctx).results.ask(ctx, asked)
+		if err == nil {
+			err = answer.Err
+		}
+		if err != nil {
+			return nil, err
+		}
+		visitors, ratios, err := reading.Ratios(&answer, len(starts))
+		points := make([]view.SampleRatioPoint, len(ratios))
+		for i := range points {
+			points[i] = view.SampleRatioPoint{At: starts[i].Time(), Visitors: visitors[i], SampleRatio: ratios[i]}
+		}
+		return points, err
+	}
+}
+
 // seriesOf returns what gives the points of each variant by what was asked of a metric. The variants ask for the same
 // ones: each interval's are asked for once.
-func (r *Resolver) seriesOf(variants []model.Variant, question experiment.Question, better model.Direction) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
+func (r *Resolver) seriesOf(question experiment.Question, trial *experiment.Trial) func(context.Context, model.Interval) ([][]view.VariantPoint, error) {
 	known := newLoader(func(ctx context.Context, intervals []model.Interval) ([]outcome[[][]view.VariantPoint], error) {
-		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) {
-			return r.series(ctx, variants, question, better, intervals[i])
-		}), nil
+		return each(len(intervals), func(i int) ([][]view.VariantPoint, error) { return r.series(ctx, question, trial, intervals[i]) }), nil
 	})
 	return func(ctx context.Context, interval model.Interval) ([][]view.VariantPoint, error) {
 		points, err := known.load(ctx, interval)
@@ -409,7 +493,7 @@ func (r *Resolver) seriesOf(variants []model.Variant, question experiment.Questi
 	}
 }
 
-func (r *Resolver) series(ctx context.Context, variants []model.Variant, question experiment.Question, better model.Direction, interval model.Interval) (all [][]view.VariantPoint, err error) {
+func (r *Resolver) series(ctx context.Context, question experiment.Question, trial *experiment.Trial, interval model.Interval) (all [][]view.VariantPoint, err error) {
 	var starts []model.Millis
 	if starts, question.Steps, err = r.steps(ctx, &question, interval); err != nil {
 		return nil, err
@@ -421,7 +505,7 @@ func (r *Resolver) series(ctx context.Context, variants []model.Variant, questio
 	if err != nil {
 		return nil, err
 	}
-	return points(ctx, starts, variants, &answer, stats.Direction(better))
+	return points(ctx, starts, &answer, trial)
 }
 
 // steps returns when the points of a series begin, and when they end, over all of the
@@ -444,39 +528,82 @@ func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval m
 }
 
 // points returns what each variant's points were, as the answer's steps tell.
-func points(ctx context.Context, starts []model.Millis, variants []model.Variant, answer *experiment.Answer, better stats.Direction) ([][]view.VariantPoint, error) {
+func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer, trial *experiment.Trial) ([][]view.VariantPoint, error) {
 	all := make([][]view.VariantPoint, len(answer.Variants))
 	for i := range all {
 		all[i] = make([]view.VariantPoint, len(starts))
 	}
-	baseline := slices.IndexFunc(variants, func(v model.Variant) bool { return v.Baseline })
-	var counts, last []stats.Count
-	var best []float64
+	var last *experiment.Trial
 	for n, start := range starts {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		last, counts = counts, make([]stats.Count, len(all))
+		then := trial.AsSeenAt(answer, n)
+		if last != nil && then.Sees(last) { // what follows from the counts is known
+			then = last
+		}
+		last = then
 		for i, v := range answer.Variants {
-			counts[i] = stats.Count{Visitors: int64(v.Steps[n]), Conversions: int64(v.Metrics[0].Steps[n])}
-		}
-		if !slices.Equal(counts, last) {
-			var err error
-			if best, err = stats.BestRates(counts, better); err != nil {
-				return nil, err
-			}
-		}
-		for i, c := range counts {
+			visitors, conversions := v.Steps[n], v.Metrics[0].Steps[n]
 			all[i][n] = view.VariantPoint{
-				At: start.Time(), Visitors: c.Visitors, Conversions: c.Conversions,
-				ConversionRate: view.Rate(int(c.Conversions), int(c.Visitors)), ProbabilityToBeBest: best[i],
-			}
-			if i != baseline {
-				all[i][n].Phase = &stats.Phase{
-					Baseline: counts[baseline], Variant: c, BaselineWeight: variants[baseline].Weight, VariantWeight: variants[i].Weight,
-				}
+				At: start.Time(), Visitors: int64(visitors), Conversions: int64(conversions), ConversionRate: view.Rate(conversions, visitors), Trial: then, Place: i,
 			}
 		}
 	}
 	return all, nil
+}
+
+type variantPointResolver struct{ *Resolver }
+
+func (r *variantPointResolver) ProbabilityToBeBest(ctx context.Context, p *view.VariantPoint) (float64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	best, err := p.Trial.BestRates()
+	if err != nil {
+		return 0, err
+	}
+	return best[p.Place], nil
+}
+
+// rateAt returns what is known of a rate at a point.
+func rateAt(ctx context.Context, p *view.VariantPoint) (stats.Rate, error) {
+	if err := ctx.Err(); err != nil {
+		return stats.Rate{}, err
+	}
+	rates, err := p.Trial.Rates()
+	if err != nil {
+		return stats.Rate{}, err
+	}
+	return rates[p.Place], nil
+}
+
+func (r *variantPointResolver) Estimate(ctx context.Context, p *view.VariantPoint) (*stats.Estimate, error) {
+	rate, err := rateAt(ctx, p)
+	return &rate.ConversionRate, err
+}
+
+func (r *variantPointResolver) Uplift(ctx context.Context, p *view.VariantPoint) (*stats.Estimate, error) {
+	rate, err := rateAt(ctx, p)
+	return rate.Uplift, err
+}
+
+func (r *variantPointResolver) ProbabilityToBeatBaseline(ctx context.Context, p *view.VariantPoint) (*float64, error) {
+	rate, err := rateAt(ctx, p)
+	return rate.ProbabilityToBeatBaseline, err
+}
+
+func (r *variantPointResolver) Anytime(ctx context.Context, p *view.VariantPoint) (*stats.Anytime, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rates, err := p.Trial.Rates()
+	if err != nil || rates[p.Place].ProbabilityToBeatBaseline == nil { // the baseline's
+		return nil, err
+	}
+	all, err := p.Trial.AnytimeRates()
+	if err != nil {
+		return nil, err
+	}
+	return &all[p.Place], nil
 }

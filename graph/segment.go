@@ -131,6 +131,7 @@ func (r *mutationResolver) ConvertSegmentToGoal(ctx context.Context, input gener
 	}
 	set(&goal.Description, input.Description)
 	set(&goal.ValueEvent, input.ValueEvent)
+	set(&goal.Direction, input.Direction)
 	err = r.store.ConvertSegmentToGoal(ctx, id, goal, func(segment *model.Segment) error {
 		return unchanged(segmentNoun, segment.UpdatedAt, input.ExpectedUpdatedAt.Value())
 	})

@@ -50,7 +50,7 @@ func (r *subscriptionResolver) ExperimentResults(ctx context.Context, experiment
 			return nil, aboutID("experimentId", err)
 		}
 	}
-	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil, goal, adHocGoal))
+	return once((&experimentResolver{r.Resolver}).Results(ctx, e, filters, nil, goal, adHocGoal, nil))
 }
 
 // followed returns the site of an argument siteId, which the answer follows from.

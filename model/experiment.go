@@ -15,6 +15,14 @@ const (
 	// MaxMetrics is the maximum number of secondary metrics and guardrails together.
 	MaxMetrics = 50
 	MaxWeight  = 1e6
+	// MinPriorLift and MaxPriorLift bound PriorLift.
+	MinPriorLift = 0.001
+	MaxPriorLift = 10.0
+	// MaxWindow is the longest time after an assignment in which something counts.
+	MaxWindow = 365 * 24 * time.Hour
+	// MaxPhases is how often the weights of a run can change, and MaxRuns how often an experiment can be run.
+	MaxPhases = 50
+	MaxRuns   = 20
 )
 
 // Experiment compares variants by the goals that their visitors reach. A message
@@ -35,12 +43,20 @@ type Experiment struct {
 	Secondary []int64
 	// Guardrails are goals that must not get worse, each once.
 	Guardrails []Guardrail
+	// Directions are those of metrics that the experiment takes otherwise than their goals say, each once.
+	Directions []MetricDirection
+	// Notes are what people want to remember of the experiment, and Conclusion what they learnt from its run, the last one if there
+	// are several.
+	Notes, Conclusion string
 	// DecidesBy says which figure of a metric decides. A metric whose goal has no value decides by its rate.
 	DecidesBy  DecidesBy
 	Monitoring Monitoring
+	// PriorLift is the standard deviation of what is expected of lifts, on the logarithm; 0 where nothing is.
+	PriorLift float64
 	// DecideAt is when the only look is planned under FixedHorizon, else 0.
 	DecideAt Millis
-	// MetricChangedAt is when the primary metric or a guardrail was last changed after the start, or 0.
+	// MetricChangedAt is when the primary metric or a guardrail was last changed after the start, or 0: another goal was taken, or
+	// another direction, or the goal itself changed while the experiment ran.
 	MetricChangedAt Millis
 	// Audience says who takes part: an assignment counts only if its session matches all
 	// filters. An empty list admits everyone.
@@ -60,11 +76,45 @@ type Experiment struct {
 	Rollout bool
 	// OnlyEvaluated takes no assignments that Goalgraph has not made itself.
 	OnlyEvaluated bool
+	// Window is how long after the assignment something counts, in whole seconds; 0 for as long as the experiment runs.
+	Window time.Duration
+	// MultipleExposures says what becomes of visitors that saw several variants.
+	MultipleExposures MultipleExposures
 	// Winner is the key of the variant chosen when the experiment stopped, or empty.
 	Winner string
-	// StartedAt and StoppedAt are the ends of the run, or 0 until then.
+	// StartedAt and StoppedAt are the ends of the run, the last one if there are several, or 0 until then.
 	StartedAt, StoppedAt Millis
+	// Phases are those of the run, the oldest first. The last one has the variants' weights. There are none before the start.
+	Phases []Phase
+	// EarlierRuns are the runs before that, the oldest first.
+	EarlierRuns          []Run
 	CreatedAt, UpdatedAt time.Time
+}
+
+// Phase is a part of a run in which visitors are split by the same weights, and the same share of all takes part.
+type Phase struct {
+	// From is when the phase begins. It ends when the next one begins, or the run ends.
+	From Millis `json:"from"`
+	// Weights are those of the variants, in their order.
+	Weights []float64 `json:"weights"`
+	// TrafficShare is the part of all visitors that take part, 0 to 1.
+	TrafficShare float64 `json:"trafficShare"`
+}
+
+// sameSplit tells whether visitors are split as in another phase.
+func (p Phase) sameSplit(other Phase) bool {
+	return slices.Equal(p.Weights, other.Weights) && p.TrafficShare == other.TrafficShare
+}
+
+// Run is a run that is over, with what was different of the experiment.
+type Run struct {
+	StartedAt       Millis  `json:"startedAt"`
+	StoppedAt       Millis  `json:"stoppedAt"`
+	DecideAt        Millis  `json:"decideAt,omitempty"`
+	MetricChangedAt Millis  `json:"metricChangedAt,omitempty"`
+	Winner          string  `json:"winner,omitempty"`
+	Conclusion      string  `json:"conclusion,omitempty"`
+	Phases          []Phase `json:"phases"`
 }
 
 // Variant is one of the alternatives that an experiment compares.
@@ -90,6 +140,13 @@ type Guardrail struct {
 	Margin float64
 }
 
+// MetricDirection says which of two figures of a metric is the better one.
+type MetricDirection struct {
+	// Goal is the id of a goal that is a metric of the experiment.
+	Goal      int64
+	Direction Direction
+}
+
 // DecidesBy says which figure of a metric decides.
 type DecidesBy string
 
@@ -110,8 +167,8 @@ const (
 	FixedHorizon Monitoring = "FIXED_HORIZON"
 )
 
-// ExperimentStatus is where an experiment is in its life. A Draft is Running once, then
-// Stopped. Drafts and stopped experiments can be Archived.
+// ExperimentStatus is where an experiment is in its life. A Draft is Running, then Stopped, and may be
+// Running again. Drafts and stopped experiments can be Archived.
 type ExperimentStatus string
 
 const (
@@ -132,6 +189,16 @@ const (
 	ExperimentAttribution Attribution = "EXPERIMENT"
 )
 
+// MultipleExposures says what becomes of visitors that saw several variants.
+type MultipleExposures string
+
+const (
+	// FirstExposure counts them in the variant of their first assignment.
+	FirstExposure MultipleExposures = "FIRST"
+	// ExcludeExposures leaves them out.
+	ExcludeExposures MultipleExposures = "EXCLUDE"
+)
+
 // Run returns the range in which assignments count. It is open while the experiment
 // runs. ran is false if it has not started.
 func (e *Experiment) Run() (run Range, ran bool) {
@@ -142,6 +209,64 @@ func (e *Experiment) Run() (run Range, ran bool) {
 		return Range{From: e.StartedAt, To: Open}, true
 	}
 	return Range{From: e.StartedAt, To: e.StoppedAt}, true
+}
+
+// split returns the phase in which visitors are split by the variants' weights, and take part by the share, as they are.
+func (e *Experiment) split(from Millis) Phase {
+	weights := make([]float64, len(e.Variants))
+	for i, v := range e.Variants {
+		weights[i] = v.Weight
+	}
+	return Phase{From: from, Weights: weights, TrafficShare: e.TrafficShare}
+}
+
+// Splits returns the phases of the run; before the start the one with which it would begin.
+func (e *Experiment) Splits() []Phase {
+	if len(e.Phases) == 0 {
+		return []Phase{e.split(e.StartedAt)}
+	}
+	return e.Phases
+}
+
+// BeginPhase begins a phase with the variants' weights, at a time since the last one began, up to now. One that lasted no time
+// is replaced. The error is FailedPrecondition if the experiment is not running or has changed too often, and BadInput about "phaseAt".
+func (e *Experiment) BeginPhase(at, now Millis) error {
+	if e.Status != Running {
+		return &Error{Code: FailedPrecondition, Field: "phaseAt", Message: "says since when the weights of a running experiment are others, but the experiment is not running; leave it out"}
+	}
+	phases := slices.Clone(e.Splits())
+	last := &phases[len(phases)-1]
+	switch next := e.split(at); {
+	case next.sameSplit(*last):
+		return Invalid("phaseAt", "says since when the weights or the share are others, but they stay as they are; leave it out, or change the weights of the variants or trafficShare")
+	case at < last.From:
+		return Invalid("phaseAt", "is %s, before the weights last changed (%s)", instant(at), instant(last.From))
+	case at > now:
+		return Invalid("phaseAt", "is %s, which is in the future; change the weights then, or use a time up to now (%s)", instant(at), instant(now))
+	case at == last.From:
+		*last = next
+	case len(phases) == MaxPhases:
+		return Errorf(FailedPrecondition, "the weights and the share have changed %d times in this run, which is as often as they can", MaxPhases-1)
+	default:
+		phases = append(phases, next)
+	}
+	e.Phases = phases
+	return nil
+}
+
+// AsInRun returns the experiment as it was at the end of a run, of which the first is 1; the last one is the experiment itself.
+// The error is BadInput about "run".
+func (e *Experiment) AsInRun(n int) (*Experiment, error) {
+	if n < 1 || n > len(e.EarlierRuns)+1 {
+		return nil, Invalid("run", "is %d; the experiment has runs 1 to %d", n, len(e.EarlierRuns)+1)
+	}
+	if n > len(e.EarlierRuns) {
+		return e, nil
+	}
+	then, run := *e, e.EarlierRuns[n-1]
+	then.Status, then.StartedAt, then.StoppedAt, then.DecideAt = Stopped, run.StartedAt, run.StoppedAt, run.DecideAt
+	then.MetricChangedAt, then.Winner, then.Conclusion, then.Phases = run.MetricChangedAt, run.Winner, run.Conclusion, run.Phases
+	return &then, nil
 }
 
 // Metrics returns the ids of all goals: the primary one, the secondary ones, the guardrails.
@@ -168,7 +293,7 @@ func (e *Experiment) Guardrail(goal int64) (Guardrail, bool) {
 
 // Validate brings the experiment into its canonical form. It returns a BadInput error if
 // that is impossible. By default the first variant is the baseline, a variant's name is
-// its key, attribution is by session, and rates decide, whenever one looks. The filter types
+// its key, attribution is by experiment, and rates decide, whenever one looks. The filter types
 // check the filters' arguments, and the store checks that the goals exist and have the values
 // that decide.
 func (e *Experiment) Validate() error {
@@ -179,6 +304,12 @@ func (e *Experiment) Validate() error {
 		return err
 	}
 	if err := checkText("description", &e.Description, 0, MaxDescription); err != nil {
+		return err
+	}
+	if err := checkText("notes", &e.Notes, 0, MaxDescription); err != nil {
+		return err
+	}
+	if err := checkText("conclusion", &e.Conclusion, 0, MaxDescription); err != nil {
 		return err
 	}
 	if err := e.checkVariants(); err != nil {
@@ -196,12 +327,27 @@ func (e *Experiment) Validate() error {
 	if err := CheckFilters("audience", e.Audience); err != nil {
 		return err
 	}
+	return e.checkAttribution()
+}
+
+// checkAttribution checks what says what counts of a visitor.
+func (e *Experiment) checkAttribution() error {
 	switch e.Attribution {
 	case "":
-		e.Attribution = SessionAttribution
+		e.Attribution = ExperimentAttribution
 	case SessionAttribution, ExperimentAttribution:
 	default:
 		return Invalid("attribution", "is %q; use SESSION or EXPERIMENT", clip(string(e.Attribution)))
+	}
+	if e.Window < 0 || e.Window > MaxWindow {
+		return Invalid("window", "is %s; it must be longer than 0 and at most %d days", e.Window, MaxWindow/(24*time.Hour))
+	}
+	switch e.MultipleExposures {
+	case "":
+		e.MultipleExposures = FirstExposure
+	case FirstExposure, ExcludeExposures:
+	default:
+		return Invalid("multipleExposures", "is %q; use FIRST or EXCLUDE", clip(string(e.MultipleExposures)))
 	}
 	return nil
 }
@@ -231,7 +377,43 @@ func (e *Experiment) checkMetrics() error {
 	if n := len(e.Secondary) + len(e.Guardrails); n > MaxMetrics {
 		return Invalid("secondaryMetrics", "%d goals are too many, guardrails included; the maximum is %d", n, MaxMetrics)
 	}
+	return e.checkDirections()
+}
+
+func (e *Experiment) checkDirections() error {
+	metrics := e.Metrics()
+	for i, given := range e.Directions {
+		at := fmt.Sprintf("directions[%d]", i)
+		switch {
+		case !slices.Contains(metrics, given.Goal):
+			return Invalid(at+".goal", "is no metric of the experiment; make it one, or leave its direction out")
+		case slices.ContainsFunc(e.Directions[:i], func(other MetricDirection) bool { return other.Goal == given.Goal }):
+			return Invalid(at+".goal", "has a direction already; leave one of both out")
+		case given.Direction != HigherIsBetter && given.Direction != LowerIsBetter:
+			return Invalid(at+".direction", "is %q; use HIGHER_IS_BETTER or LOWER_IS_BETTER", clip(string(given.Direction)))
+		}
+	}
 	return nil
+}
+
+// DirectionOf returns which of two figures of a goal is the better one to the experiment.
+func (e *Experiment) DirectionOf(goal *Goal) Direction {
+	for _, given := range e.Directions {
+		if given.Goal == goal.ID {
+			return given.Direction
+		}
+	}
+	return goal.Direction
+}
+
+// decisive returns the direction that the experiment gives each goal that decides, or guards, in their order; empty for the goal's own.
+func (e *Experiment) decisive() (directions []Direction) {
+	for _, goal := range e.Metrics() {
+		if _, guards := e.Guardrail(goal); guards || goal == e.Primary {
+			directions = append(directions, e.DirectionOf(&Goal{ID: goal}))
+		}
+	}
+	return directions
 }
 
 // checkDecision checks what says how the experiment is decided.
@@ -242,6 +424,9 @@ func (e *Experiment) checkDecision() error {
 	case ByRate, ByValue:
 	default:
 		return Invalid("decidesBy", "is %q; use RATE or VALUE", clip(string(e.DecidesBy)))
+	}
+	if e.PriorLift != 0 && !(e.PriorLift >= MinPriorLift && e.PriorLift <= MaxPriorLift) { // also NaN
+		return Invalid("priorLift", "is %v; it must be %v to %v, such as 0.1 where two of three ideas change a rate by less than 10 %%", e.PriorLift, MinPriorLift, MaxPriorLift)
 	}
 	switch e.Monitoring {
 	case "", Continuous:
@@ -319,8 +504,8 @@ func (e *Experiment) SetBaseline(key string) error {
 
 // CheckChange returns a FailedPrecondition error if e, which is valid, changes anything
 // that before may no longer change. Once started, an experiment keeps its variants,
-// audience, attribution, what says how it is decided, and how visitors are assigned but for the share of them, and must
-// have a primary metric. Once archived, it keeps everything.
+// audience, what says what counts of a visitor, what says how it is decided, and how visitors are assigned but for the share of
+// them, and must have a primary metric. Only while it runs can the variants' weights change. Once archived, it keeps everything.
 func (e *Experiment) CheckChange(before *Experiment) error {
 	switch {
 	case before.Status == Archived:
@@ -334,21 +519,29 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 	}
 	switch {
 	case !slices.EqualFunc(e.Variants, before.Variants, func(a, b Variant) bool {
-		a.Baseline = b.Baseline
+		a.Baseline, a.Weight = b.Baseline, b.Weight
 		return a == b
 	}):
 		return fixed("variants", "the variants")
-	case !slices.Equal(e.Variants, before.Variants):
+	case before.Status == Stopped && e.Status == Stopped && !slices.Equal(e.split(0).Weights, before.split(0).Weights):
+		return &Error{Code: FailedPrecondition, Field: "variants", Message: "the weights can change only while the experiment runs, for those of the run split its visitors"}
+	case !slices.EqualFunc(e.Variants, before.Variants, func(a, b Variant) bool { return a.Baseline == b.Baseline }):
 		return fixed("baseline", "the baseline")
 	case !EqualFilters(e.Audience, before.Audience):
 		return fixed("audience", "the audience")
 	case e.Attribution != before.Attribution:
 		return fixed("attribution", "the attribution")
+	case e.Window != before.Window:
+		return fixed("window", "the window")
+	case e.MultipleExposures != before.MultipleExposures:
+		return fixed("multipleExposures", "what becomes of multiple exposures")
 	case e.DecidesBy != before.DecidesBy:
 		return fixed("decidesBy", "what the experiment is decided by")
+	case e.PriorLift != before.PriorLift:
+		return fixed("priorLift", "the prior on lifts")
 	case e.Monitoring != before.Monitoring:
 		return fixed("monitoring", "the monitoring")
-	case e.DecideAt != before.DecideAt:
+	case e.DecideAt != before.DecideAt && len(e.EarlierRuns) == len(before.EarlierRuns):
 		return fixed("decideAt", "the time of the only look")
 	case e.Assignment != before.Assignment:
 		return fixed("assignment", "who assigns visitors")
@@ -364,23 +557,41 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 	return nil
 }
 
-// NoteChange notes that the primary metric or a guardrail changes, from what the experiment was before, when results can
-// be seen already.
-func (e *Experiment) NoteChange(before *Experiment, now Millis) {
-	if before.StartedAt != 0 && (e.Primary != before.Primary || !slices.Equal(e.Guardrails, before.Guardrails)) {
+// NoteChange notes what changes, from what the experiment was before, when results can be seen already: the primary metric or a
+// guardrail, and the weights or the share of visitors, with which a phase begins unless one has. The error is that of BeginPhase.
+func (e *Experiment) NoteChange(before *Experiment, now Millis) error {
+	if before.StartedAt != 0 && e.StartedAt == before.StartedAt &&
+		(e.Primary != before.Primary || !slices.Equal(e.Guardrails, before.Guardrails) || !slices.Equal(e.decisive(), before.decisive())) {
 		e.MetricChangedAt = now
 	}
+	if e.Status != Running || before.Status != Running {
+		return nil
+	}
+	phases := e.Splits()
+	last := phases[len(phases)-1]
+	if e.split(0).sameSplit(last) {
+		return nil
+	}
+	// The clock of the server that began the last phase may be ahead of this one's.
+	now = max(now, last.From)
+	return e.BeginPhase(now, now)
 }
 
-// Start begins the run at a time up to now. Assignments count from then on, even those
-// tracked before the experiment was defined. The error is FailedPrecondition if the
-// experiment is not a draft or lacks what a run needs, and BadInput about "at".
-func (e *Experiment) Start(at, now Millis) error {
+// Start begins a run at a time up to now. Assignments count from then on, even those
+// tracked before the experiment was defined. A stopped experiment is run again: what the run before came to is kept, and
+// none of its assignments counts. Where the only look is planned, decideAt is when that of this run is; 0 leaves it as it is. The error is
+// FailedPrecondition if the experiment is running or archived, or lacks what a run needs, and BadInput about "at" and "decideAt".
+func (e *Experiment) Start(at, decideAt, now Millis) error {
 	switch e.Status {
 	case Running:
 		return Errorf(FailedPrecondition, "the experiment has been running since %s", instant(e.StartedAt))
 	case Stopped:
-		return Errorf(FailedPrecondition, "the experiment stopped at %s and runs only once; create a new experiment", instant(e.StoppedAt))
+		if len(e.EarlierRuns)+1 >= MaxRuns {
+			return Errorf(FailedPrecondition, "the experiment has been run %d times, which is as often as it can; create a new experiment", MaxRuns)
+		}
+		if at < e.StoppedAt {
+			return Invalid("at", "is %s, before the run before stopped (%s)", instant(at), instant(e.StoppedAt))
+		}
 	case Archived:
 		return Errorf(FailedPrecondition, "the experiment is archived and cannot start; create a new experiment")
 	}
@@ -400,11 +611,22 @@ func (e *Experiment) Start(at, now Millis) error {
 	if at > now {
 		return Invalid("at", "is %s, which is in the future; start the experiment then, or use a time up to now (%s)", instant(at), instant(now))
 	}
+	if decideAt != 0 && e.Monitoring != FixedHorizon {
+		return Invalid("decideAt", "is given, but an experiment with CONTINUOUS monitoring can be decided at any time; leave it out")
+	}
+	before := Run{e.StartedAt, e.StoppedAt, e.DecideAt, e.MetricChangedAt, e.Winner, e.Conclusion, e.Splits()}
+	if decideAt != 0 {
+		e.DecideAt = decideAt
+	}
 	if e.DecideAt != 0 && e.DecideAt <= at {
 		return &Error{Code: FailedPrecondition, Field: "decideAt",
 			Message: fmt.Sprintf("the experiment is to be decided at %s, which is not after its start (%s); choose a later time", instant(e.DecideAt), instant(at))}
 	}
-	e.Status, e.StartedAt = Running, at
+	if e.Status == Stopped {
+		e.EarlierRuns = append(slices.Clip(e.EarlierRuns), before)
+	}
+	e.Status, e.StartedAt, e.StoppedAt, e.MetricChangedAt, e.Winner, e.Conclusion = Running, at, 0, 0, "", ""
+	e.Phases = []Phase{e.split(at)}
 	return nil
 }
 

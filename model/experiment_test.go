@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 )
@@ -16,7 +17,7 @@ func draft() *model.Experiment {
 		Key: "headline", Name: "Headline", Status: model.Draft, Primary: 1, Secondary: []int64{2, 3},
 		Variants:    []model.Variant{{Key: "a", Name: "A", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 1}},
 		Audience:    []model.FilterSpec{{Type: "country", Args: json.RawMessage(`{"is":["RO"]}`)}},
-		Attribution: model.SessionAttribution,
+		Attribution: model.SessionAttribution, MultipleExposures: model.FirstExposure,
 	}
 }
 
@@ -85,6 +86,26 @@ func TestValidateExperiment(t *testing.T) {
 		{"an unknown monitoring", changed(func(e *model.Experiment) { e.Monitoring = "DAILY" }), "monitoring", `is "DAILY"; use CONTINUOUS or FIXED_HORIZON`},
 		{"too many filters", changed(func(e *model.Experiment) { e.Audience = make([]model.FilterSpec, 101) }), "audience", "101 filters"},
 		{"an unknown attribution", changed(func(e *model.Experiment) { e.Attribution = "LAST" }), "attribution", `is "LAST"; use SESSION or EXPERIMENT`},
+		{"a prior", changed(func(e *model.Experiment) { e.PriorLift = 0.1 }), "", ""},
+		{"a prior of nothing", changed(func(e *model.Experiment) { e.PriorLift = -0.1 }), "priorLift", "is -0.1; it must be 0.001 to 10"},
+		{"a prior that is no number", changed(func(e *model.Experiment) { e.PriorLift = math.NaN() }), "priorLift", "is NaN"},
+		{"directions", changed(func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 1, Direction: model.LowerIsBetter}, {Goal: 3, Direction: model.HigherIsBetter}}
+		}), "", ""},
+		{"a direction of no metric", changed(func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 9, Direction: model.LowerIsBetter}}
+		}), "directions[0].goal", "is no metric"},
+		{"two directions", changed(func(e *model.Experiment) {
+			e.Directions = slices.Repeat([]model.MetricDirection{{Goal: 1, Direction: model.LowerIsBetter}}, 2)
+		}), "directions[1].goal", "already"},
+		{"an unknown direction", changed(func(e *model.Experiment) { e.Directions = []model.MetricDirection{{Goal: 1, Direction: "UP"}} }), "directions[0].direction", `is "UP"`},
+		{"notes too long", changed(func(e *model.Experiment) { e.Notes = strings.Repeat("é", 5001) }), "notes", "5001 characters"},
+		{"a conclusion too long", changed(func(e *model.Experiment) { e.Conclusion = strings.Repeat("é", 5001) }), "conclusion", "5001 characters"},
+		{"a window", changed(func(e *model.Experiment) { e.Window = model.MaxWindow }), "", ""},
+		{"a window too long", changed(func(e *model.Experiment) { e.Window = model.MaxWindow + 1 }), "window", "at most 365 days"},
+		{"a window before the assignment", changed(func(e *model.Experiment) { e.Window = -1 }), "window", "longer than 0"},
+		{"without multiple exposures", changed(func(e *model.Experiment) { e.MultipleExposures = model.ExcludeExposures }), "", ""},
+		{"unknown multiple exposures", changed(func(e *model.Experiment) { e.MultipleExposures = "LAST" }), "multipleExposures", `is "LAST"; use FIRST or EXCLUDE`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mustRefuse(t, test.e.Validate(), model.BadInput, test.field, test.says)
@@ -119,7 +140,8 @@ func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
 	}
 	mustEqual(t, "experiment", e, &model.Experiment{
 		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Guardrails: []model.Guardrail{{Goal: 4, Margin: 0.1}},
-		Assignment: model.ExternalAssignment, Seed: "k", Attribution: model.SessionAttribution, DecidesBy: model.ByRate, Monitoring: model.Continuous,
+		Assignment: model.ExternalAssignment, Seed: "k", Attribution: model.ExperimentAttribution, MultipleExposures: model.FirstExposure,
+		DecidesBy: model.ByRate, Monitoring: model.Continuous,
 		Variants: []model.Variant{{Key: "a", Name: "a", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 2}},
 	})
 	mustEqual(t, "what was given", shared, given)
@@ -149,11 +171,11 @@ func inStatus(t *testing.T, status model.ExperimentStatus) *model.Experiment {
 	var errs []error
 	switch status {
 	case model.Running:
-		errs = append(errs, e.Start(started, now))
+		errs = append(errs, e.Start(started, 0, now))
 	case model.Stopped:
-		errs = append(errs, e.Start(started, now), e.Stop("b", stopped, now))
+		errs = append(errs, e.Start(started, 0, now), e.Stop("b", stopped, now))
 	case model.Archived:
-		errs = append(errs, e.Start(started, now), e.Stop("b", stopped, now), e.Archive())
+		errs = append(errs, e.Start(started, 0, now), e.Stop("b", stopped, now), e.Archive())
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -165,7 +187,7 @@ func inStatus(t *testing.T, status model.ExperimentStatus) *model.Experiment {
 
 func TestExperimentLifeCycle(t *testing.T) {
 	start := func(at model.Millis) func(*model.Experiment) error {
-		return func(e *model.Experiment) error { return e.Start(at, now) }
+		return func(e *model.Experiment) error { return e.Start(at, 0, now) }
 	}
 	stop := func(winner string, at model.Millis) func(*model.Experiment) error {
 		return func(e *model.Experiment) error { return e.Stop(winner, at, now) }
@@ -173,7 +195,7 @@ func TestExperimentLifeCycle(t *testing.T) {
 	without := func(change func(e *model.Experiment)) func(*model.Experiment) error {
 		return func(e *model.Experiment) error {
 			change(e)
-			return e.Start(now, now)
+			return e.Start(now, 0, now)
 		}
 	}
 	const refused = model.FailedPrecondition
@@ -198,7 +220,18 @@ func TestExperimentLifeCycle(t *testing.T) {
 		{"start at the look", model.Draft, without(func(e *model.Experiment) { e.Monitoring, e.DecideAt = model.FixedHorizon, now }), "", refused, "decideAt",
 			"is to be decided at 1970-01-01T00:00:03Z, which is not after its start"},
 		{"start again", model.Running, start(now), "", refused, "", "has been running since 1970-01-01T00:00:01Z"},
-		{"start after the stop", model.Stopped, start(now), "", refused, "", "stopped at 1970-01-01T00:00:02Z and runs only once"},
+		{"start after the stop", model.Stopped, start(now), model.Running, "", "", ""},
+		{"start at the stop", model.Stopped, start(stopped), model.Running, "", "", ""},
+		{"start before the stop", model.Stopped, start(stopped - 1), "", model.BadInput, "at", "before the run before stopped (1970-01-01T00:00:02Z)"},
+		{"start once too often", model.Stopped, func(e *model.Experiment) error {
+			e.EarlierRuns = make([]model.Run, model.MaxRuns-1)
+			return e.Start(now, 0, now)
+		}, "", refused, "", "has been run 20 times"},
+		{"start with a look of its own", model.Stopped, func(e *model.Experiment) error {
+			e.Monitoring, e.DecideAt = model.FixedHorizon, stopped
+			return e.Start(now, now+1, now)
+		}, model.Running, "", "", ""},
+		{"start with a look where none is planned", model.Draft, func(e *model.Experiment) error { return e.Start(now, now+1, now) }, "", model.BadInput, "decideAt", "CONTINUOUS"},
 		{"start from the archive", model.Archived, start(now), "", refused, "", "is archived"},
 		{"stop", model.Running, stop("", stopped), model.Stopped, "", "", ""},
 		{"stop with a winner", model.Running, stop("b", stopped), model.Stopped, "", "", ""},
@@ -271,12 +304,14 @@ func TestExperimentKeepsWhatIsFixed(t *testing.T) {
 		{"no primary metric", func(e *model.Experiment) { e.Primary = 0 }, "primaryMetric"},
 		{"fewer variants", func(e *model.Experiment) { e.Variants = e.Variants[:1] }, "variants"},
 		{"a variant's key", func(e *model.Experiment) { e.Variants[1].Key = "c" }, "variants"},
-		{"a variant's weight", func(e *model.Experiment) { e.Variants[1].Weight = 2 }, "variants"},
 		{"the variants' order", func(e *model.Experiment) { slices.Reverse(e.Variants) }, "variants"},
 		{"baseline", func(e *model.Experiment) { e.Variants[0].Baseline, e.Variants[1].Baseline = false, true }, "baseline"},
 		{"audience", func(e *model.Experiment) { e.Audience = nil }, "audience"},
 		{"audience's arguments", func(e *model.Experiment) { e.Audience[0].Args = json.RawMessage(`{"is":["US"]}`) }, "audience"},
 		{"attribution", func(e *model.Experiment) { e.Attribution = model.ExperimentAttribution }, "attribution"},
+		{"prior", func(e *model.Experiment) { e.PriorLift = 0.1 }, "priorLift"},
+		{"window", func(e *model.Experiment) { e.Window = time.Hour }, "window"},
+		{"multiple exposures", func(e *model.Experiment) { e.MultipleExposures = model.ExcludeExposures }, "multipleExposures"},
 		{"guardrails", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, ""},
 		{"what decides", func(e *model.Experiment) { e.DecidesBy = model.ByValue }, "decidesBy"},
 		{"monitoring", func(e *model.Experiment) { e.Monitoring = model.FixedHorizon }, "monitoring"},
@@ -311,11 +346,17 @@ func TestExperimentNotesChangesOfMetrics(t *testing.T) {
 		{"secondary metrics", func(e *model.Experiment) { e.Secondary = nil }, false},
 		{"primary metric", func(e *model.Experiment) { e.Primary = 9 }, true},
 		{"a guardrail more", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, true},
+		{"its direction", func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 1, Direction: model.LowerIsBetter}}
+		}, true},
+		{"another's direction", func(e *model.Experiment) {
+			e.Directions = []model.MetricDirection{{Goal: 2, Direction: model.LowerIsBetter}}
+		}, false},
 	} {
 		for _, status := range []model.ExperimentStatus{model.Draft, model.Running, model.Stopped} {
 			before, after := inStatus(t, status), inStatus(t, status)
 			test.change(after)
-			after.NoteChange(before, now)
+			mustRefuse(t, after.NoteChange(before, now), "", "", "")
 			want := model.Millis(0)
 			if test.noted && status != model.Draft {
 				want = now
@@ -324,5 +365,75 @@ func TestExperimentNotesChangesOfMetrics(t *testing.T) {
 				t.Errorf("%s of a %s experiment: changed at %d, want %d", test.name, status, after.MetricChangedAt, want)
 			}
 		}
+	}
+}
+
+// Weights change while the experiment runs, each time in a new phase.
+func TestExperimentPhases(t *testing.T) {
+	weigh := func(e *model.Experiment, weight float64) *model.Experiment {
+		e.Variants = slices.Clone(e.Variants)
+		e.Variants[1].Weight = weight
+		return e
+	}
+	for status, says := range map[model.ExperimentStatus]string{model.Draft: "", model.Running: "", model.Stopped: "only while the experiment runs", model.Archived: "is archived"} {
+		field := ""
+		if status == model.Stopped {
+			field = "variants"
+		}
+		mustRefuse(t, weigh(inStatus(t, status), 9).CheckChange(inStatus(t, status)), model.FailedPrecondition, field, says)
+	}
+
+	mustEqual(t, "those of a draft", draft().Splits(), []model.Phase{{Weights: []float64{1, 1}}})
+	e := inStatus(t, model.Running)
+	first := model.Phase{From: started, Weights: []float64{1, 1}}
+	mustEqual(t, "the first one", e.Phases, []model.Phase{first})
+	before := *e
+	mustRefuse(t, e.NoteChange(&before, now), "", "", "")
+	mustEqual(t, "no change", e.Phases, []model.Phase{first})
+	mustRefuse(t, weigh(e, 3).NoteChange(&before, now-1), "", "", "")
+	second := model.Phase{From: now - 1, Weights: []float64{1, 3}}
+	mustEqual(t, "a change", e.Phases, []model.Phase{first, second})
+	mustEqual(t, "what was there before", before.Phases, []model.Phase{first})
+	before = *e
+	mustRefuse(t, weigh(e, 4).NoteChange(&before, now-2), "", "", "") // by a clock that is behind
+	mustEqual(t, "a change at once", e.Phases, []model.Phase{first, {From: now - 1, Weights: []float64{1, 4}}})
+
+	mustRefuse(t, e.BeginPhase(now, now), model.BadInput, "phaseAt", "stay as they are")
+	weigh(e, 5)
+	mustRefuse(t, e.BeginPhase(now-2, now), model.BadInput, "phaseAt", "before the weights last changed (1970-01-01T00:00:02.999Z)")
+	mustRefuse(t, e.BeginPhase(now+1, now), model.BadInput, "phaseAt", "in the future")
+	mustRefuse(t, e.BeginPhase(now, now), "", "", "")
+	before = *e
+	mustRefuse(t, e.NoteChange(&before, now+5), "", "", "") // it has begun
+	mustEqual(t, "phases", len(e.Phases), 3)
+	mustRefuse(t, weigh(inStatus(t, model.Stopped), 2).BeginPhase(now, now), model.FailedPrecondition, "phaseAt", "not running")
+	for i := range model.MaxPhases - 3 {
+		mustRefuse(t, weigh(e, float64(10+i)).BeginPhase(now+model.Millis(i+1), now+100), "", "", "")
+	}
+	mustRefuse(t, weigh(e, 1).BeginPhase(now+100, now+100), model.FailedPrecondition, "", "49 times")
+}
+
+// A stopped experiment is run again, and what it was before can still be told.
+func TestExperimentRunsAgain(t *testing.T) {
+	e := inStatus(t, model.Stopped)
+	e.MetricChangedAt = stopped
+	first := *e
+	mustRefuse(t, e.Start(now, 0, now), "", "", "")
+	mustEqual(t, "runs", len(e.EarlierRuns), 1)
+	if e.Winner != "" || e.StoppedAt != 0 || e.StartedAt != now || e.MetricChangedAt != 0 {
+		t.Errorf("the new run: %+v", e)
+	}
+	then, err := e.AsInRun(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	then.EarlierRuns = nil
+	mustEqual(t, "the first run", then, &first)
+	if last, err := e.AsInRun(2); err != nil || last != e {
+		t.Errorf("the last run: %+v %v", last, err)
+	}
+	for _, n := range []int{0, 3} {
+		_, err := e.AsInRun(n)
+		mustRefuse(t, err, model.BadInput, "run", "the experiment has runs 1 to 2")
 	}
 }

@@ -53,6 +53,7 @@ type ResolverRoot interface {
 	Guardrail() GuardrailResolver
 	MergedFilter() MergedFilterResolver
 	MergedSegment() MergedSegmentResolver
+	MetricDirection() MetricDirectionResolver
 	MetricResult() MetricResultResolver
 	Mutation() MutationResolver
 	Plugin() PluginResolver
@@ -65,6 +66,7 @@ type ResolverRoot interface {
 	Subscription() SubscriptionResolver
 	Totals() TotalsResolver
 	ValueResult() ValueResultResolver
+	VariantPoint() VariantPointResolver
 	VariantResult() VariantResultResolver
 }
 
@@ -242,6 +244,13 @@ type ComplexityRoot struct {
 		User func(childComplexity int) int
 	}
 
+	CupedValue struct {
+		PerVisitor        func(childComplexity int) int
+		Theta             func(childComplexity int) int
+		Uplift            func(childComplexity int) int
+		VarianceReduction func(childComplexity int) int
+	}
+
 	DeactivateSegmentsPayload struct {
 		Segments func(childComplexity int) int
 		Site     func(childComplexity int) int
@@ -342,37 +351,46 @@ type ComplexityRoot struct {
 	}
 
 	Experiment struct {
-		Assignment       func(childComplexity int) int
-		Attribution      func(childComplexity int) int
-		Audience         func(childComplexity int) int
-		Breakdown        func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
-		CreatedAt        func(childComplexity int) int
-		DecideAt         func(childComplexity int) int
-		DecidesBy        func(childComplexity int) int
-		Description      func(childComplexity int) int
-		Forced           func(childComplexity int) int
-		Guardrails       func(childComplexity int) int
-		History          func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
-		ID               func(childComplexity int) int
-		Key              func(childComplexity int) int
-		Layer            func(childComplexity int) int
-		MetricChangedAt  func(childComplexity int) int
-		Monitoring       func(childComplexity int) int
-		Name             func(childComplexity int) int
-		OnlyEvaluated    func(childComplexity int) int
-		PrimaryMetric    func(childComplexity int) int
-		Results          func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) int
-		Rollout          func(childComplexity int) int
-		SecondaryMetrics func(childComplexity int) int
-		Seed             func(childComplexity int) int
-		Site             func(childComplexity int) int
-		StartedAt        func(childComplexity int) int
-		Status           func(childComplexity int) int
-		StoppedAt        func(childComplexity int) int
-		TrafficShare     func(childComplexity int) int
-		UpdatedAt        func(childComplexity int) int
-		Variants         func(childComplexity int) int
-		Winner           func(childComplexity int) int
+		Assignment        func(childComplexity int) int
+		Attribution       func(childComplexity int) int
+		Audience          func(childComplexity int) int
+		Breakdown         func(childComplexity int, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) int
+		Conclusion        func(childComplexity int) int
+		CreatedAt         func(childComplexity int) int
+		DecideAt          func(childComplexity int) int
+		DecidesBy         func(childComplexity int) int
+		Description       func(childComplexity int) int
+		Directions        func(childComplexity int) int
+		Forced            func(childComplexity int) int
+		Guardrails        func(childComplexity int) int
+		History           func(childComplexity int, orderBy view.Order, first *int, after *string, last *int, before *string) int
+		ID                func(childComplexity int) int
+		Interactions      func(childComplexity int) int
+		Key               func(childComplexity int) int
+		Layer             func(childComplexity int) int
+		MetricChangedAt   func(childComplexity int) int
+		Monitoring        func(childComplexity int) int
+		MultipleExposures func(childComplexity int) int
+		Name              func(childComplexity int) int
+		Notes             func(childComplexity int) int
+		OnlyEvaluated     func(childComplexity int) int
+		Phases            func(childComplexity int) int
+		PrimaryMetric     func(childComplexity int) int
+		PriorLift         func(childComplexity int) int
+		Results           func(childComplexity int, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) int
+		Rollout           func(childComplexity int) int
+		Runs              func(childComplexity int) int
+		SecondaryMetrics  func(childComplexity int) int
+		Seed              func(childComplexity int) int
+		Site              func(childComplexity int) int
+		StartedAt         func(childComplexity int) int
+		Status            func(childComplexity int) int
+		StoppedAt         func(childComplexity int) int
+		TrafficShare      func(childComplexity int) int
+		UpdatedAt         func(childComplexity int) int
+		Variants          func(childComplexity int) int
+		Window            func(childComplexity int) int
+		Winner            func(childComplexity int) int
 	}
 
 	ExperimentConnection struct {
@@ -385,6 +403,23 @@ type ComplexityRoot struct {
 	ExperimentEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	ExperimentInteraction struct {
+		AdjustedPValue func(childComplexity int) int
+		Experiment     func(childComplexity int) int
+		LogOdds        func(childComplexity int) int
+		OtherVariant   func(childComplexity int) int
+		PValue         func(childComplexity int) int
+		Variant        func(childComplexity int) int
+		Visitors       func(childComplexity int) int
+		Warning        func(childComplexity int) int
+	}
+
+	ExperimentPhase struct {
+		From         func(childComplexity int) int
+		TrafficShare func(childComplexity int) int
+		Weights      func(childComplexity int) int
 	}
 
 	ExperimentPlan struct {
@@ -401,10 +436,23 @@ type ComplexityRoot struct {
 		Experiment          func(childComplexity int) int
 		ID                  func(childComplexity int) int
 		Metrics             func(childComplexity int) int
+		Phases              func(childComplexity int) int
 		SampleRatio         func(childComplexity int) int
+		SampleRatioSeries   func(childComplexity int, interval model.Interval) int
 		UnjoinedAssignments func(childComplexity int) int
 		UnknownVariants     func(childComplexity int) int
 		Visitors            func(childComplexity int) int
+	}
+
+	ExperimentRun struct {
+		Conclusion      func(childComplexity int) int
+		DecideAt        func(childComplexity int) int
+		MetricChangedAt func(childComplexity int) int
+		Number          func(childComplexity int) int
+		Phases          func(childComplexity int) int
+		StartedAt       func(childComplexity int) int
+		StoppedAt       func(childComplexity int) int
+		Winner          func(childComplexity int) int
 	}
 
 	Filter struct {
@@ -647,16 +695,22 @@ type ComplexityRoot struct {
 		Warnings func(childComplexity int) int
 	}
 
+	MetricDirection struct {
+		Direction func(childComplexity int) int
+		Goal      func(childComplexity int) int
+	}
+
 	MetricResult struct {
-		Decision func(childComplexity int) int
-		Goal     func(childComplexity int) int
-		ID       func(childComplexity int) int
-		Leader   func(childComplexity int) int
-		Plan     func(childComplexity int, minimumEffect float64, power float64, alpha float64) int
-		Primary  func(childComplexity int) int
-		Reasons  func(childComplexity int) int
-		Role     func(childComplexity int) int
-		Variants func(childComplexity int) int
+		Decision  func(childComplexity int) int
+		Direction func(childComplexity int) int
+		Goal      func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Leader    func(childComplexity int) int
+		Plan      func(childComplexity int, minimumEffect float64, power float64, alpha float64) int
+		Primary   func(childComplexity int) int
+		Reasons   func(childComplexity int) int
+		Role      func(childComplexity int) int
+		Variants  func(childComplexity int) int
 	}
 
 	Mutation struct {
@@ -687,8 +741,8 @@ type ComplexityRoot struct {
 		ResetUser            func(childComplexity int, id string) int
 		RevokeAPIKey         func(childComplexity int, id string) int
 		RotateAPIKey         func(childComplexity int, id string, overlap time.Duration) int
-		StartExperiment      func(childComplexity int, id string, at *time.Time, expectedUpdatedAt *time.Time) int
-		StopExperiment       func(childComplexity int, id string, winner *string, at *time.Time, expectedUpdatedAt *time.Time) int
+		StartExperiment      func(childComplexity int, id string, at *time.Time, decideAt *time.Time, expectedUpdatedAt *time.Time) int
+		StopExperiment       func(childComplexity int, id string, winner *string, conclusion *string, at *time.Time, expectedUpdatedAt *time.Time) int
 		UnarchiveGoal        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		UnarchiveGoals       func(childComplexity int, ids []string) int
 		UpdateExperiment     func(childComplexity int, input UpdateExperimentInput) int
@@ -711,6 +765,12 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	PhaseResult struct {
+		Phase       func(childComplexity int) int
+		SampleRatio func(childComplexity int) int
+		Visitors    func(childComplexity int) int
+	}
+
 	PlannedEffect struct {
 		Day                func(childComplexity int) int
 		Effect             func(childComplexity int) int
@@ -726,6 +786,11 @@ type ComplexityRoot struct {
 		Restarts    func(childComplexity int) int
 		Status      func(childComplexity int) int
 		Version     func(childComplexity int) int
+	}
+
+	PriorLift struct {
+		Higher func(childComplexity int) int
+		Uplift func(childComplexity int) int
 	}
 
 	Query struct {
@@ -766,6 +831,12 @@ type ComplexityRoot struct {
 		AnytimePValue func(childComplexity int) int
 		Mismatch      func(childComplexity int) int
 		PValue        func(childComplexity int) int
+	}
+
+	SampleRatioPoint struct {
+		At          func(childComplexity int) int
+		SampleRatio func(childComplexity int) int
+		Visitors    func(childComplexity int) int
 	}
 
 	SchemaChange struct {
@@ -1011,6 +1082,7 @@ type ComplexityRoot struct {
 
 	ValueResult struct {
 		Anytime                   func(childComplexity int) int
+		Cuped                     func(childComplexity int) int
 		ExpectedLoss              func(childComplexity int) int
 		PerConverter              func(childComplexity int) int
 		PerVisitor                func(childComplexity int) int
@@ -1031,12 +1103,15 @@ type ComplexityRoot struct {
 	}
 
 	VariantPoint struct {
-		Anytime             func(childComplexity int) int
-		At                  func(childComplexity int) int
-		ConversionRate      func(childComplexity int) int
-		Conversions         func(childComplexity int) int
-		ProbabilityToBeBest func(childComplexity int) int
-		Visitors            func(childComplexity int) int
+		Anytime                   func(childComplexity int) int
+		At                        func(childComplexity int) int
+		ConversionRate            func(childComplexity int) int
+		Conversions               func(childComplexity int) int
+		Estimate                  func(childComplexity int) int
+		ProbabilityToBeBest       func(childComplexity int) int
+		ProbabilityToBeatBaseline func(childComplexity int) int
+		Uplift                    func(childComplexity int) int
+		Visitors                  func(childComplexity int) int
 	}
 
 	VariantResult struct {
@@ -1056,6 +1131,7 @@ type ComplexityRoot struct {
 		Value                     func(childComplexity int) int
 		Variant                   func(childComplexity int) int
 		Visitors                  func(childComplexity int) int
+		WithPrior                 func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -1096,14 +1172,22 @@ type ExperimentResolver interface {
 	PrimaryMetric(ctx context.Context, obj *model.Experiment) (*model.Goal, error)
 	SecondaryMetrics(ctx context.Context, obj *model.Experiment) ([]model.Goal, error)
 
+	PriorLift(ctx context.Context, obj *model.Experiment) (*float64, error)
+
 	DecideAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	MetricChangedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 
+	Window(ctx context.Context, obj *model.Experiment) (*time.Duration, error)
+
 	Winner(ctx context.Context, obj *model.Experiment) (*view.Variant, error)
+
 	StartedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
 	StoppedAt(ctx context.Context, obj *model.Experiment) (*time.Time, error)
-	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) (*view.ExperimentResult, error)
-	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput) ([]view.SegmentResult, error)
+	Phases(ctx context.Context, obj *model.Experiment) ([]view.Phase, error)
+	Runs(ctx context.Context, obj *model.Experiment) ([]view.Run, error)
+	Results(ctx context.Context, obj *model.Experiment, filters []scalar.FilterInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) (*view.ExperimentResult, error)
+	Breakdown(ctx context.Context, obj *model.Experiment, segments []string, adHocSegments []AdHocSegmentInput, rangeArg *model.TimeRange, goal *string, adHocGoal *AdHocGoalInput, run *int) ([]view.SegmentResult, error)
+	Interactions(ctx context.Context, obj *model.Experiment) ([]view.Interaction, error)
 	History(ctx context.Context, obj *model.Experiment, orderBy view.Order, first *int, after *string, last *int, before *string) (*view.AuditConnection, error)
 }
 type ExperimentPlanResolver interface {
@@ -1112,6 +1196,8 @@ type ExperimentPlanResolver interface {
 }
 type ExperimentResultResolver interface {
 	UnjoinedAssignments(ctx context.Context, obj *view.ExperimentResult) (*int, error)
+
+	SampleRatioSeries(ctx context.Context, obj *view.ExperimentResult, interval model.Interval) ([]view.SampleRatioPoint, error)
 }
 type FilterResolver interface {
 	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
@@ -1165,6 +1251,9 @@ type MergedFilterResolver interface {
 type MergedSegmentResolver interface {
 	Warnings(ctx context.Context, obj *view.MergedSegment) ([]plugins.Warning, error)
 }
+type MetricDirectionResolver interface {
+	Goal(ctx context.Context, obj *model.MetricDirection) (*model.Goal, error)
+}
 type MetricResultResolver interface {
 	Variants(ctx context.Context, obj *view.MetricResult) ([]view.VariantResult, error)
 	Leader(ctx context.Context, obj *view.MetricResult) (*view.Variant, error)
@@ -1194,8 +1283,8 @@ type MutationResolver interface {
 	DeleteGoals(ctx context.Context, ids []string) (*view.DeletedAll, error)
 	CreateExperiment(ctx context.Context, input CreateExperimentInput) (*view.ChangedExperiment, error)
 	UpdateExperiment(ctx context.Context, input UpdateExperimentInput) (*view.ChangedExperiment, error)
-	StartExperiment(ctx context.Context, id string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
-	StopExperiment(ctx context.Context, id string, winner *string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
+	StartExperiment(ctx context.Context, id string, at *time.Time, decideAt *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
+	StopExperiment(ctx context.Context, id string, winner *string, conclusion *string, at *time.Time, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
 	ArchiveExperiment(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.ChangedExperiment, error)
 	ArchiveExperiments(ctx context.Context, ids []string) (*view.ChangedExperiments, error)
 	DeleteExperiment(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.Deleted, error)
@@ -1284,11 +1373,20 @@ type TotalsResolver interface {
 type ValueResultResolver interface {
 	Anytime(ctx context.Context, obj *view.ValueResult) (*stats.Anytime, error)
 	Winsorized(ctx context.Context, obj *view.ValueResult) (*experiment.WinsorizedValue, error)
+	Cuped(ctx context.Context, obj *view.ValueResult) (*experiment.CupedValue, error)
+}
+type VariantPointResolver interface {
+	ProbabilityToBeBest(ctx context.Context, obj *view.VariantPoint) (float64, error)
+	ProbabilityToBeatBaseline(ctx context.Context, obj *view.VariantPoint) (*float64, error)
+	Estimate(ctx context.Context, obj *view.VariantPoint) (*stats.Estimate, error)
+	Uplift(ctx context.Context, obj *view.VariantPoint) (*stats.Estimate, error)
+	Anytime(ctx context.Context, obj *view.VariantPoint) (*stats.Anytime, error)
 }
 type VariantResultResolver interface {
 	Anytime(ctx context.Context, obj *view.VariantResult) (*stats.Anytime, error)
 	AdjustedPValue(ctx context.Context, obj *view.VariantResult) (*float64, error)
 	ProbabilityWithinMargin(ctx context.Context, obj *view.VariantResult) (*float64, error)
+	WithPrior(ctx context.Context, obj *view.VariantResult) (*stats.PriorLift, error)
 	Density(ctx context.Context, obj *view.VariantResult, points int) ([]stats.Point, error)
 	Value(ctx context.Context, obj *view.VariantResult) (*view.ValueResult, error)
 	Series(ctx context.Context, obj *view.VariantResult, interval model.Interval) ([]view.VariantPoint, error)
@@ -1906,6 +2004,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateUserPayload.User(childComplexity), true
 
+	case "CupedValue.perVisitor":
+		if e.ComplexityRoot.CupedValue.PerVisitor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CupedValue.PerVisitor(childComplexity), true
+	case "CupedValue.theta":
+		if e.ComplexityRoot.CupedValue.Theta == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CupedValue.Theta(childComplexity), true
+	case "CupedValue.uplift":
+		if e.ComplexityRoot.CupedValue.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CupedValue.Uplift(childComplexity), true
+	case "CupedValue.varianceReduction":
+		if e.ComplexityRoot.CupedValue.VarianceReduction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CupedValue.VarianceReduction(childComplexity), true
+
 	case "DeactivateSegmentsPayload.segments":
 		if e.ComplexityRoot.DeactivateSegmentsPayload.Segments == nil {
 			break
@@ -2205,7 +2328,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+		return e.ComplexityRoot.Experiment.Breakdown(childComplexity, args["segments"].([]string), args["adHocSegments"].([]AdHocSegmentInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput), args["run"].(*int)), true
+	case "Experiment.conclusion":
+		if e.ComplexityRoot.Experiment.Conclusion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Conclusion(childComplexity), true
 	case "Experiment.createdAt":
 		if e.ComplexityRoot.Experiment.CreatedAt == nil {
 			break
@@ -2230,6 +2359,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Description(childComplexity), true
+	case "Experiment.directions":
+		if e.ComplexityRoot.Experiment.Directions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Directions(childComplexity), true
 	case "Experiment.forcedVariants":
 		if e.ComplexityRoot.Experiment.Forced == nil {
 			break
@@ -2259,6 +2394,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.ID(childComplexity), true
+	case "Experiment.interactions":
+		if e.ComplexityRoot.Experiment.Interactions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Interactions(childComplexity), true
 	case "Experiment.key":
 		if e.ComplexityRoot.Experiment.Key == nil {
 			break
@@ -2283,24 +2424,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Monitoring(childComplexity), true
+	case "Experiment.multipleExposures":
+		if e.ComplexityRoot.Experiment.MultipleExposures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.MultipleExposures(childComplexity), true
 	case "Experiment.name":
 		if e.ComplexityRoot.Experiment.Name == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.Name(childComplexity), true
+	case "Experiment.notes":
+		if e.ComplexityRoot.Experiment.Notes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Notes(childComplexity), true
 	case "Experiment.onlyEvaluated":
 		if e.ComplexityRoot.Experiment.OnlyEvaluated == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.OnlyEvaluated(childComplexity), true
+	case "Experiment.phases":
+		if e.ComplexityRoot.Experiment.Phases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Phases(childComplexity), true
 	case "Experiment.primaryMetric":
 		if e.ComplexityRoot.Experiment.PrimaryMetric == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.PrimaryMetric(childComplexity), true
+	case "Experiment.priorLift":
+		if e.ComplexityRoot.Experiment.PriorLift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.PriorLift(childComplexity), true
 	case "Experiment.results":
 		if e.ComplexityRoot.Experiment.Results == nil {
 			break
@@ -2311,13 +2476,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput)), true
+		return e.ComplexityRoot.Experiment.Results(childComplexity, args["filters"].([]scalar.FilterInput), args["range"].(*model.TimeRange), args["goal"].(*string), args["adHocGoal"].(*AdHocGoalInput), args["run"].(*int)), true
 	case "Experiment.rollout":
 		if e.ComplexityRoot.Experiment.Rollout == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Experiment.Rollout(childComplexity), true
+	case "Experiment.runs":
+		if e.ComplexityRoot.Experiment.Runs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Runs(childComplexity), true
 	case "Experiment.secondaryMetrics":
 		if e.ComplexityRoot.Experiment.SecondaryMetrics == nil {
 			break
@@ -2372,6 +2543,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.Variants(childComplexity), true
+	case "Experiment.window":
+		if e.ComplexityRoot.Experiment.Window == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Window(childComplexity), true
 	case "Experiment.winner":
 		if e.ComplexityRoot.Experiment.Winner == nil {
 			break
@@ -2416,6 +2593,74 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentEdge.Node(childComplexity), true
+
+	case "ExperimentInteraction.adjustedPValue":
+		if e.ComplexityRoot.ExperimentInteraction.AdjustedPValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.AdjustedPValue(childComplexity), true
+	case "ExperimentInteraction.experiment":
+		if e.ComplexityRoot.ExperimentInteraction.Experiment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.Experiment(childComplexity), true
+	case "ExperimentInteraction.logOdds":
+		if e.ComplexityRoot.ExperimentInteraction.LogOdds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.LogOdds(childComplexity), true
+	case "ExperimentInteraction.otherVariant":
+		if e.ComplexityRoot.ExperimentInteraction.OtherVariant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.OtherVariant(childComplexity), true
+	case "ExperimentInteraction.pValue":
+		if e.ComplexityRoot.ExperimentInteraction.PValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.PValue(childComplexity), true
+	case "ExperimentInteraction.variant":
+		if e.ComplexityRoot.ExperimentInteraction.Variant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.Variant(childComplexity), true
+	case "ExperimentInteraction.visitors":
+		if e.ComplexityRoot.ExperimentInteraction.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.Visitors(childComplexity), true
+	case "ExperimentInteraction.warning":
+		if e.ComplexityRoot.ExperimentInteraction.Warning == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentInteraction.Warning(childComplexity), true
+
+	case "ExperimentPhase.from":
+		if e.ComplexityRoot.ExperimentPhase.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPhase.From(childComplexity), true
+	case "ExperimentPhase.trafficShare":
+		if e.ComplexityRoot.ExperimentPhase.TrafficShare == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPhase.TrafficShare(childComplexity), true
+	case "ExperimentPhase.weights":
+		if e.ComplexityRoot.ExperimentPhase.Weights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentPhase.Weights(childComplexity), true
 
 	case "ExperimentPlan.days":
 		if e.ComplexityRoot.ExperimentPlan.Days == nil {
@@ -2483,12 +2728,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Metrics(childComplexity), true
+	case "ExperimentResult.phases":
+		if e.ComplexityRoot.ExperimentResult.Phases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Phases(childComplexity), true
 	case "ExperimentResult.sampleRatio":
 		if e.ComplexityRoot.ExperimentResult.SampleRatio == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ExperimentResult.SampleRatio(childComplexity), true
+	case "ExperimentResult.sampleRatioSeries":
+		if e.ComplexityRoot.ExperimentResult.SampleRatioSeries == nil {
+			break
+		}
+
+		args, err := ec.field_ExperimentResult_sampleRatioSeries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ExperimentResult.SampleRatioSeries(childComplexity, args["interval"].(model.Interval)), true
 	case "ExperimentResult.unjoinedAssignments":
 		if e.ComplexityRoot.ExperimentResult.UnjoinedAssignments == nil {
 			break
@@ -2507,6 +2769,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Visitors(childComplexity), true
+
+	case "ExperimentRun.conclusion":
+		if e.ComplexityRoot.ExperimentRun.Conclusion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Conclusion(childComplexity), true
+	case "ExperimentRun.decideAt":
+		if e.ComplexityRoot.ExperimentRun.DecideAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.DecideAt(childComplexity), true
+	case "ExperimentRun.metricChangedAt":
+		if e.ComplexityRoot.ExperimentRun.MetricChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.MetricChangedAt(childComplexity), true
+	case "ExperimentRun.number":
+		if e.ComplexityRoot.ExperimentRun.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Number(childComplexity), true
+	case "ExperimentRun.phases":
+		if e.ComplexityRoot.ExperimentRun.Phases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Phases(childComplexity), true
+	case "ExperimentRun.startedAt":
+		if e.ComplexityRoot.ExperimentRun.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.StartedAt(childComplexity), true
+	case "ExperimentRun.stoppedAt":
+		if e.ComplexityRoot.ExperimentRun.StoppedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.StoppedAt(childComplexity), true
+	case "ExperimentRun.winner":
+		if e.ComplexityRoot.ExperimentRun.Winner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentRun.Winner(childComplexity), true
 
 	case "Filter.allOf":
 		if e.ComplexityRoot.Filter.AllOf == nil {
@@ -3516,12 +3827,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MergedSegment.Warnings(childComplexity), true
 
+	case "MetricDirection.direction":
+		if e.ComplexityRoot.MetricDirection.Direction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricDirection.Direction(childComplexity), true
+	case "MetricDirection.goal":
+		if e.ComplexityRoot.MetricDirection.Goal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricDirection.Goal(childComplexity), true
+
 	case "MetricResult.decision":
 		if e.ComplexityRoot.MetricResult.Decision == nil {
 			break
 		}
 
 		return e.ComplexityRoot.MetricResult.Decision(childComplexity), true
+	case "MetricResult.direction":
+		if e.ComplexityRoot.MetricResult.Direction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MetricResult.Direction(childComplexity), true
 	case "MetricResult.goal":
 		if e.ComplexityRoot.MetricResult.Goal == nil {
 			break
@@ -3883,7 +4213,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
+		return e.ComplexityRoot.Mutation.StartExperiment(childComplexity, args["id"].(string), args["at"].(*time.Time), args["decideAt"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.stopExperiment":
 		if e.ComplexityRoot.Mutation.StopExperiment == nil {
 			break
@@ -3894,7 +4224,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StopExperiment(childComplexity, args["id"].(string), args["winner"].(*string), args["at"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
+		return e.ComplexityRoot.Mutation.StopExperiment(childComplexity, args["id"].(string), args["winner"].(*string), args["conclusion"].(*string), args["at"].(*time.Time), args["expectedUpdatedAt"].(*time.Time)), true
 	case "Mutation.unarchiveGoal":
 		if e.ComplexityRoot.Mutation.UnarchiveGoal == nil {
 			break
@@ -4017,6 +4347,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "PhaseResult.phase":
+		if e.ComplexityRoot.PhaseResult.Phase == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhaseResult.Phase(childComplexity), true
+	case "PhaseResult.sampleRatio":
+		if e.ComplexityRoot.PhaseResult.SampleRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhaseResult.SampleRatio(childComplexity), true
+	case "PhaseResult.visitors":
+		if e.ComplexityRoot.PhaseResult.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhaseResult.Visitors(childComplexity), true
+
 	case "PlannedEffect.day":
 		if e.ComplexityRoot.PlannedEffect.Day == nil {
 			break
@@ -4084,6 +4433,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Plugin.Version(childComplexity), true
+
+	case "PriorLift.probabilityToBeatBaseline":
+		if e.ComplexityRoot.PriorLift.Higher == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriorLift.Higher(childComplexity), true
+	case "PriorLift.uplift":
+		if e.ComplexityRoot.PriorLift.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriorLift.Uplift(childComplexity), true
 
 	case "Query.apiKeys":
 		if e.ComplexityRoot.Query.APIKeys == nil {
@@ -4238,6 +4600,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SampleRatioCheck.PValue(childComplexity), true
+
+	case "SampleRatioPoint.at":
+		if e.ComplexityRoot.SampleRatioPoint.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioPoint.At(childComplexity), true
+	case "SampleRatioPoint.sampleRatio":
+		if e.ComplexityRoot.SampleRatioPoint.SampleRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioPoint.SampleRatio(childComplexity), true
+	case "SampleRatioPoint.visitors":
+		if e.ComplexityRoot.SampleRatioPoint.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioPoint.Visitors(childComplexity), true
 
 	case "SchemaChange.version":
 		if e.ComplexityRoot.SchemaChange.Version == nil {
@@ -5350,6 +5731,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ValueResult.Anytime(childComplexity), true
+	case "ValueResult.cuped":
+		if e.ComplexityRoot.ValueResult.Cuped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueResult.Cuped(childComplexity), true
 	case "ValueResult.expectedLoss":
 		if e.ComplexityRoot.ValueResult.ExpectedLoss == nil {
 			break
@@ -5460,12 +5847,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantPoint.Conversions(childComplexity), true
+	case "VariantPoint.estimate":
+		if e.ComplexityRoot.VariantPoint.Estimate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.Estimate(childComplexity), true
 	case "VariantPoint.probabilityToBeBest":
 		if e.ComplexityRoot.VariantPoint.ProbabilityToBeBest == nil {
 			break
 		}
 
 		return e.ComplexityRoot.VariantPoint.ProbabilityToBeBest(childComplexity), true
+	case "VariantPoint.probabilityToBeatBaseline":
+		if e.ComplexityRoot.VariantPoint.ProbabilityToBeatBaseline == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.ProbabilityToBeatBaseline(childComplexity), true
+	case "VariantPoint.uplift":
+		if e.ComplexityRoot.VariantPoint.Uplift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantPoint.Uplift(childComplexity), true
 	case "VariantPoint.visitors":
 		if e.ComplexityRoot.VariantPoint.Visitors == nil {
 			break
@@ -5579,6 +5984,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VariantResult.Visitors(childComplexity), true
+	case "VariantResult.withPrior":
+		if e.ComplexityRoot.VariantResult.WithPrior == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VariantResult.WithPrior(childComplexity), true
 
 	case "Viewer.expiresAt":
 		if e.ComplexityRoot.Viewer.ExpiresAt == nil {
@@ -5663,6 +6074,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputGuardrailInput,
 		ec.unmarshalInputHoldoutInput,
 		ec.unmarshalInputLayerInput,
+		ec.unmarshalInputMetricDirectionInput,
 		ec.unmarshalInputSegmentOrder,
 		ec.unmarshalInputSessionOrder,
 		ec.unmarshalInputSiteRoleInput,
@@ -6381,13 +6793,23 @@ type Experiment implements Node {
   secondaryMetrics: [Goal!]!
   "Goals by which no winner may be worse than the baseline by more than a margin."
   guardrails: [Guardrail!]!
+  "The directions of metrics that the experiment takes otherwise than their goals say."
+  directions: [MetricDirection!]!
   "Which figure of a metric decides. A metric whose goal has no valueEvent is decided by its rate in any case."
   decidesBy: DecidesBy!
+  """
+  How large lifts are expected to be: the standard deviation of a normal prior on their logarithm. Results show what it makes of
+  a lift beside what the counts alone say; it does not decide. Null where nothing is expected.
+  """
+  priorLift: Float
   "When decisions hold."
   monitoring: Monitoring!
   "When the only look is planned. Null unless monitoring is FIXED_HORIZON."
   decideAt: Time
-  "When the primary metric or a guardrail was last changed after the start. Null if neither was."
+  """
+  When the primary metric or a guardrail was last changed after the start: another goal was taken, or another direction, or the
+  goal's filters, valueEvent or direction changed while the experiment ran. Null if neither was.
+  """
   metricChangedAt: Time
   """
   Who takes part: an assignment counts only if its session matches all of these filters. An empty list admits everyone.
@@ -6415,12 +6837,27 @@ type Experiment implements Node {
   assign nobody.
   """
   onlyEvaluated: Boolean!
+  "How long after the assignment something counts. Null for as long as the experiment runs."
+  window: Duration
+  "What becomes of visitors that saw several variants."
+  multipleExposures: MultipleExposures!
   "The variant chosen when the experiment stopped; null if none was."
   winner: Variant
-  "When the run began. Earlier assignments do not count. Null in a draft."
+  "What people want to remember of the experiment."
+  notes: String!
+  "What people learnt from the run, the last one if there are several."
+  conclusion: String!
+  "When the run began, the last one if there are several. Earlier assignments do not count. Null in a draft."
   startedAt: Time
   "When the run ended. Nothing counts from then on. Null until it stops."
   stoppedAt: Time
+  """
+  The parts of the run in which the weights were the same, the oldest first; none in a draft. Results compare variants within
+  phases alone, so that a change of weights looks like no effect.
+  """
+  phases: [ExperimentPhase!]!
+  "All runs, the oldest first; none in a draft. The last one is that of ` + "`" + `startedAt` + "`" + ` and ` + "`" + `stoppedAt` + "`" + `."
+  runs: [ExperimentRun!]!
   """
   The current results. Running, stopped and archived experiments all have them. A draft has results with no visitors.
   """
@@ -6435,12 +6872,14 @@ type Experiment implements Node {
     """
     range: TimeRange
     """
-    The id of a goal of the site, which stands for the metrics: the result has it alone, as the primary one. Defaults to
-    the experiment's metrics.
+    The id of a goal of the site, which stands for the metrics: the result has it alone, as the primary one; the experiment's
+    own primary metric keeps its guardrails. Defaults to the experiment's metrics.
     """
     goal: ID
     "The same with a goal that is not saved. Give one of the two."
     adHocGoal: AdHocGoalInput
+    "The number of a run, of which the first is 1. Defaults to the last one."
+    run: Int
   ): ExperimentResult
   """
   The results for each segment, as ` + "`" + `results` + "`" + ` gives them with that segment's filters. All segments, metrics and variants
@@ -6461,7 +6900,15 @@ type Experiment implements Node {
     goal: ID
     "Works like ` + "`" + `adHocGoal` + "`" + ` of ` + "`" + `results` + "`" + `."
     adHocGoal: AdHocGoalInput
+    "Works like ` + "`" + `run` + "`" + ` of ` + "`" + `results` + "`" + `."
+    run: Int
   ): [SegmentResult!]
+  """
+  Whether the effect on the primary metric depends on the variants of other experiments that ran at the same time: of the ten that
+  began last, for each variant beside the baseline and each of the other's. It counts visitors who were in the other experiment by
+  the session of their assignment to this one. Null before the start.
+  """
+  interactions: [ExperimentInteraction!]
   "The changes to the experiment, by default the newest first."
   history(
     "The order of the list, before it is cut into pages."
@@ -6481,16 +6928,46 @@ type Experiment implements Node {
   updatedAt: Time!
 }
 
-"Where an experiment is in its life. An experiment runs once; to repeat it, create a new one."
+"Where an experiment is in its life."
 enum ExperimentStatus {
   "Not started. Everything except the key can change."
   DRAFT
-  "Started: visitors are being assigned. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change."
+  "Started: visitors are being assigned. Name, description, metrics, guardrails, weights, trafficShare, forcedVariants and rollout can change."
   RUNNING
-  "Finished: its results remain. What can change while it runs still can."
+  "Finished: its results remain. What can change while it runs still can, but for weights. It can be run again."
   STOPPED
   "Put away, from DRAFT or STOPPED. Nothing can change; its results remain."
   ARCHIVED
+}
+
+"A part of a run in which the weights were the same."
+type ExperimentPhase {
+  "When it began. It ended when the next one began, or the run ended."
+  from: Time!
+  "The weights of the variants, in their order."
+  weights: [Float!]!
+  "The share of all visitors that take part, from 0 to 1."
+  trafficShare: Float!
+}
+
+"A run of an experiment. Visitors of one run are not those of another: each run has its own assignments and results."
+type ExperimentRun {
+  "The number, of which the first is 1: ` + "`" + `results` + "`" + ` takes it."
+  number: Int!
+  "When it began."
+  startedAt: Time!
+  "When it ended. Null while it runs."
+  stoppedAt: Time
+  "When its only look was planned. Null unless monitoring is FIXED_HORIZON."
+  decideAt: Time
+  "When the primary metric or a guardrail was last changed after its start. Null if neither was."
+  metricChangedAt: Time
+  "The variant chosen when it stopped; null if none was."
+  winner: Variant
+  "What people learnt from it."
+  conclusion: String!
+  "Its phases, the oldest first."
+  phases: [ExperimentPhase!]!
 }
 
 "Which of a visitor's sessions can convert."
@@ -6530,6 +7007,14 @@ type ForcedVariant {
   variant: String!
 }
 
+"What becomes of visitors that saw several variants."
+enum MultipleExposures {
+  "They count in the variant of their first assignment."
+  FIRST
+  "They are left out, and counted as ` + "`" + `contaminated` + "`" + ` only."
+  EXCLUDE
+}
+
 "Which figure of a metric decides."
 enum DecidesBy {
   "The conversion rate."
@@ -6554,6 +7039,14 @@ type Guardrail {
   margin: Float!
 }
 
+"A direction that an experiment gives a metric."
+type MetricDirection {
+  "The goal."
+  goal: Goal!
+  "Which of two figures is the better one."
+  direction: Direction!
+}
+
 "One of the alternatives that an experiment compares."
 type Variant {
   "Stands for the experiment and the key. ` + "`" + `node` + "`" + ` does not know it."
@@ -6576,7 +7069,7 @@ What the visitors assigned to each variant did.
 Each visitor counts once, by the first assignment within the run. A visitor converts on a metric when a session matches
 the goal. ` + "`" + `attribution` + "`" + ` decides which sessions may: SESSION takes the session of the assignment, and of that only what
 happens from the assignment on. EXPERIMENT also takes every session that starts later. Nothing counts from before the
-assignment or after the end of the run.
+assignment, after the end of the run, or from longer after the assignment than ` + "`" + `window` + "`" + `.
 """
 type ExperimentResult {
   "Stands for the experiment, and the filters and the range as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
@@ -6588,8 +7081,8 @@ type ExperimentResult {
   "The number of distinct visitors assigned."
   visitors: Int!
   """
-  The number of visitors seen in more than one variant. Each counts in the first. A high number suggests that
-  assignments do not stick.
+  The number of visitors seen in more than one variant. Each counts in the first, or not at all (` + "`" + `multipleExposures` + "`" + `). A high
+  number suggests that assignments do not stick.
   """
   contaminated: Int!
   """
@@ -6604,10 +7097,60 @@ type ExperimentResult {
   the experiment's visitors, and in a draft.
   """
   unjoinedAssignments: Int
-  "Whether the split of visitors fits the weights."
+  "Whether the split of visitors fits the weights, each phase's by its own."
   sampleRatio: SampleRatioCheck!
+  "The visitors of each phase of the run, the oldest first."
+  phases: [PhaseResult!]!
+  """
+  The split of the visitors that were assigned in each interval, up to now: since when it does not fit. For browsers, devices or
+  countries ask ` + "`" + `breakdown` + "`" + ` with ad-hoc segments for ` + "`" + `sampleRatio` + "`" + `.
+  """
+  sampleRatioSeries(
+    "The length of an interval, in the site's time zone. At most 10,000 points."
+    interval: Interval! = DAY
+  ): [SampleRatioPoint!]
   "The results of each metric: the primary one, the secondary ones, the guardrails."
   metrics: [MetricResult!]!
+}
+
+"Whether a variant's effect depends on a variant of another experiment."
+type ExperimentInteraction {
+  "The other experiment."
+  experiment: Experiment!
+  "This experiment's variant, compared with its baseline."
+  variant: Variant!
+  "The other experiment's variant, in which the effect is compared with that in its baseline."
+  otherVariant: Variant!
+  "The number of visitors that it follows from: those of both variants and both baselines."
+  visitors: Int!
+  "By how much the other variant changes the effect, in log-odds of a conversion; 0 is no interaction (Woolf 1955)."
+  logOdds: Float!
+  "The probability of a difference as large as this without an interaction."
+  pValue: Float!
+  "The same, adjusted by Holm for all interactions that are told together."
+  adjustedPValue: Float!
+  "What to do where ` + "`" + `adjustedPValue` + "`" + ` is below 0.05; null elsewhere."
+  warning: String
+}
+
+"The visitors who were assigned in a phase."
+type PhaseResult {
+  "The phase."
+  phase: ExperimentPhase!
+  "The number of distinct visitors assigned to each variant, in the experiment's order."
+  visitors: [Int!]!
+  "Whether their split fits the weights of the phase."
+  sampleRatio: SampleRatioCheck!
+}
+
+"The visitors who were assigned in an interval."
+type SampleRatioPoint {
+  "When the interval begins."
+  at: Time!
+  "The number of distinct visitors assigned to each variant in it, in the experiment's order."
+  visitors: [Int!]!
+  "Whether their split fits the weights of the time."
+  sampleRatio: SampleRatioCheck!
 }
 
 "An experiment's results for one segment: only visitors whose session of assignment is in the segment."
@@ -6651,6 +7194,8 @@ type MetricResult {
   primary: Boolean!
   "What the metric is for."
   role: MetricRole!
+  "Which of two figures is the better one: as the experiment says or, by default, the goal."
+  direction: Direction!
   "The results of each variant, in the experiment's order."
   variants: [VariantResult!]
   """
@@ -6671,7 +7216,10 @@ type MetricResult {
     minimumEffect: Float!
     "The probability to find the effect if there is one. Above alpha, below 1."
     power: Float! = 0.8
-    "The probability to find an effect if there is none, shared by the comparisons with the baseline. Above 0, below 1."
+    """
+    The probability to find an effect if there is none, on either side, shared by the comparisons with the baseline. Above 0,
+    below 1. WINNER asks about one side: what it takes alone, 0.1 plans.
+    """
     alpha: Float! = 0.05
   ): ExperimentPlan
 }
@@ -6725,15 +7273,19 @@ type DecisionReason {
 
 "A kind of reason."
 enum DecisionReasonCode {
-  "The split of visitors does not fit the weights. The decision is INVALID."
+  "The split of visitors does not fit the weights. The decision is INVALID. Other reasons beside it may explain it."
   SAMPLE_RATIO
   "More than 1 % of the visitors saw several variants. Withholds a decision."
   MULTIPLE_EXPOSURES
-  "More than 1 % as many assignments as visitors name a variant that the experiment does not have. Withholds a decision."
+  """
+  Of assignments, more than 1 % as many name a variant that the experiment does not have as one that it has, whatever the
+  audience. Withholds a decision.
+  """
   UNKNOWN_VARIANTS
   """
   ` + "`" + `filters` + "`" + `, the segment or the audience choose visitors by what may happen after their assignment, which a variant may have
-  caused: pages, events, values, tags, the length of the session, or what a plugin computes. Withholds a decision.
+  caused: pages, events, values, tags, properties, the length or the end of the session, variants of other experiments, or what
+  a plugin computes. Withholds a decision.
   """
   FILTER_AFTER_ASSIGNMENT
   "The experiment has not run for the minimum of days. Withholds a decision."
@@ -6750,7 +7302,7 @@ enum DecisionReasonCode {
   CONTRARY_VALUE
   "Several metrics or segments are looked at together, and p-values are adjusted for that."
   MANY_COMPARISONS
-  "The primary metric or a guardrail was changed after the start."
+  "The primary metric or a guardrail was changed after the start: see ` + "`" + `Experiment.metricChangedAt` + "`" + `."
   METRIC_CHANGED
   "The variants are too close to tell."
   OPEN
@@ -6802,11 +7354,15 @@ type VariantResult {
   visitors: Int!
   "The number of those visitors that converted. Each counts once."
   conversions: Int!
-  "The conversion rate, from 0 to 1. The mean is (1 + conversions) / (2 + visitors)."
+  """
+  The conversion rate, from 0 to 1. The mean is (1 + conversions) / (2 + visitors). In a run of several phases it is the rate
+  that the variant would have if its visitors had come when the baseline's did: the baseline's, raised by ` + "`" + `uplift` + "`" + `.
+  """
   conversionRate: Estimate!
   """
   The conversion rate relative to the baseline's: 0.1 is 10 % higher. Null for the baseline. If the baseline has no
-  conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median.
+  conversions the mean is infinite, and ` + "`" + `mean` + "`" + ` holds the median. In a run of several phases it is their common ratio of rates,
+  by Mantel and Haenszel, and null while one of the two has no conversions.
   """
   uplift: Estimate
   """
@@ -6826,7 +7382,7 @@ type VariantResult {
   than if they are equal. From 3 it is positive evidence of a difference, from 20 strong, from 150 very strong. Below 1 it
   is evidence of equality, by its reciprocal (Kass and Raftery 1995). It hardly sees differences of rates of a few per
   cent, and is no bound on how often you may look: equal rates of 50 % ever exceed 20 in more than 1 of 20 experiments.
-  Null for the baseline.
+  Null for the baseline, and in a run of several phases.
   """
   bayesFactor: Float
   """
@@ -6845,6 +7401,11 @@ type VariantResult {
   Null for the baseline, and unless the metric is a guardrail.
   """
   probabilityWithinMargin: Float
+  """
+  The lift of the conversion rate with the experiment's prior, ` + "`" + `priorLift` + "`" + `: where most ideas do little, it takes from a lucky week
+  what it most probably was, luck. Null for the baseline, without a prior, and in a run of several phases.
+  """
+  withPrior: PriorLift
   "The curve of what is known of the conversion rate, over the middle 99.9 % of it, for drawing."
   density(
     "The number of points, 2 to 1,000."
@@ -6873,6 +7434,14 @@ type AnytimeComparison {
   uplift: Estimate
 }
 
+"A lift with a prior on it (Gronau, Raj and Wagenmakers 2021, on the logarithm of the ratio of rates)."
+type PriorLift {
+  "The probability that the variant's conversion rate is better than the baseline's."
+  probabilityToBeatBaseline: Float!
+  "The conversion rate relative to the baseline's: 0.1 is 10 % higher. ` + "`" + `mean` + "`" + ` holds the mean on the logarithm."
+  uplift: Estimate!
+}
+
 "A point of a curve."
 type DensityPoint {
   "The conversion rate."
@@ -6887,14 +7456,15 @@ type ValueResult {
   total: Float!
   """
   The value per assigned visitor; visitors without a value count as 0. With fewer than ten values the interval covers
-  all numbers (±1.8e308), because the spread is unknown.
+  all numbers (±1.8e308), because the spread is unknown. In a run of several phases it is the baseline's, raised by ` + "`" + `uplift` + "`" + `.
   """
   perVisitor: Estimate!
   "The total divided by the number of converted visitors; null if there are none."
   perConverter: Float
   """
   The value per visitor relative to the baseline's: 0.1 is 10 % higher. ` + "`" + `mean` + "`" + ` holds the median. Null for the baseline,
-  with fewer than ten values in one of both, and unless the baseline's value per visitor is surely above 0.
+  with fewer than ten values in one of both, and unless the baseline's value per visitor is surely above 0. In a run of several
+  phases it is their common ratio, each weighted by how precise it is.
   """
   uplift: Estimate
   """
@@ -6916,6 +7486,26 @@ type ValueResult {
   anytime: AnytimeComparison
   "The same values, of which none counts for more than a cap."
   winsorized: WinsorizedValue!
+  """
+  The same values without what was to be expected by what the visitors did before. Null in a run of several phases.
+  """
+  cuped: CupedValue
+}
+
+"""
+Values without what was to be expected by those that the visitors had in the 28 days before their assignment: in sessions that
+match the metric, and were over when the assignment came (CUPED; Deng, Xu, Kohavi and Walker 2013). Where visitors come
+back, the same visitors say more.
+"""
+type CupedValue {
+  "By how much the value per visitor rises with that before, on average. 0 where nobody had one."
+  theta: Float!
+  "The share of the variance that is gone, 0 to 1: at 0.4 an experiment needs 40 % fewer visitors."
+  varianceReduction: Float!
+  "The value per assigned visitor, as ` + "`" + `ValueResult.perVisitor` + "`" + `."
+  perVisitor: Estimate!
+  "The value per visitor relative to the baseline's, as ` + "`" + `ValueResult.uplift` + "`" + `."
+  uplift: Estimate
 }
 
 """
@@ -6960,10 +7550,13 @@ type VariantPoint {
   conversionRate: Float
   "The probability, at that time, that this variant has the best conversion rate."
   probabilityToBeBest: Float!
-  """
-  The comparison of the conversion rate with the baseline's at that time, which holds however often you look. Null for the
-  baseline.
-  """
+  "The probability, at that time, that this variant's conversion rate is better than the baseline's. Null for the baseline."
+  probabilityToBeatBaseline: Float
+  "` + "`" + `VariantResult.conversionRate` + "`" + ` at that time."
+  estimate: Estimate!
+  "` + "`" + `VariantResult.uplift` + "`" + ` at that time."
+  uplift: Estimate
+  "` + "`" + `VariantResult.anytime` + "`" + ` at that time."
   anytime: AnytimeComparison
 }
 
@@ -7028,6 +7621,14 @@ input GuardrailInput {
   margin: Float!
 }
 
+"A direction that an experiment gives a metric."
+input MetricDirectionInput {
+  "The id of the goal, which is a metric of the experiment, each once."
+  goal: ID!
+  "Which of two figures is the better one."
+  direction: Direction!
+}
+
 "A new experiment. It needs a primary metric and two variants before it can start, but not before."
 input CreateExperimentInput {
   "The id of the site."
@@ -7051,8 +7652,17 @@ input CreateExperimentInput {
   secondaryMetrics: [ID!] = []
   "Goals by which no winner may be worse than the baseline by more than a margin."
   guardrails: [GuardrailInput!] = []
+  "The directions of metrics that the experiment takes otherwise than their goals say."
+  directions: [MetricDirectionInput!] = []
+  "What people want to remember of the experiment, up to 5,000 characters."
+  notes: String = ""
   "Which figure of a metric decides. VALUE needs a primary metric with a valueEvent."
   decidesBy: DecidesBy = RATE
+  """
+  How large lifts are expected to be, 0.001 to 10: at 0.1, two of three ideas change a rate by less than 10 %. Defaults to no
+  expectation.
+  """
+  priorLift: Float
   "When decisions hold."
   monitoring: Monitoring = CONTINUOUS
   "When the only look is planned, after the start. FIXED_HORIZON needs it, and CONTINUOUS has none."
@@ -7063,7 +7673,7 @@ input CreateExperimentInput {
   """
   audience: [FilterInput!] = []
   "Which of a visitor's sessions can convert."
-  attribution: Attribution = SESSION
+  attribution: Attribution = EXPERIMENT
   "Who assigns visitors to variants."
   assignment: AssignmentSource = EXTERNAL
   "What tells the experiment's assignments from those of others, 1 to 200 characters. Defaults to the key."
@@ -7078,12 +7688,16 @@ input CreateExperimentInput {
   rollout: Boolean = false
   "Whether only assignments count that Goalgraph made itself."
   onlyEvaluated: Boolean = false
+  "How long after the assignment something counts, 1 second to 365 days. Defaults to as long as the experiment runs."
+  window: Duration
+  "What becomes of visitors that saw several variants."
+  multipleExposures: MultipleExposures = FIRST
 }
 
 """
-Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric,
-decideAt and layer. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change until the
-experiment is archived; the rest only while it is a draft.
+Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric, decideAt,
+layer, window and priorLift. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change until
+the experiment is archived, and the weights of its variants while it runs; the rest only while it is a draft.
 """
 input UpdateExperimentInput {
   "The id of the experiment."
@@ -7094,9 +7708,13 @@ input UpdateExperimentInput {
   description: String
   """
   Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
-  baseline.
+  baseline. While the experiment runs they stay the same, in their order, but for their weights: others begin a new phase.
   """
   variants: [VariantInput!]
+  """
+  Since when a running experiment's weights are the new ones: now, which is the default, or any time since its last phase began.
+  """
+  phaseAt: Time
   "The key of the variant that the others are compared with."
   baseline: String
   "The id of the goal that decides. Null removes it from a draft."
@@ -7105,8 +7723,16 @@ input UpdateExperimentInput {
   secondaryMetrics: [ID!]
   "Replaces the guardrails."
   guardrails: [GuardrailInput!]
+  "Replaces the directions. By default they stay with the metrics that do."
+  directions: [MetricDirectionInput!]
+  "What people want to remember of the experiment, up to 5,000 characters."
+  notes: String
+  "What people learnt from the run, up to 5,000 characters."
+  conclusion: String
   "Which figure of a metric decides. VALUE needs a primary metric with a valueEvent."
   decidesBy: DecidesBy
+  "How large lifts are expected to be, 0.001 to 10. Null removes the expectation."
+  priorLift: Float
   "When decisions hold."
   monitoring: Monitoring
   "When the only look is planned, after the start. Null removes it, which CONTINUOUS needs."
@@ -7132,6 +7758,10 @@ input UpdateExperimentInput {
   rollout: Boolean
   "Whether only assignments count that Goalgraph made itself."
   onlyEvaluated: Boolean
+  "How long after the assignment something counts, 1 second to 365 days. Null for as long as the experiment runs."
+  window: Duration
+  "What becomes of visitors that saw several variants."
+  multipleExposures: MultipleExposures
   "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -8182,16 +8812,19 @@ type Mutation {
     input: UpdateExperimentInput!
   ): UpdateExperimentPayload @access(scope: EDIT)
   """
-  Starts an experiment. FAILED_PRECONDITION unless it is a draft with a primary metric and at least two variants.
+  Starts an experiment, or runs one again that has stopped: the results of each run are its own. FAILED_PRECONDITION unless
+  it is a draft or has stopped, and has a primary metric and at least two variants.
   """
   startExperiment(
     "The id of the experiment."
     id: ID!
     """
     When the run begins: now, which is the default, or in the past. A run that begins in the past counts what was
-    tracked since then, so it has results at once.
+    tracked since then, so it has results at once. A run begins when the one before has ended, or later.
     """
     at: Time
+    "When the only look at this run is planned, in place of the experiment's ` + "`" + `decideAt` + "`" + `. Only under FIXED_HORIZON."
+    decideAt: Time
     "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
     expectedUpdatedAt: Time
   ): StartExperimentPayload @access(scope: EDIT)
@@ -8201,6 +8834,8 @@ type Mutation {
     id: ID!
     "The key of the chosen variant. Defaults to none."
     winner: String
+    "What people learnt from the run, up to 5,000 characters. Defaults to what there is already."
+    conclusion: String
     "When the run ends: now, which is the default, or any time since it began. Nothing counts from then on."
     at: Time
     "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
@@ -8577,6 +9212,8 @@ input ConvertSegmentInput {
   description: String = ""
   "The event whose values are summed."
   valueEvent: String
+  "Which of two figures of the goal is the better one."
+  direction: Direction = HIGHER_IS_BETTER
   "When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -8967,7 +9604,7 @@ type Site implements Node {
   ): Goal
   "The site's experiments, by default the oldest first."
   experiments(
-    "Keeps experiments whose name, key or description contains this text, in any case."
+    "Keeps experiments whose name, key, description, notes or conclusion contains this text, in any case."
     search: String
     "Keeps experiments with one of these statuses. Defaults to all."
     status: [ExperimentStatus!]
@@ -9183,7 +9820,10 @@ type Site implements Node {
     minimumEffect: Float!
     "The probability to find the effect if there is one. Above alpha, below 1."
     power: Float! = 0.8
-    "The probability to find an effect if there is none, shared by the comparisons with the baseline. Above 0, below 1."
+    """
+    The probability to find an effect if there is none, on either side, shared by the comparisons with the baseline. Above 0,
+    below 1. WINNER asks about one side: what it takes alone, 0.1 plans.
+    """
     alpha: Float! = 0.05
     "Who takes part: only sessions that match all of these filters. An empty list admits everyone."
     filters: [FilterInput!] = []
@@ -9749,6 +10389,20 @@ func (ec *executionContext) childFields_CreateUserPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type CreateUserPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CupedValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "theta":
+		return ec.fieldContext_CupedValue_theta(ctx, field)
+	case "varianceReduction":
+		return ec.fieldContext_CupedValue_varianceReduction(ctx, field)
+	case "perVisitor":
+		return ec.fieldContext_CupedValue_perVisitor(ctx, field)
+	case "uplift":
+		return ec.fieldContext_CupedValue_uplift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CupedValue", field.Name)
+}
+
 func (ec *executionContext) childFields_DeactivateSegmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "segments":
@@ -9969,8 +10623,12 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_secondaryMetrics(ctx, field)
 	case "guardrails":
 		return ec.fieldContext_Experiment_guardrails(ctx, field)
+	case "directions":
+		return ec.fieldContext_Experiment_directions(ctx, field)
 	case "decidesBy":
 		return ec.fieldContext_Experiment_decidesBy(ctx, field)
+	case "priorLift":
+		return ec.fieldContext_Experiment_priorLift(ctx, field)
 	case "monitoring":
 		return ec.fieldContext_Experiment_monitoring(ctx, field)
 	case "decideAt":
@@ -9995,16 +10653,30 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_rollout(ctx, field)
 	case "onlyEvaluated":
 		return ec.fieldContext_Experiment_onlyEvaluated(ctx, field)
+	case "window":
+		return ec.fieldContext_Experiment_window(ctx, field)
+	case "multipleExposures":
+		return ec.fieldContext_Experiment_multipleExposures(ctx, field)
 	case "winner":
 		return ec.fieldContext_Experiment_winner(ctx, field)
+	case "notes":
+		return ec.fieldContext_Experiment_notes(ctx, field)
+	case "conclusion":
+		return ec.fieldContext_Experiment_conclusion(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_Experiment_startedAt(ctx, field)
 	case "stoppedAt":
 		return ec.fieldContext_Experiment_stoppedAt(ctx, field)
+	case "phases":
+		return ec.fieldContext_Experiment_phases(ctx, field)
+	case "runs":
+		return ec.fieldContext_Experiment_runs(ctx, field)
 	case "results":
 		return ec.fieldContext_Experiment_results(ctx, field)
 	case "breakdown":
 		return ec.fieldContext_Experiment_breakdown(ctx, field)
+	case "interactions":
+		return ec.fieldContext_Experiment_interactions(ctx, field)
 	case "history":
 		return ec.fieldContext_Experiment_history(ctx, field)
 	case "createdAt":
@@ -10037,6 +10709,40 @@ func (ec *executionContext) childFields_ExperimentEdge(ctx context.Context, fiel
 		return ec.fieldContext_ExperimentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExperimentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentInteraction(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "experiment":
+		return ec.fieldContext_ExperimentInteraction_experiment(ctx, field)
+	case "variant":
+		return ec.fieldContext_ExperimentInteraction_variant(ctx, field)
+	case "otherVariant":
+		return ec.fieldContext_ExperimentInteraction_otherVariant(ctx, field)
+	case "visitors":
+		return ec.fieldContext_ExperimentInteraction_visitors(ctx, field)
+	case "logOdds":
+		return ec.fieldContext_ExperimentInteraction_logOdds(ctx, field)
+	case "pValue":
+		return ec.fieldContext_ExperimentInteraction_pValue(ctx, field)
+	case "adjustedPValue":
+		return ec.fieldContext_ExperimentInteraction_adjustedPValue(ctx, field)
+	case "warning":
+		return ec.fieldContext_ExperimentInteraction_warning(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentInteraction", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentPhase(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_ExperimentPhase_from(ctx, field)
+	case "weights":
+		return ec.fieldContext_ExperimentPhase_weights(ctx, field)
+	case "trafficShare":
+		return ec.fieldContext_ExperimentPhase_trafficShare(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentPhase", field.Name)
 }
 
 func (ec *executionContext) childFields_ExperimentPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10073,10 +10779,36 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 		return ec.fieldContext_ExperimentResult_unjoinedAssignments(ctx, field)
 	case "sampleRatio":
 		return ec.fieldContext_ExperimentResult_sampleRatio(ctx, field)
+	case "phases":
+		return ec.fieldContext_ExperimentResult_phases(ctx, field)
+	case "sampleRatioSeries":
+		return ec.fieldContext_ExperimentResult_sampleRatioSeries(ctx, field)
 	case "metrics":
 		return ec.fieldContext_ExperimentResult_metrics(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExperimentResult", field.Name)
+}
+
+func (ec *executionContext) childFields_ExperimentRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_ExperimentRun_number(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_ExperimentRun_startedAt(ctx, field)
+	case "stoppedAt":
+		return ec.fieldContext_ExperimentRun_stoppedAt(ctx, field)
+	case "decideAt":
+		return ec.fieldContext_ExperimentRun_decideAt(ctx, field)
+	case "metricChangedAt":
+		return ec.fieldContext_ExperimentRun_metricChangedAt(ctx, field)
+	case "winner":
+		return ec.fieldContext_ExperimentRun_winner(ctx, field)
+	case "conclusion":
+		return ec.fieldContext_ExperimentRun_conclusion(ctx, field)
+	case "phases":
+		return ec.fieldContext_ExperimentRun_phases(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExperimentRun", field.Name)
 }
 
 func (ec *executionContext) childFields_Filter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10559,6 +11291,16 @@ func (ec *executionContext) childFields_MergedSegment(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type MergedSegment", field.Name)
 }
 
+func (ec *executionContext) childFields_MetricDirection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "goal":
+		return ec.fieldContext_MetricDirection_goal(ctx, field)
+	case "direction":
+		return ec.fieldContext_MetricDirection_direction(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MetricDirection", field.Name)
+}
+
 func (ec *executionContext) childFields_MetricResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -10569,6 +11311,8 @@ func (ec *executionContext) childFields_MetricResult(ctx context.Context, field 
 		return ec.fieldContext_MetricResult_primary(ctx, field)
 	case "role":
 		return ec.fieldContext_MetricResult_role(ctx, field)
+	case "direction":
+		return ec.fieldContext_MetricResult_direction(ctx, field)
 	case "variants":
 		return ec.fieldContext_MetricResult_variants(ctx, field)
 	case "leader":
@@ -10609,6 +11353,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_PhaseResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "phase":
+		return ec.fieldContext_PhaseResult_phase(ctx, field)
+	case "visitors":
+		return ec.fieldContext_PhaseResult_visitors(ctx, field)
+	case "sampleRatio":
+		return ec.fieldContext_PhaseResult_sampleRatio(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhaseResult", field.Name)
+}
+
 func (ec *executionContext) childFields_PlannedEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "day":
@@ -10641,6 +11397,16 @@ func (ec *executionContext) childFields_Plugin(ctx context.Context, field graphq
 		return ec.fieldContext_Plugin_restarts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Plugin", field.Name)
+}
+
+func (ec *executionContext) childFields_PriorLift(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "probabilityToBeatBaseline":
+		return ec.fieldContext_PriorLift_probabilityToBeatBaseline(ctx, field)
+	case "uplift":
+		return ec.fieldContext_PriorLift_uplift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PriorLift", field.Name)
 }
 
 func (ec *executionContext) childFields_RateDifference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10695,6 +11461,18 @@ func (ec *executionContext) childFields_SampleRatioCheck(ctx context.Context, fi
 		return ec.fieldContext_SampleRatioCheck_mismatch(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SampleRatioCheck", field.Name)
+}
+
+func (ec *executionContext) childFields_SampleRatioPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_SampleRatioPoint_at(ctx, field)
+	case "visitors":
+		return ec.fieldContext_SampleRatioPoint_visitors(ctx, field)
+	case "sampleRatio":
+		return ec.fieldContext_SampleRatioPoint_sampleRatio(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SampleRatioPoint", field.Name)
 }
 
 func (ec *executionContext) childFields_SchemaChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11177,6 +11955,8 @@ func (ec *executionContext) childFields_ValueResult(ctx context.Context, field g
 		return ec.fieldContext_ValueResult_anytime(ctx, field)
 	case "winsorized":
 		return ec.fieldContext_ValueResult_winsorized(ctx, field)
+	case "cuped":
+		return ec.fieldContext_ValueResult_cuped(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ValueResult", field.Name)
 }
@@ -11211,6 +11991,12 @@ func (ec *executionContext) childFields_VariantPoint(ctx context.Context, field 
 		return ec.fieldContext_VariantPoint_conversionRate(ctx, field)
 	case "probabilityToBeBest":
 		return ec.fieldContext_VariantPoint_probabilityToBeBest(ctx, field)
+	case "probabilityToBeatBaseline":
+		return ec.fieldContext_VariantPoint_probabilityToBeatBaseline(ctx, field)
+	case "estimate":
+		return ec.fieldContext_VariantPoint_estimate(ctx, field)
+	case "uplift":
+		return ec.fieldContext_VariantPoint_uplift(ctx, field)
 	case "anytime":
 		return ec.fieldContext_VariantPoint_anytime(ctx, field)
 	}
@@ -11245,6 +12031,8 @@ func (ec *executionContext) childFields_VariantResult(ctx context.Context, field
 		return ec.fieldContext_VariantResult_adjustedPValue(ctx, field)
 	case "probabilityWithinMargin":
 		return ec.fieldContext_VariantResult_probabilityWithinMargin(ctx, field)
+	case "withPrior":
+		return ec.fieldContext_VariantResult_withPrior(ctx, field)
 	case "density":
 		return ec.fieldContext_VariantResult_density(ctx, field)
 	case "value":
@@ -11443,6 +12231,20 @@ func (ec *executionContext) field_ExperimentPlan_effects_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_ExperimentResult_sampleRatioSeries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "interval",
+		func(ctx context.Context, v any) (model.Interval, error) {
+			return ec.unmarshalNInterval2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐInterval(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["interval"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -11486,6 +12288,14 @@ func (ec *executionContext) field_Experiment_breakdown_args(ctx context.Context,
 		return nil, err
 	}
 	args["adHocGoal"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "run",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["run"] = arg5
 	return args, nil
 }
 
@@ -11570,6 +12380,14 @@ func (ec *executionContext) field_Experiment_results_args(ctx context.Context, r
 		return nil, err
 	}
 	args["adHocGoal"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "run",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["run"] = arg4
 	return args, nil
 }
 
@@ -12124,14 +12942,22 @@ func (ec *executionContext) field_Mutation_startExperiment_args(ctx context.Cont
 		return nil, err
 	}
 	args["at"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "decideAt",
 		func(ctx context.Context, v any) (*time.Time, error) {
 			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["expectedUpdatedAt"] = arg2
+	args["decideAt"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedUpdatedAt"] = arg3
 	return args, nil
 }
 
@@ -12154,22 +12980,30 @@ func (ec *executionContext) field_Mutation_stopExperiment_args(ctx context.Conte
 		return nil, err
 	}
 	args["winner"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "conclusion",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["conclusion"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "at",
 		func(ctx context.Context, v any) (*time.Time, error) {
 			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["at"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
+	args["at"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "expectedUpdatedAt",
 		func(ctx context.Context, v any) (*time.Time, error) {
 			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["expectedUpdatedAt"] = arg3
+	args["expectedUpdatedAt"] = arg4
 	return args, nil
 }
 
@@ -16362,6 +17196,116 @@ func (ec *executionContext) fieldContext_CreateUserPayload_link(_ context.Contex
 	return graphql.NewScalarFieldContext("CreateUserPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _CupedValue_theta(ctx context.Context, field graphql.CollectedField, obj *experiment.CupedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CupedValue_theta(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Theta, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CupedValue_theta(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CupedValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _CupedValue_varianceReduction(ctx context.Context, field graphql.CollectedField, obj *experiment.CupedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CupedValue_varianceReduction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VarianceReduction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CupedValue_varianceReduction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CupedValue", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _CupedValue_perVisitor(ctx context.Context, field graphql.CollectedField, obj *experiment.CupedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CupedValue_perVisitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerVisitor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CupedValue_perVisitor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CupedValue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CupedValue_uplift(ctx context.Context, field graphql.CollectedField, obj *experiment.CupedValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CupedValue_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CupedValue_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CupedValue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _DeactivateSegmentsPayload_segments(ctx context.Context, field graphql.CollectedField, obj *view.ChangedSegments) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17747,6 +18691,38 @@ func (ec *executionContext) fieldContext_Experiment_guardrails(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Experiment_directions(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_directions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Directions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.MetricDirection) graphql.Marshaler {
+			return ec.marshalNMetricDirection2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMetricDirectionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_directions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MetricDirection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Experiment_decidesBy(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17768,6 +18744,29 @@ func (ec *executionContext) _Experiment_decidesBy(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_Experiment_decidesBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type DecidesBy does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_priorLift(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_priorLift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().PriorLift(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_priorLift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _Experiment_monitoring(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
@@ -18073,6 +19072,52 @@ func (ec *executionContext) fieldContext_Experiment_onlyEvaluated(_ context.Cont
 	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _Experiment_window(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_window(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Window(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+			return ec.marshalODuration2ᚖtimeᚐDuration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_window(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Duration does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_multipleExposures(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_multipleExposures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MultipleExposures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.MultipleExposures) graphql.Marshaler {
+			return ec.marshalNMultipleExposures2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_multipleExposures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type MultipleExposures does not have child fields"))
+}
+
 func (ec *executionContext) _Experiment_winner(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18103,6 +19148,52 @@ func (ec *executionContext) fieldContext_Experiment_winner(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_notes(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Experiment_conclusion(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_conclusion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conclusion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_conclusion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Experiment_startedAt(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
@@ -18151,6 +19242,70 @@ func (ec *executionContext) fieldContext_Experiment_stoppedAt(_ context.Context,
 	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _Experiment_phases(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_phases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Phases(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Phase) graphql.Marshaler {
+			return ec.marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_phases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPhase(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_runs(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_runs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Runs(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Run) graphql.Marshaler {
+			return ec.marshalNExperimentRun2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_runs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Experiment_results(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18161,7 +19316,7 @@ func (ec *executionContext) _Experiment_results(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
+			return ec.Resolvers.Experiment().Results(ctx, obj, fc.Args["filters"].([]scalar.FilterInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput), fc.Args["run"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *view.ExperimentResult) graphql.Marshaler {
@@ -18205,7 +19360,7 @@ func (ec *executionContext) _Experiment_breakdown(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput))
+			return ec.Resolvers.Experiment().Breakdown(ctx, obj, fc.Args["segments"].([]string), fc.Args["adHocSegments"].([]AdHocSegmentInput), fc.Args["range"].(*model.TimeRange), fc.Args["goal"].(*string), fc.Args["adHocGoal"].(*AdHocGoalInput), fc.Args["run"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []view.SegmentResult) graphql.Marshaler {
@@ -18235,6 +19390,38 @@ func (ec *executionContext) fieldContext_Experiment_breakdown(ctx context.Contex
 	if fc.Args, err = ec.field_Experiment_breakdown_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Experiment_interactions(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_interactions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Experiment().Interactions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Interaction) graphql.Marshaler {
+			return ec.marshalOExperimentInteraction2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐInteractionᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_interactions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Experiment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentInteraction(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -18519,6 +19706,286 @@ func (ec *executionContext) fieldContext_ExperimentEdge_node(_ context.Context, 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentInteraction_experiment(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_experiment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Experiment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Experiment) graphql.Marshaler {
+			return ec.marshalNExperiment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperiment(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_experiment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentInteraction",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Experiment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentInteraction_variant(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_variant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Variant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentInteraction",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentInteraction_otherVariant(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_otherVariant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OtherVariant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.Variant) graphql.Marshaler {
+			return ec.marshalNVariant2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_otherVariant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentInteraction",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentInteraction_visitors(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentInteraction", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentInteraction_logOdds(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_logOdds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LogOdds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_logOdds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentInteraction", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentInteraction_pValue(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_pValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_pValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentInteraction", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentInteraction_adjustedPValue(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_adjustedPValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AdjustedPValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_adjustedPValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentInteraction", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentInteraction_warning(ctx context.Context, field graphql.CollectedField, obj *view.Interaction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentInteraction_warning(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warning, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentInteraction_warning(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentInteraction", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPhase_from(ctx context.Context, field graphql.CollectedField, obj *view.Phase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPhase_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPhase_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPhase", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPhase_weights(ctx context.Context, field graphql.CollectedField, obj *view.Phase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPhase_weights(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Weights, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []float64) graphql.Marshaler {
+			return ec.marshalNFloat2ᚕfloat64ᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPhase_weights(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPhase", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentPhase_trafficShare(ctx context.Context, field graphql.CollectedField, obj *view.Phase) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentPhase_trafficShare(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrafficShare, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentPhase_trafficShare(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentPhase", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
 func (ec *executionContext) _ExperimentPlan_figure(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentPlan) (ret graphql.Marshaler) {
@@ -18859,6 +20326,82 @@ func (ec *executionContext) fieldContext_ExperimentResult_sampleRatio(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _ExperimentResult_phases(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_phases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Phases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.PhaseResult) graphql.Marshaler {
+			return ec.marshalNPhaseResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_phases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PhaseResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentResult_sampleRatioSeries(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_sampleRatioSeries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ExperimentResult().SampleRatioSeries(ctx, obj, fc.Args["interval"].(model.Interval))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.SampleRatioPoint) graphql.Marshaler {
+			return ec.marshalOSampleRatioPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSampleRatioPointᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_sampleRatioSeries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SampleRatioPoint(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ExperimentResult_sampleRatioSeries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ExperimentResult_metrics(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18886,6 +20429,208 @@ func (ec *executionContext) fieldContext_ExperimentResult_metrics(_ context.Cont
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MetricResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentRun_number(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_startedAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_startedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_stoppedAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_stoppedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoppedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_stoppedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_decideAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_decideAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecideAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_decideAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_metricChangedAt(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_metricChangedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MetricChangedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_metricChangedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_winner(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_winner(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Winner, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Variant) graphql.Marshaler {
+			return ec.marshalOVariant2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_winner(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentRun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Variant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentRun_conclusion(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_conclusion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conclusion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_conclusion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExperimentRun", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ExperimentRun_phases(ctx context.Context, field graphql.CollectedField, obj *view.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentRun_phases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Phases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.Phase) graphql.Marshaler {
+			return ec.marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentRun_phases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentRun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPhase(ctx, field)
 		},
 	}
 	return fc, nil
@@ -23055,6 +24800,61 @@ func (ec *executionContext) fieldContext_MergedSegment_warnings(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _MetricDirection_goal(ctx context.Context, field graphql.CollectedField, obj *model.MetricDirection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricDirection_goal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MetricDirection().Goal(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Goal) graphql.Marshaler {
+			return ec.marshalNGoal2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐGoal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricDirection_goal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MetricDirection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Goal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MetricDirection_direction(ctx context.Context, field graphql.CollectedField, obj *model.MetricDirection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricDirection_direction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Direction, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Direction) graphql.Marshaler {
+			return ec.marshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricDirection_direction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricDirection", field, false, false, errors.New("field of type Direction does not have child fields"))
+}
+
 func (ec *executionContext) _MetricResult_id(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23154,6 +24954,29 @@ func (ec *executionContext) _MetricResult_role(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_MetricResult_role(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MetricResult", field, false, false, errors.New("field of type MetricRole does not have child fields"))
+}
+
+func (ec *executionContext) _MetricResult_direction(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MetricResult_direction(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Direction(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Direction) graphql.Marshaler {
+			return ec.marshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MetricResult_direction(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MetricResult", field, true, false, errors.New("field of type Direction does not have child fields"))
 }
 
 func (ec *executionContext) _MetricResult_variants(ctx context.Context, field graphql.CollectedField, obj *view.MetricResult) (ret graphql.Marshaler) {
@@ -24631,7 +26454,7 @@ func (ec *executionContext) _Mutation_startExperiment(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
+			return ec.Resolvers.Mutation().StartExperiment(ctx, fc.Args["id"].(string), fc.Args["at"].(*time.Time), fc.Args["decideAt"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -24693,7 +26516,7 @@ func (ec *executionContext) _Mutation_stopExperiment(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StopExperiment(ctx, fc.Args["id"].(string), fc.Args["winner"].(*string), fc.Args["at"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
+			return ec.Resolvers.Mutation().StopExperiment(ctx, fc.Args["id"].(string), fc.Args["winner"].(*string), fc.Args["conclusion"].(*string), fc.Args["at"].(*time.Time), fc.Args["expectedUpdatedAt"].(*time.Time))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -25730,6 +27553,93 @@ func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, f
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _PhaseResult_phase(ctx context.Context, field graphql.CollectedField, obj *view.PhaseResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhaseResult_phase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Phase, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v view.Phase) graphql.Marshaler {
+			return ec.marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhaseResult_phase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PhaseResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentPhase(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PhaseResult_visitors(ctx context.Context, field graphql.CollectedField, obj *view.PhaseResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhaseResult_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return ec.marshalNInt2ᚕintᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhaseResult_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PhaseResult", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PhaseResult_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.PhaseResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PhaseResult_sampleRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SampleRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
+			return ec.marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PhaseResult_sampleRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PhaseResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SampleRatioCheck(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PlannedEffect_day(ctx context.Context, field graphql.CollectedField, obj *view.PlannedEffect) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -26008,6 +27918,61 @@ func (ec *executionContext) _Plugin_restarts(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Plugin_restarts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Plugin", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _PriorLift_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *stats.PriorLift) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriorLift_probabilityToBeatBaseline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Higher, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriorLift_probabilityToBeatBaseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PriorLift", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _PriorLift_uplift(ctx context.Context, field graphql.CollectedField, obj *stats.PriorLift) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PriorLift_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Uplift, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PriorLift_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PriorLift",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Query_node(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -26905,6 +28870,84 @@ func (ec *executionContext) _SampleRatioCheck_mismatch(ctx context.Context, fiel
 }
 func (ec *executionContext) fieldContext_SampleRatioCheck_mismatch(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SampleRatioCheck", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SampleRatioPoint_at(ctx context.Context, field graphql.CollectedField, obj *view.SampleRatioPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioPoint_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioPoint_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioPoint", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _SampleRatioPoint_visitors(ctx context.Context, field graphql.CollectedField, obj *view.SampleRatioPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioPoint_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return ec.marshalNInt2ᚕintᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioPoint_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SampleRatioPoint_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.SampleRatioPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioPoint_sampleRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SampleRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
+			return ec.marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioPoint_sampleRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SampleRatioPoint",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SampleRatioCheck(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _SchemaChange_version(ctx context.Context, field graphql.CollectedField, obj *view.SchemaChange) (ret graphql.Marshaler) {
@@ -31859,6 +33902,38 @@ func (ec *executionContext) fieldContext_ValueResult_winsorized(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _ValueResult_cuped(ctx context.Context, field graphql.CollectedField, obj *view.ValueResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueResult_cuped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ValueResult().Cuped(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *experiment.CupedValue) graphql.Marshaler {
+			return ec.marshalOCupedValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐCupedValue(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ValueResult_cuped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ValueResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CupedValue(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Variant_id(ctx context.Context, field graphql.CollectedField, obj *view.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -32098,7 +34173,7 @@ func (ec *executionContext) _VariantPoint_probabilityToBeBest(ctx context.Contex
 			return ec.fieldContext_VariantPoint_probabilityToBeBest(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ProbabilityToBeBest, nil
+			return ec.Resolvers.VariantPoint().ProbabilityToBeBest(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
@@ -32109,7 +34184,94 @@ func (ec *executionContext) _VariantPoint_probabilityToBeBest(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeBest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("VariantPoint", field, false, false, errors.New("field of type Float does not have child fields"))
+	return graphql.NewScalarFieldContext("VariantPoint", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_probabilityToBeatBaseline(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_probabilityToBeatBaseline(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantPoint().ProbabilityToBeatBaseline(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_probabilityToBeatBaseline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VariantPoint", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantPoint_estimate(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_estimate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantPoint().Estimate(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalNEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_estimate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantPoint",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VariantPoint_uplift(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantPoint_uplift(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantPoint().Uplift(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+			return ec.marshalOEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantPoint_uplift(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantPoint",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Estimate(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _VariantPoint_anytime(ctx context.Context, field graphql.CollectedField, obj *view.VariantPoint) (ret graphql.Marshaler) {
@@ -32121,7 +34283,7 @@ func (ec *executionContext) _VariantPoint_anytime(ctx context.Context, field gra
 			return ec.fieldContext_VariantPoint_anytime(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Anytime()
+			return ec.Resolvers.VariantPoint().Anytime(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *stats.Anytime) graphql.Marshaler {
@@ -32136,7 +34298,7 @@ func (ec *executionContext) fieldContext_VariantPoint_anytime(_ context.Context,
 		Object:     "VariantPoint",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AnytimeComparison(ctx, field)
 		},
@@ -32477,6 +34639,38 @@ func (ec *executionContext) _VariantResult_probabilityWithinMargin(ctx context.C
 }
 func (ec *executionContext) fieldContext_VariantResult_probabilityWithinMargin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VariantResult", field, true, true, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VariantResult_withPrior(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VariantResult_withPrior(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.VariantResult().WithPrior(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *stats.PriorLift) graphql.Marshaler {
+			return ec.marshalOPriorLift2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPriorLift(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VariantResult_withPrior(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VariantResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PriorLift(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _VariantResult_density(ctx context.Context, field graphql.CollectedField, obj *view.VariantResult) (ret graphql.Marshaler) {
@@ -34090,8 +36284,11 @@ func (ec *executionContext) unmarshalInputConvertSegmentInput(ctx context.Contex
 	if _, present := asMap["description"]; !present {
 		asMap["description"] = ""
 	}
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "HIGHER_IS_BETTER"
+	}
 
-	fieldsInOrder := [...]string{"segmentId", "key", "name", "description", "valueEvent", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"segmentId", "key", "name", "description", "valueEvent", "direction", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34133,6 +36330,13 @@ func (ec *executionContext) unmarshalInputConvertSegmentInput(ctx context.Contex
 				return it, err
 			}
 			it.ValueEvent = graphql.OmittableOf(data)
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalODirection2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -34230,6 +36434,12 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 	if _, present := asMap["guardrails"]; !present {
 		asMap["guardrails"] = []any{}
 	}
+	if _, present := asMap["directions"]; !present {
+		asMap["directions"] = []any{}
+	}
+	if _, present := asMap["notes"]; !present {
+		asMap["notes"] = ""
+	}
 	if _, present := asMap["decidesBy"]; !present {
 		asMap["decidesBy"] = "RATE"
 	}
@@ -34240,7 +36450,7 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 		asMap["audience"] = []any{}
 	}
 	if _, present := asMap["attribution"]; !present {
-		asMap["attribution"] = "SESSION"
+		asMap["attribution"] = "EXPERIMENT"
 	}
 	if _, present := asMap["assignment"]; !present {
 		asMap["assignment"] = "EXTERNAL"
@@ -34257,8 +36467,11 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 	if _, present := asMap["onlyEvaluated"]; !present {
 		asMap["onlyEvaluated"] = false
 	}
+	if _, present := asMap["multipleExposures"]; !present {
+		asMap["multipleExposures"] = "FIRST"
+	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "directions", "notes", "decidesBy", "priorLift", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "window", "multipleExposures"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -34328,6 +36541,20 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Guardrails = graphql.OmittableOf(data)
+		case "directions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("directions"))
+			data, err := ec.unmarshalOMetricDirectionInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMetricDirectionInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Directions = graphql.OmittableOf(data)
+		case "notes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Notes = graphql.OmittableOf(data)
 		case "decidesBy":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decidesBy"))
 			data, err := ec.unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, v)
@@ -34335,6 +36562,13 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.DecidesBy = graphql.OmittableOf(data)
+		case "priorLift":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priorLift"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PriorLift = graphql.OmittableOf(data)
 		case "monitoring":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("monitoring"))
 			data, err := ec.unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, v)
@@ -34412,6 +36646,20 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.OnlyEvaluated = graphql.OmittableOf(data)
+		case "window":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("window"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Window = graphql.OmittableOf(data)
+		case "multipleExposures":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("multipleExposures"))
+			data, err := ec.unmarshalOMultipleExposures2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MultipleExposures = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -34995,6 +37243,43 @@ func (ec *executionContext) unmarshalInputLayerInput(ctx context.Context, obj an
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputMetricDirectionInput(ctx context.Context, obj any) (MetricDirectionInput, error) {
+	var it MetricDirectionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"goal", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "goal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("goal"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Goal = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSegmentOrder(ctx context.Context, obj any) (view.Order, error) {
 	var it view.Order
 	if obj == nil {
@@ -35183,7 +37468,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "decidesBy", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "phaseAt", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "directions", "notes", "conclusion", "decidesBy", "priorLift", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "window", "multipleExposures", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -35218,6 +37503,13 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Variants = graphql.OmittableOf(data)
+		case "phaseAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phaseAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PhaseAt = graphql.OmittableOf(data)
 		case "baseline":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("baseline"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -35246,6 +37538,27 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Guardrails = graphql.OmittableOf(data)
+		case "directions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("directions"))
+			data, err := ec.unmarshalOMetricDirectionInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMetricDirectionInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Directions = graphql.OmittableOf(data)
+		case "notes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Notes = graphql.OmittableOf(data)
+		case "conclusion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("conclusion"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Conclusion = graphql.OmittableOf(data)
 		case "decidesBy":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decidesBy"))
 			data, err := ec.unmarshalODecidesBy2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDecidesBy(ctx, v)
@@ -35253,6 +37566,13 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.DecidesBy = graphql.OmittableOf(data)
+		case "priorLift":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priorLift"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PriorLift = graphql.OmittableOf(data)
 		case "monitoring":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("monitoring"))
 			data, err := ec.unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx, v)
@@ -35330,6 +37650,20 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.OnlyEvaluated = graphql.OmittableOf(data)
+		case "window":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("window"))
+			data, err := ec.unmarshalODuration2ᚖtimeᚐDuration(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Window = graphql.OmittableOf(data)
+		case "multipleExposures":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("multipleExposures"))
+			data, err := ec.unmarshalOMultipleExposures2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MultipleExposures = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -37701,6 +40035,59 @@ func (ec *executionContext) _CreateUserPayload(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var cupedValueImplementors = []string{"CupedValue"}
+
+func (ec *executionContext) _CupedValue(ctx context.Context, sel ast.SelectionSet, obj *experiment.CupedValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cupedValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CupedValue")
+		case "theta":
+			out.Values[i] = ec._CupedValue_theta(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "varianceReduction":
+			out.Values[i] = ec._CupedValue_varianceReduction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "perVisitor":
+			out.Values[i] = ec._CupedValue_perVisitor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._CupedValue_uplift(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var deactivateSegmentsPayloadImplementors = []string{"DeactivateSegmentsPayload"}
 
 func (ec *executionContext) _DeactivateSegmentsPayload(ctx context.Context, sel ast.SelectionSet, obj *view.ChangedSegments) graphql.Marshaler {
@@ -39062,11 +41449,54 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "directions":
+			out.Values[i] = ec._Experiment_directions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "decidesBy":
 			out.Values[i] = ec._Experiment_decidesBy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "priorLift":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_priorLift(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "monitoring":
 			out.Values[i] = ec._Experiment_monitoring(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -39193,6 +41623,49 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "window":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_window(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "multipleExposures":
+			out.Values[i] = ec._Experiment_multipleExposures(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "winner":
 			field := field
 
@@ -39231,6 +41704,16 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "notes":
+			out.Values[i] = ec._Experiment_notes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "conclusion":
+			out.Values[i] = ec._Experiment_conclusion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "startedAt":
 			field := field
 
@@ -39307,6 +41790,82 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "phases":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_phases(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "runs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_runs(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "results":
 			field := field
 
@@ -39355,6 +41914,44 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 					}
 				}()
 				res = ec._Experiment_breakdown(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "interactions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Experiment_interactions(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -39557,6 +42154,127 @@ func (ec *executionContext) _ExperimentEdge(ctx context.Context, sel ast.Selecti
 			}
 		case "node":
 			out.Values[i] = ec._ExperimentEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentInteractionImplementors = []string{"ExperimentInteraction"}
+
+func (ec *executionContext) _ExperimentInteraction(ctx context.Context, sel ast.SelectionSet, obj *view.Interaction) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentInteractionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentInteraction")
+		case "experiment":
+			out.Values[i] = ec._ExperimentInteraction_experiment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "variant":
+			out.Values[i] = ec._ExperimentInteraction_variant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "otherVariant":
+			out.Values[i] = ec._ExperimentInteraction_otherVariant(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._ExperimentInteraction_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "logOdds":
+			out.Values[i] = ec._ExperimentInteraction_logOdds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pValue":
+			out.Values[i] = ec._ExperimentInteraction_pValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "adjustedPValue":
+			out.Values[i] = ec._ExperimentInteraction_adjustedPValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warning":
+			out.Values[i] = ec._ExperimentInteraction_warning(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentPhaseImplementors = []string{"ExperimentPhase"}
+
+func (ec *executionContext) _ExperimentPhase(ctx context.Context, sel ast.SelectionSet, obj *view.Phase) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentPhaseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentPhase")
+		case "from":
+			out.Values[i] = ec._ExperimentPhase_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "weights":
+			out.Values[i] = ec._ExperimentPhase_weights(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "trafficShare":
+			out.Values[i] = ec._ExperimentPhase_trafficShare(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -39790,10 +42508,126 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "phases":
+			out.Values[i] = ec._ExperimentResult_phases(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sampleRatioSeries":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentResult_sampleRatioSeries(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "metrics":
 			out.Values[i] = ec._ExperimentResult_metrics(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var experimentRunImplementors = []string{"ExperimentRun"}
+
+func (ec *executionContext) _ExperimentRun(ctx context.Context, sel ast.SelectionSet, obj *view.Run) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, experimentRunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExperimentRun")
+		case "number":
+			out.Values[i] = ec._ExperimentRun_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startedAt":
+			out.Values[i] = ec._ExperimentRun_startedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stoppedAt":
+			out.Values[i] = ec._ExperimentRun_stoppedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "decideAt":
+			out.Values[i] = ec._ExperimentRun_decideAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "metricChangedAt":
+			out.Values[i] = ec._ExperimentRun_metricChangedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "winner":
+			out.Values[i] = ec._ExperimentRun_winner(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "conclusion":
+			out.Values[i] = ec._ExperimentRun_conclusion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "phases":
+			out.Values[i] = ec._ExperimentRun_phases(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -43398,6 +46232,82 @@ func (ec *executionContext) _MergedSegment(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var metricDirectionImplementors = []string{"MetricDirection"}
+
+func (ec *executionContext) _MetricDirection(ctx context.Context, sel ast.SelectionSet, obj *model.MetricDirection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, metricDirectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MetricDirection")
+		case "goal":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MetricDirection_goal(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "direction":
+			out.Values[i] = ec._MetricDirection_direction(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var metricResultImplementors = []string{"MetricResult"}
 
 func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.SelectionSet, obj *view.MetricResult) graphql.Marshaler {
@@ -43427,6 +46337,11 @@ func (ec *executionContext) _MetricResult(ctx context.Context, sel ast.Selection
 			}
 		case "role":
 			out.Values[i] = ec._MetricResult_role(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "direction":
+			out.Values[i] = ec._MetricResult_direction(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -44035,6 +46950,54 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var phaseResultImplementors = []string{"PhaseResult"}
+
+func (ec *executionContext) _PhaseResult(ctx context.Context, sel ast.SelectionSet, obj *view.PhaseResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, phaseResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PhaseResult")
+		case "phase":
+			out.Values[i] = ec._PhaseResult_phase(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._PhaseResult_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sampleRatio":
+			out.Values[i] = ec._PhaseResult_sampleRatio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var plannedEffectImplementors = []string{"PlannedEffect"}
 
 func (ec *executionContext) _PlannedEffect(ctx context.Context, sel ast.SelectionSet, obj *view.PlannedEffect) graphql.Marshaler {
@@ -44233,6 +47196,49 @@ func (ec *executionContext) _Plugin(ctx context.Context, sel ast.SelectionSet, o
 			out.Values[i] = ec._Plugin_restarts(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var priorLiftImplementors = []string{"PriorLift"}
+
+func (ec *executionContext) _PriorLift(ctx context.Context, sel ast.SelectionSet, obj *stats.PriorLift) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, priorLiftImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PriorLift")
+		case "probabilityToBeatBaseline":
+			out.Values[i] = ec._PriorLift_probabilityToBeatBaseline(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uplift":
+			out.Values[i] = ec._PriorLift_uplift(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -44731,6 +47737,54 @@ func (ec *executionContext) _SampleRatioCheck(ctx context.Context, sel ast.Selec
 			}
 		case "mismatch":
 			out.Values[i] = ec._SampleRatioCheck_mismatch(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sampleRatioPointImplementors = []string{"SampleRatioPoint"}
+
+func (ec *executionContext) _SampleRatioPoint(ctx context.Context, sel ast.SelectionSet, obj *view.SampleRatioPoint) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sampleRatioPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SampleRatioPoint")
+		case "at":
+			out.Values[i] = ec._SampleRatioPoint_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._SampleRatioPoint_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sampleRatio":
+			out.Values[i] = ec._SampleRatioPoint_sampleRatio(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -47769,6 +50823,44 @@ func (ec *executionContext) _ValueResult(ctx context.Context, sel ast.SelectionS
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "cuped":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ValueResult_cuped(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -47868,33 +50960,213 @@ func (ec *executionContext) _VariantPoint(ctx context.Context, sel ast.Selection
 		case "at":
 			out.Values[i] = ec._VariantPoint_at(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "visitors":
 			out.Values[i] = ec._VariantPoint_visitors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "conversions":
 			out.Values[i] = ec._VariantPoint_conversions(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "conversionRate":
 			out.Values[i] = ec._VariantPoint_conversionRate(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "probabilityToBeBest":
-			out.Values[i] = ec._VariantPoint_probabilityToBeBest(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantPoint_probabilityToBeBest(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "probabilityToBeatBaseline":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantPoint_probabilityToBeatBaseline(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "estimate":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantPoint_estimate(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "uplift":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantPoint_uplift(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "anytime":
-			out.Values[i] = ec._VariantPoint_anytime(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantPoint_anytime(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -48064,6 +51336,44 @@ func (ec *executionContext) _VariantResult(ctx context.Context, sel ast.Selectio
 					}
 				}()
 				res = ec._VariantResult_probabilityWithinMargin(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "withPrior":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._VariantResult_withPrior(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -49221,6 +52531,16 @@ func (ec *executionContext) marshalNEstimate2githubᚗcomᚋgoalgraphᚋgoalgrap
 	return ec._Estimate(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNEstimate2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐEstimate(ctx context.Context, sel ast.SelectionSet, v *stats.Estimate) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Estimate(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNEvent2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐEvent(ctx context.Context, sel ast.SelectionSet, v view.Event) graphql.Marshaler {
 	return ec._Event(ctx, sel, &v)
 }
@@ -49353,6 +52673,10 @@ func (ec *executionContext) marshalNExperimentEdge2ᚕgithubᚗcomᚋgoalgraph�
 	return ret
 }
 
+func (ec *executionContext) marshalNExperimentInteraction2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐInteraction(ctx context.Context, sel ast.SelectionSet, v view.Interaction) graphql.Marshaler {
+	return ec._ExperimentInteraction(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNExperimentOrder2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐOrder(ctx context.Context, v any) (view.Order, error) {
 	res, err := ec.unmarshalInputExperimentOrder(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -49375,6 +52699,26 @@ func (ec *executionContext) marshalNExperimentOrderField2githubᚗcomᚋgoalgrap
 	return res
 }
 
+func (ec *executionContext) marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx context.Context, sel ast.SelectionSet, v view.Phase) graphql.Marshaler {
+	return ec._ExperimentPhase(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentPhase2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Phase) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentPhase2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhase(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNExperimentResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentResult(ctx context.Context, sel ast.SelectionSet, v view.ExperimentResult) graphql.Marshaler {
 	return ec._ExperimentResult(ctx, sel, &v)
 }
@@ -49387,6 +52731,26 @@ func (ec *executionContext) marshalNExperimentResult2ᚖgithubᚗcomᚋgoalgraph
 		return graphql.Null
 	}
 	return ec._ExperimentResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExperimentRun2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx context.Context, sel ast.SelectionSet, v view.Run) graphql.Marshaler {
+	return ec._ExperimentRun(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNExperimentRun2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRunᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Run) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentRun2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNExperimentStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatus(ctx context.Context, v any) (model.ExperimentStatus, error) {
@@ -49540,6 +52904,35 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		}
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNFloat2ᚕfloat64ᚄ(ctx context.Context, v any) ([]float64, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]float64, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNFloat2float64(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNFloat2ᚕfloat64ᚄ(ctx context.Context, sel ast.SelectionSet, v []float64) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNFloat2float64(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
@@ -49938,6 +53331,35 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) unmarshalNInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInt2int(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNInt2ᚕintᚄ(ctx context.Context, sel ast.SelectionSet, v []int) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNInt2int(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNInterval2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐInterval(ctx context.Context, v any) (model.Interval, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := model.Interval(tmp)
@@ -50011,6 +53433,31 @@ func (ec *executionContext) marshalNMergedFilter2ᚕgithubᚗcomᚋgoalgraphᚋg
 	return ret
 }
 
+func (ec *executionContext) marshalNMetricDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMetricDirection(ctx context.Context, sel ast.SelectionSet, v model.MetricDirection) graphql.Marshaler {
+	return ec._MetricDirection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNMetricDirection2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMetricDirectionᚄ(ctx context.Context, sel ast.SelectionSet, v []model.MetricDirection) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMetricDirection2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMetricDirection(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNMetricDirectionInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMetricDirectionInput(ctx context.Context, v any) (MetricDirectionInput, error) {
+	res, err := ec.unmarshalInputMetricDirectionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNMetricResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐMetricResult(ctx context.Context, sel ast.SelectionSet, v view.MetricResult) graphql.Marshaler {
 	return ec._MetricResult(ctx, sel, &v)
 }
@@ -50065,6 +53512,23 @@ func (ec *executionContext) marshalNMonitoring2githubᚗcomᚋgoalgraphᚋgoalgr
 	return res
 }
 
+func (ec *executionContext) unmarshalNMultipleExposures2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx context.Context, v any) (model.MultipleExposures, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.MultipleExposures(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMultipleExposures2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx context.Context, sel ast.SelectionSet, v model.MultipleExposures) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNNow2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐNow(ctx context.Context, sel ast.SelectionSet, v view.Now) graphql.Marshaler {
 	return ec._Now(ctx, sel, &v)
 }
@@ -50081,6 +53545,26 @@ func (ec *executionContext) marshalNNow2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraph�
 
 func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v view.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPhaseResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResult(ctx context.Context, sel ast.SelectionSet, v view.PhaseResult) graphql.Marshaler {
+	return ec._PhaseResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPhaseResult2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResultᚄ(ctx context.Context, sel ast.SelectionSet, v []view.PhaseResult) graphql.Marshaler {
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPhaseResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPhaseResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNPlannedEffect2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐPlannedEffect(ctx context.Context, sel ast.SelectionSet, v view.PlannedEffect) graphql.Marshaler {
@@ -50144,6 +53628,10 @@ func (ec *executionContext) marshalNRole2githubᚗcomᚋgoalgraphᚋgoalgraphᚋ
 
 func (ec *executionContext) marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx context.Context, sel ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
 	return ec._SampleRatioCheck(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSampleRatioPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSampleRatioPoint(ctx context.Context, sel ast.SelectionSet, v view.SampleRatioPoint) graphql.Marshaler {
+	return ec._SampleRatioPoint(ctx, sel, &v)
 }
 
 func (ec *executionContext) marshalNSchemaChange2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSchemaChange(ctx context.Context, sel ast.SelectionSet, v view.SchemaChange) graphql.Marshaler {
@@ -51168,6 +54656,13 @@ func (ec *executionContext) marshalOCreateUserPayload2ᚖgithubᚗcomᚋgoalgrap
 	return ec._CreateUserPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOCupedValue2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋexperimentᚐCupedValue(ctx context.Context, sel ast.SelectionSet, v *experiment.CupedValue) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CupedValue(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalODateRange2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐDateRange(ctx context.Context, v any) (*model.DateRange, error) {
 	if v == nil {
 		return nil, nil
@@ -51387,6 +54882,24 @@ func (ec *executionContext) marshalODuration2ᚖgithubᚗcomᚋgoalgraphᚋgoalg
 	return res
 }
 
+func (ec *executionContext) unmarshalODuration2ᚖtimeᚐDuration(ctx context.Context, v any) (*time.Duration, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalDuration(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODuration2ᚖtimeᚐDuration(ctx context.Context, sel ast.SelectionSet, v *time.Duration) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalDuration(*v)
+	return res
+}
+
 func (ec *executionContext) marshalOEnableUserPayload2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐEnableUserPayload(ctx context.Context, sel ast.SelectionSet, v *EnableUserPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -51427,6 +54940,25 @@ func (ec *executionContext) marshalOExperimentConnection2ᚖgithubᚗcomᚋgoalg
 		return graphql.Null
 	}
 	return ec._ExperimentConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExperimentInteraction2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐInteractionᚄ(ctx context.Context, sel ast.SelectionSet, v []view.Interaction) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExperimentInteraction2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐInteraction(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOExperimentPlan2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐExperimentPlan(ctx context.Context, sel ast.SelectionSet, v *view.ExperimentPlan) graphql.Marshaler {
@@ -51915,6 +55447,23 @@ func (ec *executionContext) marshalOMergedSegment2ᚖgithubᚗcomᚋgoalgraphᚋ
 	return ec._MergedSegment(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOMetricDirectionInput2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMetricDirectionInputᚄ(ctx context.Context, v any) ([]MetricDirectionInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]MetricDirectionInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNMetricDirectionInput2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐMetricDirectionInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, v any) (*model.Monitoring, error) {
 	if v == nil {
 		return nil, nil
@@ -51925,6 +55474,25 @@ func (ec *executionContext) unmarshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋg
 }
 
 func (ec *executionContext) marshalOMonitoring2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMonitoring(ctx context.Context, sel ast.SelectionSet, v *model.Monitoring) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOMultipleExposures2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx context.Context, v any) (*model.MultipleExposures, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.MultipleExposures(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMultipleExposures2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx context.Context, sel ast.SelectionSet, v *model.MultipleExposures) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -52006,6 +55574,13 @@ func (ec *executionContext) marshalOPlugin2ᚖgithubᚗcomᚋgoalgraphᚋgoalgra
 	return ec._Plugin(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOPriorLift2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐPriorLift(ctx context.Context, sel ast.SelectionSet, v *stats.PriorLift) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._PriorLift(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalORangeName2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐRangeName(ctx context.Context, v any) (*model.RangeName, error) {
 	if v == nil {
 		return nil, nil
@@ -52051,6 +55626,25 @@ func (ec *executionContext) marshalORotateApiKeyPayload2ᚖgithubᚗcomᚋgoalgr
 		return graphql.Null
 	}
 	return ec._RotateApiKeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSampleRatioPoint2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSampleRatioPointᚄ(ctx context.Context, sel ast.SelectionSet, v []view.SampleRatioPoint) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSampleRatioPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐSampleRatioPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOSegment2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐSegment(ctx context.Context, sel ast.SelectionSet, v *model.Segment) graphql.Marshaler {
@@ -52374,7 +55968,7 @@ func (ec *executionContext) marshalOVariantPoint2ᚕgithubᚗcomᚋgoalgraphᚋg
 	if v == nil {
 		return graphql.Null
 	}
-	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 256, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantPoint(ctx, sel, v[i])

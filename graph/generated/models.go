@@ -60,6 +60,8 @@ type ConvertSegmentInput struct {
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// The event whose values are summed.
 	ValueEvent graphql.Omittable[*string] `json:"valueEvent,omitempty"`
+	// Which of two figures of the goal is the better one.
+	Direction graphql.Omittable[*model.Direction] `json:"direction,omitempty"`
 	// When the segment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
@@ -108,8 +110,15 @@ type CreateExperimentInput struct {
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
 	// Goals by which no winner may be worse than the baseline by more than a margin.
 	Guardrails graphql.Omittable[[]GuardrailInput] `json:"guardrails,omitempty"`
+	// The directions of metrics that the experiment takes otherwise than their goals say.
+	Directions graphql.Omittable[[]MetricDirectionInput] `json:"directions,omitempty"`
+	// What people want to remember of the experiment, up to 5,000 characters.
+	Notes graphql.Omittable[*string] `json:"notes,omitempty"`
 	// Which figure of a metric decides. VALUE needs a primary metric with a valueEvent.
 	DecidesBy graphql.Omittable[*model.DecidesBy] `json:"decidesBy,omitempty"`
+	// How large lifts are expected to be, 0.001 to 10: at 0.1, two of three ideas change a rate by less than 10 %. Defaults to no
+	// expectation.
+	PriorLift graphql.Omittable[*float64] `json:"priorLift,omitempty"`
 	// When decisions hold.
 	Monitoring graphql.Omittable[*model.Monitoring] `json:"monitoring,omitempty"`
 	// When the only look is planned, after the start. FIXED_HORIZON needs it, and CONTINUOUS has none.
@@ -133,6 +142,10 @@ type CreateExperimentInput struct {
 	Rollout graphql.Omittable[*bool] `json:"rollout,omitempty"`
 	// Whether only assignments count that Goalgraph made itself.
 	OnlyEvaluated graphql.Omittable[*bool] `json:"onlyEvaluated,omitempty"`
+	// How long after the assignment something counts, 1 second to 365 days. Defaults to as long as the experiment runs.
+	Window graphql.Omittable[*time.Duration] `json:"window,omitempty"`
+	// What becomes of visitors that saw several variants.
+	MultipleExposures graphql.Omittable[*model.MultipleExposures] `json:"multipleExposures,omitempty"`
 }
 
 // A new goal.
@@ -254,6 +267,14 @@ type LayerInput struct {
 	To float64 `json:"to"`
 }
 
+// A direction that an experiment gives a metric.
+type MetricDirectionInput struct {
+	// The id of the goal, which is a metric of the experiment, each once.
+	Goal string `json:"goal"`
+	// Which of two figures is the better one.
+	Direction model.Direction `json:"direction"`
+}
+
 // Everything you can change. A mutation answers with a payload: what it has changed and, for definitions, the site whose
 // lists are changed by that. A refused mutation changes nothing and is null. Its error stands at its path and has `extensions.code`:
 // BAD_USER_INPUT, NOT_FOUND, CONFLICT, FAILED_PRECONDITION, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, RESOURCE_EXHAUSTED or
@@ -304,9 +325,9 @@ type SiteRoleInput struct {
 type Subscription struct {
 }
 
-// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric,
-// decideAt and layer. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change until the
-// experiment is archived; the rest only while it is a draft.
+// Changes to an experiment. A field that is left out keeps its value, and so does a null, except in primaryMetric, decideAt,
+// layer, window and priorLift. Name, description, metrics, guardrails, trafficShare, forcedVariants and rollout can change until
+// the experiment is archived, and the weights of its variants while it runs; the rest only while it is a draft.
 type UpdateExperimentInput struct {
 	// The id of the experiment.
 	ID string `json:"id"`
@@ -315,8 +336,10 @@ type UpdateExperimentInput struct {
 	// The description shown to people, up to 5,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitempty"`
 	// Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
-	// baseline.
+	// baseline. While the experiment runs they stay the same, in their order, but for their weights: others begin a new phase.
 	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
+	// Since when a running experiment's weights are the new ones: now, which is the default, or any time since its last phase began.
+	PhaseAt graphql.Omittable[*time.Time] `json:"phaseAt,omitempty"`
 	// The key of the variant that the others are compared with.
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`
 	// The id of the goal that decides. Null removes it from a draft.
@@ -325,8 +348,16 @@ type UpdateExperimentInput struct {
 	SecondaryMetrics graphql.Omittable[[]string] `json:"secondaryMetrics,omitempty"`
 	// Replaces the guardrails.
 	Guardrails graphql.Omittable[[]GuardrailInput] `json:"guardrails,omitempty"`
+	// Replaces the directions. By default they stay with the metrics that do.
+	Directions graphql.Omittable[[]MetricDirectionInput] `json:"directions,omitempty"`
+	// What people want to remember of the experiment, up to 5,000 characters.
+	Notes graphql.Omittable[*string] `json:"notes,omitempty"`
+	// What people learnt from the run, up to 5,000 characters.
+	Conclusion graphql.Omittable[*string] `json:"conclusion,omitempty"`
 	// Which figure of a metric decides. VALUE needs a primary metric with a valueEvent.
 	DecidesBy graphql.Omittable[*model.DecidesBy] `json:"decidesBy,omitempty"`
+	// How large lifts are expected to be, 0.001 to 10. Null removes the expectation.
+	PriorLift graphql.Omittable[*float64] `json:"priorLift,omitempty"`
 	// When decisions hold.
 	Monitoring graphql.Omittable[*model.Monitoring] `json:"monitoring,omitempty"`
 	// When the only look is planned, after the start. Null removes it, which CONTINUOUS needs.
@@ -350,6 +381,10 @@ type UpdateExperimentInput struct {
 	Rollout graphql.Omittable[*bool] `json:"rollout,omitempty"`
 	// Whether only assignments count that Goalgraph made itself.
 	OnlyEvaluated graphql.Omittable[*bool] `json:"onlyEvaluated,omitempty"`
+	// How long after the assignment something counts, 1 second to 365 days. Null for as long as the experiment runs.
+	Window graphql.Omittable[*time.Duration] `json:"window,omitempty"`
+	// What becomes of visitors that saw several variants.
+	MultipleExposures graphql.Omittable[*model.MultipleExposures] `json:"multipleExposures,omitempty"`
 	// When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }

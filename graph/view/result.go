@@ -19,8 +19,63 @@ type ExperimentResult struct {
 	ComputedAt                              scalar.Moment
 	Visitors, Contaminated, UnknownVariants int
 	SampleRatio                             stats.SampleRatio
+	Phases                                  []PhaseResult
+	// Ratios has the split of the visitors of each interval.
+	Ratios func(context.Context, model.Interval) ([]SampleRatioPoint, error)
 	// Metrics are in the order of the experiment's, the primary one first.
 	Metrics []MetricResult
+}
+
+// Phase is a part of a run in which the weights, and the share of visitors that take part, were the same.
+type Phase struct {
+	From         time.Time
+	Weights      []float64
+	TrafficShare float64
+}
+
+// PhasesOf returns the phases of an experiment's run.
+func PhasesOf(e *model.Experiment) []Phase {
+	phases := make([]Phase, len(e.Phases))
+	for i, phase := range e.Phases {
+		phases[i] = Phase{phase.From.Time(), phase.Weights, phase.TrafficShare}
+	}
+	return phases
+}
+
+// PhaseResult is who was assigned in a phase.
+type PhaseResult struct {
+	Phase       Phase
+	Visitors    []int
+	SampleRatio stats.SampleRatio
+}
+
+// SampleRatioPoint is who was assigned in an interval.
+type SampleRatioPoint struct {
+	At          time.Time
+	Visitors    []int
+	SampleRatio stats.SampleRatio
+}
+
+// Interaction says whether a variant's effect depends on the variant of another experiment.
+type Interaction struct {
+	Experiment            *model.Experiment
+	Variant, OtherVariant Variant
+	// Visitors are those of both variants and both baselines.
+	Visitors int64
+	stats.Interaction
+	AdjustedPValue float64
+	// Warning is nil where nothing is to be told.
+	Warning *string
+}
+
+// Run is a run of an experiment.
+type Run struct {
+	Number                               int
+	StartedAt                            time.Time
+	StoppedAt, DecideAt, MetricChangedAt *time.Time
+	Winner                               *Variant
+	Conclusion                           string
+	Phases                               []Phase
 }
 
 // MetricResult is what an experiment's visitors did by one of its metrics.
@@ -33,6 +88,8 @@ type MetricResult struct {
 	Variants []Variant
 	// Series has the points of each variant at an interval.
 	Series func(context.Context, model.Interval) ([][]VariantPoint, error)
+	// Cuped has the values without what was to be expected of each variant; nil over several phases.
+	Cuped func(context.Context) (*[]experiment.CupedValue, error)
 }
 
 // VariantResult is what the visitors of a variant did by a metric.
@@ -55,18 +112,9 @@ type VariantPoint struct {
 	At                    time.Time
 	Visitors, Conversions int64
 	ConversionRate        *float64
-	ProbabilityToBeBest   float64
-	// Phase is what the variant and the baseline came to by then; nil for the baseline.
-	Phase *stats.Phase
-}
-
-// Anytime compares the rate with the baseline's. It takes longer than all else of a point, so it is made where it is selected.
-func (p VariantPoint) Anytime() (*stats.Anytime, error) {
-	if p.Phase == nil {
-		return nil, nil
-	}
-	anytime, err := stats.AnytimeRates(*p.Phase)
-	return &anytime, err
+	// Trial is of what was known at the point, and Place the variant's.
+	Trial *experiment.Trial
+	Place int
 }
 
 // ExperimentPlan is what an experiment with one look takes.

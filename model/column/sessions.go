@@ -338,6 +338,15 @@ func (s *Sessions) EachSpan(do func(ordinal int32, visitor int64, start, end mod
 	}
 }
 
+// EachVisit calls do with the visitor, the start and the end of each of the sessions, in the order of ordinals. It needs
+// Visitors, and the fields Start and Length.
+func (s *Sessions) EachVisit(of Set, do func(ordinal int32, visitor int64, start, end model.Millis)) {
+	lengths := get[*integerColumn](s, Dimension(filter.Length.Name))
+	s.EachVisitor(of, func(ordinal int32, visitor int64, start model.Millis) {
+		do(ordinal, visitor, start, start+model.Millis(lengths.at(int(ordinal))))
+	})
+}
+
 // Counting returns the sessions that count. It is not to be changed.
 func (s *Sessions) Counting() Set { return s.counting() }
 

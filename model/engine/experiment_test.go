@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -114,6 +115,18 @@ func (s *script) question(t *testing.T, line string, q experiment.Question) expe
 	rest := strings.TrimPrefix(line, "results by ")
 	by, rest, _ := strings.Cut(rest, " ")
 	q.Later = by == "experiment"
+	if after, found := strings.CutPrefix(rest, "for "); found {
+		var length string
+		length, rest, _ = strings.Cut(after, " ")
+		within, err := time.ParseDuration(length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Within = model.Millis(within.Milliseconds())
+	}
+	if after, found := strings.CutPrefix(rest, "without contaminated"); found {
+		q.Exclude, rest = true, strings.TrimPrefix(after, " ")
+	}
 	for rest != "" {
 		word, after, _ := strings.Cut(rest, " ")
 		switch word {
@@ -247,7 +260,7 @@ func exposedVisits(r *rand.Rand, n int, late int) (batch []model.Message) {
 		for _, hit := range filtertest.RandomVisit(r) {
 			hit.At += shift
 			hit.SessionKey = key
-			if hit.Kind != model.Traits && r.IntN(3) == 0 {
+			if hit.Kind == model.Event && r.IntN(3) > 0 {
 				hit.Experiment, hit.Variant = experimentKeys[r.IntN(2)], variantKeys[r.IntN(11)/3]
 			}
 			batch = append(batch, model.Message{AnonymousID: hit.Visitor, Hit: hit})
@@ -324,13 +337,21 @@ func experimentQuestions(r *rand.Rand, site int64, d definitions) (questions []e
 		}
 		metrics[i].Value = []string{"", "purchase", "sign up"}[r.IntN(3)]
 	}
-	later, in := r.IntN(2) == 0, someRange(r)
+	later, in, within := r.IntN(2) == 0, someRange(r), model.Millis(0)
+	before := r.IntN(2) == 0
+	if r.IntN(2) == 0 {
+		within = model.Millis(1+r.IntN(24*4)) * 15 * 60 * 1000
+	}
 	for range 1 + r.IntN(3) {
-		q := experiment.Question{Definition: x, Later: later, In: in, Where: somePredicate(r), Metrics: metrics[:1+r.IntN(len(metrics))]}
+		q := experiment.Question{Definition: x, Later: later, Within: within, Exclude: r.IntN(3) == 0, Before: before, In: in, Where: somePredicate(r), Metrics: metrics[:1+r.IntN(len(metrics))]}
 		for range r.IntN(4) {
 			q.Steps = append(q.Steps, someTime(r))
 		}
 		slices.Sort(q.Steps)
+		for range r.IntN(3) {
+			q.Phases = append(q.Phases, someTime(r))
+		}
+		slices.Sort(q.Phases)
 		questions = append(questions, q)
 	}
 	return questions
@@ -529,7 +550,7 @@ func TestResultsAfterWrites(t *testing.T) {
 		ended.Run.To = (filtertest.Day + 3).Start() - 5*60*60*1000
 		var questions []experiment.Question
 		for n := range 8 {
-			q := experiment.Question{Definition: x, Later: n%2 == 0, In: always, Where: filter.Bool(true)}
+			q := experiment.Question{Definition: x, Later: n%2 == 0, Before: n%4 < 2, In: always, Where: filter.Bool(true)}
 			if n >= 4 {
 				q.Definition, q.Where = ended, filter.Simplify(filtertest.RandomExpr(r))
 			}

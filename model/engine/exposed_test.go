@@ -37,7 +37,7 @@ func exposedSite(t *testing.T, st *store.Store, r *rand.Rand) (question experime
 	if err := st.CreateExperiment(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.UpdateExperiment(t.Context(), x.ID, func(x *model.Experiment) error { return x.Start(1, 1) }); err != nil {
+	if _, err := st.UpdateExperiment(t.Context(), x.ID, func(x *model.Experiment) error { return x.Start(1, 0, 1) }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := st.Write(t.Context(), site.ID, exposedVisits(r, 60, 300)); err != nil {

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/bits-and-blooms/bitset"
+
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/count"
@@ -28,6 +30,8 @@ type cohort struct {
 	isEve    bool
 	isFresh  map[int]bool // by the places of visitors
 	acrossIn []map[int32]*refoldedSession
+	// earlier are the partitions where sessions before the assignments of the fresh visitors may be.
+	earlier []store.Partition
 }
 
 // evaluatedExposure is what the metrics make of the exposure of a partition.
@@ -40,8 +44,19 @@ type evaluatedExposure struct {
 // are fresh, whose assignments are in the partitions from a place on, and what all of them did in some later partitions. The
 // sessions of the fresh ones may have begun in the last partition before these.
 func (m *measuring) extend(ctx context.Context, sealed []measured, from int, before, later []store.Partition) ([]measured, error) {
-	c := &cohort{measuring: m, later: later}
-	if len(before) > 0 && len(later) > 0 {
+	c := &cohort{measuring: m}
+	if len(m.index.partitions) == 0 {
+		return make([]measured, len(m.metrics)), nil // of nobody
+	}
+	if m.before {
+		since := m.index.partitions[from].Day.Start() - model.MaxSessionLength - PeriodBefore
+		c.earlier = slices.DeleteFunc(slices.Concat(before, later), func(p store.Partition) bool { return p.Day.Start() < since })
+	}
+	if m.later {
+		since := m.index.partitions[0].Day.Start() - model.MaxSessionLength
+		c.later = slices.DeleteFunc(slices.Clone(later), func(p store.Partition) bool { return p.Day.Start() < since })
+	}
+	if m.later && len(before) > 0 && len(later) > 0 {
 		c.later, c.isEve = slices.Concat(before[len(before)-1:], later), true
 		c.isFresh = map[int]bool{}
 		for place := range m.index.fresh() {
@@ -151,7 +166,50 @@ func (c *cohort) measureMetric(ctx context.Context, place int, sealed measured) 
 			result.add(r.place, a.at, r.sums[place])
 		}
 	}
+	if result.values != nil && c.before {
+		result.before = make([]model.Sum, len(result.at))
+		copy(result.before, sealed.before)
+		if err := c.measureBefore(ctx, place, result.before); err != nil {
+			return result, err
+		}
+	}
 	return result, c.measureLater(ctx, place, &result)
+}
+
+// measureBefore adds up what the fresh visitors did before their assignment.
+func (c *cohort) measureBefore(ctx context.Context, place int, before []model.Sum) error {
+	metric, isFresh := &c.metrics[place], make([]bool, len(before))
+	for i := range c.index.fresh() {
+		isFresh[i], before[i] = true, model.Sum{}
+	}
+	dimensions := append(metric.where.Dimensions(), column.Visitors, column.Values, column.Dimension(filter.Start.Name), column.Dimension(filter.Length.Name))
+	for i := range c.earlier {
+		err := c.engine.matcher.Read(ctx, &c.earlier[i], c.resolution, dimensions, func(view *partition.View, known column.Known) error {
+			matched, err := view.Match(metric.where, known)
+			if err != nil {
+				return err
+			}
+			sums, valued := view.Sums(matched, metric.Value), bitset.New(uint(view.Ordinals()))
+			for _, sum := range sums {
+				valued.Set(uint(sum.Ordinal))
+			}
+			next := 0
+			view.EachVisit(valued, func(_ int32, visitor int64, start, end model.Millis) {
+				sum := sums[next].Sum
+				next++
+				if place := c.index.find(visitor); place >= 0 && isFresh[place] {
+					if at := c.index.at(place).at; end < at && start >= at-PeriodBefore {
+						before[place] = before[place].Add(sum)
+					}
+				}
+			})
+			return ctx.Err()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sumOf returns the sum of an ordinal, 0 where there is none.
@@ -232,8 +290,10 @@ func (c *cohort) wholeIn(ctx context.Context, at, place int) (found []laterSessi
 			return err
 		}
 		view.EachVisitor(matched, func(ordinal int32, visitor int64, start model.Millis) {
-			if place := c.laterOf(view, visitor, ordinal); place >= 0 && start >= c.index.at(place).at && start < c.end {
-				found = append(found, laterSession{place: place, ordinal: ordinal, start: start})
+			if place := c.laterOf(view, visitor, ordinal); place >= 0 {
+				if a := c.index.at(place); start >= a.at && start < c.endOf(a) {
+					found = append(found, laterSession{place: place, ordinal: ordinal, start: start})
+				}
 			}
 		})
 		found = slices.DeleteFunc(found, func(l laterSession) bool { return c.acrossIn[at][l.ordinal] != nil })
@@ -274,7 +334,8 @@ func (c *cohort) refoldAcross(ctx context.Context) error {
 				if place < 0 || start >= c.end || c.isEve && at == 0 && !c.isFresh[place] {
 					return
 				}
-				if assigned := c.index.at(place).at; end >= assigned && (start < assigned || end >= c.end) {
+				a := c.index.at(place)
+				if last := c.endOf(a); start < last && end >= a.at && (start < a.at || end >= last) {
 					across[ordinal] = &refoldedSession{place: place}
 				}
 			})
@@ -284,8 +345,8 @@ func (c *cohort) refoldAcross(ctx context.Context) error {
 			return err
 		}
 		c.acrossIn[at] = across
-		from := func(ordinal int32) model.Millis { return c.index.at(across[ordinal].place).at }
-		return c.refold(ctx, &p, slices.Collect(maps.Keys(across)), from, func(session *model.Session) {
+		whose := func(ordinal int32) *assignee { return c.index.at(across[ordinal].place) }
+		return c.refold(ctx, &p, slices.Collect(maps.Keys(across)), whose, func(session *model.Session) {
 			*across[session.ID.Ordinal] = c.refoldedOf(across[session.ID.Ordinal].place, session)
 		})
 	})
@@ -313,7 +374,7 @@ func (c *cohort) refoldedOf(place int, session *model.Session) refoldedSession {
 
 // isRefolded tells whether the exposure does not say what the visitor did in the session of assignment: another
 // assignment than the session's first stands, or the session lasts beyond the end.
-func (m *measuring) isRefolded(a *assignee) bool { return !a.first || a.end >= m.end }
+func (m *measuring) isRefolded(a *assignee) bool { return !a.first || a.end >= m.endOf(a) }
 
 // computations are those of all metrics.
 func (m *measuring) computations() (keys []string) {
@@ -338,8 +399,8 @@ func (c *cohort) refoldAssigned(ctx context.Context) error {
 	}
 	for at := range c.index.partitions {
 		places := byPartition[int32(at)]
-		from := func(ordinal int32) model.Millis { return c.index.at(places[ordinal]).at }
-		err := c.refold(ctx, &c.index.partitions[at], slices.Collect(maps.Keys(places)), from, func(session *model.Session) {
+		whose := func(ordinal int32) *assignee { return c.index.at(places[ordinal]) }
+		err := c.refold(ctx, &c.index.partitions[at], slices.Collect(maps.Keys(places)), whose, func(session *model.Session) {
 			c.refolded = append(c.refolded, c.refoldedOf(places[session.ID.Ordinal], session))
 		})
 		if err != nil {
@@ -349,9 +410,9 @@ func (c *cohort) refoldAssigned(ctx context.Context) error {
 	return nil
 }
 
-// refold calls do with those of a partition's sessions at the ordinals that count, folded again from their hits before
-// the end, and at or after an instant. They have all that the metrics look at.
-func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []int32, from func(ordinal int32) model.Millis, do func(*model.Session)) error {
+// refold calls do with those of a partition's sessions at the ordinals that count, folded again from their hits at or after
+// the assignment of the visitor whose they are, and before that one's end. They have all that the metrics look at.
+func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []int32, whose func(ordinal int32) *assignee, do func(*model.Session)) error {
 	withKeys := slices.ContainsFunc(m.metrics, func(metric measuredMetric) bool {
 		return len(metric.computations) > 0 || filter.Uses(metric.Where, filter.Visitor)
 	})
@@ -373,8 +434,9 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 		slices.SortFunc(visits, func(a, b model.Visit) int { return int(a.Session.ID.Ordinal) - int(b.Session.ID.Ordinal) })
 		var parts []model.Visit
 		for i := range visits {
-			visit, first := &visits[i], from(visits[i].Session.ID.Ordinal)
-			session, ok := visit.Part(first, m.end)
+			visit, a := &visits[i], whose(visits[i].Session.ID.Ordinal)
+			first, last := a.at, m.endOf(a)
+			session, ok := visit.Part(first, last)
 			if !ok {
 				continue
 			}
@@ -386,7 +448,7 @@ func (m *measuring) refold(ctx context.Context, p *store.Partition, ordinals []i
 			session.Assigned = visit.Session.Assigned
 			// A Computer is asked about page views and events alone.
 			hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool {
-				return hit.Kind == model.Traits || hit.At >= m.end || hit.At < first
+				return hit.Kind == model.Traits || hit.At >= last || hit.At < first
 			})
 			parts = append(parts, model.Visit{Session: session, Hits: hits})
 		}

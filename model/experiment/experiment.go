@@ -87,12 +87,20 @@ type Metric struct {
 // converts too when any other session matches, folded so: one that began before the assignment may go on after it. A
 // filter.Assigned in a metric is asked of the whole session in all cases.
 //
+// Where Within is set, the end is for each visitor no later than so long after the assignment.
+//
 // The visitor's value is the sum of the event's values over all sessions that match so.
 type Question struct {
 	Definition Definition
 	// Later tells that sessions after that of the assignment count too: attribution by
 	// experiment. Without it, attribution is by session.
 	Later bool
+	// Within is how long after the assignment something counts; 0 for as long as the experiment runs.
+	Within model.Millis
+	// Before tells that what visitors did before their assignment is asked for, too: see MetricAnswer.Pairs.
+	Before bool
+	// Exclude tells that visitors with multiple exposures before the end do not take part; else they count in the first variant.
+	Exclude bool
 	// In narrows the results to what happened in it.
 	In model.Range
 	// Where is simplified; filter.Bool(true) for everyone.
@@ -101,19 +109,21 @@ type Question struct {
 	// Steps are instants in ascending order, such as the ends of days: the results as
 	// they were seen then are asked for, too.
 	Steps []model.Millis
+	// Phases are instants in ascending order, at which phases begin, without the first one: the results of the visitors assigned in
+	// each are asked for, too. There are none in an experiment of one phase.
+	Phases []model.Millis
 }
 
 // Answer is what an Question asks for.
 type Answer struct {
 	// Variants are those of the experiment, in its order.
 	Variants []VariantAnswer
-	// Assigned is how many visitors have a standing assignment in the range, whatever Where.
-	Assigned int
-	// MultipleExposures is how many of the visitors have a qualifying assignment to another variant before the end.
+	// Assigned is how many assignments lie in the run and in the range that name one of the variants, and Unknown how many name one
+	// that the experiment does not have, whatever the audience and Where. Each counts: a visitor may have several.
+	Assigned, Unknown int
+	// MultipleExposures is how many visitors, of those that the question is about, have a qualifying assignment to another variant
+	// before the end.
 	MultipleExposures int
-	// Unknown is how many assignments lie in the run and in the range that name a variant which the experiment does not
-	// have, whatever the audience and Where. Each counts: a visitor may have several.
-	Unknown int
 	// Err says why there is no answer to this question, while others have theirs. Nothing else is set.
 	Err error
 }
@@ -123,12 +133,35 @@ type VariantAnswer struct {
 	Visitors int
 	// Steps are for each of the question's the visitors whose assignment is earlier.
 	Steps []int
+	// Phases are the visitors of each phase, and PhaseSteps are Steps of each; nil where the question has one phase.
+	Phases     []int
+	PhaseSteps [][]int
 	// Metrics are in the order of the question's.
 	Metrics []MetricAnswer
 }
 
 // MetricAnswer is what is counted of a metric.
 type MetricAnswer struct {
+	Tally
+	// Winsorized are the values, of which none counts for more than a cap.
+	Winsorized Winsorized
+	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
+	// which its session started or, in the session of assignment, of the assignment's.
+	Steps []int
+	// Phases are of the visitors of each phase, and PhaseSteps are Steps of each; nil where the question has one phase.
+	Phases     []Tally
+	PhaseSteps [][]int
+	// Pairs are, where the question asks for what was before, of all visitors the values before and from the assignment on, as
+	// doubles. Before are the values of the sessions that match as a whole, began in the time PeriodBefore before the assignment, and
+	// were over when it came. Those of visitors without either come last; the others in the order of their numbers.
+	Pairs stats.JointMoments
+}
+
+// PeriodBefore is how far what visitors did before their assignment reaches back.
+const PeriodBefore model.Millis = 28 * 24 * 60 * 60 * 1000
+
+// Tally is what some visitors did by a metric.
+type Tally struct {
 	// Conversions is how many of the visitors converted.
 	Conversions int
 	// Total is the sum of the visitors' values, and exact.
@@ -139,19 +172,14 @@ type MetricAnswer struct {
 	// there for, and added in the order of the visitors' numbers, so that the same data gives the same digits. They are of no values
 	// where the metric has none.
 	Moments stats.Moments
-	// Winsorized are the values, of which none counts for more than a cap.
-	Winsorized Winsorized
-	// Steps are for each of the question's the visitors that had converted earlier: a conversion is of the moment at
-	// which its session started or, in the session of assignment, of the assignment's.
-	Steps []int
 }
 
 // Add adds the value of a visitor.
-func (m *MetricAnswer) Add(value model.Sum) {
-	m.Total = m.Total.Add(value)
-	m.Moments.Add(value.Float64())
+func (t *Tally) Add(value model.Sum) {
+	t.Total = t.Total.Add(value)
+	t.Moments.Add(value.Float64())
 	if value != (model.Sum{}) {
-		m.Values++
+		t.Values++
 	}
 }
 
@@ -163,22 +191,42 @@ type Winsorized struct {
 	Capped int
 	// Moments are of the values as they count.
 	Moments stats.Moments
+	// Phases are those of each phase; nil where the question has one.
+	Phases []stats.Moments
 }
 
-// Winsorize sets what a metric's values come to under a cap: the 99 % quantile of those above 0 of all variants together. The
-// values are those of each variant's converted visitors, in the order of their numbers.
-func (a *Answer) Winsorize(metric int, values [][]float64) error {
-	winsor, err := stats.WinsorOf(slices.Concat(values...), stats.DefaultWinsorQuantile)
+// Values are the values of converted visitors by variant and phase, each list in the order of the visitors' numbers.
+type Values [][][]float64
+
+// NewValues returns no values yet of a question's visitors.
+func (q *Question) NewValues() Values {
+	values := make(Values, len(q.Definition.Variants))
+	for i := range values {
+		values[i] = make([][]float64, len(q.Phases)+1)
+	}
+	return values
+}
+
+// Winsorize sets what a metric's values come to under a cap: the 99 % quantile of those above 0 of all variants together.
+func (a *Answer) Winsorize(metric int, values Values) error {
+	winsor, err := stats.WinsorOf(slices.Concat(slices.Concat(values...)...), stats.DefaultWinsorQuantile)
 	if err != nil {
 		return err
 	}
 	for i := range a.Variants {
 		w := Winsorized{Cap: winsor.Cap}
-		for _, value := range values[i] {
-			if value > winsor.Cap {
-				w.Capped++
+		for _, list := range values[i] {
+			var phase stats.Moments
+			for _, value := range list {
+				if value > winsor.Cap {
+					w.Capped++
+				}
+				phase.Add(winsor.Of(value))
 			}
-			w.Moments.Add(winsor.Of(value))
+			w.Moments.Merge(phase)
+			if len(values[i]) > 1 {
+				w.Phases = append(w.Phases, phase)
+			}
 		}
 		a.Variants[i].Metrics[metric].Winsorized = w
 	}
@@ -220,8 +268,50 @@ func NewAnswer(q *Question) Answer {
 		for m := range v.Metrics {
 			v.Metrics[m].Steps = make([]int, len(q.Steps))
 		}
+		if len(q.Phases) == 0 {
+			continue
+		}
+		v.Phases, v.PhaseSteps = make([]int, len(q.Phases)+1), q.phaseSteps()
+		for m := range v.Metrics {
+			v.Metrics[m].Phases, v.Metrics[m].PhaseSteps = make([]Tally, len(q.Phases)+1), q.phaseSteps()
+		}
 	}
 	return a
+}
+
+func (q *Question) phaseSteps() [][]int {
+	steps := make([][]int, len(q.Phases)+1)
+	for i := range steps {
+		steps[i] = make([]int, len(q.Steps))
+	}
+	return steps
+}
+
+// AsSeenAt returns what the answer was at a step: visitors and conversions.
+func (a *Answer) AsSeenAt(step int) *Answer {
+	then := &Answer{Variants: make([]VariantAnswer, len(a.Variants))}
+	for i, v := range a.Variants {
+		seen := &then.Variants[i]
+		seen.Visitors, seen.Metrics = v.Steps[step], make([]MetricAnswer, len(v.Metrics))
+		for _, steps := range v.PhaseSteps {
+			seen.Phases = append(seen.Phases, steps[step])
+		}
+		for m, metric := range v.Metrics {
+			seen.Metrics[m].Conversions = metric.Steps[step]
+			for _, steps := range metric.PhaseSteps {
+				seen.Metrics[m].Phases = append(seen.Metrics[m].Phases, Tally{Conversions: steps[step]})
+			}
+		}
+	}
+	return then
+}
+
+// EndFor is the instant from which on nothing counts of a visitor who was assigned at a time.
+func (q *Question) EndFor(assigned model.Millis) model.Millis {
+	if q.Within == 0 {
+		return q.End()
+	}
+	return min(q.End(), assigned+q.Within)
 }
 
 // End is the instant from which on nothing counts.

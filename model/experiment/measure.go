@@ -23,7 +23,9 @@ type measuring struct {
 	group  []*asking
 	d      *Definition
 	end    model.Millis
+	within model.Millis
 	later  bool
+	before bool
 	index  *index
 	// metrics are those of all questions, each once, and resolution is of their predicates.
 	metrics    []measuredMetric
@@ -56,14 +58,14 @@ func measuredMetricOf(metric Metric) measuredMetric {
 type measured struct {
 	// at is when the visitor first converted; model.Open where that did not happen.
 	at []model.Millis
-	// values are nil where the metric has none.
-	values []model.Sum
+	// values are nil where the metric has none, and before, which are those before the assignment, where nobody asks.
+	values, before []model.Sum
 }
 
 // measure answers the questions of a group.
 func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, error) {
 	first := group[0]
-	m := &measuring{engine: e, group: group, d: &first.Definition, end: first.End(), later: first.Later}
+	m := &measuring{engine: e, group: group, d: &first.Definition, end: first.End(), within: first.Within, later: first.Later, before: first.Before}
 	var wheres []filter.Expr
 	for _, q := range group {
 		for _, metric := range q.Metrics {
@@ -88,7 +90,7 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 	if err := m.chooseVisitors(ctx, answers); err != nil {
 		return nil, err
 	}
-	if err := m.countUnknown(ctx, answers); err != nil {
+	if err := m.countAssignments(ctx, answers); err != nil {
 		return nil, err
 	}
 	results, err := m.measureAll(ctx)
@@ -111,25 +113,53 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 
 // sum adds up what the visitors that take part in a question did, for its metric at a place.
 func (m *measuring) sum(q *asking, takes []uint64, result measured, at int, answer *Answer) error {
-	values := make([][]float64, len(answer.Variants))
+	values := q.NewValues()
 	for i, a := range m.index.all() {
 		converted := result.at[i]
 		if converted == model.Open || takes[i/64]&(1<<(i%64)) == 0 {
 			continue
 		}
-		to := &answer.Variants[a.variant].Metrics[at]
+		to, phase := &answer.Variants[a.variant].Metrics[at], q.phaseAt(a.at)
 		to.Conversions++
 		addSteps(to.Steps, q.Steps, converted)
-		if result.values != nil {
-			to.Add(result.values[i])
-			values[a.variant] = append(values[a.variant], result.values[i].Float64())
+		if to.Phases != nil {
+			to.Phases[phase].Conversions++
+			addSteps(to.PhaseSteps[phase], q.Steps, converted)
 		}
+		if result.values == nil {
+			continue
+		}
+		to.Add(result.values[i])
+		if to.Phases != nil {
+			to.Phases[phase].Add(result.values[i])
+		}
+		values[a.variant][phase] = append(values[a.variant][phase], result.values[i].Float64())
 	}
-	cumulate(answer, func(v *VariantAnswer) []int { return v.Metrics[at].Steps })
+	cumulate(answer, func(v *VariantAnswer) [][]int { return append(v.Metrics[at].PhaseSteps, v.Metrics[at].Steps) })
 	if q.Metrics[at].Value == "" {
 		return nil
 	}
+	if q.Before {
+		m.pair(takes, result, at, answer)
+	}
 	return answer.Winsorize(at, values)
+}
+
+// pair puts together what visitors did before and from their assignment on.
+func (m *measuring) pair(takes []uint64, result measured, at int, answer *Answer) {
+	for i, a := range m.index.all() {
+		if takes[i/64]&(1<<(i%64)) == 0 {
+			continue
+		}
+		if before, during := result.before[i].Float64(), result.values[i].Float64(); before != 0 || during != 0 {
+			answer.Variants[a.variant].Metrics[at].Pairs.Add(before, during)
+		}
+	}
+	for i := range answer.Variants {
+		v := &answer.Variants[i]
+		pairs := &v.Metrics[at].Pairs
+		pairs.AddZeros(int64(v.Visitors) - pairs.X.N)
+	}
 }
 
 // place returns the place of a metric among all, -1 where there is none.
@@ -161,22 +191,48 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error 
 			if !q.In.Contains(a.at) {
 				continue
 			}
-			answer.Assigned++
 			if sets != nil && !sets[a.partition].Test(uint(a.ordinal)) {
 				continue
+			}
+			if a.other < m.end {
+				answer.MultipleExposures++
+				if q.Exclude {
+					continue
+				}
 			}
 			takes[place/64] |= 1 << (place % 64)
 			v := &answer.Variants[a.variant]
 			v.Visitors++
 			addSteps(v.Steps, q.Steps, a.at)
-			if a.other < m.end {
-				answer.MultipleExposures++
+			if v.Phases != nil {
+				phase := q.phaseAt(a.at)
+				v.Phases[phase]++
+				addSteps(v.PhaseSteps[phase], q.Steps, a.at)
 			}
 		}
-		cumulate(answer, func(v *VariantAnswer) []int { return v.Steps })
+		cumulate(answer, func(v *VariantAnswer) [][]int { return append(v.PhaseSteps, v.Steps) })
 		m.takes[i] = takes
 	}
 	return ctx.Err()
+}
+
+// endOf is the instant from which on nothing of a visitor counts.
+func (m *measuring) endOf(a *assignee) model.Millis {
+	if m.within == 0 {
+		return m.end
+	}
+	return min(m.end, a.at+m.within)
+}
+
+// phaseAt returns the place of the phase in which an instant lies.
+func (q *Question) phaseAt(at model.Millis) int {
+	place, _ := slices.BinarySearchFunc(q.Phases, at, func(from, at model.Millis) int {
+		if from <= at {
+			return -1
+		}
+		return 1
+	})
+	return place
 }
 
 // addSteps counts an instant at the first step that is later.
@@ -192,11 +248,12 @@ func addSteps(counts []int, steps []model.Millis, at model.Millis) {
 }
 
 // cumulate makes of what is counted at each step what is counted up to it.
-func cumulate(answer *Answer, of func(*VariantAnswer) []int) {
+func cumulate(answer *Answer, of func(*VariantAnswer) [][]int) {
 	for i := range answer.Variants {
-		counts := of(&answer.Variants[i])
-		for step := 1; step < len(counts); step++ {
-			counts[step] += counts[step-1]
+		for _, counts := range of(&answer.Variants[i]) {
+			for step := 1; step < len(counts); step++ {
+				counts[step] += counts[step-1]
+			}
 		}
 	}
 }
@@ -230,25 +287,32 @@ func (m *measuring) sessionSets(ctx context.Context, where filter.Expr) ([]colum
 	})
 }
 
-// countUnknown counts assignments to variants that there are not.
-func (m *measuring) countUnknown(ctx context.Context, answers []Answer) error {
+// countAssignments counts all assignments, to variants that there are and that there are not.
+func (m *measuring) countAssignments(ctx context.Context, answers []Answer) error {
 	var mu sync.Mutex
 	return m.eachPartition(ctx, 0, func(ctx context.Context, _ int, p *store.Partition) error {
 		return m.engine.assignments.readExposure(ctx, p, m.d.Key, nil, func(x *exposure) error {
 			variants := placesOf(x.variants, m.d.Variants)
-			if !slices.Contains(variants, -1) {
-				return nil
+			assigned, unknown := make([]int, len(m.group)), make([]int, len(m.group))
+			for i := range x.assignments {
+				row, counts := &x.assignments[i], assigned
+				if variants[row.Variant] < 0 {
+					counts = unknown
+				}
+				if !m.d.Run.Contains(row.At) {
+					continue
+				}
+				for n, q := range m.group {
+					if q.In.Contains(row.At) {
+						counts[n]++
+					}
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			for i := range x.assignments {
-				if row := &x.assignments[i]; variants[row.Variant] < 0 && m.d.Run.Contains(row.At) {
-					for n, q := range m.group {
-						if q.In.Contains(row.At) {
-							answers[n].Unknown++
-						}
-					}
-				}
+			for n := range answers {
+				answers[n].Assigned += assigned[n]
+				answers[n].Unknown += unknown[n]
 			}
 			return ctx.Err()
 		})
@@ -263,9 +327,12 @@ func (m *measuring) measureAll(ctx context.Context) ([]measured, error) {
 		return make([]measured, len(m.metrics)), nil // of nobody
 	}
 	var before, after []store.Partition // the head's day
-	if m.later {
+	if m.later || m.before {
 		// No visitor's assignment is earlier, and what is under way then began at most a day before.
 		from, day := m.index.partitions[0].Day.Start()-model.MaxSessionLength, m.index.partitions[head].Day
+		if m.before {
+			from -= PeriodBefore
+		}
 		partitions, err := m.engine.store.Partitions(ctx, m.d.Site, model.Range{From: from, To: m.end})
 		if err != nil {
 			return nil, err
@@ -295,7 +362,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	sealed.metrics = nil
 	var unknown []int
 	for place, metric := range m.metrics {
-		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.end, m.index.sealed.serial), metric.Value, metric.where.Text().Value(), string(state[:]), string(stateBefore[:]))
+		keys[place] = count.FingerprintOf(m.d.text(), fmt.Sprint("measured ", m.later, m.before, m.end, m.within, m.index.sealed.serial), metric.Value, metric.where.Text().Value(), string(state[:]), string(stateBefore[:]))
 		if known, found := m.engine.measurements.GetIfPresent(keys[place]); found && isKept {
 			m.engine.measuredMeter.Add(ctx, 1, 0, time.Now())
 			results[place] = known

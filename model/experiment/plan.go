@@ -151,10 +151,11 @@ func (t *Trial) Outlook(alpha, power float64) (*Outlook, error) {
 		return nil, err
 	}
 	o := &Outlook{Plan: plan, ByValue: t.decidesByValue()}
-	if o.ByValue {
-		o.Amount = t.amounts()[r.baseline()]
+	v := &t.answer.Variants[r.baseline()]
+	if tally := v.Metrics[t.place].Tally; o.ByValue {
+		o.Amount = tally.amount(v.Visitors)
 	} else {
-		o.Count = t.counts()[r.baseline()]
+		o.Count = tally.count(v.Visitors)
 	}
 	for i, v := range r.Experiment.Variants {
 		o.Visitors, o.Weights = append(o.Visitors, int64(r.Answer.Variants[i].Visitors)), append(o.Weights, v.Weight)

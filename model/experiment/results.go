@@ -46,14 +46,14 @@ func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assig
 		store: st, matcher: matcher, assignments: assignments, ask: ask,
 		answerMeter: partition.Meter{Name: "results"}, measuredMeter: partition.Meter{Name: "measurements"},
 		measurements: partition.Bounded(bytes-bytes/answersShare, func(_ count.Fingerprint, m measured) uint64 {
-			return uint64(100 + 8*len(m.at) + 16*len(m.values))
+			return uint64(100 + 8*len(m.at) + 16*len(m.values) + 16*len(m.before))
 		}),
 		answers: partition.Bounded(bytes/answersShare, func(_ count.Fingerprint, a Answer) uint64 {
 			bytes := 200
 			for _, v := range a.Variants {
-				bytes += 80 + 8*len(v.Steps)
+				bytes += 100 + 8*len(v.Steps)*(1+len(v.Phases)) + 40*len(v.Phases)
 				for _, m := range v.Metrics {
-					bytes += 120 + 8*len(m.Steps)
+					bytes += 220 + 8*len(m.Steps)*(1+len(m.Phases)) + 120*len(m.Phases)
 				}
 			}
 			return uint64(bytes)
@@ -78,12 +78,23 @@ func (a Answer) clone() Answer {
 	a.Variants = slices.Clone(a.Variants)
 	for i := range a.Variants {
 		v := &a.Variants[i]
-		v.Steps, v.Metrics = slices.Clone(v.Steps), slices.Clone(v.Metrics)
+		v.Steps, v.Phases, v.Metrics = slices.Clone(v.Steps), slices.Clone(v.Phases), slices.Clone(v.Metrics)
+		v.PhaseSteps = cloneAll(v.PhaseSteps)
 		for m := range v.Metrics {
-			v.Metrics[m].Steps = slices.Clone(v.Metrics[m].Steps)
+			to := &v.Metrics[m]
+			to.Steps, to.Phases, to.Winsorized.Phases = slices.Clone(to.Steps), slices.Clone(to.Phases), slices.Clone(to.Winsorized.Phases)
+			to.PhaseSteps = cloneAll(to.PhaseSteps)
 		}
 	}
 	return a
+}
+
+func cloneAll(lists [][]int) [][]int {
+	lists = slices.Clone(lists)
+	for i := range lists {
+		lists[i] = slices.Clone(lists[i])
+	}
+	return lists
 }
 
 // asking is a question whose answer is not known yet.
@@ -126,7 +137,7 @@ func (e *ColumnEngine) Results(ctx context.Context, questions []Question) ([]Ans
 			}
 			e.answerMeter.Add(ctx, 0, 1, begin)
 		}
-		group := fmt.Sprint(q.Definition.text(), q.Later, q.End(), q.isKept, q.needs())
+		group := fmt.Sprint(q.Definition.text(), q.Later, q.Within, q.Before, q.End(), q.isKept, q.needs())
 		groups[group] = append(groups[group], q)
 	}
 	for _, group := range groups {
@@ -169,7 +180,7 @@ func (q *Question) needs() (keys [2][]string) {
 // text tells the question from others.
 func (q *Question) text() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\n%t %d %d %s\n%d", q.Definition.text(), q.Later, q.In.From, q.In.To, q.Where, q.Steps)
+	fmt.Fprintf(&text, "%s\n%t %d %t %t %d %d %s\n%d %d", q.Definition.text(), q.Later, q.Within, q.Before, q.Exclude, q.In.From, q.In.To, q.Where, q.Steps, q.Phases)
 	for _, metric := range q.Metrics {
 		fmt.Fprintf(&text, "\n%q %s", metric.Value, metric.Where)
 	}

@@ -73,8 +73,8 @@ type Evidence struct {
 	Values []int64
 
 	SampleRatio stats.SampleRatio
-	// Visitors are those that take part, MultipleExposures how many of them saw several variants. Assigned are the visitors assigned to any
-	// variant, whoever takes part, and UnknownVariants the assignments to none.
+	// Visitors are those that take part, MultipleExposures how many of them saw several variants. Assigned are the assignments to any
+	// variant, of whomever, and UnknownVariants those to none.
 	Visitors, MultipleExposures, Assigned, UnknownVariants int
 	// FilterAfterAssignment tells that visitors are chosen by what they did once they were assigned, which a variant may have caused.
 	FilterAfterAssignment bool
@@ -83,6 +83,8 @@ type Evidence struct {
 	// Ran is how long the experiment has been running; Left how long it is to be until the time that was planned for the only look. It is 0
 	// where there is none, or where it has come.
 	Ran, Left time.Duration
+	// Stopped tells that nothing is to come.
+	Stopped bool
 	// Comparisons is how many metrics or segments are looked at together.
 	Comparisons int
 	// MetricChanged is when the primary metric or a guardrail was changed during the run or after; 0 if neither was.
@@ -99,7 +101,7 @@ type Guardrail struct {
 
 // Judge returns the verdict of evidence.
 //
-//   - A sample ratio that does not fit makes it INVALID.
+//   - A sample ratio that does not fit makes it INVALID. What else speaks against comparing the variants may explain that.
 //   - Where variants cannot be compared, or it is too early, it is COLLECTING, whatever the figures say.
 //   - A winner for which a guardrail does not hold with a probability of 95 % is withheld: COLLECTING too.
 //   - Else it is what the rules decide by the figures.
@@ -109,9 +111,11 @@ func (e Evidence) Judge() Verdict {
 	if decision == stats.Invalid {
 		v.say(SampleRatioReason, "Visitors are not split as the weights say (p = %.2g). Something is broken: find it before you trust any figure.",
 			e.SampleRatio.AnytimePValue)
+		e.doubt(&v)
 		return v
 	}
-	e.withhold(&v)
+	e.doubt(&v)
+	e.wait(&v)
 	if len(v.Reasons) > 0 {
 		v.Decision = stats.Collecting
 	}
@@ -127,7 +131,7 @@ func (e Evidence) Judge() Verdict {
 	switch {
 	case len(v.Reasons) > 0:
 	case v.Decision == stats.Collecting:
-		v.say(OpenReason, "The variants are too close to tell which is better. Let the experiment run.")
+		v.say(OpenReason, "The variants are too close to tell which is better.%s", e.unlessStopped(" Let the experiment run."))
 	default:
 		v.say(ClearReason, "%s", e.conclusion(v))
 	}
@@ -139,8 +143,16 @@ func (v *Verdict) say(code ReasonCode, format string, args ...any) {
 	v.Reasons = append(v.Reasons, Reason{code, fmt.Sprintf(format, args...)})
 }
 
-// withhold says why there can be no decision yet.
-func (e Evidence) withhold(v *Verdict) {
+// unlessStopped returns what is said of an experiment that goes on.
+func (e Evidence) unlessStopped(text string) string {
+	if e.Stopped {
+		return ""
+	}
+	return text
+}
+
+// doubt says why variants cannot be compared.
+func (e Evidence) doubt(v *Verdict) {
 	if share := share(e.MultipleExposures, e.Visitors); share > tolerableShare {
 		v.say(MultipleExposuresReason, "%s of the visitors (%d) saw more than one variant. Up to %s is usual; check that an assignment stays with its visitor.",
 			percent(share), e.MultipleExposures, percent(tolerableShare))
@@ -153,18 +165,30 @@ func (e Evidence) withhold(v *Verdict) {
 		v.say(FilterAfterAssignmentReason, "The visitors are chosen by what they did after they were assigned, which their variant may have caused. "+
 			"Choose them by what was there before.")
 	}
+}
+
+// wait says what there is too little of for a decision.
+func (e Evidence) wait(v *Verdict) {
+	// What is missing is to come, unless the experiment has stopped.
+	needs, toGo := "needs", "to go"
+	if e.Stopped {
+		needs, toGo = "needed", "missing"
+	}
 	if missing := e.Rules.MinDuration - e.Ran; missing > 0 {
-		v.say(TooFewDaysReason, "The experiment needs to run for %s, so that each weekday is in it; %s to go.", inDays(e.Rules.MinDuration), inDays(missing))
+		v.say(TooFewDaysReason, "The experiment %s to run for %s, so that each weekday is in it; %s %s.", needs, inDays(e.Rules.MinDuration), inDays(missing), toGo)
 	}
 	if missing := e.missing(e.Rules.MinVisitors, func(i int) int64 { return e.Figures[i].Visitors }); missing != "" {
-		v.say(TooFewVisitorsReason, "Each variant needs %d visitors; to go: %s.", e.Rules.MinVisitors, missing)
+		v.say(TooFewVisitorsReason, "Each variant %s %d visitors; %s: %s.", needs, e.Rules.MinVisitors, toGo, missing)
 	}
 	if e.Values != nil {
 		if missing := e.missing(stats.MinValues, func(i int) int64 { return e.Values[i] }); missing != "" {
-			v.say(TooFewConversionsReason, "Each variant needs %d conversions with a value; to go: %s.", stats.MinValues, missing)
+			v.say(TooFewConversionsReason, "Each variant %s %d conversions with a value; %s: %s.", needs, stats.MinValues, toGo, missing)
 		}
 	}
-	if e.Left > 0 {
+	switch {
+	case e.Left > 0 && e.Stopped:
+		v.say(BeforeHorizonReason, "The experiment stopped %s before the only time at which it was to be decided. A look before that proves nothing.", inDays(e.Left))
+	case e.Left > 0:
 		v.say(BeforeHorizonReason, "The experiment is to be decided at one time only, after %s more. A look before that proves nothing.", inDays(e.Left))
 	}
 }
@@ -189,7 +213,7 @@ func (e Evidence) remark(v *Verdict) {
 		v.say(ManyComparisonsReason, "%d results are looked at together, so each needs stronger evidence; p-values are adjusted for that.", e.Comparisons)
 	}
 	if e.MetricChanged != 0 {
-		v.say(MetricChangedReason, "The primary metric or a guardrail was changed on %s, when results could already be seen.", e.MetricChanged.Time().Format(time.DateOnly))
+		v.say(MetricChangedReason, "The primary metric or a guardrail, or what its goal means, was changed on %s, when results could already be seen.", e.MetricChanged.Time().Format(time.DateOnly))
 	}
 }
 

@@ -42,6 +42,15 @@ func TestJudge(t *testing.T) {
 			[]ReasonCode{SampleRatioReason}, "p = 1e-07"},
 		"both variants seen by a half, and unknown ones": {func(e *Evidence) { e.MultipleExposures, e.UnknownVariants = 4000, 6595 }, stats.Collecting, 1,
 			[]ReasonCode{MultipleExposuresReason, UnknownVariantsReason}, "50 % of the visitors (4000)"},
+		"a mismatch, and what may explain it": {func(e *Evidence) {
+			e.SampleRatio = stats.SampleRatio{AnytimePValue: 1e-7, Mismatch: true}
+			e.MultipleExposures, e.UnknownVariants, e.FilterAfterAssignment, e.Ran = 4000, 6595, true, 0
+		}, stats.Invalid, -1, []ReasonCode{SampleRatioReason, MultipleExposuresReason, UnknownVariantsReason, FilterAfterAssignmentReason}, "p = 1e-07"},
+		"stopped too early": {func(e *Evidence) {
+			e.Stopped, e.Ran, e.Left, e.Figures = true, 5*day, 2*day, slices.Clone(won)
+			e.Figures[0].Visitors, e.Values = 93, []int64{9, 10}
+		}, stats.Collecting, 1, []ReasonCode{TooFewDaysReason, TooFewVisitorsReason, TooFewConversionsReason, BeforeHorizonReason}, "needed to run for 7 days, so that each weekday is in it; 2 days missing."},
+		"stopped too close":           {func(e *Evidence) { e.Stopped, e.Figures = true, open }, stats.Collecting, 1, []ReasonCode{OpenReason}, "The variants are too close to tell which is better."},
 		"both variants seen by a few": {func(e *Evidence) { e.MultipleExposures = 80 }, stats.Winner, 1, []ReasonCode{ClearReason}, "better"},
 		"chosen by what followed":     {func(e *Evidence) { e.FilterAfterAssignment = true }, stats.Collecting, 1, []ReasonCode{FilterAfterAssignmentReason}, "after they were assigned"},
 		"a guardrail": {func(e *Evidence) { e.Guardrails = []Guardrail{{"Refunds", 1, 0.2, 0.05}, {"Visits", 1, 0.99, 0.05}} }, stats.Collecting, 1,
@@ -65,6 +74,11 @@ func TestJudge(t *testing.T) {
 				codes = append(codes, reason.Code)
 				if !strings.HasSuffix(reason.Message, ".") {
 					t.Errorf("%q is no sentence", reason.Message)
+				}
+				for _, word := range []string{"to go", "more.", "Let the", " needs "} {
+					if e.Stopped && strings.Contains(reason.Message, word) {
+						t.Errorf("%q is said of one that has stopped", reason.Message)
+					}
 				}
 			}
 			if v.Decision != test.decision || v.Leader != test.leader || !slices.Equal(codes, test.codes) {

@@ -94,25 +94,11 @@ func figureOf(visitors int64, mean float64, loss, beat *float64) Figure {
 func Monitor(figures []Figure, baseline int, better Direction, anytime []Anytime) {
 	for i := range figures {
 		if i != baseline {
-			figures[i].look(anytime[i].Higher, anytime[i].PValue, better)
+			f := &figures[i]
+			f.Better, f.PValue = anytime[i].Higher == (better != LowerIsBetter), anytime[i].PValue
+			f.AdjustedPValue = f.PValue
 		}
 	}
-}
-
-// Stratify makes figures for one look that compare within phases only, by the variants' comparisons with the baseline over phases. The
-// baseline's own is not read.
-func Stratify(figures []Figure, baseline int, better Direction, phases []Stratified) {
-	for i := range figures {
-		if i != baseline {
-			higher := phases[i].Higher
-			figures[i].look(higher > 0.5, min(higher, 1-higher), better)
-		}
-	}
-}
-
-// look takes note of how a variant looks beside the baseline.
-func (f *Figure) look(higher bool, p float64, better Direction) {
-	f.Better, f.PValue, f.AdjustedPValue = higher == (better != LowerIsBetter), p, p
 }
 
 // AdjustVariants adjusts the p-values of a metric that decides by itself for the number of its variants, by Holm: with several variants none

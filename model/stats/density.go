@@ -23,6 +23,15 @@ func RateDensity(count Count, points int) ([]Point, error) {
 	return curve(points, math.Exp(g.quantile(0, tail)), min(math.Exp(g.quantile(0, 1-tail)), 1), count.density)
 }
 
+// Curve is RateDensity of a rate that was made before, over phases too.
+func (r Rate) Curve(points int) ([]Point, error) {
+	if r.adjusted == nil {
+		return RateDensity(r.Count, points)
+	}
+	reach := -probit(tail) * r.adjusted.width
+	return curve(points, math.Exp(r.adjusted.location-reach), math.Exp(r.adjusted.location+reach), r.adjusted.density)
+}
+
 // density is that of the rate's posterior.
 func (c Count) density(p float64) float64 {
 	n, k := float64(c.Visitors), float64(c.Conversions)

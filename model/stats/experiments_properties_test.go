@@ -331,6 +331,81 @@ func TestPhasesProperties(t *testing.T) {
 	if none := must[Stratified](t)(StratifiedValues()); none.Uplift != nil || none.Higher != 0.5 {
 		t.Errorf("without a phase: %v", none)
 	}
+	if anytime := must[Anytime](t)(AnytimeValuesOverPhases(slices.Repeat([]ValuePhase{part}, 10)...)); math.Abs(anytime.Uplift.Mean-0.02) > 1e-12 ||
+		anytime.Uplift.Low >= ten.Uplift.Low || anytime.Uplift.High <= ten.Uplift.High || anytime.PValue <= 1-ten.Higher {
+		t.Errorf("at any time %v is narrower than at one: %v", anytime, ten)
+	}
+}
+
+// What is said over phases agrees with what is said of a comparison, sums to 1, and does not see what is between phases alone.
+func TestOverPhases(t *testing.T) {
+	t.Parallel()
+	for name, phases := range map[string][][]Count{
+		"a ramp":         {{{9000, 540}, {1000, 60}, {1000, 60}}, {{1000, 100}, {3000, 300}, {3000, 315}}},
+		"none in one":    {{{0, 0}, {1000, 60}, {0, 0}}, {{1000, 100}, {3000, 300}, {3000, 330}}},
+		"one without":    {{{900, 50}, {100, 0}, {100, 5}}, {{100, 10}, {100, 0}, {100, 9}}},
+		"nobody at all":  {{{0, 0}, {0, 0}, {0, 0}}, {{0, 0}, {0, 0}, {0, 0}}},
+		"everybody does": {{{10, 10}, {20, 20}, {10, 10}}, {{10, 10}, {10, 10}, {10, 10}}},
+	} {
+		for _, better := range []Direction{HigherIsBetter, LowerIsBetter} {
+			rates := must[[]Rate](t)(RatesOverPhases(phases, 0, better))
+			sum := 0.0
+			for i, rate := range rates {
+				share(t, name, rate.ProbabilityToBeBest)
+				sum += rate.ProbabilityToBeBest
+				if !(rate.ExpectedLoss >= 0) || !(rate.ConversionRate.Low <= rate.ConversionRate.Mean && rate.ConversionRate.Mean <= rate.ConversionRate.High) {
+					t.Errorf("%s: %+v", name, rate)
+				}
+				if i == 0 {
+					continue
+				}
+				var pairs []Phase
+				for _, phase := range phases {
+					pairs = append(pairs, Phase{phase[0], phase[i], 1, 1})
+				}
+				s := must[Stratified](t)(StratifiedRates(pairs...))
+				higher := *rate.ProbabilityToBeatBaseline
+				if better == LowerIsBetter {
+					higher = 1 - higher
+				}
+				if s.Uplift != nil && s.Deviation > 0 {
+					near(t, name+": higher", higher, s.Higher, 1e-9)
+					points := must[[]Point](t)(rate.Curve(2001))
+					area := 0.0
+					for n := range points[1:] {
+						area += (points[n].Y + points[n+1].Y) / 2 * (points[n+1].X - points[n].X)
+					}
+					near(t, name+": area", area, 0.999, 1e-4)
+				}
+				within := must[float64](t)(s.WithinMargin(0, better))
+				if better == HigherIsBetter {
+					near(t, name+": within", within, s.Higher, 1e-12)
+				} else {
+					near(t, name+": within", within, 1-s.Higher, 1e-12)
+				}
+			}
+			near(t, name+": sum", sum, 1, 1e-9)
+		}
+	}
+	early, late := []Amount{amountOf(9000, 10, 0.3), amountOf(1000, 10, 0.9)}, []Amount{amountOf(1000, 20, 0.9), amountOf(3000, 20, 0.5)}
+	values := must[[]Value](t)(ValuesOverPhases([][]Amount{early, late}, 0, HigherIsBetter))
+	near(t, "value", values[1].Uplift.Mean, 0, 1e-12)
+	near(t, "value", *values[1].ProbabilityToBeatBaseline, 0.5, 1e-9)
+	near(t, "value", values[0].ProbabilityToBeBest+values[1].ProbabilityToBeBest, 1, 1e-9)
+	near(t, "value", values[1].PerVisitor.Mean, values[0].PerVisitor.Mean, 1e-9)
+	few := must[[]Value](t)(ValuesOverPhases([][]Amount{early, {late[0], {Visitors: 5}}, early[:2]}, 0, HigherIsBetter))
+	if few[1].ExpectedLoss == nil {
+		t.Errorf("a phase of few: %+v", few[1])
+	}
+	unknown := must[[]Value](t)(ValuesOverPhases([][]Amount{{early[0], {Visitors: 5}}, {late[0], {Visitors: 5}}}, 0, HigherIsBetter))
+	if unknown[1].Uplift != nil || unknown[0].ExpectedLoss != nil {
+		t.Errorf("phases of few: %+v", unknown)
+	}
+	for _, bad := range [][][]Count{nil, {{{1, 0}, {1, 0}}, {{1, 0}}}, {{{1, 2}, {1, 0}}}} {
+		if _, err := RatesOverPhases(bad, 0, HigherIsBetter); err == nil {
+			t.Errorf("no error for %v", bad)
+		}
+	}
 }
 
 func TestPlannerProperties(t *testing.T) {
@@ -551,9 +626,11 @@ func TestDecideByDirectionAndValue(t *testing.T) {
 	both("a price, by value", ValueFigures(mustValues(t, amounts, 0)), HigherIsBetter, []Anytime{{}, value.Anytime}, price.ByValue)
 
 	// Over phases the ramp from 10 % to 50 % shows no lift, and ten metrics of which one is at 0.04 no winner.
-	ramp := RateFigures(mustRates(t, []Count{{9800, 665}, {4200, 385}}, 0))
-	Stratify(ramp, 0, HigherIsBetter, []Stratified{{}, must[Stratified](t)(StratifiedRates(
-		Phase{countOf(v.Phases.Strata[0][0]), countOf(v.Phases.Strata[0][1]), 9, 1}, Phase{countOf(v.Phases.Strata[1][0]), countOf(v.Phases.Strata[1][1]), 1, 1}))})
+	strata := make([][]Count, 2)
+	for i, stratum := range v.Phases.Strata {
+		strata[i] = []Count{countOf(stratum[0]), countOf(stratum[1])}
+	}
+	ramp := RateFigures(must[[]Rate](t)(RatesOverPhases(strata, 0, HigherIsBetter)))
 	if got, _ := rules.Decide(ramp, 0, HigherIsBetter, SampleRatio{}, 8*24*time.Hour); got != Collecting {
 		t.Errorf("a ramp: %s", got)
 	}
@@ -566,6 +643,21 @@ func TestDecideByDirectionAndValue(t *testing.T) {
 	if got, _ := rules.Decide(metrics[3], 0, HigherIsBetter, SampleRatio{}, 8*24*time.Hour); got != Collecting || metrics[3][1].AdjustedPValue != 0.3 {
 		t.Errorf("one of ten metrics: %s, adjusted %g", got, metrics[3][1].AdjustedPValue)
 	}
+}
+
+// Of many results, those that look better and those that look worse are adjusted each by themselves.
+func TestAdjustMetricsBySides(t *testing.T) {
+	t.Parallel()
+	metrics := make([][]Figure, 10)
+	for i := range metrics {
+		metrics[i] = []Figure{{PValue: 1, AdjustedPValue: 1}, {PValue: 1e-9}}
+	}
+	metrics[4][1] = Figure{Better: true, PValue: 0.04}
+	AdjustMetrics(metrics, 0)
+	if got := metrics[4][1].AdjustedPValue; got != 0.4 {
+		t.Errorf("one of ten is better, nine surely worse: %g, want 0.4", got)
+	}
+	near(t, "a worse one", metrics[0][1].AdjustedPValue, 1e-9*10/9, 1e-18)
 }
 
 func BenchmarkLiftWithPrior(b *testing.B) {

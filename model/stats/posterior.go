@@ -73,6 +73,34 @@ func (d student) slope(x float64) float64 {
 	return -(d.freedom + 1) * z / (d.freedom + z*z) / d.width
 }
 
+// logNormal is the normal distribution of the logarithm of a figure.
+type logNormal struct{ location, width float64 }
+
+func (d *logNormal) mode() float64  { return d.location }
+func (d *logNormal) end() float64   { return math.Inf(1) }
+func (d *logNormal) scale() float64 { return d.width }
+
+func (d *logNormal) log(x float64) float64 {
+	z := (x - d.location) / d.width
+	return -z * z / 2
+}
+
+func (d *logNormal) slope(x float64) float64 { return -(x - d.location) / d.width / d.width }
+
+// estimate returns the figure's median and its interval.
+func (d *logNormal) estimate() Estimate {
+	reach := -probit(lowEnd) * d.width
+	return Estimate{math.Exp(d.location), math.Exp(d.location - reach), math.Exp(d.location + reach)}
+}
+
+// density is that of the figure at x.
+func (d *logNormal) density(x float64) float64 {
+	if x <= 0 {
+		return 0
+	}
+	return math.Exp(d.log(math.Log(x))) / (x * d.width * math.Sqrt(2*math.Pi))
+}
+
 // How a posterior's panels are laid out. With 16 nodes a panel over which a density falls by e^bend adds an error of about (bend/4)¹⁶/16!
 // of that density, 10⁻¹²; and one as long as its distance from the mode, where a density falls as a power, one of 5.8⁻¹⁶.
 const (

@@ -39,6 +39,8 @@ type Rate struct {
 	// BayesFactor is the evidence for a rate unequal to the baseline's, see the
 	// function BayesFactor; nil for the baseline.
 	BayesFactor *float64
+	// adjusted is the posterior over phases, nil where there are none.
+	adjusted *logNormal
 }
 
 // widestInLogs keeps the expected loss exact between posteriors that lie far apart: e^y is integrated over this to the last digit.

@@ -45,6 +45,13 @@ func (a Amount) check() error {
 	return nil
 }
 
+// merged returns the amount of both's visitors together.
+func (a Amount) merged(other Amount) Amount {
+	m := Moments{N: a.Visitors, Mean: a.Mean(), Squares: a.Squares}
+	m.Merge(Moments{N: other.Visitors, Mean: other.Mean(), Squares: other.Squares})
+	return Amount{a.Visitors + other.Visitors, a.Conversions + other.Conversions, a.Values + other.Values, a.Sum + other.Sum, m.Squares}
+}
+
 // isUnknown tells that there are too few values to tell their spread.
 func (a Amount) isUnknown() bool { return a.Visitors < 2 || a.Values < MinValues }
 

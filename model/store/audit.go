@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -84,11 +86,19 @@ func documentOfExperiment(e *model.Experiment) string {
 	for i, guardrail := range e.Guardrails {
 		guardrails[i] = fields{"goal": guardrail.Goal, "margin": guardrail.Margin}
 	}
+	directions := make([]fields, len(e.Directions))
+	for i, given := range e.Directions {
+		directions[i] = fields{"goal": given.Goal, "direction": given.Direction}
+	}
+	phases := make([]fields, len(e.Phases))
+	for i, phase := range e.Phases {
+		phases[i] = fields{"from": phase.From.Time(), "weights": phase.Weights}
+	}
 	return fields{
 		"key": e.Key, "name": e.Name, "description": e.Description, "status": e.Status, "variants": e.Variants, "audience": e.Audience,
-		"attribution": e.Attribution, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
-		"guardrails": guardrails, "decidesBy": e.DecidesBy, "monitoring": e.Monitoring, "decideAt": timeOrNil(e.DecideAt),
-		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt),
+		"attribution": e.Attribution, "window": durationOrNil(e.Window), "multipleExposures": e.MultipleExposures, "priorLift": e.PriorLift, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
+		"guardrails": guardrails, "directions": directions, "notes": e.Notes, "conclusion": e.Conclusion, "decidesBy": e.DecidesBy, "monitoring": e.Monitoring, "decideAt": timeOrNil(e.DecideAt),
+		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt), "phases": phases,
 		"assignment": e.Assignment, "seed": e.Seed, "trafficShare": e.TrafficShare, "layer": layerOrNil(e.Layer), "forcedVariants": e.Forced,
 		"rollout": e.Rollout, "onlyEvaluated": e.OnlyEvaluated,
 	}.document()
@@ -121,6 +131,14 @@ func documentOfUser(u *model.User) string {
 		roles[i] = fields{"site": role.Site, "role": role.Role}
 	}
 	return fields{"name": u.Name, "roles": roles, "subject": u.Subject, "disabledAt": timeOrNil(u.DisabledAt)}.document()
+}
+
+// durationOrNil is in ISO 8601, and nil for 0, which stands for none.
+func durationOrNil(d time.Duration) any {
+	if d == 0 {
+		return nil
+	}
+	return fmt.Sprintf("PT%dS", d/time.Second)
 }
 
 // timeOrNil is nil for 0, which stands for never.

@@ -54,7 +54,7 @@ func TestAudit(t *testing.T) {
 			}},
 			{"CREATED EXPERIMENT Price", func() error { e.SiteID, e.Primary = site.ID, goal.ID; return st.CreateExperiment(ctx, e) }},
 			{"STARTED EXPERIMENT Price", func() error {
-				_, err := st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { return e.Start(1000, 2000) })
+				_, err := st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { return e.Start(1000, 0, 2000) })
 				return err
 			}},
 			{"STOPPED EXPERIMENT Price", func() error {

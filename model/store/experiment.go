@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -47,6 +48,14 @@ type experimentRow struct {
 	ForcedVariants     string
 	Rollout            bool
 	OnlyEvaluated      bool
+	Phases             string
+	EarlierRuns        string
+
+	WindowMS          model.Millis
+	MultipleExposures model.MultipleExposures
+	PriorLift         float64
+	Notes             string
+	Conclusion        string
 }
 
 type metricRow struct {
@@ -58,10 +67,20 @@ type metricRow struct {
 	Position int
 	// Margin is nil where the metric is no guardrail.
 	Margin *float64
+	// Direction is empty where it is the goal's.
+	Direction model.Direction
 }
 
 func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 	variants, err := json.Marshal(e.Variants)
+	if err != nil {
+		return nil, err
+	}
+	phases, err := json.Marshal(append([]model.Phase{}, e.Phases...))
+	if err != nil {
+		return nil, err
+	}
+	runs, err := json.Marshal(append([]model.Run{}, e.EarlierRuns...))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +95,8 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 	row := &experimentRow{
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
 		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
-		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description),
+		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description, e.Notes, e.Conclusion),
+		Phases: string(phases), EarlierRuns: string(runs), WindowMS: model.Millis(e.Window.Milliseconds()), MultipleExposures: e.MultipleExposures, PriorLift: e.PriorLift, Notes: e.Notes, Conclusion: e.Conclusion,
 		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
 		Assignment: e.Assignment, Seed: e.Seed, TrafficShare: e.TrafficShare, LayerKey: layer.Key, LayerFrom: layer.From, LayerTo: layer.To,
 		Rollout: e.Rollout, OnlyEvaluated: e.OnlyEvaluated,
@@ -88,6 +108,7 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 	e := model.Experiment{
 		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description, Status: row.Status,
 		Secondary: []int64{}, Attribution: row.Attribution, DecidesBy: row.DecidesBy, Monitoring: row.Monitoring, DecideAt: row.DecideAt,
+		Window: time.Duration(row.WindowMS) * time.Millisecond, MultipleExposures: row.MultipleExposures, PriorLift: row.PriorLift, Notes: row.Notes, Conclusion: row.Conclusion,
 		MetricChangedAt: row.MetricChangedAt, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
 		Assignment: row.Assignment, Seed: row.Seed, TrafficShare: row.TrafficShare, Rollout: row.Rollout, OnlyEvaluated: row.OnlyEvaluated,
@@ -98,10 +119,20 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 	if err := decodeJSON(row.ForcedVariants, &e.Forced); err != nil {
 		return e, fmt.Errorf("stored forced variants: %w", err)
 	}
-	if err := json.Unmarshal([]byte(row.Variants), &e.Variants); err != nil {
-		return e, fmt.Errorf("stored variants: %w", err)
+	err := errors.Join(
+		json.Unmarshal([]byte(row.Variants), &e.Variants), json.Unmarshal([]byte(row.Phases), &e.Phases), json.Unmarshal([]byte(row.EarlierRuns), &e.EarlierRuns))
+	if err != nil {
+		return e, fmt.Errorf("stored variants, phases and runs: %w", err)
 	}
-	var err error
+	if len(e.EarlierRuns) == 0 {
+		e.EarlierRuns = nil
+	}
+	if len(e.Phases) == 0 {
+		e.Phases = nil
+	}
+	if e.StartedAt != 0 { // of one that started before weights could change, too
+		e.Phases = e.Splits()
+	}
 	e.Audience, err = decodeFilters(row.Audience)
 	return e, err
 }
@@ -126,6 +157,9 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 		return nil, err
 	}
 	for _, metric := range metrics {
+		if e := at[metric.ExperimentID]; metric.Direction != "" {
+			e.Directions = append(e.Directions, model.MetricDirection{Goal: metric.GoalID, Direction: metric.Direction})
+		}
 		switch e := at[metric.ExperimentID]; {
 		case metric.Margin != nil:
 			e.Guardrails = append(e.Guardrails, model.Guardrail{Goal: metric.GoalID, Margin: *metric.Margin})
@@ -142,7 +176,7 @@ func experimentsOf(ctx context.Context, db bun.IDB, rows []experimentRow) ([]mod
 type ExperimentQuery struct {
 	// Site is 0 for all sites.
 	Site int64
-	// Search is a part of the name, key or description, in any case; empty for all.
+	// Search is a part of the name, key, description, notes or conclusion, in any case; empty for all.
 	Search string
 	// Status keeps experiments with one of these statuses; nil for all.
 	Status []model.ExperimentStatus
@@ -329,6 +363,9 @@ func (s *Store) insertMetrics(ctx context.Context, tx bun.Tx, e *model.Experimen
 		}
 		rows = append(rows, metricRow{ExperimentID: e.ID, GoalID: guardrail.Goal, Position: len(e.Secondary) + i + 1, Margin: &guardrail.Margin})
 	}
+	for i := range rows {
+		rows[i].Direction = e.DirectionOf(&model.Goal{ID: rows[i].GoalID}) // empty unless it is given
+	}
 	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
 	return err
 }
@@ -378,7 +415,9 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if same := ofExperiment(model.Updated, e, was, documentOfExperiment(e)); same.isNone() {
 		return e, same, nil
 	}
-	e.NoteChange(&before, model.MillisOf(s.now()))
+	if err := e.NoteChange(&before, model.MillisOf(s.now())); err != nil {
+		return nil, change{}, err
+	}
 	e.UpdatedAt = s.nextUpdate(e.UpdatedAt)
 	row, err := experimentRowOf(e)
 	if err != nil {
@@ -390,7 +429,7 @@ func (s *Store) updateExperiment(ctx context.Context, tx bun.Tx, id int64, apply
 	if err := s.nameSegments(ctx, tx, objectOfExperiment(e), before.Audience, e.Audience); err != nil {
 		return nil, change{}, model.Under("audience", err)
 	}
-	if e.Primary != before.Primary || !slices.Equal(e.Secondary, before.Secondary) || !slices.Equal(e.Guardrails, before.Guardrails) ||
+	if e.Primary != before.Primary || !slices.Equal(e.Secondary, before.Secondary) || !slices.Equal(e.Guardrails, before.Guardrails) || !slices.Equal(e.Directions, before.Directions) ||
 		e.DecidesBy != before.DecidesBy { // which is checked with the metrics
 		if _, err := tx.NewDelete().Table("experiment_metrics").Where("experiment_id = ?", id).Exec(ctx); err != nil {
 			return nil, change{}, err
@@ -467,6 +506,14 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 	}
 	_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)
 	return e, ofExperiment(model.Deleted, e, documentOfExperiment(e), ""), err
+}
+
+// noteGoalChange notes that a goal changes which decides experiments that run, or guards them. The goal's row is locked.
+func (s *Store) noteGoalChange(ctx context.Context, tx bun.Tx, goal int64) error {
+	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ? AND (position = 0 OR margin IS NOT NULL)", goal)
+	_, err := tx.NewUpdate().Table("experiments").Set("metric_changed_at = ?", model.MillisOf(s.now())).
+		Where("id IN (?) AND status = ?", using, model.Running).Exec(ctx)
+	return err
 }
 
 // checkUnused returns a FailedPrecondition error that names the experiments which use

@@ -27,7 +27,7 @@ func mustCreateExperiment(tb testing.TB, st *store.Store, site int64, key string
 	return e
 }
 
-func start(e *model.Experiment) error { return e.Start(1, 1) }
+func start(e *model.Experiment) error { return e.Start(1, 0, 1) }
 func stop(e *model.Experiment) error  { return e.Stop("", 1, 1) }
 
 func TestExperiments(t *testing.T) {
@@ -42,7 +42,7 @@ func TestExperiments(t *testing.T) {
 
 		e := mustCreateExperiment(t, st, site.ID, "headline", goals[2], goals[0])
 		mustCreateExperiment(t, st, other.ID, "headline", elsewhere)
-		if e.Status != model.Draft || e.Attribution != model.SessionAttribution || !e.Variants[0].Baseline || e.CreatedAt.IsZero() {
+		if e.Status != model.Draft || e.Attribution != model.ExperimentAttribution || !e.Variants[0].Baseline || e.CreatedAt.IsZero() {
 			t.Errorf("created %+v", e)
 		}
 		for _, get := range []func() (*model.Experiment, error){

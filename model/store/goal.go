@@ -212,15 +212,15 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if err != nil {
 		return nil, change{}, err
 	}
-	before, filters, wasArchived, hadValues := documentOfGoal(goal), goal.Filters, goal.Archived, goal.ValueEvent != ""
+	before, was := documentOfGoal(goal), *goal
 	if err := apply(goal); err != nil {
 		return nil, change{}, err
 	}
 	action := model.Updated
 	switch {
-	case goal.Archived && !wasArchived:
+	case goal.Archived && !was.Archived:
 		action = model.Shelved
-	case wasArchived && !goal.Archived:
+	case was.Archived && !goal.Archived:
 		action = model.Restored
 	}
 	if err := goal.Validate(); err != nil {
@@ -230,7 +230,7 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if changed.isNone() {
 		return goal, changed, nil
 	}
-	if hadValues && goal.ValueEvent == "" {
+	if was.ValueEvent != "" && goal.ValueEvent == "" {
 		if err := checkValueUnused(ctx, tx, id); err != nil {
 			return nil, change{}, err
 		}
@@ -243,7 +243,12 @@ func (s *Store) updateGoal(ctx context.Context, tx bun.Tx, id int64, apply func(
 	if _, err := tx.NewUpdate().Model(row).ExcludeColumn("key", "created_at").WherePK().Exec(ctx); err != nil {
 		return nil, change{}, err
 	}
-	err = model.Under("filters", s.nameSegments(ctx, tx, objectOfGoal(goal), filters, goal.Filters))
+	if goal.Direction != was.Direction || goal.ValueEvent != was.ValueEvent || !model.EqualFilters(goal.Filters, was.Filters) {
+		if err := s.noteGoalChange(ctx, tx, id); err != nil {
+			return nil, change{}, err
+		}
+	}
+	err = model.Under("filters", s.nameSegments(ctx, tx, objectOfGoal(goal), was.Filters, goal.Filters))
 	return goal, changed, err
 }
 

@@ -28,7 +28,7 @@ func mustCreateAssigned(t *testing.T, st *store.Store, site int64, key string, c
 }
 
 func startRun(t *testing.T, st *store.Store, id int64) (*model.Experiment, error) {
-	return st.UpdateExperiment(t.Context(), id, func(e *model.Experiment) error { return e.Start(1000, 2000) })
+	return st.UpdateExperiment(t.Context(), id, func(e *model.Experiment) error { return e.Start(1000, 0, 2000) })
 }
 
 func TestAssignmentIsStored(t *testing.T) {

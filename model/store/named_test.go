@@ -298,7 +298,7 @@ func TestFiltersOfNamedSegments(t *testing.T) {
 		if err := change(2); err != nil {
 			t.Errorf("before the experiment starts: %v", err)
 		}
-		if _, err := st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { return e.Start(1, 2) }); err != nil {
+		if _, err := st.UpdateExperiment(ctx, e.ID, func(e *model.Experiment) error { return e.Start(1, 0, 2) }); err != nil {
 			t.Fatal(err)
 		}
 		mustTell(t, change(1), `the experiment "Experiment" has started`)

@@ -215,7 +215,7 @@ func (w *world) running(key string, change func(*model.Experiment)) *model.Exper
 	w.t.Helper()
 	e := w.experiment(key, change)
 	now := model.MillisOf(time.Now())
-	w.update(e, func(e *model.Experiment) error { return e.Start(now, now) })
+	w.update(e, func(e *model.Experiment) error { return e.Start(now, 0, now) })
 	return e
 }
 

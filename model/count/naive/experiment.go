@@ -36,6 +36,8 @@ type participant struct {
 	// converted is when the visitor first did, by metric; model.Open where that did not happen.
 	converted []model.Millis
 	values    []model.Sum
+	// before are the values before the assignment.
+	before []model.Sum
 }
 
 func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer experiment.Answer, err error) {
@@ -64,7 +66,11 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 			return answer, err
 		}
 		for _, row := range rows {
-			if x.Run.Contains(row.At) && q.In.Contains(row.At) && !slices.Contains(x.Variants, row.Variant) {
+			switch {
+			case !x.Run.Contains(row.At) || !q.In.Contains(row.At):
+			case slices.Contains(x.Variants, row.Variant):
+				answer.Assigned++
+			default:
 				answer.Unknown++
 			}
 		}
@@ -81,9 +87,20 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 		if !found || now.session != session.ID || !q.In.Contains(now.assignment.At) {
 			continue
 		}
-		answer.Assigned++
 		if q.Where.Match(session) {
-			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
+			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
+		}
+	}
+	for i := range all {
+		session := &all[i].Session
+		p := taking[session.Visitor]
+		if p == nil || session.End >= p.assignment.At || session.Start < p.assignment.At-experiment.PeriodBefore {
+			continue
+		}
+		for m, metric := range q.Metrics {
+			if event, _ := session.Event(metric.Value); metric.Where.Match(session) {
+				p.before[m] = p.before[m].Add(event.Sum)
+			}
 		}
 	}
 	err = measure(ctx, q, fill, all, func(session *model.Session) *participant {
@@ -119,12 +136,13 @@ func measure(ctx context.Context, q *experiment.Question, fill *filling, visits 
 		if p == nil {
 			continue
 		}
-		session, ok := visit.Part(p.assignment.At, q.End())
+		end := q.EndFor(p.assignment.At)
+		session, ok := visit.Part(p.assignment.At, end)
 		if !ok {
 			continue
 		}
 		session.Assigned = visit.Session.Assigned // the whole session's
-		hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool { return hit.At >= q.End() || hit.At < p.assignment.At })
+		hits := slices.DeleteFunc(slices.Clone(visit.Hits), func(hit model.Hit) bool { return hit.At >= end || hit.At < p.assignment.At })
 		parts, whose = append(parts, model.Visit{Session: session, Hits: hits}), append(whose, p)
 	}
 	if err := fill.compute(ctx, parts); err != nil {
@@ -145,9 +163,9 @@ func measure(ctx context.Context, q *experiment.Question, fill *filling, visits 
 
 // sum adds up what the visitors did.
 func sum(q *experiment.Question, taking map[int64]*participant, answer *experiment.Answer) error {
-	values := make([][][]float64, len(q.Metrics)) // by variant
+	values := make([]experiment.Values, len(q.Metrics))
 	for m := range values {
-		values[m] = make([][]float64, len(answer.Variants))
+		values[m] = q.NewValues()
 	}
 	countSteps := func(at model.Millis, counts []int) {
 		for i, step := range q.Steps {
@@ -158,30 +176,61 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 	}
 	for _, visitor := range slices.Sorted(maps.Keys(taking)) {
 		p := taking[visitor]
+		if p.other < q.End() {
+			answer.MultipleExposures++
+			if q.Exclude {
+				continue
+			}
+		}
 		variant := slices.Index(q.Definition.Variants, p.variant)
 		v := &answer.Variants[variant]
 		v.Visitors++
 		countSteps(p.assignment.At, v.Steps)
-		if p.other < q.End() {
-			answer.MultipleExposures++
+		phase := 0
+		for phase < len(q.Phases) && q.Phases[phase] <= p.assignment.At {
+			phase++
+		}
+		if len(q.Phases) > 0 {
+			v.Phases[phase]++
+			countSteps(p.assignment.At, v.PhaseSteps[phase])
+		}
+		for m, metric := range q.Metrics {
+			before, during := p.before[m].Float64(), p.values[m].Float64()
+			if q.Before && metric.Value != "" && (before != 0 || during != 0) {
+				v.Metrics[m].Pairs.Add(before, during)
+			}
 		}
 		for m, at := range p.converted {
 			if at == model.Open {
 				continue
 			}
-			to := &v.Metrics[m]
-			to.Conversions++
-			countSteps(at, to.Steps)
+			tallies := []*experiment.Tally{&v.Metrics[m].Tally}
+			if len(q.Phases) > 0 {
+				tallies = append(tallies, &v.Metrics[m].Phases[phase])
+				countSteps(at, v.Metrics[m].PhaseSteps[phase])
+			}
+			countSteps(at, v.Metrics[m].Steps)
+			for _, to := range tallies {
+				to.Conversions++
+				if q.Metrics[m].Value != "" {
+					to.Add(p.values[m])
+				}
+			}
 			if q.Metrics[m].Value != "" {
-				to.Add(p.values[m])
-				values[m][variant] = append(values[m][variant], p.values[m].Float64())
+				values[m][variant][phase] = append(values[m][variant][phase], p.values[m].Float64())
 			}
 		}
 	}
 	for m, metric := range q.Metrics {
-		if metric.Value != "" {
-			if err := answer.Winsorize(m, values[m]); err != nil {
-				return err
+		if metric.Value == "" {
+			continue
+		}
+		if err := answer.Winsorize(m, values[m]); err != nil {
+			return err
+		}
+		for i := range answer.Variants {
+			if v := &answer.Variants[i]; q.Before {
+				v.Metrics[m].Pairs.AddZeros(int64(v.Visitors) - v.Metrics[m].Pairs.X.N)
 			}
 		}
 	}

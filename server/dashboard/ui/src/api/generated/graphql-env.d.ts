@@ -1530,6 +1530,14 @@ export type introspection = {
             }
           },
           {
+            "name": "direction",
+            "type": {
+              "kind": "ENUM",
+              "name": "Direction"
+            },
+            "defaultValue": "HIGHER_IS_BETTER"
+          },
+          {
             "name": "expectedUpdatedAt",
             "type": {
               "kind": "SCALAR",
@@ -1787,12 +1795,41 @@ export type introspection = {
             "defaultValue": "[]"
           },
           {
+            "name": "directions",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "MetricDirectionInput"
+                }
+              }
+            },
+            "defaultValue": "[]"
+          },
+          {
+            "name": "notes",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            },
+            "defaultValue": "\"\""
+          },
+          {
             "name": "decidesBy",
             "type": {
               "kind": "ENUM",
               "name": "DecidesBy"
             },
             "defaultValue": "RATE"
+          },
+          {
+            "name": "priorLift",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            }
           },
           {
             "name": "monitoring",
@@ -1829,7 +1866,7 @@ export type introspection = {
               "kind": "ENUM",
               "name": "Attribution"
             },
-            "defaultValue": "SESSION"
+            "defaultValue": "EXPERIMENT"
           },
           {
             "name": "assignment",
@@ -1890,6 +1927,21 @@ export type introspection = {
               "name": "Boolean"
             },
             "defaultValue": "false"
+          },
+          {
+            "name": "window",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Duration"
+            }
+          },
+          {
+            "name": "multipleExposures",
+            "type": {
+              "kind": "ENUM",
+              "name": "MultipleExposures"
+            },
+            "defaultValue": "FIRST"
           }
         ],
         "isOneOf": false
@@ -2277,6 +2329,58 @@ export type introspection = {
               "ofType": {
                 "kind": "OBJECT",
                 "name": "User"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "CupedValue",
+        "fields": [
+          {
+            "name": "perVisitor",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "theta",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Estimate"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "varianceReduction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
               }
             },
             "args": [],
@@ -3371,6 +3475,13 @@ export type introspection = {
                 }
               },
               {
+                "name": "run",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Int"
+                }
+              },
+              {
                 "name": "segments",
                 "type": {
                   "kind": "LIST",
@@ -3384,6 +3495,18 @@ export type introspection = {
                 }
               }
             ],
+            "isDeprecated": false
+          },
+          {
+            "name": "conclusion",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
             "isDeprecated": false
           },
           {
@@ -3426,6 +3549,24 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "directions",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "MetricDirection"
+                  }
+                }
               }
             },
             "args": [],
@@ -3529,6 +3670,21 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "interactions",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "ExperimentInteraction"
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "key",
             "type": {
               "kind": "NON_NULL",
@@ -3571,7 +3727,31 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "multipleExposures",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "MultipleExposures"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "name",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "notes",
             "type": {
               "kind": "NON_NULL",
               "ofType": {
@@ -3595,10 +3775,37 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "phases",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ExperimentPhase"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "primaryMetric",
             "type": {
               "kind": "OBJECT",
               "name": "Goal"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "priorLift",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
             },
             "args": [],
             "isDeprecated": false
@@ -3644,6 +3851,13 @@ export type introspection = {
                   "kind": "INPUT_OBJECT",
                   "name": "TimeRange"
                 }
+              },
+              {
+                "name": "run",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Int"
+                }
               }
             ],
             "isDeprecated": false
@@ -3655,6 +3869,24 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "Boolean"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "runs",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ExperimentRun"
+                  }
+                }
               }
             },
             "args": [],
@@ -3775,6 +4007,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "window",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Duration"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "winner",
             "type": {
               "kind": "OBJECT",
@@ -3890,6 +4131,106 @@ export type introspection = {
         "interfaces": []
       },
       {
+        "kind": "OBJECT",
+        "name": "ExperimentInteraction",
+        "fields": [
+          {
+            "name": "adjustedPValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "experiment",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Experiment"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "logOdds",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "otherVariant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Variant"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "pValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "variant",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Variant"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "warning",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
         "kind": "INPUT_OBJECT",
         "name": "ExperimentOrder",
         "inputFields": [
@@ -3934,6 +4275,55 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "ExperimentPhase",
+        "fields": [
+          {
+            "name": "from",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "trafficShare",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "weights",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Float"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       },
       {
         "kind": "OBJECT",
@@ -4085,6 +4475,24 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "phases",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "PhaseResult"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "sampleRatio",
             "type": {
               "kind": "NON_NULL",
@@ -4094,6 +4502,33 @@ export type introspection = {
               }
             },
             "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatioSeries",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "SampleRatioPoint"
+                }
+              }
+            },
+            "args": [
+              {
+                "name": "interval",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "ENUM",
+                    "name": "Interval"
+                  }
+                },
+                "defaultValue": "DAY"
+              }
+            ],
             "isDeprecated": false
           },
           {
@@ -4125,6 +4560,103 @@ export type introspection = {
                 "kind": "SCALAR",
                 "name": "Int"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "ExperimentRun",
+        "fields": [
+          {
+            "name": "conclusion",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "decideAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "metricChangedAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "number",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "phases",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "OBJECT",
+                    "name": "ExperimentPhase"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "startedAt",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "stoppedAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "winner",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Variant"
             },
             "args": [],
             "isDeprecated": false
@@ -6521,6 +7053,64 @@ export type introspection = {
       },
       {
         "kind": "OBJECT",
+        "name": "MetricDirection",
+        "fields": [
+          {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "goal",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Goal"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "INPUT_OBJECT",
+        "name": "MetricDirectionInput",
+        "inputFields": [
+          {
+            "name": "goal",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "ID"
+              }
+            }
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
+            }
+          }
+        ],
+        "isOneOf": false
+      },
+      {
+        "kind": "OBJECT",
         "name": "MetricResult",
         "fields": [
           {
@@ -6528,6 +7118,18 @@ export type introspection = {
             "type": {
               "kind": "ENUM",
               "name": "Decision"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "direction",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "Direction"
+              }
             },
             "args": [],
             "isDeprecated": false
@@ -6692,6 +7294,20 @@ export type introspection = {
           },
           {
             "name": "FIXED_HORIZON",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
+        "name": "MultipleExposures",
+        "enumValues": [
+          {
+            "name": "FIRST",
+            "isDeprecated": false
+          },
+          {
+            "name": "EXCLUDE",
             "isDeprecated": false
           }
         ]
@@ -7357,6 +7973,13 @@ export type introspection = {
                 }
               },
               {
+                "name": "decideAt",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "Time"
+                }
+              },
+              {
                 "name": "expectedUpdatedAt",
                 "type": {
                   "kind": "SCALAR",
@@ -7388,6 +8011,13 @@ export type introspection = {
                 "type": {
                   "kind": "SCALAR",
                   "name": "Time"
+                }
+              },
+              {
+                "name": "conclusion",
+                "type": {
+                  "kind": "SCALAR",
+                  "name": "String"
                 }
               },
               {
@@ -7708,6 +8338,55 @@ export type introspection = {
       },
       {
         "kind": "OBJECT",
+        "name": "PhaseResult",
+        "fields": [
+          {
+            "name": "phase",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "ExperimentPhase"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatio",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "SampleRatioCheck"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                }
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
         "name": "PlannedEffect",
         "fields": [
           {
@@ -7891,6 +8570,37 @@ export type introspection = {
             "isDeprecated": false
           }
         ]
+      },
+      {
+        "kind": "OBJECT",
+        "name": "PriorLift",
+        "fields": [
+          {
+            "name": "probabilityToBeatBaseline",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
       },
       {
         "kind": "OBJECT",
@@ -8315,6 +9025,55 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "SampleRatioPoint",
+        "fields": [
+          {
+            "name": "at",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Time"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatio",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "SampleRatioCheck"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                }
               }
             },
             "args": [],
@@ -11882,6 +12641,13 @@ export type introspection = {
             }
           },
           {
+            "name": "phaseAt",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Time"
+            }
+          },
+          {
             "name": "baseline",
             "type": {
               "kind": "SCALAR",
@@ -11922,10 +12688,44 @@ export type introspection = {
             }
           },
           {
+            "name": "directions",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "INPUT_OBJECT",
+                  "name": "MetricDirectionInput"
+                }
+              }
+            }
+          },
+          {
+            "name": "notes",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            }
+          },
+          {
+            "name": "conclusion",
+            "type": {
+              "kind": "SCALAR",
+              "name": "String"
+            }
+          },
+          {
             "name": "decidesBy",
             "type": {
               "kind": "ENUM",
               "name": "DecidesBy"
+            }
+          },
+          {
+            "name": "priorLift",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
             }
           },
           {
@@ -12015,6 +12815,20 @@ export type introspection = {
             "type": {
               "kind": "SCALAR",
               "name": "Boolean"
+            }
+          },
+          {
+            "name": "window",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Duration"
+            }
+          },
+          {
+            "name": "multipleExposures",
+            "type": {
+              "kind": "ENUM",
+              "name": "MultipleExposures"
             }
           },
           {
@@ -12538,6 +13352,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "cuped",
+            "type": {
+              "kind": "OBJECT",
+              "name": "CupedValue"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "expectedLoss",
             "type": {
               "kind": "SCALAR",
@@ -12789,6 +13612,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "estimate",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "Estimate"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "probabilityToBeBest",
             "type": {
               "kind": "NON_NULL",
@@ -12796,6 +13631,24 @@ export type introspection = {
                 "kind": "SCALAR",
                 "name": "Float"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "probabilityToBeatBaseline",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Float"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "uplift",
+            "type": {
+              "kind": "OBJECT",
+              "name": "Estimate"
             },
             "args": [],
             "isDeprecated": false
@@ -13016,6 +13869,15 @@ export type introspection = {
                 "kind": "SCALAR",
                 "name": "Int"
               }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "withPrior",
+            "type": {
+              "kind": "OBJECT",
+              "name": "PriorLift"
             },
             "args": [],
             "isDeprecated": false

@@ -72,7 +72,7 @@ function Editor({ experiment, shapes, filterTypes }: EditorProps) {
   const [decidesBy, setDecidesBy] = useState(experiment?.decidesBy ?? 'RATE')
   const [monitoring, setMonitoring] = useState(experiment?.monitoring ?? 'CONTINUOUS')
   const [decideAt, setDecideAt] = useState(experiment?.decideAt ?? null)
-  const [attribution, setAttribution] = useState(experiment?.attribution ?? 'SESSION')
+  const [attribution, setAttribution] = useState(experiment?.attribution ?? 'EXPERIMENT')
   const audience = useFilterList(shapes, 'audience', experiment?.audience.map(({ inputs }) => inputs) ?? [])
   const [tried, setTried] = useState(false)
   const { busy, problems, change } = useChange()
