@@ -64,7 +64,7 @@ func TestFlagsBeforeDrafts(t *testing.T) {
 		_, err := st.UpdateExperiment(t.Context(), e.ID, change)
 		must(t, err)
 	}
-	start := func(e *model.Experiment) error { return e.Start(now, now) }
+	start := func(e *model.Experiment) error { return e.Start(now, 0, now) }
 	running := experiment("running", nil)
 	change(running, start)
 	rolledOut := experiment("rolled out", func(e *model.Experiment) { e.Rollout = true })
@@ -74,7 +74,7 @@ func TestFlagsBeforeDrafts(t *testing.T) {
 	const most = 5
 	for i := range most {
 		change(experiment(fmt.Sprint("stopped ", i), nil), func(e *model.Experiment) error {
-			if err := e.Start(now, now); err != nil {
+			if err := e.Start(now, 0, now); err != nil {
 				return err
 			}
 			return e.Stop("", now+1, now+1)
@@ -105,7 +105,7 @@ func TestCatalog(t *testing.T) {
 		e.Audience = []model.FilterSpec{{Type: "country", Args: json.RawMessage(`{"is":["RO"]}`)}}
 	})
 	now := model.MillisOf(time.Now())
-	_, err := st.UpdateExperiment(t.Context(), e.ID, func(e *model.Experiment) error { return e.Start(now, now) })
+	_, err := st.UpdateExperiment(t.Context(), e.ID, func(e *model.Experiment) error { return e.Start(now, 0, now) })
 	must(t, err)
 	h, err := host.New(t.Context(), host.Options{})
 	must(t, err)
@@ -180,7 +180,7 @@ func TestTurnsAndRate(t *testing.T) {
 	t.Parallel()
 	st, site, experiment := newStore(t)
 	now := model.MillisOf(time.Now())
-	_, err := st.UpdateExperiment(t.Context(), experiment("x", nil).ID, func(e *model.Experiment) error { return e.Start(now, now) })
+	_, err := st.UpdateExperiment(t.Context(), experiment("x", nil).ID, func(e *model.Experiment) error { return e.Start(now, 0, now) })
 	must(t, err)
 	plugins, err := host.New(t.Context(), host.Options{})
 	must(t, err)
