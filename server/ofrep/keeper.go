@@ -65,7 +65,9 @@ func (k *keeper) run(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
 			k.flush(last)
+			k.mu.Lock()
 			k.lost.Add(float64(k.count))
+			k.mu.Unlock()
 			return
 		case <-k.wake:
 		}
