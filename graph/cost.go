@@ -207,7 +207,8 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		points := c.points(in.in, model.Interval(interval))
 		return points, points, below
 	case "Experiment.interactions":
-		return maxBeside, 0, below
+		c.breaksDown = true // all of them are measured, whatever is selected of them
+		return maxBeside, 1000, below
 	case "ExperimentPlan.effects":
 		return numberOf(arguments["days"], defaultAhead, maxAhead), 0, below
 	case "VariantResult.density":

@@ -524,8 +524,14 @@ func (r *Resolver) steps(ctx context.Context, q *experiment.Question, interval m
 	if err != nil || len(steps) == 0 {
 		return nil, nil, err
 	}
+	if n := (len(steps) - 1) * len(q.Definition.Variants) * (len(q.Phases) + 1); n > maxStepCells {
+		return nil, nil, model.Errorf(model.ResourceExhausted, "the series has %d points of all variants and phases, and the limit is %d: ask for longer intervals or a shorter range", n, maxStepCells)
+	}
 	return steps[:len(steps)-1], steps[1:], nil
 }
+
+// maxStepCells is how many points a series may have, of all variants in all phases: each has counts of its own in memory.
+const maxStepCells = 200_000
 
 // points returns what each variant's points were, as the answer's steps tell.
 func points(ctx context.Context, starts []model.Millis, answer *experiment.Answer, trial *experiment.Trial) ([][]view.VariantPoint, error) {

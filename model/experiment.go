@@ -101,9 +101,11 @@ type Phase struct {
 	TrafficShare float64 `json:"trafficShare"`
 }
 
-// sameSplit tells whether visitors are split as in another phase.
+// sameSplit tells whether visitors are split as in another phase: 50 and 50 is as 1 and 1.
 func (p Phase) sameSplit(other Phase) bool {
-	return slices.Equal(p.Weights, other.Weights) && p.TrafficShare == other.TrafficShare
+	return p.TrafficShare == other.TrafficShare && slices.EqualFunc(p.Weights, other.Weights, func(a, b float64) bool {
+		return a*other.Weights[0] == b*p.Weights[0]
+	})
 }
 
 // Run is a run that is over, with what was different of the experiment.
@@ -234,6 +236,9 @@ func (e *Experiment) BeginPhase(at, now Millis) error {
 	if e.Status != Running {
 		return &Error{Code: FailedPrecondition, Field: "phaseAt", Message: "says since when the weights of a running experiment are others, but the experiment is not running; leave it out"}
 	}
+	if e.Assignment == GoalgraphAssignment && at < now {
+		return Invalid("phaseAt", "is in the past, but Goalgraph splits visitors by the new weights from now on; leave it out")
+	}
 	phases := slices.Clone(e.Splits())
 	last := &phases[len(phases)-1]
 	switch next := e.split(at); {
@@ -243,6 +248,8 @@ func (e *Experiment) BeginPhase(at, now Millis) error {
 		return Invalid("phaseAt", "is %s, before the weights last changed (%s)", instant(at), instant(last.From))
 	case at > now:
 		return Invalid("phaseAt", "is %s, which is in the future; change the weights then, or use a time up to now (%s)", instant(at), instant(now))
+	case at == last.From && now > at:
+		return Invalid("phaseAt", "is %s, when the weights last changed, and visitors were split by those; use a later time", instant(at))
 	case at == last.From:
 		*last = next
 	case len(phases) == MaxPhases:
@@ -265,7 +272,11 @@ func (e *Experiment) AsInRun(n int) (*Experiment, error) {
 	}
 	then, run := *e, e.EarlierRuns[n-1]
 	then.Status, then.StartedAt, then.StoppedAt, then.DecideAt = Stopped, run.StartedAt, run.StoppedAt, run.DecideAt
-	then.MetricChangedAt, then.Winner, then.Conclusion, then.Phases = run.MetricChangedAt, run.Winner, run.Conclusion, run.Phases
+	then.MetricChangedAt, then.Winner, then.Conclusion, then.Phases = max(run.MetricChangedAt, e.MetricChangedAt), run.Winner, run.Conclusion, run.Phases
+	// The run is judged by the metrics of today, so whatever changed since then changed after its results could be seen.
+	for _, later := range e.EarlierRuns[n:] {
+		then.MetricChangedAt = max(then.MetricChangedAt, later.MetricChangedAt)
+	}
 	return &then, nil
 }
 
@@ -625,7 +636,10 @@ func (e *Experiment) Start(at, decideAt, now Millis) error {
 	if e.Status == Stopped {
 		e.EarlierRuns = append(slices.Clip(e.EarlierRuns), before)
 	}
-	e.Status, e.StartedAt, e.StoppedAt, e.MetricChangedAt, e.Winner, e.Conclusion = Running, at, 0, 0, "", ""
+	if e.MetricChangedAt <= at {
+		e.MetricChangedAt = 0 // it was before this run
+	}
+	e.Status, e.StartedAt, e.StoppedAt, e.Winner, e.Conclusion = Running, at, 0, "", ""
 	e.Phases = []Phase{e.split(at)}
 	return nil
 }

@@ -6808,7 +6808,7 @@ type Experiment implements Node {
   decideAt: Time
   """
   When the primary metric or a guardrail was last changed after the start: another goal was taken, or another direction, or the
-  goal's filters, valueEvent or direction changed while the experiment ran. Null if neither was.
+  goal's filters, valueEvent or direction changed. Null if neither was.
   """
   metricChangedAt: Time
   """
@@ -7712,7 +7712,7 @@ input UpdateExperimentInput {
   """
   variants: [VariantInput!]
   """
-  Since when a running experiment's weights are the new ones: now, which is the default, or any time since its last phase began.
+  Since when a running experiment's weights are the new ones: now, which is the default, or any time after its last phase began. Goalgraph itself splits by new weights from now on only.
   """
   phaseAt: Time
   "The key of the variant that the others are compared with."

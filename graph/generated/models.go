@@ -338,7 +338,7 @@ type UpdateExperimentInput struct {
 	// Replaces the variants, at most 20. If the baseline's key is no longer among them, the first variant becomes the
 	// baseline. While the experiment runs they stay the same, in their order, but for their weights: others begin a new phase.
 	Variants graphql.Omittable[[]VariantInput] `json:"variants,omitempty"`
-	// Since when a running experiment's weights are the new ones: now, which is the default, or any time since its last phase began.
+	// Since when a running experiment's weights are the new ones: now, which is the default, or any time after its last phase began. Goalgraph itself splits by new weights from now on only.
 	PhaseAt graphql.Omittable[*time.Time] `json:"phaseAt,omitempty"`
 	// The key of the variant that the others are compared with.
 	Baseline graphql.Omittable[*string] `json:"baseline,omitempty"`

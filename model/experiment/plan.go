@@ -3,6 +3,7 @@ package experiment
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/stats"
@@ -160,8 +161,18 @@ func (t *Trial) Outlook(alpha, power float64) (*Outlook, error) {
 	for i, v := range r.Experiment.Variants {
 		o.Visitors, o.Weights = append(o.Visitors, int64(r.Answer.Variants[i].Visitors)), append(o.Weights, v.Weight)
 	}
-	if days := r.Ran.Hours() / 24; days > 0 && r.Experiment.Status == model.Running { // nobody comes to one that has stopped
-		o.VisitorsPerDay = float64(r.Visitors()) / days
+	ran, came := r.Ran, r.Visitors()
+	// As many come as in the last phase, once that has lasted for a day.
+	splits := r.Experiment.Splits()
+	last := len(splits) - 1
+	if since := time.Duration(splits[last].From-splits[0].From) * time.Millisecond; last > 0 && ran-since >= 24*time.Hour {
+		ran, came = ran-since, 0
+		for _, visitors := range r.VisitorsIn(last) {
+			came += visitors
+		}
+	}
+	if days := ran.Hours() / 24; days > 0 && r.Experiment.Status == model.Running { // nobody comes to one that has stopped
+		o.VisitorsPerDay = float64(came) / days
 	}
 	return o, o.Check()
 }

@@ -86,20 +86,23 @@ type ValuePhase struct{ Baseline, Variant Amount }
 
 // StratifiedValues returns the ratio of mean values per visitor over phases, by the mean of its logarithms, each weighted by the inverse of its
 // variance, which is s²/(n mean²) of either variant by the delta method (Cochran 1954, The combination of estimates from different
-// experiments, Biometrics 10). Phases in which a mean is not above 0, or with fewer than MinValues values of a variant, are passed over. It
-// fails on amounts that cannot be.
+// experiments, Biometrics 10). Phases in which a mean is not above 0, or a variant has fewer than MinValues values, are
+// passed over. Where that follows from what the variant's visitors did, as so many like the other's would have had twice
+// as many values, the ratio is unknown. It fails on amounts that cannot be.
 func StratifiedValues(phases ...ValuePhase) (Stratified, error) {
 	sum, weights, visitors := 0.0, 0.0, int64(0)
 	for i, phase := range phases {
 		if err := errors.Join(phase.Baseline.check(), phase.Variant.check()); err != nil {
 			return Stratified{}, fmt.Errorf("phase %d: %w", i, err)
 		}
-		if phase.Baseline.isUnknown() || phase.Variant.isUnknown() {
-			continue
-		}
 		base, x := phase.Baseline.sample(), phase.Variant.sample()
+		baseIsUsed := !phase.Baseline.isUnknown() && base.mean > 0
+		isUsed := !phase.Variant.isUnknown() && x.mean > 0
+		if baseIsUsed && !isUsed && phase.Variant.lacks(phase.Baseline) || isUsed && !baseIsUsed && phase.Baseline.lacks(phase.Variant) {
+			return Stratified{Higher: 0.5}, nil // to pass the phase over would be to choose phases by what came of them
+		}
 		variance := base.variance/base.n/base.mean/base.mean + x.variance/x.n/x.mean/x.mean
-		if !(base.mean > 0) || !(x.mean > 0) || !(variance > 0) {
+		if !baseIsUsed || !isUsed || !(variance > 0) {
 			continue
 		}
 		sum, weights = sum+math.Log(x.mean/base.mean)/variance, weights+1/variance
@@ -109,6 +112,12 @@ func StratifiedValues(phases ...ValuePhase) (Stratified, error) {
 		return Stratified{Higher: 0.5}, nil
 	}
 	return stratified(sum/weights, 1/math.Sqrt(weights), visitors), nil
+}
+
+// lacks tells whether an amount that is not used has fewer values than so many visitors would have had if they were like
+// another amount's: chance leaves less than half of 2 MinValues once in 200 times.
+func (a Amount) lacks(other Amount) bool {
+	return float64(other.Values)*float64(a.Visitors) >= 2*MinValues*float64(other.Visitors)
 }
 
 // AnytimeValuesOverPhases is AnytimeValues over phases: the confidence sequence is that of the logarithm of the ratio of means, of

@@ -92,10 +92,14 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 	if e.Layer != nil {
 		layer = *e.Layer
 	}
+	texts := []string{e.Name, e.Key, e.Description, e.Notes, e.Conclusion}
+	for _, run := range e.EarlierRuns {
+		texts = append(texts, run.Conclusion)
+	}
 	row := &experimentRow{
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
 		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
-		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(e.Name, e.Key, e.Description, e.Notes, e.Conclusion),
+		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(texts...),
 		Phases: string(phases), EarlierRuns: string(runs), WindowMS: model.Millis(e.Window.Milliseconds()), MultipleExposures: e.MultipleExposures, PriorLift: e.PriorLift, Notes: e.Notes, Conclusion: e.Conclusion,
 		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
 		Assignment: e.Assignment, Seed: e.Seed, TrafficShare: e.TrafficShare, LayerKey: layer.Key, LayerFrom: layer.From, LayerTo: layer.To,
@@ -508,11 +512,11 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 	return e, ofExperiment(model.Deleted, e, documentOfExperiment(e), ""), err
 }
 
-// noteGoalChange notes that a goal changes which decides experiments that run, or guards them. The goal's row is locked.
+// noteGoalChange notes that a goal changes which decides experiments that have started, or guards them.
 func (s *Store) noteGoalChange(ctx context.Context, tx bun.Tx, goal int64) error {
 	using := tx.NewSelect().Table("experiment_metrics").Column("experiment_id").Where("goal_id = ? AND (position = 0 OR margin IS NOT NULL)", goal)
 	_, err := tx.NewUpdate().Table("experiments").Set("metric_changed_at = ?", model.MillisOf(s.now())).
-		Where("id IN (?) AND status = ?", using, model.Running).Exec(ctx)
+		Where("id IN (?) AND started_at > 0", using).Exec(ctx)
 	return err
 }
 

@@ -194,6 +194,11 @@ func (s *Store) checkNamers(ctx context.Context, tx bun.Tx, segment *model.Segme
 			return &model.Error{Code: model.FailedPrecondition, Field: "filters", Message: fmt.Sprintf(
 				"the filters cannot change, because the %s has started and names the segment for its audience; create a new segment", &found[i])}
 		}
+		if found[i].kind == model.GoalObject {
+			if err := s.noteGoalChange(ctx, tx, found[i].id); err != nil {
+				return err
+			}
+		}
 		ids = append(ids, model.SegmentsNamed(found[i].filters)...)
 	}
 	segments, err := namedSegments(ctx, tx, ids)

@@ -141,10 +141,11 @@ var arrows = []arrow{
 		github.com/vektah/gqlparser/v2`},
 	{folder: "graph/clienttest"},
 	{folder: "graph/clienttest/generated", others: "github.com/Khan/genqlient"},
-	{folder: "graph/generated", own: "graph/scalar graph/view model model/experiment model/stats plugins plugins/host", others: `
+	{folder: "graph/generated", own: "graph/list graph/scalar graph/view model model/experiment model/stats plugins plugins/host", others: `
 		github.com/99designs/gqlgen
 		github.com/vektah/gqlparser/v2`},
 
+	{folder: "graph/list", others: "github.com/99designs/gqlgen"},
 	{folder: "graph/scalar", own: "model", others: "github.com/99designs/gqlgen github.com/vektah/gqlparser/v2"},
 	{folder: "graph/view", own: "graph/scalar model model/count model/experiment model/filter model/stats plugins plugins/host"},
 
@@ -205,6 +206,7 @@ var arrows = []arrow{
 		golang.org/x/sync`},
 	{folder: "server/sdk"},
 
+	{folder: "scripts/inorder"},
 	{folder: "scripts/with-test-servers", own: "model/store/storetest/servers"},
 }
 
