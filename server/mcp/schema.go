@@ -35,8 +35,13 @@ func (in inputs) argumentsOf(operation *ast.OperationDefinition) (arguments []ar
 	variables := operation.VariableDefinitions
 	if len(variables) == 1 && variables[0].Variable == "input" {
 		for _, field := range variables[0].Definition.Fields {
+			// What has a default may be left out, and its name says enough.
+			description := ""
+			if field.DefaultValue == nil {
+				description = firstSentence(field.Description)
+			}
 			arguments = append(arguments, argument{
-				field.Name, field.Type.NonNull && field.DefaultValue == nil, in.value(field.Type, field.Description, field.DefaultValue),
+				field.Name, field.Type.NonNull && field.DefaultValue == nil, in.value(field.Type, description, field.DefaultValue),
 			})
 		}
 		return arguments, true
@@ -47,6 +52,16 @@ func (in inputs) argumentsOf(operation *ast.OperationDefinition) (arguments []ar
 		})
 	}
 	return arguments, false
+}
+
+// firstSentence returns the first sentence of a description. The list of tools stays short by it, and the schema of GraphQL has
+// the rest.
+func firstSentence(description string) string {
+	first, _, isLonger := strings.Cut(strings.ReplaceAll(description, "\n", " "), ". ")
+	if isLonger {
+		first += "."
+	}
+	return first
 }
 
 // commentOf returns the text of a comment, line by line.
