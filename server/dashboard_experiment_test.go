@@ -5,6 +5,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -229,7 +230,17 @@ func (d *dashboard) planExperiment(t *testing.T) {
 			Results struct{ Metrics []struct{ Plan plan } }
 		}
 	}
-	d.ask(&rest, `experiment(key: "headline") { id results(goal: "R29hbDox") { metrics { plan(minimumEffect: 0.05) `+fields+` } } }`)
+	// The guardrail has no rate to plan from, which is no matter of the primary metric's plan.
+	got, err := do(graphQLRequest(d.server.url, `{ site(domain: "www.semicomplete.com") { experiment(key: "headline") { id results(goal: "R29hbDox") { metrics { plan(minimumEffect: 0.05) `+fields+` } } } } }`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(got.body), &struct{ Data struct{ Site any } }{struct{ Site any }{&rest}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(rest.Experiment.Results.Metrics) != 2 {
+		t.Fatal(got)
+	}
 	d.open(sampleSite+"/experiments?by="+rest.Experiment.ID, `[...document.querySelectorAll('main summary')].some(e => e.innerText === 'How much longer will it take?')`)
 	d.do(`[...document.querySelectorAll('main summary')].find(e => e.innerText === 'How much longer will it take?').click()`)
 	check(rest.Experiment.Results.Metrics[0].Plan, true)

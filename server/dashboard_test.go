@@ -156,8 +156,8 @@ func (d *dashboard) do(script string) {
 func (d *dashboard) click(selector, name string) {
 	d.Helper()
 	find := fmt.Sprintf("[...document.querySelectorAll(%q)].findLast(e => (e.ariaLabel ?? e.innerText).trim() === %q)", selector, name)
-	d.await(find + " !== undefined")
-	d.do(find + ".click()")
+	// In one go, as the page may draw the element anew in between.
+	d.await("(e => e !== undefined && (e.click(), true))(" + find + ")")
 }
 
 // cellsShown is true once every cell of the home screen has a figure.

@@ -69,13 +69,15 @@ export function RestOfPlan({ experiment, goal }: { experiment: Experiment; goal:
     { id: experiment.id, goal, effect: effect ?? 1, power: aim.power },
     effect === null,
   )
+  const plan = effect === null ? null : restOf(data?.node)
   return (
     <Planner
       title={words.restOfPlan}
       aim={aim}
       onAim={setAim}
-      problems={problems}
-      plan={effect === null ? null : restOf(data?.node)}
+      // The guardrails are planned too, and some may have no rate to plan from.
+      problems={plan === null ? problems : []}
+      plan={plan}
       figure={experiment.decidesBy === 'VALUE' ? amount : share}
     />
   )
