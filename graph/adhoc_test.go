@@ -114,6 +114,14 @@ func TestAdHocObjects(t *testing.T) {
 	many := func(n int) any {
 		return raw("[" + strings.TrimSuffix(strings.Repeat(`{"name": "x", "filters": []},`, n), ",") + "]")
 	}
+	long := func(n int) any { // goals of 70 filters
+		filters := "[" + strings.TrimSuffix(strings.Repeat(`{"country": {"is": ["RO"]}},`, 70), ",") + "]"
+		var goals []string
+		for i := range n {
+			goals = append(goals, fmt.Sprintf(`{"name": "goal %d", "filters": %s}`, i, filters))
+		}
+		return raw("[" + strings.Join(goals, ",") + "]")
+	}
 	for _, test := range []struct {
 		query string
 		vars  vars
@@ -128,6 +136,7 @@ func TestAdHocObjects(t *testing.T) {
 		{ask, vars{"g": goal, "i": many(101)}, "adHocSegments"},
 		{funnel, vars{}, "steps"},
 		{funnel, vars{"g": many(21)}, "steps"},
+		{funnel, vars{"g": long(3)}, "steps"},
 		{funnel, vars{"g": two, "steps": []string{"three"}}, "steps[0]"},
 	} {
 		test.vars["s"] = site

@@ -21,7 +21,8 @@ func (r *experimentResolver) History(ctx context.Context, e *model.Experiment, o
 // changes returns a page of changes.
 func (r *Resolver) changes(ctx context.Context, query store.AuditQuery, order view.Order, w window) (*view.AuditConnection, error) {
 	read := func(ctx context.Context, query store.AuditQuery, page store.Page) ([]view.AuditEntry, error) {
-		changes, err := r.store.Changes(ctx, query, page)
+		bytesOf := func(c *model.Change) int { return len(c.Before) + len(c.After) }
+		changes, err := readWithin(ctx, bytesOf, func() ([]model.Change, error) { return r.store.Changes(ctx, query, page) })
 		entries := make([]view.AuditEntry, len(changes))
 		for i := range changes {
 			entries[i] = viewOfChange(&changes[i])

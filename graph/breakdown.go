@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/goalgraph/goalgraph/graph/generated"
@@ -215,7 +216,8 @@ func (r *Resolver) namedRows(ctx context.Context, query count.BreakdownQuery, ro
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	query.Rows, query.After, query.Limit, query.Order = nil, nil, len(rows), count.RowOrder{}
+	query.After, query.Before, query.FromEnd = nil, nil, false // where the page begins and ends is of another order
+	query.Rows, query.Limit, query.Order = nil, len(rows), count.RowOrder{}
 	for _, row := range rows {
 		query.Rows = append(query.Rows, row.Values)
 	}
@@ -229,7 +231,11 @@ func (r *Resolver) namedRows(ctx context.Context, query count.BreakdownQuery, ro
 	}
 	named := make([]count.Row, len(rows))
 	for i, row := range rows {
-		named[i] = found.Rows[places[keyOf(row.Values)]]
+		place, isFound := places[keyOf(row.Values)]
+		if !isFound {
+			return nil, fmt.Errorf("a breakdown lacks the row %q, which it was asked for", row.Values)
+		}
+		named[i] = found.Rows[place]
 	}
 	return named, nil
 }

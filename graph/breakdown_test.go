@@ -3,6 +3,7 @@ package graph_test
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,6 +216,59 @@ func TestBreakdownPages(t *testing.T) {
 		}
 		if got := strings.Join(listed, " "); got != want {
 			t.Errorf("%s: %q, want %q", order, got, want)
+		}
+	}
+}
+
+// A row is compared with itself in the other period on whatever page it stands, from whichever end pages are read.
+func TestComparisonsOfPages(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, storetest.SQLite(t))
+	site, _, _ := g.shop()
+	type answer struct {
+		Site struct {
+			Breakdown struct {
+				Edges []struct {
+					Cursor string
+					Node   struct {
+						Values     []string
+						Sessions   int
+						Comparison struct{ Sessions int }
+					}
+				}
+			}
+		}
+	}
+	const query = `query($s: ID!, $order: BreakdownOrder, $first: Int, $after: String, $last: Int, $before: String) { site(id: $s) {
+		breakdown(by: [COUNTRY], orderBy: $order, first: $first, after: $after, last: $last, before: $before, compare: PREVIOUS_PERIOD,
+			range: {from: "2026-05-01T10:00:00Z", to: "2026-05-02T09:00:00Z"}) { edges { cursor node { values sessions comparison { sessions } } } } } }`
+	for _, visitor := range []string{"kim", "lee", "mel"} {
+		g.write("a.example", page(visitor, "2026-04-30T12:00:00Z", "/", country("RO")))
+	}
+	for _, order := range []string{`{}`, `{"direction": "ASCENDING"}`, `{"by": "VALUES"}`, `{"by": "VALUES", "direction": "ASCENDING"}`} {
+		var whole answer
+		g.into(&whole, query, vars{"s": site, "order": raw(order)})
+		all := whole.Site.Breakdown.Edges
+		if len(all) != 2 {
+			t.Fatalf("%s: %+v", order, all)
+		}
+		for i, want := range all {
+			compared := map[string]int{"RO": 3, "US": 0}[want.Node.Values[0]]
+			around := vars{"s": site, "order": raw(order), "first": 1}
+			if i > 0 {
+				around["after"] = all[i-1].Cursor
+			}
+			backwards := vars{"s": site, "order": raw(order), "last": 1}
+			if i < len(all)-1 {
+				backwards["before"] = all[i+1].Cursor
+			}
+			for _, variables := range []vars{around, backwards} {
+				var got answer
+				g.into(&got, query, variables)
+				if edges := got.Site.Breakdown.Edges; len(edges) != 1 || !reflect.DeepEqual(edges[0], want) || want.Node.Comparison.Sessions != compared {
+					t.Errorf("%s %v: %+v, want %+v compared with %d", order, variables, edges, want, compared)
+				}
+			}
 		}
 	}
 }

@@ -16,9 +16,11 @@ import (
 	"github.com/goalgraph/goalgraph/model/partition"
 )
 
-// maxAnswer is how many bytes the data of an answer may have, and maxErrors how many errors are told beside it.
+// maxAnswer is how many bytes the data of an answer may have, maxRead how many bytes of texts an operation reads for it, and
+// maxErrors how many errors are told beside it.
 const (
 	maxAnswer = 16 << 20
+	maxRead   = 2 * maxAnswer
 	maxErrors = 100
 )
 
@@ -34,13 +36,18 @@ type budget struct {
 	breaksDown bool
 	// fields and bytes are those made so far, and written are the bytes of the answer.
 	fields, bytes, written atomic.Int64
+	// promised is how many fields will be made of lists whose length is known.
+	promised atomic.Int64
+	// reading is held while a list of long elements is read, and read is how many bytes those that were read have.
+	reading chan struct{}
+	read    int
 }
 
 const budgetKey = "Budget"
 
 // withBudget gives an operation a budget.
 func withBudget(operation *graphql.OperationContext, requested int, breaksDown bool) {
-	b := &budget{requested: requested, breaksDown: breaksDown, roots: widthOf(operation.Operation.SelectionSet)}
+	b := &budget{requested: requested, breaksDown: breaksDown, roots: widthOf(operation.Operation.SelectionSet), reading: make(chan struct{}, 1)}
 	operation.Stats.SetExtension(budgetKey, b)
 	resolve, resolveRoot := operation.ResolverMiddleware, operation.RootResolverMiddleware
 	operation.ResolverMiddleware = func(ctx context.Context, next graphql.Resolver) (any, error) {
@@ -80,6 +87,8 @@ func (b *budget) reset() {
 	b.fields.Store(int64(b.roots))
 	b.bytes.Store(0)
 	b.written.Store(0)
+	b.promised.Store(0)
+	b.read = 0
 }
 
 func tooManyFields() error {
@@ -139,12 +148,40 @@ func widthOf(set ast.SelectionSet) (fields int) {
 	return fields
 }
 
-// fits returns an error where an operation has no room for so many more fields.
+// fits returns an error where an operation has no room for so many more fields, beside those that it has made and beside
+// those that others of its fields will make.
 func fits(ctx context.Context, fields int) error {
-	if b := budgetOf(graphql.GetOperationContext(ctx)); b != nil && b.fields.Load()+int64(fields) > MaxCost {
+	b := budgetOf(graphql.GetOperationContext(ctx))
+	if b != nil && (b.fields.Load()+int64(fields) > MaxCost || b.promised.Add(int64(fields)) > MaxCost) {
 		return tooManyFields()
 	}
 	return nil
+}
+
+// readWithin reads a list whose elements may be long, whatever is selected of them. An operation reads one such list after
+// another, and no more once they have more bytes of text than maxRead.
+func readWithin[T any](ctx context.Context, bytesOf func(*T) int, read func() ([]T, error)) ([]T, error) {
+	b := budgetOf(graphql.GetOperationContext(ctx))
+	if b == nil {
+		return read()
+	}
+	select {
+	case b.reading <- struct{}{}:
+		defer func() { <-b.reading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if b.read > maxRead {
+		return nil, tooManyBytes()
+	}
+	found, err := read()
+	for i := range found {
+		b.read += bytesOf(&found[i])
+	}
+	if err == nil && b.read > maxRead {
+		err = tooManyBytes()
+	}
+	return found, err
 }
 
 // marshal returns what writes a root field, as far as the budget and the context reach.

@@ -181,7 +181,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		if first := arguments["first"]; first != nil && arguments["goals"] == nil && arguments["adHocGoals"] == nil {
 			times = pageOf(first)
 		}
-		return times, 0, below
+		return times, times * below.cells, below // each cell is merged, whatever is selected of it
 	case "Goal.card":
 		below.cells = listedIn(arguments, "segments", "adHocSegments")
 		return 1, 0, below
@@ -189,7 +189,7 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		return in.cells, 0, below
 	case "Site.funnel", "Subscription.funnel":
 		below.cells, below.steps = listedIn(arguments, "segments", "adHocSegments"), listedIn(arguments, "steps", "adHocGoals")
-		return 1, 0, below
+		return 1, below.cells * below.steps, below // each step is merged with each segment, whatever is selected of them
 	case "Site.breakdown", "Subscription.breakdown":
 		c.breaksDown = true
 		below.page, below.cells = pageOf(sizeOf(arguments)), listedIn(arguments, "goals", "adHocGoals")
@@ -213,9 +213,6 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		return numberOf(arguments["days"], defaultAhead, maxAhead), 0, below
 	case "VariantResult.density":
 		return numberOf(arguments["points"], defaultDensity, maxDensity), 0, below
-	case "Session.hits": // they are read, whatever is selected of them
-		below.page = pageOf(sizeOf(arguments))
-		return 1, below.page, below
 	case "Query.filterTypes":
 		return len(c.schema.Types[filterInput].Fields) - len(groupFields()), 0, below
 	case "__Schema.types":
@@ -229,9 +226,9 @@ func (c *coster) lengthOf(field *ast.Field, in scope) (times, own int, below sco
 		switch {
 		case isPage && isList:
 			return pageOf(arguments["first"]), 0, below
-		case isPage:
+		case isPage: // it is read, whatever is selected of it
 			below.page = pageOf(sizeOf(arguments))
-			return 1, 0, below
+			return 1, below.page, below
 		case isList && (isConnection(field.ObjectDefinition) || strings.HasSuffix(field.ObjectDefinition.Name, "Payload")):
 			return in.page, 0, below
 		case isList:

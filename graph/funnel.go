@@ -15,8 +15,9 @@ import (
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
 
-// maxSteps is how long a funnel is at most.
-const maxSteps = 20
+// maxSteps is how long a funnel is at most, and maxStepFilters how many filters all of its steps have together: each step is
+// merged with those before it.
+const maxSteps, maxStepFilters = 20, 2 * model.MaxFilters
 
 func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps []string, adHocGoals []generated.AdHocGoalInput, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput,
 	given model.TimeRange, unit view.CountUnit, compare *model.Comparison) (*view.Funnel, error) {
@@ -27,6 +28,9 @@ func (r *siteResolver) Funnel(ctx context.Context, site *model.Site, steps []str
 	goals, err := r.goalsOfSteps(ctx, site.ID, steps, adHocGoals)
 	if err != nil {
 		return nil, err
+	}
+	if n := len(filtersOfGoals(goals)); n > maxStepFilters {
+		return nil, model.Invalid("steps", "have %d filters together; the maximum is %d", n, maxStepFilters)
 	}
 	segments, err := r.segmentsWith(ctx, site.ID, segmentIDs, adHocSegments)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,9 @@ type hitsAsked struct {
 	page    store.HitPage
 }
 
+// hitsAtOnce is about how many hits are read together: each may have a message of tens of kilobytes.
+const hitsAtOnce = 1000
+
 // hitsOf returns the pages that are asked for. Equal pages of a site's sessions are read together.
 func (r *Resolver) hitsOf(ctx context.Context, asked []hitsAsked) ([][]model.Hit, error) {
 	type kind struct {
@@ -60,20 +64,29 @@ func (r *Resolver) hitsOf(ctx context.Context, asked []hitsAsked) ([][]model.Hit
 		together[key] = append(together[key], i)
 	}
 	pages := make([][]model.Hit, len(asked))
-	for key, places := range together {
-		sessions := make([]*model.Session, len(places))
-		for i, place := range places {
-			sessions[i] = asked[place].session
-		}
-		found, err := r.store.Hits(ctx, key.site, sessions, key.page)
-		if err != nil {
-			return nil, err
-		}
-		for i, place := range places {
-			pages[place] = found[i]
+	for key, all := range together {
+		for places := range slices.Chunk(all, max(1, hitsAtOnce/key.page.Limit)) {
+			sessions := make([]*model.Session, len(places))
+			for i, place := range places {
+				sessions[i] = asked[place].session
+			}
+			found, err := readWithin(ctx, bytesOfHits, func() ([][]model.Hit, error) { return r.store.Hits(ctx, key.site, sessions, key.page) })
+			if err != nil {
+				return nil, err
+			}
+			for i, place := range places {
+				pages[place] = found[i]
+			}
 		}
 	}
 	return pages, nil
+}
+
+func bytesOfHits(hits *[]model.Hit) (bytes int) {
+	for i := range *hits {
+		bytes += (*hits)[i].TextBytes()
+	}
+	return bytes
 }
 
 // hitCursor is the cursor of a session's hits in their order.

@@ -174,12 +174,12 @@ func TestCost(t *testing.T) {
 		requested, actual int
 	}{
 		{`{ site(domain: "a.example") { id @skip(if: true) name domains } }`, 3, 4},
-		{`query($g: [ID!]!, $s: [ID!]!) { site(domain: "a.example") { goalCards(goals: $g, segments: $s, range: {from: "2026-05-01T00:00:00Z", to: "2026-05-03T00:00:00Z"}) { cells { sessions conversions } } } }`, 1 + 1 + 2*(1+3*2), 1 + 1 + 2*(1+3*2)},
+		{`query($g: [ID!]!, $s: [ID!]!) { site(domain: "a.example") { goalCards(goals: $g, segments: $s, range: {from: "2026-05-01T00:00:00Z", to: "2026-05-03T00:00:00Z"}) { cells { sessions conversions } } } }`, 1 + 1 + 2*3 + 2*(1+3*2), 1 + 1 + 2*(1+3*2)},
 		{`query($g: [ID!]!, $s: [ID!]!) { site(domain: "a.example") { goalCards(goals: $g, segments: $s, range: {from: "2026-05-01T00:00:00Z", to: "2026-05-03T00:00:00Z"}) { cells { series(interval: DAY) { at } } } } }`,
-			1 + 1 + 2*(1+3*(1+4+4)), 1 + 1 + 2*(1+3*(1+2))},
+			1 + 1 + 2*3 + 2*(1+3*(1+4+4)), 1 + 1 + 2*(1+3*(1+2))},
 		{`query($g: [ID!]!, $s: [ID!]!) { site(domain: "a.example") { breakdown(by: [PAGE], goals: $g, segments: $s, first: 10, range: {from: "2026-05-01T00:00:00Z"}) { nodes { values goals { conversions } } } } }`,
 			1 + 1 + (1 + 10*(1+(1+2))), 3},
-		{`{ site(domain: "a.example") { goals(first: 100) { nodes { key } totalCount } } }`, 1 + 1 + (1 + 100) + 1, 5},
+		{`{ site(domain: "a.example") { goals(first: 100) { nodes { key } totalCount } } }`, 1 + 1 + 100 + (1 + 100) + 1, 5},
 	} {
 		requested, actual := costs(test.query, vars{"g": []string{goal, goal}, "s": []string{segment, segment, segment}})
 		if requested != test.requested || actual != test.actual {

@@ -28,7 +28,7 @@ func (r *siteResolver) Sessions(ctx context.Context, site *model.Site, filters [
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.engine.Sessions(ctx, query)
+	found, err := readWithin(ctx, (*model.Session).TextBytes, func() ([]model.Session, error) { return r.engine.Sessions(ctx, query) })
 	if err != nil {
 		return nil, err
 	}

@@ -163,6 +163,31 @@ type Origin struct {
 	UTM      UTM    `json:"utm,omitzero"`
 }
 
+// TextBytes is how many bytes the texts have.
+func (o *Origin) TextBytes() int {
+	return bytesOf(o.IP, o.Country, o.Region, o.City, o.Referrer, o.EntryPage, o.Hostname, o.Browser, o.OS, string(o.Device), o.Language,
+		o.UTM.Source, o.UTM.Medium, o.UTM.Campaign, o.UTM.Term, o.UTM.Content)
+}
+
+// TextBytes is about how many bytes the texts have.
+func (h *Hit) TextBytes() int {
+	return bytesOf(h.Visitor, h.UserID, h.SessionKey, h.Name, h.Experiment, h.Variant) + bytesOf(h.Tags...) + bytesOfPairs(h.Properties) + h.Origin.TextBytes()
+}
+
+func bytesOf(texts ...string) (bytes int) {
+	for _, text := range texts {
+		bytes += len(text)
+	}
+	return bytes
+}
+
+func bytesOfPairs(texts map[string]string) (bytes int) {
+	for key, value := range texts {
+		bytes += len(key) + len(value)
+	}
+	return bytes
+}
+
 // take copies parts of another origin.
 func (o *Origin) take(from Origin, parts Knowledge) {
 	if parts&KnowsAcquisition != 0 {

@@ -60,6 +60,15 @@ type EventSum struct {
 	Sum    Sum
 }
 
+// TextBytes is about how many bytes the texts have that are stored.
+func (s *Session) TextBytes() int {
+	bytes := bytesOf(s.VisitorKey, s.Key, s.ExitPage) + bytesOf(s.Pages...) + bytesOf(s.Tags...) + bytesOfPairs(s.Properties) + s.Origin.TextBytes()
+	for i := range s.Events {
+		bytes += len(s.Events[i].Name)
+	}
+	return bytes
+}
+
 // Counts tells whether the session is counted and listed: it has a page view or
 // an event. Traits alone are no visit; they wait for one that they belong to.
 func (s *Session) Counts() bool { return s.PageViews > 0 || len(s.Events) > 0 }

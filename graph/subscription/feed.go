@@ -38,6 +38,9 @@ type feed struct {
 	// computing tells that the answer is computed, and beganAt when that last began.
 	computing bool
 	beganAt   time.Time
+	// took is how long the newest answer took, and hasErrors tells that it has some.
+	took      time.Duration
+	hasErrors bool
 }
 
 // Subscriber is one subscription of a client. Its methods do not wait.
@@ -53,11 +56,21 @@ type Subscriber interface {
 // due tells whether the feed has something to learn from a site in the state, or may have, or learns it from the time, and
 // when.
 func (f *feed) due(state graph.SiteState, hinted bool) (at time.Time, ok bool) {
-	if hinted || f.seen != state || f.lasts == 0 {
-		return f.beganAt.Add(pace), !f.computing && (hinted || f.seen != state)
+	next := pace
+	if f.isSlow() || f.hasErrors || !hinted && f.seen == state { // nobody wrote anything that it waits for
+		next = max(next, giveWay*f.took)
 	}
-	return f.beganAt.Add(max(pace, f.lasts)), !f.computing
+	if hinted || f.seen != state || f.lasts == 0 {
+		return f.beganAt.Add(next), !f.computing && (hinted || f.seen != state)
+	}
+	return f.beganAt.Add(max(next, f.lasts)), !f.computing
 }
+
+// giveWay is how many times as long as an answer took others may have until it is computed again.
+const giveWay = 3
+
+// isSlow tells whether the newest answer took so long that others would notice.
+func (f *feed) isSlow() bool { return f.took > pace }
 
 // put makes a response the newest answer, and tells whether it says anything new.
 func (f *feed) put(c *graph.Computation, response *graphql.Response) (isNew bool, err error) {

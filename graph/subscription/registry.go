@@ -225,36 +225,34 @@ func (r *Registry) drop(f *feed) {
 func (r *Registry) begin(f *feed, c *graph.Computation, now time.Time) {
 	f.computing, f.beganAt = true, now
 	r.running.Go(func() {
-		select {
-		case r.turns <- struct{}{}:
-			defer func() { <-r.turns }()
-		case <-r.ctx.Done():
-		}
 		// It ends with the server and not with who subscribed first: others share it.
 		ctx := model.WithActor(graph.WithRequestID(r.ctx, rand.Text()[:16]), model.Actor{Principal: f.source.Principal(f.site)})
 		ctx, cancel := context.WithTimeout(ctx, r.timeout)
 		defer cancel()
+		// Who waits to be admitted takes no turn of others.
+		defer r.admit(ctx, f.source)()
+		select {
+		case r.turns <- struct{}{}:
+			defer func() { <-r.turns }()
+		case <-ctx.Done(): // the computation finds out by itself
+		}
 		r.metrics.computations.Inc()
-		end := r.admit(ctx, f.source)
+		begin := time.Now()
 		response := f.source.Compute(ctx, c)
-		end()
-		r.settle(f, c, response)
+		r.settle(f, c, response, time.Since(begin))
 	})
 }
 
-// settle tells the subscribers what has come of a computation.
-func (r *Registry) settle(f *feed, c *graph.Computation, response *graphql.Response) {
+// settle tells the subscribers what has come of a computation, which took a while.
+func (r *Registry) settle(f *feed, c *graph.Computation, response *graphql.Response, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f.computing = false
+	f.computing, f.took, f.hasErrors = false, took, len(response.Errors) > 0
 	if len(f.subscribers) == 0 || r.ctx.Err() != nil {
 		f.source.Release()
 		return
 	}
 	f.seen, f.lasts = graph.SiteState{}, c.Lasts
-	if f.lasts > 0 { // what only the time changes gives way where it takes long
-		f.lasts = max(f.lasts, 4*time.Since(f.beganAt))
-	}
 	noAnswer := response.Data == nil
 	if noAnswer && (f.answer == nil || !isPassing(response.Errors)) {
 		r.end(f, response.Errors)

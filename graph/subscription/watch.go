@@ -87,7 +87,11 @@ func (r *Registry) computeAgain(w *watch, state graph.SiteState, gone bool, now 
 		if at, ok := f.due(state, gone); !ok || now.Before(at) {
 			continue
 		}
-		c := computation()
+		of := computation
+		if f.isSlow() || f.hasErrors { // what it asks is not to hold up what others ask, nor to fail beside it
+			of = r.graph.Computations()
+		}
+		c := of()
 		if !gone { // otherwise it finds out by itself, and says so
 			c.Site, c.State = w.site, state
 		}

@@ -29,6 +29,7 @@ type connection struct {
 
 	mu     sync.Mutex
 	actor  model.Actor
+	asOf   int64       // of which lookup the principal is
 	expiry *time.Timer // nil where the principal does not expire
 	left   bool
 }
@@ -63,6 +64,9 @@ type principals struct {
 	// changed is called after principals were looked up.
 	changed func()
 	hint    chan struct{}
+
+	// begun numbers the lookups in the order in which they begin: of two, the later one knows what is newer.
+	begun atomic.Int64
 
 	mu   sync.Mutex
 	open map[*connection]struct{}
@@ -136,20 +140,20 @@ func (p *principals) refresh(connections ...*connection) bool {
 	return !failed.Load()
 }
 
-// lookUp returns a principal as it is now.
-func (p *principals) lookUp(principal *model.Principal) (*model.Principal, error) {
+// lookUp returns a principal as it is now, and the number of the lookup.
+func (p *principals) lookUp(principal *model.Principal) (now *model.Principal, asOf int64, err error) {
+	asOf = p.begun.Add(1)
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	now, err := p.access.Again(ctx, principal)
-	switch {
+	switch now, err = p.access.Again(ctx, principal); {
 	case err != nil:
-		return nil, err
+		return nil, asOf, err
 	case isExpired(now):
-		return nil, expired()
+		return nil, asOf, expired()
 	case len(now.Grants) == 0:
-		return nil, model.Errorf(model.Unauthenticated, "%q may do nothing any longer", now.Name)
+		return nil, asOf, model.Errorf(model.Unauthenticated, "%q may do nothing any longer", now.Name)
 	}
-	return now, nil
+	return now, asOf, nil
 }
 
 func expired() error {
@@ -158,11 +162,11 @@ func expired() error {
 
 // refreshGroup looks up the one principal of connections. It is false where that failed.
 func (p *principals) refreshGroup(group []*connection) bool {
-	now, err := p.lookUp(group[0].Actor().Principal)
+	now, asOf, err := p.lookUp(group[0].Actor().Principal)
 	switch {
 	case err == nil:
 		for _, c := range group {
-			p.set(c, now)
+			p.set(c, now, asOf)
 		}
 		return true
 	case model.CodeOf(err) == model.Unauthenticated:
@@ -181,7 +185,7 @@ func (p *principals) refreshGroup(group []*connection) bool {
 
 // end ends a connection whose principal may do nothing any longer.
 func (p *principals) end(c *connection, problem error) {
-	p.set(c, &model.Principal{Kind: model.AnonymousPrincipal})
+	p.set(c, &model.Principal{Kind: model.AnonymousPrincipal}, p.begun.Add(1))
 	c.end(problem)
 }
 
@@ -189,11 +193,14 @@ func isExpired(p *model.Principal) bool {
 	return p.Expires != 0 && p.Expires <= model.MillisOf(time.Now())
 }
 
-// set says who asks over a connection, which is looked up again when that expires.
-func (p *principals) set(c *connection, principal *model.Principal) {
+// set says who asks over a connection, which is looked up again when that expires. A later lookup has said better.
+func (p *principals) set(c *connection, principal *model.Principal, asOf int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.actor.Principal = principal
+	if asOf < c.asOf {
+		return
+	}
+	c.actor.Principal, c.asOf = principal, asOf
 	if c.expiry != nil {
 		c.expiry.Stop()
 		c.expiry = nil
@@ -215,12 +222,13 @@ func (p *principals) become(c *connection, payload json.RawMessage) error {
 	// Guesses are counted by the address that the request came from.
 	ctx, cancel := context.WithTimeout(model.WithActor(p.ctx, c.Actor()), patience)
 	defer cancel()
+	asOf := p.begun.Add(1)
 	bearer, err := p.access.Bearer(ctx, secret)
 	if err == nil && isExpired(bearer) {
 		err = expired()
 	}
 	if err == nil {
-		p.set(c, bearer)
+		p.set(c, bearer, asOf)
 	}
 	return err
 }
@@ -235,9 +243,9 @@ func (p *principals) join(c *connection) error {
 	p.mu.Lock()
 	p.open[c] = struct{}{}
 	p.mu.Unlock()
-	now, err := p.lookUp(actor.Principal)
+	now, asOf, err := p.lookUp(actor.Principal)
 	if err == nil {
-		p.set(c, now)
+		p.set(c, now, asOf)
 	}
 	return err
 }

@@ -102,11 +102,24 @@ func (a *admission) enter(ctx context.Context, isHeavy bool) (leave func(), err 
 // read charges for a request of so many bytes, waits for its turn to be read, and returns what ends it. The error is that of
 // charge, or the context's.
 func (a *admission) read(ctx context.Context, length int) (leave func(), err error) {
+	if err := a.chargeLength(ctx, length); err != nil {
+		return nil, err
+	}
+	return a.enterReading(ctx, length)
+}
+
+// chargeLength is charge for a request of so many bytes.
+func (a *admission) chargeLength(ctx context.Context, length int) error {
+	if length < longRequest {
+		return nil
+	}
+	return a.charge(ctx, length/bytesPerPoint)
+}
+
+// enterReading waits for the turn of a request of so many bytes to be read, and returns what ends it. The error is the context's.
+func (a *admission) enterReading(ctx context.Context, length int) (leave func(), err error) {
 	if length < longRequest {
 		return func() {}, nil
-	}
-	if err := a.charge(ctx, length/bytesPerPoint); err != nil {
-		return nil, err
 	}
 	return a.wait(ctx, func(l *lane) []chan struct{} { return []chan struct{}{l.reading, a.reading} })
 }

@@ -182,13 +182,18 @@ func (s *socket) read() (kind websocket.MessageType, text []byte, taken *share, 
 func (s *socket) takeIn(text []byte, taken *share) (code websocket.StatusCode, reason string) {
 	ctx, cancel := context.WithTimeout(model.WithActor(s.ctx, s.connection.Actor()), s.timeout)
 	defer cancel()
-	leave, err := s.admission.read(ctx, len(text))
+	refusal := s.admission.chargeLength(ctx, len(text))
+	if refusal != nil && len(text) > smallRequest { // it is not even looked at
+		taken.release()
+		return websocket.StatusTryAgainLater, refusal.Error()
+	}
+	leave, err := s.admission.enterReading(ctx, len(text))
 	if err != nil {
 		taken.release()
 		return websocket.StatusTryAgainLater, "Too many long messages arrive at once; connect again"
 	}
 	defer leave()
-	return s.receive(text, taken)
+	return s.receive(text, taken, refusal)
 }
 
 // closed counts the end of the connection, the first time that it is called.
@@ -224,8 +229,9 @@ func (s *socket) keepPinging() (stop func()) {
 	return func() { timer.Stop() }
 }
 
-// receive does what a message says. A code other than 0 closes the connection.
-func (s *socket) receive(text []byte, taken *share) (code websocket.StatusCode, reason string) {
+// receive does what a message says, but for an operation with a refusal, which is told. A code other than 0 closes the
+// connection.
+func (s *socket) receive(text []byte, taken *share, refusal error) (code websocket.StatusCode, reason string) {
 	begun := false // an operation, which keeps what it takes
 	defer func() {
 		if !begun {
@@ -263,7 +269,7 @@ func (s *socket) receive(text []byte, taken *share) (code websocket.StatusCode, 
 			return 0, ""
 		}
 		begun = true
-		return s.start(*m.ID, m.Payload, taken)
+		return s.start(*m.ID, m.Payload, taken, refusal)
 	default:
 		return closeBadRequest, fmt.Sprintf("Invalid message: there is no type %.40q", m.Type)
 	}
@@ -319,8 +325,8 @@ func (s *socket) identify(payload json.RawMessage) (websocket.StatusCode, string
 	return 0, ""
 }
 
-// start begins an operation.
-func (s *socket) start(id string, payload json.RawMessage, taken *share) (code websocket.StatusCode, reason string) {
+// start begins an operation, or tells why it is refused.
+func (s *socket) start(id string, payload json.RawMessage, taken *share, refusal error) (code websocket.StatusCode, reason string) {
 	defer func() {
 		if code != 0 {
 			taken.release()
@@ -348,8 +354,11 @@ func (s *socket) start(id string, payload json.RawMessage, taken *share) (code w
 	s.deliveries[id] = d // only this goroutine adds any
 	s.mu.Unlock()
 	if n >= s.limits.Operations {
-		d.End(s.graph.Present(s.ctx, model.Errorf(model.ResourceExhausted,
-			"this connection is at its limit of %d operations: complete some, or open another connection", s.limits.Operations)))
+		refusal = model.Errorf(model.ResourceExhausted,
+			"this connection is at its limit of %d operations: complete some, or open another connection", s.limits.Operations)
+	}
+	if refusal != nil {
+		d.End(s.graph.Present(s.ctx, refusal))
 		return 0, ""
 	}
 	s.run(s.ctx, graph.Executor{Graph: s.graph, Streams: true}, params, d, s.turns)

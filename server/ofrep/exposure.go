@@ -74,16 +74,5 @@ func propertiesOf(audience filter.Expr, all map[string]string) map[string]string
 // bytesOf is about what an exposure takes in memory until it is written.
 func bytesOf(m model.Message) int64 {
 	const property = 64 // a property without its texts
-	o := &m.Hit.Origin
-	bytes := exposureBytes + len(m.UserID)
-	for _, text := range []string{
-		o.IP, o.Country, o.Region, o.City, o.Referrer, o.EntryPage, o.Hostname, o.Browser, o.OS, string(o.Device), o.Language,
-		o.UTM.Source, o.UTM.Medium, o.UTM.Campaign, o.UTM.Term, o.UTM.Content,
-	} {
-		bytes += len(text)
-	}
-	for key, value := range m.Hit.Properties {
-		bytes += property + len(key) + len(value)
-	}
-	return int64(bytes)
+	return int64(exposureBytes + len(m.UserID) + m.Hit.TextBytes() + property*len(m.Hit.Properties))
 }
