@@ -251,12 +251,10 @@ func (g *Groups) members() func(ordinal uint32) []uint32 {
 
 // Keep returns the groups of some names, in the places that they have there.
 func (g *Groups) Keep(places map[Name]int) *Groups {
-	kept := &Groups{ordinals: g.ordinals, n: len(places)}
 	found := make([]Name, len(places))
 	for name, place := range places {
 		found[place] = name
 	}
-	kept.name = func(group int) Name { return found[group] }
 	to := make([]uint32, g.n)
 	for group := range to {
 		to[group] = dropped
@@ -264,23 +262,47 @@ func (g *Groups) Keep(places map[Name]int) *Groups {
 			to[group] = uint32(place)
 		}
 	}
+	return g.moved(to, len(places), func(group int) Name { return found[group] })
+}
+
+// Occupied returns the groups that have one of the sessions of some set, in their order.
+func (g *Groups) Occupied(sets ...Set) *Groups {
+	sizes := make([]int64, g.n)
+	for _, set := range sets {
+		g.Count(set, sizes)
+	}
+	var occupied []int
+	to := make([]uint32, g.n)
+	for group, size := range sizes {
+		to[group] = dropped
+		if size > 0 {
+			to[group] = uint32(len(occupied))
+			occupied = append(occupied, group)
+		}
+	}
+	return g.moved(to, len(occupied), func(group int) Name { return g.name(occupied[group]) })
+}
+
+// moved returns n groups with names, to each of which the sessions of some group are moved, or of none.
+func (g *Groups) moved(to []uint32, n int, name func(group int) Name) *Groups {
+	moved := &Groups{ordinals: g.ordinals, n: n, name: name}
 	if g.lists != nil {
-		kept.lists = make([][]uint32, len(places))
+		moved.lists = make([][]uint32, n)
 		for group, place := range to {
 			if place != dropped {
-				kept.lists[place] = g.lists[group]
+				moved.lists[place] = g.lists[group]
 			}
 		}
-		return kept
+		return moved
 	}
-	kept.of = make([]uint32, len(g.of))
+	moved.of = make([]uint32, len(g.of))
 	for i, group := range g.of {
-		kept.of[i] = dropped
+		moved.of[i] = dropped
 		if group != dropped {
-			kept.of[i] = to[group]
+			moved.of[i] = to[group]
 		}
 	}
-	return kept
+	return moved
 }
 
 // Count adds to counts how many of the sessions are in each group.

@@ -79,7 +79,7 @@ func (t *table) add(row *tableRow) {
 			added.name[i] = string([]byte(value))
 			t.bytes += len(value)
 		}
-		t.bytes += rowBytes + goalSumBytes*len(row.goals) + added.setBytes()
+		t.bytes += bytesOfRows(1, len(row.goals)) + added.setBytes()
 		t.index[added.name] = len(t.rows)
 		t.rows = append(t.rows, added)
 		return

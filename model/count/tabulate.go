@@ -142,6 +142,19 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 	if err := known.Err(); err != nil {
 		return nil, err
 	}
+	converted := make([]column.Set, len(p.goals))
+	for i, goal := range p.goals {
+		if converted[i], err = view.Match(p.on(day, p.goalWheres[goal]), known); err != nil {
+			return nil, err
+		}
+	}
+	// Most values of a day may be of sessions that the segment has not.
+	most := p.engine.tableBytes
+	if p.only == nil && bytesOfRows(groups.Len(), len(p.goals)) > most {
+		if groups = groups.Occupied(append(converted, active)...); bytesOfRows(groups.Len(), len(p.goals)) > most {
+			return nil, errTooManyRows(most)
+		}
+	}
 	rows := newRows(groups, len(p.goals))
 	column64 := make([]int64, groups.Len())
 	put := func(field func(*tableRow) *int64) {
@@ -178,18 +191,17 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 	}
 	sums := make([]model.Sum, groups.Len())
 	for i, goal := range p.goals {
-		converted, err := view.Match(p.on(day, p.goalWheres[goal]), known)
-		if err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		groups.Count(converted, column64)
+		groups.Count(converted[i], column64)
 		put(func(r *tableRow) *int64 { return &r.goals[i].conversions })
 		if slices.Contains(p.reached, goal) {
-			view.VisitorsOfGroups(groups, converted, func(group int, visitors *roaring64.Bitmap) { rows[group].goals[i].visitors = visitors })
+			view.VisitorsOfGroups(groups, converted[i], func(group int, visitors *roaring64.Bitmap) { rows[group].goals[i].visitors = visitors })
 		}
 		if event := p.Goals[goal].Event; event != "" {
 			clear(sums)
-			view.AddValues(groups, converted, event, sums)
+			view.AddValues(groups, converted[i], event, sums)
 			for group, sum := range sums {
 				rows[group].goals[i].value = sum
 			}
@@ -197,6 +209,9 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 	}
 	return slices.DeleteFunc(rows, tableRow.isEmpty), known.Err()
 }
+
+// bytesOfRows is about what rows take beside their texts and sets.
+func bytesOfRows(rows, goals int) int { return rows * (rowBytes + goalSumBytes*goals) }
 
 // newRows returns the rows of groups, with nothing in them.
 func newRows(groups *column.Groups, goals int) []tableRow {
