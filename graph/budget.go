@@ -203,7 +203,7 @@ func withinBudget(ctx context.Context, next graphql.OperationHandler) graphql.Re
 	operation := graphql.GetOperationContext(ctx)
 	b := budgetOf(operation)
 	b.reset()
-	respond := next(partition.WithBudget(ctx, evaluation))
+	respond := next(partition.WithEvaluation(ctx, evaluation))
 	return func(ctx context.Context) *graphql.Response {
 		response := encode(ctx, operation, respond)
 		if response == nil {
