@@ -248,8 +248,11 @@ func within(where filter.Expr, in model.Range, day model.Day) filter.Expr {
 	return filter.And{where, filter.Range{Field: filter.Start, Min: float64(in.From), Max: float64(in.To - 1)}}
 }
 
-// count makes the partial aggregate.
+// count makes the partial aggregate, unless that of its aggregate is made later.
 func (p *partial) count(view *partition.View, known column.Known) error {
+	if p.question.Visitors && p.gathering.puts(p.aggregate) {
+		return nil
+	}
 	if !p.question.Visitors && p.question.Value == "" && p.steps == nil { // no need for the set itself
 		sessions, err := view.Count(p.where, known)
 		p.Sessions = int64(sessions)
