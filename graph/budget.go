@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/partition"
 )
 
@@ -240,7 +241,7 @@ func withinBudget(ctx context.Context, next graphql.OperationHandler) graphql.Re
 	operation := graphql.GetOperationContext(ctx)
 	b := budgetOf(operation)
 	b.reset()
-	respond := next(partition.WithBudget(ctx, evaluation))
+	respond := next(count.WithTurn(partition.WithEvaluation(ctx, evaluation)))
 	return func(ctx context.Context) *graphql.Response {
 		response := encode(ctx, operation, respond)
 		if response == nil {

@@ -166,7 +166,7 @@ func BenchmarkGroups(b *testing.B) {
 	})
 	b.Run("places", func(b *testing.B) {
 		for b.Loop() {
-			groups, err := Cross(columns.GroupsOf(filter.Country), columns.GroupsOf(filter.Device))
+			groups, err := Cross(columns.GroupsOf(filter.Country), columns.GroupsOf(filter.Device), all, func(int) error { return nil })
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -181,7 +181,9 @@ func BenchmarkGroups(b *testing.B) {
 	kept := groups.Keep(places)
 	b.Run("visitors", func(b *testing.B) {
 		for b.Loop() {
-			columns.VisitorsOfGroups(kept, all, func(int, *roaring64.Bitmap) {})
+			if err := columns.VisitorsOfGroups(kept, all, func(int, *roaring64.Bitmap) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 	b.Run("lengths", func(b *testing.B) {

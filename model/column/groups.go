@@ -28,6 +28,9 @@ const dropped = 1<<32 - 1
 // Len returns how many groups there are. Some may have no session.
 func (g *Groups) Len() int { return g.n }
 
+// Bytes is about what the groups take beside the columns.
+func (g *Groups) Bytes() int { return 4*len(g.of) + 24*len(g.lists) }
+
 // Name returns the name of a group.
 func (g *Groups) Name(group int) Name { return g.name(group) }
 
@@ -122,21 +125,14 @@ func (s *Sessions) GroupsOfSets(values []string, sets []Set) *Groups {
 	return &Groups{ordinals: s.n, n: len(sets) + 1, name: names(append(values[:len(sets):len(sets)], "")), of: of}
 }
 
-// maxPairs bounds the groups that Cross makes, and maxMembers the sessions of all of them, each counted in every one that it
-// is in.
-const (
-	maxPairs   = 1 << 18
-	maxMembers = 1 << 24
-)
+// pairBytes and memberBytes are about what Cross takes for each pair of groups, and for each session in one.
+const pairBytes, memberBytes = 64, 8
 
-func errTooManyPairs() error {
-	return model.Errorf(model.ResourceExhausted, "the sessions of one day have too many pairs of these values: break down by one of them")
-}
-
-// Cross returns the groups of the sessions that are in one of a and in one of b: of each pair that has some.
-func Cross(a, b *Groups) (*Groups, error) {
+// Cross returns the groups of those of some sessions that are in one of a and in one of b: of each pair that has some. It
+// takes the bytes that it needs while they grow, and ends with the error of that.
+func Cross(a, b *Groups, among Set, take func(bytes int) error) (*Groups, error) {
 	if a.lists == nil && b.lists != nil {
-		turned, err := Cross(b, a)
+		turned, err := Cross(b, a, among, take)
 		if err != nil {
 			return nil, err
 		}
@@ -146,37 +142,14 @@ func Cross(a, b *Groups) (*Groups, error) {
 	}
 	pairs := newPairs(a.n, b.n)
 	crossed := &Groups{ordinals: a.ordinals}
+	var err error
 	if a.lists == nil {
-		crossed.of = make([]uint32, a.ordinals)
-		for i, first := range a.of {
-			if second := b.of[i]; first == dropped || second == dropped {
-				crossed.of[i] = dropped
-			} else {
-				crossed.of[i] = pairs.group(first, second)
-			}
-			if len(pairs.found) > maxPairs {
-				return nil, errTooManyPairs()
-			}
-		}
-	} else {
-		groupsOf, members := b.members(), 0
-		for first, list := range a.lists {
-			for _, ordinal := range list {
-				for _, second := range groupsOf(ordinal) {
-					group := int(pairs.group(uint32(first), second))
-					if group == len(crossed.lists) {
-						crossed.lists = append(crossed.lists, nil)
-					}
-					crossed.lists[group] = append(crossed.lists[group], ordinal)
-					if members++; members > maxMembers || group >= maxPairs {
-						return nil, errTooManyPairs()
-					}
-				}
-			}
-		}
-		if crossed.lists == nil {
-			crossed.lists = [][]uint32{}
-		}
+		crossed.of, err = pairs.cross(a.of, b.of, among, take)
+	} else if err = take(b.membersBytes()); err == nil {
+		crossed.lists, err = pairs.crossLists(a.lists, b.members(), among, take)
+	}
+	if err != nil {
+		return nil, err
 	}
 	crossed.n = len(pairs.found)
 	crossed.name = func(group int) Name {
@@ -184,6 +157,54 @@ func Cross(a, b *Groups) (*Groups, error) {
 		return Name{a.name(int(pair[0]))[0], b.name(int(pair[1]))[0]}
 	}
 	return crossed, nil
+}
+
+// cross returns the pair of each ordinal.
+func (p *pairs) cross(a, b []uint32, among Set, take func(bytes int) error) ([]uint32, error) {
+	of := make([]uint32, len(a))
+	for i := range of {
+		of[i] = dropped
+	}
+	known := 0
+	for i, ok := among.NextSet(0); ok && i < uint(len(a)); i, ok = among.NextSet(i + 1) {
+		if first, second := a[i], b[i]; first != dropped && second != dropped {
+			of[i] = p.group(first, second)
+		}
+		if more := len(p.found) - known; more >= 1024 {
+			if err := take(more * pairBytes); err != nil {
+				return nil, err
+			}
+			known = len(p.found)
+		}
+	}
+	return of, take((len(p.found)-known)*pairBytes + 4*len(of))
+}
+
+// crossLists returns the ordinals of each pair.
+func (p *pairs) crossLists(a [][]uint32, groupsOf func(ordinal uint32) []uint32, among Set, take func(bytes int) error) ([][]uint32, error) {
+	lists, members, known := [][]uint32{}, 0, 0
+	for first, list := range a {
+		for _, ordinal := range list {
+			if !among.Test(uint(ordinal)) {
+				continue
+			}
+			for _, second := range groupsOf(ordinal) {
+				group := int(p.group(uint32(first), second))
+				if group == len(lists) {
+					lists = append(lists, nil)
+				}
+				lists[group] = append(lists[group], ordinal)
+				members++
+			}
+			if more := len(lists) - known; more+members >= 1024 {
+				if err := take(more*pairBytes + members*memberBytes); err != nil {
+					return nil, err
+				}
+				members, known = 0, len(lists)
+			}
+		}
+	}
+	return lists, take((len(lists)-known)*pairBytes + members*memberBytes)
 }
 
 // pairs numbers the pairs of groups that occur.
@@ -220,6 +241,18 @@ func (p *pairs) group(first, second uint32) uint32 {
 	return *at - 1
 }
 
+// membersBytes is what members takes.
+func (g *Groups) membersBytes() int {
+	if g.lists == nil {
+		return 0
+	}
+	bytes := 8 * g.ordinals
+	for _, list := range g.lists {
+		bytes += 4 * len(list)
+	}
+	return bytes
+}
+
 // members returns what tells the groups of an ordinal.
 func (g *Groups) members() func(ordinal uint32) []uint32 {
 	if g.lists == nil {
@@ -251,12 +284,10 @@ func (g *Groups) members() func(ordinal uint32) []uint32 {
 
 // Keep returns the groups of some names, in the places that they have there.
 func (g *Groups) Keep(places map[Name]int) *Groups {
-	kept := &Groups{ordinals: g.ordinals, n: len(places)}
 	found := make([]Name, len(places))
 	for name, place := range places {
 		found[place] = name
 	}
-	kept.name = func(group int) Name { return found[group] }
 	to := make([]uint32, g.n)
 	for group := range to {
 		to[group] = dropped
@@ -264,23 +295,45 @@ func (g *Groups) Keep(places map[Name]int) *Groups {
 			to[group] = uint32(place)
 		}
 	}
+	return g.moved(to, len(places), func(group int) Name { return found[group] })
+}
+
+// Occupied returns the groups that have some of the sessions, in their order.
+func (g *Groups) Occupied(of Set) *Groups {
+	sizes := make([]int64, g.n)
+	g.Count(of, sizes)
+	var occupied []int
+	to := make([]uint32, g.n)
+	for group, size := range sizes {
+		to[group] = dropped
+		if size > 0 {
+			to[group] = uint32(len(occupied))
+			occupied = append(occupied, group)
+		}
+	}
+	return g.moved(to, len(occupied), func(group int) Name { return g.name(occupied[group]) })
+}
+
+// moved returns n groups with names, to each of which the sessions of some group are moved, or of none.
+func (g *Groups) moved(to []uint32, n int, name func(group int) Name) *Groups {
+	moved := &Groups{ordinals: g.ordinals, n: n, name: name}
 	if g.lists != nil {
-		kept.lists = make([][]uint32, len(places))
+		moved.lists = make([][]uint32, n)
 		for group, place := range to {
 			if place != dropped {
-				kept.lists[place] = g.lists[group]
+				moved.lists[place] = g.lists[group]
 			}
 		}
-		return kept
+		return moved
 	}
-	kept.of = make([]uint32, len(g.of))
+	moved.of = make([]uint32, len(g.of))
 	for i, group := range g.of {
-		kept.of[i] = dropped
+		moved.of[i] = dropped
 		if group != dropped {
-			kept.of[i] = to[group]
+			moved.of[i] = to[group]
 		}
 	}
-	return kept
+	return moved
 }
 
 // Count adds to counts how many of the sessions are in each group.
@@ -352,8 +405,8 @@ func (g *Groups) listed(of Set) [][]uint32 {
 	return lists
 }
 
-// LengthsOfGroups calls do with the lengths, in milliseconds, of the sessions of each group that has some. It needs the field
-// Length.
+// LengthsOfGroups calls do with the lengths, in milliseconds, of the sessions of each group that has some. The lists are
+// the caller's own. It needs the field Length.
 func (s *Sessions) LengthsOfGroups(g *Groups, of Set, do func(group int, lengths []uint32)) {
 	numbers := get[*integerColumn](s, Dimension(filter.Length.Name))
 	for group, list := range g.listed(of) {

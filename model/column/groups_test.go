@@ -1,29 +1,60 @@
 package column
 
 import (
+	"errors"
 	"slices"
 	"testing"
+
+	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
 )
 
-// More pairs than there is room for are refused. Groups that hardly meet are crossed, however many there are.
+// Pairs are taken while they are found: a crossing of more than there is room for ends early. Groups that hardly meet are
+// crossed, however many there are, and so are those that meet in sessions that nobody asks about.
 func TestCrossIsBounded(t *testing.T) {
 	t.Parallel()
-	lists := func(n, ordinal int) *Groups {
+	groups := func(n, ordinal int) *Groups {
 		g := &Groups{ordinals: 2, n: n, name: func(int) Name { return Name{} }, lists: make([][]uint32, n)}
 		for i := range g.lists {
 			g.lists[i] = []uint32{uint32(ordinal)}
 		}
 		return g
 	}
-	const many = 1<<9 + 1 // of which the square is too many
-	if _, err := Cross(lists(many, 0), lists(many, 0)); model.CodeOf(err) != model.ResourceExhausted {
-		t.Errorf("%d times %d pairs: %v", many, many, err)
+	single := func(n int) *Groups {
+		g := &Groups{ordinals: n, n: n, name: func(int) Name { return Name{} }}
+		for i := range n {
+			g.of = append(g.of, uint32(i))
+		}
+		return g
 	}
-	if crossed, err := Cross(lists(many, 0), lists(many, 1)); err != nil || crossed.Len() != 0 {
-		t.Errorf("%d pairs, %v", crossed.Len(), err)
+	const many, room = 1 << 9, 1 << 20
+	all := bitset.New(1 << 17).Complement()
+	full := errors.New("full")
+	for _, test := range []struct {
+		name  string
+		a, b  *Groups
+		among Set
+		err   error
+		pairs int
+	}{
+		{"of one session", groups(many, 0), groups(many, 0), all, full, 0},
+		{"of none", groups(many, 0), groups(many, 1), all, nil, 0},
+		{"of a session that is not asked about", groups(many, 0), groups(many, 0), bitset.New(2).Set(1), nil, 0},
+		{"of many sessions", single(1 << 16), single(1 << 16), all, full, 0},
+		{"of a few", single(1 << 16), single(1 << 16), bitset.New(1 << 16).Set(7).Set(9), nil, 2},
+	} {
+		taken := 0
+		crossed, err := Cross(test.a, test.b, test.among, func(bytes int) error {
+			if taken += bytes; taken > room {
+				return full
+			}
+			return nil
+		})
+		if err != test.err || err == nil && crossed.Len() != test.pairs || taken > 2*room {
+			t.Errorf("%s: %v after %d bytes", test.name, err, taken)
+		}
 	}
 }
 
@@ -47,7 +78,7 @@ func TestCrossNames(t *testing.T) {
 		{countries, pages, []Name{{"", "/"}, {"RO", ""}, {"RO", "/"}, {"RO", "/a"}}},
 		{countries, columns.GroupsOf(filter.Property("plan")), []Name{{"", ""}, {"RO", ""}}},
 	} {
-		crossed, err := Cross(test.a, test.b)
+		crossed, err := Cross(test.a, test.b, columns.Counting(), func(int) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

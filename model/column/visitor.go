@@ -33,28 +33,35 @@ func (s *Sessions) VisitorsOf(of Set) *roaring64.Bitmap {
 	return column.denseSetOf(of, least, most)
 }
 
-// VisitorsOfGroups calls do with the visitors of the sessions of each group that has some. It needs Visitors.
-func (s *Sessions) VisitorsOfGroups(g *Groups, of Set, do func(group int, visitors *roaring64.Bitmap)) {
+// VisitorsOfGroups calls do with the visitors of the sessions of each group that has some, and ends with its first error. It
+// needs Visitors.
+func (s *Sessions) VisitorsOfGroups(g *Groups, of Set, do func(group int, visitors *roaring64.Bitmap) error) error {
 	column := get[*integerColumn](s, Visitors)
 	least, most := column.ends()
 	set, numbers := bitset.New(uint(s.n)), []uint64(nil)
 	for group, list := range g.listed(of) {
-		switch {
-		case len(list) == 0:
-		case isSparse(least, most, uint64(len(list))):
+		if len(list) == 0 {
+			continue
+		}
+		var visitors *roaring64.Bitmap
+		if isSparse(least, most, uint64(len(list))) {
 			numbers = numbers[:0]
 			for _, ordinal := range list {
 				numbers = append(numbers, uint64(column.at(int(ordinal))))
 			}
-			do(group, setOf(numbers))
-		default:
+			visitors = setOf(numbers)
+		} else {
 			for _, ordinal := range list {
 				set.Set(uint(ordinal))
 			}
-			do(group, column.denseSetOf(set, least, most))
+			visitors = column.denseSetOf(set, least, most)
 			set.ClearAll()
 		}
+		if err := do(group, visitors); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // isSparse tells whether so many numbers between two ends are sorted faster than marked.

@@ -60,6 +60,17 @@ type Grouping struct {
 	Steps []model.Millis
 }
 
+// len returns how many groups there are at most, but for those of a field.
+func (g *Grouping) len() int {
+	switch {
+	case g.Choices != nil:
+		return len(g.Choices) + 1
+	case g.Clock != NoClock:
+		return len(g.Clock.Values())
+	}
+	return len(g.Steps)
+}
+
 // Choice is a group of the sessions that match a predicate, which is simplified.
 type Choice struct {
 	Value string
@@ -103,14 +114,12 @@ type GoalQuery struct {
 	Visitors bool
 }
 
-// Measure is a figure of a row.
+// Measure is a figure of a row, beside its sessions and those of goals.
 type Measure int
 
 const (
-	// Sessions are the sessions in all of the row's groups.
-	Sessions Measure = iota
 	// Visitors are the distinct visitors of the sessions.
-	Visitors
+	Visitors Measure = iota
 	// PageViews are those of the sessions, repeated ones included.
 	PageViews
 	// Bounces are the sessions of exactly one page view and no event.
@@ -119,9 +128,6 @@ const (
 	Length
 	// Median is the median of the lengths.
 	Median
-	// Conversions are the sessions that reached a goal, and GoalValue is its value over them.
-	Conversions
-	GoalValue
 )
 
 // RowOrder is an order of rows: by a figure, the greatest first, and by their values in the order of bytes where it is equal.
@@ -153,10 +159,10 @@ const (
 	ByValues
 )
 
-// Measures returns what the figure follows from, beside the sessions.
+// Measures returns what the figure follows from, beside the sessions and the counts of its goal.
 func (f RowFigure) Measures() []Measure {
 	switch f {
-	case ByVisitors:
+	case ByVisitors, ByVisitorConversionRate:
 		return []Measure{Visitors}
 	case ByPageViews:
 		return []Measure{PageViews}
@@ -166,12 +172,6 @@ func (f RowFigure) Measures() []Measure {
 		return []Measure{Length}
 	case ByMedianLength:
 		return []Measure{Median}
-	case ByConversions, ByConversionRate, ByConvertedVisitors:
-		return []Measure{Conversions}
-	case ByVisitorConversionRate:
-		return []Measure{Visitors, Conversions}
-	case ByGoalValue:
-		return []Measure{Conversions, GoalValue}
 	}
 	return nil
 }

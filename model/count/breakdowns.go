@@ -1,8 +1,10 @@
 package count
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -34,12 +36,11 @@ type breakdown struct {
 	choices    [][]*column.Predicate // by grouping
 	// predicates are the dimensions that where and the groupings need.
 	predicates []column.Dimension
+	// memory bounds what the passes take.
+	memory *memory
 	// counted is the fingerprint of which sessions are counted in which groups, and asked that of the question.
 	counted, asked Fingerprint
 }
-
-// maxBreakdowns is how many breakdowns of texts are made at the same time: each takes memory.
-const maxBreakdowns = 2
 
 // maxTries is how often a breakdown is made again because something was written between its passes. Writes that come
 // faster than that may show in the figures of one pass alone.
@@ -53,21 +54,18 @@ func (e *ColumnEngine) Breakdown(ctx context.Context, q BreakdownQuery) (Breakdo
 	if len(q.By) > 0 && len(q.Rows) == 0 && (q.In.From >= q.In.To || q.Where == filter.Expr(filter.Bool(false))) {
 		return Breakdown{Rows: []Row{}}, nil
 	}
-	b := &breakdown{BreakdownQuery: &q, engine: e}
+	b := &breakdown{BreakdownQuery: &q, engine: e, memory: &memory{most: e.tableBytes, refuse: errTooManyRows}}
 	if err := b.plan(ctx); err != nil {
 		return Breakdown{}, err
 	}
 	if known, found := e.breakdowns.get(ctx, b.key(), b.isLocal); found {
 		return known.answer.clone(), nil
 	}
-	if q.byTexts() {
-		select {
-		case e.breaking <- struct{}{}:
-			defer func() { <-e.breaking }()
-		case <-ctx.Done():
-			return Breakdown{}, ctx.Err()
-		}
+	leave, err := e.enter(ctx, b.mayTake())
+	if err != nil {
+		return Breakdown{}, err
 	}
+	defer leave()
 	if known, found := e.breakdowns.get(ctx, b.key(), b.isLocal); found { // made while this one waited
 		return known.answer.clone(), nil
 	}
@@ -158,26 +156,43 @@ const maxEarlyGoals = 8
 // make makes the answer.
 func (b *breakdown) make(ctx context.Context) (*Breakdown, coherence, error) {
 	first, isAll := b.firstPass()
-	rows, state, err := b.rows(ctx, first)
+	answer, state, err := b.answer(ctx, first)
 	if err != nil || state == torn {
 		return nil, state, err
 	}
-	answer := &Breakdown{Total: len(rows), Rows: b.page(rows)}
 	if !isAll && len(answer.Rows) > 0 {
 		second := b.passOver(valuesOf(answer.Rows))
-		var later coherence
-		if answer.Rows, later, err = b.rows(ctx, second); err != nil {
+		more, later, err := b.answer(ctx, second)
+		if err != nil {
 			return nil, later, err
 		}
 		if state = max(state, later); second.moved {
 			state = max(state, mixed)
 		}
-		answer.Rows = b.page(answer.Rows)
+		answer.Rows = more.Rows
 	}
 	for i := range answer.Rows {
 		b.reduce(&answer.Rows[i])
 	}
 	return answer, state, nil
+}
+
+// mayTake is about how many bytes the breakdown takes at most.
+func (b *breakdown) mayTake() int {
+	if b.byTexts() {
+		return b.engine.mayTake(b.partitions, valuesBytes)
+	}
+	rows := 1
+	for i := range b.By {
+		rows *= b.By[i].len()
+	}
+	sets := len(b.reached())
+	for _, measure := range b.measured() {
+		if measure == Visitors || measure == Median {
+			sets++
+		}
+	}
+	return min(bytesOfRows(rows, len(b.Goals))+b.engine.mayTake(b.partitions, sets*sessionBytes), b.engine.tableBytes)
 }
 
 // measured returns the measures of the rows: those that are asked for, and those that the order follows from.
@@ -191,7 +206,7 @@ func (b *breakdown) measured() []Measure {
 func (b *breakdown) passOver(rows [][]string) *pass {
 	p := &pass{breakdown: b, measures: b.measured(), goals: upTo(len(b.Goals))}
 	p.reach(b.reached())
-	p.choose(rows)
+	p.choose(namesOf(rows))
 	return p
 }
 
@@ -264,89 +279,126 @@ func valuesOf(rows []Row) [][]string {
 	return values
 }
 
-// choose has the pass measure some rows alone, by their values.
-func (p *pass) choose(rows [][]string) {
-	p.only, p.places = make([]column.Name, len(rows)), make(map[column.Name]int, len(rows))
+// namesOf returns the names of rows by their values.
+func namesOf(rows [][]string) []column.Name {
+	names := make([]column.Name, len(rows))
 	for i, values := range rows {
-		copy(p.only[i][:], values)
+		copy(names[i][:], values)
 	}
-	slices.SortFunc(p.only, func(a, b column.Name) int { return slices.Compare(a[:], b[:]) })
+	return names
+}
+
+// choose has the pass measure some rows alone.
+func (p *pass) choose(rows []column.Name) {
+	p.only, p.places = rows, make(map[column.Name]int, len(rows))
+	slices.SortFunc(p.only, compareNames)
 	for place, name := range p.only {
 		p.places[name] = place
 	}
 }
 
-// rows returns the rows of a pass that have sessions or are named, in no order, with all that the pass measures.
-func (b *breakdown) rows(ctx context.Context, p *pass) (rows []Row, state coherence, err error) {
+// foundRow is a row that a pass has found: its place, and what a Row is made of if it is on the page.
+type foundRow struct {
+	RowPlace
+	sealed, head *tableRow // nil where a table has none
+	median       float64
+}
+
+// foundBytes is about what a foundRow takes.
+const foundBytes = 64
+
+// answer returns the page of the rows of a pass that have sessions or are named, with all that the pass measures.
+func (b *breakdown) answer(ctx context.Context, p *pass) (answer *Breakdown, state coherence, err error) {
+	p.tables = b.memory.lend()
+	defer p.tables.end()
 	sealed, head, err := p.tabulate(ctx)
 	if err != nil {
 		return nil, whole, err
 	}
-	var open []Row // whose medians are not known yet
-	buckets, found := map[column.Name]uint32{}, map[column.Name]bool{}
-	each(sealed, head, func(t total) {
-		if t.sessions == 0 && len(b.By) > 0 && len(b.Rows) == 0 {
-			return
+	rows, open, err := b.find(p, sealed, head)
+	if err != nil {
+		return nil, whole, err
+	}
+	if state, err = b.findMedians(ctx, rows, open); err != nil || state == torn {
+		return nil, state, err
+	}
+	page := b.page(rows)
+	answer = &Breakdown{Total: len(rows), Rows: make([]Row, len(page))}
+	for i := range page {
+		row := &answer.Rows[i]
+		row.Values, row.Goals = slices.Clone(page[i].Values), make([]GoalCount, len(b.Goals))
+		if found := &page[i]; found.sealed != nil || found.head != nil {
+			b.fill(row, p, together(found.sealed, found.head))
+			row.Median = found.median
 		}
-		found[t.name] = true
-		row := b.row(p, t)
-		if t.lengths != nil {
-			var bucket uint32
-			var isKnown bool
-			if row.Median, bucket, isKnown = t.lengths.median(); !isKnown {
-				open, buckets[t.name] = append(open, row), bucket
-			}
-		}
-		rows = append(rows, row)
-	})
+	}
+	return answer, state, nil
+}
+
+// find returns the rows of two tables, and those that are named, in no order. The medians of open ones, which lie in buckets,
+// are not known yet.
+func (b *breakdown) find(p *pass, sealed, head *table) (rows []foundRow, open map[column.Name]uint32, err error) {
 	named := b.Rows
 	if len(b.By) == 0 {
 		named = [][]string{{}}
 	}
-	for _, values := range named {
-		var name column.Name
-		if copy(name[:], values); !found[name] {
-			rows = append(rows, Row{Values: values, Goals: make([]GoalCount, len(b.Goals))})
+	most := len(sealed.rows) + len(head.rows) + len(named)
+	if err := p.tables.take(most * foundBytes); err != nil {
+		return nil, nil, err
+	}
+	rows, open = make([]foundRow, 0, most), map[column.Name]uint32{}
+	row := Row{Goals: make([]GoalCount, len(b.Goals))} // each in turn
+	each(sealed, head, func(inSealed, inHead *tableRow) {
+		t := together(inSealed, inHead)
+		if t.sessions == 0 && len(b.By) > 0 && len(b.Rows) == 0 {
+			return
+		}
+		own := cmp.Or(inSealed, inHead) // not the sum, which takes more
+		found := foundRow{RowPlace: RowPlace{Values: own.name[:len(b.By)]}, sealed: inSealed, head: inHead}
+		if t.lengths != nil {
+			var bucket uint32
+			var isKnown bool
+			if found.median, bucket, isKnown = t.lengths.median(); !isKnown {
+				open[t.name] = bucket
+			}
+		}
+		b.fill(&row, p, t)
+		row.Median = found.median
+		found.Figure = b.Order.PlaceOf(&row).Figure
+		rows = append(rows, found)
+	})
+	none := b.Order.PlaceOf(&Row{Goals: make([]GoalCount, len(b.Goals))})
+	for i, name := range namesOf(named) {
+		if sealed.find(name) == nil && head.find(name) == nil {
+			rows = append(rows, foundRow{RowPlace: RowPlace{Figure: none.Figure, Values: named[i]}})
 		}
 	}
-	if len(open) > 0 {
-		state, err = b.findMedians(ctx, rows, open, buckets)
-	}
-	return rows, state, err
+	return rows, open, nil
 }
 
-// row returns a row of what a pass has measured.
-func (b *breakdown) row(p *pass, t total) Row {
-	row := Row{
-		Values: slices.Clone(t.name[:len(b.By)]), Sessions: int(t.sessions), Visitors: int(t.visitors),
-		PageViews: int(t.pageViews), Bounces: int(t.bounces), Length: t.length, Goals: make([]GoalCount, len(b.Goals)),
-	}
+// fill fills in what a pass has measured of a row, but its median.
+func (b *breakdown) fill(row *Row, p *pass, t total) {
+	row.Sessions, row.Visitors, row.PageViews, row.Bounces, row.Length = int(t.sessions), int(t.visitors), int(t.pageViews), int(t.bounces), t.length
 	for i, goal := range p.goals {
 		row.Goals[goal] = GoalCount{Conversions: int(t.goals[i].conversions), Visitors: int(t.converted[i]), Value: t.goals[i].value}
 	}
-	return row
 }
 
+// windowsAtOnce is how many medians are found at a time: each takes a window in both tables.
+const windowsAtOnce = 256
+
 // findMedians finds the medians of open rows, which are among others, in their buckets.
-func (b *breakdown) findMedians(ctx context.Context, rows, open []Row, buckets map[column.Name]uint32) (state coherence, err error) {
-	p := &pass{breakdown: b, measures: []Measure{Median}}
-	p.choose(valuesOf(open))
-	for _, name := range p.only {
-		p.buckets = append(p.buckets, buckets[name])
-	}
-	sealed, head, err := p.tabulate(ctx)
-	if err != nil {
-		return whole, err
-	}
-	medians := map[column.Name]float64{}
-	each(sealed, head, func(t total) {
-		if t.window == nil {
-			return
+func (b *breakdown) findMedians(ctx context.Context, rows []foundRow, open map[column.Name]uint32) (state coherence, err error) {
+	medians := make(map[column.Name]float64, len(open))
+	for some := range slices.Chunk(slices.SortedFunc(maps.Keys(open), compareNames), windowsAtOnce) {
+		hasMoved, err := b.findIn(ctx, some, open, medians)
+		if err != nil {
+			return whole, err
 		}
-		if median, ok := t.window.median(); ok {
-			medians[t.name] = median
+		if hasMoved {
+			state = mixed
 		}
-	})
+	}
 	if len(medians) < len(open) {
 		return torn, nil
 	}
@@ -354,35 +406,44 @@ func (b *breakdown) findMedians(ctx context.Context, rows, open []Row, buckets m
 		var name column.Name
 		copy(name[:], rows[i].Values)
 		if median, found := medians[name]; found {
-			rows[i].Median = median
+			if rows[i].median = median; b.Order.By == ByMedianLength {
+				rows[i].Figure = median
+			}
 		}
-	}
-	if p.moved {
-		state = mixed
 	}
 	return state, nil
 }
 
-// page returns the rows of the page, in their order.
-func (b *breakdown) page(rows []Row) []Row {
-	type placed struct {
-		RowPlace
-		row int
+// findIn finds the medians of some rows in their buckets, and tells whether partitions were read at other revisions than
+// before.
+func (b *breakdown) findIn(ctx context.Context, names []column.Name, buckets map[column.Name]uint32, medians map[column.Name]float64) (hasMoved bool, err error) {
+	p := &pass{breakdown: b, measures: []Measure{Median}, buckets: buckets, tables: b.memory.lend()}
+	defer p.tables.end()
+	p.choose(names)
+	sealed, head, err := p.tabulate(ctx)
+	if err != nil {
+		return false, err
 	}
-	places := make([]placed, 0, len(rows))
-	for i := range rows {
-		place := b.Order.PlaceOf(&rows[i])
-		if b.has(place) {
-			places = append(places, placed{place, i})
+	each(sealed, head, func(inSealed, inHead *tableRow) {
+		t := together(inSealed, inHead)
+		if t.window == nil {
+			return
 		}
-	}
-	slices.SortFunc(places, func(x, y placed) int { return b.compare(x.RowPlace, y.RowPlace) })
-	page := make([]Row, min(len(places), max(0, b.Limit)))
-	for i := range page {
-		page[i] = rows[places[i].row]
-	}
-	return page
+		if median, ok := t.window.median(); ok {
+			medians[t.name] = median
+		}
+	})
+	return p.moved, nil
 }
+
+// page returns the rows of the page, in their order.
+func (b *breakdown) page(rows []foundRow) []foundRow {
+	rows = slices.DeleteFunc(rows, func(row foundRow) bool { return !b.has(row.RowPlace) })
+	slices.SortFunc(rows, func(x, y foundRow) int { return b.compare(x.RowPlace, y.RowPlace) })
+	return rows[:min(len(rows), max(0, b.Limit))]
+}
+
+func compareNames(a, b column.Name) int { return slices.Compare(a[:], b[:]) }
 
 // reduce leaves a row what is asked for.
 func (b *breakdown) reduce(row *Row) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/goalgraph/goalgraph/model/partition"
@@ -25,9 +26,9 @@ type ColumnEngine struct {
 	// visitorBytes, listedLengths and tableBytes are those of the Options.
 	visitorBytes              uint64
 	listedLengths, tableBytes int
-	// breaking has a place for each breakdown that is being made.
-	breaking chan struct{}
-	caches   []Cache
+	// room is of the breakdowns and the lists of values that are being made, by what each may take.
+	room   *semaphore.Weighted
+	caches []Cache
 	// flights make equal scans one that are asked for at the same time.
 	flights singleflight.Group
 
@@ -55,7 +56,8 @@ type Options struct {
 	VisitorBytes uint64
 	// BreakdownBytes bounds the breakdowns in memory, and their tables, about.
 	BreakdownBytes uint64
-	// TableBytes bounds the rows of one breakdown while they are made, about: questions that take more are ResourceExhausted.
+	// TableBytes bounds what one breakdown, or list of values, takes while it is made, about: questions that take more are
+	// ResourceExhausted. Those that are made at the same time take twice as much together, at most; others wait.
 	TableBytes int
 	// ListedLengths is how many lengths of sessions are listed to find their median. More are counted, which takes less
 	// memory and another look at the sessions.
@@ -66,11 +68,14 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// tablesAtOnce is how many times TableBytes the breakdowns and lists of values that are made at a time may take.
+const tablesAtOnce = 2
+
 // NewColumnEngine returns an engine over a store's columns. It is to be closed.
 func NewColumnEngine(st *store.Store, columns *partition.Columns, o Options) *ColumnEngine {
 	e := &ColumnEngine{
 		store: st, columns: columns, log: o.Log, answers: newAnswers(o.AnswerBytes), visitorBytes: o.VisitorBytes, caches: o.Caches,
-		listedLengths: o.ListedLengths, tableBytes: o.TableBytes, breakdowns: newBreakdowns(o.BreakdownBytes), breaking: make(chan struct{}, maxBreakdowns),
+		listedLengths: o.ListedLengths, tableBytes: o.TableBytes, breakdowns: newBreakdowns(o.BreakdownBytes), room: semaphore.NewWeighted(tablesAtOnce * int64(o.TableBytes)),
 		matcher:  &Matcher{columns: columns, leaves: append([]Leaves{visitorKeys{st}}, o.Leaves...)},
 		planning: partition.Meter{Name: planName}, scanning: partition.Meter{Name: scanName}, prefetching: map[int64]bool{},
 	}

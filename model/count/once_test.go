@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/goalgraph/goalgraph/model/partition"
 )
 
-// A call waits for one of its name that is in flight until it is cancelled itself, and goes on alone if the other is
-// cancelled.
+// A call waits for one of its name that is in flight until it is cancelled itself, and is made in its place if the other
+// is cancelled.
 func TestOnce(t *testing.T) {
 	t.Parallel()
 	var flights singleflight.Group
@@ -57,4 +61,41 @@ func TestOnce(t *testing.T) {
 	if got := <-followed; got.err != nil || got.n != 7 {
 		t.Errorf("the follower: %d, %v", got.n, got.err)
 	}
+}
+
+// The spent budget of one call is not that of those who wait for it: they are answered by one of them, in its own.
+func TestOnceOfBudgets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var flights singleflight.Group
+		calls, goOn := 0, make(chan bool)
+		errs := make([]error, 4)
+		for i := range errs {
+			budget := time.Hour
+			if i == 0 {
+				budget = -1
+			}
+			ctx := partition.WithEvaluation(t.Context(), budget)
+			go func() {
+				_, errs[i] = Once(ctx, &flights, "name", func() (int, error) {
+					calls++
+					<-goOn
+					return 7, partition.NewStopwatch(ctx).Err()
+				})
+			}()
+			synctest.Wait()
+		}
+		goOn <- true // the first one's, while the others wait
+		synctest.Wait()
+		close(goOn)
+		synctest.Wait()
+		for i, err := range errs {
+			if partition.IsOverBudget(err) != (i == 0) || i > 0 && err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if calls != 2 {
+			t.Errorf("%d calls", calls)
+		}
+	})
 }

@@ -248,8 +248,11 @@ func within(where filter.Expr, in model.Range, day model.Day) filter.Expr {
 	return filter.And{where, filter.Range{Field: filter.Start, Min: float64(in.From), Max: float64(in.To - 1)}}
 }
 
-// count makes the partial aggregate.
+// count makes the partial aggregate, unless that of its aggregate is made later.
 func (p *partial) count(view *partition.View, known column.Known) error {
+	if p.question.Visitors && p.gathering.puts(p.aggregate) {
+		return nil
+	}
 	if !p.question.Visitors && p.question.Value == "" && p.steps == nil { // no need for the set itself
 		sessions, err := view.Count(p.where, known)
 		p.Sessions = int64(sessions)
@@ -274,10 +277,12 @@ func (p *partial) count(view *partition.View, known column.Known) error {
 	return nil
 }
 
-// Once calls do. If a call of the same name is in flight, Once waits for it and shares its result, unless that call was
-// cancelled and this one was not.
+// Once calls do. If a call of the same name is in flight, Once waits for it and shares its result. What ended that call
+// alone, because it was cancelled or its budget was spent, is nobody else's result: one of those that waited calls do then.
 func Once[T any](ctx context.Context, flights *singleflight.Group, name string, do func() (T, error)) (result T, err error) {
+	isOwn := false
 	done := flights.DoChan(name, func() (any, error) {
+		isOwn = true
 		result, err := Safely(do)
 		if err != nil && ctx.Err() != nil {
 			// Drivers report cancellation in many ways; this normalises them.
@@ -289,8 +294,8 @@ func Once[T any](ctx context.Context, flights *singleflight.Group, name string, 
 	case <-ctx.Done():
 		return result, ctx.Err()
 	case shared := <-done:
-		if shared.Err != nil && ctx.Err() == nil && isCancellation(shared.Err) {
-			return do()
+		if !isOwn && ctx.Err() == nil && (isCancellation(shared.Err) || partition.IsOverBudget(shared.Err)) {
+			return Once(ctx, flights, name, do)
 		}
 		return shared.Val.(T), shared.Err
 	}

@@ -1,6 +1,7 @@
 package count
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
@@ -15,6 +16,9 @@ type table struct {
 	index map[column.Name]int
 	rows  []tableRow
 	bytes int
+	// listed is how many lengths a row lists at most. buckets are where the medians of rows lie, for which windows are made.
+	listed  int
+	buckets map[column.Name]uint32
 }
 
 // tableRow is what adds up over partitions. Sets are nil where they are not asked for.
@@ -23,8 +27,10 @@ type tableRow struct {
 	sessions, pageViews, bounces, length int64
 	goals                                []goalSum
 	visitors                             *roaring64.Bitmap
-	lengths                              *lengths
-	window                               *window
+	// list are the lengths of one partition, which a table adds to lengths or a window.
+	list    []uint32
+	lengths *lengths
+	window  *window
 }
 
 // goalSum is what adds up of a goal in a row. The visitors are nil where they are not asked for.
@@ -34,13 +40,12 @@ type goalSum struct {
 	visitors    *roaring64.Bitmap
 }
 
-// rowBytes and goalSumBytes are about what a row takes beside its texts and sets.
-const rowBytes, goalSumBytes = 280, 32
+// rowBytes is about what a row of a table takes beside its texts, goals and sets, measuredBytes what one of a partition
+// does, and goalSumBytes what a goal takes in either.
+const rowBytes, measuredBytes, goalSumBytes = 300, 160, 32
 
-func errTooManyRows(most int) error {
-	return model.Errorf(model.ResourceExhausted,
-		"the rows of the breakdown do not fit into %d KiB: filter the sessions, take a shorter range, or ask for fewer goals or rows", most>>10)
-}
+// bytesOfRows is about what rows take beside their texts and sets.
+func bytesOfRows(rows, goals int) int { return rows * (rowBytes + goalSumBytes*goals) }
 
 // setBytes is about what a row's sets take.
 func (r *tableRow) setBytes() (bytes int) {
@@ -52,6 +57,7 @@ func (r *tableRow) setBytes() (bytes int) {
 			bytes += int(visitors.GetSizeInBytes())
 		}
 	}
+	bytes += 4 * cap(r.list)
 	if r.lengths != nil {
 		bytes += r.lengths.bytes()
 	}
@@ -69,25 +75,50 @@ func (t *table) find(name column.Name) *tableRow {
 	return nil
 }
 
-// add adds a row of one partition, which is the table's then, but for its goals.
-func (t *table) add(row *tableRow) {
+// add adds a row of one partition, which is the table's then, but for its goals. It returns by how many bytes the table has
+// grown.
+func (t *table) add(row *tableRow) (grown int) {
 	at, found := t.index[row.name]
 	if !found {
 		added := *row
 		added.goals = append([]goalSum(nil), row.goals...)
 		for i, value := range row.name { // which would keep the partition's other texts in memory
 			added.name[i] = string([]byte(value))
-			t.bytes += len(value)
+			grown += len(value)
 		}
-		t.bytes += rowBytes + goalSumBytes*len(row.goals) + added.setBytes()
-		t.index[added.name] = len(t.rows)
+		at = len(t.rows)
+		t.measure(&added, row.list)
+		t.index[added.name] = at
 		t.rows = append(t.rows, added)
-		return
+		grown += bytesOfRows(1, len(row.goals)) + added.setBytes()
+	} else {
+		sum := &t.rows[at]
+		grown -= sum.setBytes()
+		sum.merge(row)
+		t.measure(sum, row.list)
+		grown += sum.setBytes()
 	}
-	sum := &t.rows[at]
-	t.bytes -= sum.setBytes()
-	sum.merge(row)
-	t.bytes += sum.setBytes()
+	t.bytes += grown
+	return grown
+}
+
+// measure adds the lengths of a partition to a row.
+func (t *table) measure(row *tableRow, list []uint32) {
+	row.list = nil
+	bucket, isOpen := t.buckets[row.name]
+	switch {
+	case list == nil:
+	case isOpen:
+		if row.window == nil {
+			row.window = newWindow(bucket)
+		}
+		row.window.add(list)
+	default:
+		if row.lengths == nil {
+			row.lengths = &lengths{most: t.listed}
+		}
+		row.lengths.add(list)
+	}
 }
 
 // merge adds another row, which stays as it is.
@@ -134,10 +165,10 @@ type total struct {
 	converted []int64
 }
 
-// together returns the sum of two rows of a name, of which the second may be nil. Neither is changed.
+// together returns the sum of two rows of a name, of which one may be nil. Neither is changed.
 func together(a, b *tableRow) total {
-	if b == nil {
-		return totalOf(a)
+	if a == nil || b == nil {
+		return totalOf(cmp.Or(a, b))
 	}
 	sum, areUnited := tableRow{name: a.name, goals: make([]goalSum, len(a.goals))}, a.hasReached() || b.hasReached()
 	for _, row := range []*tableRow{a, b} {
@@ -182,14 +213,14 @@ func sizeOfUnion(a, b *roaring64.Bitmap) int64 {
 	return 0
 }
 
-// each calls do with the rows of two tables together.
-func each(sealed, head *table, do func(total)) {
+// each calls do with the rows of each name in two tables, nil where one has none.
+func each(sealed, head *table, do func(inSealed, inHead *tableRow)) {
 	for i := range sealed.rows {
-		do(together(&sealed.rows[i], head.find(sealed.rows[i].name)))
+		do(&sealed.rows[i], head.find(sealed.rows[i].name))
 	}
 	for i := range head.rows {
 		if sealed.find(head.rows[i].name) == nil {
-			do(together(&head.rows[i], nil))
+			do(nil, &head.rows[i])
 		}
 	}
 }

@@ -28,16 +28,22 @@ type pass struct {
 	only   []column.Name
 	places map[column.Name]int
 	// buckets are where the medians of only lie. Nothing else is measured then.
-	buckets []uint32
+	buckets map[column.Name]uint32
+	// tables is what the tables have taken of the breakdown's memory, while they are held by mu.
+	mu     sync.Mutex
+	tables *loan
 	// moved tells that a partition was read at another revision than it had before the pass.
 	moved bool
 }
 
 // fingerprint is of what the pass measures.
 func (p *pass) fingerprint() Fingerprint {
-	texts := []string{string(p.counted[:]), fmt.Sprint(p.measures), fmt.Sprint(p.goals, p.reached), fmt.Sprint(p.buckets), strconv.FormatBool(p.only == nil)}
+	texts := []string{string(p.counted[:]), fmt.Sprint(p.measures), fmt.Sprint(p.goals, p.reached), strconv.FormatBool(p.only == nil)}
 	for _, name := range p.only {
 		texts = append(texts, name[:]...)
+		if p.buckets != nil {
+			texts = append(texts, fmt.Sprint(p.buckets[name]))
+		}
 	}
 	return FingerprintOf(texts...)
 }
@@ -61,28 +67,30 @@ func (p *pass) tabulate(ctx context.Context) (sealed, head *table, err error) {
 
 // scan makes the table of the partitions from one place to another.
 func (p *pass) scan(ctx context.Context, from, to int) (*table, error) {
-	t := &table{index: map[column.Name]int{}}
+	t := &table{index: map[column.Name]int{}, listed: p.engine.listedLengths, buckets: p.buckets}
 	dimensions := p.dimensions()
-	var mu sync.Mutex
 	err := p.engine.eachPartition(ctx, p.partitions[from:to], dimensions, func(ctx context.Context, of *store.Partition) error {
-		begin := time.Now()
+		begin, own := time.Now(), p.memory.lend()
+		defer own.end()
 		var rows []tableRow
 		at := *of
 		if err := p.engine.matcher.Read(ctx, &at, p.resolution, dimensions, func(view *partition.View, known column.Known) (err error) {
 			moveTo(of, view.Revision)
-			rows, err = p.measure(ctx, view, known, of.Day)
+			rows, err = p.measure(ctx, view, known, of.Day, own)
 			return err
 		}); err != nil {
 			return err
 		}
 		p.engine.scanning.Add(ctx, 1, 0, begin)
-		mu.Lock()
-		defer mu.Unlock()
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.moved = p.moved || of.Revision != at.Revision
 		for i := range rows {
-			if t.add(&rows[i]); t.bytes > p.engine.tableBytes {
-				return errTooManyRows(p.engine.tableBytes)
+			own.give(rows[i].setBytes()) // the table has them, or they are garbage
+			if err := p.tables.take(t.add(&rows[i])); err != nil {
+				return err
 			}
+			rows[i] = tableRow{}
 		}
 		return nil
 	})
@@ -123,8 +131,8 @@ func (p *pass) dimensions() []column.Dimension {
 // bounce is of the sessions that Bounces counts.
 var bounce = column.Prepare(filter.And{filter.Range{Field: filter.PageViews, Min: 1, Max: 1}, filter.In{Field: filter.Events, Values: []string{""}}})
 
-// measure returns the rows of a partition.
-func (p *pass) measure(ctx context.Context, view *partition.View, known column.Known, day model.Day) ([]tableRow, error) {
+// measure returns the rows of a partition. What they take is taken of a loan.
+func (p *pass) measure(ctx context.Context, view *partition.View, known column.Known, day model.Day, own *loan) ([]tableRow, error) {
 	active, err := view.Match(p.on(day, p.where), known)
 	if err != nil {
 		return nil, err
@@ -132,48 +140,46 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 	if active.None() && len(p.goals) == 0 {
 		return nil, nil
 	}
-	groups, err := p.groups(view, known)
+	groups, err := p.groups(view, known, day, active, own)
 	if err != nil {
 		return nil, err
-	}
-	if p.only != nil {
-		groups = groups.Keep(p.places)
 	}
 	if err := known.Err(); err != nil {
 		return nil, err
 	}
-	rows := newRows(groups, len(p.goals))
-	column64 := make([]int64, groups.Len())
-	put := func(field func(*tableRow) *int64) {
-		for i, n := range column64 {
-			*field(&rows[i]) = n
-			column64[i] = 0
-		}
+	if err := own.take(groups.Len() * (measuredBytes + goalSumBytes*len(p.goals))); err != nil {
+		return nil, err
 	}
-	groups.Count(active, column64)
-	put(func(r *tableRow) *int64 { return &r.sessions })
+	m := measuring{view: view, groups: groups, own: own, rows: newRows(groups, len(p.goals)), numbers: make([]int64, groups.Len())}
+	groups.Count(active, m.numbers)
+	m.listed = listBytes(m.numbers)
+	m.put(func(r *tableRow) *int64 { return &r.sessions })
 	for _, measure := range p.measures {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		switch measure {
 		case Visitors:
-			view.VisitorsOfGroups(groups, active, func(group int, visitors *roaring64.Bitmap) { rows[group].visitors = visitors })
+			err = m.visitors(active, func(row *tableRow) **roaring64.Bitmap { return &row.visitors })
 		case PageViews:
-			view.AddNumbers(groups, active, filter.PageViews, column64)
-			put(func(r *tableRow) *int64 { return &r.pageViews })
+			view.AddNumbers(groups, active, filter.PageViews, m.numbers)
+			m.put(func(r *tableRow) *int64 { return &r.pageViews })
 		case Bounces:
-			bounced, err := view.Match(bounce, known)
-			if err != nil {
-				return nil, err
+			var bounced column.Set
+			if bounced, err = view.Match(bounce, known); err == nil {
+				groups.Count(bounced.Intersection(active), m.numbers)
+				m.put(func(r *tableRow) *int64 { return &r.bounces })
 			}
-			groups.Count(bounced.Intersection(active), column64)
-			put(func(r *tableRow) *int64 { return &r.bounces })
 		case Length:
-			view.AddNumbers(groups, active, filter.Length, column64)
-			put(func(r *tableRow) *int64 { return &r.length })
+			view.AddNumbers(groups, active, filter.Length, m.numbers)
+			m.put(func(r *tableRow) *int64 { return &r.length })
 		case Median:
-			view.LengthsOfGroups(groups, active, func(group int, list []uint32) { p.addLengths(&rows[group], group, list) })
+			if err = own.take(m.listed); err == nil {
+				view.LengthsOfGroups(groups, active, func(group int, list []uint32) { m.rows[group].list = list })
+			}
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	sums := make([]model.Sum, groups.Len())
@@ -182,21 +188,69 @@ func (p *pass) measure(ctx context.Context, view *partition.View, known column.K
 		if err != nil {
 			return nil, err
 		}
-		groups.Count(converted, column64)
-		put(func(r *tableRow) *int64 { return &r.goals[i].conversions })
+		groups.Count(converted, m.numbers)
+		m.listed = listBytes(m.numbers)
+		m.put(func(r *tableRow) *int64 { return &r.goals[i].conversions })
 		if slices.Contains(p.reached, goal) {
-			view.VisitorsOfGroups(groups, converted, func(group int, visitors *roaring64.Bitmap) { rows[group].goals[i].visitors = visitors })
+			if err := m.visitors(converted, func(row *tableRow) **roaring64.Bitmap { return &row.goals[i].visitors }); err != nil {
+				return nil, err
+			}
 		}
 		if event := p.Goals[goal].Event; event != "" {
 			clear(sums)
 			view.AddValues(groups, converted, event, sums)
 			for group, sum := range sums {
-				rows[group].goals[i].value = sum
+				m.rows[group].goals[i].value = sum
 			}
 		}
 	}
-	return slices.DeleteFunc(rows, tableRow.isEmpty), known.Err()
+	return slices.DeleteFunc(m.rows, tableRow.isEmpty), known.Err()
 }
+
+// measuring is the rows of a partition while they are filled in.
+type measuring struct {
+	view   *partition.View
+	groups *column.Groups
+	own    *loan
+	rows   []tableRow
+	// numbers are of the groups, zero between two measures.
+	numbers []int64
+	// listed is what the sessions that were counted last take where they are listed by groups.
+	listed int
+}
+
+// put moves the numbers to the rows.
+func (m *measuring) put(field func(*tableRow) *int64) {
+	for i, n := range m.numbers {
+		*field(&m.rows[i]) = n
+		m.numbers[i] = 0
+	}
+}
+
+// visitors puts the visitors of the sessions, which were counted last, to the rows.
+func (m *measuring) visitors(of column.Set, field func(*tableRow) **roaring64.Bitmap) error {
+	listed := m.listed
+	if err := m.own.take(listed); err != nil {
+		return err
+	}
+	defer m.own.give(listed)
+	return m.view.VisitorsOfGroups(m.groups, of, func(group int, visitors *roaring64.Bitmap) error {
+		*field(&m.rows[group]) = visitors
+		return m.own.take(int(visitors.GetSizeInBytes()))
+	})
+}
+
+// listBytes is what so many sessions of groups take where they are listed.
+func listBytes(sizes []int64) int {
+	bytes := 0
+	for _, n := range sizes {
+		bytes += listHead + 4*int(n)
+	}
+	return bytes
+}
+
+// listHead is what a list takes beside its elements.
+const listHead = 32
 
 // newRows returns the rows of groups, with nothing in them.
 func newRows(groups *column.Groups, goals int) []tableRow {
@@ -211,38 +265,69 @@ func (r tableRow) isEmpty() bool {
 	return r.sessions == 0 && !slices.ContainsFunc(r.goals, func(goal goalSum) bool { return goal.conversions > 0 })
 }
 
-func (p *pass) addLengths(row *tableRow, group int, list []uint32) {
-	if p.buckets == nil {
-		row.lengths = &lengths{most: p.engine.listedLengths}
-		row.lengths.add(list)
-		return
-	}
-	row.window = newWindow(p.buckets[group])
-	row.window.add(list)
-}
+// manyGroups is of how many groups it is worth to look which of them have sessions that are measured.
+const manyGroups = 4096
 
-// groups returns the groups of a partition's sessions.
-func (b *breakdown) groups(view *partition.View, known column.Known) (*column.Groups, error) {
-	if len(b.By) == 0 {
-		return view.Whole(), nil
+// groups returns the groups of a partition's sessions of which something is measured: of those that are active, and of those
+// that reached a goal.
+func (p *pass) groups(view *partition.View, known column.Known, day model.Day, active column.Set, own *loan) (*column.Groups, error) {
+	if len(p.By) == 0 {
+		whole := view.Whole()
+		return whole, own.take(whole.Bytes())
 	}
-	var all *column.Groups
-	for i := range b.By {
-		groups, err := b.grouping(view, known, i)
+	groups, err := p.grouping(view, known, day, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := own.take(groups.Bytes()); err != nil {
+		return nil, err
+	}
+	isMany := p.only == nil && groups.Len() > manyGroups
+	if len(p.By) > 1 || isMany {
+		if active, err = p.measuredOf(view, known, day, active); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(p.By) > 1:
+		others, err := p.grouping(view, known, day, 1)
 		if err != nil {
 			return nil, err
 		}
-		if all == nil {
-			all = groups
-		} else if all, err = column.Cross(all, groups); err != nil {
+		if err := own.take(others.Bytes()); err != nil {
 			return nil, err
 		}
+		if groups, err = column.Cross(groups, others, active, own.take); err != nil {
+			return nil, err
+		}
+	case isMany:
+		groups = groups.Occupied(active)
+		if err := own.take(groups.Bytes()); err != nil {
+			return nil, err
+		}
+	}
+	if p.only == nil {
+		return groups, nil
+	}
+	groups = groups.Keep(p.places)
+	return groups, own.take(groups.Bytes())
+}
+
+// measuredOf returns the active sessions and those that reached a goal.
+func (p *pass) measuredOf(view *partition.View, known column.Known, day model.Day, active column.Set) (column.Set, error) {
+	all := active.Clone()
+	for _, goal := range p.goals {
+		converted, err := view.Match(p.on(day, p.goalWheres[goal]), known)
+		if err != nil {
+			return nil, err
+		}
+		all.InPlaceUnion(converted)
 	}
 	return all, nil
 }
 
 // grouping returns the groups of the i-th grouping.
-func (b *breakdown) grouping(view *partition.View, known column.Known, i int) (*column.Groups, error) {
+func (b *breakdown) grouping(view *partition.View, known column.Known, day model.Day, i int) (*column.Groups, error) {
 	switch by := &b.By[i]; {
 	case by.Choices != nil:
 		values, sets := make([]string, len(by.Choices)), make([]column.Set, len(by.Choices))
@@ -257,14 +342,22 @@ func (b *breakdown) grouping(view *partition.View, known column.Known, i int) (*
 	case by.Clock != NoClock:
 		return view.GroupsByStart(by.Clock.Values(), by.Clock.finder(by.Zone)), nil
 	case by.Steps != nil:
-		values := make([]string, max(0, len(by.Steps)-1))
+		first, steps := stepsOf(by.Steps, day)
+		values := make([]string, max(0, len(steps)-1))
 		for step := range values {
-			values[step] = StepValue(step)
+			values[step] = StepValue(first + step)
 		}
-		return view.GroupsByStart(values, func(start model.Millis) int { return stepOf(by.Steps, start) }), nil
+		return view.GroupsByStart(values, func(start model.Millis) int { return stepOf(steps, start) }), nil
 	default:
 		return view.GroupsOf(by.Field), nil
 	}
+}
+
+// stepsOf returns those of the steps that sessions of a day may be in, and which of all the first of them is.
+func stepsOf(steps []model.Millis, day model.Day) (first int, some []model.Millis) {
+	first = max(0, stepOf(steps, day.Start()))
+	behind, _ := slices.BinarySearch(steps, (day + 1).Start())
+	return first, steps[first:max(first, min(behind+1, len(steps)))]
 }
 
 // stepOf returns the step that an instant is in, -1 for none.

@@ -23,24 +23,19 @@ func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where 
 	if !filter.Uses(where, filter.Visitor) {
 		return nil, nil
 	}
-	numbers := map[string]*roaring64.Bitmap{} // of the visitors, by the leaf's text
-	filter.EachLeaf(where, func(leaf filter.Expr) {
-		if filter.Uses(leaf, filter.Visitor) {
-			numbers[leaf.String()] = roaring64.New()
-		}
-	})
-	err := v.store.EachVisitor(ctx, site, keysOf(where), func(number int64, key string) error {
-		session := model.Session{VisitorKey: key}
-		filter.EachLeaf(where, func(leaf filter.Expr) {
-			if set := numbers[leaf.String()]; set != nil && leaf.Match(&session) {
-				set.Add(uint64(number))
-			}
-		})
-		return nil
-	})
+	choice := newVisitorChoice(ctx, where)
+	if err := v.store.EachVisitor(ctx, site, keysOf(where), choice.add); err != nil {
+		return nil, err
+	}
+	if err := choice.settle(); err != nil {
+		return nil, err
+	}
 	// They are not local: a visitor may be given a key after a partition was written.
 	return Resolution{{Dimensions: visitorDimensions, Set: func(leaf filter.Expr, view *partition.View) (column.Set, bool) {
-		chosen := numbers[leaf.String()]
+		if !filter.Uses(leaf, filter.Visitor) {
+			return nil, false
+		}
+		chosen := choice.numbers[leaf.String()]
 		if chosen == nil {
 			return nil, false
 		}
@@ -51,7 +46,81 @@ func (v visitorKeys) Resolve(ctx context.Context, _ *Matcher, site int64, where 
 			}
 		})
 		return set, true
-	}}}, err
+	}}}, nil
+}
+
+// visitorChoice finds the visitors that leaves choose by their keys. It looks at some of them at a time, and takes the time
+// of that, and not of reading them, from the budget of evaluation.
+type visitorChoice struct {
+	watch   *partition.Stopwatch
+	numbers map[string]*roaring64.Bitmap // by the leaf's text
+	// listed are the sets of the leaves that list a key, and patterns those that look at each.
+	listed   map[string][]*roaring64.Bitmap
+	patterns []visitorPattern
+	waiting  []visitorKey
+}
+
+type visitorPattern struct {
+	matches func(key string) bool
+	numbers *roaring64.Bitmap
+}
+
+type visitorKey struct {
+	number int64
+	key    string
+}
+
+// visitorsAtOnce is how many visitors are looked at between two looks at the budget.
+const visitorsAtOnce = 1024
+
+func newVisitorChoice(ctx context.Context, where filter.Expr) *visitorChoice {
+	c := &visitorChoice{watch: partition.NewStopwatch(ctx), numbers: map[string]*roaring64.Bitmap{}, listed: map[string][]*roaring64.Bitmap{}}
+	filter.EachLeaf(where, func(leaf filter.Expr) {
+		if !filter.Uses(leaf, filter.Visitor) {
+			return
+		}
+		text := leaf.String()
+		if c.numbers[text] != nil {
+			return
+		}
+		chosen := roaring64.New()
+		c.numbers[text] = chosen
+		switch leaf := leaf.(type) {
+		case filter.In:
+			for _, key := range leaf.Values {
+				c.listed[key] = append(c.listed[key], chosen)
+			}
+		case filter.Glob:
+			c.patterns = append(c.patterns, visitorPattern{filter.Matcher(leaf.Pattern), chosen})
+		default:
+			c.patterns = append(c.patterns, visitorPattern{func(key string) bool { return leaf.Match(&model.Session{VisitorKey: key}) }, chosen})
+		}
+	})
+	return c
+}
+
+func (c *visitorChoice) add(number int64, key string) error {
+	if c.waiting = append(c.waiting, visitorKey{number, key}); len(c.waiting) < visitorsAtOnce {
+		return nil
+	}
+	return c.settle()
+}
+
+// settle looks at the visitors that were added.
+func (c *visitorChoice) settle() error {
+	c.watch.Restart()
+	for _, visitor := range c.waiting {
+		for _, numbers := range c.listed[visitor.key] {
+			numbers.Add(uint64(visitor.number))
+		}
+		for _, pattern := range c.patterns {
+			if pattern.matches(visitor.key) {
+				pattern.numbers.Add(uint64(visitor.number))
+			}
+		}
+	}
+	c.waiting = c.waiting[:0]
+	return c.watch.Err()
 }
 
 // keysOf returns the keys of the only visitors that leaves of a predicate choose; nil if a leaf may choose others.

@@ -182,6 +182,12 @@ func TestBreakdownOfManyRows(t *testing.T) {
 	if got, err := ask(count.PageViews, filter.Pages); model.CodeOf(err) != model.ResourceExhausted {
 		t.Errorf("%+v, %v", got, err)
 	}
+	few, err := subject.Breakdown(t.Context(), count.BreakdownQuery{
+		Site: w.site, In: everything, Where: filter.In{Field: filter.Pages, Values: []string{"/7"}}, By: []count.Grouping{{Field: filter.Pages}}, Limit: 2,
+	})
+	if err != nil || few.Total != 1 || few.Rows[0].Sessions != 1 {
+		t.Errorf("of the sessions with one of the pages: %+v, %v", few, err)
+	}
 	if got, err := ask(count.PageViews, filter.Country, filter.Device); err != nil || got.Total != 1 || got.Rows[0].PageViews != 300 {
 		t.Errorf("%+v, %v", got, err)
 	}

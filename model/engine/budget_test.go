@@ -30,16 +30,16 @@ func TestBudgetOfACount(t *testing.T) {
 	}
 	question := count.Question{Site: w.site, In: model.Range{From: 0, To: model.Open}, Where: filter.Simplify(pairs)}
 	begin := time.Now()
-	_, err = e.Count(partition.WithBudget(t.Context(), time.Millisecond), []count.Question{question})
+	_, err = e.Count(partition.WithEvaluation(t.Context(), time.Millisecond), []count.Question{question})
 	if model.CodeOf(err) != model.ResourceExhausted {
 		t.Errorf("%v after %v", err, time.Since(begin))
 	}
-	_, err = e.Sessions(partition.WithBudget(t.Context(), time.Millisecond), count.SessionQuery{Site: w.site, In: question.In, Where: question.Where, Limit: 10})
+	_, err = e.Sessions(partition.WithEvaluation(t.Context(), time.Millisecond), count.SessionQuery{Site: w.site, In: question.In, Where: question.Where, Limit: 10})
 	if model.CodeOf(err) != model.ResourceExhausted {
 		t.Errorf("sessions: %v", err)
 	}
 	question.Where = filter.Glob{Field: filter.Field{Name: "pages"}, Pattern: "/p*"}
-	answers, err := e.Count(partition.WithBudget(t.Context(), time.Minute), []count.Question{question})
+	answers, err := e.Count(partition.WithEvaluation(t.Context(), time.Minute), []count.Question{question})
 	if err != nil || answers[0].Sessions == 0 {
 		t.Errorf("%+v, %v", answers, err)
 	}

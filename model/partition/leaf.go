@@ -63,19 +63,19 @@ func leafBytes(ordinals int) uint64 {
 
 // Known returns the sets that are known of the view. others knows the sets of leaves that no column has; it may be nil.
 func (v *View) Known(others func(leaf filter.Expr) (column.Set, bool)) column.Known {
-	budget, _ := v.ctx.Value(budgetKey{}).(*budget)
-	return &known{Memo: column.Memo{}, view: v, others: others, budget: budget, since: time.Now()}
+	return &known{Memo: column.Memo{}, watch: NewStopwatch(v.ctx), view: v, others: others}
 }
 
 // known keeps all sets while a view is read, and those of leaves for longer.
 type known struct {
 	column.Memo
+	watch  *Stopwatch
 	view   *View
 	others func(leaf filter.Expr) (column.Set, bool)
-	// budget is nil without one. Time is taken from it since the instant.
-	budget *budget
-	since  time.Time
 }
+
+// Err returns why the sets that are not known yet are not to be made.
+func (k *known) Err() error { return k.watch.Err() }
 
 // Get returns the set of a predicate.
 func (k *known) Get(p *column.Predicate) (column.Set, bool) {

@@ -310,6 +310,18 @@ func (s *Store) EachVisitor(ctx context.Context, site int64, keys []string, do f
 	return nil
 }
 
+// EachVisitorOf calls do with the number and the key of each of the visitors of a site that have some numbers, in no order.
+// It stops at do's first error.
+func (s *Store) EachVisitorOf(ctx context.Context, site int64, numbers []int64, do func(number int64, key string) error) (err error) {
+	defer wrap(&err, "%d visitors of site %d", len(numbers), site)
+	for chunk := range slices.Chunk(numbers, insertChunk) {
+		if err := s.eachVisitor(ctx, s.db.NewSelect().Where("site_id = ? AND id IN (?)", site, bun.List(chunk)), do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Store) eachVisitor(ctx context.Context, query *bun.SelectQuery, do func(number int64, key string) error) error {
 	rows, err := query.Table("visitors").Column("id", "visitor").Rows(ctx)
 	if err != nil {
