@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
@@ -80,6 +81,38 @@ func TestPoints(t *testing.T) {
 	}
 	if payload := w.want("error", "1"); json.Unmarshal(payload, &problems) != nil || problems[0].Extensions.Code != "RESOURCE_EXHAUSTED" || problems[0].Extensions.RetryAfter < 1 {
 		t.Errorf("%s", payload)
+	}
+}
+
+// ledger is an Allowance without an end that adds up what is taken.
+type ledger struct{ taken atomic.Int64 }
+
+func (l *ledger) Take(_ context.Context, _ string, points int) (time.Duration, bool) {
+	l.taken.Add(int64(points))
+	return 0, true
+}
+
+func (l *ledger) Settle(_ context.Context, _ string, points int) { l.taken.Add(int64(points)) }
+
+// The time in which filters are evaluated is paid for, and what others have evaluated is not.
+func TestPointsOfEvaluation(t *testing.T) {
+	t.Parallel()
+	var paid ledger
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) { o.transport.Points = &paid })
+	site := g.site("shop.example", "UTC")
+	var visits []model.Message
+	for i := range 1000 {
+		visits = append(visits, page(fmt.Sprint(i), "2026-05-02T10:00:00Z", fmt.Sprintf("/%d/%d", i%50, i)))
+	}
+	g.write("shop.example", visits...)
+	const count = `query($s: ID!) { site(id: $s) { sessionCount(filters: [{pages: {any: ["/*1*/*2*", "/*3*/*4*", "/*5*/*6*"]}}], range: {from: "2026-05-01T00:00:00Z"}) } }`
+	asked := func() int64 {
+		before := paid.taken.Load()
+		g.must(count, vars{"s": site})
+		return paid.taken.Load() - before
+	}
+	if cold, warm := asked(), asked(); cold <= warm || warm != 2 {
+		t.Errorf("a count costs %d points, and %d again", cold, warm)
 	}
 }
 

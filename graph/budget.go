@@ -39,6 +39,8 @@ type budget struct {
 	fields, bytes, written atomic.Int64
 	// promised is how many fields will be made of lists whose length is known.
 	promised atomic.Int64
+	// evaluated tells for how long filters were evaluated for the answer.
+	evaluated func() time.Duration
 	// reading is held while a list of long elements is read, and read is how many bytes those that were read have.
 	reading chan struct{}
 	read    int
@@ -71,6 +73,22 @@ const heavyCost = 5000
 func IsHeavy(operation *graphql.OperationContext) bool {
 	b := budgetOf(operation)
 	return b != nil && (b.requested >= heavyCost || b.breaksDown)
+}
+
+// pointTime is how long filters are evaluated for a point.
+const pointTime = 10 * time.Microsecond
+
+// Points returns what an operation has taken so far: what it has made, and the time in which its filters were evaluated.
+func Points(operation *graphql.OperationContext) int {
+	b := budgetOf(operation)
+	if b == nil {
+		return 0
+	}
+	points := int(b.fields.Load())
+	if b.evaluated != nil {
+		points += int(b.evaluated() / pointTime)
+	}
+	return points
 }
 
 // Cost returns what an operation costs, in points: what was worked out before it was carried out, and what it has really
@@ -241,7 +259,9 @@ func withinBudget(ctx context.Context, next graphql.OperationHandler) graphql.Re
 	operation := graphql.GetOperationContext(ctx)
 	b := budgetOf(operation)
 	b.reset()
-	respond := next(count.WithTurn(partition.WithEvaluation(ctx, evaluation)))
+	ctx = partition.WithEvaluation(ctx, evaluation)
+	b.evaluated = func() time.Duration { return partition.Evaluated(ctx) }
+	respond := next(count.WithTurn(ctx))
 	return func(ctx context.Context) *graphql.Response {
 		response := encode(ctx, operation, respond)
 		if response == nil {

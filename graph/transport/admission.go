@@ -180,8 +180,7 @@ func (a *admission) begin(ctx context.Context, operation *graphql.OperationConte
 	}
 	return func() {
 		leave()
-		_, actual := graph.Cost(operation)
-		a.settle(ctx, requested, actual)
+		a.settle(ctx, requested, graph.Points(operation))
 	}, nil
 }
 

@@ -23,6 +23,15 @@ func WithEvaluation(ctx context.Context, most time.Duration) context.Context {
 	return context.WithValue(ctx, evaluationKey{}, &evaluation{most: most})
 }
 
+// Evaluated returns for how long predicates were evaluated in a context with a budget, by all processors together.
+func Evaluated(ctx context.Context) time.Duration {
+	budget, _ := ctx.Value(evaluationKey{}).(*evaluation)
+	if budget == nil {
+		return 0
+	}
+	return time.Duration(budget.spent.Load())
+}
+
 // errOverBudget is the cause of the error of a context whose predicates took longer than its budget.
 var errOverBudget = errors.New("the budget of evaluation is spent")
 
