@@ -44,7 +44,8 @@ SYSTEM := -tags system
 SERVERS := bin/with-test-servers
 # lint looks at the code of tests too.
 GO_TEST := $(SERVERS) go test -vet=off
-TEST_LIMITS := -timeout 30m -parallel 3
+# Tests wait for databases and processes for much of their time, so more packages are tested at once than there are processors.
+TEST_LIMITS := -timeout 30m -p 4 -parallel 3
 # SQLite, a translation from C, is not watched: that would take as long as all else. Its driver must be: it shares generic
 # code of the standard library with us, and the linker keeps one copy for all.
 UNWATCHED := -race=false -d=checkptr=0

@@ -105,7 +105,7 @@ func TestPointsOfEvaluation(t *testing.T) {
 		visits = append(visits, page(fmt.Sprint(i), "2026-05-02T10:00:00Z", fmt.Sprintf("/%d/%d", i%50, i)))
 	}
 	g.write("shop.example", visits...)
-	const count = `query($s: ID!) { site(id: $s) { sessionCount(filters: [{pages: {any: ["/*1*/*2*", "/*3*/*4*", "/*5*/*6*"]}}], range: {from: "2026-05-01T00:00:00Z"}) } }`
+	const count = `query($s: ID!) { site(id: $s) { sessionCount(filters: [{pages: {all: ["/*1*/*2*", "/*3*/*4*", "/*5*/*6*"]}}], range: {from: "2026-05-01T00:00:00Z"}) } }`
 	asked := func() int64 {
 		before := paid.taken.Load()
 		g.must(count, vars{"s": site})
