@@ -98,7 +98,7 @@ func (l *ledger) Settle(_ context.Context, _ string, points int) { l.taken.Add(i
 func TestPointsOfEvaluation(t *testing.T) {
 	t.Parallel()
 	var paid ledger
-	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) { o.transport.Points = &paid })
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) { o.transport.Points = &paid }).columns()
 	site := g.site("shop.example", "UTC")
 	var visits []model.Message
 	for i := range 1000 {

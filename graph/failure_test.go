@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goalgraph/goalgraph/graph"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 	"github.com/goalgraph/goalgraph/plugins/builtin"
+	"github.com/goalgraph/goalgraph/plugins/host"
+	"github.com/goalgraph/goalgraph/plugins/host/hosttest"
 )
 
 func TestInternalErrorsAreHidden(t *testing.T) {
@@ -45,6 +48,7 @@ func TestInternalErrorsAreHidden(t *testing.T) {
 func TestPluginThatIsGone(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
+	g = newGraphOver(t, g.store, hosttest.Start(t, host.Options{Taken: graph.HasType}))
 	site := g.site("a.example", "UTC")
 	g.segment(site, "RO", raw(`{"country": {"is": "RO"}}`))
 	g.write("a.example", page("1", "2026-05-01T10:00:00Z", "/"))

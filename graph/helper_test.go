@@ -103,7 +103,7 @@ func newGraph(t *testing.T, url string, options ...func(*testOptions)) *testGrap
 		t.Fatal(err)
 	}
 	options = append([]func(*testOptions){func(o *testOptions) { o.transport.Bus = bus }}, options...)
-	return newGraphOver(t, st, hosttest.Start(t, host.Options{Taken: graph.HasType}), options...)
+	return newGraphOver(t, st, hosttest.Shared(t), options...)
 }
 
 func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...func(*testOptions)) *testGraph {

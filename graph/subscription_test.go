@@ -1,11 +1,15 @@
 package graph_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/goalgraph/goalgraph/graph"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -116,4 +120,47 @@ func TestDefinitionsChanged(t *testing.T) {
 	g.must(`mutation($s: ID!) { deleteSite(id: $s) { deletedId } }`, vars{"s": site})
 	w.wantError("1", "NOT_FOUND")
 	other.wantError("2", "NOT_FOUND")
+}
+
+// heldEngine breaks nothing down until it is released.
+type heldEngine struct {
+	graph.Engine
+	released chan struct{}
+}
+
+func (e *heldEngine) Breakdown(ctx context.Context, query count.BreakdownQuery) (count.Breakdown, error) {
+	select {
+	case <-e.released:
+		return e.Engine.Breakdown(ctx, query)
+	case <-ctx.Done():
+		return count.Breakdown{}, ctx.Err()
+	}
+}
+
+// However many heavy subscriptions wait for their turn, others are answered.
+func TestHeavySubscriptionsWaitAlone(t *testing.T) {
+	t.Parallel()
+	held := heldEngine{released: make(chan struct{})}
+	g := newGraph(t, storetest.SQLite(t), func(o *testOptions) {
+		held.Engine = o.Engine
+		o.Engine = &held
+	})
+	defer close(held.released)
+	site := g.site("shop.example", "UTC")
+	g.goal(site, "a")
+	const perConnection = 90
+	heavy := 16*runtime.GOMAXPROCS(0) + 1 // more than are computed at a time
+	for begun := 0; begun < heavy; begun += perConnection {
+		w := g.connect()
+		for i := range min(perConnection, heavy-begun) {
+			w.subscribe(fmt.Sprint(i), `subscription($s: ID!, $n: Int!) { breakdown(siteId: $s, by: [PAGE], first: $n, range: {from: "2026-05-01T00:00:00Z"}) { nodes { sessions } } }`,
+				vars{"s": site, "n": begun + i + 1})
+		}
+		// Messages are taken in one after another, so all of them are begun when this is answered.
+		w.subscribe("q", `{ __typename }`, nil)
+		w.want("next", "q")
+	}
+	w := g.connect()
+	w.subscribe("cards", `subscription($s: ID!) { goalCards(siteId: $s, range: {from: "2026-05-01T00:00:00Z"}) { cells { sessions } } }`, vars{"s": site})
+	w.want("next", "cards")
 }

@@ -33,7 +33,7 @@ import (
 
 func TestMain(m *testing.M) {
 	builtin.ServeIfAsked()
-	os.Exit(m.Run())
+	os.Exit(hosttest.Run(m, host.Options{Taken: graph.HasType}))
 }
 
 // testServer is a Handler behind a door that asks for keys, over a real store, real plugins and a real engine. Nothing but
@@ -61,7 +61,7 @@ func newServer(t *testing.T) *testServer {
 	t.Cleanup(func() { s.store.Close() })
 	_, err = s.store.Migrate(t.Context())
 	must()
-	plugins := hosttest.Start(t, host.Options{Taken: graph.HasType})
+	plugins := hosttest.Shared(t)
 	counting, err := engine.New(s.store, engine.Options{Computer: plugins, Definitions: graph.NewDefinitions(s.store, plugins)})
 	must()
 	t.Cleanup(counting.Close)

@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) {
 	builtin.ServeIfAsked()
-	os.Exit(m.Run())
+	os.Exit(hosttest.Run(m, host.Options{}))
 }
 
 // limit is how long the tests wait for anything.
@@ -81,7 +81,7 @@ type node struct {
 
 func newWorld(t *testing.T, database string) *world {
 	t.Helper()
-	w := &world{t: t, bus: live.NewMemory(), host: hosttest.New(t), answer: newValidator(t)}
+	w := &world{t: t, bus: live.NewMemory(), host: hosttest.Shared(t), answer: newValidator(t)}
 	var err error
 	w.store, err = store.Open(t.Context(), database, store.Options{Defined: w.defined})
 	w.must(err)
