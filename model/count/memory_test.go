@@ -130,7 +130,7 @@ func TestMayTake(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		q           BreakdownQuery
-		sessions    int64
+		sessions    int32
 		least, most int
 	}{
 		{"texts", BreakdownQuery{By: []Grouping{{Field: filter.Pages}}}, 1 << 20, 64 << 20, 64 << 20},
