@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
@@ -292,7 +293,8 @@ func TestBreakdownOfSegments(t *testing.T) {
 
 	// What is not selected is not asked.
 	for selected, want := range map[string]string{
-		"totalCount": "", "nodes { sessions }": "", "edges { node { visitors } }": "[1]", "nodes { ...Row } edges { node { pageViews } }": "[2 3]",
+		"totalCount": "", "nodes { sessions }": "", "edges { node { visitors } }": fmt.Sprint([]count.Measure{count.Visitors}),
+		"nodes { ...Row } edges { node { pageViews } }": fmt.Sprint([]count.Measure{count.PageViews, count.Bounces}),
 		"nodes { goals { conversions } }": "2 goals", "nodes { value }": "2 goals of 1 value",
 	} {
 		text := `query($s: ID!) { site(id: $s) { breakdown(by: [PAGE], range: {from: "2026-05-01T00:00:00Z"}) { ` + selected + ` } } }`

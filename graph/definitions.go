@@ -2,9 +2,12 @@ package graph
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/experiment"
+	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/plugins/host"
 )
@@ -40,6 +43,64 @@ func (d Definitions) Experiment(ctx context.Context, site int64, key string) (ex
 		return x, err
 	}
 	return x, inZone(ctx, site, d.zoneOf, &x.Audience)
+}
+
+// Computations returns the keys of what plugins compute for a site's segments, experiments' audiences and goals, of goals
+// in each of the others, too.
+func (d Definitions) Computations(ctx context.Context, site int64) ([]string, error) {
+	goals, err := d.store.Goals(ctx, store.GoalQuery{Site: site}, store.Page{})
+	if err != nil {
+		return nil, err
+	}
+	segments, err := d.store.Segments(ctx, store.SegmentQuery{Site: site}, store.Page{})
+	if err != nil {
+		return nil, err
+	}
+	experiments, err := d.store.Experiments(ctx, store.ExperimentQuery{Site: site}, store.Page{})
+	if err != nil {
+		return nil, err
+	}
+	set := d.host.Acquire()
+	defer set.Release()
+	keys := map[string]bool{}
+	isComputed := func(active, goal []model.FilterSpec) (bool, error) {
+		merged, err := set.Merge(ctx, active, goal)
+		if err != nil {
+			return false, err
+		}
+		found := filter.Computations(merged.Predicate)
+		for _, key := range found {
+			keys[key] = true
+		}
+		return len(found) > 0, nil
+	}
+	var among [][]model.FilterSpec
+	for _, segment := range segments {
+		among = append(among, segment.Filters)
+	}
+	for _, x := range experiments {
+		among = append(among, x.Audience)
+	}
+	var computed [][]model.FilterSpec // of which goals may be computed otherwise than alone
+	for _, filters := range among {
+		if is, err := isComputed(filters, nil); err != nil {
+			return nil, err
+		} else if is {
+			computed = append(computed, filters)
+		}
+	}
+	for _, goal := range goals {
+		is, err := isComputed(nil, goal.Filters)
+		if err != nil {
+			return nil, err
+		}
+		for i := 0; is && i < len(computed); i++ {
+			if _, err := isComputed(computed[i], goal.Filters); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(keys)), nil
 }
 
 // define says what an experiment is for who counts it.

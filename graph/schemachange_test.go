@@ -38,16 +38,33 @@ func (everyone) Compile(context.Context, struct {
 	return filter.Bool(true), nil
 }
 
+// Compute chooses everyone.
+func (everyone) Compute(context.Context, struct {
+	Any bool `json:"any"`
+}, plugins.Visit) (bool, error) {
+	return true, nil
+}
+
+// addEveryone puts the plugin into a folder, and returns its program.
+func addEveryone(t *testing.T, folder string) (program string) {
+	t.Helper()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program = filepath.Join(folder, "everyone")
+	if err := os.WriteFile(program, fmt.Appendf(nil, "#!/bin/sh\nexec '%s' %s\n", own, everyoneArgument), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
 // A client is told when the schema has changed, and by which version it is known. Whoever reads something may know.
 func TestSchemaChanged(t *testing.T) {
 	t.Parallel()
 	g := newGraph(t, storetest.SQLite(t))
 	folder := t.TempDir()
 	g = newGraphOver(t, g.store, hosttest.Start(t, host.Options{Folder: folder, Taken: graph.HasType}))
-	own, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const subscription = `subscription { schemaChanged { version } }`
 	w := g.connect()
 	w.subscribe("1", subscription, nil)
@@ -61,10 +78,7 @@ func TestSchemaChanged(t *testing.T) {
 		return a.Data.SchemaChanged.Version
 	}
 	before := version()
-	plugin := filepath.Join(folder, "everyone")
-	if err := os.WriteFile(plugin, fmt.Appendf(nil, "#!/bin/sh\nexec '%s' %s\n", own, everyoneArgument), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	plugin := addEveryone(t, folder)
 	with := version()
 	g.want(`{ __type(name: "EveryoneFilter") { name } }`, nil, `{"__type": {"name": "EveryoneFilter"}}`)
 	if err := os.Remove(plugin); err != nil {

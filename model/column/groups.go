@@ -1,6 +1,8 @@
 package column
 
 import (
+	mathbits "math/bits"
+
 	"github.com/bits-and-blooms/bitset"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -166,9 +168,12 @@ func (p *pairs) cross(a, b []uint32, among Set, take func(bytes int) error) ([]u
 		of[i] = dropped
 	}
 	known := 0
-	for i, ok := among.NextSet(0); ok && i < uint(len(a)); i, ok = among.NextSet(i + 1) {
-		if first, second := a[i], b[i]; first != dropped && second != dropped {
-			of[i] = p.group(first, second)
+	for w, word := range among.Words() {
+		for ; word != 0; word &= word - 1 {
+			i := w*64 + mathbits.TrailingZeros64(word)
+			if first, second := a[i], b[i]; first != dropped && second != dropped {
+				of[i] = p.group(first, second)
+			}
 		}
 		if more := len(p.found) - known; more >= 1024 {
 			if err := take(more * pairBytes); err != nil {
@@ -182,10 +187,10 @@ func (p *pairs) cross(a, b []uint32, among Set, take func(bytes int) error) ([]u
 
 // crossLists returns the ordinals of each pair.
 func (p *pairs) crossLists(a [][]uint32, groupsOf func(ordinal uint32) []uint32, among Set, take func(bytes int) error) ([][]uint32, error) {
-	lists, members, known := [][]uint32{}, 0, 0
+	lists, members, known, words := [][]uint32{}, 0, 0, among.Words()
 	for first, list := range a {
 		for _, ordinal := range list {
-			if !among.Test(uint(ordinal)) {
+			if words[ordinal/64]>>(ordinal%64)&1 == 0 {
 				continue
 			}
 			for _, second := range groupsOf(ordinal) {

@@ -215,7 +215,7 @@ type measuring struct {
 	rows   []tableRow
 	// numbers are of the groups, zero between two measures.
 	numbers []int64
-	// listed is what the sessions that were counted last take where they are listed by groups.
+	// listed is what the sessions take where they are listed by groups: the active ones, and then those of each goal.
 	listed int
 }
 
@@ -227,7 +227,7 @@ func (m *measuring) put(field func(*tableRow) *int64) {
 	}
 }
 
-// visitors puts the visitors of the sessions, which were counted last, to the rows.
+// visitors puts the visitors of the sessions, which are those of listed, to the rows.
 func (m *measuring) visitors(of column.Set, field func(*tableRow) **roaring64.Bitmap) error {
 	listed := m.listed
 	if err := m.own.take(listed); err != nil {
@@ -355,9 +355,10 @@ func (b *breakdown) grouping(view *partition.View, known column.Known, day model
 
 // stepsOf returns those of the steps that sessions of a day may be in, and which of all the first of them is.
 func stepsOf(steps []model.Millis, day model.Day) (first int, some []model.Millis) {
-	first = max(0, stepOf(steps, day.Start()))
+	after, _ := slices.BinarySearch(steps, day.Start()+1)
 	behind, _ := slices.BinarySearch(steps, (day + 1).Start())
-	return first, steps[first:max(first, min(behind+1, len(steps)))]
+	first = max(0, after-1)
+	return first, steps[first:min(behind+1, len(steps))]
 }
 
 // stepOf returns the step that an instant is in, -1 for none.

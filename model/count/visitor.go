@@ -2,6 +2,7 @@ package count
 
 import (
 	"context"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bits-and-blooms/bitset"
@@ -123,7 +124,7 @@ func (c *visitorChoice) settle() error {
 	return c.watch.Err()
 }
 
-// keysOf returns the keys of the only visitors that leaves of a predicate choose; nil if a leaf may choose others.
+// keysOf returns the keys of the only visitors that leaves of a predicate choose, each once; nil if a leaf may choose others.
 func keysOf(where filter.Expr) []string {
 	keys, isOpen := []string{}, false
 	filter.EachLeaf(where, func(leaf filter.Expr) {
@@ -139,7 +140,8 @@ func keysOf(where filter.Expr) []string {
 	if isOpen {
 		return nil
 	}
-	return keys
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // visitorDimensions are what View.EachVisitor needs.

@@ -154,41 +154,70 @@ func TestBreakdown(t *testing.T) {
 	})
 }
 
-// A breakdown of more rows than there is room for is refused, and one of fewer is answered.
+// A breakdown of more rows than there is room for is refused, whether one day has them or several together, and one of fewer
+// is answered. So are values.
 func TestBreakdownOfManyRows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), rand.New(rand.NewPCG(1, 19)), 0)
 	var messages []model.Message
-	for i := range 300 {
+	const days, rows = 4, 300
+	for i := range days * rows {
 		visitor := fmt.Sprint(i)
-		hit := model.Hit{ID: model.MessageIDOf(visitor), Visitor: visitor, At: filtertest.Day.Start(), Kind: model.PageView, Name: "/" + visitor, Origin: model.Origin{Country: "RO"}, Knows: model.KnowsAll}
+		hit := model.Hit{
+			ID: model.MessageIDOf(visitor), Visitor: visitor, At: (filtertest.Day + model.Day(i/rows)).Start(), Kind: model.PageView, Name: "/" + visitor,
+			Origin: model.Origin{Country: "RO"}, Knows: model.KnowsAll,
+		}
 		messages = append(messages, model.Message{AnonymousID: visitor, Hit: hit})
 	}
 	if _, err := w.store.Write(t.Context(), w.site, messages); err != nil {
 		t.Fatal(err)
 	}
-	subject := mustEngine(t, w.store, engine.Options{TableBytes: 300 * 300})
+	day := model.Range{From: filtertest.Day.Start(), To: (filtertest.Day + 1).Start()}
+	two := model.Range{From: filtertest.Day.Start(), To: (filtertest.Day + 2).Start()}
+	subject := mustEngine(t, w.store, engine.Options{TableBytes: rows * 600})
+	in := day
 	ask := func(measure count.Measure, by ...filter.Field) (count.Breakdown, error) {
-		q := count.BreakdownQuery{Site: w.site, In: everything, Where: filter.Bool(true), Measures: []count.Measure{measure}, Limit: 2}
+		q := count.BreakdownQuery{Site: w.site, In: in, Where: filter.Bool(true), Measures: []count.Measure{measure}, Limit: 2}
 		for _, field := range by {
 			q.By = append(q.By, count.Grouping{Field: field})
 		}
 		return subject.Breakdown(t.Context(), q)
 	}
-	if got, err := ask(count.Visitors, filter.Pages); err != nil || got.Total != 300 || len(got.Rows) != 2 || got.Rows[0].Visitors != 1 {
+	if got, err := ask(count.Visitors, filter.Pages); err != nil || got.Total != rows || len(got.Rows) != 2 || got.Rows[0].Visitors != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	subject = mustEngine(t, w.store, engine.Options{TableBytes: 250 * 300})
+	in = two // each of which fits
 	if got, err := ask(count.PageViews, filter.Pages); model.CodeOf(err) != model.ResourceExhausted {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("two days: %+v, %v", got, err)
+	}
+	in = day
+	subject = mustEngine(t, w.store, engine.Options{TableBytes: rows * 250})
+	for _, by := range [][]filter.Field{{filter.Pages}, {filter.Pages, filter.Country}, {filter.EntryPage, filter.Device}} {
+		if got, err := ask(count.PageViews, by...); model.CodeOf(err) != model.ResourceExhausted {
+			t.Errorf("%v: %+v, %v", by, got, err)
+		}
+	}
+	for _, field := range []filter.Field{filter.Pages, filter.Visitor} {
+		list := func(in model.Range, search string) ([]count.Value, error) {
+			return subject.Values(t.Context(), count.ValueQuery{Site: w.site, In: in, Where: filter.Bool(true), Field: field, Search: search, Limit: 3})
+		}
+		if got, err := list(everything, ""); model.CodeOf(err) != model.ResourceExhausted {
+			t.Errorf("%v: %+v, %v", field, got, err)
+		}
+		if got, err := list(day, ""); err != nil || len(got) != 3 || got[0].Sessions != 1 || got[0].Text >= got[1].Text {
+			t.Errorf("%v of a day: %+v, %v", field, got, err)
+		}
+		if got, err := list(everything, "1199"); err != nil || len(got) != 1 || got[0].Sessions != 1 {
+			t.Errorf("%v by a search: %+v, %v", field, got, err)
+		}
 	}
 	few, err := subject.Breakdown(t.Context(), count.BreakdownQuery{
-		Site: w.site, In: everything, Where: filter.In{Field: filter.Pages, Values: []string{"/7"}}, By: []count.Grouping{{Field: filter.Pages}}, Limit: 2,
+		Site: w.site, In: everything, Where: filter.In{Field: filter.Pages, Values: []string{"/7"}}, By: []count.Grouping{{Field: filter.Pages}, {Field: filter.Country}}, Limit: 2,
 	})
 	if err != nil || few.Total != 1 || few.Rows[0].Sessions != 1 {
 		t.Errorf("of the sessions with one of the pages: %+v, %v", few, err)
 	}
-	if got, err := ask(count.PageViews, filter.Country, filter.Device); err != nil || got.Total != 1 || got.Rows[0].PageViews != 300 {
+	if got, err := ask(count.PageViews, filter.Country, filter.Device); err != nil || got.Total != 1 || got.Rows[0].PageViews != rows {
 		t.Errorf("%+v, %v", got, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -38,6 +38,15 @@ func TestBudgetOfACount(t *testing.T) {
 	if model.CodeOf(err) != model.ResourceExhausted {
 		t.Errorf("sessions: %v", err)
 	}
+	// Which visitors have a key is evaluated before their sessions are.
+	_, err = e.Matcher().Resolve(partition.WithEvaluation(t.Context(), 0), w.site, filter.Glob{Field: filter.Visitor, Pattern: "visitor*"})
+	if !partition.IsOverBudget(err) {
+		t.Errorf("visitors: %v", err)
+	}
+	_, err = e.Values(partition.WithEvaluation(t.Context(), 0), count.ValueQuery{Site: w.site, In: question.In, Where: filter.Bool(true), Field: filter.Visitor, Limit: 10})
+	if !partition.IsOverBudget(err) {
+		t.Errorf("values: %v", err)
+	}
 	question.Where = filter.Glob{Field: filter.Field{Name: "pages"}, Pattern: "/p*"}
 	answers, err := e.Count(partition.WithEvaluation(t.Context(), time.Minute), []count.Question{question})
 	if err != nil || answers[0].Sessions == 0 {

@@ -380,6 +380,7 @@ func TestComputedPast(t *testing.T) {
 }
 
 // Computations that nobody needs any more are forgotten: those not asked for in 30 days, and of a site's very many the oldest.
+// Those that definitions need are not pushed out by newer ones that they do not.
 func TestComputedIsForgotten(t *testing.T) {
 	t.Parallel()
 	storetest.Databases(t, func(t *testing.T, url string) {
@@ -388,7 +389,7 @@ func TestComputedIsForgotten(t *testing.T) {
 		for _, asked := range []struct {
 			days, n int
 			name    string
-		}{{31, 3, "old"}, {2, 30, "recent"}, {0, 190, "new"}} {
+		}{{31, 3, "old"}, {2, 201, "saved"}, {0, 60, "new"}} {
 			st, err := store.Open(ctx, url, store.Options{Now: func() time.Time { return time.Now().AddDate(0, 0, -asked.days) }})
 			if err != nil {
 				t.Fatal(err)
@@ -400,7 +401,13 @@ func TestComputedIsForgotten(t *testing.T) {
 				}
 			}
 		}
-		keep(t, mustEngine(t, w.store, engine.Options{Computer: order{}}))
+		defined := func(_ context.Context, site int64) (keys []string, err error) {
+			for n := range 201 {
+				keys = append(keys, fmt.Sprint("order a saved", n))
+			}
+			return keys, nil
+		}
+		keep(t, mustEngine(t, w.store, engine.Options{Computer: order{}, Defined: defined}))
 		until(t, "some are forgotten", func() bool {
 			left, err := w.store.Computations(ctx, count.AllSites)
 			if err != nil {
@@ -410,7 +417,7 @@ func TestComputedIsForgotten(t *testing.T) {
 			for _, computation := range left {
 				names[strings.TrimRight(strings.TrimPrefix(computation.Key, "order a "), "0123456789")]++
 			}
-			return names["new"] == 190 && names["recent"] == 10 && names["old"] == 0
+			return names["new"] == 50 && names["saved"] == 200 && names["old"] == 0
 		})
 	})
 }

@@ -38,7 +38,8 @@ type Options struct {
 	VisitorBytes uint64
 	// BreakdownBytes bounds the breakdowns in memory, with what is known of sealed partitions; 32 MiB by default.
 	BreakdownBytes uint64
-	// TableBytes bounds the rows of one breakdown while they are made; 64 MiB by default.
+	// TableBytes bounds what one breakdown, or list of values, takes while it is made; 64 MiB by default. Those that are made
+	// at a time take twice as much at most.
 	TableBytes int
 	// ListedLengths is how many lengths of sessions are listed to find their median; 4,096 by default.
 	ListedLengths int
@@ -52,6 +53,9 @@ type Options struct {
 	Caches []count.Cache
 	// Computer is asked for what predicates cannot say. Without one, questions that need it have errors.
 	Computer count.Computer
+	// Defined returns the keys of the computations that a site's definitions need, which are kept longer than others. Without
+	// it all are.
+	Defined computed.Defined
 	// Definitions are those of the experiments that predicates name. Without them, questions that name one have errors.
 	Definitions experiment.Definitions
 	// Log takes what is damaged and built anew; none by default.
@@ -100,7 +104,7 @@ var (
 func New(st *store.Store, o Options) (*Engine, error) {
 	o.setDefaults()
 	columns := partition.NewColumns(st, o.ColumnBytes, o.Log)
-	sets := computed.New(st, columns, o.Computer, o.ComputedAtOnce, o.ComputedBytes, o.Log)
+	sets := computed.New(st, columns, o.Computer, o.Defined, o.ComputedAtOnce, o.ComputedBytes, o.Log)
 	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
 		Caches: o.Caches, AnswerBytes: o.AnswerBytes, VisitorBytes: o.VisitorBytes, BreakdownBytes: o.BreakdownBytes, TableBytes: o.TableBytes,

@@ -42,9 +42,10 @@ func (a *App) newEngine(ctx context.Context, registry prometheus.Registerer) (*e
 		}, func() float64 { return float64(redis.Failures()) })
 		caches = append(caches, redis)
 	}
+	definitions := graph.NewDefinitions(a.store, a.host)
 	return engine.New(a.store, engine.Options{
 		ColumnBytes: uint64(a.options.ColumnMemory) << 20,
-		Caches:      caches, Computer: a.host, Definitions: graph.NewDefinitions(a.store, a.host), Log: a.options.Log,
+		Caches:      caches, Computer: a.host, Defined: definitions.Computations, Definitions: definitions, Log: a.options.Log,
 	})
 }
 

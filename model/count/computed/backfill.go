@@ -27,10 +27,12 @@ const (
 	// quietFor is how long a partition was not written to that is brought forward ahead of the questions.
 	quietFor = 30 * time.Second
 	// Computations that were needed within keepForward are brought forward ahead of the questions. Those that were not
-	// within keepKnown are forgotten, and of a site's more than maxComputations those that were not for the longest time.
+	// within keepKnown are forgotten. So are those that were not for the longest time, of more than maxComputations that a
+	// site's definitions need, and of more than maxAdHoc others: who may only ask pushes out nothing that is defined.
 	keepForward     = 24 * time.Hour
 	keepKnown       = 30 * 24 * time.Hour
 	maxComputations = 200
+	maxAdHoc        = 50
 )
 
 // backfill is the work that questions do not wait for.
@@ -209,25 +211,50 @@ func (s *Sets) release(ctx context.Context, computation store.Computation, reaso
 }
 
 // forget erases the computations that are not needed any more, and returns the others.
-func (s *Sets) forget(ctx context.Context, list []store.Computation, before model.Millis) ([]store.Computation, error) {
-	kept, ids := list[:0:0], map[int64][]int64{} // by site
-	newest := slices.SortedFunc(slices.Values(list), func(a, b store.Computation) int {
-		return cmp.Or(cmp.Compare(b.AskedAt, a.AskedAt), cmp.Compare(b.ID, a.ID))
-	})
-	ofSite := map[int64]int{}
-	for _, computation := range newest {
-		if ofSite[computation.SiteID]++; computation.AskedAt < before || ofSite[computation.SiteID] > maxComputations {
-			ids[computation.SiteID] = append(ids[computation.SiteID], computation.ID)
-		} else {
-			kept = append(kept, computation)
-		}
+func (s *Sets) forget(ctx context.Context, list []store.Computation, before model.Millis) (kept []store.Computation, err error) {
+	bySite := map[int64][]store.Computation{}
+	for _, computation := range list {
+		bySite[computation.SiteID] = append(bySite[computation.SiteID], computation)
 	}
-	for site, ids := range ids {
-		if err := s.store.ForgetComputations(ctx, site, ids); err != nil {
-			return nil, err
+	for site, list := range bySite {
+		needed, forgotten := s.needed(ctx, site, list, before)
+		if len(forgotten) > 0 {
+			if err := s.store.ForgetComputations(ctx, site, forgotten); err != nil {
+				return nil, err
+			}
 		}
+		kept = append(kept, needed...)
 	}
 	return kept, nil
+}
+
+// needed divides a site's computations into those that are needed and, by their ids, the others.
+func (s *Sets) needed(ctx context.Context, site int64, list []store.Computation, before model.Millis) (needed []store.Computation, others []int64) {
+	isDefined := func(store.Computation) bool { return true }
+	if s.defined != nil && len(list) > maxAdHoc {
+		keys, err := s.defined(ctx, site)
+		if err == nil {
+			isDefined = func(c store.Computation) bool { return slices.Contains(keys, c.Key) }
+		} else if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "cannot tell the computed filters of definitions from others; keeping the newest", "site", site, "error", err)
+		}
+	}
+	slices.SortFunc(list, func(a, b store.Computation) int {
+		return cmp.Or(cmp.Compare(b.AskedAt, a.AskedAt), cmp.Compare(b.ID, a.ID))
+	})
+	defined, adHoc := 0, 0
+	for _, computation := range list {
+		n, most := &adHoc, maxAdHoc
+		if isDefined(computation) {
+			n, most = &defined, maxComputations
+		}
+		if *n++; computation.AskedAt < before || *n > most {
+			others = append(others, computation.ID)
+		} else {
+			needed = append(needed, computation)
+		}
+	}
+	return needed, others
 }
 
 // fill computes and stores what is not stored of a computation, when there is a place.

@@ -13,7 +13,8 @@
 // A plugin is asked only about sessions that satisfy the computation's condition, a predicate that columns can evaluate.
 // No lock of columns is held while it is asked; who needs the same set waits, and nobody else.
 //
-// Memory is bounded by bytes. The database keeps a computation while it is needed now and then, 200 for each site at most.
+// Memory is bounded by bytes. The database keeps a computation while it is needed now and then: for each site 200 that its
+// definitions need at most, and 50 others.
 package computed
 
 import (
@@ -44,6 +45,7 @@ type Sets struct {
 	store    *store.Store
 	columns  *partition.Columns
 	computer count.Computer // nil where there is none
+	defined  Defined        // nil where nobody knows
 	// atOnce is how many sessions are computed while a question waits. The rest is left to Backfill.
 	atOnce int
 	log    *slog.Logger
@@ -74,11 +76,15 @@ type (
 
 func keyOf(c store.Computation, partition int64) setKey { return setKey{partition, c.ID, c.Hash} }
 
+// Defined returns the keys of the computations that a site's definitions need.
+type Defined func(ctx context.Context, site int64) ([]string, error)
+
 // New returns the sets of a store, of about as many bytes in memory at most. Without a computer, which is nil then,
-// every question that needs one has an error. Conditions are evaluated on the columns.
-func New(st *store.Store, columns *partition.Columns, computer count.Computer, atOnce int, bytes uint64, log *slog.Logger) *Sets {
+// every question that needs one has an error. Without defined, all computations count as those of definitions. Conditions
+// are evaluated on the columns.
+func New(st *store.Store, columns *partition.Columns, computer count.Computer, defined Defined, atOnce int, bytes uint64, log *slog.Logger) *Sets {
 	return &Sets{
-		store: st, columns: columns, computer: computer, atOnce: atOnce, log: log, cache: partition.NewCache[setKey, column.Set]("computed", bytes, log),
+		store: st, columns: columns, computer: computer, defined: defined, atOnce: atOnce, log: log, cache: partition.NewCache[setKey, column.Set]("computed", bytes, log),
 		known: map[computationKey]noted{}, backfill: newBackfill(),
 	}
 }
