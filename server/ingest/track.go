@@ -312,8 +312,7 @@ func (t *Tracker) acceptBatch(ctx context.Context, sender *Sender, batch value, 
 		site, err := sender.siteOf(ctx, element, envelope.context)
 		message, is := model.Message{}, rejected
 		if err == nil {
-			envelope.Bots = site.Bots
-			message, is, err = t.options.Decoder.message(element, envelope)
+			message, is, err = t.read(element, envelope, site)
 		} else if model.CodeOf(err) != model.BadInput {
 			failed = err
 			return
@@ -351,8 +350,7 @@ func (t *Tracker) acceptOne(ctx context.Context, sender *Sender, raw value, enve
 	site, err := sender.siteOf(ctx, raw, nil)
 	message, is := model.Message{}, rejected
 	if err == nil {
-		envelope.Bots = site.Bots
-		message, is, err = t.options.Decoder.message(raw, envelope)
+		message, is, err = t.read(raw, envelope, site)
 	} else if model.CodeOf(err) != model.BadInput {
 		return answer{}, err
 	}
@@ -369,6 +367,18 @@ func (t *Tracker) acceptOne(ctx context.Context, sender *Sender, raw value, enve
 		return answer{}, err
 	}
 	return answer{Success: true}, t.submit(ctx, site.ID, []model.Message{message}, claim.bytes)
+}
+
+// read reads a message to a site. What is older than the site keeps is rejected.
+func (t *Tracker) read(raw value, envelope Envelope, site *model.Site) (message model.Message, is fate, err error) {
+	envelope.Bots = site.Bots
+	if message, is, err = t.options.Decoder.message(raw, envelope); is != kept {
+		return message, is, err
+	}
+	if err := site.CheckTime(message.Hit.At, envelope.Received); err != nil {
+		return message, rejected, err
+	}
+	return message, kept, nil
 }
 
 // count counts a message that is not kept. Those that are to be kept count when they are.
