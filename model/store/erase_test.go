@@ -58,7 +58,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 		const secret = "zoe"
 		message := func(name, device, user string, kind model.HitKind) model.Message {
 			return model.Message{AnonymousID: device, UserID: user, Hit: model.Hit{
-				ID: model.MessageIDOf(name, device, user), At: aDay, Kind: kind, Name: name, Tags: []string{name}, Properties: map[string]string{name: name},
+				ID: model.MessageIDOf(name, device, user), At: aDay, Kind: kind, Name: name, Tags: []string{name}, Properties: map[string]string{"plan": name},
 				Origin: model.Origin{Referrer: name, EntryPage: name}, Knows: model.KnowsAll,
 			}}
 		}

@@ -49,7 +49,7 @@ func (s *Store) PruneAssignments(ctx context.Context, site int64, some int) (pru
 func (s *Store) pruneRun(ctx context.Context, site, experiment, run int64, some int) (pruned int, err error) {
 	part := s.db.NewSelect().Table("kept_assignments").Column("visitor").Where("site_id = ? AND experiment_id = ? AND run = ?", site, experiment, run).
 		Where("NOT EXISTS (SELECT 1 FROM experiments WHERE id = ? AND started_at = ? AND status <> ?)", experiment, run, model.Archived).
-		Order("visitor").Limit(some)
+		Order("visitor").Limit(int64(some))
 	result, err := s.execute(ctx, s.writing.NewDelete().Table("kept_assignments").
 		Where("site_id = ? AND experiment_id = ? AND run = ? AND visitor IN (?)", site, experiment, run, part))
 	if err != nil {
