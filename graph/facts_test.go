@@ -27,7 +27,9 @@ func (g *testGraph) importSample() string {
 	}
 	summary, err := ingest.Import(g.Context(), ingest.Options{
 		Files: []string{sampleLog}, Format: ingest.Combined, IncludeBots: true,
-		Write: func(ctx context.Context, batch []model.Message) (store.Written, error) { return g.store.Write(ctx, site.ID, batch) },
+		Write: func(ctx context.Context, batch []model.Message) (store.Written, error) {
+			return g.store.Write(ctx, site.ID, batch)
+		},
 	})
 	if err != nil {
 		g.Fatal(err)
