@@ -12,7 +12,7 @@ func TestDeleteVisitor(t *testing.T) {
 	graphs(t, func(t *testing.T, g *testGraph) {
 		site := g.site("shop.example", "UTC")
 		g.goal(site, "buy")
-		g.write("shop.example", page("zoe", "2026-05-16T10:00:00Z", "/"), page("zoe", "2026-05-17T10:00:00Z", "/"), page("ben", "2026-05-17T10:00:00Z", "/"))
+		g.write("shop.example", page("zoe", "2026-05-17T06:00:00Z", "/"), page("zoe", "2026-05-17T10:00:00Z", "/"), page("ben", "2026-05-17T10:00:00Z", "/"))
 		w := g.connect()
 		w.subscribe("1", cards, vars{"site": site})
 		w.wantData("1", `{"goalCards":[{"goal":{"name":"buy"},"cells":[{"segment":{"name":"All"},"sessions":3,"conversions":3}]}]}`)
