@@ -78,8 +78,8 @@ func (m *census) newTarget(name string) *target {
 	t.ids["Experiment"] = m.experiment(t.ids["Site"], "headline", t.ids["Goal"])
 	m.start(t.ids["Experiment"], "2026-05-01T00:00:00Z")
 	t.ids["Draft"] = m.experiment(t.ids["Site"], "button", t.ids["Goal"])
-	m.write(domain, page("ann", "2026-05-17T10:00:00Z", "/", country("RO"), from("www.example"), tagged("t")), event("ann", "2026-05-17T10:01:00Z", "buy", 5),
-		assignment("ann", "2026-05-17T10:00:30Z", "headline", "a"))
+	m.write(domain, page("visitor-7", "2026-05-17T10:00:00Z", "/", country("RO"), from("www.example"), tagged("t")), event("visitor-7", "2026-05-17T10:01:00Z", "buy", 5),
+		assignment("visitor-7", "2026-05-17T10:00:30Z", "headline", "a"))
 	var data struct {
 		Site struct {
 			Sessions struct{ Nodes []struct{ ID string } }
@@ -94,6 +94,7 @@ func (m *census) newTarget(name string) *target {
 	m.into(&data, `mutation($s: ID!, $n: String!) { createUser(input: {name: $n, roles: [{site: $s, role: VIEWER}]}) { user { id } } }`, vars{"s": t.ids["Site"], "n": domain})
 	t.ids["User"] = data.CreateUser.User.ID
 	t.ids["Login"] = encoded("Login:nobodys")
+	t.ids["Visitor"] = "visitor-7"
 	site, err := m.store.SiteByDomain(m.Context(), domain)
 	if err != nil {
 		m.Fatal(err)
@@ -104,7 +105,7 @@ func (m *census) newTarget(name string) *target {
 
 // noTarget names what does not exist.
 func noTarget() *target {
-	t := &target{name: "no site", ids: map[string]string{"Session": encoded("Session:999999/1/1"), "Login": encoded("Login:none"), "Unused": encoded("Goal:999998"), "Draft": encoded("Experiment:999998")}}
+	t := &target{name: "no site", ids: map[string]string{"Session": encoded("Session:999999/1/1"), "Login": encoded("Login:none"), "Visitor": "visitor-none", "Unused": encoded("Goal:999998"), "Draft": encoded("Experiment:999998")}}
 	for _, noun := range []string{"Site", "Segment", "Goal", "Experiment", "ApiKey", "User"} {
 		t.ids[noun] = encoded(noun + ":999999")
 	}
@@ -123,7 +124,7 @@ func principalsOf(site int64) map[string]*model.Principal {
 // the field or of the input.
 var nounsOfArguments = map[string]string{
 	"segments": "Segment", "goals": "Goal", "goal": "Goal", "steps": "Goal", "siteId": "Site", "site": "Site", "sites": "Site", "segmentId": "Segment", "goalId": "Unused",
-	"experimentId": "Experiment", "metric": "Goal", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
+	"visitorId": "Visitor", "experimentId": "Experiment", "metric": "Goal", "primaryMetric": "Goal", "secondaryMetrics": "Unused",
 }
 
 func (m *census) nounOf(owner, argument string) string {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 	"github.com/goalgraph/goalgraph/server/ingest"
 )
 
@@ -26,9 +27,8 @@ func (g *testGraph) importSample() string {
 	}
 	summary, err := ingest.Import(g.Context(), ingest.Options{
 		Files: []string{sampleLog}, Format: ingest.Combined, IncludeBots: true,
-		Write: func(ctx context.Context, batch []model.Message) (int, error) {
-			written, err := g.store.Write(ctx, site.ID, batch)
-			return written.Duplicates, err
+		Write: func(ctx context.Context, batch []model.Message) (store.Written, error) {
+			return g.store.Write(ctx, site.ID, batch)
 		},
 	})
 	if err != nil {

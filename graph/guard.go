@@ -143,6 +143,14 @@ func (g guard) DeleteSite(ctx context.Context, id int64, check func(*model.Site)
 	return g.store.DeleteSite(ctx, id, check)
 }
 
+func (g guard) EraseVisitor(ctx context.Context, site int64, visitor string) (int, error) {
+	site, err := changeable(ctx, model.AdminScope, site)
+	if err != nil {
+		return 0, err
+	}
+	return g.store.EraseVisitor(ctx, site, visitor)
+}
+
 func (g guard) segment(ctx context.Context, needed model.Scope, id int64) (*model.Segment, error) {
 	segment, err := g.store.Segment(ctx, id)
 	return pass(ctx, needed, "segment", segment, err, siteOfSegment)

@@ -24,6 +24,7 @@ func (r *mutationResolver) CreateSite(ctx context.Context, input generated.Creat
 	set(&site.Addresses, input.Addresses)
 	set(&site.Bots, input.Bots)
 	setHoldout(site, input.Holdout)
+	site.RetentionDays = input.RetentionDays.Value()
 	return r.changedSite(site, underInput(r.store.CreateSite(ctx, site)))
 }
 
@@ -41,6 +42,9 @@ func (r *mutationResolver) UpdateSite(ctx context.Context, input generated.Updat
 		set(&site.Addresses, input.Addresses)
 		set(&site.Bots, input.Bots)
 		setHoldout(site, input.Holdout)
+		if days, isGiven := input.RetentionDays.ValueOK(); isGiven {
+			site.RetentionDays = days
+		}
 		if ignored := input.IgnoredReferrers.Value(); ignored != nil {
 			site.IgnoredReferrers = ignored
 		}
@@ -76,6 +80,18 @@ func (r *mutationResolver) DeleteSite(ctx context.Context, id string, expected *
 		return nil, err
 	}
 	return &view.DeletedSite{ListedSites: view.ListedSites{Read: r.store.Sites}, DeletedID: id}, nil
+}
+
+func (r *mutationResolver) DeleteVisitor(ctx context.Context, siteID, visitorID string) (*int, error) {
+	site, err := decodeID(siteNoun, siteID, "siteId")
+	if err != nil {
+		return nil, err
+	}
+	erased, err := r.store.EraseVisitor(ctx, site, visitorID)
+	if err != nil {
+		return nil, aboutID("siteId", err)
+	}
+	return &erased, nil
 }
 
 // listed returns what the payloads of a change of a site's lists have in common.

@@ -257,7 +257,7 @@ type experimentResultResolver struct{ *Resolver }
 
 func (r *experimentResultResolver) UnjoinedAssignments(ctx context.Context, result *view.ExperimentResult) (*int, error) {
 	e := &result.Experiment
-	if e.Assignment != model.GoalgraphAssignment || e.StartedAt == 0 {
+	if e.Assignment != model.GoalgraphAssignment || e.StartedAt == 0 || e.Status == model.Archived {
 		return nil, nil
 	}
 	n, err := r.store.CountUnjoined(ctx, e.SiteID, e.ID, e.StartedAt)

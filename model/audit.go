@@ -17,6 +17,8 @@ const (
 	Enabled   Action = "ENABLED"
 	Restored  Action = "UNARCHIVED"
 	Reset     Action = "RESET"
+	// Erased is what is done to a visitor's data. The object is the site: nothing tells of the visitor.
+	Erased Action = "ERASED"
 )
 
 // ObjectKind is what a change is about.

@@ -35,6 +35,8 @@ type Site struct {
 	Bots BotPolicy
 	// Holdout is the part of the visitors that no experiment takes, or nil.
 	Holdout *Holdout
+	// RetentionDays is for how many days after its end a session is kept, 1 to MaxRetentionDays; nil is for good.
+	RetentionDays *int
 	// UpdatedAt is when the site itself last changed, in whole milliseconds.
 	UpdatedAt time.Time
 	// Revision changes with every change to the site, its segments, goals or
@@ -63,6 +65,26 @@ const (
 	// IncludeBots keeps them like all others.
 	IncludeBots BotPolicy = "INCLUDE"
 )
+
+// MaxRetentionDays is for how many days a site may keep sessions, unless it keeps them for good.
+const MaxRetentionDays = 36_500
+
+// KeptSince returns since when sessions have ended that the site keeps at an instant, and happened what it takes in: -Open where
+// it keeps them for good.
+func (s *Site) KeptSince(now Millis) Millis {
+	if s.RetentionDays == nil {
+		return -Open
+	}
+	return now - Millis(*s.RetentionDays)*dayMillis
+}
+
+// CheckTime returns a BadInput error if what happened at a time is too old at an instant for the site to keep it.
+func (s *Site) CheckTime(at, now Millis) error {
+	if at >= s.KeptSince(now) {
+		return nil
+	}
+	return Invalid("timestamp", "%s is more than %d days ago, and the site keeps nothing older (retentionDays)", at.Time().Format(time.RFC3339), *s.RetentionDays)
+}
 
 // Keep returns what is stored of an address in text form.
 func (p AddressPrivacy) Keep(ip string) string {
@@ -146,6 +168,9 @@ func (s *Site) Validate() (err error) {
 	}
 	if err := s.checkHoldout(); err != nil {
 		return err
+	}
+	if days := s.RetentionDays; days != nil && (*days < 1 || *days > MaxRetentionDays) {
+		return Invalid("retentionDays", "is %d; it must be 1 to %d, or null to keep sessions for good", *days, MaxRetentionDays)
 	}
 	switch s.Bots {
 	case "":

@@ -12,6 +12,27 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
+func TestEraseCommand(t *testing.T) {
+	t.Parallel()
+	database := "sqlite:" + filepath.Join(t.TempDir(), "goalgraph.db")
+	load := program(t, "--database", database, "import", "--site", "shop.example", "--format", "messages", "-")
+	load.Stdin = strings.NewReader(`{"type": "page", "messageId": "1", "anonymousId": "phone", "userId": "zoe", "timestamp": "2026-05-17T10:00:00Z", "properties": {"path": "/"}}
+{"type": "page", "messageId": "2", "anonymousId": "other", "timestamp": "2026-05-17T10:00:00Z", "properties": {"path": "/"}}
+`)
+	load.mustRun(t, done)
+	erase := func(args ...string) string {
+		return program(t, append([]string{"--database", database, "erase", "--site", "shop.example"}, args...)...).mustRun(t, done).stdout.String()
+	}
+	for _, test := range []struct{ flag, id, want string }{{"--user", "zoe", `{"sessions":1}`}, {"--visitor", "phone", `{"sessions":0}`}, {"--visitor", "other", `{"sessions":1}`}} {
+		if got := strings.TrimSpace(erase(test.flag, test.id)); got != test.want {
+			t.Errorf("%s %s: %s, want %s", test.flag, test.id, got, test.want)
+		}
+	}
+	if log := program(t, "--database", database, "audit").mustRun(t, done).stdout.String(); strings.Count(log, "ERASED") != 2 || strings.Contains(log, "zoe") || strings.Contains(log, "phone") {
+		t.Errorf("the audit log has %s", log)
+	}
+}
+
 func TestAuditCommand(t *testing.T) {
 	t.Parallel()
 	database := "sqlite:" + filepath.Join(t.TempDir(), "goalgraph.db")

@@ -66,6 +66,9 @@ func TestWrongUsage(t *testing.T) {
 		{args: "key create --scope read --expires 0d Key", says: "write it like 90d"},
 		{args: "key create --scope read --expires 36501d Key", says: "over 36500d"},
 		{args: "key rotate --overlap soon 1", says: "write it like 90d"},
+		{args: "erase --site a.example", says: "--visitor"},
+		{args: "erase --visitor ann", says: "--site"},
+		{args: "erase --site a.example --visitor ann --user ann", says: "--user"},
 		{args: "--auth none --listen 0.0.0.0:0", says: "loopback"},
 		{args: "--auth none --listen :0", says: "loopback"},
 		{args: "--auth none --listen [::]:0", says: "loopback"},
@@ -121,6 +124,7 @@ func TestHelp(t *testing.T) {
 		"key create --help":   {"--scope=SCOPE", "--site=DOMAIN", "--site-origins=ORIGIN", "--expires=TIME"},
 		"key rotate --help":   {"--overlap=TIME", "Default: 24h"},
 		"migrate down --help": {"goalgraph migrate down"},
+		"erase --help":        {"--site=DOMAIN", "--visitor=ID", "--user=ID"},
 		"plugin check --help": {"goalgraph plugin check <file>"},
 		"--version":           {"goalgraph ", "go1."},
 	} {

@@ -69,6 +69,7 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Migrate the database's schema, or show its state."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate or revoke API keys."`
 	Audit   auditCommand   `cmd:"" help:"Print who changed what, as JSON lines."`
+	Erase   eraseCommand   `cmd:"" help:"Erase all that is kept of a visitor."`
 	User    userCommand    `cmd:"" help:"Create, list, change, reset or disable the people who log in."`
 	Plugin  pluginCommand  `cmd:"" help:"List, pin or check filter plugins."`
 	Schema  schemaCommand  `cmd:"" help:"Print the GraphQL schema, including the loaded plugins, for code generators."`

@@ -735,6 +735,7 @@ type ComplexityRoot struct {
 		DeleteSegment        func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
 		DeleteSegments       func(childComplexity int, ids []string) int
 		DeleteSite           func(childComplexity int, id string, expectedUpdatedAt *time.Time) int
+		DeleteVisitor        func(childComplexity int, siteID string, visitorID string) int
 		DisableUser          func(childComplexity int, id string) int
 		EnableUser           func(childComplexity int, id string) int
 		EndLogin             func(childComplexity int, id string) int
@@ -969,6 +970,7 @@ type ComplexityRoot struct {
 		Name             func(childComplexity int) int
 		Now              func(childComplexity int, segments []string, filters []scalar.FilterInput) int
 		PlanExperiment   func(childComplexity int, metric string, variants int, minimumEffect float64, power float64, alpha float64, filters []scalar.FilterInput) int
+		RetentionDays    func(childComplexity int) int
 		Segments         func(childComplexity int, search *string, active *bool, orderBy view.Order, first *int, after *string, last *int, before *string) int
 		SessionCount     func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange) int
 		Sessions         func(childComplexity int, filters []scalar.FilterInput, rangeArg model.TimeRange, orderBy view.Order, first *int, after *string, last *int, before *string) int
@@ -1265,6 +1267,7 @@ type MutationResolver interface {
 	CreateSite(ctx context.Context, input CreateSiteInput) (*view.ChangedSite, error)
 	UpdateSite(ctx context.Context, input UpdateSiteInput) (*view.ChangedSite, error)
 	DeleteSite(ctx context.Context, id string, expectedUpdatedAt *time.Time) (*view.DeletedSite, error)
+	DeleteVisitor(ctx context.Context, siteID string, visitorID string) (*int, error)
 	CreateSegment(ctx context.Context, input CreateSegmentInput) (*view.ChangedSegment, error)
 	UpdateSegment(ctx context.Context, input UpdateSegmentInput) (*view.ChangedSegment, error)
 	ActivateSegments(ctx context.Context, ids []string) (*view.ChangedSegments, error)
@@ -4137,6 +4140,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteSite(childComplexity, args["id"].(string), args["expectedUpdatedAt"].(*time.Time)), true
+	case "Mutation.deleteVisitor":
+		if e.ComplexityRoot.Mutation.DeleteVisitor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteVisitor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteVisitor(childComplexity, args["siteId"].(string), args["visitorId"].(string)), true
 	case "Mutation.disableUser":
 		if e.ComplexityRoot.Mutation.DisableUser == nil {
 			break
@@ -5277,6 +5291,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Site.PlanExperiment(childComplexity, args["metric"].(string), args["variants"].(int), args["minimumEffect"].(float64), args["power"].(float64), args["alpha"].(float64), args["filters"].([]scalar.FilterInput)), true
+	case "Site.retentionDays":
+		if e.ComplexityRoot.Site.RetentionDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Site.RetentionDays(childComplexity), true
 	case "Site.segments":
 		if e.ComplexityRoot.Site.Segments == nil {
 			break
@@ -6452,6 +6472,8 @@ enum AuditAction {
   UNARCHIVED
   "A user got a new password, or none."
   RESET
+  "A visitor was erased. The object is the site, and nothing tells whose data it was."
+  ERASED
 }
 
 "The kind of object that was changed."
@@ -7094,7 +7116,7 @@ type ExperimentResult {
   The number of visitors that Goalgraph has assigned and that have sent nothing but assignments. If they are many, the
   targetingKey by which variants are asked for is neither the anonymousId nor the userId of the site's events. The run's
   visitors count, whatever the arguments: 100,000 of them at most, the first by their names. Null unless Goalgraph assigns
-  the experiment's visitors, and in a draft.
+  the experiment's visitors, in a draft, and once it is archived.
   """
   unjoinedAssignments: Int
   "Whether the split of visitors fits the weights, each phase's by its own."
@@ -8696,6 +8718,20 @@ type Mutation {
     "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
     expectedUpdatedAt: Time
   ): DeleteSitePayload @access(scope: ADMIN)
+  """
+  Erases all that is kept of a visitor, for good: sessions, hits, events, assignments, and which user was on which device.
+  It returns how many sessions were erased, 0 if there is no such visitor. What the visitor does from then on is a new
+  visitor's. If it ends half-way, with an error, the server goes on by itself.
+  """
+  deleteVisitor(
+    "The id of the site."
+    siteId: ID!
+    """
+    Who is erased: the ` + "`" + `visitorId` + "`" + ` of the sessions, an anonymousId or a userId. With a userId, every device is erased that
+    the user was ever linked with.
+    """
+    visitorId: ID!
+  ): Int @access(scope: ADMIN)
 
   "Creates a segment."
   createSegment(
@@ -9561,6 +9597,11 @@ type Site implements Node {
   bots: BotPolicy!
   "The visitors that take part in no experiment which Goalgraph assigns. Null if there are none."
   holdout: Holdout
+  """
+  For how many days after its end a session is kept. Sessions that ended before then are erased within the hour, and
+  messages about what happened before then are rejected. Null if sessions are kept for good.
+  """
+  retentionDays: Int
   "When the site itself last changed. Its segments, goals and experiments have times of their own."
   updatedAt: Time!
   "The site's segments, by default the oldest first."
@@ -9895,11 +9936,11 @@ type Event {
   id: ID!
   "The name, as clients track it."
   name: String!
-  "The number of events that have arrived."
+  "The number of events that are kept."
   count: Int!
-  "When the earliest event happened."
+  "When the earliest event happened, erased ones of visitors included."
   firstSeen: Time!
-  "When the latest event happened."
+  "When the latest event happened, erased ones of visitors included."
   lastSeen: Time!
   "Whether any of the events had a value."
   hasValue: Boolean!
@@ -9944,6 +9985,8 @@ input CreateSiteInput {
   bots: BotPolicy = EXCLUDE
   "Visitors that take part in no experiment which Goalgraph assigns. Defaults to none."
   holdout: HoldoutInput
+  "For how many days after its end a session is kept, 1 to 36500. Defaults to null, which keeps sessions for good."
+  retentionDays: Int
 }
 
 "Visitors that take part in no experiment, so that all experiments together can be judged by them."
@@ -9983,7 +10026,7 @@ enum BotPolicy {
   INCLUDE
 }
 
-"Changes to a site. A field that is null or left out keeps its value."
+"Changes to a site. A field that is null or left out keeps its value, unless it says what null does."
 input UpdateSiteInput {
   "The id of the site."
   id: ID!
@@ -10004,6 +10047,11 @@ input UpdateSiteInput {
   bots: BotPolicy
   "Visitors that take part in no experiment which Goalgraph assigns, from now on. A share of 0 is none."
   holdout: HoldoutInput
+  """
+  For how many days after its end a session is kept, 1 to 36500. Sessions that ended before then are erased for good,
+  within the hour. Null keeps sessions for good from now on.
+  """
+  retentionDays: Int
   "When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
   expectedUpdatedAt: Time
 }
@@ -11711,6 +11759,8 @@ func (ec *executionContext) childFields_Site(ctx context.Context, field graphql.
 		return ec.fieldContext_Site_bots(ctx, field)
 	case "holdout":
 		return ec.fieldContext_Site_holdout(ctx, field)
+	case "retentionDays":
+		return ec.fieldContext_Site_retentionDays(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Site_updatedAt(ctx, field)
 	case "segments":
@@ -12828,6 +12878,28 @@ func (ec *executionContext) field_Mutation_deleteSite_args(ctx context.Context, 
 		return nil, err
 	}
 	args["expectedUpdatedAt"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteVisitor_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "siteId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["siteId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "visitorId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["visitorId"] = arg1
 	return args, nil
 }
 
@@ -25328,6 +25400,68 @@ func (ec *executionContext) fieldContext_Mutation_deleteSite(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_deleteVisitor(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteVisitor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteVisitor(ctx, fc.Args["siteId"].(string), fc.Args["visitorId"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐScope(ctx, "ADMIN")
+				if err != nil {
+					var zeroVal *int
+					return zeroVal, err
+				}
+				if ec.Directives.Access == nil {
+					var zeroVal *int
+					return zeroVal, errors.New("directive access is not implemented")
+				}
+				return ec.Directives.Access(ctx, nil, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteVisitor(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteVisitor_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createSegment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -31086,6 +31220,29 @@ func (ec *executionContext) fieldContext_Site_holdout(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Site_retentionDays(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Site_retentionDays(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RetentionDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Site_retentionDays(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Site", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _Site_updatedAt(ctx context.Context, field graphql.CollectedField, obj *model.Site) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -36826,7 +36983,7 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 		asMap["bots"] = "EXCLUDE"
 	}
 
-	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "holdout"}
+	fieldsInOrder := [...]string{"name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "holdout", "retentionDays"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -36882,6 +37039,13 @@ func (ec *executionContext) unmarshalInputCreateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Holdout = graphql.OmittableOf(data)
+		case "retentionDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retentionDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RetentionDays = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -37817,7 +37981,7 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "holdout", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "domains", "timezone", "addresses", "ignoredReferrers", "bots", "holdout", "retentionDays", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -37880,6 +38044,13 @@ func (ec *executionContext) unmarshalInputUpdateSiteInput(ctx context.Context, o
 				return it, err
 			}
 			it.Holdout = graphql.OmittableOf(data)
+		case "retentionDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retentionDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RetentionDays = graphql.OmittableOf(data)
 		case "expectedUpdatedAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
 			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
@@ -46597,6 +46768,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "deleteVisitor":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteVisitor(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "createSegment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createSegment(ctx, field)
@@ -48931,6 +49109,11 @@ func (ec *executionContext) _Site(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "holdout":
 			out.Values[i] = ec._Site_holdout(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "retentionDays":
+			out.Values[i] = ec._Site_retentionDays(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -197,6 +197,8 @@ type CreateSiteInput struct {
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
 	// Visitors that take part in no experiment which Goalgraph assigns. Defaults to none.
 	Holdout graphql.Omittable[*HoldoutInput] `json:"holdout,omitempty"`
+	// For how many days after its end a session is kept, 1 to 36500. Defaults to null, which keeps sessions for good.
+	RetentionDays graphql.Omittable[*int] `json:"retentionDays,omitempty"`
 }
 
 // A new user.
@@ -422,7 +424,7 @@ type UpdateSegmentInput struct {
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }
 
-// Changes to a site. A field that is null or left out keeps its value.
+// Changes to a site. A field that is null or left out keeps its value, unless it says what null does.
 type UpdateSiteInput struct {
 	// The id of the site.
 	ID string `json:"id"`
@@ -441,6 +443,9 @@ type UpdateSiteInput struct {
 	Bots graphql.Omittable[*model.BotPolicy] `json:"bots,omitempty"`
 	// Visitors that take part in no experiment which Goalgraph assigns, from now on. A share of 0 is none.
 	Holdout graphql.Omittable[*HoldoutInput] `json:"holdout,omitempty"`
+	// For how many days after its end a session is kept, 1 to 36500. Sessions that ended before then are erased for good,
+	// within the hour. Null keeps sessions for good from now on.
+	RetentionDays graphql.Omittable[*int] `json:"retentionDays,omitempty"`
 	// When the site last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
 	ExpectedUpdatedAt graphql.Omittable[*time.Time] `json:"expectedUpdatedAt,omitempty"`
 }

@@ -38,7 +38,8 @@ var shared = sync.OnceValues(func() (*codec, error) {
 	return &codec{encoder, decoder}, err
 })
 
-// Encode returns the columns of all dimensions as they are stored, each by itself.
+// Encode returns the columns of all dimensions as they are stored, each by itself. They have nothing of sessions that do not
+// count.
 func (s *Sessions) Encode() (map[Dimension][]byte, error) {
 	codec, err := shared()
 	if err != nil {
@@ -46,7 +47,14 @@ func (s *Sessions) Encode() (map[Dimension][]byte, error) {
 	}
 	stored := make(map[Dimension][]byte, len(s.columns))
 	var plain []byte
+	var counting Set
+	if s.columns[Counting] != nil {
+		counting = s.counting()
+	}
 	for dimension, c := range s.columns {
+		if counting != nil {
+			c = keep(c, counting)
+		}
 		plain = c.append(plain[:0])
 		stored[dimension] = codec.encoder.EncodeAll(plain, nil)
 	}

@@ -53,7 +53,7 @@ type live struct {
 	scan     *naive.Engine
 	instance string
 
-	conclusive, inconclusive, matched, chosen, assigned, writes, readBack, stored, renewed, hits atomic.Int64
+	conclusive, inconclusive, matched, chosen, assigned, writes, readBack, erased, stored, renewed, hits atomic.Int64
 }
 
 // liveDefinitions are of experiments that run for two of the ten days, and for all of
@@ -372,13 +372,18 @@ func (l *live) round(seed uint64, questions int64) {
 		})
 	}
 	l.repeat(ctx, &running, seed+40, 10*time.Millisecond, 300*time.Millisecond, func(r *mathrand.Rand) error { return l.trouble(ctx, r) })
+	l.repeat(ctx, &running, seed+45, 50*time.Millisecond, 600*time.Millisecond, func(r *mathrand.Rand) error {
+		n, err := l.stores[r.IntN(2)].EraseVisitor(ctx, site.ID, visits(r)[0].AnonymousID)
+		l.erased.Add(int64(n))
+		return err
+	})
 	var n int
 	l.repeat(ctx, &running, seed+50, 0, 150*time.Millisecond, l.readYourWrites(ctx, site.ID, &n))
 	running.Wait()
 }
 
 // Random questions are answered rightly while everything happens at once: two
-// processes write messages, count, and store columns of one database, they start
+// processes write messages, erase visitors, count, and store columns of one database, they start
 // again, and the Redis that they share is killed, flushed, spoilt and slow.
 func TestLive(t *testing.T) {
 	questions, part := int64(60), int64(30)
@@ -395,15 +400,15 @@ func TestLive(t *testing.T) {
 		t.Logf("seed %d", seed)
 		l := newLive(t, address)
 		// It goes on until everything has happened, too.
-		for (l.conclusive.Load() < (questions+1)/2 || l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() < 100 || l.chosen.Load() == 0 || l.assigned.Load() == 0) && !t.Failed() {
+		for (l.conclusive.Load() < (questions+1)/2 || l.readBack.Load() == 0 || l.erased.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() < 100 || l.chosen.Load() == 0 || l.assigned.Load() == 0) && !t.Failed() {
 			seed += 1000
 			l.round(seed, max(30, min(part, (questions+1)/2-l.conclusive.Load())))
 		}
 		for i := range l.engines {
 			l.hits.Add(hitsOf(l.engines[i].Load()))
 		}
-		t.Logf("%d conclusive questions (%d more saw a write), %d answers of some sessions, %d of what is computed, %d visitors of experiments; %d writes of visits, %d writes read back; %d times columns stored, %d times an engine started again",
-			l.conclusive.Load(), l.inconclusive.Load(), l.matched.Load()/2, l.chosen.Load()/2, l.assigned.Load()/2, l.writes.Load(), l.readBack.Load(), l.stored.Load(), l.renewed.Load())
+		t.Logf("%d conclusive questions (%d more saw a write), %d answers of some sessions, %d of what is computed, %d visitors of experiments; %d writes of visits, %d sessions erased, %d writes read back; %d times columns stored, %d times an engine started again",
+			l.conclusive.Load(), l.inconclusive.Load(), l.matched.Load()/2, l.chosen.Load()/2, l.assigned.Load()/2, l.writes.Load(), l.erased.Load(), l.readBack.Load(), l.stored.Load(), l.renewed.Load())
 		if l.readBack.Load() == 0 || l.stored.Load() == 0 || l.matched.Load() == 0 || l.hits.Load() == 0 {
 			t.Error("something never happened: this says little")
 		}

@@ -93,6 +93,22 @@ func Sessions(messages []model.Message) (sessions []model.Session) {
 	return sessions
 }
 
+// Without returns the messages that are left when somebody is erased: a device, or a user with all devices that the user was
+// linked with.
+func Without(messages []model.Message, name string) (left []model.Message) {
+	links := linksOf(messages)
+	erased := map[string]bool{name: true}
+	for _, link := range links[name] {
+		erased[link.AnonymousID] = true
+	}
+	for _, m := range messages {
+		if !erased[whose(links[m.UserID], &m)] {
+			left = append(left, m)
+		}
+	}
+	return left
+}
+
 // Sort orders sessions by visitor, start and key, which tell sessions apart.
 func Sort(sessions []model.Session) {
 	slices.SortFunc(sessions, func(a, b model.Session) int {

@@ -66,7 +66,7 @@ func (f fields) document() string {
 func documentOfSite(s *model.Site) string {
 	return fields{
 		"name": s.Name, "domains": s.Domains, "timezone": s.Timezone, "addresses": s.Addresses, "ignoredReferrers": s.IgnoredReferrers, "bots": s.Bots,
-		"holdout": holdoutOrNil(s.Holdout),
+		"holdout": holdoutOrNil(s.Holdout), "retentionDays": s.RetentionDays,
 	}.document()
 }
 

@@ -95,13 +95,19 @@ func (s *Store) SaveColumns(ctx context.Context, site, partition int64, revision
 	})
 }
 
-// isSavable tells whether a revision of a partition is part of the database's history: what was made from another one
-// must not be stored.
+// isSavable tells whether a revision of a partition is part of the database's history, and no sessions were erased since: what
+// was made from another one must not be stored. Until the transaction ends, nobody writes to the partition.
 func (s *Store) isSavable(ctx context.Context, tx bun.Tx, site, partition int64, revision Revision) (bool, error) {
-	return tx.NewSelect().Table("partitions").ColumnExpr("1").Where("site_id = ? AND id = ?", site, partition).
+	query := tx.NewSelect().Table("partitions").Column("id").Where("site_id = ? AND id = ? AND erased_revision <= ?", site, partition, revision.Number).
 		WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.Where("revision = ? AND write_id = ?", revision.Number, revision.Write).WhereOr("EXISTS (?)", noted(tx, site, revision.Write))
-		}).Exists(ctx)
+		})
+	if s.dialect.rowLock != "" {
+		query = query.For(s.dialect.rowLock)
+	}
+	var found []int64
+	err := query.Scan(ctx, &found)
+	return len(found) > 0, err
 }
 
 // ForgetColumns makes the columns of a partition count as not stored: they proved to be damaged.

@@ -469,7 +469,8 @@ func (s *Store) checkLayer(ctx context.Context, tx bun.Tx, e *model.Experiment) 
 	return nil
 }
 
-// DeleteExperiment deletes an experiment, but not its assignments. The error is
+// DeleteExperiment deletes an experiment, but not its assignments. What visitors were given in it may be very much, and is left
+// to PruneAssignments. The error is
 // FailedPrecondition while it runs. Nothing changes if check fails; nil checks nothing.
 func (s *Store) DeleteExperiment(ctx context.Context, id int64, check func(*model.Experiment) error) (err error) {
 	defer wrap(&err, "delete experiment %d", id)
@@ -503,9 +504,6 @@ func (s *Store) deleteExperiment(ctx context.Context, tx bun.Tx, id int64, check
 		return nil, change{}, err
 	}
 	if err := unnameSegments(ctx, tx, objectOfExperiment(e)); err != nil {
-		return nil, change{}, err
-	}
-	if _, err := tx.NewDelete().Table("kept_assignments").Where("site_id = ? AND experiment_id = ?", e.SiteID, id).Exec(ctx); err != nil {
 		return nil, change{}, err
 	}
 	_, err = tx.NewDelete().Table("experiments").Where("id = ?", id).Exec(ctx)

@@ -50,6 +50,8 @@ var Windows = windows
 const (
 	MaxRefolded = maxRefolded
 	MaxRounds   = maxRounds
+	// MaxErased is how many sessions are erased at once.
+	MaxErased = maxErased
 )
 
 // NearestOfKey returns those of a visitor's sessions that are needed for hits with a key of some time.

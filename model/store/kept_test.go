@@ -155,6 +155,9 @@ func TestKeptAssignments(t *testing.T) {
 		if err := st.DeleteExperiment(ctx, e.ID, nil); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := st.PruneAssignments(ctx, site, 1000); err != nil {
+			t.Fatal(err)
+		}
 		if got := assignee("ada", run); len(got.Kept) != 0 {
 			t.Errorf("of an experiment that is gone, ada has %+v", got)
 		}

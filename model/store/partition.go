@@ -25,6 +25,8 @@ type Partition struct {
 	// Columns is the revision of the stored columns, and ColumnsFormat their format; zero without.
 	Columns       Revision `bun:"embed:columns_"`
 	ColumnsFormat int
+	// ErasedRevision is the number of the revision at which sessions were erased last: nothing older is stored.
+	ErasedRevision int64
 
 	// ReadAt is when the database had answered. What was read later is as new, or newer.
 	ReadAt time.Time `bun:"-"`

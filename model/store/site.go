@@ -24,12 +24,17 @@ type siteRow struct {
 	// HoldoutShare is 0 where nobody is held out.
 	HoldoutShare float64
 	HoldoutSeed  string
+	// RetentionDays is 0 where sessions are kept for good.
+	RetentionDays int
 }
 
 func rowOfSite(site *model.Site) (*siteRow, error) {
 	row := &siteRow{ID: site.ID, Name: site.Name, Timezone: site.Timezone, Addresses: site.Addresses, Bots: site.Bots, UpdatedAt: site.UpdatedAt.UnixMilli()}
 	if site.Holdout != nil {
 		row.HoldoutShare, row.HoldoutSeed = site.Holdout.Share, site.Holdout.Seed
+	}
+	if site.RetentionDays != nil {
+		row.RetentionDays = *site.RetentionDays
 	}
 	return row, encodeJSON(&row.IgnoredReferrers, len(site.IgnoredReferrers), site.IgnoredReferrers)
 }
@@ -143,7 +148,7 @@ func (s *Store) DeleteSite(ctx context.Context, id int64, check func(*model.Site
 			return nil, err
 		}
 		for _, table := range []string{
-			"assignments", "kept_assignments", "columns", "computed", "computations", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
+			"assignments", "kept_assignments", "columns", "computed", "computations", "erasures", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
 			"site_dimensions", "site_values", "links", "visitors", // visits
 			"named_segments", "experiments", "segments", "goals", "site_domains",
 		} {
@@ -260,7 +265,7 @@ func (s *Store) allSites() *bun.SelectQuery { return s.db.NewSelect().Table("sit
 
 // selectSites are the beginning and the end of statements that read sites with their domains, the oldest first.
 const (
-	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.ignored_referrers, sites.bots, sites.holdout_share, sites.holdout_seed, sites.updated_at, sites.revision, COALESCE(site_domains.domain, '') " +
+	selectSites = "SELECT sites.id, sites.name, sites.timezone, sites.addresses, sites.ignored_referrers, sites.bots, sites.holdout_share, sites.holdout_seed, sites.retention_days, sites.updated_at, sites.revision, COALESCE(site_domains.domain, '') " +
 		"FROM sites LEFT JOIN site_domains ON site_domains.site_id = sites.id WHERE "
 	inOrder = " ORDER BY sites.id, site_domains.position"
 )
@@ -287,11 +292,15 @@ func scanSites(rows *sql.Rows) ([]model.Site, error) {
 	for rows.Next() {
 		site, domain, ignored, updatedAt := model.Site{Domains: []string{}, IgnoredReferrers: []string{}}, "", "", int64(0)
 		var holdout model.Holdout
-		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &ignored, &site.Bots, &holdout.Share, &holdout.Seed, &updatedAt, &site.Revision, &domain); err != nil {
+		var retention int
+		if err := rows.Scan(&site.ID, &site.Name, &site.Timezone, &site.Addresses, &ignored, &site.Bots, &holdout.Share, &holdout.Seed, &retention, &updatedAt, &site.Revision, &domain); err != nil {
 			return nil, err
 		}
 		if site.UpdatedAt = fromMillis(updatedAt); holdout.Share > 0 {
 			site.Holdout = &holdout
+		}
+		if retention > 0 {
+			site.RetentionDays = &retention
 		}
 		if err := decodeJSON(ignored, &site.IgnoredReferrers); err != nil {
 			return nil, err

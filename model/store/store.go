@@ -11,7 +11,8 @@
 // A message and the sessions it changes are written in one transaction (write.go).
 // The transaction takes its locks in a fixed order: the site, the ids of the messages,
 // the dimensions, the users, the visitors, the partitions, the events, each sorted. So writers in
-// any number of processes wait for each other and never fail on a deadlock.
+// any number of processes wait for each other and never fail on a deadlock. What erases sessions has the site for itself
+// (erase.go).
 package store
 
 import (
@@ -63,7 +64,7 @@ type Options struct {
 	// event names, tags, a property's values and so on. Further values become
 	// model.OtherValue. DefaultMaxValues by default.
 	MaxValues int
-	// Defined is called after a commit that has changed a site's definitions; optional.
+	// Defined is called after a commit that has changed a site's definitions, or erased some of its sessions; optional.
 	Defined func(site int64)
 	// Replica is the address of a PostgreSQL that follows the database, to load columns from; optional.
 	Replica string

@@ -19,6 +19,8 @@ type Written struct {
 	// Duplicates is how many of them were known already, from before or from
 	// earlier in the batch, and so changed nothing.
 	Duplicates int
+	// Expired is how many were not kept because they are older than the site keeps sessions.
+	Expired int
 	// Partitions are those that changed, as they are now.
 	Partitions []Partition
 	// Truncated is how many sessions came to one of their bounds.
@@ -40,6 +42,10 @@ func (s *Store) Write(ctx context.Context, site int64, batch []model.Message) (w
 		var wide *wideBatch
 		switch {
 		case errors.As(err, &wide):
+			written.Expired += len(parts[0])
+			for _, part := range wide.parts {
+				written.Expired -= len(part)
+			}
 			parts = append(wide.parts, parts[1:]...)
 			continue
 		case err != nil:
@@ -64,6 +70,7 @@ func (s *Store) write(ctx context.Context, site int64, batch []model.Message) (w
 		if err := w.lockSite(ctx); err != nil {
 			return err
 		}
+		w.dropExpired()
 		for _, step := range []func(context.Context) error{
 			w.dropKnown,
 			w.limitValues,
@@ -83,7 +90,7 @@ func (s *Store) write(ctx context.Context, site int64, batch []model.Message) (w
 				break
 			}
 		}
-		written = Written{Duplicates: len(batch) - len(w.fresh) + w.found, Overflows: w.overflows}
+		written = Written{Duplicates: len(w.batch) - len(w.fresh) + w.found, Expired: len(batch) - len(w.batch), Overflows: w.overflows}
 		for _, day := range slices.Sorted(maps.Keys(w.partitions)) {
 			written.Partitions = append(written.Partitions, *w.partitions[day])
 		}
@@ -131,7 +138,8 @@ type writer struct {
 }
 
 // lockSite keeps the site from being deleted while the batch is written: only so
-// does DeleteSite erase all of it. It also reads what the site says of addresses.
+// does DeleteSite erase all of it. It also reads what the site says of addresses and
+// of how long it keeps sessions.
 func (w *writer) lockSite(ctx context.Context) error {
 	if w.dialect.keyLock != "" {
 		if _, err := w.tx.NewSelect().Table("sites").Column("id").Where("id = ?", w.site).For(w.dialect.keyLock).Exec(ctx); err != nil {
@@ -150,6 +158,16 @@ func (w *writer) lockSite(ctx context.Context) error {
 		w.options = &sites[0]
 	}
 	return err
+}
+
+// dropExpired leaves out what is older than the site keeps sessions: it would go with the
+// next sessions that are erased.
+func (w *writer) dropExpired() {
+	since := w.options.KeptSince(w.now)
+	isExpired := func(m model.Message) bool { return m.Hit.At < since }
+	if slices.ContainsFunc(w.batch, isExpired) { // the batch belongs to the caller
+		w.batch = slices.DeleteFunc(slices.Clone(w.batch), isExpired)
+	}
 }
 
 // dropKnown notes the ids of the messages and keeps those that are new. A

@@ -88,6 +88,7 @@ func windows(hits []model.Hit, sessions []model.Session) (parts [][]model.Hit) {
 // add takes in what became of a further part of a batch.
 func (w *Written) add(part Written) {
 	w.Duplicates += part.Duplicates
+	w.Expired += part.Expired
 	w.Truncated += part.Truncated
 	for dimension, n := range part.Overflows {
 		if w.Overflows == nil {

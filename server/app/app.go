@@ -207,7 +207,8 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { a.logins.Run(background) })
 	running.Go(func() { a.flags.Run(background) })
-	running.Go(func() { every(background, prunePass, a.pruneMessages) })
+	running.Go(func() { every(background, prunePass, a.prune) })
+	running.Go(func() { every(background, erasePass, a.eraseDue()) })
 	running.Go(func() { every(background, runningPass, a.writer.ReloadExperiments) })
 	if a.locations != nil {
 		running.Go(func() { every(background, reloadPass, a.reloadLocations()) })

@@ -130,13 +130,12 @@ func (s *importSite) create(ctx context.Context) (id int64, err error) {
 	return s.site.ID, nil
 }
 
-func (s *importSite) write(ctx context.Context, batch []model.Message) (int, error) {
+func (s *importSite) write(ctx context.Context, batch []model.Message) (store.Written, error) {
 	id, err := s.create(ctx)
 	if err != nil {
-		return 0, err
+		return store.Written{}, err
 	}
-	written, err := s.of.store.Write(ctx, id, batch)
-	return written.Duplicates, err
+	return s.of.store.Write(ctx, id, batch)
 }
 
 // add returns the entry of a site, which is the same for the same site.
@@ -153,7 +152,7 @@ func (s *importSites) add(site *model.Site) *importSite {
 	return known
 }
 
-func (s *importSites) write(ctx context.Context, batch []model.Message) (int, error) {
+func (s *importSites) write(ctx context.Context, batch []model.Message) (store.Written, error) {
 	return s.standard.write(ctx, batch)
 }
 

@@ -79,17 +79,20 @@ func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
 	}
 }
 
-// pruneMessages deletes message ids that are too old to arrive again.
-func (a *App) pruneMessages(ctx context.Context) {
+// prune deletes message ids that are too old to arrive again, and kept assignments that can matter no more.
+func (a *App) prune(ctx context.Context) {
 	before := model.MillisOf(time.Now()).Day() - messagesKept
 	sites, err := a.store.Sites(ctx)
 	for i := range sites {
 		for pruned := pruneSome; err == nil && pruned == pruneSome; {
 			pruned, err = a.store.PruneMessages(ctx, sites[i].ID, before, pruneSome)
 		}
+		for pruned := pruneSome; err == nil && pruned == pruneSome; {
+			pruned, err = a.store.PruneAssignments(ctx, sites[i].ID, pruneSome)
+		}
 	}
 	if err != nil && ctx.Err() == nil {
-		a.options.Log.WarnContext(ctx, "cannot delete the ids of old messages; trying again later", "error", err)
+		a.options.Log.WarnContext(ctx, "cannot delete the ids of old messages, or old assignments; trying again later", "error", err)
 	}
 }
 

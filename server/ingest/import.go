@@ -70,6 +70,9 @@ func (p *Plan) Run(ctx context.Context) (Summary, error) {
 		return total, fmt.Errorf("import failed after %d lines: %w", total.Lines, writeErr)
 	}
 	r.sites.end()
+	if total.expired > 0 && o.Notes != nil {
+		fmt.Fprintf(o.Notes, "%d of the rejected lines are older than their site keeps sessions (retentionDays)\n", total.expired)
+	}
 	return total, readErr
 }
 
@@ -98,11 +101,12 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	for _, l := range b.loads {
-		duplicates, err := l.target.Write(ctx, l.messages)
+		written, err := l.target.Write(ctx, l.messages)
 		if err != nil {
 			return err
 		}
-		b.tally.Duplicates += duplicates
+		b.tally.Duplicates += written.Duplicates
+		b.tally.expire(written.Expired)
 	}
 	return nil
 }

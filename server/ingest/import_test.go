@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 // logLine returns a line of the combined format that is a page view.
@@ -203,11 +204,11 @@ func TestImportStops(t *testing.T) {
 		batches := 0
 		got, err := Import(ctx, Options{
 			Files: []string{writeFile(t, "a.log", logLines(1000))}, Batch: 10,
-			Write: func(context.Context, []model.Message) (int, error) {
+			Write: func(context.Context, []model.Message) (store.Written, error) {
 				if batches++; batches == 3 {
 					stop()
 				}
-				return 0, nil
+				return store.Written{}, nil
 			},
 		})
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "import stopped after 30 lines") || got.Messages != 30 {
@@ -231,7 +232,7 @@ func TestImportStops(t *testing.T) {
 		full := errors.New("disk full")
 		got, err := Import(t.Context(), Options{
 			Files: []string{writeFile(t, "a.log", logLines(1000))}, Batch: 10,
-			Write: func(context.Context, []model.Message) (int, error) { return 0, full },
+			Write: func(context.Context, []model.Message) (store.Written, error) { return store.Written{}, full },
 		})
 		if !errors.Is(err, full) || got != (Summary{Format: "combined"}) {
 			t.Errorf("%+v, %v", got, err)
@@ -287,13 +288,13 @@ func BenchmarkImport(b *testing.B) {
 				batches := 0
 				_, err := Import(b.Context(), Options{
 					Files: []string{"-"}, Stdin: &longLog{lines: lines},
-					Write: func(context.Context, []model.Message) (int, error) {
+					Write: func(context.Context, []model.Message) (store.Written, error) {
 						if batches++; batches%20 == 0 {
 							var m runtime.MemStats
 							runtime.ReadMemStats(&m)
 							peak = max(peak, m.HeapInuse)
 						}
-						return 0, nil
+						return store.Written{}, nil
 					},
 				})
 				if err != nil {

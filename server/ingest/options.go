@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 const (
@@ -23,9 +24,8 @@ const (
 	maxRejects = 20
 )
 
-// WriteFunc stores a batch, all or nothing, and tells how many of its messages it had
-// already. The batch is its to keep.
-type WriteFunc func(ctx context.Context, batch []model.Message) (duplicates int, err error)
+// WriteFunc stores a batch, all or nothing, and tells what became of it. The batch is its to keep.
+type WriteFunc func(ctx context.Context, batch []model.Message) (store.Written, error)
 
 // Target is the site that lines go to.
 type Target struct {

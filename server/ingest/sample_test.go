@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/goalgraph/goalgraph/model"
+	"github.com/goalgraph/goalgraph/model/store"
 )
 
 // sampleLog is the log that the program is shipped with.
@@ -22,20 +23,20 @@ type sink struct {
 	batches  int
 }
 
-func (s *sink) write(_ context.Context, batch []model.Message) (duplicates int, err error) {
+func (s *sink) write(_ context.Context, batch []model.Message) (written store.Written, err error) {
 	if s.known == nil {
 		s.known = map[model.MessageID]bool{}
 	}
 	s.batches++
 	for _, message := range batch {
 		if s.known[message.Hit.ID] {
-			duplicates++
+			written.Duplicates++
 			continue
 		}
 		s.known[message.Hit.ID] = true
 		s.messages = append(s.messages, message)
 	}
-	return duplicates, nil
+	return written, nil
 }
 
 func (s *sink) visits() (visits []model.Visit, visitors int) {

@@ -10,8 +10,10 @@ type Summary struct {
 	// Messages were written, or known already: Duplicates counts the latter.
 	Messages   int `json:"messages"`
 	Duplicates int `json:"duplicates"`
-	// Rejected lines are none of the format.
+	// Rejected lines are none of the format, or older than their site keeps sessions.
 	Rejected int `json:"rejected"`
+	// expired are those of them that are too old.
+	expired int
 	// Bots are page views left out because crawlers made them.
 	Bots int `json:"bots"`
 	// Ignored lines are well formed and tell of nothing that is counted.
@@ -36,6 +38,13 @@ func (s *Summary) count(is fate) {
 	}
 }
 
+// expire counts messages as rejected that were too old to be written.
+func (s *Summary) expire(messages int) {
+	s.Messages -= messages
+	s.Rejected += messages
+	s.expired += messages
+}
+
 func (s *Summary) add(other Summary) {
 	s.Lines += other.Lines
 	s.Messages += other.Messages
@@ -43,4 +52,5 @@ func (s *Summary) add(other Summary) {
 	s.Rejected += other.Rejected
 	s.Bots += other.Bots
 	s.Ignored += other.Ignored
+	s.expired += other.expired
 }

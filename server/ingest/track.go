@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -117,34 +116,15 @@ var types = map[string]string{
 func (t *Tracker) Register(mux *http.ServeMux) {
 	for path, kind := range types {
 		for _, folder := range []string{"/v1/", jitsuPath, jitsuServerPath} {
-			mux.Handle(folder+path, crossOrigin(http.MethodPost, t.take(kind)))
+			mux.Handle(folder+path, anyOrigin.Handler(http.MethodPost, t.take(kind)))
 		}
 	}
-	mux.Handle("/v1/projects/{key}/settings", crossOrigin(http.MethodGet, http.HandlerFunc(t.settings)))
-	mux.Handle("/sourceConfig/{$}", crossOrigin(http.MethodGet, http.HandlerFunc(t.sourceConfig)))
+	mux.Handle("/v1/projects/{key}/settings", anyOrigin.Handler(http.MethodGet, http.HandlerFunc(t.settings)))
+	mux.Handle("/sourceConfig/{$}", anyOrigin.Handler(http.MethodGet, http.HandlerFunc(t.sourceConfig)))
 }
 
-// crossOrigin lets pages of any origin send requests: what they may do is the key's.
-func crossOrigin(method string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("Access-Control-Allow-Origin", "*")
-		switch r.Method {
-		case http.MethodOptions:
-			header.Set("Access-Control-Allow-Methods", method+", OPTIONS")
-			// Each SDK has headers of its own.
-			header.Set("Access-Control-Allow-Headers", cmp.Or(r.Header.Get("Access-Control-Request-Headers"), "Authorization, Content-Type"))
-			header.Set("Access-Control-Max-Age", "86400")
-			header.Add("Vary", "Access-Control-Request-Headers")
-			w.WriteHeader(http.StatusNoContent)
-		case method:
-			next.ServeHTTP(w, r)
-		default:
-			header.Set("Allow", method+", OPTIONS")
-			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not allowed here; use %s", r.Method, method))
-		}
-	})
-}
+// anyOrigin lets pages of any origin send.
+var anyOrigin = access.AnyOrigin{Headers: "Authorization, Content-Type", Refuse: refuse}
 
 // answer is what a sender is told.
 type answer struct {
@@ -312,8 +292,7 @@ func (t *Tracker) acceptBatch(ctx context.Context, sender *Sender, batch value, 
 		site, err := sender.siteOf(ctx, element, envelope.context)
 		message, is := model.Message{}, rejected
 		if err == nil {
-			envelope.Bots = site.Bots
-			message, is, err = t.options.Decoder.message(element, envelope)
+			message, is, err = t.read(element, envelope, site)
 		} else if model.CodeOf(err) != model.BadInput {
 			failed = err
 			return
@@ -351,8 +330,7 @@ func (t *Tracker) acceptOne(ctx context.Context, sender *Sender, raw value, enve
 	site, err := sender.siteOf(ctx, raw, nil)
 	message, is := model.Message{}, rejected
 	if err == nil {
-		envelope.Bots = site.Bots
-		message, is, err = t.options.Decoder.message(raw, envelope)
+		message, is, err = t.read(raw, envelope, site)
 	} else if model.CodeOf(err) != model.BadInput {
 		return answer{}, err
 	}
@@ -369,6 +347,18 @@ func (t *Tracker) acceptOne(ctx context.Context, sender *Sender, raw value, enve
 		return answer{}, err
 	}
 	return answer{Success: true}, t.submit(ctx, site.ID, []model.Message{message}, claim.bytes)
+}
+
+// read reads a message to a site. What is older than the site keeps is rejected.
+func (t *Tracker) read(raw value, envelope Envelope, site *model.Site) (message model.Message, is fate, err error) {
+	envelope.Bots = site.Bots
+	if message, is, err = t.options.Decoder.message(raw, envelope); is != kept {
+		return message, is, err
+	}
+	if err := site.CheckTime(message.Hit.At, envelope.Received); err != nil {
+		return message, rejected, err
+	}
+	return message, kept, nil
 }
 
 // count counts a message that is not kept. Those that are to be kept count when they are.

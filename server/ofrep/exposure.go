@@ -33,7 +33,9 @@ func newExposures(pipeline *ingest.Pipeline) (*exposures, error) {
 // write returns when it is committed that who asks has seen a variant of a flag. The errors are those of the pipeline, and a
 // refusal where that takes too long: then it may be committed all the same, and counts once with the next time.
 func (x *exposures) write(ctx context.Context, a *asking, f *flag, variant string, id model.MessageID) error {
-	if _, written := x.written.GetIfPresent(id); written {
+	// Who is given the variant for the first time may have been erased since it was written.
+	_, isFirst := a.given[run{f.ID, f.StartedAt}]
+	if _, written := x.written.GetIfPresent(id); written && !isFirst {
 		return nil
 	}
 	hit := a.told.Hit

@@ -143,31 +143,15 @@ func (h *Handler) Forget(site int64) { h.catalog.forget(site) }
 
 // Register adds the routes to a mux.
 func (h *Handler) Register(mux *http.ServeMux) {
-	mux.Handle(evaluationPath+"/{key}", crossOrigin(http.MethodPost, h.answer(h.evaluateOne)))
-	mux.Handle(evaluationPath, crossOrigin(http.MethodPost, h.answer(h.evaluateAll)))
-	mux.Handle(streamPath, crossOrigin(http.MethodGet, http.HandlerFunc(h.serveStream)))
+	mux.Handle(evaluationPath+"/{key}", anyOrigin.Handler(http.MethodPost, h.answer(h.evaluateOne)))
+	mux.Handle(evaluationPath, anyOrigin.Handler(http.MethodPost, h.answer(h.evaluateAll)))
+	mux.Handle(streamPath, anyOrigin.Handler(http.MethodGet, http.HandlerFunc(h.serveStream)))
 }
 
-// crossOrigin lets pages of any origin ask: what they may do is the key's.
-func crossOrigin(method string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("Access-Control-Allow-Origin", "*")
-		header.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
-		switch r.Method {
-		case http.MethodOptions:
-			header.Set("Access-Control-Allow-Methods", method+", OPTIONS")
-			header.Set("Access-Control-Allow-Headers", cmp.Or(r.Header.Get("Access-Control-Request-Headers"), "Authorization, Content-Type, If-None-Match, X-API-Key"))
-			header.Set("Access-Control-Max-Age", "86400")
-			header.Add("Vary", "Access-Control-Request-Headers")
-			w.WriteHeader(http.StatusNoContent)
-		case method:
-			next.ServeHTTP(w, r)
-		default:
-			header.Set("Allow", method+", OPTIONS")
-			reply(w, http.StatusMethodNotAllowed, problem{Details: fmt.Sprintf("%s is not allowed here; use %s", r.Method, method)})
-		}
-	})
+// anyOrigin lets pages of any origin ask.
+var anyOrigin = access.AnyOrigin{
+	Headers: "Authorization, Content-Type, If-None-Match, X-API-Key", Exposed: "ETag, Retry-After",
+	Refuse: func(w http.ResponseWriter, status int, reason string) { reply(w, status, problem{Details: reason}) },
 }
 
 // problem is an answer that is no evaluation.

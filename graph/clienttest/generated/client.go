@@ -377,6 +377,8 @@ type CreateSiteInput struct {
 	Bots *BotPolicy `json:"bots"`
 	// Visitors that take part in no experiment which Goalgraph assigns. Defaults to none.
 	Holdout *HoldoutInput `json:"holdout,omitempty"`
+	// For how many days after its end a session is kept, 1 to 36500. Defaults to null, which keeps sessions for good.
+	RetentionDays *int `json:"retentionDays"`
 }
 
 // GetName returns CreateSiteInput.Name, and is useful for accessing the field via an interface.
@@ -399,6 +401,9 @@ func (v *CreateSiteInput) GetBots() *BotPolicy { return v.Bots }
 
 // GetHoldout returns CreateSiteInput.Holdout, and is useful for accessing the field via an interface.
 func (v *CreateSiteInput) GetHoldout() *HoldoutInput { return v.Holdout }
+
+// GetRetentionDays returns CreateSiteInput.RetentionDays, and is useful for accessing the field via an interface.
+func (v *CreateSiteInput) GetRetentionDays() *int { return v.RetentionDays }
 
 // CreateSiteResponse is returned by CreateSite on success.
 type CreateSiteResponse struct {

@@ -70,9 +70,8 @@ func load(ctx context.Context, st *store.Store, site int64) (ingest.Summary, err
 		Stdin:       bytes.NewReader(accessLog),
 		Format:      ingest.Combined,
 		IncludeBots: true,
-		Write: func(ctx context.Context, batch []model.Message) (int, error) {
-			written, err := st.Write(ctx, site, batch)
-			return written.Duplicates, err
+		Write: func(ctx context.Context, batch []model.Message) (store.Written, error) {
+			return st.Write(ctx, site, batch)
 		},
 	})
 	if err != nil {

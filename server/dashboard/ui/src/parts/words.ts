@@ -277,6 +277,9 @@ export const words = {
   session: 'Session',
   goneSession:
     'There is no such session any more: a late message has joined it with another, or its visitor was deleted.',
+  eraseVisitor: 'Erase visitor',
+  confirmEraseVisitor: 'Erase all that is kept of this visitor, for good?',
+  erasedVisitor: (sessions: string) => `The visitor is erased. Sessions erased: ${sessions}.`,
   visitorKind: 'New or returning',
   visitorKinds: { NEW: 'New', RETURNING: 'Returning' },
   place: 'Place',
@@ -332,6 +335,8 @@ export const words = {
   addresses: 'Visitors’ addresses',
   addressPrivacy: { WHOLE: 'Stored whole', TRUNCATED: 'Only the network is stored', NONE: 'Not stored' },
   bots: 'Messages of bots are stored too',
+  retentionDays: 'Days for which sessions are kept',
+  retentionDaysHelp: 'Older sessions are erased for good within the hour. Leave it empty to keep all of them.',
   scope: 'May',
   scopes: { WRITE: 'Send events', READ: 'Read', EDIT: 'Read and edit', ADMIN: 'Administer' },
   newKey: 'New key for this site',
@@ -379,6 +384,7 @@ export const words = {
     ENABLED: 'enabled',
     UNARCHIVED: 'brought back',
     RESET: 'reset',
+    ERASED: 'erased a visitor of',
   },
   auditObjects: {
     SITE: 'the site',

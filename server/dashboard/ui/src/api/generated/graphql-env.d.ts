@@ -614,6 +614,10 @@ export type introspection = {
           {
             "name": "RESET",
             "isDeprecated": false
+          },
+          {
+            "name": "ERASED",
+            "isDeprecated": false
           }
         ]
       },
@@ -2234,6 +2238,13 @@ export type introspection = {
             "type": {
               "kind": "INPUT_OBJECT",
               "name": "HoldoutInput"
+            }
+          },
+          {
+            "name": "retentionDays",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Int"
             }
           }
         ],
@@ -7828,6 +7839,36 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "deleteVisitor",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Int"
+            },
+            "args": [
+              {
+                "name": "siteId",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "ID"
+                  }
+                }
+              },
+              {
+                "name": "visitorId",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "ID"
+                  }
+                }
+              }
+            ],
+            "isDeprecated": false
+          },
+          {
             "name": "disableUser",
             "type": {
               "kind": "OBJECT",
@@ -11132,6 +11173,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "retentionDays",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Int"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "segments",
             "type": {
               "kind": "OBJECT",
@@ -13123,6 +13173,13 @@ export type introspection = {
             "type": {
               "kind": "INPUT_OBJECT",
               "name": "HoldoutInput"
+            }
+          },
+          {
+            "name": "retentionDays",
+            "type": {
+              "kind": "SCALAR",
+              "name": "Int"
             }
           },
           {

@@ -1,7 +1,9 @@
 import type { ResultOf } from 'gql.tada'
 import { useState } from 'react'
 import { useAsk } from '../../api/ask'
+import { useChange } from '../../api/change'
 import { graphql } from '../../api/graphql'
+import { Confirm } from '../../parts/Confirm'
 import { Drawer } from '../../parts/Drawer'
 import { Figures } from '../../parts/Figures'
 import { amount, count, duration, moment, none, timeOfDay } from '../../parts/format'
@@ -40,21 +42,35 @@ const askSession = graphql(`
   }
 `)
 
+const deleteVisitor = graphql(`
+  mutation DeleteVisitor($siteId: ID!, $visitorId: ID!) { deleteVisitor(siteId: $siteId, visitorId: $visitorId) }
+`)
+
 type Session = Extract<ResultOf<typeof askSession>['node'], { visitorId: string }>
 
 const page = 100
 const mostHits = 500
 
-/** What one visitor did in a session, hit by hit. */
+/** What one visitor did in a session, hit by hit. Administrators may erase the visitor. */
 export default function SessionPanel({ id }: { id: string }) {
+  const { site, mayAdminister } = useSite()
   const [first, setFirst] = useState(page)
+  const [erased, setErased] = useState<number | null>(null)
+  const erasing = useChange()
+  const erase = async (visitorId: string) => {
+    const done = await erasing.change(deleteVisitor, { siteId: site.id, visitorId })
+    setErased(done?.deleteVisitor ?? null)
+  }
   const { data, problems, stale } = useAsk(askSession, { id, first })
   const session = data?.node && 'visitorId' in data.node ? (data.node as Session) : null
   return (
     <Drawer title={words.session}>
       <div className="stack">
         <Problems problems={problems} />
-        {session ? (
+        <Problems problems={erasing.problems} />
+        {erased !== null ? (
+          <p role="status">{words.erasedVisitor(count(erased))}</p>
+        ) : session ? (
           <>
             <Figures
               figures={[
@@ -71,6 +87,20 @@ export default function SessionPanel({ id }: { id: string }) {
                 <button type="button" onClick={() => setFirst(mostHits)}>
                   {words.more}
                 </button>
+              </p>
+            )}
+            {mayAdminister && (
+              <p>
+                {erasing.busy ? (
+                  <span role="status">{words.saving}</span>
+                ) : (
+                  <Confirm
+                    text={words.eraseVisitor}
+                    label={words.eraseVisitor}
+                    question={words.confirmEraseVisitor}
+                    onConfirm={() => erase(session.visitorId)}
+                  />
+                )}
               </p>
             )}
           </>

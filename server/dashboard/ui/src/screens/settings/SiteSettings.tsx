@@ -18,6 +18,7 @@ const settingsFields = graphql(`
     addresses
     ignoredReferrers
     bots
+    retentionDays
     updatedAt
   }
 `)
@@ -49,6 +50,9 @@ const lines = (text: string) =>
     .map((line) => line.trim())
     .filter((line) => line !== '')
 
+/** The days that a text gives: null for none, and for what is no number one that the server refuses. */
+const daysOf = (text: string) => (text.trim() === '' ? null : /^\d+$/.test(text.trim()) ? Number(text) : 0)
+
 function Form({ settings }: { settings: Settings }) {
   const [name, setName] = useState(settings.name)
   const [domains, setDomains] = useState(settings.domains.join(', '))
@@ -56,6 +60,7 @@ function Form({ settings }: { settings: Settings }) {
   const [referrers, setReferrers] = useState(settings.ignoredReferrers.join(', '))
   const [addresses, setAddresses] = useState(settings.addresses)
   const [bots, setBots] = useState(settings.bots)
+  const [retention, setRetention] = useState(settings.retentionDays?.toString() ?? '')
   const [saved, setSaved] = useState(false)
   const { busy, problems, change } = useChange()
   const faultsOf = (field: string) => faultsIn(problems, field)
@@ -70,6 +75,7 @@ function Form({ settings }: { settings: Settings }) {
       ignoredReferrers: lines(referrers),
       addresses,
       bots,
+      retentionDays: daysOf(retention),
       expectedUpdatedAt: settings.updatedAt,
     }
     setSaved((await change(updateSite, { input })) !== null)
@@ -106,6 +112,13 @@ function Form({ settings }: { settings: Settings }) {
         onChange={setAddresses}
         faults={faultsOf('addresses')}
       />
+      <TextField
+        label={words.retentionDays}
+        help={words.retentionDaysHelp}
+        value={retention}
+        onChange={setRetention}
+        faults={faultsOf('retentionDays')}
+      />
       <label className="row">
         <input
           type="checkbox"
@@ -114,7 +127,16 @@ function Form({ settings }: { settings: Settings }) {
         />
         {words.bots}
       </label>
-      <Problems problems={unplacedIn(problems, ['name', 'domains', 'timezone', 'ignoredReferrers', 'addresses'])} />
+      <Problems
+        problems={unplacedIn(problems, [
+          'name',
+          'domains',
+          'timezone',
+          'ignoredReferrers',
+          'addresses',
+          'retentionDays',
+        ])}
+      />
       <p className="row">
         <button type="submit" className="primary" disabled={busy}>
           {busy ? words.saving : words.save}
