@@ -13,7 +13,9 @@ import (
 // measurement is what is asked of an experiment, for the sessions of assignment that match filters.
 type measurement struct {
 	experiment *model.Experiment
-	in         model.Range
+	// of says in which run the experiment was so.
+	of ofRun
+	in model.Range
 	// asked is view.ExperimentResult.Asked.
 	asked string
 	// questions are first the one about all metrics that columns can answer, then one for each of the others.

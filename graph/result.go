@@ -16,7 +16,7 @@ import (
 )
 
 func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, given []scalar.FilterInput, when *model.TimeRange, goal *string, adHocGoal *generated.AdHocGoalInput, run *int) (*view.ExperimentResult, error) {
-	e, err := inRun(e, run)
+	then, err := inRun(e, run)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +32,11 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.measure(ctx, e, by, filters, in)
+	m, err := r.measure(ctx, then.experiment, by, filters, in)
 	if err != nil {
 		return nil, err
 	}
-	m.asked = view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked(), run)
+	m.of, m.asked = then, view.IDOf("filters", append([]scalar.FilterInput{}, given...), said(when), by.asked(), run)
 	reading, err := r.readingOf(ctx, m, collectionOf(ctx).results.registerAll(m.questions))
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (r *experimentResolver) Results(ctx context.Context, e *model.Experiment, g
 
 func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment, segmentIDs []string, adHocSegments []generated.AdHocSegmentInput, when *model.TimeRange,
 	goal *string, adHocGoal *generated.AdHocGoalInput, run *int) ([]view.SegmentResult, error) {
-	e, err := inRun(e, run)
+	then, err := inRun(e, run)
 	if err != nil {
 		return nil, err
 	}
@@ -64,29 +64,38 @@ func (r *experimentResolver) Breakdown(ctx context.Context, e *model.Experiment,
 	if cells := len(by.goals) * len(segments); cells > maxCells {
 		return nil, model.Errorf(model.ResourceExhausted, "%d metrics for %d segments are %d results; the limit is %d: name the segments", len(by.goals), len(segments), cells, maxCells)
 	}
-	return r.breakdown(ctx, e, by, segments, in, view.IDOf("run", said(when), run)), nil
+	return r.breakdown(ctx, then, by, segments, in, view.IDOf("run", said(when), run)), nil
 }
 
-// inRun returns an experiment as it was in the run of a number, by default the last one.
-func inRun(e *model.Experiment, run *int) (*model.Experiment, error) {
-	if run == nil {
-		return e, nil
+// ofRun is an experiment in one of its runs.
+type ofRun struct {
+	// experiment is as it was at the end of the run, and today as it is now.
+	experiment, today *model.Experiment
+	number            int
+}
+
+// inRun returns an experiment in the run of a number, by default the last one.
+func inRun(e *model.Experiment, run *int) (then ofRun, err error) {
+	then = ofRun{today: e, number: len(e.EarlierRuns) + 1}
+	if run != nil {
+		then.number = *run
 	}
-	return e.AsInRun(*run)
+	then.experiment, err = e.AsInRun(then.number)
+	return then, err
 }
 
 // breakdown returns an experiment's results by segment. Where they are selected, all are asked for at once, and each verdict is
 // one among those of all segments.
-func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metrics, segments []model.Segment, in model.Range, asked string) []view.SegmentResult {
+func (r *Resolver) breakdown(ctx context.Context, then ofRun, by metrics, segments []model.Segment, in model.Range, asked string) []view.SegmentResult {
 	results := make([]view.SegmentResult, len(segments))
 	for i, segment := range segments {
-		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", e.ID, segment.ID, asked, by.asked())}
+		results[i] = view.SegmentResult{Segment: segment, Asked: view.IDOf("segment", then.today.ID, segment.ID, asked, by.asked())}
 	}
 	selected := graphql.CollectFieldsCtx(ctx, []string{"SegmentResult"})
 	if !slices.ContainsFunc(selected, func(field graphql.CollectedField) bool { return field.Name == "result" }) {
 		return results
 	}
-	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, e, by, segments[i].Filters, in) })
+	measured := each(len(segments), func(i int) (*measurement, error) { return r.measure(ctx, then.experiment, by, segments[i].Filters, in) })
 	readings := make([]func(context.Context) (*experiment.Reading, error), len(segments))
 	families := experiment.NewFamilies(func(ctx context.Context) (all []*experiment.Reading, err error) {
 		for _, of := range readings {
@@ -101,7 +110,7 @@ func (r *Resolver) breakdown(ctx context.Context, e *model.Experiment, by metric
 		if m.err != nil {
 			readings[i] = func(context.Context) (*experiment.Reading, error) { return nil, m.err }
 		} else {
-			m.value.asked = results[i].Asked
+			m.value.of, m.value.asked = then, results[i].Asked
 			promises := collectionOf(ctx).results.registerAll(m.value.questions)
 			readings[i] = memoized(func(ctx context.Context) (*experiment.Reading, error) {
 				reading, err := r.readingOf(ctx, m.value, promises)
@@ -153,13 +162,17 @@ func (r *segmentResultResolver) Result(ctx context.Context, s *view.SegmentResul
 func (r *Resolver) resultOf(ctx context.Context, m *measurement, reading *experiment.Reading) *view.ExperimentResult {
 	e := m.experiment
 	result := &view.ExperimentResult{
-		Experiment: *e, Asked: m.asked, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
+		Experiment: *m.of.today, Asked: m.asked, ComputedAt: r.computedAt(ctx), Visitors: reading.Visitors(), Contaminated: reading.Answer.MultipleExposures,
 		UnknownVariants: reading.Answer.Unknown, SampleRatio: reading.SampleRatio, Metrics: make([]view.MetricResult, len(m.metrics)),
+	}
+	if e.StartedAt != 0 {
+		run := runOf(e, m.of.number)
+		result.Run = &run
 	}
 	for n, phase := range view.PhasesOf(e) {
 		result.Phases = append(result.Phases, view.PhaseResult{Phase: phase, Visitors: reading.VisitorsIn(n), SampleRatio: reading.PhaseRatios[n]})
 	}
-	result.Ratios = r.ratiosOf(m.questions[0], reading)
+	result.Ratios, result.Splits = r.ratiosOf(m.questions[0], reading), r.splitsOf(m.questions[0], reading)
 	id, variants := result.ID(), view.VariantsOf(e)
 	for i, trial := range reading.Trials {
 		result.Metrics[i] = view.MetricResult{
@@ -174,10 +187,10 @@ type experimentResultResolver struct{ *Resolver }
 
 func (r *experimentResultResolver) UnjoinedAssignments(ctx context.Context, result *view.ExperimentResult) (*int, error) {
 	e := &result.Experiment
-	if e.Assignment != model.GoalgraphAssignment || e.StartedAt == 0 {
+	if e.Assignment != model.GoalgraphAssignment || result.Run == nil {
 		return nil, nil
 	}
-	n, err := r.store.CountUnjoined(ctx, e.SiteID, e.ID, e.StartedAt)
+	n, err := r.store.CountUnjoined(ctx, e.SiteID, e.ID, model.MillisOf(result.Run.StartedAt))
 	return &n, err
 }
 

@@ -41,7 +41,10 @@ func (r *Resolver) ratiosOf(question experiment.Question, reading *experiment.Re
 		visitors, ratios, err := reading.Ratios(&answer, len(starts))
 		points := make([]view.SampleRatioPoint, len(ratios))
 		for i := range points {
-			points[i] = view.SampleRatioPoint{At: starts[i].Time(), Visitors: visitors[i], SampleRatio: ratios[i]}
+			points[i] = view.SampleRatioPoint{At: starts[i].Time(), Visitors: visitors[i], Contaminated: answer.MultipleSteps[i], SampleRatio: ratios[i]}
+			if i > 0 {
+				points[i].Contaminated -= answer.MultipleSteps[i-1]
+			}
 		}
 		return points, err
 	}

@@ -62,6 +62,8 @@ type Experiment struct {
 	// filters. An empty list admits everyone.
 	Audience    []FilterSpec
 	Attribution Attribution
+	// Unit is what is assigned and counted.
+	Unit AssignmentUnit
 	// Assignment is who assigns visitors. What follows says how Goalgraph does.
 	Assignment AssignmentSource
 	// Seed tells the experiment's hashes from those of others; the key by default.
@@ -152,6 +154,16 @@ const (
 	ExperimentAttribution Attribution = "EXPERIMENT"
 )
 
+// AssignmentUnit says what an experiment assigns and counts.
+type AssignmentUnit string
+
+const (
+	// VisitorUnit takes each visitor, which is a device, by itself.
+	VisitorUnit AssignmentUnit = "VISITOR"
+	// UserUnit takes the visitors together that are one user's devices. Visitors who are nobody's are units of their own.
+	UserUnit AssignmentUnit = "USER"
+)
+
 // MultipleExposures says what becomes of visitors that saw several variants.
 type MultipleExposures string
 
@@ -186,7 +198,7 @@ func (e *Experiment) Guardrail(goal int64) (Guardrail, bool) {
 
 // Validate brings the experiment into its canonical form. It returns a BadInput error if
 // that is impossible. By default the first variant is the baseline, a variant's name is
-// its key, attribution is by experiment, and rates decide, whenever one looks. The filter types
+// its key, attribution is by experiment, visitors are assigned, and rates decide, whenever one looks. The filter types
 // check the filters' arguments, and the store checks that the goals exist and have the values
 // that decide.
 func (e *Experiment) Validate() error {
@@ -234,6 +246,13 @@ func (e *Experiment) checkAttribution() error {
 	}
 	if e.Window < 0 || e.Window > MaxWindow {
 		return Invalid("window", "is %s; it must be longer than 0 and at most %d days", e.Window, MaxWindow/(24*time.Hour))
+	}
+	switch e.Unit {
+	case "":
+		e.Unit = VisitorUnit
+	case VisitorUnit, UserUnit:
+	default:
+		return Invalid("unit", "is %q; use VISITOR or USER", clip(string(e.Unit)))
 	}
 	switch e.MultipleExposures {
 	case "":

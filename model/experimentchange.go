@@ -36,6 +36,8 @@ func (e *Experiment) CheckChange(before *Experiment) error {
 		return fixed("attribution", "the attribution")
 	case e.Window != before.Window:
 		return fixed("window", "the window")
+	case e.Unit != before.Unit:
+		return fixed("unit", "the unit of assignment")
 	case e.MultipleExposures != before.MultipleExposures:
 		return fixed("multipleExposures", "what becomes of multiple exposures")
 	case e.DecidesBy != before.DecidesBy:

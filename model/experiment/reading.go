@@ -92,6 +92,42 @@ func (r *Reading) Ratios(answer *Answer, steps int) (visitors [][]int, ratios []
 	return visitors, ratios, nil
 }
 
+// GroupRatio says whether the split of a group fits the weights.
+type GroupRatio struct {
+	Group
+	SampleRatio stats.SampleRatio
+	// AdjustedPValue is the p-value for any number of looks, adjusted for the number of groups.
+	AdjustedPValue float64
+}
+
+// Mismatch tells that the split does not fit.
+func (g *GroupRatio) Mismatch() bool { return g.AdjustedPValue < stats.MismatchBelow }
+
+// GroupRatios returns whether the split of each group of an answer fits the weights, each phase's by its own. P-values are adjusted by
+// Holm: some group that fits is told not to in one of 1,000 experiments at most.
+func (r *Reading) GroupRatios(answer *Answer) ([]GroupRatio, error) {
+	splits := r.Experiment.Splits()
+	ratios, p := make([]GroupRatio, len(answer.Groups)), make([]float64, len(answer.Groups))
+	for i, group := range answer.Groups {
+		phases := make([]stats.Split, len(splits))
+		for n := range phases {
+			phases[n].Weights = splits[n].Weights
+			for _, visitors := range group.Visitors {
+				phases[n].Visitors = append(phases[n].Visitors, int64(visitors[n]))
+			}
+		}
+		ratio, err := stats.CheckSampleRatios(phases...)
+		if err != nil {
+			return nil, err
+		}
+		ratios[i], p[i] = GroupRatio{Group: group, SampleRatio: ratio}, ratio.AnytimePValue
+	}
+	for i, adjusted := range stats.Holm(p) {
+		ratios[i].AdjustedPValue = adjusted
+	}
+	return ratios, nil
+}
+
 // VisitorsIn is how many visitors were assigned to each variant in a phase of the run.
 func (r *Reading) VisitorsIn(phase int) []int {
 	visitors := make([]int, len(r.Answer.Variants))
