@@ -110,7 +110,7 @@ func define(ctx context.Context, filters *host.Set, e *model.Experiment) (experi
 		return experiment.Definition{}, err
 	}
 	run, _ := e.Run() // that of a draft is empty
-	x := experiment.Definition{Site: e.SiteID, Key: e.Key, Run: run, Variants: make([]string, len(e.Variants)), Audience: audience.Predicate}
+	x := experiment.Definition{Site: e.SiteID, Key: e.Key, Run: run, Variants: make([]string, len(e.Variants)), Audience: audience.Predicate, ByUser: e.Unit == model.UserUnit}
 	for i, v := range e.Variants {
 		x.Variants[i] = v.Key
 	}

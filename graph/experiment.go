@@ -86,12 +86,17 @@ func (r *experimentResolver) Runs(_ context.Context, e *model.Experiment) ([]vie
 		if err != nil {
 			return nil, err
 		}
-		runs = append(runs, view.Run{
-			Number: n, StartedAt: then.StartedAt.Time(), StoppedAt: instant(then.StoppedAt), DecideAt: instant(then.DecideAt),
-			MetricChangedAt: instant(then.MetricChangedAt), Winner: winnerOf(then), Conclusion: then.Conclusion, Phases: view.PhasesOf(then),
-		})
+		runs = append(runs, runOf(then, n))
 	}
 	return runs, nil
+}
+
+// runOf returns the run of a number, in which the experiment was as it is here.
+func runOf(then *model.Experiment, n int) view.Run {
+	return view.Run{
+		Number: n, StartedAt: then.StartedAt.Time(), StoppedAt: instant(then.StoppedAt), DecideAt: instant(then.DecideAt),
+		MetricChangedAt: instant(then.MetricChangedAt), Winner: winnerOf(then), Conclusion: then.Conclusion, Phases: view.PhasesOf(then),
+	}
 }
 
 func (r *experimentResolver) StartedAt(_ context.Context, e *model.Experiment) (*time.Time, error) {
@@ -166,6 +171,7 @@ func (r *mutationResolver) CreateExperiment(ctx context.Context, input generated
 	if err := setOrRefuse(&e.Seed, input.Seed, "input.seed"); err != nil {
 		return nil, err
 	}
+	set(&e.Unit, input.Unit)
 	set(&e.MultipleExposures, input.MultipleExposures)
 	set(&e.PriorLift, input.PriorLift)
 	if err := setWindow(e, input.Window); err != nil {
@@ -207,6 +213,7 @@ func (r *mutationResolver) UpdateExperiment(ctx context.Context, input generated
 		if err := setOrRefuse(&e.Seed, input.Seed, "seed"); err != nil {
 			return err
 		}
+		set(&e.Unit, input.Unit)
 		set(&e.MultipleExposures, input.MultipleExposures)
 		if set(&e.PriorLift, input.PriorLift); input.PriorLift.IsSet() && input.PriorLift.Value() == nil {
 			e.PriorLift = 0

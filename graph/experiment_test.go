@@ -336,6 +336,8 @@ func TestExperimentDecisionSettings(t *testing.T) {
 			`{"updateGoal": {"goal": {"direction": "LOWER_IS_BETTER"}}}`)
 		g.want(`mutation($s: ID!) { createGoal(input: {siteId: $s, key: "complaint", name: "Complaint", direction: LOWER_IS_BETTER}) { goal { direction } } }`, vars{"s": site},
 			`{"createGoal": {"goal": {"direction": "LOWER_IS_BETTER"}}}`)
+		g.want(`mutation($s: ID!) { convertSegmentToGoal(input: {segmentId: $s, key: "leaves", direction: LOWER_IS_BETTER}) { goal { key direction } } }`,
+			vars{"s": g.segment(site, "Leaves", raw(`{"pages": {"all": "/bye"}}`))}, `{"convertSegmentToGoal": {"goal": {"key": "leaves", "direction": "LOWER_IS_BETTER"}}}`)
 		e := g.experiment(site, "price", buy, look)
 		fields := ` { experiment { primaryMetric { key } secondaryMetrics { key } guardrails { goal { key direction } margin } decidesBy monitoring decideAt metricChangedAt } }`
 		v := vars{"e": e, "b": buy, "l": look, "r": refund}

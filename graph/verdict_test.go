@@ -388,7 +388,100 @@ func TestPhases(t *testing.T) {
 		if runs := data.Node.Runs; *runs[0].StoppedAt != "2026-05-08T00:00:00Z" || runs[0].Winner.Key != "b" || !slices.Equal(runs[0].Phases[0].Weights, []float64{9, 1}) || runs[1].StoppedAt != nil || runs[1].Winner != nil {
 			t.Errorf("two runs: %+v", runs)
 		}
+		// Whichever run is asked for, the experiment is that of today: caches know it by its id.
+		g.want(`query($e: ID!) { node(id: $e) { ... on Experiment {
+			first: results(run: 1) { experiment { status stoppedAt phases { weights } } run { number stoppedAt winner { key } phases { weights } } }
+			last: results { experiment { status } run { number stoppedAt } }
+			breakdown(run: 1, adHocSegments: [{name: "all", filters: []}]) { result { experiment { status } run { number } } } } } }`, vars{"e": e},
+			`{"node": {"first": {"experiment": {"status": "RUNNING", "stoppedAt": null, "phases": [{"weights": [1, 1]}]},
+				"run": {"number": 1, "stoppedAt": "2026-05-08T00:00:00Z", "winner": {"key": "b"}, "phases": [{"weights": [9, 1]}, {"weights": [1, 1]}]}},
+			"last": {"experiment": {"status": "RUNNING"}, "run": {"number": 2, "stoppedAt": null}},
+			"breakdown": [{"result": {"experiment": {"status": "RUNNING"}, "run": {"number": 1}}}]}}`)
 		g.refused(`query($e: ID!) { node(id: $e) { ... on Experiment { results(run: 3) { visitors } } } }`, vars{"e": e}, model.BadInput, "run")
+	}, func(o *testOptions) { o.Now = func() time.Time { return now } })
+}
+
+// Where a split does not fit, and variants do not stick, is told by browser and by day; and users count once, on all devices.
+func TestWhoIsSplit(t *testing.T) {
+	t.Parallel()
+	now := at("2026-05-21T00:00:00Z").Time()
+	graphs(t, func(t *testing.T, g *testGraph) {
+		g.columns()
+		site := g.site("a.example", "UTC")
+		buy := g.tracked(site, "buy")
+		with := func(browser string) func(*model.Hit) { return func(hit *model.Hit) { hit.Origin.Browser = browser } }
+		var messages []model.Message
+		for n := range 600 {
+			variant := []string{"a", "b"}[n%2]
+			messages = append(messages, assignment(fmt.Sprint("f ", n), "2026-05-03T10:00:00Z", "headline", variant, with("Firefox")))
+			if n < 400 && (variant == "a" || n < 150) { // redirects that fail
+				messages = append(messages, assignment(fmt.Sprint("s ", n), "2026-05-04T10:00:00Z", "headline", variant, with("Safari")))
+			}
+		}
+		// Six of them come with another device, and two of these see another variant there.
+		for n := range 6 {
+			user := fmt.Sprint("user ", n)
+			other := assignment(fmt.Sprint("other ", n), "2026-05-06T10:00:00Z", "headline", []string{"a", "b"}[(n+n/4)%2], with("Firefox"))
+			bought := event(fmt.Sprint("other ", n), "2026-05-06T10:05:00Z", "buy", 7)
+			login := message(fmt.Sprint("f ", n), model.Hit{At: at("2026-05-09T10:00:00Z"), Kind: model.Traits})
+			other.UserID, login.UserID = user, user
+			messages = append(messages, other, bought, login)
+		}
+		g.write("a.example", messages...)
+		type split struct {
+			Value        string
+			Visitors     []int
+			Contaminated int
+			Mismatch     bool
+		}
+		var data struct {
+			Node struct {
+				Unit    string
+				Results struct {
+					Visitors, Contaminated int
+					Browsers, Devices      []split
+					SampleRatioSeries      []struct {
+						Contaminated int
+						SampleRatio  struct{ Mismatch bool }
+					}
+					Metrics []struct{ Variants []struct{ Conversions int } }
+				}
+			}
+		}
+		const ask = `query($e: ID!) { node(id: $e) { ... on Experiment { unit results { visitors contaminated metrics { variants { conversions } }
+			browsers: splits(by: BROWSER) { value visitors contaminated mismatch } devices: splits(by: DEVICE, first: 1) { value visitors contaminated mismatch }
+			sampleRatioSeries { contaminated sampleRatio { mismatch } } } } } }`
+		for unit, want := range map[string]struct {
+			visitors, contaminated int
+			browsers               []split
+			conversions            []int
+		}{
+			"VISITOR": {881, 0, []split{{"Firefox", []int{303, 303}, 0, false}, {"Safari", []int{200, 75}, 0, true}}, []int{3, 3}},
+			"USER":    {875, 2, []split{{"Firefox", []int{300, 300}, 2, false}, {"Safari", []int{200, 75}, 0, true}}, []int{3, 3}},
+		} {
+			e := g.trialOf(site, "headline", map[string]any{"primaryMetric": buy, "unit": unit})
+			data.Node.Results.SampleRatioSeries = nil
+			g.into(&data, ask, vars{"e": e})
+			got := data.Node.Results
+			var conversions []int
+			for _, v := range got.Metrics[0].Variants {
+				conversions = append(conversions, v.Conversions)
+			}
+			if data.Node.Unit != unit || got.Visitors != want.visitors || got.Contaminated != want.contaminated || !slices.Equal(conversions, want.conversions) {
+				t.Errorf("by %s: %+v", unit, data.Node)
+			}
+			if fmt.Sprint(got.Browsers) != fmt.Sprint(want.browsers) || len(got.Devices) != 1 || got.Devices[0].Contaminated != want.contaminated || !got.Devices[0].Mismatch {
+				t.Errorf("by %s: browsers %+v, devices %+v", unit, got.Browsers, got.Devices)
+			}
+			for i, day := range got.SampleRatioSeries {
+				if contaminated := map[int]int{5: want.contaminated}[i]; day.Contaminated != contaminated || day.SampleRatio.Mismatch != (i == 3) {
+					t.Errorf("by %s, day %d: %+v", unit, i, day)
+				}
+			}
+			g.refused(`mutation($e: ID!) { updateExperiment(input: {id: $e, unit: `+map[string]string{"VISITOR": "USER", "USER": "VISITOR"}[unit]+`}) { experiment { id } } }`, vars{"e": e}, model.FailedPrecondition, "input.unit")
+			g.refused(`query($e: ID!) { node(id: $e) { ... on Experiment { results { splits(by: COUNTRY, first: 101) { value } } } } }`, vars{"e": e}, model.BadInput, "first")
+			g.must(`mutation($e: ID!) { stopExperiment(id: $e) { experiment { id } } deleteExperiment(id: $e) { deletedId } }`, vars{"e": e})
+		}
 	}, func(o *testOptions) { o.Now = func() time.Time { return now } })
 }
 

@@ -17,7 +17,7 @@ func draft() *model.Experiment {
 		Key: "headline", Name: "Headline", Status: model.Draft, Primary: 1, Secondary: []int64{2, 3},
 		Variants:    []model.Variant{{Key: "a", Name: "A", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 1}},
 		Audience:    []model.FilterSpec{{Type: "country", Args: json.RawMessage(`{"is":["RO"]}`)}},
-		Attribution: model.SessionAttribution, MultipleExposures: model.FirstExposure,
+		Attribution: model.SessionAttribution, Unit: model.VisitorUnit, MultipleExposures: model.FirstExposure,
 	}
 }
 
@@ -105,6 +105,8 @@ func TestValidateExperiment(t *testing.T) {
 		{"a window too long", changed(func(e *model.Experiment) { e.Window = model.MaxWindow + 1 }), "window", "at most 365 days"},
 		{"a window before the assignment", changed(func(e *model.Experiment) { e.Window = -1 }), "window", "longer than 0"},
 		{"without multiple exposures", changed(func(e *model.Experiment) { e.MultipleExposures = model.ExcludeExposures }), "", ""},
+		{"by user", changed(func(e *model.Experiment) { e.Unit = model.UserUnit }), "", ""},
+		{"unknown unit", changed(func(e *model.Experiment) { e.Unit = "PERSON" }), "unit", `is "PERSON"; use VISITOR or USER`},
 		{"unknown multiple exposures", changed(func(e *model.Experiment) { e.MultipleExposures = "LAST" }), "multipleExposures", `is "LAST"; use FIRST or EXCLUDE`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,7 +142,7 @@ func TestValidateBringsExperimentsIntoCanonicalForm(t *testing.T) {
 	}
 	mustEqual(t, "experiment", e, &model.Experiment{
 		Key: "k", Name: "n", Primary: 2, Secondary: []int64{3, 1}, Guardrails: []model.Guardrail{{Goal: 4, Margin: 0.1}},
-		Assignment: model.ExternalAssignment, Seed: "k", Attribution: model.ExperimentAttribution, MultipleExposures: model.FirstExposure,
+		Assignment: model.ExternalAssignment, Seed: "k", Attribution: model.ExperimentAttribution, Unit: model.VisitorUnit, MultipleExposures: model.FirstExposure,
 		DecidesBy: model.ByRate, Monitoring: model.Continuous,
 		Variants: []model.Variant{{Key: "a", Name: "a", Weight: 1, Baseline: true}, {Key: "b", Name: "B", Weight: 2}},
 	})
@@ -311,6 +313,7 @@ func TestExperimentKeepsWhatIsFixed(t *testing.T) {
 		{"attribution", func(e *model.Experiment) { e.Attribution = model.ExperimentAttribution }, "attribution"},
 		{"prior", func(e *model.Experiment) { e.PriorLift = 0.1 }, "priorLift"},
 		{"window", func(e *model.Experiment) { e.Window = time.Hour }, "window"},
+		{"unit", func(e *model.Experiment) { e.Unit = model.UserUnit }, "unit"},
 		{"multiple exposures", func(e *model.Experiment) { e.MultipleExposures = model.ExcludeExposures }, "multipleExposures"},
 		{"guardrails", func(e *model.Experiment) { e.Guardrails = []model.Guardrail{{Goal: 9}} }, ""},
 		{"what decides", func(e *model.Experiment) { e.DecidesBy = model.ByValue }, "decidesBy"},
@@ -403,6 +406,9 @@ func TestExperimentPhases(t *testing.T) {
 	mustRefuse(t, e.BeginPhase(now-2, now), model.BadInput, "phaseAt", "before the weights last changed (1970-01-01T00:00:02.999Z)")
 	mustRefuse(t, e.BeginPhase(now+1, now), model.BadInput, "phaseAt", "in the future")
 	mustRefuse(t, e.BeginPhase(now, now), "", "", "")
+	mustRefuse(t, weigh(e, 6).BeginPhase(now, now+1), model.BadInput, "phaseAt", "visitors were split by those")
+	mustRefuse(t, weigh(inStatus(t, model.Running), 2).BeginPhase(started, now), model.BadInput, "phaseAt", "visitors were split by those")
+	mustEqual(t, "the last one", weigh(e, 5).Phases[2], model.Phase{From: now, Weights: []float64{1, 5}})
 	before = *e
 	mustRefuse(t, e.NoteChange(&before, now+5), "", "", "") // it has begun
 	mustEqual(t, "phases", len(e.Phases), 3)

@@ -387,6 +387,7 @@ type ComplexityRoot struct {
 		Status            func(childComplexity int) int
 		StoppedAt         func(childComplexity int) int
 		TrafficShare      func(childComplexity int) int
+		Unit              func(childComplexity int) int
 		UpdatedAt         func(childComplexity int) int
 		Variants          func(childComplexity int) int
 		Window            func(childComplexity int) int
@@ -437,8 +438,10 @@ type ComplexityRoot struct {
 		ID                  func(childComplexity int) int
 		Metrics             func(childComplexity int) int
 		Phases              func(childComplexity int) int
+		Run                 func(childComplexity int) int
 		SampleRatio         func(childComplexity int) int
 		SampleRatioSeries   func(childComplexity int, interval model.Interval) int
+		Splits              func(childComplexity int, by SplitDimension, first int) int
 		UnjoinedAssignments func(childComplexity int) int
 		UnknownVariants     func(childComplexity int) int
 		Visitors            func(childComplexity int) int
@@ -835,9 +838,10 @@ type ComplexityRoot struct {
 	}
 
 	SampleRatioPoint struct {
-		At          func(childComplexity int) int
-		SampleRatio func(childComplexity int) int
-		Visitors    func(childComplexity int) int
+		At           func(childComplexity int) int
+		Contaminated func(childComplexity int) int
+		SampleRatio  func(childComplexity int) int
+		Visitors     func(childComplexity int) int
 	}
 
 	SchemaChange struct {
@@ -1143,6 +1147,15 @@ type ComplexityRoot struct {
 		Name      func(childComplexity int) int
 	}
 
+	VisitorSplit struct {
+		AdjustedPValue func(childComplexity int) int
+		Contaminated   func(childComplexity int) int
+		Mismatch       func(childComplexity int) int
+		SampleRatio    func(childComplexity int) int
+		Value          func(childComplexity int) int
+		Visitors       func(childComplexity int) int
+	}
+
 	WinsorizedValue struct {
 		Cap        func(childComplexity int) int
 		Capped     func(childComplexity int) int
@@ -1200,6 +1213,7 @@ type ExperimentResultResolver interface {
 	UnjoinedAssignments(ctx context.Context, obj *view.ExperimentResult) (*int, error)
 
 	SampleRatioSeries(ctx context.Context, obj *view.ExperimentResult, interval model.Interval) ([]view.SampleRatioPoint, error)
+	Splits(ctx context.Context, obj *view.ExperimentResult, by SplitDimension, first int) ([]view.VisitorSplit, error)
 }
 type FilterResolver interface {
 	ID(ctx context.Context, obj *model.FilterSpec) (string, error)
@@ -2534,6 +2548,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Experiment.TrafficShare(childComplexity), true
+	case "Experiment.unit":
+		if e.ComplexityRoot.Experiment.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Experiment.Unit(childComplexity), true
 	case "Experiment.updatedAt":
 		if e.ComplexityRoot.Experiment.UpdatedAt == nil {
 			break
@@ -2737,6 +2757,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.Phases(childComplexity), true
+	case "ExperimentResult.run":
+		if e.ComplexityRoot.ExperimentResult.Run == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Run(childComplexity), true
 	case "ExperimentResult.sampleRatio":
 		if e.ComplexityRoot.ExperimentResult.SampleRatio == nil {
 			break
@@ -2754,6 +2780,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExperimentResult.SampleRatioSeries(childComplexity, args["interval"].(model.Interval)), true
+	case "ExperimentResult.splits":
+		if e.ComplexityRoot.ExperimentResult.Splits == nil {
+			break
+		}
+
+		args, err := ec.field_ExperimentResult_splits_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ExperimentResult.Splits(childComplexity, args["by"].(SplitDimension), args["first"].(int)), true
 	case "ExperimentResult.unjoinedAssignments":
 		if e.ComplexityRoot.ExperimentResult.UnjoinedAssignments == nil {
 			break
@@ -4621,6 +4658,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SampleRatioPoint.At(childComplexity), true
+	case "SampleRatioPoint.contaminated":
+		if e.ComplexityRoot.SampleRatioPoint.Contaminated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SampleRatioPoint.Contaminated(childComplexity), true
 	case "SampleRatioPoint.sampleRatio":
 		if e.ComplexityRoot.SampleRatioPoint.SampleRatio == nil {
 			break
@@ -6036,6 +6079,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.Name(childComplexity), true
 
+	case "VisitorSplit.adjustedPValue":
+		if e.ComplexityRoot.VisitorSplit.AdjustedPValue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VisitorSplit.AdjustedPValue(childComplexity), true
+	case "VisitorSplit.contaminated":
+		if e.ComplexityRoot.VisitorSplit.Contaminated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VisitorSplit.Contaminated(childComplexity), true
+	case "VisitorSplit.mismatch":
+		if e.ComplexityRoot.VisitorSplit.Mismatch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VisitorSplit.Mismatch(childComplexity), true
+	case "VisitorSplit.sampleRatio":
+		if e.ComplexityRoot.VisitorSplit.SampleRatio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VisitorSplit.SampleRatio(childComplexity), true
+	case "VisitorSplit.value":
+		if e.ComplexityRoot.VisitorSplit.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VisitorSplit.Value(childComplexity), true
+	case "VisitorSplit.visitors":
+		if e.ComplexityRoot.VisitorSplit.Visitors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VisitorSplit.Visitors(childComplexity), true
+
 	case "WinsorizedValue.cap":
 		if e.ComplexityRoot.WinsorizedValue.Cap == nil {
 			break
@@ -6861,6 +6941,8 @@ type Experiment implements Node {
   onlyEvaluated: Boolean!
   "How long after the assignment something counts. Null for as long as the experiment runs."
   window: Duration
+  "What is assigned and counted. By USER, what is said of visitors here is said of users."
+  unit: AssignmentUnit!
   "What becomes of visitors that saw several variants."
   multipleExposures: MultipleExposures!
   "The variant chosen when the experiment stopped; null if none was."
@@ -7029,6 +7111,18 @@ type ForcedVariant {
   variant: String!
 }
 
+"What an experiment assigns and counts."
+enum AssignmentUnit {
+  "Each visitor, which is a device."
+  VISITOR
+  """
+  Each user with all devices: the first assignment on any of them counts, two variants on two of them are several, and what
+  happens on any of them counts. A device is that of the user who was on it first. Visitors who are no user's count by
+  themselves.
+  """
+  USER
+}
+
 "What becomes of visitors that saw several variants."
 enum MultipleExposures {
   "They count in the variant of their first assignment."
@@ -7096,8 +7190,10 @@ assignment, after the end of the run, or from longer after the assignment than `
 type ExperimentResult {
   "Stands for the experiment, and the filters and the range as you asked for them. ` + "`" + `node` + "`" + ` does not know it."
   id: ID!
-  "The experiment."
+  "The experiment as it is now, whichever run the result is of."
   experiment: Experiment!
+  "The run that the result is of; null in a draft."
+  run: ExperimentRun
   "When the results were counted. They include everything committed before then."
   computedAt: Time!
   "The number of distinct visitors assigned."
@@ -7124,13 +7220,23 @@ type ExperimentResult {
   "The visitors of each phase of the run, the oldest first."
   phases: [PhaseResult!]!
   """
-  The split of the visitors that were assigned in each interval, up to now: since when it does not fit. For browsers, devices or
-  countries ask ` + "`" + `breakdown` + "`" + ` with ad-hoc segments for ` + "`" + `sampleRatio` + "`" + `.
+  The split of the visitors that were assigned in each interval, up to now: since when it does not fit, or assignments do not
+  stick.
   """
   sampleRatioSeries(
     "The length of an interval, in the site's time zone. At most 10,000 points."
     interval: Interval! = DAY
   ): [SampleRatioPoint!]
+  """
+  The split of the visitors by what their session of assignment was: where it does not fit, or assignments do not stick. Those
+  with the most visitors come first.
+  """
+  splits(
+    "What the visitors are divided by."
+    by: SplitDimension!
+    "How many there may be, 1 to 100."
+    first: Int! = 20
+  ): [VisitorSplit!]
   "The results of each metric: the primary one, the secondary ones, the guardrails."
   metrics: [MetricResult!]!
 }
@@ -7171,8 +7277,40 @@ type SampleRatioPoint {
   at: Time!
   "The number of distinct visitors assigned to each variant in it, in the experiment's order."
   visitors: [Int!]!
+  "The number of distinct visitors who saw another variant than their first one in it, for the first time."
+  contaminated: Int!
   "Whether their split fits the weights of the time."
   sampleRatio: SampleRatioCheck!
+}
+
+"What visitors are divided by. It is known before they see a variant."
+enum SplitDimension {
+  "The browser."
+  BROWSER
+  "The operating system."
+  OS
+  "The kind of device."
+  DEVICE
+  "The country, as a code of two letters."
+  COUNTRY
+  "The language."
+  LANGUAGE
+}
+
+"The visitors whose session of assignment has a value."
+type VisitorSplit {
+  "The value; empty where there is none."
+  value: String!
+  "The number of distinct visitors assigned to each variant, in the experiment's order."
+  visitors: [Int!]!
+  "The number of them who saw several variants, those that are left out for that too."
+  contaminated: Int!
+  "Whether their split fits the weights, each phase's by its own."
+  sampleRatio: SampleRatioCheck!
+  "The p-value for any number of looks, adjusted for the number of values by Holm."
+  adjustedPValue: Float!
+  "Whether the split does not fit: adjustedPValue is below 0.001."
+  mismatch: Boolean!
 }
 
 "An experiment's results for one segment: only visitors whose session of assignment is in the segment."
@@ -7712,6 +7850,8 @@ input CreateExperimentInput {
   onlyEvaluated: Boolean = false
   "How long after the assignment something counts, 1 second to 365 days. Defaults to as long as the experiment runs."
   window: Duration
+  "What is assigned and counted."
+  unit: AssignmentUnit = VISITOR
   "What becomes of visitors that saw several variants."
   multipleExposures: MultipleExposures = FIRST
 }
@@ -7782,6 +7922,8 @@ input UpdateExperimentInput {
   onlyEvaluated: Boolean
   "How long after the assignment something counts, 1 second to 365 days. Null for as long as the experiment runs."
   window: Duration
+  "What is assigned and counted."
+  unit: AssignmentUnit
   "What becomes of visitors that saw several variants."
   multipleExposures: MultipleExposures
   "When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time."
@@ -10703,6 +10845,8 @@ func (ec *executionContext) childFields_Experiment(ctx context.Context, field gr
 		return ec.fieldContext_Experiment_onlyEvaluated(ctx, field)
 	case "window":
 		return ec.fieldContext_Experiment_window(ctx, field)
+	case "unit":
+		return ec.fieldContext_Experiment_unit(ctx, field)
 	case "multipleExposures":
 		return ec.fieldContext_Experiment_multipleExposures(ctx, field)
 	case "winner":
@@ -10815,6 +10959,8 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 		return ec.fieldContext_ExperimentResult_id(ctx, field)
 	case "experiment":
 		return ec.fieldContext_ExperimentResult_experiment(ctx, field)
+	case "run":
+		return ec.fieldContext_ExperimentResult_run(ctx, field)
 	case "computedAt":
 		return ec.fieldContext_ExperimentResult_computedAt(ctx, field)
 	case "visitors":
@@ -10831,6 +10977,8 @@ func (ec *executionContext) childFields_ExperimentResult(ctx context.Context, fi
 		return ec.fieldContext_ExperimentResult_phases(ctx, field)
 	case "sampleRatioSeries":
 		return ec.fieldContext_ExperimentResult_sampleRatioSeries(ctx, field)
+	case "splits":
+		return ec.fieldContext_ExperimentResult_splits(ctx, field)
 	case "metrics":
 		return ec.fieldContext_ExperimentResult_metrics(ctx, field)
 	}
@@ -11517,6 +11665,8 @@ func (ec *executionContext) childFields_SampleRatioPoint(ctx context.Context, fi
 		return ec.fieldContext_SampleRatioPoint_at(ctx, field)
 	case "visitors":
 		return ec.fieldContext_SampleRatioPoint_visitors(ctx, field)
+	case "contaminated":
+		return ec.fieldContext_SampleRatioPoint_contaminated(ctx, field)
 	case "sampleRatio":
 		return ec.fieldContext_SampleRatioPoint_sampleRatio(ctx, field)
 	}
@@ -12107,6 +12257,24 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }
 
+func (ec *executionContext) childFields_VisitorSplit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "value":
+		return ec.fieldContext_VisitorSplit_value(ctx, field)
+	case "visitors":
+		return ec.fieldContext_VisitorSplit_visitors(ctx, field)
+	case "contaminated":
+		return ec.fieldContext_VisitorSplit_contaminated(ctx, field)
+	case "sampleRatio":
+		return ec.fieldContext_VisitorSplit_sampleRatio(ctx, field)
+	case "adjustedPValue":
+		return ec.fieldContext_VisitorSplit_adjustedPValue(ctx, field)
+	case "mismatch":
+		return ec.fieldContext_VisitorSplit_mismatch(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VisitorSplit", field.Name)
+}
+
 func (ec *executionContext) childFields_WinsorizedValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cap":
@@ -12292,6 +12460,28 @@ func (ec *executionContext) field_ExperimentResult_sampleRatioSeries_args(ctx co
 		return nil, err
 	}
 	args["interval"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_ExperimentResult_splits_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) (SplitDimension, error) {
+			return ec.unmarshalNSplitDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSplitDimension(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
 	return args, nil
 }
 
@@ -19167,6 +19357,29 @@ func (ec *executionContext) fieldContext_Experiment_window(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Experiment", field, true, true, errors.New("field of type Duration does not have child fields"))
 }
 
+func (ec *executionContext) _Experiment_unit(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Experiment_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AssignmentUnit) graphql.Marshaler {
+			return ec.marshalNAssignmentUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Experiment_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Experiment", field, false, false, errors.New("field of type AssignmentUnit does not have child fields"))
+}
+
 func (ec *executionContext) _Experiment_multipleExposures(ctx context.Context, field graphql.CollectedField, obj *model.Experiment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20251,6 +20464,38 @@ func (ec *executionContext) fieldContext_ExperimentResult_experiment(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _ExperimentResult_run(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *view.Run) graphql.Marshaler {
+			return ec.marshalOExperimentRun2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExperimentRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ExperimentResult_computedAt(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20468,6 +20713,50 @@ func (ec *executionContext) fieldContext_ExperimentResult_sampleRatioSeries(ctx 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_ExperimentResult_sampleRatioSeries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExperimentResult_splits(ctx context.Context, field graphql.CollectedField, obj *view.ExperimentResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExperimentResult_splits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ExperimentResult().Splits(ctx, obj, fc.Args["by"].(SplitDimension), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []view.VisitorSplit) graphql.Marshaler {
+			return ec.marshalOVisitorSplit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorSplitᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExperimentResult_splits(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExperimentResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VisitorSplit(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ExperimentResult_splits_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -29052,6 +29341,29 @@ func (ec *executionContext) fieldContext_SampleRatioPoint_visitors(_ context.Con
 	return graphql.NewScalarFieldContext("SampleRatioPoint", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _SampleRatioPoint_contaminated(ctx context.Context, field graphql.CollectedField, obj *view.SampleRatioPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SampleRatioPoint_contaminated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contaminated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SampleRatioPoint_contaminated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SampleRatioPoint", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _SampleRatioPoint_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.SampleRatioPoint) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -35051,6 +35363,153 @@ func (ec *executionContext) fieldContext_Viewer_expiresAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Viewer", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _VisitorSplit_value(ctx context.Context, field graphql.CollectedField, obj *view.VisitorSplit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VisitorSplit_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VisitorSplit_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VisitorSplit", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _VisitorSplit_visitors(ctx context.Context, field graphql.CollectedField, obj *view.VisitorSplit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VisitorSplit_visitors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Visitors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return ec.marshalNInt2ᚕintᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VisitorSplit_visitors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VisitorSplit", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _VisitorSplit_contaminated(ctx context.Context, field graphql.CollectedField, obj *view.VisitorSplit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VisitorSplit_contaminated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contaminated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VisitorSplit_contaminated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VisitorSplit", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _VisitorSplit_sampleRatio(ctx context.Context, field graphql.CollectedField, obj *view.VisitorSplit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VisitorSplit_sampleRatio(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SampleRatio, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v stats.SampleRatio) graphql.Marshaler {
+			return ec.marshalNSampleRatioCheck2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚋstatsᚐSampleRatio(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VisitorSplit_sampleRatio(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VisitorSplit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SampleRatioCheck(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _VisitorSplit_adjustedPValue(ctx context.Context, field graphql.CollectedField, obj *view.VisitorSplit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VisitorSplit_adjustedPValue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AdjustedPValue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VisitorSplit_adjustedPValue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VisitorSplit", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _VisitorSplit_mismatch(ctx context.Context, field graphql.CollectedField, obj *view.VisitorSplit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VisitorSplit_mismatch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mismatch, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VisitorSplit_mismatch(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VisitorSplit", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _WinsorizedValue_cap(ctx context.Context, field graphql.CollectedField, obj *experiment.WinsorizedValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -36624,11 +37083,14 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 	if _, present := asMap["onlyEvaluated"]; !present {
 		asMap["onlyEvaluated"] = false
 	}
+	if _, present := asMap["unit"]; !present {
+		asMap["unit"] = "VISITOR"
+	}
 	if _, present := asMap["multipleExposures"]; !present {
 		asMap["multipleExposures"] = "FIRST"
 	}
 
-	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "directions", "notes", "decidesBy", "priorLift", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "window", "multipleExposures"}
+	fieldsInOrder := [...]string{"siteId", "key", "name", "description", "variants", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "directions", "notes", "decidesBy", "priorLift", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "window", "unit", "multipleExposures"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -36810,6 +37272,13 @@ func (ec *executionContext) unmarshalInputCreateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Window = graphql.OmittableOf(data)
+		case "unit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unit"))
+			data, err := ec.unmarshalOAssignmentUnit2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unit = graphql.OmittableOf(data)
 		case "multipleExposures":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("multipleExposures"))
 			data, err := ec.unmarshalOMultipleExposures2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx, v)
@@ -37632,7 +38101,7 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "description", "variants", "phaseAt", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "directions", "notes", "conclusion", "decidesBy", "priorLift", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "window", "multipleExposures", "expectedUpdatedAt"}
+	fieldsInOrder := [...]string{"id", "name", "description", "variants", "phaseAt", "baseline", "primaryMetric", "secondaryMetrics", "guardrails", "directions", "notes", "conclusion", "decidesBy", "priorLift", "monitoring", "decideAt", "audience", "attribution", "assignment", "seed", "trafficShare", "layer", "forcedVariants", "rollout", "onlyEvaluated", "window", "unit", "multipleExposures", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -37821,6 +38290,13 @@ func (ec *executionContext) unmarshalInputUpdateExperimentInput(ctx context.Cont
 				return it, err
 			}
 			it.Window = graphql.OmittableOf(data)
+		case "unit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unit"))
+			data, err := ec.unmarshalOAssignmentUnit2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unit = graphql.OmittableOf(data)
 		case "multipleExposures":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("multipleExposures"))
 			data, err := ec.unmarshalOMultipleExposures2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐMultipleExposures(ctx, v)
@@ -41832,6 +42308,11 @@ func (ec *executionContext) _Experiment(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "unit":
+			out.Values[i] = ec._Experiment_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "multipleExposures":
 			out.Values[i] = ec._Experiment_multipleExposures(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -42616,6 +43097,11 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "run":
+			out.Values[i] = ec._ExperimentResult_run(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "computedAt":
 			out.Values[i] = ec._ExperimentResult_computedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -42694,6 +43180,44 @@ func (ec *executionContext) _ExperimentResult(ctx context.Context, sel ast.Selec
 					}
 				}()
 				res = ec._ExperimentResult_sampleRatioSeries(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "splits":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ExperimentResult_splits(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -47961,6 +48485,11 @@ func (ec *executionContext) _SampleRatioPoint(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "contaminated":
+			out.Values[i] = ec._SampleRatioPoint_contaminated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "sampleRatio":
 			out.Values[i] = ec._SampleRatioPoint_sampleRatio(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -51773,6 +52302,69 @@ func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var visitorSplitImplementors = []string{"VisitorSplit"}
+
+func (ec *executionContext) _VisitorSplit(ctx context.Context, sel ast.SelectionSet, obj *view.VisitorSplit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, visitorSplitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VisitorSplit")
+		case "value":
+			out.Values[i] = ec._VisitorSplit_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "visitors":
+			out.Values[i] = ec._VisitorSplit_visitors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contaminated":
+			out.Values[i] = ec._VisitorSplit_contaminated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sampleRatio":
+			out.Values[i] = ec._VisitorSplit_sampleRatio(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "adjustedPValue":
+			out.Values[i] = ec._VisitorSplit_adjustedPValue(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mismatch":
+			out.Values[i] = ec._VisitorSplit_mismatch(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var winsorizedValueImplementors = []string{"WinsorizedValue"}
 
 func (ec *executionContext) _WinsorizedValue(ctx context.Context, sel ast.SelectionSet, obj *experiment.WinsorizedValue) graphql.Marshaler {
@@ -52279,6 +52871,23 @@ func (ec *executionContext) unmarshalNAssignmentSource2githubᚗcomᚋgoalgraph�
 }
 
 func (ec *executionContext) marshalNAssignmentSource2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx context.Context, sel ast.SelectionSet, v model.AssignmentSource) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNAssignmentUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx context.Context, v any) (model.AssignmentUnit, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AssignmentUnit(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAssignmentUnit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx context.Context, sel ast.SelectionSet, v model.AssignmentUnit) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -54112,6 +54721,16 @@ func (ec *executionContext) marshalNSortDirection2githubᚗcomᚋgoalgraphᚋgoa
 	return res
 }
 
+func (ec *executionContext) unmarshalNSplitDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSplitDimension(ctx context.Context, v any) (SplitDimension, error) {
+	var res SplitDimension
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSplitDimension2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋgeneratedᚐSplitDimension(ctx context.Context, sel ast.SelectionSet, v SplitDimension) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -54306,6 +54925,10 @@ func (ec *executionContext) marshalNVariantPoint2githubᚗcomᚋgoalgraphᚋgoal
 
 func (ec *executionContext) marshalNVariantResult2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVariantResult(ctx context.Context, sel ast.SelectionSet, v view.VariantResult) graphql.Marshaler {
 	return ec._VariantResult(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNVisitorSplit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorSplit(ctx context.Context, sel ast.SelectionSet, v view.VisitorSplit) graphql.Marshaler {
+	return ec._VisitorSplit(ctx, sel, &v)
 }
 
 func (ec *executionContext) unmarshalNVisitorStatus2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorStatus(ctx context.Context, v any) (view.VisitorStatus, error) {
@@ -54630,6 +55253,25 @@ func (ec *executionContext) unmarshalOAssignmentSource2ᚖgithubᚗcomᚋgoalgra
 }
 
 func (ec *executionContext) marshalOAssignmentSource2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentSource(ctx context.Context, sel ast.SelectionSet, v *model.AssignmentSource) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOAssignmentUnit2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx context.Context, v any) (*model.AssignmentUnit, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AssignmentUnit(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAssignmentUnit2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐAssignmentUnit(ctx context.Context, sel ast.SelectionSet, v *model.AssignmentUnit) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -55156,6 +55798,13 @@ func (ec *executionContext) marshalOExperimentResult2ᚖgithubᚗcomᚋgoalgraph
 		return graphql.Null
 	}
 	return ec._ExperimentResult(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOExperimentRun2ᚖgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐRun(ctx context.Context, sel ast.SelectionSet, v *view.Run) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExperimentRun(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOExperimentStatus2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋmodelᚐExperimentStatusᚄ(ctx context.Context, v any) ([]model.ExperimentStatus, error) {
@@ -56190,6 +56839,25 @@ func (ec *executionContext) marshalOViewer2ᚖgithubᚗcomᚋgoalgraphᚋgoalgra
 		return graphql.Null
 	}
 	return ec._Viewer(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOVisitorSplit2ᚕgithubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorSplitᚄ(ctx context.Context, sel ast.SelectionSet, v []view.VisitorSplit) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := list.Marshal(ctx, len(v), func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVisitorSplit2githubᚗcomᚋgoalgraphᚋgoalgraphᚋgraphᚋviewᚐVisitorSplit(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

@@ -144,6 +144,8 @@ type CreateExperimentInput struct {
 	OnlyEvaluated graphql.Omittable[*bool] `json:"onlyEvaluated,omitempty"`
 	// How long after the assignment something counts, 1 second to 365 days. Defaults to as long as the experiment runs.
 	Window graphql.Omittable[*time.Duration] `json:"window,omitempty"`
+	// What is assigned and counted.
+	Unit graphql.Omittable[*model.AssignmentUnit] `json:"unit,omitempty"`
 	// What becomes of visitors that saw several variants.
 	MultipleExposures graphql.Omittable[*model.MultipleExposures] `json:"multipleExposures,omitempty"`
 }
@@ -385,6 +387,8 @@ type UpdateExperimentInput struct {
 	OnlyEvaluated graphql.Omittable[*bool] `json:"onlyEvaluated,omitempty"`
 	// How long after the assignment something counts, 1 second to 365 days. Null for as long as the experiment runs.
 	Window graphql.Omittable[*time.Duration] `json:"window,omitempty"`
+	// What is assigned and counted.
+	Unit graphql.Omittable[*model.AssignmentUnit] `json:"unit,omitempty"`
 	// What becomes of visitors that saw several variants.
 	MultipleExposures graphql.Omittable[*model.MultipleExposures] `json:"multipleExposures,omitempty"`
 	// When the experiment last changed, as far as you know. CONFLICT if it has changed since. Defaults to any time.
@@ -747,6 +751,73 @@ func (e *MergeRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e MergeRule) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What visitors are divided by. It is known before they see a variant.
+type SplitDimension string
+
+const (
+	// The browser.
+	SplitDimensionBrowser SplitDimension = "BROWSER"
+	// The operating system.
+	SplitDimensionOs SplitDimension = "OS"
+	// The kind of device.
+	SplitDimensionDevice SplitDimension = "DEVICE"
+	// The country, as a code of two letters.
+	SplitDimensionCountry SplitDimension = "COUNTRY"
+	// The language.
+	SplitDimensionLanguage SplitDimension = "LANGUAGE"
+)
+
+var AllSplitDimension = []SplitDimension{
+	SplitDimensionBrowser,
+	SplitDimensionOs,
+	SplitDimensionDevice,
+	SplitDimensionCountry,
+	SplitDimensionLanguage,
+}
+
+func (e SplitDimension) IsValid() bool {
+	switch e {
+	case SplitDimensionBrowser, SplitDimensionOs, SplitDimensionDevice, SplitDimensionCountry, SplitDimensionLanguage:
+		return true
+	}
+	return false
+}
+
+func (e SplitDimension) String() string {
+	return string(e)
+}
+
+func (e *SplitDimension) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SplitDimension(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SplitDimension", str)
+	}
+	return nil
+}
+
+func (e SplitDimension) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SplitDimension) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SplitDimension) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -7,13 +7,17 @@ import (
 	"github.com/goalgraph/goalgraph/graph/scalar"
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/experiment"
+	"github.com/goalgraph/goalgraph/model/filter"
 	"github.com/goalgraph/goalgraph/model/stats"
 )
 
 // ExperimentResult is what the visitors did that are assigned to an experiment's
 // variants.
 type ExperimentResult struct {
+	// Experiment is the experiment as it is now.
 	Experiment model.Experiment
+	// Run is the run that the result is of; nil in a draft.
+	Run *Run
 	// Asked says what of the experiment was asked for.
 	Asked                                   string
 	ComputedAt                              scalar.Moment
@@ -22,6 +26,8 @@ type ExperimentResult struct {
 	Phases                                  []PhaseResult
 	// Ratios has the split of the visitors of each interval.
 	Ratios func(context.Context, model.Interval) ([]SampleRatioPoint, error)
+	// Splits has those by a field.
+	Splits func(context.Context, filter.Field) ([]VisitorSplit, error)
 	// Metrics are in the order of the experiment's, the primary one first.
 	Metrics []MetricResult
 }
@@ -51,9 +57,20 @@ type PhaseResult struct {
 
 // SampleRatioPoint is who was assigned in an interval.
 type SampleRatioPoint struct {
-	At          time.Time
-	Visitors    []int
-	SampleRatio stats.SampleRatio
+	At           time.Time
+	Visitors     []int
+	Contaminated int
+	SampleRatio  stats.SampleRatio
+}
+
+// VisitorSplit is who was assigned in sessions of a value.
+type VisitorSplit struct {
+	Value          string
+	Visitors       []int
+	Contaminated   int
+	SampleRatio    stats.SampleRatio
+	AdjustedPValue float64
+	Mismatch       bool
 }
 
 // Interaction says whether a variant's effect depends on the variant of another experiment.

@@ -64,6 +64,17 @@ func (s *Sessions) GroupsOf(field filter.Field) *Groups {
 	return s.Whole()
 }
 
+// ValuesOf returns the values of a text field that a session has one of, and of each ordinal the place of its own among them: those
+// of ordinals without one are empty. They may outlast the columns. It needs the field.
+func (s *Sessions) ValuesOf(field filter.Field) (values []string, of []uint32) {
+	groups := s.GroupsOf(field)
+	values = make([]string, groups.Len())
+	for group := range values {
+		values[group] = groups.Name(group)[0]
+	}
+	return values, groups.of
+}
+
 func (c *dictionaryColumn) groups(n int) *Groups {
 	of := make([]uint32, n)
 	switch v := c.codes; {

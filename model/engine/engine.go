@@ -47,7 +47,7 @@ type Options struct {
 	ComputedAtOnce int
 	// ComputedBytes bounds the computed sets in memory; 32 MiB by default.
 	ComputedBytes uint64
-	// ExperimentBytes bounds what is kept of experiments in memory; 256 MiB by default.
+	// ExperimentBytes bounds what is kept of experiments in memory; 272 MiB by default.
 	ExperimentBytes uint64
 	// Caches keep partial aggregates, the nearest first; none by default.
 	Caches []count.Cache
@@ -68,7 +68,7 @@ const DefaultColumnBytes = 608 << 20
 func (o *Options) setDefaults() {
 	for bound, fallback := range map[*uint64]uint64{
 		&o.ColumnBytes: DefaultColumnBytes, &o.AnswerBytes: 16 << 20, &o.VisitorBytes: 32 << 20, &o.BreakdownBytes: 32 << 20,
-		&o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 256 << 20,
+		&o.ComputedBytes: 32 << 20, &o.ExperimentBytes: 272 << 20,
 	} {
 		if *bound == 0 {
 			*bound = fallback
@@ -105,12 +105,12 @@ func New(st *store.Store, o Options) (*Engine, error) {
 	o.setDefaults()
 	columns := partition.NewColumns(st, o.ColumnBytes, o.Log)
 	sets := computed.New(st, columns, o.Computer, o.Defined, o.ComputedAtOnce, o.ComputedBytes, o.Log)
-	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*5/8, o.Log)
+	assignments := experiment.NewAssignments(st, o.Definitions, o.ExperimentBytes*11/17, o.Log)
 	sessions := count.NewColumnEngine(st, columns, count.Options{
 		Caches: o.Caches, AnswerBytes: o.AnswerBytes, VisitorBytes: o.VisitorBytes, BreakdownBytes: o.BreakdownBytes, TableBytes: o.TableBytes,
 		ListedLengths: o.ListedLengths, Leaves: []count.Leaves{sets, assignments}, Log: o.Log,
 	})
-	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*3/8)
+	experiments := experiment.NewColumnEngine(st, sessions.Matcher(), assignments, sets.Ask, o.ExperimentBytes*6/17)
 	return &Engine{store: st, holder: rand.Text(), ColumnEngine: sessions, experiments: experiments, assignments: assignments, computed: sets}, nil
 }
 

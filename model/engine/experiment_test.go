@@ -36,8 +36,8 @@ func (d definitions) Experiment(_ context.Context, site int64, key string) (expe
 }
 
 // script is a case of testdata/experiments.txt: a visitor's line says when what
-// happened, run, audience and goal change the experiment and what is asked, and each
-// results has what is expected behind it.
+// happened, as ann+u for the user u on the device ann, or +u for one whose device is not told. run, audience, goal and unit change
+// the experiment and what is asked, and each results has what is expected behind it.
 type script struct {
 	title string
 	lines []string
@@ -94,19 +94,24 @@ func mustPredicate(t *testing.T, text string) filter.Expr {
 func (s *script) message(t *testing.T, line string) model.Message {
 	t.Helper()
 	words := strings.Fields(line)
-	hit := model.Hit{ID: model.MessageIDOf(line), Visitor: words[0], At: mustInstant(t, words[1]+" "+words[2]), Kind: model.Event}
+	device, user, _ := strings.Cut(words[0], "+")
+	hit := model.Hit{ID: model.MessageIDOf(line), Visitor: device, At: mustInstant(t, words[1]+" "+words[2]), Kind: model.Event}
 	switch words[3] {
 	case "views":
 		hit.Kind, hit.Name = model.PageView, words[4]
 	case "buys":
 		hit.Name, hit.HasValue = "buy", true
 		hit.Value, _ = model.ParseDecimal(words[4])
+	case "logs":
+		hit.Kind = model.Traits
+	case "links":
+		hit.Kind = 0
 	case "sees":
 		hit.Name, hit.Experiment, hit.Variant = "Experiment Viewed", "x", words[4]
 	default:
 		t.Fatalf("%q is not understood", line)
 	}
-	return model.Message{AnonymousID: hit.Visitor, Hit: hit}
+	return model.Message{AnonymousID: device, UserID: user, Hit: hit}
 }
 
 // question reads what is asked.
@@ -201,6 +206,8 @@ func TestAttribution(t *testing.T) {
 					q.Definition.Run = mustRange(t, rest)
 				case "audience":
 					q.Definition.Audience = mustPredicate(t, rest)
+				case "unit":
+					q.Definition.ByUser = rest == "user"
 				case "goal":
 					q.Metrics[0].Where = mustPredicate(t, rest)
 				case "results":
@@ -230,6 +237,106 @@ func TestAttribution(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is counted by users depends on what happened when, and not on the order in which it became known.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	storetest.Databases(t, func(t *testing.T, url string) {
+		st := mustStore(t, url)
+		for title, test := range map[string]struct{ messages, byUser, byVisitor string }{
+			"two devices in two variants, and a purchase that a server tells": {
+				"d1+u 1 10:00 sees a, d2+u 1 11:00 sees b, +u 1 12:01 buys 7",
+				"a: 1 visitors, 1 converted, total 7, squares 49, contaminated: 1",
+				"a: 1 visitors, 0 converted, b: 1 visitors, 1 converted, total 7, squares 49"},
+			"who it is is known days later": {
+				"d1 1 10:00 sees a, d2 2 10:00 buys 5, d2+u 3 10:00 logs in, d1+u 9 10:00 logs in",
+				"a: 1 visitors, 1 converted, total 5, squares 25",
+				"a: 1 visitors, 0 converted"},
+			"links without anything else": {
+				"d1 2 10:00 sees a, d2 2 09:59 buys 1, d1+u 4 10:00 links, d2+u 1 10:00 links",
+				"a: 1 visitors, 0 converted",
+				"a: 1 visitors, 0 converted"},
+			"the other device in the midst of a session": {
+				"d1+u 2 00:10 sees a, d2+u 1 23:50 views /, d2 2 00:05 buys 1, d2 2 00:15 buys 2",
+				"a: 1 visitors, 1 converted, total 2, squares 4",
+				"a: 1 visitors, 0 converted"},
+			"a device that two users share": {
+				"d+u 1 10:00 sees a, d+v 1 11:00 views /, e+v 1 12:00 buys 3, f+u 1 12:00 buys 4",
+				"a: 1 visitors, 1 converted, total 4, squares 16",
+				"a: 1 visitors, 0 converted"},
+			"the earlier assignment on the other device": {
+				"d1+u 2 00:20 sees a, d1 1 23:55 views /, d2+u 2 00:10 sees b, d2 2 00:12 buys 1",
+				"b: 1 visitors, 1 converted, total 1, squares 1, contaminated: 1",
+				"a: 1 visitors, 0 converted, b: 1 visitors, 1 converted, total 1, squares 1"},
+			"assigned by a server": {
+				"+u 1 10:00 sees a, n+u 1 10:01 buys 5, m 1 10:02 sees a",
+				"a: 2 visitors, 1 converted, total 5, squares 25",
+				"a: 2 visitors, 1 converted, total 5, squares 25"},
+		} {
+			var messages []model.Message
+			for line := range strings.SplitSeq(test.messages, ", ") {
+				messages = append(messages, (&script{}).message(t, line))
+			}
+			for n, order := range permutations(messages) {
+				site := &model.Site{Name: "Shop", Domains: []string{fmt.Sprintf("%d.%s.example", n, strings.ReplaceAll(title, " ", "-"))}, Timezone: "UTC"}
+				if err := st.CreateSite(t.Context(), site); err != nil {
+					t.Fatal(err)
+				}
+				q := experiment.Question{
+					Definition: experiment.Definition{
+						Site: site.ID, Key: "x", Variants: []string{"a", "b"}, Audience: filter.Bool(true), ByUser: true,
+						Run: model.Range{From: filtertest.Day.Start(), To: (filtertest.Day + 5).Start()},
+					},
+					Later: true, In: always, Where: filter.Bool(true), Metrics: []experiment.Metric{{Where: mustPredicate(t, `(in events "buy")`), Value: "buy"}},
+				}
+				byVisitor := q
+				byVisitor.Definition.ByUser = false
+				questions := []experiment.Question{q, byVisitor}
+				kept := mustEngine(t, st, engine.Options{})
+				for _, message := range order {
+					if _, err := st.Write(t.Context(), site.ID, []model.Message{message}); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := kept.Results(t.Context(), questions); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for name, subject := range map[string]answering{"scan": naive.New(st, nil, nil), "kept columns": kept, "columns": mustEngine(t, st, engine.Options{})} {
+					answers, err := subject.Results(t.Context(), questions)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for i, want := range []string{test.byUser, test.byVisitor} {
+						lines := told(questions[i], answers[i])
+						for i := range lines {
+							lines[i] = strings.TrimSpace(lines[i])
+						}
+						if got := strings.Join(lines, ", "); got != want {
+							t.Errorf("%s, order %d, %s, by user %t: %s, want %s", title, n, name, questions[i].Definition.ByUser, got, want)
+						}
+					}
+				}
+				if t.Failed() {
+					return
+				}
+			}
+		}
+	})
+}
+
+// permutations are all orders of a list.
+func permutations[T any](list []T) (all [][]T) {
+	if len(list) < 2 {
+		return [][]T{list}
+	}
+	for i := range list {
+		rest := slices.Delete(slices.Clone(list), i, i+1)
+		for _, order := range permutations(rest) {
+			all = append(all, append([]T{list[i]}, order...))
+		}
+	}
+	return all
 }
 
 func mustStore(t testing.TB, url string) *store.Store {
@@ -267,6 +374,15 @@ func exposedVisits(r *rand.Rand, n int, late int) (batch []model.Message) {
 		}
 	}
 	return batch
+}
+
+// logIn has some of the visitors of a batch log in as one of a few users.
+func logIn(r *rand.Rand, batch []model.Message, users int) {
+	for i := range batch {
+		if r.IntN(8) == 0 {
+			batch[i].UserID = fmt.Sprint("user ", r.IntN(users))
+		}
+	}
 }
 
 // someTime is a moment around those of exposedVisits.
@@ -313,7 +429,7 @@ func somePredicate(r *rand.Rand) filter.Expr {
 func someDefinitions(r *rand.Rand) definitions {
 	d := definitions{}
 	for i, key := range experimentKeys {
-		x := experiment.Definition{Key: key, Run: someRange(r), Variants: variantKeys[:2+r.IntN(2)], Audience: filter.Bool(true)}
+		x := experiment.Definition{Key: key, Run: someRange(r), Variants: variantKeys[:2+r.IntN(2)], Audience: filter.Bool(true), ByUser: r.IntN(2) == 0}
 		switch r.IntN(3) {
 		case 0:
 			x.Audience = filter.Simplify(filtertest.RandomExpr(r))
@@ -351,6 +467,9 @@ func experimentQuestions(r *rand.Rand, site int64, d definitions) (questions []e
 		for range r.IntN(3) {
 			q.Phases = append(q.Phases, someTime(r))
 		}
+		if r.IntN(2) == 0 {
+			q.By = []filter.Field{filter.Browser, filter.Country, filter.Device}[r.IntN(3)]
+		}
 		slices.Sort(q.Phases)
 		questions = append(questions, q)
 	}
@@ -381,7 +500,9 @@ func TestResults(t *testing.T) {
 			options.ColumnBytes, options.ExperimentBytes = 0, 0
 			scan := naive.New(st, order{}, d)
 			for round := range 8 {
-				if _, err := st.Write(t.Context(), site.ID, exposedVisits(r, 1+r.IntN(25), 4*24*4)); err != nil {
+				batch := exposedVisits(r, 1+r.IntN(25), 4*24*4)
+				logIn(r, batch, 3)
+				if _, err := st.Write(t.Context(), site.ID, batch); err != nil {
 					t.Fatal(err)
 				}
 				if round%4 == 3 {
@@ -554,6 +675,7 @@ func TestResultsAfterWrites(t *testing.T) {
 			if n >= 4 {
 				q.Definition, q.Where = ended, filter.Simplify(filtertest.RandomExpr(r))
 			}
+			q.Definition.ByUser = n%4 == 0 || n%4 == 3
 			for len(q.Metrics) < 2 {
 				if where := filter.Simplify(filtertest.RandomExpr(r)); where != filter.Expr(filter.Bool(false)) {
 					q.Metrics = append(q.Metrics, experiment.Metric{Where: where, Value: []string{"", "purchase"}[n/2%2]})
@@ -580,6 +702,15 @@ func TestResultsAfterWrites(t *testing.T) {
 					hit.Experiment, hit.Variant = "", ""
 				}
 			}
+			// Users log in on devices of all days, and on new ones of the newest.
+			logIn(r, batch, 2)
+			fresh := slices.Clone(batch[len(batch)/2:])
+			for i := range fresh {
+				fresh[i].Hit.ID = model.MessageIDOf(fmt.Sprint("fresh", round, i))
+				fresh[i].Hit.Visitor = fmt.Sprint("fresh ", round)
+				fresh[i].AnonymousID, fresh[i].UserID = fresh[i].Hit.Visitor, fmt.Sprint("user ", r.IntN(20))
+			}
+			batch = append(batch, fresh...)
 			// One session is from the day before, and another one assigns its visitor earlier.
 			midnight := (filtertest.Day + 4).Start()
 			did := func(key string, minute model.Millis, kind model.HitKind, name, variant string) {

@@ -168,7 +168,7 @@ func TestExposedIsMadeOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		partitions, err := st.PartitionsAssigned(t.Context(), q.Definition.Site, q.Definition.Key, 1<<30)
+		partitions, err := st.PartitionsAssigned(t.Context(), q.Definition.Site, q.Definition.Key, always)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,7 +29,9 @@ type Assignments struct {
 	// indexes are the newest ones, by definition.
 	indexes *otter.Cache[count.Fingerprint, *index]
 	// sets are, of a partition, the sessions of each variant.
-	sets    *otter.Cache[setsKey, []column.Set]
+	sets *otter.Cache[setsKey, []column.Set]
+	// units are the newest ones, by site.
+	units   *otter.Cache[int64, *units]
 	flights singleflight.Group
 	// serials counts the lists of sealed partitions' visitors.
 	serials atomic.Int64
@@ -45,12 +48,13 @@ type setsKey struct {
 // NewAssignments returns the assignments of a store, of about as many bytes in memory at most. definitions are those of
 // the experiments that predicates name; without them, which are nil then, every question that names one has an error.
 func NewAssignments(st *store.Store, definitions Definitions, bytes uint64, log *slog.Logger) *Assignments {
-	exposures := partition.NewCache[exposureKey, *exposure]("exposures", bytes*4/10, log)
+	exposures := partition.NewCache[exposureKey, *exposure]("exposures", bytes*4/11, log)
 	exposures.SavesBuilt = true // for them, all hits of the sessions are read and folded
 	return &Assignments{
 		store: st, definitions: definitions, exposures: exposures, meter: partition.Meter{Name: "assignment_indexes"},
-		indexes: partition.Bounded(bytes*5/10, func(_ count.Fingerprint, x *index) uint64 { return x.bytes() }),
-		sets: partition.Bounded(bytes/10, func(_ setsKey, sets []column.Set) uint64 {
+		indexes: partition.Bounded(bytes*5/11, func(_ count.Fingerprint, x *index) uint64 { return x.bytes() }),
+		units:   partition.Bounded(bytes/11, func(_ int64, u *units) uint64 { return u.bytes() }),
+		sets: partition.Bounded(bytes/11, func(_ setsKey, sets []column.Set) uint64 {
 			bytes := 200
 			for _, set := range sets {
 				bytes += 50 + 8*len(set.Words())
@@ -67,7 +71,7 @@ func (a *Assignments) Meters() []*partition.Meter {
 
 // Bytes is about how much memory the assignments take.
 func (a *Assignments) Bytes() uint64 {
-	return a.exposures.Bytes() + a.indexes.WeightedSize() + a.sets.WeightedSize()
+	return a.exposures.Bytes() + a.indexes.WeightedSize() + a.sets.WeightedSize() + a.units.WeightedSize()
 }
 
 // Seal stores an exposure as it is.
@@ -94,7 +98,11 @@ func (a *Assignments) Resolve(ctx context.Context, matcher *count.Matcher, site 
 		if slices.Contains(audiences(ctx), key) {
 			return nil, model.Errorf(model.BadInput, "the audience of the experiment %q depends on the experiment itself; change its filters", key)
 		}
-		if indexes[key], err = a.index(ctx, matcher, &definition); err != nil {
+		units, err := a.unitsOf(ctx, &definition)
+		if err != nil {
+			return nil, err
+		}
+		if indexes[key], err = a.index(ctx, matcher, &definition, units); err != nil {
 			return nil, err
 		}
 	}
@@ -169,29 +177,28 @@ func (a *Assignments) variantSets(x *index, view *partition.View) []column.Set {
 	return sets
 }
 
-// index returns the assignment index of an experiment.
-func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Definition) (*index, error) {
+// index returns the assignment index of an experiment, of its units.
+func (a *Assignments) index(ctx context.Context, matcher *count.Matcher, d *Definition, units *units) (*index, error) {
 	if d.Run.From >= d.Run.To {
-		return newIndex(d, nil, newVisitors(nil), nil), nil
+		return newIndex(d, units, nil, newVisitors(nil), nil), nil
 	}
 	resolution, err := matcher.Resolve(withAudience(ctx, d.Key), d.Site, d.Audience)
 	if err != nil {
 		return nil, err
 	}
-	_, last := d.Run.Days()
-	partitions, err := a.store.PartitionsAssigned(ctx, d.Site, d.Key, last)
+	partitions, err := a.store.PartitionsAssigned(ctx, d.Site, d.Key, d.days())
 	if err != nil {
 		return nil, err
 	}
 	if err := resolution.Ready(ctx, partitions); err != nil {
 		return nil, err
 	}
-	b := &indexing{assignments: a, matcher: matcher, definition: d, resolution: resolution}
+	b := &indexing{assignments: a, matcher: matcher, definition: d, units: units, resolution: resolution}
 	if !resolution.IsLocal() { // it depends on more than these partitions
 		return b.build(ctx, partitions, nil)
 	}
 	definition, state := count.FingerprintOf(d.text()), count.StateOf(partitions, always)
-	key := count.FingerprintOf(string(definition[:]), string(state[:]))
+	key := count.FingerprintOf(string(definition[:]), string(state[:]), units.text())
 	known, found := a.indexes.GetIfPresent(definition)
 	if found && known.fingerprint == key {
 		a.meter.Add(ctx, 1, 0, time.Now())
@@ -233,7 +240,12 @@ var always = model.Range{From: -model.Open, To: model.Open}
 
 // text tells the definition from others.
 func (d *Definition) text() string {
-	return fmt.Sprintf("%d %q %d %d %q %s", d.Site, d.Key, d.Run.From, d.Run.To, d.Variants, d.Audience)
+	return fmt.Sprintf("%d %q %d %d %q %t %s", d.Site, d.Key, d.Run.From, d.Run.To, d.Variants, d.ByUser, d.Audience)
+}
+
+// days are those on which sessions begin in which the run can have assignments: a session that begins before it may go on in it.
+func (d *Definition) days() model.Range {
+	return model.Range{From: max(d.Run.From, model.MaxSessionLength-model.Open) - model.MaxSessionLength, To: d.Run.To}
 }
 
 // indexing builds an index.
@@ -241,6 +253,7 @@ type indexing struct {
 	assignments *Assignments
 	matcher     *count.Matcher
 	definition  *Definition
+	units       *units
 	resolution  count.Resolution
 }
 
@@ -249,11 +262,11 @@ type indexing struct {
 func (b *indexing) build(ctx context.Context, partitions []store.Partition, known *index) (*index, error) {
 	head := len(partitions) - 1
 	if head < 0 {
-		return newIndex(b.definition, nil, newVisitors(nil), nil), nil
+		return newIndex(b.definition, b.units, nil, newVisitors(nil), nil), nil
 	}
 	var sealed *visitors
 	state := count.StateOf(partitions[:head], always)
-	if known != nil && known.sealedState == state {
+	if known != nil && known.sealedState == state && known.holdsFor(b.units, partitions[head].Day) {
 		sealed = known.sealed
 	} else {
 		lists := make([][]assignee, head)
@@ -274,7 +287,7 @@ func (b *indexing) build(ctx context.Context, partitions []store.Partition, know
 	if err != nil {
 		return nil, err
 	}
-	x := newIndex(b.definition, partitions, sealed, list)
+	x := newIndex(b.definition, b.units, partitions, sealed, list)
 	x.sealedState = state
 	return x, ctx.Err()
 }
@@ -300,7 +313,7 @@ func (b *indexing) assignees(ctx context.Context, p *store.Partition, place int3
 				continue
 			}
 			list = append(list, assignee{
-				visitor: a.Visitor, at: a.At, other: model.Open, end: a.End, place: a.Place, high: uint64(a.IDHigh), low: uint64(a.IDLow),
+				visitor: b.units.of(a.Visitor), at: a.At, other: model.Open, end: a.End, place: a.Place, high: uint64(a.IDHigh), low: uint64(a.IDLow),
 				ordinal: a.Ordinal, partition: place, variant: variant, first: a.First,
 			})
 		}
@@ -308,6 +321,9 @@ func (b *indexing) assignees(ctx context.Context, p *store.Partition, place int3
 	})
 	if err != nil {
 		return nil, err
+	}
+	if b.units != nil { // the exposure has the order of the visitors
+		slices.SortFunc(list, func(a, b assignee) int { return cmp.Compare(a.visitor, b.visitor) })
 	}
 	return standOut(list), nil
 }

@@ -23,8 +23,10 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/filter"
@@ -46,6 +48,10 @@ type Engine interface {
 // (model.Hit.Compare), whatever order messages arrive in. An assignment to a variant that the experiment does not have assigns nobody. A
 // visitor with assignments that qualify to more than one variant has multiple exposures; the visitor counts in the
 // first.
+//
+// Where ByUser is set, all of this is said of users: the visitors that are one user's are one, whose assignments are those of all of
+// them, and sessions and conversions too. Which visitor is whose says store.VisitorUser, whenever it became known; who is nobody's
+// counts by itself. What follows calls them visitors too.
 type Definition struct {
 	Site int64
 	// Key is what messages call the experiment.
@@ -57,6 +63,8 @@ type Definition struct {
 	Variants []string
 	// Audience is simplified; filter.Bool(true) for everyone.
 	Audience filter.Expr
+	// ByUser tells that visitors are taken together by their users.
+	ByUser bool
 }
 
 // Definitions says what experiments are that a filter.Assigned names. It is an
@@ -112,6 +120,8 @@ type Question struct {
 	// Phases are instants in ascending order, at which phases begin, without the first one: the results of the visitors assigned in
 	// each are asked for, too. There are none in an experiment of one phase.
 	Phases []model.Millis
+	// By is a text field that a session has one value of: the visitors of each are asked for, too. It is zero for none.
+	By filter.Field
 }
 
 // Answer is what an Question asks for.
@@ -124,8 +134,61 @@ type Answer struct {
 	// MultipleExposures is how many visitors, of those that the question is about, have a qualifying assignment to another variant
 	// before the end.
 	MultipleExposures int
+	// MultipleSteps are for each of the question's steps those of them whose first assignment to another variant is earlier.
+	MultipleSteps []int
+	// Groups are the visitors by the value of their session of assignment, those with the most first, at most MaxGroups.
+	Groups []Group
 	// Err says why there is no answer to this question, while others have theirs. Nothing else is set.
 	Err error
+}
+
+// MaxGroups is how many groups an answer has at most.
+const MaxGroups = 100
+
+// Group is some of the visitors of an answer.
+type Group struct {
+	// Value is that of their sessions of assignment; empty for none.
+	Value string
+	// Visitors are those that take part, of each variant and phase.
+	Visitors [][]int
+	// MultipleExposures are the answer's, of the group.
+	MultipleExposures int
+}
+
+// NewGroups returns what counts the visitors of a question by value, and what lists them: those with the most visitors first, at most
+// MaxGroups.
+func (q *Question) NewGroups() (of func(value string) *Group, list func() []Group) {
+	groups := map[string]*Group{}
+	of = func(value string) *Group {
+		if groups[value] == nil {
+			groups[value] = &Group{Value: value, Visitors: make([][]int, len(q.Definition.Variants))}
+			for i := range groups[value].Visitors {
+				groups[value].Visitors[i] = make([]int, len(q.Phases)+1)
+			}
+		}
+		return groups[value]
+	}
+	list = func() []Group {
+		all := make([]Group, 0, len(groups))
+		for _, group := range groups {
+			all = append(all, *group)
+		}
+		slices.SortFunc(all, func(a, b Group) int {
+			return cmp.Or(cmp.Compare(b.size(), a.size()), strings.Compare(a.Value, b.Value))
+		})
+		return slices.Clone(all[:min(len(all), MaxGroups)])
+	}
+	return of, list
+}
+
+// size is how many visitors there are.
+func (g *Group) size() (n int) {
+	for _, phases := range g.Visitors {
+		for _, visitors := range phases {
+			n += visitors
+		}
+	}
+	return n
 }
 
 // VariantAnswer is what is counted of the visitors that are assigned to a variant.
@@ -153,7 +216,8 @@ type MetricAnswer struct {
 	PhaseSteps [][]int
 	// Pairs are, where the question asks for what was before, of all visitors the values before and from the assignment on, as
 	// doubles. Before are the values of the sessions that match as a whole, began in the time PeriodBefore before the assignment, and
-	// were over when it came. Those of visitors without either come last; the others in the order of their numbers.
+	// were over when it came. Those of visitors without either come last; the others in the order of their numbers. A user's is
+	// UserNumber.
 	Pairs stats.JointMoments
 }
 
@@ -261,7 +325,7 @@ var knownBefore = []filter.Field{
 
 // NewAnswer returns the answer to a question in which nobody takes part.
 func NewAnswer(q *Question) Answer {
-	a := Answer{Variants: make([]VariantAnswer, len(q.Definition.Variants))}
+	a := Answer{Variants: make([]VariantAnswer, len(q.Definition.Variants)), MultipleSteps: make([]int, len(q.Steps))}
 	for i := range a.Variants {
 		v := &a.Variants[i]
 		v.Steps, v.Metrics = make([]int, len(q.Steps)), make([]MetricAnswer, len(q.Metrics))

@@ -19,6 +19,8 @@ type index struct {
 	// that is more than its partitions.
 	fingerprint, sealedState count.Fingerprint
 	variants                 []string
+	// units say which visitors are one.
+	units *units
 	// partitions are those that have assignments, the oldest first, as they were.
 	partitions  []store.Partition
 	sealed, own *visitors
@@ -48,6 +50,7 @@ type visitors struct {
 
 // assignee is a visitor with the standing assignment.
 type assignee struct {
+	// visitor is the number of the visitor or, where users are assigned, of the unit.
 	visitor int64
 	// at is when the assignment was, other when the first one to another variant, and end when the session ended.
 	at, other, end model.Millis
@@ -130,12 +133,13 @@ func (a *index) fresh() iter.Seq2[int, *assignee] {
 	}
 }
 
-// find returns the place of a visitor, -1 where there is none.
+// find returns the place of a visitor, or of its user, -1 where there is none.
 func (a *index) find(visitor int64) int {
-	if place := a.sealed.find(visitor); place >= 0 {
+	unit := a.units.of(visitor)
+	if place := a.sealed.find(unit); place >= 0 {
 		return place
 	}
-	if place := a.own.find(visitor); place >= 0 {
+	if place := a.own.find(unit); place >= 0 {
 		return len(a.sealed.list) + place
 	}
 	return -1
@@ -218,8 +222,8 @@ func (a *index) variantOf(visitor int64, session model.SessionID, start model.Mi
 }
 
 // newIndex adds what the head says to what the sealed partitions do.
-func newIndex(d *Definition, partitions []store.Partition, sealed *visitors, head []assignee) *index {
-	a := &index{variants: d.Variants, partitions: partitions, sealed: sealed}
+func newIndex(d *Definition, units *units, partitions []store.Partition, sealed *visitors, head []assignee) *index {
+	a := &index{variants: d.Variants, units: units, partitions: partitions, sealed: sealed}
 	own := make([]assignee, 0, len(head))
 	for i := range head {
 		place := sealed.find(head[i].visitor)
@@ -231,6 +235,15 @@ func newIndex(d *Definition, partitions []store.Partition, sealed *visitors, hea
 	}
 	a.own = newVisitors(own)
 	return a
+}
+
+// holdsFor tells whether what the sealed partitions say of visitors, and what these did before a day, is the same for newer units:
+// no visitor that is another's now was one of theirs, or became one that had been there before the day.
+func (a *index) holdsFor(newer *units, day model.Day) bool {
+	changes, known := newer.since(a.units)
+	return known && !slices.ContainsFunc(changes, func(c unitChange) bool {
+		return a.sealed.find(c.before) >= 0 || c.firstAt < day.Start() && a.sealed.find(c.now) >= 0
+	})
 }
 
 // standOut leaves of each visitor's assignments, which are next to each other, the earliest one.

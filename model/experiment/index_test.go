@@ -18,7 +18,7 @@ func TestIndex(t *testing.T) {
 	for visitor := range int64(30) {
 		head = append(head, assignee{visitor: visitor, at: model.Millis(5 + 10*(visitor%4)), other: model.Open, partition: 1})
 	}
-	x := newIndex(&Definition{Variants: []string{"a"}}, make([]store.Partition, 2), newVisitors(sealed), head)
+	x := newIndex(&Definition{Variants: []string{"a"}}, nil, make([]store.Partition, 2), newVisitors(sealed), head)
 	if x.bytes() < n*assigneeBytes {
 		t.Errorf("an index of %d visitors weighs %d bytes", n, x.bytes())
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/goalgraph/goalgraph/model/column"
 	"github.com/goalgraph/goalgraph/model/count"
 	"github.com/goalgraph/goalgraph/model/filter"
+	"github.com/goalgraph/goalgraph/model/partition"
 	"github.com/goalgraph/goalgraph/model/store"
 )
 
@@ -80,7 +81,7 @@ func (e *ColumnEngine) measure(ctx context.Context, group []*asking) ([]Answer, 
 			return nil, err
 		}
 	}
-	if m.index, err = e.assignments.index(ctx, e.matcher, m.d); err != nil {
+	if m.index, err = e.assignments.index(ctx, e.matcher, m.d, first.units); err != nil {
 		return nil, err
 	}
 	answers := make([]Answer, len(group))
@@ -186,6 +187,14 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error 
 			}
 			sets = wheres[text]
 		}
+		var values []sessionValues
+		groupOf, groups := q.NewGroups()
+		if q.By != (filter.Field{}) {
+			var err error
+			if values, err = m.valuesOf(ctx, q.By); err != nil {
+				return err
+			}
+		}
 		takes, answer := make([]uint64, (m.index.count()+63)/64), &answers[i]
 		for place, a := range m.index.all() {
 			if !q.In.Contains(a.at) {
@@ -194,21 +203,35 @@ func (m *measuring) chooseVisitors(ctx context.Context, answers []Answer) error 
 			if sets != nil && !sets[a.partition].Test(uint(a.ordinal)) {
 				continue
 			}
+			var group *Group
+			if values != nil {
+				group = groupOf(values[a.partition].at(a.ordinal))
+			}
 			if a.other < m.end {
 				answer.MultipleExposures++
+				addSteps(answer.MultipleSteps, q.Steps, a.other)
+				if group != nil {
+					group.MultipleExposures++
+				}
 				if q.Exclude {
 					continue
 				}
 			}
 			takes[place/64] |= 1 << (place % 64)
-			v := &answer.Variants[a.variant]
+			v, phase := &answer.Variants[a.variant], q.phaseAt(a.at)
 			v.Visitors++
 			addSteps(v.Steps, q.Steps, a.at)
 			if v.Phases != nil {
-				phase := q.phaseAt(a.at)
 				v.Phases[phase]++
 				addSteps(v.PhaseSteps[phase], q.Steps, a.at)
 			}
+			if group != nil {
+				group.Visitors[a.variant][phase]++
+			}
+		}
+		accumulate(answer.MultipleSteps)
+		if values != nil {
+			answer.Groups = groups()
 		}
 		cumulate(answer, func(v *VariantAnswer) [][]int { return append(v.PhaseSteps, v.Steps) })
 		m.takes[i] = takes
@@ -251,11 +274,35 @@ func addSteps(counts []int, steps []model.Millis, at model.Millis) {
 func cumulate(answer *Answer, of func(*VariantAnswer) [][]int) {
 	for i := range answer.Variants {
 		for _, counts := range of(&answer.Variants[i]) {
-			for step := 1; step < len(counts); step++ {
-				counts[step] += counts[step-1]
-			}
+			accumulate(counts)
 		}
 	}
+}
+
+func accumulate(counts []int) {
+	for step := 1; step < len(counts); step++ {
+		counts[step] += counts[step-1]
+	}
+}
+
+// sessionValues are the values of a field in a partition: those that there are, and of each ordinal the place of its own.
+type sessionValues struct {
+	values []string
+	of     []uint32
+}
+
+// at returns the value of a session.
+func (v *sessionValues) at(ordinal int32) string { return v.values[v.of[ordinal]] }
+
+// valuesOf returns the values of a text field in the partitions of assignments.
+func (m *measuring) valuesOf(ctx context.Context, field filter.Field) ([]sessionValues, error) {
+	all := make([]sessionValues, len(m.index.partitions))
+	return all, m.eachPartition(ctx, 0, func(ctx context.Context, place int, p *store.Partition) error {
+		return m.engine.matcher.Read(ctx, p, nil, []column.Dimension{column.Dimension(field.Name)}, func(view *partition.View, _ column.Known) error {
+			all[place].values, all[place].of = view.ValuesOf(field)
+			return ctx.Err()
+		})
+	})
 }
 
 // eachPartition calls do with the places of the partitions of assignments from one on, some at a time.
@@ -358,7 +405,7 @@ func (m *measuring) measureSealed(ctx context.Context, before []store.Partition)
 	state, stateBefore := count.StateOf(partitions, always), count.StateOf(before, always)
 	isKept := m.group[0].isKept // as it is for all of the group
 	sealed := *m
-	sealed.index = &index{variants: m.index.variants, partitions: partitions, sealed: newVisitors(nil), own: m.index.sealed}
+	sealed.index = &index{variants: m.index.variants, units: m.index.units, partitions: partitions, sealed: newVisitors(nil), own: m.index.sealed}
 	sealed.metrics = nil
 	var unknown []int
 	for place, metric := range m.metrics {

@@ -50,7 +50,7 @@ func TestMeasurementsOfNewerExposures(t *testing.T) {
 		Definition: Definition{Site: site.ID, Key: "x", Run: always, Variants: []string{"a"}, Audience: filter.Bool(true)},
 		In:         always, Where: filter.Bool(true), Metrics: []Metric{{Where: filter.In{Field: filter.Events, Values: []string{"purchase"}}}},
 	}
-	planned, err := st.PartitionsAssigned(ctx, site.ID, "x", 1<<30)
+	planned, err := st.PartitionsAssigned(ctx, site.ID, "x", always)
 	if err != nil || len(planned) != 2 {
 		t.Fatalf("%d partitions, %v", len(planned), err)
 	}

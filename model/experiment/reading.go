@@ -1,11 +1,7 @@
 package experiment
 
 import (
-	"context"
-	"math"
-	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -45,41 +41,6 @@ const (
 	// GuardrailRole is that of a metric by which no winner may be worse than its margin allows.
 	GuardrailRole Role = "GUARDRAIL"
 )
-
-// Trial is a reading by one metric. What follows from the counts is made when it is asked for, and once. Lists have an element
-// for each variant, of which the baseline's is empty in what compares with it; they are nil in an experiment without variants.
-type Trial struct {
-	Goal model.Goal
-	Role Role
-	// Rates and AnytimeRates are of the conversion rates, and BestRates the probabilities to be best alone, which takes less.
-	Rates        func() ([]stats.Rate, error)
-	BestRates    func() ([]float64, error)
-	AnytimeRates func() ([]stats.Anytime, error)
-	// Values, AnytimeValues and Winsorized are of the values per visitor; nil where the goal has none.
-	Values        func() ([]stats.Value, error)
-	AnytimeValues func() ([]stats.Anytime, error)
-	Winsorized    func() ([]WinsorizedValue, error)
-	// WithPrior is what is said of each variant's rate with the experiment's prior on its lift; Higher is the probability to be
-	// better than the baseline. It is nil where the experiment has no prior, and over several phases.
-	WithPrior func() ([]stats.PriorLift, error)
-	// WithinMargin is the probability that a variant is not worse than the baseline by more than the guardrail's margin, by what
-	// decides; nil where the metric is none.
-	WithinMargin func() ([]float64, error)
-
-	reading *Reading
-	figures func() ([]stats.Figure, error)
-	margin  float64
-	answer  *Answer
-	place   int
-}
-
-// WinsorizedValue is what a variant's values say under a cap.
-type WinsorizedValue struct {
-	stats.Value
-	// Cap is nil where no value is above 0.
-	Cap    *float64
-	Capped int
-}
 
 // Check checks the split of the visitors, of each phase by its weights, and of all phases together.
 func (r *Reading) Check() error {
@@ -129,6 +90,42 @@ func (r *Reading) Ratios(answer *Answer, steps int) (visitors [][]int, ratios []
 		}
 	}
 	return visitors, ratios, nil
+}
+
+// GroupRatio says whether the split of a group fits the weights.
+type GroupRatio struct {
+	Group
+	SampleRatio stats.SampleRatio
+	// AdjustedPValue is the p-value for any number of looks, adjusted for the number of groups.
+	AdjustedPValue float64
+}
+
+// Mismatch tells that the split does not fit.
+func (g *GroupRatio) Mismatch() bool { return g.AdjustedPValue < stats.MismatchBelow }
+
+// GroupRatios returns whether the split of each group of an answer fits the weights, each phase's by its own. P-values are adjusted by
+// Holm: some group that fits is told not to in one of 1,000 experiments at most.
+func (r *Reading) GroupRatios(answer *Answer) ([]GroupRatio, error) {
+	splits := r.Experiment.Splits()
+	ratios, p := make([]GroupRatio, len(answer.Groups)), make([]float64, len(answer.Groups))
+	for i, group := range answer.Groups {
+		phases := make([]stats.Split, len(splits))
+		for n := range phases {
+			phases[n].Weights = splits[n].Weights
+			for _, visitors := range group.Visitors {
+				phases[n].Visitors = append(phases[n].Visitors, int64(visitors[n]))
+			}
+		}
+		ratio, err := stats.CheckSampleRatios(phases...)
+		if err != nil {
+			return nil, err
+		}
+		ratios[i], p[i] = GroupRatio{Group: group, SampleRatio: ratio}, ratio.AnytimePValue
+	}
+	for i, adjusted := range stats.Holm(p) {
+		ratios[i].AdjustedPValue = adjusted
+	}
+	return ratios, nil
 }
 
 // VisitorsIn is how many visitors were assigned to each variant in a phase of the run.
@@ -203,311 +200,8 @@ func (r *Reading) Add(goal model.Goal, answer *Answer, place int, err error) {
 	r.Trials = append(r.Trials, t)
 }
 
-// onceOf returns what makes a list of a trial once, if it can be made at all.
-func onceOf[T any](t *Trial, err error, of func() ([]T, error)) func() ([]T, error) {
-	return sync.OnceValues(func() ([]T, error) {
-		if err != nil || len(t.reading.Experiment.Variants) == 0 {
-			return nil, err
-		}
-		return of()
-	})
-}
-
 func (r *Reading) baseline() int {
 	return slices.IndexFunc(r.Experiment.Variants, func(v model.Variant) bool { return v.Baseline })
-}
-
-// Direction says which of two figures is the better one to the experiment.
-func (t *Trial) Direction() model.Direction { return t.reading.Experiment.DirectionOf(&t.Goal) }
-
-func (t *Trial) better() stats.Direction { return stats.Direction(t.Direction()) }
-
-func (t *Trial) decidesByValue() bool {
-	return t.reading.Experiment.DecidesBy == model.ByValue && t.Goal.ValueEvent != ""
-}
-
-// count and amount are what a tally of so many visitors says.
-func (t Tally) count(visitors int) stats.Count {
-	return stats.Count{Visitors: int64(visitors), Conversions: int64(t.Conversions)}
-}
-
-func (t Tally) amount(visitors int) stats.Amount {
-	return stats.AmountOf(int64(visitors), int64(t.Conversions), int64(t.Values), t.Total.Float64(), t.Moments)
-}
-
-// counts are those of the visitors assigned in a phase; amounts are their values, and capped these under a cap.
-func (t *Trial) counts(phase int) []stats.Count {
-	return ofVariants(t, phase, func(visitors int, tally Tally, _ stats.Moments) stats.Count { return tally.count(visitors) })
-}
-
-func (t *Trial) amounts(phase int) []stats.Amount {
-	return ofVariants(t, phase, func(visitors int, tally Tally, _ stats.Moments) stats.Amount { return tally.amount(visitors) })
-}
-
-func (t *Trial) capped(phase int) []stats.Amount {
-	return ofVariants(t, phase, func(visitors int, tally Tally, capped stats.Moments) stats.Amount {
-		return stats.AmountOf(int64(visitors), int64(tally.Conversions), int64(tally.Values), capped.Mean*float64(capped.N), capped)
-	})
-}
-
-// ofVariants returns what is said of each variant's visitors assigned in a phase, and of their values under a cap.
-func ofVariants[T any](t *Trial, phase int, of func(visitors int, tally Tally, capped stats.Moments) T) []T {
-	all := make([]T, len(t.answer.Variants))
-	for i := range all {
-		v := &t.answer.Variants[i]
-		tally, capped := v.Metrics[t.place].in(phase)
-		all[i] = of(v.visitorsIn(phase), tally, capped)
-	}
-	return all
-}
-
-// byPhase returns what is said of each phase in which anybody was assigned.
-func byPhase[T any](t *Trial, of func(phase int) T) (all []T) {
-	for _, n := range t.reading.phases() {
-		all = append(all, of(n))
-	}
-	return all
-}
-
-func (t *Trial) rates() ([]stats.Rate, error) {
-	phases := byPhase(t, t.counts)
-	if len(phases) == 1 {
-		return stats.Rates(phases[0], t.reading.baseline(), t.better())
-	}
-	return stats.RatesOverPhases(phases, t.reading.baseline(), t.better())
-}
-
-func (t *Trial) bestRates() ([]float64, error) {
-	if phases := t.reading.phases(); len(phases) == 1 {
-		return stats.BestRates(t.counts(phases[0]), t.better())
-	}
-	rates, err := t.Rates()
-	best := make([]float64, len(rates))
-	for i, rate := range rates {
-		best[i] = rate.ProbabilityToBeBest
-	}
-	return best, err
-}
-
-// AsSeenAt returns the trial at a step of an answer, which has one metric, of its rates.
-func (t *Trial) AsSeenAt(answer *Answer, step int) *Trial {
-	goal := t.Goal
-	goal.ValueEvent = ""
-	then := &Reading{Experiment: t.reading.Experiment, Primary: t.reading.Primary, Answer: *answer.AsSeenAt(step)}
-	then.Add(goal, &then.Answer, 0, nil)
-	return then.Trials[0]
-}
-
-// Sees tells whether the trial has the same visitors and conversions as another one of the same answer.
-func (t *Trial) Sees(other *Trial) bool {
-	return reflect.DeepEqual(t.answer.Variants, other.answer.Variants)
-}
-
-func (t *Trial) valuesOf(amounts func(phase int) []stats.Amount) ([]stats.Value, error) {
-	phases := byPhase(t, amounts)
-	if len(phases) == 1 {
-		return stats.Values(phases[0], t.reading.baseline(), t.better())
-	}
-	return stats.ValuesOverPhases(phases, t.reading.baseline(), t.better())
-}
-
-func (t *Trial) winsorized() ([]WinsorizedValue, error) {
-	values, err := t.valuesOf(t.capped)
-	winsorized := make([]WinsorizedValue, len(values))
-	for i := range values {
-		w := &t.answer.Variants[i].Metrics[t.place].Winsorized
-		winsorized[i] = WinsorizedValue{Value: values[i], Capped: w.Capped}
-		if w.Cap < math.MaxFloat64 {
-			winsorized[i].Cap = &w.Cap
-		}
-	}
-	return winsorized, err
-}
-
-// CupedValue is what a variant's values say without what was to be expected by what its visitors did before.
-type CupedValue struct {
-	stats.Value
-	stats.CUPED
-}
-
-// Cuped returns the values of each variant without what was to be expected, from an answer that has one metric, with what was
-// before. Over several phases there are none: nil.
-func (t *Trial) Cuped(answer *Answer) ([]CupedValue, error) {
-	if len(t.reading.phases()) > 1 {
-		return nil, nil
-	}
-	amounts, pairs := make([]stats.Amount, len(answer.Variants)), make([]stats.JointMoments, len(answer.Variants))
-	for i, v := range answer.Variants {
-		amounts[i], pairs[i] = v.Metrics[0].amount(v.Visitors), v.Metrics[0].Pairs
-	}
-	cuped, adjusted, err := stats.Adjust(amounts, pairs)
-	if err != nil {
-		return nil, err
-	}
-	values, err := stats.Values(adjusted, t.reading.baseline(), t.better())
-	all := make([]CupedValue, len(values))
-	for i := range values {
-		all[i] = CupedValue{values[i], cuped}
-	}
-	return all, err
-}
-
-func (t *Trial) withPrior() ([]stats.PriorLift, error) {
-	tau := t.reading.Experiment.PriorLift
-	if tau == 0 || len(t.reading.phases()) > 1 {
-		return nil, nil
-	}
-	counts := t.counts(t.reading.phases()[0])
-	return compared(t, func(variant, baseline int) (stats.PriorLift, error) {
-		lift, err := stats.LiftWithPrior(counts[variant], counts[baseline], tau)
-		if t.better() == stats.LowerIsBetter {
-			lift.Higher = 1 - lift.Higher
-		}
-		return lift, err
-	})
-}
-
-// compared returns how each variant compares with the baseline.
-func compared[T any](t *Trial, compare func(variant, baseline int) (T, error)) ([]T, error) {
-	all, baseline := make([]T, len(t.answer.Variants)), t.reading.baseline()
-	for i := range all {
-		if i == baseline {
-			continue
-		}
-		var err error
-		if all[i], err = compare(i, baseline); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// countPhases are the counts of a variant and the baseline in each phase.
-func (t *Trial) countPhases(variant, baseline int) []stats.Phase {
-	splits := t.reading.Experiment.Splits()
-	return byPhase(t, func(n int) stats.Phase {
-		counts, weights := t.counts(n), splits[n].Weights
-		return stats.Phase{Baseline: counts[baseline], Variant: counts[variant], BaselineWeight: weights[baseline], VariantWeight: weights[variant]}
-	})
-}
-
-// valuePhases are the values of a variant and the baseline in each phase.
-func (t *Trial) valuePhases(variant, baseline int) []stats.ValuePhase {
-	return byPhase(t, func(n int) stats.ValuePhase {
-		amounts := t.amounts(n)
-		return stats.ValuePhase{Baseline: amounts[baseline], Variant: amounts[variant]}
-	})
-}
-
-func (t *Trial) anytimeRates() ([]stats.Anytime, error) {
-	return compared(t, func(variant, baseline int) (stats.Anytime, error) {
-		return stats.AnytimeRates(t.countPhases(variant, baseline)...)
-	})
-}
-
-func (t *Trial) anytimeValues() ([]stats.Anytime, error) {
-	return compared(t, func(variant, baseline int) (stats.Anytime, error) {
-		phases := t.valuePhases(variant, baseline)
-		if len(phases) > 1 {
-			return stats.AnytimeValuesOverPhases(phases...)
-		}
-		difference, err := stats.AnytimeValues(phases[0].Variant, phases[0].Baseline)
-		return difference.Anytime, err
-	})
-}
-
-func (t *Trial) withinMargin() ([]float64, error) {
-	if t.decidesByValue() {
-		return compared(t, func(variant, baseline int) (float64, error) {
-			phases := t.valuePhases(variant, baseline)
-			if len(phases) == 1 {
-				return stats.ValueGuardrail(phases[0].Variant, phases[0].Baseline, t.margin, t.better())
-			}
-			stratified, err := stats.StratifiedValues(phases...)
-			if err != nil {
-				return 0, err
-			}
-			return stratified.WithinMargin(t.margin, t.better())
-		})
-	}
-	return compared(t, func(variant, baseline int) (float64, error) {
-		phases := t.countPhases(variant, baseline)
-		if len(phases) == 1 {
-			return stats.Guardrail(phases[0].Variant, phases[0].Baseline, t.margin, t.better())
-		}
-		stratified, err := stats.StratifiedRates(phases...)
-		if err != nil {
-			return 0, err
-		}
-		return stratified.WithinMargin(t.margin, t.better())
-	})
-}
-
-// figuresBy returns the figures by values or by rates, as the experiment is monitored.
-func (t *Trial) figuresBy(value bool) ([]stats.Figure, error) {
-	figures, anytime, err := []stats.Figure(nil), t.AnytimeRates, error(nil)
-	if value {
-		var values []stats.Value
-		values, err = t.Values()
-		figures, anytime = stats.ValueFigures(values), t.AnytimeValues
-	} else {
-		var rates []stats.Rate
-		rates, err = t.Rates()
-		figures = stats.RateFigures(rates)
-	}
-	if err != nil || t.reading.Experiment.Monitoring != model.Continuous {
-		return figures, err
-	}
-	comparisons, err := anytime()
-	if err == nil {
-		stats.Monitor(figures, t.reading.baseline(), t.better(), comparisons)
-	}
-	return figures, err
-}
-
-// Adjusted returns the figures that decide, with p-values adjusted for all that is looked at together.
-func (t *Trial) Adjusted(ctx context.Context) ([]stats.Figure, error) {
-	figures, _, err := t.reading.Families.of(t.Role).adjusted(ctx, t)
-	return figures, err
-}
-
-// Verdict returns what to do by this metric.
-func (t *Trial) Verdict(ctx context.Context) (Verdict, error) {
-	r := t.reading
-	figures, comparisons, err := r.Families.of(t.Role).adjusted(ctx, t)
-	if err != nil {
-		return Verdict{}, err
-	}
-	if len(figures) == 0 {
-		return Verdict{stats.Collecting, -1, []Reason{{TooFewVisitorsReason, "The experiment has no variants yet."}}}, nil
-	}
-	e := Evidence{
-		Rules: r.Rules, Figures: figures, Baseline: r.baseline(), Better: t.better(), SampleRatio: r.SampleRatio,
-		Visitors: r.Visitors(), MultipleExposures: r.Answer.MultipleExposures, Assigned: r.Answer.Assigned, UnknownVariants: r.Answer.Unknown,
-		FilterAfterAssignment: r.Follows, Ran: r.Ran, Left: r.Left, Stopped: r.Experiment.Status != model.Running, Comparisons: comparisons,
-	}
-	for _, variant := range r.Experiment.Variants {
-		e.Variants = append(e.Variants, variant.Name)
-	}
-	if t.decidesByValue() {
-		for _, v := range t.answer.Variants {
-			e.Values = append(e.Values, int64(v.Metrics[t.place].Values))
-		}
-	} else if t.Values != nil {
-		if e.ByValue, err = t.figuresBy(true); err != nil {
-			return Verdict{}, err
-		}
-		stats.AdjustVariants(e.ByValue, e.Baseline)
-	}
-	if t.Goal.ID == r.Experiment.Primary {
-		e.MetricChanged = r.Experiment.MetricChangedAt
-	}
-	if t.Role != GuardrailRole {
-		if e.Guardrails, err = r.guardrails(); err != nil {
-			return Verdict{}, err
-		}
-	}
-	return e.Judge(), nil
 }
 
 // guardrails returns what the guardrails say of each variant.
@@ -527,85 +221,4 @@ func (r *Reading) guardrails() (all []Guardrail, err error) {
 		}
 	}
 	return all, nil
-}
-
-// Families are the trials of readings that are looked at together: those by the primary metric, and those by all others.
-type Families struct{ primary, others family }
-
-// NewFamilies returns the families of readings, which are asked for when they are needed.
-func NewFamilies(readings func(context.Context) ([]*Reading, error)) *Families {
-	of := func(isPrimary bool) family {
-		return family{trials: func(ctx context.Context) (trials []*Trial, err error) {
-			all, err := readings(ctx)
-			for _, r := range all {
-				for _, t := range r.Trials {
-					if (t.Role == PrimaryRole) == isPrimary {
-						trials = append(trials, t)
-					}
-				}
-			}
-			return trials, err
-		}}
-	}
-	return &Families{of(true), of(false)}
-}
-
-func (f *Families) of(role Role) *family {
-	if role == PrimaryRole {
-		return &f.primary
-	}
-	return &f.others
-}
-
-// family is trials whose p-values are adjusted together.
-type family struct {
-	trials func(context.Context) ([]*Trial, error)
-
-	mu      sync.Mutex
-	figures map[*Trial][]stats.Figure
-}
-
-// adjusted returns the adjusted figures of a trial, and how many are looked at together.
-func (f *family) adjusted(ctx context.Context, t *Trial) ([]stats.Figure, int, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, 0, err
-	}
-	if _, err := t.figures(); err != nil {
-		return nil, 0, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.figures == nil {
-		if err := f.adjust(ctx); err != nil {
-			return nil, 0, err
-		}
-	}
-	return f.figures[t], len(f.figures), nil
-}
-
-func (f *family) adjust(ctx context.Context) error {
-	trials, err := f.trials(ctx)
-	if err != nil {
-		return err
-	}
-	adjusted, baseline := make(map[*Trial][]stats.Figure, len(trials)), 0
-	var all [][]stats.Figure
-	for _, t := range trials {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		figures, err := t.figures()
-		if err != nil || len(figures) == 0 { // it is not looked at
-			continue
-		}
-		adjusted[t], baseline = slices.Clone(figures), t.reading.baseline()
-		all = append(all, adjusted[t])
-	}
-	if len(all) == 1 {
-		stats.AdjustVariants(all[0], baseline)
-	} else {
-		stats.AdjustMetrics(all, baseline)
-	}
-	f.figures = adjusted
-	return nil
 }

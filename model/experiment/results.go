@@ -49,7 +49,13 @@ func NewColumnEngine(st *store.Store, matcher *count.Matcher, assignments *Assig
 			return uint64(100 + 8*len(m.at) + 16*len(m.values) + 16*len(m.before))
 		}),
 		answers: partition.Bounded(bytes/answersShare, func(_ count.Fingerprint, a Answer) uint64 {
-			bytes := 200
+			bytes := 200 + 8*len(a.MultipleSteps)
+			for _, group := range a.Groups {
+				bytes += 100 + len(group.Value)
+				for _, phases := range group.Visitors {
+					bytes += 24 + 8*len(phases)
+				}
+			}
 			for _, v := range a.Variants {
 				bytes += 100 + 8*len(v.Steps)*(1+len(v.Phases)) + 40*len(v.Phases)
 				for _, m := range v.Metrics {
@@ -75,7 +81,10 @@ func (e *ColumnEngine) Bytes() uint64 {
 
 // clone returns an answer of the caller's own.
 func (a Answer) clone() Answer {
-	a.Variants = slices.Clone(a.Variants)
+	a.Variants, a.MultipleSteps, a.Groups = slices.Clone(a.Variants), slices.Clone(a.MultipleSteps), slices.Clone(a.Groups)
+	for i := range a.Groups {
+		a.Groups[i].Visitors = cloneAll(a.Groups[i].Visitors)
+	}
 	for i := range a.Variants {
 		v := &a.Variants[i]
 		v.Steps, v.Phases, v.Metrics = slices.Clone(v.Steps), slices.Clone(v.Phases), slices.Clone(v.Metrics)
@@ -104,6 +113,8 @@ type asking struct {
 	key    count.Fingerprint // of the answer
 	// partitions are those that the answer may depend on.
 	partitions []store.Partition
+	// units are those that it is answered for.
+	units *units
 	// isKept tells that key says all that the answer depends on.
 	isKept bool
 }
@@ -112,11 +123,22 @@ type asking struct {
 func (e *ColumnEngine) Results(ctx context.Context, questions []Question) ([]Answer, error) {
 	answers := make([]Answer, len(questions))
 	partitions := map[string][]store.Partition{}
+	units := map[int64]*units{} // by site
 	groups := map[string][]*asking{}
 	for i := range questions {
 		q := &asking{Question: &questions[i], answer: &answers[i]}
 		// Who is assigned depends on the run's partitions, and none behind its end says more.
 		of := fmt.Sprint(q.Definition.Site, q.Definition.Run.To)
+		if q.Definition.ByUser {
+			site := q.Definition.Site
+			if units[site] == nil {
+				var err error
+				if units[site], err = e.assignments.unitsOf(ctx, &q.Definition); err != nil {
+					return nil, err
+				}
+			}
+			q.units = units[site]
+		}
 		if q.partitions = partitions[of]; q.partitions == nil {
 			var err error
 			if q.partitions, err = e.store.Partitions(ctx, q.Definition.Site, model.Range{From: -model.Open, To: q.Definition.Run.To}); err != nil {
@@ -126,7 +148,7 @@ func (e *ColumnEngine) Results(ctx context.Context, questions []Question) ([]Ans
 		}
 		state := count.StateOf(q.partitions, always)
 		// It says nothing of other experiments' definitions and sessions, nor of visitors' keys.
-		q.key, q.isKept = count.FingerprintOf(q.text(), string(state[:])), q.isLocal()
+		q.key, q.isKept = count.FingerprintOf(q.text(), string(state[:]), q.units.text()), q.isLocal()
 		if q.isKept {
 			begin := time.Now()
 			known, found := e.answers.GetIfPresent(q.key)
@@ -180,7 +202,7 @@ func (q *Question) needs() (keys [2][]string) {
 // text tells the question from others.
 func (q *Question) text() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\n%t %d %t %t %d %d %s\n%d %d", q.Definition.text(), q.Later, q.Within, q.Before, q.Exclude, q.In.From, q.In.To, q.Where, q.Steps, q.Phases)
+	fmt.Fprintf(&text, "%s\n%t %d %t %t %d %d %s\n%d %d %q", q.Definition.text(), q.Later, q.Within, q.Before, q.Exclude, q.In.From, q.In.To, q.Where, q.Steps, q.Phases, q.By)
 	for _, metric := range q.Metrics {
 		fmt.Fprintf(&text, "\n%q %s", metric.Value, metric.Where)
 	}

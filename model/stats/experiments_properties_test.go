@@ -387,6 +387,23 @@ func TestOverPhases(t *testing.T) {
 			near(t, name+": sum", sum, 1, 1e-9)
 		}
 	}
+	// The baseline's interval is that of all its visitors, however closely variants compare with it.
+	for _, phases := range [][][]Count{
+		{{{9000, 540}, {1000, 60}}, {{1000, 100}, {3000, 300}}},
+		{{{100, 5}, {100_000, 5000}}, {{100, 95}, {100_000, 95_000}}},
+		{{{100, 1}, {10_000, 100}, {100, 1}}, {{1000, 990}, {1000, 990}, {1000, 990}}},
+	} {
+		rates := must[[]Rate](t)(RatesOverPhases(phases, 0, HigherIsBetter))
+		n, c := float64(phases[0][0].Visitors+phases[1][0].Visitors), float64(phases[0][0].Conversions+phases[1][0].Conversions)
+		reach := -probit(lowEnd) * math.Sqrt(1/c-1/n)
+		near(t, "baseline", rates[0].ConversionRate.Mean, c/n, 1e-12)
+		near(t, "baseline, low", rates[0].ConversionRate.Low, c/n*math.Exp(-reach), 1e-12)
+		near(t, "baseline, high", rates[0].ConversionRate.High, min(1, c/n*math.Exp(reach)), 1e-12)
+		points := must[[]Point](t)(rates[0].Curve(3))
+		if width := points[2].X / points[0].X; width < math.Exp(2*reach) {
+			t.Errorf("%v: the curve is %v wide, and its interval %v", phases, width, math.Exp(2*reach))
+		}
+	}
 	early, late := []Amount{amountOf(9000, 10, 0.3), amountOf(1000, 10, 0.9)}, []Amount{amountOf(1000, 20, 0.9), amountOf(3000, 20, 0.5)}
 	values := must[[]Value](t)(ValuesOverPhases([][]Amount{early, late}, 0, HigherIsBetter))
 	near(t, "value", values[1].Uplift.Mean, 0, 1e-12)
@@ -400,6 +417,23 @@ func TestOverPhases(t *testing.T) {
 	unknown := must[[]Value](t)(ValuesOverPhases([][]Amount{{early[0], {Visitors: 5}}, {late[0], {Visitors: 5}}}, 0, HigherIsBetter))
 	if unknown[1].Uplift != nil || unknown[0].ExpectedLoss != nil {
 		t.Errorf("phases of few: %+v", unknown)
+	}
+	// A phase in which the variant has few values is passed over where it has few visitors, and not where they bought nothing.
+	full := ValuePhase{amountOf(1000, 10, 0.3), amountOf(1000, 10, 0.3)}
+	for name, test := range map[string]struct {
+		phase ValuePhase
+		known bool
+	}{
+		"as few as chance may leave":     {ValuePhase{amountOf(1000, 10, 0.3), Amount{Visitors: 19}}, true},
+		"fewer than chance leaves":       {ValuePhase{amountOf(1000, 10, 0.3), Amount{Visitors: 20}}, false},
+		"a baseline that bought nothing": {ValuePhase{Amount{Visitors: 20}, amountOf(1000, 10, 0.3)}, false},
+		"a baseline of few":              {ValuePhase{Amount{Visitors: 19}, amountOf(1000, 10, 0.3)}, true},
+		"nothing bought by anybody":      {ValuePhase{Amount{Visitors: 1000}, Amount{Visitors: 1000}}, true},
+		"nobody in one":                  {ValuePhase{amountOf(1000, 10, 0.3), Amount{}}, true},
+	} {
+		if s := must[Stratified](t)(StratifiedValues(full, test.phase)); (s.Uplift != nil) != test.known {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 	for _, bad := range [][][]Count{nil, {{{1, 0}, {1, 0}}, {{1, 0}}}, {{{1, 2}, {1, 0}}}} {
 		if _, err := RatesOverPhases(bad, 0, HigherIsBetter); err == nil {

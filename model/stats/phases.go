@@ -171,8 +171,10 @@ func RatesOverPhases(phases [][]Count, baseline int, better Direction) ([]Rate, 
 		r := &rates[i]
 		r.ProbabilityToBeBest, r.ExpectedLoss = best[i], losses[i]
 		if adjusted[i] != nil {
-			r.adjusted = adjusted[i]
-			r.ConversionRate = adjusted[i].estimate()
+			if r.adjusted = adjusted[i]; i == baseline { // of its variance, a part may be the variants' where they are compared
+				r.adjusted = &logNormal{adjusted[i].location, math.Sqrt(spread)}
+			}
+			r.ConversionRate = r.adjusted.estimate()
 			r.ConversionRate.High = min(r.ConversionRate.High, 1)
 		}
 		if i != baseline {
@@ -307,6 +309,6 @@ func CheckSampleRatios(phases ...Split) (SampleRatio, error) {
 	if freedom > 0 {
 		ratio.PValue = distuv.ChiSquared{K: freedom}.Survival(chi2)
 	}
-	ratio.Mismatch = ratio.AnytimePValue < mismatchBelow
+	ratio.Mismatch = ratio.AnytimePValue < MismatchBelow
 	return ratio, nil
 }

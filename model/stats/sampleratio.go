@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// mismatchBelow is the p-value below which the sample ratio check reports a mismatch.
-const mismatchBelow = 0.001
+// MismatchBelow is the p-value, for any number of looks, below which a split does not fit.
+const MismatchBelow = 0.001
 
 // SampleRatio says whether the split of visitors fits the variants' weights. If not,
 // something is broken, for example by failing redirects, bots or lost messages, and the

@@ -96,7 +96,7 @@ func documentOfExperiment(e *model.Experiment) string {
 	}
 	return fields{
 		"key": e.Key, "name": e.Name, "description": e.Description, "status": e.Status, "variants": e.Variants, "audience": e.Audience,
-		"attribution": e.Attribution, "window": durationOrNil(e.Window), "multipleExposures": e.MultipleExposures, "priorLift": e.PriorLift, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
+		"attribution": e.Attribution, "unit": e.Unit, "window": durationOrNil(e.Window), "multipleExposures": e.MultipleExposures, "priorLift": e.PriorLift, "winner": e.Winner, "primaryMetric": e.Primary, "secondaryMetrics": e.Secondary,
 		"guardrails": guardrails, "directions": directions, "notes": e.Notes, "conclusion": e.Conclusion, "decidesBy": e.DecidesBy, "monitoring": e.Monitoring, "decideAt": timeOrNil(e.DecideAt),
 		"startedAt": timeOrNil(e.StartedAt), "stoppedAt": timeOrNil(e.StoppedAt), "phases": phases,
 		"assignment": e.Assignment, "seed": e.Seed, "trafficShare": e.TrafficShare, "layer": layerOrNil(e.Layer), "forcedVariants": e.Forced,

@@ -316,10 +316,17 @@ func (e *eraser) forget(ctx context.Context, visitors []string, before model.Mil
 		if err := e.forgetExposures(ctx, chunk); err != nil {
 			return err
 		}
-		for _, table := range []string{"kept_assignments", "visitors"} {
-			if _, err := e.tx.NewDelete().Table(table).Where("site_id = ? AND visitor IN (?)", e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
-				return err
-			}
+		if _, err := e.tx.NewDelete().Table("kept_assignments").Where("site_id = ? AND visitor IN (?)", e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
+			return err
+		}
+		// Whose a device is that links still name, its next message is to find.
+		const unlinked = "site_id = ? AND visitor IN (?) AND NOT EXISTS (SELECT 1 FROM links WHERE links.site_id = visitors.site_id AND links.device = visitors.visitor)"
+		ids := e.tx.NewSelect().Table("visitors").Column("id").Where(unlinked, e.site.ID, bun.List(chunk))
+		if _, err := e.tx.NewDelete().Table("visitor_users").Where("site_id = ? AND visitor_id IN (?)", e.site.ID, ids).Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := e.tx.NewDelete().Table("visitors").Where(unlinked, e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -51,6 +51,7 @@ type experimentRow struct {
 	Phases             string
 	EarlierRuns        string
 
+	Unit              model.AssignmentUnit
 	WindowMS          model.Millis
 	MultipleExposures model.MultipleExposures
 	PriorLift         float64
@@ -100,7 +101,7 @@ func experimentRowOf(e *model.Experiment) (*experimentRow, error) {
 		ID: e.ID, SiteID: e.SiteID, Key: e.Key, Name: e.Name, Description: e.Description, Status: e.Status,
 		Variants: string(variants), Audience: audience, Attribution: e.Attribution, DecidesBy: e.DecidesBy, Monitoring: e.Monitoring,
 		DecideAt: e.DecideAt, MetricChangedAt: e.MetricChangedAt, Winner: e.Winner, StartedAt: e.StartedAt, StoppedAt: e.StoppedAt, SearchText: searchText(texts...),
-		Phases: string(phases), EarlierRuns: string(runs), WindowMS: model.Millis(e.Window.Milliseconds()), MultipleExposures: e.MultipleExposures, PriorLift: e.PriorLift, Notes: e.Notes, Conclusion: e.Conclusion,
+		Phases: string(phases), EarlierRuns: string(runs), Unit: e.Unit, WindowMS: model.Millis(e.Window.Milliseconds()), MultipleExposures: e.MultipleExposures, PriorLift: e.PriorLift, Notes: e.Notes, Conclusion: e.Conclusion,
 		CreatedAt: e.CreatedAt.UnixMilli(), UpdatedAt: e.UpdatedAt.UnixMilli(),
 		Assignment: e.Assignment, Seed: e.Seed, TrafficShare: e.TrafficShare, LayerKey: layer.Key, LayerFrom: layer.From, LayerTo: layer.To,
 		Rollout: e.Rollout, OnlyEvaluated: e.OnlyEvaluated,
@@ -112,7 +113,7 @@ func (row *experimentRow) experiment() (model.Experiment, error) {
 	e := model.Experiment{
 		ID: row.ID, SiteID: row.SiteID, Key: row.Key, Name: row.Name, Description: row.Description, Status: row.Status,
 		Secondary: []int64{}, Attribution: row.Attribution, DecidesBy: row.DecidesBy, Monitoring: row.Monitoring, DecideAt: row.DecideAt,
-		Window: time.Duration(row.WindowMS) * time.Millisecond, MultipleExposures: row.MultipleExposures, PriorLift: row.PriorLift, Notes: row.Notes, Conclusion: row.Conclusion,
+		Unit: row.Unit, Window: time.Duration(row.WindowMS) * time.Millisecond, MultipleExposures: row.MultipleExposures, PriorLift: row.PriorLift, Notes: row.Notes, Conclusion: row.Conclusion,
 		MetricChangedAt: row.MetricChangedAt, Winner: row.Winner, StartedAt: row.StartedAt, StoppedAt: row.StoppedAt,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt),
 		Assignment: row.Assignment, Seed: row.Seed, TrafficShare: row.TrafficShare, Rollout: row.Rollout, OnlyEvaluated: row.OnlyEvaluated,

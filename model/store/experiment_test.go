@@ -346,3 +346,53 @@ func TestExperimentDecision(t *testing.T) {
 		mustBe(t, err, model.BadInput, "decidesBy")
 	})
 }
+
+// A goal that decides also changes by a segment that its filters name, and after the stop.
+func TestMetricChangesByItsSegment(t *testing.T) {
+	onEach(t, func(t *testing.T, st *store.Store) {
+		ctx := t.Context()
+		site := mustCreateSite(t, st, "shop.example")
+		segment := mustCreateSegment(t, st, site.ID, "Romania", true)
+		outer := &model.Segment{SiteID: site.ID, Name: "Outer", Filters: inSegment(segment.ID)}
+		if err := st.CreateSegment(ctx, outer); err != nil {
+			t.Fatal(err)
+		}
+		goal, other := &model.Goal{SiteID: site.ID, Key: "k", Name: "Goal", Filters: inSegment(outer.ID)}, mustCreateGoal(t, st, site.ID, "buy", "Buy")
+		if err := st.CreateGoal(ctx, goal); err != nil {
+			t.Fatal(err)
+		}
+		var experiments []int64
+		for _, steps := range [][]func(*model.Experiment) error{{start}, {start, stop}} {
+			for _, e := range []model.Experiment{{Primary: goal.ID}, {Primary: other.ID, Guardrails: []model.Guardrail{{Goal: goal.ID}}}, {Primary: other.ID, Secondary: []int64{goal.ID}}} {
+				e.SiteID, e.Key, e.Name, e.Variants = site.ID, fmt.Sprint("e", len(experiments)), "n", []model.Variant{{Key: "a", Weight: 1}, {Key: "b", Weight: 1}}
+				if err := st.CreateExperiment(ctx, &e); err != nil {
+					t.Fatal(err)
+				}
+				for _, step := range steps {
+					if _, err := st.UpdateExperiment(ctx, e.ID, step); err != nil {
+						t.Fatal(err)
+					}
+				}
+				experiments = append(experiments, e.ID)
+			}
+		}
+		if _, err := st.UpdateSegment(ctx, segment.ID, func(s *model.Segment) error { s.Name = "Renamed"; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		told := func() (all []bool) {
+			for _, id := range experiments {
+				now, err := st.Experiment(ctx, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, now.MetricChangedAt != 0)
+			}
+			return all
+		}
+		mustEqual(t, "by a new name", told(), make([]bool, 6))
+		if _, err := st.UpdateSegment(ctx, segment.ID, func(s *model.Segment) error { s.Filters = nil; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, "by other filters", told(), []bool{true, true, false, true, true, false})
+	})
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -38,7 +39,7 @@ func (s *Store) Today() model.Day { return model.MillisOf(s.now()).Day() }
 
 // BoundStatements are the statements that hooks do not see.
 func BoundStatements() (statements []string) {
-	for _, statement := range []bound{allSites, siteByID, siteByDomain, partitionsOfDays, sessionsOf, sessionsAfter, ordinalsOf, ordinalsAfter} {
+	for _, statement := range []bound{allSites, siteByID, siteByDomain, partitionsOfDays, sessionsOf, sessionsAfter, ordinalsOf, ordinalsAfter, visitorUsersRevision} {
 		statements = append(statements, statement.postgreSQL)
 	}
 	return statements
@@ -57,4 +58,15 @@ const (
 // NearestOfKey returns those of a visitor's sessions that are needed for hits with a key of some time.
 func NearestOfKey(sessions []model.Session, key string, from, to model.Millis) []model.Session {
 	return (&wanted{keys: []visitorKey{{key: key, from: from, to: to}}}).of(sessions)
+}
+
+// VisitorKeys returns the names of a site's visitors, by their numbers.
+func (s *Store) VisitorKeys(ctx context.Context, site int64) (map[int64]string, error) {
+	var rows []visitorRow
+	err := s.db.NewSelect().Model(&rows).Where("site_id = ?", site).Scan(ctx)
+	keys := make(map[int64]string, len(rows))
+	for _, row := range rows {
+		keys[row.ID] = row.Visitor
+	}
+	return keys, err
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/goalgraph/goalgraph/model"
 )
 
-// PartitionsAssigned returns the site's partitions up to a day that have assignments to an
+// PartitionsAssigned returns the site's partitions of the days of a range that have assignments to an
 // experiment, the oldest first.
-func (s *Store) PartitionsAssigned(ctx context.Context, site int64, experiment string, last model.Day) (partitions []Partition, err error) {
+func (s *Store) PartitionsAssigned(ctx context.Context, site int64, experiment string, in model.Range) (partitions []Partition, err error) {
 	defer wrap(&err, "partitions with assignments to %q", experiment)
+	first, last := in.Days()
 	assigned := s.db.NewSelect().Table("assignments").ColumnExpr("1").
 		Where("assignments.site_id = ? AND assignments.experiment = ? AND assignments.partition_id = partitions.id", site, experiment)
-	query := s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day <= ?", site, last).Where("EXISTS (?)", assigned).Order("day")
+	query := s.db.NewSelect().Model(&partitions).Where("site_id = ? AND day BETWEEN ? AND ?", site, first, last).Where("EXISTS (?)", assigned).Order("day")
 	return partitions, scanPartitions(ctx, query, &partitions)
 }
 

@@ -149,7 +149,7 @@ func (s *Store) DeleteSite(ctx context.Context, id int64, check func(*model.Site
 		}
 		for _, table := range []string{
 			"assignments", "kept_assignments", "columns", "computed", "computations", "erasures", "events", "experiment_columns", "hits", "leases", "messages", "partitions", "sessions",
-			"site_dimensions", "site_values", "links", "visitors", // visits
+			"site_dimensions", "site_values", "links", "visitor_users", "visitor_user_revisions", "visitors", // visits
 			"named_segments", "experiments", "segments", "goals", "site_domains",
 		} {
 			if _, err := tx.NewDelete().Table(table).Where("site_id = ?", id).Exec(ctx); err != nil {

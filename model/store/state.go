@@ -19,6 +19,8 @@ type State struct {
 	// database that lost writes reaches the same revisions again through others.
 	Sessions int64
 	Writes   [2]int64
+	// Users is the revision of what VisitorUsers tells: a link may change an answer that changes no partition.
+	Users Revision
 }
 
 // State returns the state of a site, or NotFound.
@@ -26,8 +28,10 @@ func (s *Store) State(ctx context.Context, site int64) (state State, err error) 
 	defer wrap(&err, "state of site %d", site)
 	err = s.db.NewSelect().Table("sites").ColumnExpr("sites.revision, COALESCE(SUM(partitions.revision), 0)").
 		ColumnExpr("COALESCE(SUM(partitions.write_id / 4294967296), 0), COALESCE(SUM(partitions.write_id % 4294967296), 0)").
-		Join("LEFT JOIN partitions ON partitions.site_id = sites.id").
-		Where("sites.id = ?", site).Group("sites.id", "sites.revision").Scan(ctx, &state.Revision, &state.Sessions, &state.Writes[0], &state.Writes[1])
+		ColumnExpr("COALESCE(users.revision, 0), COALESCE(users.write_id, 0)").
+		Join("LEFT JOIN partitions ON partitions.site_id = sites.id").Join("LEFT JOIN visitor_user_revisions AS users ON users.site_id = sites.id").
+		Where("sites.id = ?", site).Group("sites.id", "sites.revision", "users.revision", "users.write_id").
+		Scan(ctx, &state.Revision, &state.Sessions, &state.Writes[0], &state.Writes[1], &state.Users.Number, &state.Users.Write)
 	return state, notFound(err, "site")
 }
 

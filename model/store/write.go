@@ -81,6 +81,7 @@ func (s *Store) write(ctx context.Context, site int64, batch []model.Message) (w
 			w.fold,
 			w.findFirsts,
 			w.claimPartitions,
+			w.saveVisitorUsers,
 			w.save,
 		} {
 			if err := step(ctx); err != nil {

@@ -263,7 +263,9 @@ func (w *writer) saveLinks(ctx context.Context) error {
 	for _, user := range slices.Sorted(maps.Keys(w.users)) {
 		links := w.users[user].added
 		slices.SortFunc(links, link.compare)
-		for _, l := range slices.Compact(links) {
+		links = slices.Compact(links)
+		w.users[user].added = links
+		for _, l := range links {
 			rows = append(rows, row{SiteID: w.site, UserID: user, At: l.at, Place: l.place, Device: l.device})
 		}
 	}

@@ -81,6 +81,7 @@ func (w *writer) resolveVisitors(ctx context.Context) error {
 	links := map[string][]link{}
 	for _, message := range w.fresh {
 		if message.Hit.Kind == 0 {
+			visitor(message.AnonymousID) // it only links: the device is a visitor, of a user
 			continue
 		}
 		hit := message.Hit

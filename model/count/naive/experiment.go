@@ -33,6 +33,8 @@ func (e *Engine) Results(ctx context.Context, questions []experiment.Question) (
 // participant is a visitor that takes part, and what the metrics came to.
 type participant struct {
 	standing
+	// value is that of the question's field, in the session of assignment.
+	value string
 	// converted is when the visitor first did, by metric; model.Open where that did not happen.
 	converted []model.Millis
 	values    []model.Sum
@@ -80,20 +82,21 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 		}
 		all = append(all, visits...)
 	}
-	taking := map[int64]*participant{}
+	taking := map[int64]*participant{} // by unit
+	takes := func(session *model.Session) *participant { return taking[stand.unit(session.Visitor)] }
 	for i := range all {
 		session := &all[i].Session
-		now, found := stand[session.Visitor]
+		now, found := stand.of(session.Visitor)
 		if !found || now.session != session.ID || !q.In.Contains(now.assignment.At) {
 			continue
 		}
 		if q.Where.Match(session) {
-			taking[session.Visitor] = &participant{now, slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
+			taking[stand.unit(session.Visitor)] = &participant{now, q.By.Text(session), slices.Repeat([]model.Millis{model.Open}, len(q.Metrics)), make([]model.Sum, len(q.Metrics)), make([]model.Sum, len(q.Metrics))}
 		}
 	}
 	for i := range all {
 		session := &all[i].Session
-		p := taking[session.Visitor]
+		p := takes(session)
 		if p == nil || session.End >= p.assignment.At || session.Start < p.assignment.At-experiment.PeriodBefore {
 			continue
 		}
@@ -104,7 +107,7 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 		}
 	}
 	err = measure(ctx, q, fill, all, func(session *model.Session) *participant {
-		p := taking[session.Visitor]
+		p := takes(session)
 		if p == nil || p.session != session.ID {
 			return nil
 		}
@@ -112,7 +115,7 @@ func (e *Engine) results(ctx context.Context, q *experiment.Question) (answer ex
 	})
 	if err == nil && q.Later {
 		err = measure(ctx, q, fill, all, func(session *model.Session) *participant {
-			p := taking[session.Visitor]
+			p := takes(session)
 			if p == nil || p.session == session.ID {
 				return nil
 			}
@@ -174,10 +177,13 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 			}
 		}
 	}
-	for _, visitor := range slices.Sorted(maps.Keys(taking)) {
-		p := taking[visitor]
+	groupOf, groups := q.NewGroups()
+	for _, unit := range slices.Sorted(maps.Keys(taking)) {
+		p := taking[unit]
 		if p.other < q.End() {
 			answer.MultipleExposures++
+			countSteps(p.other, answer.MultipleSteps)
+			groupOf(p.value).MultipleExposures++
 			if q.Exclude {
 				continue
 			}
@@ -190,6 +196,7 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 		for phase < len(q.Phases) && q.Phases[phase] <= p.assignment.At {
 			phase++
 		}
+		groupOf(p.value).Visitors[variant][phase]++
 		if len(q.Phases) > 0 {
 			v.Phases[phase]++
 			countSteps(p.assignment.At, v.PhaseSteps[phase])
@@ -220,6 +227,9 @@ func sum(q *experiment.Question, taking map[int64]*participant, answer *experime
 				values[m][variant][phase] = append(values[m][variant][phase], p.values[m].Float64())
 			}
 		}
+	}
+	if q.By != (filter.Field{}) {
+		answer.Groups = groups()
 	}
 	for m, metric := range q.Metrics {
 		if metric.Value == "" {

@@ -19,7 +19,7 @@ type filling struct {
 	// read are the visits that were read for questions that are asked together; nil where one is asked alone.
 	read         map[readKey][]model.Visit
 	computations []string
-	experiments  map[string]standings
+	experiments  map[string]*standings
 }
 
 type readKey struct {
@@ -30,7 +30,7 @@ type readKey struct {
 
 // filling returns one for predicates. above are the keys of the experiments whose audiences they are parts of.
 func (e *Engine) filling(ctx context.Context, site int64, wheres []filter.Expr, above ...string) (*filling, error) {
-	f := &filling{engine: e, experiments: map[string]standings{}}
+	f := &filling{engine: e, experiments: map[string]*standings{}}
 	for _, where := range wheres {
 		f.computations = append(f.computations, filter.Computations(where)...)
 		for _, key := range filter.Experiments(where) {
@@ -81,7 +81,7 @@ func (f *filling) visits(ctx context.Context, p *store.Partition, withHits bool)
 		session := &visits[i].Session
 		session.Assigned = map[string]string{}
 		for key, standings := range f.experiments {
-			now, found := standings[session.Visitor]
+			now, found := standings.of(session.Visitor)
 			if found && (now.session == session.ID || now.assignment.At < session.Start) {
 				session.Assigned[key] = now.variant
 			}
@@ -137,12 +137,39 @@ type standing struct {
 	other model.Millis
 }
 
-// standings are the standing assignments to an experiment, by visitor.
-type standings map[int64]standing
+// standings are the standing assignments to an experiment, by unit.
+type standings struct {
+	// users are the numbers of the visitors' users where these are the units; else nil.
+	users  map[int64]int64
+	byUnit map[int64]standing
+}
+
+// unit is the number of a visitor's user where these are the units, or else the visitor's own.
+func (s *standings) unit(visitor int64) int64 {
+	if user, found := s.users[visitor]; found {
+		return user
+	}
+	return visitor
+}
+
+func (s *standings) of(visitor int64) (standing, bool) {
+	now, found := s.byUnit[s.unit(visitor)]
+	return now, found
+}
 
 // standings reads all assignments to the experiment.
-func (e *Engine) standings(ctx context.Context, x *experiment.Definition, above ...string) (standings, error) {
-	stand := standings{}
+func (e *Engine) standings(ctx context.Context, x *experiment.Definition, above ...string) (*standings, error) {
+	stand := &standings{byUnit: map[int64]standing{}}
+	if x.ByUser {
+		users, _, err := e.store.VisitorUsers(ctx, x.Site, store.Revision{})
+		if err != nil {
+			return nil, err
+		}
+		stand.users = make(map[int64]int64, len(users))
+		for _, u := range users {
+			stand.users[u.Visitor] = experiment.UserNumber(u.User)
+		}
+	}
 	if x.Run.From >= x.Run.To {
 		return stand, nil
 	}
@@ -154,7 +181,7 @@ func (e *Engine) standings(ctx context.Context, x *experiment.Definition, above 
 	if err != nil {
 		return nil, err
 	}
-	qualifying := map[int64][]standing{} // by visitor
+	qualifying := map[int64][]standing{} // by unit
 	for i := range partitions {
 		rows, err := e.store.Assignments(ctx, x.Site, x.Key, partitions[i].ID)
 		if err != nil {
@@ -171,17 +198,18 @@ func (e *Engine) standings(ctx context.Context, x *experiment.Definition, above 
 		for _, row := range rows {
 			session := sessions[row.Ordinal]
 			if session != nil && x.Takes(row.At, row.Variant) && x.Audience.Match(session) {
-				qualifying[session.Visitor] = append(qualifying[session.Visitor], standing{row.Hit(), row.Variant, session.ID, model.Open})
+				unit := stand.unit(session.Visitor)
+				qualifying[unit] = append(qualifying[unit], standing{row.Hit(), row.Variant, session.ID, model.Open})
 			}
 		}
 	}
-	for visitor, list := range qualifying {
+	for unit, list := range qualifying {
 		slices.SortFunc(list, func(a, b standing) int { return a.assignment.Compare(b.assignment) })
 		first := list[0]
 		if i := slices.IndexFunc(list, func(s standing) bool { return s.variant != first.variant }); i >= 0 {
 			first.other = list[i].assignment.At
 		}
-		stand[visitor] = first
+		stand.byUnit[unit] = first
 	}
 	return stand, nil
 }
