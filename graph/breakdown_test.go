@@ -295,7 +295,7 @@ func TestBreakdownOfSegments(t *testing.T) {
 	for selected, want := range map[string]string{
 		"totalCount": "", "nodes { sessions }": "", "edges { node { visitors } }": fmt.Sprint([]count.Measure{count.Visitors}),
 		"nodes { ...Row } edges { node { pageViews } }": fmt.Sprint([]count.Measure{count.PageViews, count.Bounces}),
-		"nodes { goals { conversions } }": "2 goals", "nodes { value }": "2 goals of 1 value",
+		"nodes { goals { conversions } }":               "2 goals", "nodes { value }": "2 goals of 1 value",
 	} {
 		text := `query($s: ID!) { site(id: $s) { breakdown(by: [PAGE], range: {from: "2026-05-01T00:00:00Z"}) { ` + selected + ` } } }`
 		if strings.Contains(selected, "...Row") {

@@ -57,6 +57,7 @@ type variantAnswer struct {
 	Uplift                            *estimate
 	ProbabilityToBeBest, ExpectedLoss *float64
 	AdjustedPValue                    *float64
+	ProbabilityWithinMargin           *float64
 	Density                           []struct{ X float64 }
 	Series                            []struct {
 		Visitors, Conversions int
@@ -66,7 +67,10 @@ type variantAnswer struct {
 }
 
 type metricsAnswer struct {
-	Metrics []struct{ Variants []variantAnswer }
+	Metrics []struct {
+		Role     string
+		Variants []variantAnswer
+	}
 }
 
 // All that the results of an experiment say is what the graph says: the table, the curves, the days and the segments.
@@ -85,7 +89,7 @@ func (d *dashboard) checkExperiment(t *testing.T) {
 		}
 	}
 	d.ask(&want, `experiment(key: "headline") {
-		results { metrics { variants { variant { name } visitors conversions conversionRate { mean low high } uplift { mean low high } probabilityToBeBest expectedLoss adjustedPValue
+		results { metrics { role variants { variant { name } visitors conversions conversionRate { mean low high } uplift { mean low high } probabilityToBeBest expectedLoss adjustedPValue probabilityWithinMargin
 			density { x } series { visitors conversions probabilityToBeBest anytime { uplift { mean low high } } } } } }
 		breakdown(goal: "R29hbDox") { result { metrics { variants { visitors conversions conversionRate { mean low high } adjustedPValue } } } }
 		readers: results(goal: "R29hbDox", filters: [{segment: "`+segment+`"}]) { metrics { variants { visitors conversions } } } }`)
@@ -106,6 +110,11 @@ func (d *dashboard) checkExperiment(t *testing.T) {
 			t.Errorf("a variant shows %q; the graph says %+v", got, of)
 		}
 		lowest, highest = min(lowest, of.Density[0].X), max(highest, of.Density[len(of.Density)-1].X)
+	}
+	for _, metric := range want.Experiment.Results.Metrics {
+		if metric.Role == "GUARDRAIL" {
+			d.checkGuardrail(metric.Variants)
+		}
 	}
 	main := eval[string](d, `document.querySelector('main').innerText`)
 	if got := shownCurves.FindStringSubmatch(main); got == nil || !isShare(got[1], &lowest) || !isShare(got[2], &highest) {
@@ -143,6 +152,57 @@ func (d *dashboard) checkExperiment(t *testing.T) {
 	if all, within := want.Experiment.Results.Metrics[0].Variants[0], want.Experiment.Readers.Metrics[0].Variants[0]; within.Visitors == 0 || within.Visitors == all.Visitors {
 		t.Errorf("of %d visitors %d are within the segment", all.Visitors, within.Visitors)
 	}
+	d.checkUnjoined()
+}
+
+// checkGuardrail compares how probably each variant is within the margin of the only guardrail with the graph.
+func (d *dashboard) checkGuardrail(want []variantAnswer) {
+	d.Helper()
+	rows := eval[[][]string](d, `[...document.querySelectorAll('section[aria-label^="Guardrail: "] table')].flatMap(table => {
+		const at = [...table.tHead.rows[0].cells].findIndex(cell => cell.innerText === 'Within the margin')
+		return [...table.tBodies[0].rows].map(row => [row.cells[0].innerText, row.cells[at].innerText])
+	})`)
+	known := 0
+	for i, of := range want {
+		if len(rows) != len(want) || !strings.HasPrefix(rows[i][0], of.Variant.Name) || !isShare(rows[i][1], of.ProbabilityWithinMargin) {
+			d.Errorf("the guardrail shows %q; the graph says %+v", rows, of)
+			return
+		}
+		if of.ProbabilityWithinMargin != nil {
+			known++
+		}
+	}
+	if known == 0 {
+		d.Error("no variant has a probability to be within the margin")
+	}
+}
+
+// checkUnjoined shows how many visitors were assigned of whom nothing else has come.
+func (d *dashboard) checkUnjoined() {
+	d.Helper()
+	var made struct {
+		CreateExperiment struct{ Experiment struct{ ID string } }
+	}
+	d.askAll(&made, `mutation { createExperiment(input: {siteId: "U2l0ZTox", key: "assigned", name: "Assigned", assignment: GOALGRAPH, primaryMetric: "R29hbDox", variants: [{key: "a"}, {key: "b"}]}) { experiment { id } } }`)
+	id := made.CreateExperiment.Experiment.ID
+	d.server.mustStart(d, id)
+	for _, visitor := range []string{"unjoined 1", "unjoined 2"} {
+		a, err := d.server.track("", "/ofrep/v1/evaluate/flags/assigned", fmt.Appendf(nil, `{"context": {"targetingKey": %q}}`, visitor), "Content-Type", "application/json", "X-API-Key", "www.semicomplete.com")
+		if err != nil || a.status != 200 {
+			d.Fatal(a, err)
+		}
+	}
+	// They are kept behind the answer.
+	await(d, "unjoined assignments", func() bool {
+		var of struct {
+			Experiment struct {
+				Results struct{ UnjoinedAssignments int }
+			}
+		}
+		d.ask(&of, `experiment(key: "assigned") { results { unjoinedAssignments } }`)
+		return of.Experiment.Results.UnjoinedAssignments == 2
+	})
+	d.open(sampleSite+"/experiments?by="+id, `document.querySelector('section[aria-labelledby=validity]')?.innerText.includes('2 of those whom Goalgraph assigned have sent nothing else.')`)
 }
 
 // checkSplit compares the first row of the segments with the graph.

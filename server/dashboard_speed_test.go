@@ -30,8 +30,8 @@ const clock = `(() => {
 	window.updates = []
 	window.keys = []
 	let came = null
-	new MutationObserver(() => {
-		if (came === null) return
+	new MutationObserver(records => {
+		if (came === null || !records.some(({target}) => (target.parentElement ?? target).closest?.('tbody'))) return
 		const from = came
 		came = null
 		window.rendered.push(performance.now() - from)
@@ -86,8 +86,11 @@ func (d *dashboard) paint(t *testing.T) {
 	d.run(emulation.SetCPUThrottlingRate(1))
 }
 
+// fewUpdates of a large table are followed beside other tests. More are measured alone, by make soak-dashboard.
+const fewUpdates = 12
+
 // updatesOf returns how many updates of a large table are followed: GOALGRAPH_UPDATES.
-func updatesOf(t *testing.T) int { return mustInt(t, "GOALGRAPH_UPDATES", 12) }
+func updatesOf(t *testing.T) int { return mustInt(t, "GOALGRAPH_UPDATES", fewUpdates) }
 
 // A table of 50 goals and 20 segments follows what happens, and a key is answered, within a blink; and memory does not grow.
 func (d *dashboard) followLargeTable(t *testing.T) {
@@ -130,14 +133,14 @@ func (d *dashboard) followLargeTable(t *testing.T) {
 		d.mu.Unlock()
 		d.open("/sites/large.example?range=TODAY", `window.shownAt && document.querySelectorAll('td a').length >= `+fmt.Sprint(goals*segments))
 		d.checkFew()
-		half := min(50, max(1, updates/2))
+		first := min(50, max(1, updates/2))
 		var early, late float64
 		for n := range updates {
 			before := eval[int](d, `window.updates.length`)
 			send(n + 1)
 			d.await(fmt.Sprintf(`window.updates.length > %d`, before))
 			switch n + 1 {
-			case half:
+			case first:
 				early = d.heap()
 			case updates:
 				late = d.heap()
@@ -149,17 +152,20 @@ func (d *dashboard) followLargeTable(t *testing.T) {
 			d.run(chromedp.KeyEvent(string(key)))
 			d.await(fmt.Sprintf(`window.keys.length > %d`, before))
 		}
-		t.Logf("the heap has %.1f MB after %d updates and %.1f after %d", early/1e6, half, late/1e6, updates)
+		t.Logf("the heap has %.1f MB after %d updates and %.1f after %d", early/1e6, first, late/1e6, updates)
 		if late > 1.2*early {
 			t.Errorf("the heap grows from %.0f to %.0f bytes", early, late)
 		}
-		for name, within := range map[string]time.Duration{"rendered": 100 * time.Millisecond, "updates": 100 * time.Millisecond, "keys": 50 * time.Millisecond} {
+		allowance := time.Duration(1)
+		if updates <= fewUpdates {
+			allowance = 4 * busy // the tests beside it have the two processors, too
+		}
+		t.Logf("half of the updates are rendered within %s, before they are painted", half(eval[[]float64](d, `window.rendered`)))
+		for name, within := range map[string]time.Duration{"updates": 100 * time.Millisecond, "keys": 50 * time.Millisecond} {
 			took := eval[[]float64](d, `window.`+name)
-			slices.Sort(took)
-			median := time.Duration(took[len(took)/2] * float64(time.Millisecond))
-			t.Logf("%d %s are painted after %s, half of them, and all after %.0f ms; the demand is %s", len(took), name, median.Round(time.Millisecond), took[len(took)-1], within)
-			if median > 4*busy*within { // all cells change at once, with two processors for the browser and the server
-				t.Errorf("%s are painted after %s", name, median)
+			t.Logf("half of %d %s are painted within %s, and all within %.0f ms; the demand is %s", len(took), name, half(took), slices.Max(took), within)
+			if half(took) > allowance*within {
+				t.Errorf("%s are painted after %s", name, half(took))
 			}
 		}
 	})
@@ -176,6 +182,12 @@ func numbers(from, to int) (all []int) {
 		all = append(all, n)
 	}
 	return all
+}
+
+// half returns what half of some milliseconds are at most.
+func half(milliseconds []float64) time.Duration {
+	slices.Sort(milliseconds)
+	return time.Duration(milliseconds[len(milliseconds)/2] * float64(time.Millisecond)).Round(time.Millisecond)
 }
 
 // heap returns how many bytes the page's objects take.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -145,6 +146,13 @@ func (d *dashboard) showHostileNames(t *testing.T) {
 				t.Errorf("%s at %d: a hostile name overflows, or is no text: %.300q", path, width, eval[[]string](d, `[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 90))`))
 			}
 		}
+	}
+	// In a sentence of the server's each name of a variant keeps its direction to itself.
+	d.open(sampleSite+"/experiments?search="+url.QueryEscape(names[1]), `document.querySelector('main tbody a')`)
+	d.do(`document.querySelector('main tbody a').click()`)
+	d.await(`document.querySelectorAll('section[aria-labelledby=decision] li bdi').length === 2`)
+	if shown := eval[[]string](d, `[...document.querySelectorAll('section[aria-labelledby=decision] li bdi')].map(e => e.textContent)`); shown[0] != names[1] || shown[1] != names[1] {
+		t.Errorf("the reasons name %q", shown)
 	}
 	d.open(sampleSite+"/segments", `document.querySelector('main li button')`)
 	d.click("button", "Delete: "+names[1])

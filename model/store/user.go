@@ -259,9 +259,9 @@ func (s *Store) CreatePasswordLink(ctx context.Context, id int64, hash string, e
 		case err != nil:
 			return err
 		case user.DisabledAt != 0:
-			return model.Errorf(model.FailedPrecondition, "%s is disabled; enable the user first", user.Name)
+			return model.Errorf(model.FailedPrecondition, "%q is disabled; enable the user first", user.Name)
 		case user.Subject != "":
-			return model.Errorf(model.FailedPrecondition, "%s logs in at the OpenID provider; change the password there", user.Name)
+			return model.Errorf(model.FailedPrecondition, "%q logs in at the OpenID provider; change the password there", user.Name)
 		}
 		if _, err := tx.NewDelete().Table("password_links").Where("user_id = ?", id).Exec(ctx); err != nil {
 			return err

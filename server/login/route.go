@@ -232,7 +232,7 @@ func (l *Logins) changePassword(w http.ResponseWriter, r *http.Request, old, pas
 	case err != nil:
 		return "", endedIfGone(err)
 	case user.Subject != "":
-		return "", model.Errorf(model.FailedPrecondition, "%s logs in at the OpenID provider; change the password there", user.Name)
+		return "", model.Errorf(model.FailedPrecondition, "%q logs in at the OpenID provider; change the password there", user.Name)
 	}
 	user, err := l.check(ctx, principal.Name, old)
 	switch {

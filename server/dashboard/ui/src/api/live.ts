@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 import type { Answer } from './ask'
 import { goToLogin } from './login'
 import { isStranger, type Problem, problemsOf } from './problem'
+import { shared } from './shared'
 import { socket } from './socket'
 
 interface State<Data> {
@@ -13,9 +14,9 @@ interface State<Data> {
 }
 
 /**
- * Follows a subscription. Each message is a whole answer, and stands here as it came: not in the cache, which would take a large
- * table of cells apart each time. While another question is under way the former answer stays, and is stale; if that question
- * fails, it goes. Held, it is asked once and not followed.
+ * Follows a subscription. Each message is a whole answer, which keeps those parts of the former one that have not changed. It does
+ * not go through the cache, which would take a large table of cells apart each time. While another question is under way the former
+ * answer stays, and is stale; if that question fails, it goes. Held, it is asked once and not followed.
  */
 export function useLive<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
@@ -34,7 +35,7 @@ export function useLive<Data, Variables extends AnyVariables>(
         if (isStranger(problems)) goToLogin()
         setState((former) => ({
           question,
-          data: data ?? (former.question === question ? former.data : undefined),
+          data: data ? shared(former.data, data) : former.question === question ? former.data : undefined,
           problems,
         }))
       },

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useConnection } from '../api/ask'
 import { logOut } from '../api/login'
 import { screens, siteName } from '../parts/address'
@@ -64,17 +64,7 @@ export function Shell({ sites, current, person, children }: ShellProps) {
               </select>
             </>
           )}
-          {person !== null && (
-            <div className={`row ${styles.person}`}>
-              <bdi>{person}</bdi>
-              <a className="button" href="/auth/password">
-                {words.password}
-              </a>
-              <button type="button" onClick={logOut}>
-                {words.logOut}
-              </button>
-            </div>
-          )}
+          {person !== null && <Person name={person} />}
         </div>
         {current !== null && (
           <nav ref={nav} aria-label={words.navigation} className={styles.nav}>
@@ -94,6 +84,27 @@ export function Shell({ sites, current, person, children }: ShellProps) {
       <main id="content" tabIndex={-1} className={styles.main}>
         {children}
       </main>
+    </div>
+  )
+}
+
+function Person({ name }: { name: string }) {
+  const [failed, setFailed] = useState(false)
+  const leave = async () => setFailed(!(await logOut()))
+  return (
+    <div className={`row ${styles.person}`}>
+      <bdi>{name}</bdi>
+      <a className="button" href="/auth/password">
+        {words.password}
+      </a>
+      <button type="button" onClick={leave}>
+        {words.logOut}
+      </button>
+      {failed && (
+        <span className="bad" role="alert">
+          {words.notLoggedOut}
+        </span>
+      )}
     </div>
   )
 }

@@ -19,22 +19,20 @@ export function FilterChips() {
   const { filters } = useView()
   if (filters.length === 0) return null
   return (
-    <div className="stack">
-      <ul className="row" aria-label={words.filters}>
-        {filters.map((filter, i) => (
-          <li key={JSON.stringify(filter)}>
-            <Chip filter={filter} others={filters.filter((_, n) => n !== i)} />
-          </li>
-        ))}
-        {mayEdit && (
-          <li>
-            <ViewLink className="button" to={{ panel: { kind: 'segment', id: null } }}>
-              {words.saveAsSegment}
-            </ViewLink>
-          </li>
-        )}
-      </ul>
-    </div>
+    <ul className="row" aria-label={words.filters}>
+      {filters.map((filter, i) => (
+        <li key={JSON.stringify(filter)}>
+          <Chip filter={filter} others={filters.filter((_, n) => n !== i)} />
+        </li>
+      ))}
+      {mayEdit && (
+        <li>
+          <ViewLink className="button" to={{ panel: { kind: 'segment', id: null } }}>
+            {words.saveAsSegment}
+          </ViewLink>
+        </li>
+      )}
+    </ul>
   )
 }
 

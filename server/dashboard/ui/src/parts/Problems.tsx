@@ -1,4 +1,6 @@
 import type { Problem } from '../api/problem'
+import type { Fault } from './form/draft'
+import { Sentence } from './Sentence'
 import { words } from './words'
 
 /** Tells what went wrong, in the server's words; nothing if all is well. */
@@ -9,15 +11,23 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
     <div className="notice" role="alert">
       <strong>{words.problem}</strong>
       {[...texts].map((text) => (
-        <p key={text}>{text}</p>
+        <p key={text}>
+          <Sentence text={text} />
+        </p>
       ))}
     </div>
   )
 }
 
 /** What a refusal says, without the path of the input, which the control stands for. */
-export const bare = ({ field, message }: Problem): string =>
+const bare = ({ field, message }: Problem): string =>
   field !== '' && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message
+
+/** A refusal as a fault of a form, of which the server names the parts below `input`. */
+export const faultOf = (problem: Problem): Fault => ({
+  path: problem.field.replace(/^input\./, ''),
+  message: bare(problem),
+})
 
 const fieldOf = ({ field }: Problem) => field.replace(/^input\./, '').replace(/[.[].*$/, '')
 

@@ -1,4 +1,5 @@
 import { useId } from 'react'
+import { Faults } from './Faults'
 
 interface SelectFieldProps<Value extends string> {
   label: string
@@ -34,11 +35,7 @@ export function SelectField<Value extends string>({
           </option>
         ))}
       </select>
-      {faults.length > 0 && (
-        <p id={`${id}-faults`} className="bad">
-          {faults.join('; ')}
-        </p>
-      )}
+      <Faults id={`${id}-faults`} faults={faults} />
     </div>
   )
 }

@@ -1,8 +1,9 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../api/graphql'
-import { count, duration, moment, none } from './format'
-import { Scroll } from './Scroll'
-import { useSite, ViewLink } from './view'
+import { count, duration, none } from './format'
+import { Moment } from './Moment'
+import { numbers, Table, texts } from './Table'
+import { ViewLink } from './view'
 import { words } from './words'
 
 export const sessionFields = graphql(`
@@ -27,55 +28,45 @@ export function SessionTable({
   sessions: readonly ResultOf<typeof sessionFields>[]
   label: string
 }) {
-  const { site } = useSite()
   return (
-    <Scroll label={label}>
-      <table>
-        <caption className="hidden">{label}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{words.started}</th>
-            <th scope="col">{words.visitor}</th>
-            <th scope="col" className="number">
-              {words.length}
-            </th>
-            <th scope="col" className="number">
-              {words.pageViews}
-            </th>
-            <th scope="col">{words.referrer}</th>
-            <th scope="col">{words.country}</th>
-            <th scope="col">{words.pages}</th>
-            <th scope="col">{words.events}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {sessions.map((session) => (
-            <tr key={session.id}>
-              <th scope="row">
-                <ViewLink to={{ panel: { kind: 'session', id: session.id } }}>
-                  {moment(session.startedAt, site.timezone)}
-                </ViewLink>
-              </th>
-              <td>
-                <bdi>{session.visitorId}</bdi>
-              </td>
-              <td className="number">{duration(session.durationSeconds)}</td>
-              <td className="number">{count(session.pageViews)}</td>
-              <td>
-                <bdi>{session.referrer ?? none}</bdi>
-              </td>
-              <td>{session.country ?? none}</td>
-              <td>
-                <Some texts={session.pages} />
-              </td>
-              <td>
-                <Some texts={session.events} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={label}
+      columns={[
+        texts(words.started),
+        texts(words.visitor),
+        numbers(words.length),
+        numbers(words.pageViews),
+        texts(words.referrer),
+        texts(words.country),
+        texts(words.pages),
+        texts(words.events),
+      ]}
+    >
+      {sessions.map((session) => (
+        <tr key={session.id}>
+          <th scope="row">
+            <ViewLink to={{ panel: { kind: 'session', id: session.id } }}>
+              <Moment at={session.startedAt} />
+            </ViewLink>
+          </th>
+          <td>
+            <bdi>{session.visitorId}</bdi>
+          </td>
+          <td className="number">{duration(session.durationSeconds)}</td>
+          <td className="number">{count(session.pageViews)}</td>
+          <td>
+            <bdi>{session.referrer ?? none}</bdi>
+          </td>
+          <td>{session.country ?? none}</td>
+          <td>
+            <Some texts={session.pages} />
+          </td>
+          <td>
+            <Some texts={session.events} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

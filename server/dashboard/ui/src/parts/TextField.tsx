@@ -1,4 +1,5 @@
 import { useId } from 'react'
+import { Faults } from './Faults'
 
 interface TextFieldProps {
   label: string
@@ -30,11 +31,7 @@ export function TextField({ label, help = '', value, onChange, required = false,
           {help}
         </p>
       )}
-      {faults.length > 0 && (
-        <p id={`${id}-faults`} className="bad">
-          {faults.join('; ')}
-        </p>
-      )}
+      <Faults id={`${id}-faults`} faults={faults} />
     </div>
   )
 }

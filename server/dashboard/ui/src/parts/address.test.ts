@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Panel, type Range, readAddress, screens, type View, writeAddress } from './address'
+import { type Panel, panelWriter, type Range, readAddress, screens, type View, writeAddress } from './address'
 import { numbers } from './numbers.testing'
 
 const read = (address: string) => {
@@ -43,6 +43,7 @@ test('a view that is written and read is the same', () => {
     const address = writeAddress(view)
     expect(read(address), address).toEqual(view)
     expect(writeAddress(read(address))).toBe(address)
+    if (view.panel) expect(panelWriter(view)(view.panel)).toBe(address)
   }
 })
 

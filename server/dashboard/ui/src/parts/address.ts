@@ -218,6 +218,13 @@ export function writeAddress(view: View): string {
   return text === '' ? path : `${path}?${text}`
 }
 
+/** Writes the addresses of panels beside a view. What all of them have in common is written once, for tables of many links. */
+export function panelWriter(view: View): (panel: Panel) => string {
+  const address = writeAddress({ ...view, panel: null })
+  const start = `${address}${address.includes('?') ? '&' : '?'}panel=`
+  return (panel) => start + encodeURIComponent(writePanel(panel))
+}
+
 /** The site of a view as the graph's arguments name it. */
 export const siteArguments = ({ site }: View) =>
   site.startsWith('id:') ? { id: site.slice(3), domain: null } : { id: null, domain: site }

@@ -1,5 +1,6 @@
 import { type Segment, type Site, segmentsOf } from '../api/site'
 import type { View } from './address'
+import { listed, words } from './words'
 
 /** The segments that a view shows: those it names and the site still has or, if it names none, the active ones. */
 export function shownSegments(site: Site, view: View): readonly Segment[] {
@@ -15,3 +16,10 @@ export function namedSegments(site: Site, ids: readonly string[]): readonly stri
     .map(({ id }) => id)
   return active.length === ids.length && active.every((id, i) => id === ids[i]) ? null : ids
 }
+
+/** What filters keep, in words. */
+export const described = (filters: readonly { readonly label: string | null }[]): string =>
+  listed(
+    filters.map(({ label }) => label ?? words.unavailable),
+    '; ',
+  ) || words.everySession

@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from 'react'
-import { words } from './words'
+import { More } from './More'
 
 const page = 200
 
@@ -8,12 +8,6 @@ export function useSome<T>(all: readonly T[]): { shown: readonly T[]; more: Reac
   const [most, setMost] = useState(page)
   return {
     shown: all.slice(0, most),
-    more: all.length > most && (
-      <p>
-        <button type="button" onClick={() => setMost(most + page)}>
-          {words.more}
-        </button>
-      </p>
-    ),
+    more: <More left={all.length > most} onMore={() => setMost(most + page)} />,
   }
 }

@@ -18,6 +18,7 @@ export const words = {
   navigation: 'Screens',
   site: 'Site',
   logOut: 'Log out',
+  notLoggedOut: 'The server has not ended the login. Try again.',
   password: 'Password',
   screens: {
     home: 'Home',
@@ -96,7 +97,6 @@ export const words = {
   resume: 'Resume',
   computedAt: (time: string) => `Computed at ${time}`,
   pausedAt: (time: string) => `Paused at ${time}`,
-  cellOf: (goal: string, segment: string) => `${goal}, ${segment}: `,
 
   close: 'Close',
   why: 'Why this number',
@@ -460,6 +460,8 @@ export const words = {
     `${n} of ${visitors} visitors were seen in more than one variant. Each counts in the first. Check that assignments stick.`,
   unknownVariants: (n: string) =>
     `${n} assignments name variants that the experiment does not have. Check the keys that the sender uses.`,
+  unjoined: (n: string) =>
+    `${n} of those whom Goalgraph assigned have sent nothing else. If they are many, variants are asked for by a targetingKey that no event has.`,
   decision: 'Decision',
   leader: 'Ahead',
   decisions: {

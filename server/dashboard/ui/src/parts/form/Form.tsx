@@ -1,5 +1,6 @@
 import { createContext, type ReactNode, useContext, useId, useState } from 'react'
 import { segmentsOf } from '../../api/site'
+import { Faults } from '../Faults'
 import { useSite } from '../view'
 import { words } from '../words'
 import { Combobox, type Option } from './Combobox'
@@ -64,12 +65,7 @@ function useFaults(path: string, below = false) {
   const { faults } = useContext(Forms)
   const id = useId()
   const own = faultsAt(faults, path, below)
-  const shown =
-    own.length === 0 ? null : (
-      <p id={`${id}-faults`} className="bad">
-        {[...new Set(own.map(({ message }) => message))].join('; ')}
-      </p>
-    )
+  const shown = <Faults id={`${id}-faults`} faults={own.map(({ message }) => message)} />
   return { own, shown, describedBy: own.length > 0 ? `${id}-faults` : undefined }
 }
 

@@ -7,9 +7,11 @@ import { FilterChips } from '../../parts/FilterChips'
 import { rowFilter } from '../../parts/form/rowFilter'
 import { useShapes } from '../../parts/form/useShapes'
 import { change, count, duration, none, points, share } from '../../parts/format'
+import { More } from '../../parts/More'
 import { Problems } from '../../parts/Problems'
 import { RangePicker } from '../../parts/RangePicker'
-import { Scroll } from '../../parts/Scroll'
+import { RowCount } from '../../parts/RowCount'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useGo, useRange, useSite, useView, ViewLink } from '../../parts/view'
 import { useWithin, WithinSelect } from '../../parts/WithinSelect'
 import { words } from '../../parts/words'
@@ -73,21 +75,14 @@ export default function BreakdownsScreen() {
       <FilterChips />
       <Problems problems={problems} />
       {unfinished && <p>{words.needsKey}</p>}
-      {found && (
-        <p role="status" className="faint">
-          {words.rowsOf(count(found.nodes.length), count(found.totalCount))}
-        </p>
-      )}
+      {found && <RowCount shown={found.nodes.length} all={found.totalCount} />}
       {found && found.nodes.length > 0 && (
         <Rows rows={found.nodes} goals={goals} order={order} dimension={dimension} keyOf={key} busy={stale} />
       )}
-      {found?.pageInfo.hasNextPage && first < mostRows && (
-        <p>
-          <button type="button" onClick={() => setFirst(Math.min(mostRows, first * 3))}>
-            {words.more}
-          </button>
-        </p>
-      )}
+      <More
+        left={found?.pageInfo.hasNextPage === true && first < mostRows}
+        onMore={() => setFirst(Math.min(mostRows, first * 3))}
+      />
     </div>
   )
 }
@@ -147,20 +142,23 @@ function PropertyKey({ value }: { value: string }) {
 function ExperimentKey({ value }: { value: string }) {
   const { site } = useSite()
   const go = useGo()
-  const { data } = useAsk(askExperiments, { siteId: site.id })
+  const { data, problems } = useAsk(askExperiments, { siteId: site.id })
   return (
-    <select
-      aria-label={words.experiment}
-      value={value}
-      onChange={({ target }) => go({ by: `VARIANT:${target.value}` })}
-    >
-      <option value="">{words.choose}</option>
-      {data?.site?.experiments?.nodes.map(({ id, key, name }) => (
-        <option key={id} value={key}>
-          {name}
-        </option>
-      ))}
-    </select>
+    <>
+      <select
+        aria-label={words.experiment}
+        value={value}
+        onChange={({ target }) => go({ by: `VARIANT:${target.value}` })}
+      >
+        <option value="">{words.choose}</option>
+        {data?.site?.experiments?.nodes.map(({ id, key, name }) => (
+          <option key={id} value={key}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <Problems problems={problems} />
+    </>
   )
 }
 
@@ -212,53 +210,44 @@ function Rows({ rows, goals, order, dimension, keyOf, busy }: RowsProps) {
       </ViewLink>
     )
   }
+  const head = (of: HeadProps['of'], title: ReactNode) => {
+    const direction = order.by === of.by && order.goal === of.goal ? order.direction : null
+    return [
+      <Head key={of.by} of={of} direction={direction}>
+        {title}
+      </Head>,
+      direction,
+    ] as const
+  }
   return (
-    <Scroll label={words.screens.breakdowns}>
-      <table aria-busy={busy}>
-        <caption className="hidden">{words.breakdownBy(words.dimensions[dimension])}</caption>
-        <thead>
-          <tr>
-            <Head order={order} of={{ by: 'VALUES', goal: null }} ascending>
-              {words.dimensions[dimension]}
-            </Head>
-            <Head order={order} of={{ by: 'SESSIONS', goal: null }} number>
-              {words.sessions}
-            </Head>
-            <Head order={order} of={{ by: 'VISITORS', goal: null }} number>
-              {words.visitors}
-            </Head>
-            <Head order={order} of={{ by: 'BOUNCE_RATE', goal: null }} number>
-              {words.bounceRate}
-            </Head>
-            <Head order={order} of={{ by: 'MEDIAN_DURATION', goal: null }} number>
-              {words.medianLength}
-            </Head>
-            {goals.map(({ id, name }) => (
-              <Head key={id} order={order} of={{ by: 'CONVERSION_RATE', goal: id }} number>
-                <bdi>{name}</bdi>
-              </Head>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.values.join('\n')}>
-              <th scope="row">{value(row.values[0] ?? '')}</th>
-              <td className="number">
-                {count(row.sessions)}
-                {row.comparison && <span className={styles.small}>{change(row.comparison.sessionsChange)}</span>}
-              </td>
-              <td className="number">{count(row.visitors)}</td>
-              <td className="number">{share(row.bounceRate)}</td>
-              <td className="number">{duration(row.medianDurationSeconds)}</td>
-              {goals.map(({ id }) => (
-                <GoalFigures key={id} of={row.goals.find(({ goal }) => goal.id === id)} />
-              ))}
-            </tr>
+    <Table
+      label={words.breakdownBy(words.dimensions[dimension])}
+      columns={[
+        texts(...head({ by: 'VALUES', goal: null }, words.dimensions[dimension])),
+        numbers(...head({ by: 'SESSIONS', goal: null }, words.sessions)),
+        numbers(...head({ by: 'VISITORS', goal: null }, words.visitors)),
+        numbers(...head({ by: 'BOUNCE_RATE', goal: null }, words.bounceRate)),
+        numbers(...head({ by: 'MEDIAN_DURATION', goal: null }, words.medianLength)),
+        ...goals.map(({ id, name }) => numbers(...head({ by: 'CONVERSION_RATE', goal: id }, <bdi>{name}</bdi>))),
+      ]}
+      busy={busy}
+    >
+      {rows.map((row) => (
+        <tr key={row.values.join('\n')}>
+          <th scope="row">{value(row.values[0] ?? '')}</th>
+          <td className="number">
+            {count(row.sessions)}
+            {row.comparison && <span className="small">{change(row.comparison.sessionsChange)}</span>}
+          </td>
+          <td className="number">{count(row.visitors)}</td>
+          <td className="number">{share(row.bounceRate)}</td>
+          <td className="number">{duration(row.medianDurationSeconds)}</td>
+          {goals.map(({ id }) => (
+            <GoalFigures key={id} of={row.goals.find(({ goal }) => goal.id === id)} />
           ))}
-        </tbody>
-      </table>
-    </Scroll>
+        </tr>
+      ))}
+    </Table>
   )
 }
 
@@ -268,9 +257,9 @@ function GoalFigures({ of }: { of: Row['goals'][number] | undefined }) {
   return (
     <td className="number">
       {of.conversions === null ? words.unavailable : share(of.conversionRate)}
-      <span className={styles.small}>{count(of.conversions)}</span>
+      <span className="small">{count(of.conversions)}</span>
       {difference && (
-        <span className={styles.small}>
+        <span className="small">
           {points(difference.difference)}
           {difference.significant && `, ${words.moreThanChance}`}
         </span>
@@ -280,32 +269,23 @@ function GoalFigures({ of }: { of: Row['goals'][number] | undefined }) {
 }
 
 interface HeadProps {
-  order: Order
   of: Pick<Order, 'by' | 'goal'>
-  /** Whether the least comes first at the first click. */
-  ascending?: boolean
-  number?: boolean
+  /** How the rows are ordered by it; null if they are not. */
+  direction: Order['direction'] | null
   children: ReactNode
 }
 
-/** The head of a column, which orders the rows by it. */
-function Head({ order, of, ascending = false, number = false, children }: HeadProps) {
+/** The head of a column, which orders the rows by it: what is most comes first, but values begin with A. */
+function Head({ of, direction, children }: HeadProps) {
   const go = useGo()
-  const isIt = order.by === of.by && order.goal === of.goal
-  const up = isIt ? order.direction === 'DESCENDING' : ascending
+  const next = direction === null ? (of.by === 'VALUES' ? 'ASCENDING' : 'DESCENDING') : opposite[direction]
   return (
-    <th
-      scope="col"
-      className={number ? `number ${styles.head}` : styles.head}
-      aria-sort={isIt ? (order.direction === 'ASCENDING' ? 'ascending' : 'descending') : undefined}
-    >
-      <button
-        type="button"
-        onClick={() => go({ order: writeOrder({ ...of, direction: up ? 'ASCENDING' : 'DESCENDING' }) })}
-      >
-        {children}
-        <span aria-hidden="true">{isIt ? (order.direction === 'ASCENDING' ? '↑' : '↓') : ''}</span>
-      </button>
-    </th>
+    <button type="button" className={styles.head} onClick={() => go({ order: writeOrder({ ...of, direction: next }) })}>
+      {children}
+      <span aria-hidden="true">{direction && arrows[direction]}</span>
+    </button>
   )
 }
+
+const opposite = { ASCENDING: 'DESCENDING', DESCENDING: 'ASCENDING' } as const
+const arrows = { ASCENDING: '↑', DESCENDING: '↓' } as const

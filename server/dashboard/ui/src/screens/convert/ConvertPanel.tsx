@@ -3,10 +3,11 @@ import { useChange } from '../../api/change'
 import { convertSegment } from '../../api/definitions'
 import { type Segment, segmentsOf } from '../../api/site'
 import { Drawer } from '../../parts/Drawer'
-import { Problems } from '../../parts/Problems'
+import { faultsIn, Problems, unplacedIn } from '../../parts/Problems'
+import { described } from '../../parts/segments'
 import { TextField } from '../../parts/TextField'
 import { useGo, useSite } from '../../parts/view'
-import { listed, words } from '../../parts/words'
+import { words } from '../../parts/words'
 
 /** Turns a segment into a goal with the same filters. */
 export default function ConvertPanel({ segment: id }: { segment: string }) {
@@ -20,7 +21,6 @@ function Convert({ segment }: { segment: Segment }) {
   const [name, setName] = useState(segment.name)
   const [key, setKey] = useState('')
   const { busy, problems, change } = useChange()
-  const faultsOf = (field: string) => problems.filter((p) => p.field === `input.${field}`).map(({ message }) => message)
   const convert = async (event: FormEvent) => {
     event.preventDefault()
     const input = { segmentId: segment.id, name, key: key === '' ? null : key, expectedUpdatedAt: segment.updatedAt }
@@ -30,16 +30,17 @@ function Convert({ segment }: { segment: Segment }) {
     <form className="stack" noValidate onSubmit={convert}>
       <p>{words.convertAdvice}</p>
       <p>
-        <bdi>
-          {listed(
-            segment.filters.map(({ label }) => label ?? words.unavailable),
-            '; ',
-          ) || words.everySession}
-        </bdi>
+        <bdi>{described(segment.filters)}</bdi>
       </p>
-      <TextField label={words.name} value={name} onChange={setName} required faults={faultsOf('name')} />
-      <TextField label={words.key} help={words.keyHelp} value={key} onChange={setKey} faults={faultsOf('key')} />
-      <Problems problems={problems.filter(({ field }) => !['input.name', 'input.key'].includes(field))} />
+      <TextField label={words.name} value={name} onChange={setName} required faults={faultsIn(problems, 'name')} />
+      <TextField
+        label={words.key}
+        help={words.keyHelp}
+        value={key}
+        onChange={setKey}
+        faults={faultsIn(problems, 'key')}
+      />
+      <Problems problems={unplacedIn(problems, ['name', 'key'])} />
       <p>
         <button type="submit" className="primary" disabled={busy}>
           {words.convert}

@@ -13,7 +13,7 @@ import type { FilterType, Shapes } from '../../parts/form/shape'
 import { useRest } from '../../parts/form/suggest'
 import { useShapes } from '../../parts/form/useShapes'
 import { count } from '../../parts/format'
-import { bare, Problems } from '../../parts/Problems'
+import { faultOf, Problems } from '../../parts/Problems'
 import { SelectField } from '../../parts/SelectField'
 import { TextField } from '../../parts/TextField'
 import { useGo, useRange, useSite, useView } from '../../parts/view'
@@ -76,8 +76,8 @@ function Editor({ kind, edited, shapes, filterTypes }: EditorProps) {
   const isByKey = kind === 'goal' && !edited && list.edited.length === 0
   const live = usePreview(kind, isByKey ? null : value)
   const refused = [...problems, ...live.problems]
-  const faults = [...(tried ? missing : []), ...refused.flatMap((problem) => faultOf(problem) ?? [])]
-  const unplaced = problems.filter((problem) => !placed(faultOf(problem), kind))
+  const faults = [...(tried ? missing : []), ...refused.map(faultHere)]
+  const unplaced = problems.filter((problem) => !isPlaced(faultHere(problem), kind))
 
   const save = async (event: FormEvent) => {
     event.preventDefault()
@@ -175,18 +175,17 @@ function useBegun(kind: 'segment' | 'goal'): readonly FilterInput[] {
   return [...(of?.filters ?? []).map(({ inputs }) => inputs as FilterInput), ...filters]
 }
 
-/** The fault that a refusal names a control for. The server names an input by its path: input.filters[0].country.is[0]. */
-function faultOf(problem: Problem): Fault | null {
-  if (problem.field === '') return null
-  return { path: problem.field.replace(/^input\./, '').replace(/^(active|goal)\[/, 'filters['), message: bare(problem) }
+/** The fault that a refusal is, also one of the merge with another's filters, which has the draft's as its argument. */
+function faultHere(problem: Problem): Fault {
+  const { path, message } = faultOf(problem)
+  return { path: path.replace(/^(active|goal)\[/, 'filters['), message }
 }
 
 /** Whether the form has the control that a fault is for. */
-const placed = (fault: Fault | null, kind: 'segment' | 'goal') =>
-  fault !== null &&
-  (fault.path.startsWith('filters[') ||
-    fault.path === 'name' ||
-    (kind === 'goal' && ['key', 'description', 'valueEvent'].includes(fault.path)))
+const isPlaced = ({ path }: Fault, kind: 'segment' | 'goal') =>
+  path.startsWith('filters[') ||
+  path === 'name' ||
+  (kind === 'goal' && ['key', 'description', 'valueEvent'].includes(path))
 
 const pause = 300
 
@@ -243,7 +242,7 @@ function Live({ live }: { live: ReturnType<typeof usePreview> }) {
               {merge.filters.length === 0 && <li>{words.everySession}</li>}
               {merge.filters.map((row, i) => (
                 <li key={i}>
-                  {row.empty ? words.excluded : (row.filter?.label ?? words.unavailable)}
+                  <bdi>{row.empty ? words.excluded : (row.filter?.label ?? words.unavailable)}</bdi>
                   <span className="faint">{row.rule && row.active && row.goal && ` (${words.rules[row.rule]})`}</span>
                 </li>
               ))}

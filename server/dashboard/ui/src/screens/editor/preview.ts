@@ -8,7 +8,6 @@ export const preview = graphql(`
       sessionCount(filters: $filters, range: $range)
       merge(active: $active, goal: $goal) {
         empty
-        label
         filters {
           rule
           empty

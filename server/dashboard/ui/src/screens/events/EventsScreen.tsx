@@ -3,10 +3,12 @@ import { useChange } from '../../api/change'
 import { createGoal } from '../../api/definitions'
 import { graphql } from '../../api/graphql'
 import { goalsOf } from '../../api/site'
-import { count, moment } from '../../parts/format'
+import { count } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { RowCount } from '../../parts/RowCount'
 import { SearchField } from '../../parts/SearchField'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useSite, useView, ViewLink } from '../../parts/view'
 import { words } from '../../parts/words'
 
@@ -37,65 +39,58 @@ export default function EventsScreen() {
         <SearchField label={words.search} />
       </div>
       <Problems problems={[...problems, ...refused]} />
-      {found && (
-        <p role="status" className="faint">
-          {words.rowsOf(count(found.nodes.length), count(found.totalCount))}
-        </p>
-      )}
+      {found && <RowCount shown={found.nodes.length} all={found.totalCount} />}
       {found && found.nodes.length > 0 && (
-        <Scroll label={words.screens.events}>
-          <table>
-            <caption className="hidden">{words.screens.events}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{words.event}</th>
-                <th scope="col" className="number">
-                  {words.times}
+        <Table
+          label={words.screens.events}
+          columns={[
+            texts(words.event),
+            numbers(words.times),
+            texts(words.firstSeen),
+            texts(words.lastSeen),
+            texts(words.hasValue),
+            texts(words.goal),
+          ]}
+        >
+          {found.nodes.map((event) => {
+            const goal = goals.get(event.name)
+            return (
+              <tr key={event.id}>
+                <th scope="row">
+                  <bdi>{event.name}</bdi>
                 </th>
-                <th scope="col">{words.firstSeen}</th>
-                <th scope="col">{words.lastSeen}</th>
-                <th scope="col">{words.hasValue}</th>
-                <th scope="col">{words.goal}</th>
+                <td className="number">{count(event.count)}</td>
+                <td>
+                  <Moment at={event.firstSeen} />
+                </td>
+                <td>
+                  <Moment at={event.lastSeen} />
+                </td>
+                <td>{event.hasValue ? words.yes : words.no}</td>
+                <td>
+                  {goal ? (
+                    <ViewLink to={{ screen: 'goals', search: goal.key, panel: null }}>
+                      <bdi>{goal.name}</bdi>
+                    </ViewLink>
+                  ) : (
+                    mayEdit && (
+                      <button
+                        type="button"
+                        disabled={busy}
+                        aria-label={words.named(words.makeGoal, event.name)}
+                        onClick={() =>
+                          change(createGoal, { input: { siteId: site.id, key: event.name, name: event.name } })
+                        }
+                      >
+                        {words.makeGoal}
+                      </button>
+                    )
+                  )}
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {found.nodes.map((event) => {
-                const goal = goals.get(event.name)
-                return (
-                  <tr key={event.id}>
-                    <th scope="row">
-                      <bdi>{event.name}</bdi>
-                    </th>
-                    <td className="number">{count(event.count)}</td>
-                    <td>{moment(event.firstSeen, site.timezone)}</td>
-                    <td>{moment(event.lastSeen, site.timezone)}</td>
-                    <td>{event.hasValue ? words.yes : words.no}</td>
-                    <td>
-                      {goal ? (
-                        <ViewLink to={{ screen: 'goals', search: goal.key, panel: null }}>
-                          <bdi>{goal.name}</bdi>
-                        </ViewLink>
-                      ) : (
-                        mayEdit && (
-                          <button
-                            type="button"
-                            disabled={busy}
-                            aria-label={words.named(words.makeGoal, event.name)}
-                            onClick={() =>
-                              change(createGoal, { input: { siteId: site.id, key: event.name, name: event.name } })
-                            }
-                          >
-                            {words.makeGoal}
-                          </button>
-                        )
-                      )}
-                    </td>
-                  </tr>
-                )
-              })}
-            </tbody>
-          </table>
-        </Scroll>
+            )
+          })}
+        </Table>
       )}
     </div>
   )

@@ -1,8 +1,7 @@
 import { count, dayOf, share } from '../../parts/format'
-import { Scroll } from '../../parts/Scroll'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
-import styles from './Experiments.module.css'
 import { Lines } from './Lines'
 import type { DaySeries, Experiment } from './results'
 import { axisOf, bound, within } from './uplift'
@@ -63,7 +62,7 @@ export function Days({ series, experiment }: DaysProps) {
           />
         </>
       )}
-      <Table variants={named} />
+      <DayTable variants={named} />
     </div>
   )
 }
@@ -76,47 +75,33 @@ interface Named {
   })[]
 }
 
-function Table({ variants }: { variants: readonly Named[] }) {
+function DayTable({ variants }: { variants: readonly Named[] }) {
   const { site } = useSite()
   return (
     <details>
       <summary>{words.seriesTable}</summary>
-      <Scroll label={words.byDay}>
-        <table>
-          <caption className="hidden">{words.byDay}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{words.day}</th>
-              {variants.map(({ key, name }) => (
-                <th key={key} scope="col" className="number">
-                  <bdi>{name}</bdi>
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {variants[0]?.points.map(({ at }, i) => (
-              <tr key={at}>
-                <th scope="row">{dayOf(at, site.timezone)}</th>
-                {variants.map(({ key, points }) => {
-                  const point = points[i]
-                  return (
-                    <td key={key} className="number">
-                      {share(point?.probabilityToBeBest)} (
-                      {words.ofSessions(count(point?.conversions), count(point?.visitors))})
-                      {point?.uplift && (
-                        <span className={styles.small}>
-                          {words.atAnyTime(bound(point.uplift.low), bound(point.uplift.high))}
-                        </span>
-                      )}
-                    </td>
-                  )
-                })}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Table
+        label={words.byDay}
+        columns={[texts(words.day), ...variants.map(({ key, name }) => numbers(<bdi key={key}>{name}</bdi>))]}
+      >
+        {variants[0]?.points.map(({ at }, i) => (
+          <tr key={at}>
+            <th scope="row">{dayOf(at, site.timezone)}</th>
+            {variants.map(({ key, points }) => {
+              const point = points[i]
+              return (
+                <td key={key} className="number">
+                  {share(point?.probabilityToBeBest)} (
+                  {words.ofSessions(count(point?.conversions), count(point?.visitors))})
+                  {point?.uplift && (
+                    <span className="small">{words.atAnyTime(bound(point.uplift.low), bound(point.uplift.high))}</span>
+                  )}
+                </td>
+              )
+            })}
+          </tr>
+        ))}
+      </Table>
     </details>
   )
 }

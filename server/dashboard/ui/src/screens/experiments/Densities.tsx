@@ -29,6 +29,7 @@ export function Densities({ experiment, goal, filters }: DensitiesProps) {
     <section className="stack" aria-labelledby="densities">
       <h2 id="densities">{words.densities}</h2>
       <p className="faint">{words.densitiesHelp(share(from), share(to))}</p>
+      <Problems problems={problems} />
       <Lines
         label={words.densities}
         lines={lines}

@@ -2,7 +2,6 @@ import { type FormEvent, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { createGoal } from '../../api/definitions'
-import type { Problem } from '../../api/problem'
 import { Drawer } from '../../parts/Drawer'
 import type { Fault } from '../../parts/form/draft'
 import { Filters, useFilterList } from '../../parts/form/Filters'
@@ -10,7 +9,7 @@ import { Forms } from '../../parts/form/Form'
 import type { FilterType, Shapes } from '../../parts/form/shape'
 import { useShapes } from '../../parts/form/useShapes'
 import { percentOf, readPercent } from '../../parts/format'
-import { bare, faultsIn, Problems, unplacedIn } from '../../parts/Problems'
+import { faultOf, faultsIn, Problems, unplacedIn } from '../../parts/Problems'
 import { SelectField } from '../../parts/SelectField'
 import { TextField } from '../../parts/TextField'
 import { useGo, useSite } from '../../parts/view'
@@ -238,5 +237,3 @@ function inDays(days: number): string {
   at.setUTCSeconds(0, 0)
   return at.toISOString()
 }
-
-const faultOf = (problem: Problem): Fault => ({ path: problem.field.replace(/^input\./, ''), message: bare(problem) })

@@ -3,7 +3,9 @@ import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { useLive } from '../../api/live'
 import { Confirm } from '../../parts/Confirm'
-import { count, dayOf, moment, none, pValue, share, timeOfDay } from '../../parts/format'
+import { Facts } from '../../parts/Facts'
+import { count, dayOf, pValue, share, timeOfDay } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
 import { Problems } from '../../parts/Problems'
 import { shownSegments } from '../../parts/segments'
 import { Title } from '../../parts/Title'
@@ -66,14 +68,13 @@ function Opened({ experiment }: { experiment: Experiment }) {
 }
 
 function About({ experiment }: { experiment: Experiment }) {
-  const { site } = useSite()
   const facts = [
     [words.key, experiment.key],
-    [words.began, experiment.startedAt && moment(experiment.startedAt, site.timezone)],
-    [words.ended, experiment.stoppedAt && moment(experiment.stoppedAt, site.timezone)],
+    [words.began, experiment.startedAt && <Moment at={experiment.startedAt} />],
+    [words.ended, experiment.stoppedAt && <Moment at={experiment.stoppedAt} />],
     [words.primaryMetric, experiment.primaryMetric?.name],
     [words.direction, experiment.primaryMetric && words.directions[experiment.primaryMetric.direction]],
-    [words.metricChanged, experiment.metricChangedAt && moment(experiment.metricChangedAt, site.timezone)],
+    [words.metricChanged, experiment.metricChangedAt && <Moment at={experiment.metricChangedAt} />],
     [words.variants, experiment.variants.map(({ name, weight }) => `${isolate(name)} (${weight})`).join(', ')],
     [
       words.guardrails,
@@ -81,7 +82,7 @@ function About({ experiment }: { experiment: Experiment }) {
     ],
     [words.decidesBy, words.figuresThatDecide[experiment.decidesBy]],
     [words.monitoring, words.monitorings[experiment.monitoring]],
-    [words.decideAt, experiment.decideAt && moment(experiment.decideAt, site.timezone)],
+    [words.decideAt, experiment.decideAt && <Moment at={experiment.decideAt} />],
     [
       words.audience,
       listed(
@@ -101,16 +102,7 @@ function About({ experiment }: { experiment: Experiment }) {
       )}
       <details>
         <summary>{words.aboutExperiment}</summary>
-        <dl className="facts">
-          {facts.map(([name, text]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                <bdi>{text || none}</bdi>
-              </dd>
-            </div>
-          ))}
-        </dl>
+        <Facts facts={facts} />
       </details>
     </>
   )
@@ -207,7 +199,7 @@ function Outcome({ experiment }: { experiment: Experiment }) {
         {results && <span className="faint">{words.computedAt(timeOfDay(results.computedAt, site.timezone))}</span>}
       </div>
       <Problems problems={[...problems, ...more.problems]} />
-      {results && <Validity results={results} />}
+      {results && <Validity results={results} unjoined={node?.results?.unjoinedAssignments ?? 0} />}
       {primary && (
         <>
           <Decision metric={primary} />
@@ -245,7 +237,13 @@ function Rest({ experiment, goal }: { experiment: Experiment; goal: string }) {
   )
 }
 
-function Validity({ results }: { results: Results }) {
+interface ValidityProps {
+  results: Results
+  /** How many visitors were assigned and have done nothing else. */
+  unjoined: number
+}
+
+function Validity({ results, unjoined }: ValidityProps) {
   const { sampleRatio, contaminated, unknownVariants, visitors } = results
   const checks = [
     sampleRatio.mismatch ? words.mismatch(pValue(sampleRatio.anytimePValue)) : null,
@@ -264,6 +262,7 @@ function Validity({ results }: { results: Results }) {
           </p>
         ))
       )}
+      {unjoined > 0 && <p className="flag">{words.unjoined(count(unjoined))}</p>}
     </section>
   )
 }

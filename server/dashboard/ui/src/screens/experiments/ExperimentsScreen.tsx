@@ -1,10 +1,11 @@
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { Confirm } from '../../parts/Confirm'
-import { count, dayOf, none } from '../../parts/format'
+import { dayOf, none } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { RowCount } from '../../parts/RowCount'
 import { SearchField } from '../../parts/SearchField'
+import { Table, texts } from '../../parts/Table'
 import { useSite, useView, ViewLink } from '../../parts/view'
 import { listed, words } from '../../parts/words'
 import { ExperimentView } from './ExperimentView'
@@ -38,57 +39,46 @@ function List() {
         )}
       </div>
       <Problems problems={[...problems, ...refused]} />
-      {found && (
-        <p role="status" className="faint">
-          {found.totalCount === 0
-            ? words.noExperiments
-            : words.rowsOf(count(found.nodes.length), count(found.totalCount))}
-        </p>
-      )}
+      {found && <RowCount shown={found.nodes.length} all={found.totalCount} empty={words.noExperiments} />}
       {found && found.nodes.length > 0 && (
-        <Scroll label={words.screens.experiments}>
-          <table>
-            <caption className="hidden">{words.screens.experiments}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{words.name}</th>
-                <th scope="col">{words.status}</th>
-                <th scope="col">{words.primaryMetric}</th>
-                <th scope="col">{words.variants}</th>
-                <th scope="col">{words.began}</th>
-                <th scope="col">{words.winner}</th>
-                {mayEdit && <th scope="col">{words.actions}</th>}
-              </tr>
-            </thead>
-            <tbody>
-              {found.nodes.map((experiment) => (
-                <tr key={experiment.id}>
-                  <th scope="row">
-                    <ViewLink to={{ by: experiment.id, search: '', panel: null }}>
-                      <bdi>{experiment.name}</bdi>
-                    </ViewLink>
-                  </th>
-                  <td>{words.statuses[experiment.status]}</td>
-                  <td>
-                    <bdi>{experiment.primaryMetric?.name ?? none}</bdi>
-                  </td>
-                  <td>
-                    <bdi>{listed(experiment.variants.map(({ name }) => name)) || none}</bdi>
-                  </td>
-                  <td>{experiment.startedAt ? dayOf(experiment.startedAt, site.timezone) : none}</td>
-                  <td>
-                    <bdi>{experiment.winner?.name ?? none}</bdi>
-                  </td>
-                  {mayEdit && (
-                    <td>
-                      <Actions experiment={experiment} busy={busy} onArchive={archive} onDelete={remove} />
-                    </td>
-                  )}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={words.screens.experiments}
+          columns={[
+            texts(words.name),
+            texts(words.status),
+            texts(words.primaryMetric),
+            texts(words.variants),
+            texts(words.began),
+            texts(words.winner),
+            ...(mayEdit ? [texts(words.actions)] : []),
+          ]}
+        >
+          {found.nodes.map((experiment) => (
+            <tr key={experiment.id}>
+              <th scope="row">
+                <ViewLink to={{ by: experiment.id, search: '', panel: null }}>
+                  <bdi>{experiment.name}</bdi>
+                </ViewLink>
+              </th>
+              <td>{words.statuses[experiment.status]}</td>
+              <td>
+                <bdi>{experiment.primaryMetric?.name ?? none}</bdi>
+              </td>
+              <td>
+                <bdi>{listed(experiment.variants.map(({ name }) => name)) || none}</bdi>
+              </td>
+              <td>{experiment.startedAt ? dayOf(experiment.startedAt, site.timezone) : none}</td>
+              <td>
+                <bdi>{experiment.winner?.name ?? none}</bdi>
+              </td>
+              {mayEdit && (
+                <td>
+                  <Actions experiment={experiment} busy={busy} onArchive={archive} onDelete={remove} />
+                </td>
+              )}
+            </tr>
+          ))}
+        </Table>
       )}
     </div>
   )

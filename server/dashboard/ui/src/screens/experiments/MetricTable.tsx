@@ -1,5 +1,6 @@
 import { amount, change, count, none, pValue, share } from '../../parts/format'
-import { Scroll } from '../../parts/Scroll'
+import { Sentence } from '../../parts/Sentence'
+import { numbers, Table, texts } from '../../parts/Table'
 import { words } from '../../parts/words'
 import styles from './Experiments.module.css'
 import type { Metric, VariantFigures } from './results'
@@ -34,52 +35,29 @@ export function MetricTable({ metric }: { metric: Metric }) {
       {metric.variants === null ? (
         <p className="bad">{words.unavailable}</p>
       ) : (
-        <Scroll label={title}>
-          <table>
-            <caption className="hidden">{title}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{words.variant}</th>
-                <th scope="col" className="number">
-                  {words.conversions}
-                </th>
-                <th scope="col" className="number">
-                  {words.rate}
-                </th>
-                <th scope="col">
-                  {words.uplift} <span className={styles.small}>{words.axis(change(axis.low), change(axis.high))}</span>
-                </th>
-                <th scope="col" className="number">
-                  {words.probabilityToBeBest}
-                </th>
-                <th scope="col" className="number">
-                  {words.probabilityToBeatBaseline}
-                </th>
-                <th scope="col" className="number">
-                  {words.expectedLoss}
-                </th>
-                <th scope="col" className="number">
-                  {words.adjustedPValue}
-                </th>
-                {guards && (
-                  <th scope="col" className="number">
-                    {words.withinMargin}
-                  </th>
-                )}
-                {hasValue && (
-                  <th scope="col" className="number">
-                    {words.valuePerVisitor}
-                  </th>
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              {variants.map((of) => (
-                <Row key={of.variant.key} of={of} axis={axis} guards={guards} hasValue={hasValue} />
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={title}
+          columns={[
+            texts(words.variant),
+            numbers(words.conversions),
+            numbers(words.rate),
+            texts(
+              <>
+                {words.uplift} <span className="small">{words.axis(change(axis.low), change(axis.high))}</span>
+              </>,
+            ),
+            numbers(words.probabilityToBeBest),
+            numbers(words.probabilityToBeatBaseline),
+            numbers(words.expectedLoss),
+            numbers(words.adjustedPValue),
+            ...(guards ? [numbers(words.withinMargin)] : []),
+            ...(hasValue ? [numbers(words.valuePerVisitor)] : []),
+          ]}
+        >
+          {variants.map((of) => (
+            <Row key={of.variant.key} of={of} axis={axis} guards={guards} hasValue={hasValue} />
+          ))}
+        </Table>
       )}
     </div>
   )
@@ -87,10 +65,13 @@ export function MetricTable({ metric }: { metric: Metric }) {
 
 /** Why a decision is what it is, in the server's words. */
 export function Reasons({ metric }: { metric: Metric }) {
+  const names = metric.variants?.map(({ variant }) => variant.name)
   return (
     <ul>
       {metric.reasons?.map(({ code, message }) => (
-        <li key={`${code} ${message}`}>{message}</li>
+        <li key={`${code} ${message}`}>
+          <Sentence text={message} names={names} />
+        </li>
       ))}
     </ul>
   )
@@ -119,9 +100,7 @@ function Row({ of, axis, guards, hasValue }: RowProps) {
         ) : (
           <>
             {share(conversionRate.mean)}
-            <span className={styles.small}>
-              {words.interval95(share(conversionRate.low), share(conversionRate.high))}
-            </span>
+            <span className="small">{words.interval95(share(conversionRate.low), share(conversionRate.high))}</span>
           </>
         )}
       </td>
@@ -129,8 +108,8 @@ function Row({ of, axis, guards, hasValue }: RowProps) {
         {uplift ? (
           <>
             {change(uplift.mean)}
-            <span className={styles.small}>{words.interval95(change(uplift.low), change(uplift.high))}</span>
-            {bounds && <span className={styles.small}>{words.atAnyTime(bound(bounds.low), bound(bounds.high))}</span>}
+            <span className="small">{words.interval95(change(uplift.low), change(uplift.high))}</span>
+            {bounds && <span className="small">{words.atAnyTime(bound(bounds.low), bound(bounds.high))}</span>}
             <Interval of={uplift} axis={axis} />
           </>
         ) : (
@@ -147,7 +126,7 @@ function Row({ of, axis, guards, hasValue }: RowProps) {
           {value ? (
             <>
               {amount(value.perVisitor.mean)}
-              {value.uplift && <span className={styles.small}>{change(value.uplift.mean)}</span>}
+              {value.uplift && <span className="small">{change(value.uplift.mean)}</span>}
             </>
           ) : (
             none

@@ -2,6 +2,8 @@ import { useId } from 'react'
 import { useAsk } from '../../api/ask'
 import { graphql } from '../../api/graphql'
 import { type Goal, goalsOf } from '../../api/site'
+import { Faults } from '../../parts/Faults'
+import { Problems } from '../../parts/Problems'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
 
@@ -41,7 +43,7 @@ export function Metrics(props: MetricsProps) {
   const { primary, onPrimary, secondary, onSecondary, guardrails, onGuardrails, faults } = props
   const { site } = useSite()
   const id = useId()
-  const { data } = useAsk(askEvents, { siteId: site.id })
+  const { data, problems } = useAsk(askEvents, { siteId: site.id })
   const used = [primary, ...secondary, ...guardrails.map(({ goal }) => goal)]
   const goals = goalsOf(site).filter((goal) => !goal.archived || used.includes(goal.id))
   const others = goals.filter((goal) => goal.id !== primary)
@@ -71,6 +73,7 @@ export function Metrics(props: MetricsProps) {
           )}
         </select>
       </div>
+      <Problems problems={problems} />
       {others.length > 0 && (
         <fieldset className="box stack">
           <legend>{words.secondaryMetrics}</legend>
@@ -116,7 +119,7 @@ function Guardrails({ goals, guardrails, onGuardrails, faults }: GuardrailsProps
     <fieldset className="box stack">
       <legend>{words.guardrails}</legend>
       <p className="faint">{words.guardrailsHelp}</p>
-      {faults.length > 0 && <p className="bad">{[...new Set(faults)].join('; ')}</p>}
+      <Faults faults={faults} />
       {guardrails.map((guardrail, i) => {
         const called = words.guardrailNumber(i + 1)
         return (

@@ -5,7 +5,7 @@ import type { Problem } from '../../api/problem'
 import { useRest } from '../../parts/form/suggest'
 import { amount, count, percentOf, readPercent, share } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
 import { askPlan, askRest, type Experiment, type Plan, restOf } from './results'
@@ -155,33 +155,20 @@ function Effects({ effects }: { effects: NonNullable<Plan['effects']> }) {
   return (
     <details>
       <summary>{words.effectsByWeek}</summary>
-      <Scroll label={words.effectsByWeek}>
-        <table>
-          <caption className="hidden">{words.effectsByWeek}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{words.daysFromNow}</th>
-              <th scope="col" className="number">
-                {words.visitorsPerVariant}
-              </th>
-              <th scope="col" className="number">
-                {words.smallestEffectFound}
-              </th>
+      <Table
+        label={words.effectsByWeek}
+        columns={[texts(words.daysFromNow), numbers(words.visitorsPerVariant), numbers(words.smallestEffectFound)]}
+      >
+        {effects
+          .filter(({ day }) => day % 7 === 0)
+          .map(({ day, visitorsPerVariant, effect }) => (
+            <tr key={day}>
+              <th scope="row">{day}</th>
+              <td className="number">{count(visitorsPerVariant)}</td>
+              <td className="number">{share(effect)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {effects
-              .filter(({ day }) => day % 7 === 0)
-              .map(({ day, visitorsPerVariant, effect }) => (
-                <tr key={day}>
-                  <th scope="row">{day}</th>
-                  <td className="number">{count(visitorsPerVariant)}</td>
-                  <td className="number">{share(effect)}</td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      </Scroll>
+          ))}
+      </Table>
     </details>
   )
 }

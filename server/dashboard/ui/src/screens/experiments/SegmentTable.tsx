@@ -1,7 +1,6 @@
 import { count, none, pValue, share } from '../../parts/format'
-import { Scroll } from '../../parts/Scroll'
+import { numbers, Table, texts } from '../../parts/Table'
 import { words } from '../../parts/words'
-import styles from './Experiments.module.css'
 import type { Experiment, SegmentRow } from './results'
 
 interface SegmentTableProps {
@@ -20,51 +19,37 @@ export function SegmentTable({ rows, variants, within, busy }: SegmentTableProps
       <p className="faint">
         {words.bySegmentHelp} {within !== null && words.bySegmentWithin(within)}
       </p>
-      <Scroll label={words.bySegment}>
-        <table aria-busy={busy}>
-          <caption className="hidden">{words.bySegment}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{words.filterOfSegment}</th>
-              <th scope="col">{words.decision}</th>
-              {variants.map(({ key, name }) => (
-                <th key={key} scope="col" className="number">
-                  <bdi>{name}</bdi>
-                </th>
-              ))}
+      <Table
+        label={words.bySegment}
+        columns={[
+          texts(words.filterOfSegment),
+          texts(words.decision),
+          ...variants.map(({ key, name }) => numbers(<bdi key={key}>{name}</bdi>)),
+        ]}
+        busy={busy}
+      >
+        {rows.map(({ segment, result }) => {
+          const metric = result?.metrics[0]
+          return (
+            <tr key={segment.id}>
+              <th scope="row">
+                <bdi>{segment.name}</bdi>
+              </th>
+              <td>{metric?.decision ? words.decisions[metric.decision] : words.unavailable}</td>
+              {variants.map(({ key }) => {
+                const of = metric?.variants?.find(({ variant }) => variant.key === key)
+                return (
+                  <td key={key} className="number">
+                    {of && of.visitors > 0 ? share(of.conversionRate.mean) : none}
+                    {of && <span className="small">{words.ofSessions(count(of.conversions), count(of.visitors))}</span>}
+                    {of?.adjustedPValue != null && <span className="small">{words.p(pValue(of.adjustedPValue))}</span>}
+                  </td>
+                )
+              })}
             </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ segment, result }) => {
-              const metric = result?.metrics[0]
-              return (
-                <tr key={segment.id}>
-                  <th scope="row">
-                    <bdi>{segment.name}</bdi>
-                  </th>
-                  <td>{metric?.decision ? words.decisions[metric.decision] : words.unavailable}</td>
-                  {variants.map(({ key }) => {
-                    const of = metric?.variants?.find(({ variant }) => variant.key === key)
-                    return (
-                      <td key={key} className="number">
-                        {of && of.visitors > 0 ? share(of.conversionRate.mean) : none}
-                        {of && (
-                          <span className={styles.small}>
-                            {words.ofSessions(count(of.conversions), count(of.visitors))}
-                          </span>
-                        )}
-                        {of?.adjustedPValue != null && (
-                          <span className={styles.small}>{words.p(pValue(of.adjustedPValue))}</span>
-                        )}
-                      </td>
-                    )
-                  })}
-                </tr>
-              )
-            })}
-          </tbody>
-        </table>
-      </Scroll>
+          )
+        })}
+      </Table>
     </div>
   )
 }

@@ -1,4 +1,5 @@
 import { useId } from 'react'
+import { Faults } from '../../parts/Faults'
 import { words } from '../../parts/words'
 
 /** A variant that is edited: the weight is a text until it is sent. */
@@ -33,7 +34,7 @@ export function Variants({ variants, onVariants, baseline, onBaseline, faults }:
   return (
     <fieldset className="box stack">
       <legend>{words.variants}</legend>
-      {faults.length > 0 && <p className="bad">{[...new Set(faults)].join('; ')}</p>}
+      <Faults faults={faults} />
       {variants.map((variant, i) => {
         const called = words.variantNumber(i + 1)
         return (

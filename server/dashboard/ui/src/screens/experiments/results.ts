@@ -47,7 +47,7 @@ export const askExperiment = graphql(`query Experiment($id: ID!) { node(id: $id)
   experimentFields,
 ])
 
-/** What each day would have shown, and what each segment shows. */
+/** Assignments that nothing follows, what each day would have shown, and what each segment shows. */
 export const askMore = graphql(`
   query ExperimentMore(
     $id: ID!
@@ -61,6 +61,7 @@ export const askMore = graphql(`
         id
         results(filters: $filters, goal: $goal) {
           id
+          unjoinedAssignments
           metrics {
             id
             variants {
@@ -204,9 +205,6 @@ export type Plan = ResultOf<typeof planFields>
 export type Results = ResultOf<typeof followResults>['experimentResults']
 export type Metric = Results['metrics'][number]
 export type VariantFigures = NonNullable<Metric['variants']>[number]
-export type DensityFigures = NonNullable<
-  ResultOf<typeof followDensities>['experimentResults']['metrics'][number]['variants']
->
 type More = Extract<NonNullable<ResultOf<typeof askMore>['node']>, { breakdown: unknown }>
 export type SegmentRow = NonNullable<More['breakdown']>[number]
 export type DaySeries = NonNullable<NonNullable<More['results']>['metrics'][number]['variants']>

@@ -5,9 +5,9 @@ import { Bar } from '../../parts/Bar'
 import { count, none, points, share } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { RangePicker } from '../../parts/RangePicker'
-import { Scroll } from '../../parts/Scroll'
 import { SegmentChips } from '../../parts/SegmentChips'
 import { shownSegments } from '../../parts/segments'
+import { Table, texts } from '../../parts/Table'
 import { useGo, useRange, useSite, useView } from '../../parts/view'
 import { words } from '../../parts/words'
 import styles from './FunnelScreen.module.css'
@@ -49,33 +49,23 @@ export default function FunnelScreen() {
       <Problems problems={problems.filter(({ code }) => code !== 'UNAVAILABLE')} />
       {!asks && <p>{steps.length === 0 ? words.noSteps : words.noSegments}</p>}
       {asks && (
-        <Scroll label={words.screens.funnel}>
-          <table className={styles.table} aria-busy={stale}>
-            <caption className="hidden">{words.funnelCaption}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{words.step}</th>
-                {columns.map(({ id, name }) => (
-                  <th key={id} scope="col">
-                    <bdi>{name}</bdi>
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {steps.map((goal, i) => (
-                <tr key={goal.id}>
-                  <th scope="row">
-                    {i + 1}. <bdi>{goal.name}</bdi>
-                  </th>
-                  {columns.map(({ id, of }) => (
-                    <td key={id}>{of?.steps[i] ? <Cell of={of} step={of.steps[i]} at={i} /> : none}</td>
-                  ))}
-                </tr>
+        <Table
+          label={words.funnelCaption}
+          columns={[texts(words.step), ...columns.map(({ id, name }) => texts(<bdi key={id}>{name}</bdi>))]}
+          className={styles.table}
+          busy={stale}
+        >
+          {steps.map((goal, i) => (
+            <tr key={goal.id}>
+              <th scope="row">
+                {i + 1}. <bdi>{goal.name}</bdi>
+              </th>
+              {columns.map(({ id, of }) => (
+                <td key={id}>{of?.steps[i] ? <Cell of={of} step={of.steps[i]} at={i} /> : none}</td>
               ))}
-            </tbody>
-          </table>
-        </Scroll>
+            </tr>
+          ))}
+        </Table>
       )}
     </div>
   )

@@ -5,9 +5,11 @@ import { archiveGoal, convertGoal, createGoal, deleteGoal, unarchiveGoal } from 
 import { graphql } from '../../api/graphql'
 import { type Goal, goalsOf } from '../../api/site'
 import { Confirm } from '../../parts/Confirm'
-import { count, moment } from '../../parts/format'
+import { count } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
 import { Problems } from '../../parts/Problems'
 import { matches, SearchField } from '../../parts/SearchField'
+import { described } from '../../parts/segments'
 import { useSome } from '../../parts/some'
 import { useSite, useView, ViewLink } from '../../parts/view'
 import { listed, words } from '../../parts/words'
@@ -59,12 +61,7 @@ export default function GoalsScreen() {
               </p>
             )}
             <p>
-              <bdi>
-                {listed(
-                  goal.filters.map(({ label }) => label ?? words.unavailable),
-                  '; ',
-                ) || words.everySession}
-              </bdi>
+              <bdi>{described(goal.filters)}</bdi>
             </p>
             <p className="faint">
               {words.inUseBy}: <bdi>{listed(goal.experiments.map(({ name }) => name)) || words.unused}</bdi>
@@ -152,7 +149,7 @@ function Candidates() {
               <span>
                 <bdi>{event.name}</bdi>{' '}
                 <span className="faint">
-                  {words.times}: {count(event.count)}; {words.lastSeen}: {moment(event.lastSeen, site.timezone)}
+                  {words.times}: {count(event.count)}; {words.lastSeen}: <Moment at={event.lastSeen} />
                 </span>
               </span>
               {mayEdit && (

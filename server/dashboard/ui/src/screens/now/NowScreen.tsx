@@ -6,7 +6,7 @@ import { Figures } from '../../parts/Figures'
 import { FilterChips } from '../../parts/FilterChips'
 import { count, timeOfDay } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useSite, useView } from '../../parts/view'
 import { useWithin, WithinSelect } from '../../parts/WithinSelect'
 import { words } from '../../parts/words'
@@ -66,32 +66,16 @@ export default function NowScreen() {
 
 function Pages({ pages, of }: { pages: readonly ActivePage[]; of: number | null }) {
   return (
-    <Scroll label={words.pagesNow}>
-      <table>
-        <caption className="hidden">{words.pagesNow}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{words.page}</th>
-            <th scope="col" className="number">
-              {words.visitors}
-            </th>
-            <td aria-hidden="true" />
-          </tr>
-        </thead>
-        <tbody>
-          {pages.map(({ path, visitors }) => (
-            <tr key={path}>
-              <th scope="row">
-                <bdi>{path}</bdi>
-              </th>
-              <td className="number">{count(visitors)}</td>
-              <td aria-hidden="true">
-                <Bar share={of === null || of === 0 ? null : visitors / of} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table label={words.pagesNow} columns={[texts(words.page), numbers(words.visitors)]}>
+      {pages.map(({ path, visitors }) => (
+        <tr key={path}>
+          <th scope="row">
+            <bdi>{path}</bdi>
+            <Bar share={of === null || of === 0 ? null : visitors / of} />
+          </th>
+          <td className="number">{count(visitors)}</td>
+        </tr>
+      ))}
+    </Table>
   )
 }

@@ -3,9 +3,12 @@ import { useAsk } from '../../api/ask'
 import { graphql } from '../../api/graphql'
 import { useRepeat } from '../../api/repeat'
 import { Bar } from '../../parts/Bar'
-import { count, moment } from '../../parts/format'
+import { Facts } from '../../parts/Facts'
+import { count } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { Sentence } from '../../parts/Sentence'
+import { Table, texts } from '../../parts/Table'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
 
@@ -68,21 +71,22 @@ function State({ plugin }: { plugin: Plugin }) {
           {plugin.restarts > 0 && `; ${words.restarts(plugin.restarts)}`}
         </p>
       </div>
-      {plugin.reason && <p className={isWell ? 'flag' : 'notice'}>{plugin.reason}</p>}
+      {plugin.reason && (
+        <p className={isWell ? 'flag' : 'notice'}>
+          <Sentence text={plugin.reason} />
+        </p>
+      )}
       {plugin.filterTypes.length > 0 && (
         <details>
           <summary>{words.filterTypes(plugin.filterTypes.length)}</summary>
-          <dl className="facts">
-            {plugin.filterTypes.map((type) => (
-              <div key={type.id}>
-                <dt>{type.title}</dt>
-                <dd>
-                  {type.description}
-                  {type.computed && ` ${words.computedType}`}
-                </dd>
-              </div>
-            ))}
-          </dl>
+          <Facts
+            facts={plugin.filterTypes.map(({ title, description, computed }) => [
+              title,
+              <>
+                <bdi>{description}</bdi> {computed && words.computedType}
+              </>,
+            ])}
+          />
         </details>
       )}
     </>
@@ -90,40 +94,33 @@ function State({ plugin }: { plugin: Plugin }) {
 }
 
 function Progress({ computed }: { computed: readonly Computed[] }) {
-  const { site } = useSite()
   return (
     <div className="stack">
       <h2>{words.computedFilters}</h2>
-      <Scroll label={words.computedFilters}>
-        <table>
-          <caption className="hidden">{words.computedFilters}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{words.filter}</th>
-              <th scope="col">{words.plugin}</th>
-              <th scope="col">{words.progress}</th>
-              <th scope="col">{words.since}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {computed.map((filter) => (
-              <tr key={`${filter.filterType} ${JSON.stringify(filter.args)}`}>
-                <th scope="row">
-                  <bdi>{`${filter.filterType} ${JSON.stringify(filter.args)}`}</bdi>
-                </th>
-                <td>{filter.plugin}</td>
-                <td>
-                  {filter.complete
-                    ? words.complete
-                    : words.ofSessions(count(filter.computedSessions), count(filter.sessions))}
-                  <Bar share={filter.sessions === 0 ? 1 : filter.computedSessions / filter.sessions} />
-                </td>
-                <td>{moment(filter.createdAt, site.timezone)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Table
+        label={words.computedFilters}
+        columns={[texts(words.filter), texts(words.plugin), texts(words.progress), texts(words.since)]}
+      >
+        {computed.map((filter) => (
+          <tr key={`${filter.filterType} ${JSON.stringify(filter.args)}`}>
+            <th scope="row">
+              <bdi>{`${filter.filterType} ${JSON.stringify(filter.args)}`}</bdi>
+            </th>
+            <td>
+              <bdi>{filter.plugin}</bdi>
+            </td>
+            <td>
+              {filter.complete
+                ? words.complete
+                : words.ofSessions(count(filter.computedSessions), count(filter.sessions))}
+              <Bar share={filter.sessions === 0 ? 1 : filter.computedSessions / filter.sessions} />
+            </td>
+            <td>
+              <Moment at={filter.createdAt} />
+            </td>
+          </tr>
+        ))}
+      </Table>
     </div>
   )
 }

@@ -1,11 +1,12 @@
 import { useMemo } from 'react'
 import { useChange } from '../../api/change'
 import { activateSegment, deactivateSegment, deleteSegment } from '../../api/definitions'
-import { type Segment, segmentsOf } from '../../api/site'
+import { segmentsOf } from '../../api/site'
 import { Confirm } from '../../parts/Confirm'
 import { count } from '../../parts/format'
 import { Problems } from '../../parts/Problems'
 import { matches, SearchField } from '../../parts/SearchField'
+import { described } from '../../parts/segments'
 import { useSome } from '../../parts/some'
 import { usersOf } from '../../parts/uses'
 import { useSite, useView, ViewLink } from '../../parts/view'
@@ -43,7 +44,9 @@ export default function SegmentsScreen() {
             <h2>
               <bdi>{segment.name}</bdi>
             </h2>
-            <Filters segment={segment} />
+            <p>
+              <bdi>{described(segment.filters)}</bdi>
+            </p>
             <p className="faint">
               {words.inUseBy}: <bdi>{listed(users.get(segment.id) ?? []) || words.unused}</bdi>
             </p>
@@ -90,18 +93,5 @@ export default function SegmentsScreen() {
       </ul>
       {more}
     </div>
-  )
-}
-
-function Filters({ segment }: { segment: Segment }) {
-  return (
-    <p>
-      <bdi>
-        {listed(
-          segment.filters.map(({ label }) => label ?? words.unavailable),
-          '; ',
-        ) || words.everySession}
-      </bdi>
-    </p>
   )
 }

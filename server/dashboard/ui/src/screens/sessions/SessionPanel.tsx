@@ -5,10 +5,13 @@ import { useChange } from '../../api/change'
 import { graphql } from '../../api/graphql'
 import { Confirm } from '../../parts/Confirm'
 import { Drawer } from '../../parts/Drawer'
+import { Facts } from '../../parts/Facts'
 import { Figures } from '../../parts/Figures'
-import { amount, count, duration, moment, none, timeOfDay } from '../../parts/format'
+import { amount, count, duration, none, timeOfDay } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
+import { More } from '../../parts/More'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useSite } from '../../parts/view'
 import { listed, words } from '../../parts/words'
 
@@ -80,15 +83,12 @@ export default function SessionPanel({ id }: { id: string }) {
                 [words.pageViews, count(session.pageViews)],
               ]}
             />
-            <Facts session={session} />
+            <Facts facts={factsOf(session)} />
             <Hits session={session} />
-            {session.hits && session.hits.nodes.length < session.hits.totalCount && first < mostHits && (
-              <p>
-                <button type="button" onClick={() => setFirst(mostHits)}>
-                  {words.more}
-                </button>
-              </p>
-            )}
+            <More
+              left={session.hits !== null && session.hits.nodes.length < session.hits.totalCount && first < mostHits}
+              onMore={() => setFirst(mostHits)}
+            />
             {mayAdminister && (
               <p>
                 {erasing.busy ? (
@@ -115,67 +115,40 @@ export default function SessionPanel({ id }: { id: string }) {
 /** What is known of some texts, one after another. */
 const together = (...texts: readonly (string | null)[]) => listed(texts.flatMap((text) => text || []))
 
-function Facts({ session }: { session: Session }) {
-  const { site } = useSite()
-  const facts = [
-    [words.started, moment(session.startedAt, site.timezone)],
+const factsOf = (session: Session) =>
+  [
+    [words.started, <Moment at={session.startedAt} />],
     [words.referrer, session.referrer],
     [words.place, together(session.city, session.region, session.country)],
     [words.device, together(session.device, session.os, session.browser, session.language)],
     [words.campaign, together(session.utmSource, session.utmMedium, session.utmCampaign)],
   ] as const
-  return (
-    <dl className="facts">
-      {facts.map(([name, text]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>
-            <bdi>{text || none}</bdi>
-          </dd>
-        </div>
-      ))}
-    </dl>
-  )
-}
 
 function Hits({ session }: { session: Session }) {
   const { site } = useSite()
   return (
-    <Scroll label={words.hits}>
-      <table>
-        <caption className="hidden">{words.hits}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{words.at}</th>
-            <th scope="col">{words.what}</th>
-            <th scope="col">{words.name}</th>
-            <th scope="col" className="number">
-              {words.value}
-            </th>
-            <th scope="col">{words.details}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {session.hits?.nodes.map((hit) => (
-            <tr key={hit.id}>
-              <th scope="row">{timeOfDay(hit.at, site.timezone)}</th>
-              <td>{words.hitKinds[hit.kind]}</td>
-              <td>
-                <bdi>{hit.name ?? none}</bdi>
-              </td>
-              <td className="number">{amount(hit.value)}</td>
-              <td>
-                <bdi>
-                  {[
-                    ...(hit.experiment === null ? [] : [words.assigned(hit.experiment, hit.variant ?? none)]),
-                    ...hit.properties.map(({ key, value }) => words.propertyOf(key, value)),
-                  ].join('; ') || none}
-                </bdi>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={words.hits}
+      columns={[texts(words.at), texts(words.what), texts(words.name), numbers(words.value), texts(words.details)]}
+    >
+      {session.hits?.nodes.map((hit) => (
+        <tr key={hit.id}>
+          <th scope="row">{timeOfDay(hit.at, site.timezone)}</th>
+          <td>{words.hitKinds[hit.kind]}</td>
+          <td>
+            <bdi>{hit.name ?? none}</bdi>
+          </td>
+          <td className="number">{amount(hit.value)}</td>
+          <td>
+            <bdi>
+              {[
+                ...(hit.experiment === null ? [] : [words.assigned(hit.experiment, hit.variant ?? none)]),
+                ...hit.properties.map(({ key, value }) => words.propertyOf(key, value)),
+              ].join('; ') || none}
+            </bdi>
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }

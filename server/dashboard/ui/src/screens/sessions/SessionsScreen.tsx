@@ -2,9 +2,10 @@ import { useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { graphql } from '../../api/graphql'
 import { FilterChips } from '../../parts/FilterChips'
-import { count } from '../../parts/format'
+import { More } from '../../parts/More'
 import { Problems } from '../../parts/Problems'
 import { RangePicker } from '../../parts/RangePicker'
+import { RowCount } from '../../parts/RowCount'
 import { SessionTable, sessionFields } from '../../parts/SessionTable'
 import { useRange, useSite, useView } from '../../parts/view'
 import { inputsOf, useWithin, WithinSelect } from '../../parts/WithinSelect'
@@ -47,24 +48,17 @@ export default function SessionsScreen() {
       </div>
       <FilterChips />
       <Problems problems={problems} />
-      {found && (
-        <p role="status" className="faint">
-          {words.rowsOf(count(found.nodes.length), count(found.totalCount))}
-        </p>
-      )}
+      {found && <RowCount shown={found.nodes.length} all={found.totalCount} />}
       {found &&
         (found.nodes.length === 0 ? (
           <p>{words.noSuchSessions}</p>
         ) : (
           <SessionTable sessions={found.nodes} label={words.screens.sessions} />
         ))}
-      {found?.pageInfo.hasNextPage && first < mostSessions && (
-        <p>
-          <button type="button" onClick={() => setFirst(Math.min(mostSessions, first * 3))}>
-            {words.more}
-          </button>
-        </p>
-      )}
+      <More
+        left={found?.pageInfo.hasNextPage === true && first < mostSessions}
+        onMore={() => setFirst(Math.min(mostSessions, first * 3))}
+      />
     </div>
   )
 }

@@ -1,9 +1,11 @@
 import { useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { graphql } from '../../api/graphql'
-import { count, moment } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
+import { More } from '../../parts/More'
 import { Problems } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { RowCount } from '../../parts/RowCount'
+import { Table, texts } from '../../parts/Table'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
 
@@ -32,54 +34,38 @@ export function Audit() {
   return (
     <div className="stack">
       <Problems problems={problems} />
-      {found && (
-        <p role="status" className="faint">
-          {words.rowsOf(count(found.nodes.length), count(found.totalCount))}
-        </p>
-      )}
+      {found && <RowCount shown={found.nodes.length} all={found.totalCount} />}
       {found && found.nodes.length > 0 && (
-        <Scroll label={words.settingsTabs.audit}>
-          <table>
-            <caption className="hidden">{words.settingsTabs.audit}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{words.at}</th>
-                <th scope="col">{words.who}</th>
-                <th scope="col">{words.what}</th>
-                <th scope="col">{words.details}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.nodes.map((entry) => (
-                <tr key={entry.id}>
-                  <th scope="row">{moment(entry.at, site.timezone)}</th>
-                  <td>
-                    <bdi>{entry.actorName}</bdi>
-                  </td>
-                  <td>
-                    {words.auditActions[entry.action]} {words.auditObjects[entry.objectKind]}{' '}
-                    <bdi>{entry.objectName}</bdi>
-                  </td>
-                  <td>
-                    <details>
-                      <summary>{words.details}</summary>
-                      {entry.before !== null && <Version title={words.beforeChange} of={entry.before} />}
-                      {entry.after !== null && <Version title={words.afterChange} of={entry.after} />}
-                    </details>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={words.settingsTabs.audit}
+          columns={[texts(words.at), texts(words.who), texts(words.what), texts(words.details)]}
+        >
+          {found.nodes.map((entry) => (
+            <tr key={entry.id}>
+              <th scope="row">
+                <Moment at={entry.at} />
+              </th>
+              <td>
+                <bdi>{entry.actorName}</bdi>
+              </td>
+              <td>
+                {words.auditActions[entry.action]} {words.auditObjects[entry.objectKind]} <bdi>{entry.objectName}</bdi>
+              </td>
+              <td>
+                <details>
+                  <summary>{words.details}</summary>
+                  {entry.before !== null && <Version title={words.beforeChange} of={entry.before} />}
+                  {entry.after !== null && <Version title={words.afterChange} of={entry.after} />}
+                </details>
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
-      {found?.pageInfo.hasNextPage && first < mostEntries && (
-        <p>
-          <button type="button" onClick={() => setFirst(Math.min(mostEntries, first * 3))}>
-            {words.more}
-          </button>
-        </p>
-      )}
+      <More
+        left={found?.pageInfo.hasNextPage === true && first < mostEntries}
+        onMore={() => setFirst(Math.min(mostEntries, first * 3))}
+      />
     </div>
   )
 }

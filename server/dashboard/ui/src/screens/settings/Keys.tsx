@@ -1,13 +1,14 @@
 import type { ResultOf } from 'gql.tada'
-import { type FormEvent, useId, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { graphql } from '../../api/graphql'
 import { Confirm } from '../../parts/Confirm'
 import { Copyable } from '../../parts/Copyable'
-import { moment } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
 import { faultsIn, Problems, unplacedIn } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { SelectField } from '../../parts/SelectField'
+import { Table, texts } from '../../parts/Table'
 import { TextField } from '../../parts/TextField'
 import { Tracking } from '../../parts/Tracking'
 import { useSite } from '../../parts/view'
@@ -42,7 +43,6 @@ const revokeKey = graphql(`mutation RevokeKey($id: ID!) { revokeApiKey(id: $id) 
 
 type Key = ResultOf<typeof keyFields>
 type Scope = Key['scope']
-const scopes: readonly Scope[] = ['WRITE', 'READ', 'EDIT', 'ADMIN']
 
 /** The API keys. A new secret is shown once, with the snippet if it may stand in pages. */
 export function Keys() {
@@ -81,7 +81,6 @@ export function Keys() {
 
 function NewKey({ onSecret }: { onSecret: (secret: string, scope: Scope) => void }) {
   const { site } = useSite()
-  const id = useId()
   const [name, setName] = useState('')
   const [scope, setScope] = useState<Scope>('WRITE')
   const { busy, problems, change } = useChange()
@@ -96,16 +95,7 @@ function NewKey({ onSecret }: { onSecret: (secret: string, scope: Scope) => void
     <form className="box stack" noValidate onSubmit={create}>
       <h2>{words.newKey}</h2>
       <TextField label={words.name} value={name} onChange={setName} required faults={faultsIn(problems, 'name')} />
-      <div className="field">
-        <label htmlFor={id}>{words.scope}</label>
-        <select id={id} value={scope} onChange={({ target }) => setScope(target.value as Scope)}>
-          {scopes.map((value) => (
-            <option key={value} value={value}>
-              {words.scopes[value]}
-            </option>
-          ))}
-        </select>
-      </div>
+      <SelectField label={words.scope} value={scope} choices={words.scopes} onChange={setScope} />
       <Problems problems={unplacedIn(problems, ['name'])} />
       <p>
         <button type="submit" className="primary" disabled={busy}>
@@ -124,62 +114,56 @@ interface KeyTableProps {
 }
 
 function KeyTable({ keys, busy, onRotate, onRevoke }: KeyTableProps) {
-  const { site } = useSite()
-  const at = (time: string | null) => (time === null ? words.never : moment(time, site.timezone))
+  const at = (time: string | null) => (time === null ? words.never : <Moment at={time} />)
   return (
-    <Scroll label={words.settingsTabs.keys}>
-      <table>
-        <caption className="hidden">{words.settingsTabs.keys}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{words.name}</th>
-            <th scope="col">{words.scope}</th>
-            <th scope="col">{words.site}</th>
-            <th scope="col">{words.begins}</th>
-            <th scope="col">{words.lastUsed}</th>
-            <th scope="col">{words.expires}</th>
-            <th scope="col">{words.actions}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <tr key={key.id}>
-              <th scope="row">
-                <bdi>{key.name}</bdi>
-              </th>
-              <td>{words.scopes[key.scope]}</td>
-              <td>
-                <bdi>{key.sites ? listed(key.sites.map(({ name }) => name)) : words.allSites}</bdi>
-              </td>
-              <td>{key.prefix}…</td>
-              <td>{at(key.lastUsedAt)}</td>
-              <td>{at(key.expiresAt)}</td>
-              <td>
-                {key.revokedAt !== null ? (
-                  words.revoked
-                ) : (
-                  <div className="row">
-                    <button
-                      type="button"
-                      disabled={busy}
-                      aria-label={words.named(words.rotate, key.name)}
-                      onClick={() => onRotate(key.id)}
-                    >
-                      {words.rotate}
-                    </button>
-                    <Confirm
-                      text={words.revoke}
-                      label={words.named(words.revoke, key.name)}
-                      question={words.confirmRevoke(key.name)}
-                      onConfirm={() => onRevoke(key.id)}
-                    />
-                  </div>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={words.settingsTabs.keys}
+      columns={[
+        texts(words.name),
+        texts(words.scope),
+        texts(words.site),
+        texts(words.begins),
+        texts(words.lastUsed),
+        texts(words.expires),
+        texts(words.actions),
+      ]}
+    >
+      {keys.map((key) => (
+        <tr key={key.id}>
+          <th scope="row">
+            <bdi>{key.name}</bdi>
+          </th>
+          <td>{words.scopes[key.scope]}</td>
+          <td>
+            <bdi>{key.sites ? listed(key.sites.map(({ name }) => name)) : words.allSites}</bdi>
+          </td>
+          <td>{key.prefix}…</td>
+          <td>{at(key.lastUsedAt)}</td>
+          <td>{at(key.expiresAt)}</td>
+          <td>
+            {key.revokedAt !== null ? (
+              words.revoked
+            ) : (
+              <div className="row">
+                <button
+                  type="button"
+                  disabled={busy}
+                  aria-label={words.named(words.rotate, key.name)}
+                  onClick={() => onRotate(key.id)}
+                >
+                  {words.rotate}
+                </button>
+                <Confirm
+                  text={words.revoke}
+                  label={words.named(words.revoke, key.name)}
+                  question={words.confirmRevoke(key.name)}
+                  onConfirm={() => onRevoke(key.id)}
+                />
+              </div>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }

@@ -1,12 +1,13 @@
 import type { ResultOf } from 'gql.tada'
-import { type FormEvent, useId, useState } from 'react'
+import { type FormEvent, useState } from 'react'
 import { useAsk } from '../../api/ask'
 import { useChange } from '../../api/change'
 import { graphql } from '../../api/graphql'
 import { Confirm } from '../../parts/Confirm'
 import { Copyable } from '../../parts/Copyable'
 import { faultsIn, Problems, unplacedIn } from '../../parts/Problems'
-import { Scroll } from '../../parts/Scroll'
+import { SelectField } from '../../parts/SelectField'
+import { Table, texts } from '../../parts/Table'
 import { TextField } from '../../parts/TextField'
 import { useSite } from '../../parts/view'
 import { words } from '../../parts/words'
@@ -44,7 +45,7 @@ const resetUser = graphql(`mutation ResetUser($id: ID!) { resetUser(id: $id) { l
 
 type User = ResultOf<typeof userFields>
 type Role = User['roles'][number]['role']
-const roles: readonly Role[] = ['VIEWER', 'EDITOR', 'ADMIN']
+const choices = { '': words.noRole, ...words.roles } satisfies { [role in Role | '']: string }
 
 /** Who may log in, and what each may do on this site. A link that sets a password is shown once. */
 export function People() {
@@ -76,19 +77,6 @@ export function People() {
   )
 }
 
-function RoleSelect({ label, role, onRole }: { label: string; role: Role | ''; onRole: (role: Role | '') => void }) {
-  return (
-    <select aria-label={label} value={role} onChange={({ target }) => onRole(target.value as Role | '')}>
-      <option value="">{words.noRole}</option>
-      {roles.map((value) => (
-        <option key={value} value={value}>
-          {words.roles[value]}
-        </option>
-      ))}
-    </select>
-  )
-}
-
 interface RoleHereProps {
   label: string
   role: Role | ''
@@ -106,7 +94,13 @@ function RoleHere({ label, role, busy, onRole }: RoleHereProps) {
   }
   return (
     <span className="row">
-      <RoleSelect label={label} role={chosen} onRole={setChosen} />
+      <select aria-label={label} value={chosen} onChange={({ target }) => setChosen(target.value as Role | '')}>
+        {Object.entries(choices).map(([value, name]) => (
+          <option key={value} value={value}>
+            {name}
+          </option>
+        ))}
+      </select>
       {chosen !== role && (
         <button
           type="button"
@@ -123,7 +117,6 @@ function RoleHere({ label, role, busy, onRole }: RoleHereProps) {
 
 function NewUser({ onLink }: { onLink: (link: string | null) => void }) {
   const { site } = useSite()
-  const id = useId()
   const [name, setName] = useState('')
   const [role, setRole] = useState<Role | ''>('VIEWER')
   const { busy, problems, change } = useChange()
@@ -138,10 +131,7 @@ function NewUser({ onLink }: { onLink: (link: string | null) => void }) {
     <form className="box stack" noValidate onSubmit={create}>
       <h2>{words.newPerson}</h2>
       <TextField label={words.name} value={name} onChange={setName} required faults={faultsIn(problems, 'name')} />
-      <div className="field">
-        <span id={id}>{words.roleHere(site.name)}</span>
-        <RoleSelect label={words.roleHere(site.name)} role={role} onRole={setRole} />
-      </div>
+      <SelectField label={words.roleHere(site.name)} value={role} choices={choices} onChange={setRole} />
       <Problems problems={unplacedIn(problems, ['name'])} />
       <p>
         <button type="submit" className="primary" disabled={busy}>
@@ -176,70 +166,60 @@ function Users({ users, busy, change, onRefused, onReset }: UsersProps) {
     if (!done) onRefused()
   }
   return (
-    <Scroll label={words.settingsTabs.people}>
-      <table>
-        <caption className="hidden">{words.settingsTabs.people}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{words.name}</th>
-            <th scope="col">{words.roleHere(site.name)}</th>
-            <th scope="col">{words.otherRoles}</th>
-            <th scope="col">{words.actions}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {users.map((user) => (
-            <tr key={user.id}>
-              <th scope="row">
-                <bdi>{user.name}</bdi> {user.disabledAt !== null && <span className="faint">({words.disabled})</span>}
-              </th>
-              <td>
-                <RoleHere
-                  label={words.named(words.roleHere(site.name), user.name)}
-                  role={user.roles.find((given) => given.site?.id === site.id)?.role ?? ''}
-                  busy={busy}
-                  onRole={(role) => setRole(user, role)}
+    <Table
+      label={words.settingsTabs.people}
+      columns={[texts(words.name), texts(words.roleHere(site.name)), texts(words.otherRoles), texts(words.actions)]}
+    >
+      {users.map((user) => (
+        <tr key={user.id}>
+          <th scope="row">
+            <bdi>{user.name}</bdi> {user.disabledAt !== null && <span className="faint">({words.disabled})</span>}
+          </th>
+          <td>
+            <RoleHere
+              label={words.named(words.roleHere(site.name), user.name)}
+              role={user.roles.find((given) => given.site?.id === site.id)?.role ?? ''}
+              busy={busy}
+              onRole={(role) => setRole(user, role)}
+            />
+          </td>
+          <td>
+            <bdi>
+              {user.roles
+                .filter((given) => given.site?.id !== site.id)
+                .map((given) => words.roleElsewhere(given.site?.name ?? words.allSites, words.roles[given.role]))
+                .join('; ')}
+            </bdi>
+          </td>
+          <td>
+            <div className="row">
+              {user.disabledAt === null ? (
+                <Confirm
+                  text={words.disable}
+                  label={words.named(words.disable, user.name)}
+                  question={words.confirmDisable(user.name)}
+                  onConfirm={() => change(disableUser, { id: user.id })}
                 />
-              </td>
-              <td>
-                <bdi>
-                  {user.roles
-                    .filter((given) => given.site?.id !== site.id)
-                    .map((given) => words.roleElsewhere(given.site?.name ?? words.allSites, words.roles[given.role]))
-                    .join('; ')}
-                </bdi>
-              </td>
-              <td>
-                <div className="row">
-                  {user.disabledAt === null ? (
-                    <Confirm
-                      text={words.disable}
-                      label={words.named(words.disable, user.name)}
-                      question={words.confirmDisable(user.name)}
-                      onConfirm={() => change(disableUser, { id: user.id })}
-                    />
-                  ) : (
-                    <button
-                      type="button"
-                      disabled={busy}
-                      aria-label={words.named(words.enable, user.name)}
-                      onClick={() => change(enableUser, { id: user.id })}
-                    >
-                      {words.enable}
-                    </button>
-                  )}
-                  <Confirm
-                    text={words.resetPassword}
-                    label={words.named(words.resetPassword, user.name)}
-                    question={words.confirmReset(user.name)}
-                    onConfirm={() => onReset(user.id)}
-                  />
-                </div>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+              ) : (
+                <button
+                  type="button"
+                  disabled={busy}
+                  aria-label={words.named(words.enable, user.name)}
+                  onClick={() => change(enableUser, { id: user.id })}
+                >
+                  {words.enable}
+                </button>
+              )}
+              <Confirm
+                text={words.resetPassword}
+                label={words.named(words.resetPassword, user.name)}
+                question={words.confirmReset(user.name)}
+                onConfirm={() => onReset(user.id)}
+              />
+            </div>
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }

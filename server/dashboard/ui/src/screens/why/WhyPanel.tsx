@@ -6,12 +6,15 @@ import { useLive } from '../../api/live'
 import { type Goal, goalsOf, type Segment, segmentsOf } from '../../api/site'
 import { Drawer } from '../../parts/Drawer'
 import { Figures } from '../../parts/Figures'
-import { amount, count, moment, none, share } from '../../parts/format'
+import { amount, count, none, share } from '../../parts/format'
+import { Moment } from '../../parts/Moment'
+import { More } from '../../parts/More'
 import { Problems } from '../../parts/Problems'
 import { intervalOf } from '../../parts/range'
-import { Scroll } from '../../parts/Scroll'
 import { SessionTable } from '../../parts/SessionTable'
 import { Spark } from '../../parts/Spark'
+import { described } from '../../parts/segments'
+import { numbers, Table, texts } from '../../parts/Table'
 import { useRange, useSite } from '../../parts/view'
 import { words } from '../../parts/words'
 import styles from './WhyPanel.module.css'
@@ -73,49 +76,57 @@ function Merge({ merged, goal, segment }: { merged: Merged; goal: Goal; segment:
   return (
     <div className="stack">
       <h3>{words.merged}</h3>
-      <p>
-        <bdi>{merged.filters.length === 0 ? words.everySession : merged.label}</bdi>
-      </p>
-      {merged.empty && <p className="flag">{words.mergedEmpty}</p>}
+      {merged.empty ? (
+        <p className="flag">{words.mergedEmpty}</p>
+      ) : (
+        <p>
+          <bdi>{described(merged.filters.flatMap(({ filter }) => filter ?? []))}</bdi>
+        </p>
+      )}
       {replaced.map(({ goal }) => (
         <p key={goal?.label} className="flag">
           {words.lastFlag(goal?.type?.title ?? words.filters)}
         </p>
       ))}
       {merged.filters.length > 0 && (
-        <Scroll label={words.merged}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{words.filterMerged}</th>
-                <th scope="col">
-                  {words.filterOfSegment}: <bdi>{segment.name}</bdi>
-                </th>
-                <th scope="col">
-                  {words.filterOfGoal}: <bdi>{goal.name}</bdi>
-                </th>
-                <th scope="col">{words.rule}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {merged.filters.map((row, i) => (
-                <tr key={i}>
-                  <th scope="row">{row.empty ? words.excluded : (row.filter?.label ?? words.unavailable)}</th>
-                  <td>{row.active?.label ?? none}</td>
-                  <td>{row.goal?.label ?? none}</td>
-                  <td>{row.rule && row.active && row.goal ? words.rules[row.rule] : words.kept}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={words.merged}
+          columns={[
+            texts(words.filterMerged),
+            texts(
+              <>
+                {words.filterOfSegment}: <bdi>{segment.name}</bdi>
+              </>,
+            ),
+            texts(
+              <>
+                {words.filterOfGoal}: <bdi>{goal.name}</bdi>
+              </>,
+            ),
+            texts(words.rule),
+          ]}
+        >
+          {merged.filters.map((row, i) => (
+            <tr key={i}>
+              <th scope="row">
+                <bdi>{row.empty ? words.excluded : (row.filter?.label ?? words.unavailable)}</bdi>
+              </th>
+              <td>
+                <bdi>{row.active?.label ?? none}</bdi>
+              </td>
+              <td>
+                <bdi>{row.goal?.label ?? none}</bdi>
+              </td>
+              <td>{row.rule && row.active && row.goal ? words.rules[row.rule] : words.kept}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </div>
   )
 }
 
 function Series({ goal, points }: { goal: Goal; points: NonNullable<Why['series']> }) {
-  const { site } = useSite()
   const rates = points.map(({ conversionRate }) => conversionRate)
   const label = words.seriesLabel(
     goal.name,
@@ -126,44 +137,32 @@ function Series({ goal, points }: { goal: Goal; points: NonNullable<Why['series'
     <div className={`stack ${styles.series}`}>
       <h3>{words.overTime}</h3>
       <figure role="img" aria-label={label}>
-        <Spark points={rates} width={600} height={96} />
+        <Spark points={points} width={600} height={96} />
       </figure>
       <details>
         <summary>{words.seriesTable}</summary>
-        <Scroll label={words.overTime}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{words.interval}</th>
-                <th scope="col" className="number">
-                  {words.rate}
-                </th>
-                <th scope="col" className="number">
-                  {words.conversions}
-                </th>
-                <th scope="col" className="number">
-                  {words.sessions}
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {points.map((point) => (
-                <tr key={point.at}>
-                  <th scope="row">{moment(point.at, site.timezone)}</th>
-                  <td className="number">{share(point.conversionRate)}</td>
-                  <td className="number">{count(point.conversions)}</td>
-                  <td className="number">{count(point.sessions)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={words.overTime}
+          columns={[texts(words.interval), numbers(words.rate), numbers(words.conversions), numbers(words.sessions)]}
+        >
+          {points.map((point) => (
+            <tr key={point.at}>
+              <th scope="row">
+                <Moment at={point.at} />
+              </th>
+              <td className="number">{share(point.conversionRate)}</td>
+              <td className="number">{count(point.conversions)}</td>
+              <td className="number">{count(point.sessions)}</td>
+            </tr>
+          ))}
+        </Table>
       </details>
     </div>
   )
 }
 
 const page = 20
+const mostSessions = 500
 
 function Sessions({ merged }: { merged: Merged }) {
   const { site } = useSite()
@@ -184,13 +183,10 @@ function Sessions({ merged }: { merged: Merged }) {
         ) : (
           <SessionTable sessions={sessions.nodes} label={words.theSessions} />
         ))}
-      {sessions?.pageInfo.hasNextPage && first < 500 && (
-        <p>
-          <button type="button" onClick={() => setFirst(Math.min(500, first * 4))}>
-            {words.more}
-          </button>
-        </p>
-      )}
+      <More
+        left={sessions?.pageInfo.hasNextPage === true && first < mostSessions}
+        onMore={() => setFirst(Math.min(mostSessions, first * 4))}
+      />
     </div>
   )
 }

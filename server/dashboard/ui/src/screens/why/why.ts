@@ -17,7 +17,6 @@ export const followWhy = graphql(`
         valuePerVisitor
         merged {
           empty
-          label
           filters {
             rule
             empty

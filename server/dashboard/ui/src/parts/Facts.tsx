@@ -1,0 +1,20 @@
+import type { ReactNode } from 'react'
+import { none } from './format'
+
+/** Facts with their names; those that are not known as such. */
+export function Facts({ facts }: { facts: readonly (readonly [name: string, fact: ReactNode])[] }) {
+  return (
+    <dl className="facts">
+      {facts.map(([name, fact]) => (
+        <div key={name}>
+          <dt>
+            <bdi>{name}</bdi>
+          </dt>
+          <dd>
+            <bdi>{fact || none}</bdi>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
