@@ -167,11 +167,11 @@ func TestMigrateCommands(t *testing.T) {
 			{"up", fmt.Sprintf("applied %d\n", len(all))},
 			{"up", "applied 0\n"},
 			{"status", status(len(all))},
-			{"down", fmt.Sprintf("undid %s\n", names[len(all)-1])},
+			{"down --yes", fmt.Sprintf("undid %s\n", names[len(all)-1])},
 			{"status", status(len(all) - 1)},
 			{"up", "applied 1\n"},
 		} {
-			p := program(t, "migrate", step.command)
+			p := program(t, append([]string{"migrate"}, strings.Fields(step.command)...)...)
 			p.Env = append(p.Env, "DATABASE_URL="+database)
 			if p.mustRun(t, done); p.stdout.String() != step.want {
 				t.Errorf("migrate %s: %q, want %q", step.command, &p.stdout, step.want)
