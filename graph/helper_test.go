@@ -119,6 +119,9 @@ func newGraphOver(t *testing.T, st *store.Store, plugins *host.Host, options ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := executor.CheckDocuments(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	handler := transport.New(executor, o.transport)
 	server := httptest.NewServer(g.withActor(handler))
 	t.Cleanup(server.Close)

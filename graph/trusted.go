@@ -13,6 +13,23 @@ import (
 // DocumentID is where the extensions of a request have the id of its document. Transports put it there.
 const DocumentID = "documentId"
 
+// CheckDocuments logs a warning for each trusted document that does not fit the schema of the moment: whoever asks for it gets
+// errors.
+func (g *Graph) CheckDocuments(ctx context.Context) error {
+	generation, err := g.acquire()
+	if err != nil {
+		return err
+	}
+	defer generation.set.Release()
+	for _, id := range g.options.Documents.IDs() {
+		text, _ := g.options.Documents.Text(id)
+		if _, problems := generation.documents.Read(ctx, text, document.Options{Trusted: true}); problems != nil {
+			g.options.Log.WarnContext(ctx, "a trusted document does not fit the schema; whoever asks for it gets errors", "id", id, "error", problems[0])
+		}
+	}
+	return ctx.Err()
+}
+
 // documentOf puts into a request the text of the document that it asks for by an id, and tells whether that is trusted, and
 // whether it is to be registered once it is read. The id is a documentId, or the hash of Apollo's persisted queries, which
 // may also be that of a registered document.

@@ -28,7 +28,7 @@ func manifestOf(t *testing.T, text string) (*document.Manifest, error) {
 func TestTrustedDocuments(t *testing.T) {
 	t.Parallel()
 	deep := "query Deep { sites { " + strings.Repeat("goals { nodes { site { ", 6) + "name" + strings.Repeat(" } } }", 6) + " } }"
-	manifest, err := manifestOf(t, `{"sha256:aa": "query Sites { sites { name } }", "deep": "`+deep+`"}`)
+	manifest, err := manifestOf(t, `{"sha256:aa": "query Sites { sites { name } }", "old": "{ renamed }", "deep": "`+deep+`"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +36,9 @@ func TestTrustedDocuments(t *testing.T) {
 		o.Documents = manifest
 		o.OnlyDocuments = func(ctx context.Context) bool { return model.ActorOf(ctx).Name == "page" }
 	})
+	if said := g.log.String(); strings.Count(said, "does not fit the schema") != 1 || !strings.Contains(said, "id=old") {
+		t.Errorf("it logs %s", said)
+	}
 	g.site("a.example", "UTC")
 	const want = `{"sites":[{"name":"a.example"}]}`
 	readers := map[string]*testGraph{"": g, "page": g.as(readingKey("page"))}

@@ -59,6 +59,8 @@ func TestWrongUsage(t *testing.T) {
 		{args: "serve --tls-cert cert.pem", says: "--tls-key"},
 		{args: "serve --tls-cert cert.pem --tls-key key.pem --tls-domain stats.example", says: "--tls-domain"},
 		{args: "serve --tls-domain https://stats.example", says: "write it like stats.example"},
+		{args: "serve --tls-authority https://acme.example/directory", says: "--tls-domain"},
+		{args: "serve --listen 127.0.0.1:9090 --admin-listen :9090", says: "is taken by --listen"},
 		{args: "key", says: `"create", "list", "rotate", "revoke"`},
 		{args: "key create Key", says: "--scope"},
 		{args: "key create --scope all Key", says: `"write","read","edit","admin"`},
@@ -83,6 +85,7 @@ func TestWrongUsage(t *testing.T) {
 		{args: "serve --min-days -1 --auth none", says: "--min-days"},
 		{args: "--auth none --redis http://user:secret@host", says: "--redis"},
 		{args: "--database bogus migrate status", says: "sqlite:FILE or postgres://"},
+		{args: "--database /var/lib/goalgraph.db migrate status", says: "did you mean sqlite:/var/lib/goalgraph.db?"},
 		{args: "--database= migrate status", says: "sqlite:FILE or postgres://"},
 		{args: "--database mysql://user:secret@host/name migrate status", says: "sqlite:FILE or postgres://"},
 		{args: "--database postgres://user:secret%zz@host/name migrate status", says: "postgres://user:password@host"},
@@ -126,7 +129,10 @@ func TestHelp(t *testing.T) {
 		"migrate down --help": {"goalgraph migrate down"},
 		"erase --help":        {"--site=DOMAIN", "--visitor=ID", "--user=ID"},
 		"plugin check --help": {"goalgraph plugin check <file>"},
+		"help":                {"goalgraph serve --help", "--database=URL"},
+		"help key create":     {"--scope=SCOPE"},
 		"--version":           {"goalgraph ", "go1."},
+		"version":             {"goalgraph ", "go1."},
 	} {
 		p := program(t, strings.Fields(args)...).mustRun(t, done)
 		help := strings.Join(strings.Fields(p.stdout.String()), " ") // lines end where the width wants it
@@ -165,11 +171,11 @@ func TestMigrateCommands(t *testing.T) {
 			{"up", fmt.Sprintf("applied %d\n", len(all))},
 			{"up", "applied 0\n"},
 			{"status", status(len(all))},
-			{"down", fmt.Sprintf("undid %s\n", names[len(all)-1])},
+			{"down --yes", fmt.Sprintf("undid %s\n", names[len(all)-1])},
 			{"status", status(len(all) - 1)},
 			{"up", "applied 1\n"},
 		} {
-			p := program(t, "migrate", step.command)
+			p := program(t, append([]string{"migrate"}, strings.Fields(step.command)...)...)
 			p.Env = append(p.Env, "DATABASE_URL="+database)
 			if p.mustRun(t, done); p.stdout.String() != step.want {
 				t.Errorf("migrate %s: %q, want %q", step.command, &p.stdout, step.want)

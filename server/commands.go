@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"golang.org/x/term"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
@@ -26,7 +31,7 @@ type serveCommand struct {
 	TLSCert        string   `name:"tls-cert" env:"GOALGRAPH_TLS_CERT" placeholder:"FILE" help:"A certificate with its chain (PEM), to serve HTTPS. It is loaded again when it changes. Default: none."`
 	TLSKey         string   `name:"tls-key" env:"GOALGRAPH_TLS_KEY" placeholder:"FILE" help:"The certificate's key (PEM)."`
 	TLSDomain      []string `name:"tls-domain" env:"GOALGRAPH_TLS_DOMAIN" placeholder:"DOMAIN" help:"Domains of this server, separated by commas, to get a certificate for from Let's Encrypt. They must lead to port 443 of --listen. Default: none."`
-	TLSAuthority   string   `name:"tls-authority" env:"GOALGRAPH_TLS_AUTHORITY" default:"https://acme-v02.api.letsencrypt.org/directory" placeholder:"URL" help:"The ACME directory of another authority for --tls-domain. Default: that of Let's Encrypt."`
+	TLSAuthority   string   `name:"tls-authority" env:"GOALGRAPH_TLS_AUTHORITY" default:"${tlsAuthority}" placeholder:"URL" help:"The ACME directory of another authority for --tls-domain. Default: that of Let's Encrypt."`
 	KeyRate        uint     `env:"GOALGRAPH_KEY_RATE" default:"20000" placeholder:"N" help:"The messages per second that the server takes from one key; 0 takes any number. Default: ${default}."`
 	MaxConnections int      `env:"GOALGRAPH_MAX_CONNECTIONS" default:"20000" placeholder:"N" help:"The maximum number of open WebSockets and event streams, which carry subscriptions. Default: ${default}."`
 	Points         uint     `env:"GOALGRAPH_POINTS" placeholder:"N" help:"The points that a caller has for queries each second: every field of an answer takes one. Default: ${points}; with --auth none, no limit."`
@@ -139,7 +144,7 @@ type migrateUp struct{}
 
 // Run migrates to the newest version.
 func (migrateUp) Run(ctx context.Context, s streams, o app.Options) error {
-	return app.WithStore(ctx, o, func(st *store.Store) error {
+	return app.WithNewStore(ctx, o, func(st *store.Store) error {
 		applied, err := st.Migrate(ctx)
 		if err == nil {
 			fmt.Fprintf(s.out, "applied %d\n", applied)
@@ -148,11 +153,23 @@ func (migrateUp) Run(ctx context.Context, s streams, o app.Options) error {
 	})
 }
 
-type migrateDown struct{}
+type migrateDown struct {
+	Yes bool `help:"Do not ask first."`
+}
+
+// Help ends the text of --help.
+func (migrateDown) Help() string {
+	return `The data goes with the tables and columns that the migration introduced, and no later migration brings it back: make a backup first. On a terminal the command asks before it does so; a script is not asked.`
+}
 
 // Run undoes one migration.
-func (migrateDown) Run(ctx context.Context, s streams, o app.Options) error {
-	return app.WithStore(ctx, o, func(st *store.Store) error {
+func (c migrateDown) Run(ctx context.Context, s streams, o app.Options) error {
+	return app.WithNewStore(ctx, o, func(st *store.Store) error {
+		if !c.Yes && isTerminal(s.in) {
+			if err := confirmDown(ctx, s, st); err != nil {
+				return err
+			}
+		}
 		undone, err := st.MigrateDown(ctx)
 		switch {
 		case err != nil:
@@ -166,11 +183,37 @@ func (migrateDown) Run(ctx context.Context, s streams, o app.Options) error {
 	})
 }
 
+// confirmDown asks whether the newest migration is to be undone. The error says that it is not.
+func confirmDown(ctx context.Context, s streams, st *store.Store) error {
+	migrations, err := st.Migrations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range slices.Backward(migrations) {
+		if !m.Applied {
+			continue
+		}
+		fmt.Fprintf(s.err, "This undoes %03d_%s and deletes the data that it introduced. Type yes to go on: ", m.Version, m.Name)
+		answer, err := bufio.NewReader(s.in).ReadString('\n')
+		if err != nil && err != io.EOF || strings.TrimSpace(answer) != "yes" {
+			return errors.New("nothing was undone")
+		}
+		return nil
+	}
+	return nil
+}
+
+// isTerminal tells whether somebody types what a command reads.
+func isTerminal(in io.Reader) bool {
+	file, isFile := in.(*os.File)
+	return isFile && term.IsTerminal(int(file.Fd()))
+}
+
 type migrateStatus struct{}
 
 // Run lists the migrations.
 func (migrateStatus) Run(ctx context.Context, s streams, o app.Options) error {
-	return app.WithStore(ctx, o, func(st *store.Store) error {
+	return app.WithNewStore(ctx, o, func(st *store.Store) error {
 		migrations, err := st.Migrations(ctx)
 		for _, m := range migrations {
 			state := "pending"

@@ -43,24 +43,30 @@ func (c keyCreate) Run(ctx context.Context, s streams, o app.Options) error {
 // lifetime is a duration with days, which time.ParseDuration does not know.
 type lifetime time.Duration
 
-var lifetimeForm = regexp.MustCompile(`^([1-9][0-9]{0,5})([dhm])$`)
+var inDays = regexp.MustCompile(`^([1-9][0-9]{0,5})d$`)
 
-// UnmarshalText reads a lifetime.
+// UnmarshalText reads a lifetime: days, or what time.ParseDuration takes.
 func (l *lifetime) UnmarshalText(text []byte) error {
-	parts := lifetimeForm.FindSubmatch(text)
-	if parts == nil {
+	const day, most = 24 * time.Hour, 36500
+	if parts := inDays.FindSubmatch(text); parts != nil {
+		n, err := strconv.Atoi(string(parts[1]))
+		if err != nil {
+			return err
+		}
+		if n > most {
+			return fmt.Errorf("%s is over %dd", text, most)
+		}
+		*l = lifetime(time.Duration(n) * day)
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	switch {
+	case err != nil || d <= 0:
 		return fmt.Errorf("%.40q is no time; write it like 90d, 12h or 30m", text)
+	case d > most*day:
+		return fmt.Errorf("%s is over %dd", text, most)
 	}
-	n, err := strconv.Atoi(string(parts[1]))
-	if err != nil {
-		return err
-	}
-	unit := map[string]time.Duration{"d": 24 * time.Hour, "h": time.Hour, "m": time.Minute}[string(parts[2])]
-	const most = 36500 * 24 * time.Hour
-	if time.Duration(n) > most/unit {
-		return fmt.Errorf("%s is over 36500d; leave it out for ever", text)
-	}
-	*l = lifetime(time.Duration(n) * unit)
+	*l = lifetime(d)
 	return nil
 }
 
@@ -73,28 +79,28 @@ func (keyList) Run(ctx context.Context, s streams, o app.Options) error {
 		if err != nil {
 			return err
 		}
-		names, err := siteNames(ctx, st)
+		domains, err := siteDomains(ctx, st)
 		if err != nil {
 			return err
 		}
 		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ID\tNAME\tSCOPE\tSITES\tORIGINS\tSECRET\tCREATED\tBY\tEXPIRES\tLAST USED\tREVOKED")
 		for _, key := range keys {
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s…\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Name, strings.ToLower(string(key.Scope)), sitesText(key, names),
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s…\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Name, strings.ToLower(string(key.Scope)), sitesText(key, domains),
 				strings.Join(key.Origins, ","), key.Prefix, timeText(key.CreatedAt), key.CreatedBy, timeText(key.ExpiresAt), timeText(key.LastUsedAt), timeText(key.RevokedAt))
 		}
 		return table.Flush()
 	})
 }
 
-// siteNames returns the names of all sites, by their ids.
-func siteNames(ctx context.Context, st *store.Store) (map[int64]string, error) {
+// siteDomains returns the first domain of each site, by its id. It is what --site takes.
+func siteDomains(ctx context.Context, st *store.Store) (map[int64]string, error) {
 	sites, err := st.Sites(ctx)
-	names := make(map[int64]string, len(sites))
+	domains := make(map[int64]string, len(sites))
 	for _, site := range sites {
-		names[site.ID] = site.Name
+		domains[site.ID] = site.Domains[0]
 	}
-	return names, err
+	return domains, err
 }
 
 // timeText is a time in UTC, to a second; empty for 0, which stands for never.
@@ -106,13 +112,13 @@ func timeText(at model.Millis) string {
 }
 
 // sitesText lists the sites of a key.
-func sitesText(key model.Key, names map[int64]string) string {
+func sitesText(key model.Key, domains map[int64]string) string {
 	if key.AllSites {
 		return "all"
 	}
 	list := make([]string, len(key.Sites))
 	for i, site := range key.Sites {
-		list[i] = names[site]
+		list[i] = domains[site]
 	}
 	return strings.Join(list, ",")
 }

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"os/user"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,7 +54,7 @@ const (
 
 // cli is the command line. Common flags may come before or after the command.
 type cli struct {
-	Database  string           `group:"common" env:"DATABASE_URL" default:"sqlite:data/goalgraph.db" placeholder:"URL" help:"The database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME. Default: ${default}."`
+	Database  string           `group:"common" env:"DATABASE_URL" default:"${database}" placeholder:"URL" help:"The database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME. Default: ${default}."`
 	Replica   string           `group:"common" name:"database-replica" env:"GOALGRAPH_DATABASE_REPLICA" placeholder:"URL" help:"A PostgreSQL that follows the database, to load columns from. It may lag, and is never required. Default: none."`
 	Redis     string           `group:"common" env:"REDIS_URL" placeholder:"URL" help:"A Redis server, redis://HOST:PORT. It makes answers faster and live updates sooner, and is never required. Default: none."`
 	Listen    string           `group:"common" env:"GOALGRAPH_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"The address to serve HTTP on. Port 0 picks a free port. Default: ${default}."`
@@ -64,7 +65,7 @@ type cli struct {
 	Verbose   bool             `group:"common" short:"v" help:"Log more."`
 	Version   kong.VersionFlag `group:"common" help:"Print the version and exit."`
 
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Migrate the database and serve the API. The default command."`
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Migrate the database and serve the API. The default command. goalgraph serve --help lists its flags."`
 	Import  importCommand  `cmd:"" help:"Load access logs or messages into the database."`
 	Migrate migrateCommand `cmd:"" help:"Migrate the database's schema, or show its state."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate or revoke API keys."`
@@ -89,7 +90,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Name("goalgraph"),
 		kong.Description("Counts sessions by segment and goal, and serves the results as one GraphQL API."),
 		kong.Vars{
-			"version": version(), "columnMemory": strconv.Itoa(app.DefaultColumnMemory), "points": strconv.Itoa(app.DefaultPoints), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
+			"version": version(), "database": app.DefaultDatabase, "tlsAuthority": app.DefaultTLSAuthority, "columnMemory": strconv.Itoa(app.DefaultColumnMemory), "points": strconv.Itoa(app.DefaultPoints), "minVisitors": strconv.Itoa(stats.DefaultMinVisitors),
 			"minDays": strconv.Itoa(int(stats.DefaultMinDuration / (24 * time.Hour))),
 		},
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command. A flag overrides its environment variable:"}}),
@@ -101,7 +102,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "goalgraph:", err)
 		return failed
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(asFlags(args))
 	if exited { // --help and --version
 		return done
 	}
@@ -124,6 +125,17 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return failed
 }
 
+// asFlags returns a command line whose command is help or version, as many programs have it, as the flag of that name.
+func asFlags(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "version":
+		return []string{"--version"}
+	}
+	return args
+}
+
 // operator is who runs the program.
 func operator() *model.Principal {
 	name := strconv.Itoa(os.Getuid())
@@ -143,7 +155,7 @@ func message(err error) string {
 			text = e.Field + " " + e.Message
 		case e.Code == model.BadInput:
 			text = e.Message
-		case e.Cause != nil:
+		case e.Cause != nil && e.Code != model.Conflict: // what is taken is said
 			text += " (" + e.Cause.Error() + ")"
 		}
 	}
@@ -157,7 +169,7 @@ func (c *cli) options(stderr io.Writer) app.Options {
 	}
 	return app.Options{
 		Version: version(), Database: c.Database, Replica: c.Replica, Redis: c.Redis, Listen: c.Listen, Plugins: c.Plugins, Auth: c.Auth, Sample: c.Sample, MaxValues: int(c.MaxValues),
-		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+		Notes: stderr, Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
 }
 

@@ -44,13 +44,29 @@ func TestUserCommands(t *testing.T) {
 		}
 		return text
 	}
+	says := func(p *process, text string) {
+		t.Helper()
+		if said := p.stderr.String(); !strings.Contains(said, text) {
+			t.Errorf("%v says %q, want something about %q", p.Args[1:], said, text)
+		}
+	}
+	// Commands that make nothing make no database either.
+	for _, command := range []string{"user list", "user enable Ada", "key list", "key revoke 1", "audit"} {
+		says(run(failed, strings.Fields(command)...), "there is no database of Goalgraph at "+database)
+	}
 	public := "--public-url=https://stats.example/"
-	first := link(run(done, "user", "create", "Ada", "--role", "admin", public))
-	run(failed, "user", "create", "ada", "--role", "admin", public)
+	created := run(done, "user", "create", "Ada", "--role", "admin", public)
+	first := link(created)
+	says(created, database+" is a new database")
+	if taken := run(failed, "user", "create", "ada", "--role", "admin", public); !strings.HasSuffix(taken.stderr.String(), "choose a different one\n") {
+		t.Errorf("a taken name: %s", &taken.stderr)
+	}
+	says(run(done, "user", "create", "Eve", "--role", "viewer"), "warning: the link only works on this machine; pass --public-url")
 	run(wrongUsage, "user", "create", "Bob", "--role", "owner", public)
 	run(wrongUsage, "user", "create", "Bob", "--role", "viewer", "--site", "nowhere.example", public)
 	run(wrongUsage, "user", "create", "Bob", "--role", "viewer", "--public-url", "stats.example")
-	run(done, "key", "create", "--scope", "write", "--site", "shop.example", "Shop")
+	says(run(wrongUsage, "key", "create", "--scope", "write", "--site", "shop.example", "--site-origins", "shop.example", "Shop"), `--site-origins "shop.example" is not`)
+	says(run(done, "key", "create", "--scope", "write", "--site", "shop.example", "Shop"), "created the site shop.example\n")
 	link(run(done, "user", "create", "Bob", "--role", "viewer", "--site", "shop.example", public))
 	if second := link(run(done, "user", "reset", "ADA", public)); second == first {
 		t.Error("a reset gives the same link again")
@@ -59,8 +75,8 @@ func TestUserCommands(t *testing.T) {
 	run(done, "user", "disable", "Bob")
 	run(failed, "user", "reset", "Bob", public)
 	list := run(done, "user", "list").stdout.String()
-	for i, want := range []string{"NAME", "Ada   admin                   nothing yet", "Bob   editor of shop.example  nothing yet"} {
-		if lines := strings.Split(list, "\n"); len(lines) < 4 || !strings.HasPrefix(lines[i], want) {
+	for i, want := range []string{"NAME", "Ada   admin                   nothing yet", "Eve   viewer                  nothing yet", "Bob   editor of shop.example  nothing yet"} {
+		if lines := strings.Split(list, "\n"); len(lines) < 5 || !strings.HasPrefix(lines[i], want) {
 			t.Errorf("line %d lacks %q:\n%s", i, want, list)
 		}
 	}

@@ -221,13 +221,16 @@ func TestServeHTTP(t *testing.T) {
 		"attacker.example": 421, "attacker.example:8080": 421, "localhost.attacker.example": 421, "10.0.0.1": 421, "127.0.0.1.nip.example": 421,
 		"localhost": 200, "localhost:1234": 200, "127.0.0.1": 200, "[::1]:8080": 200, "[::1]": 200,
 	} {
-		request, err := http.NewRequest(http.MethodGet, s.url+"/healthz", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Host = host
-		if a, err := do(request, nil); err != nil || a.status != status || a.header.Get("X-Request-Id") == "" {
-			t.Errorf("Host %s: %d, want %d; %v", host, a.status, status, err)
+		// Load balancers ask how the server does by any name.
+		for path, want := range map[string]int{"/graphql?query=%7B__typename%7D": status, "/metrics": status, "/healthz": 200, "/readyz": 200} {
+			request, err := http.NewRequest(http.MethodGet, s.url+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = host
+			if a, err := do(request, nil); err != nil || a.status != want || a.header.Get("X-Request-Id") == "" {
+				t.Errorf("Host %s, %s: %d, want %d; %v", host, path, a.status, want, err)
+			}
 		}
 	}
 

@@ -15,20 +15,20 @@ import (
 
 // loginFlags are the flags of serve about people.
 type loginFlags struct {
-	LoginIdle        time.Duration `env:"GOALGRAPH_LOGIN_IDLE" default:"24h" placeholder:"TIME" help:"How long a login lasts that is not used, like 24h. Default: ${default}."`
-	LoginLifetime    time.Duration `env:"GOALGRAPH_LOGIN_LIFETIME" default:"720h" placeholder:"TIME" help:"How long a login lasts at most. Default: ${default}, 30 days."`
-	OIDCIssuer       string        `name:"oidc-issuer" env:"GOALGRAPH_OIDC_ISSUER" placeholder:"URL" help:"An OpenID provider that people log in at. Register PUBLIC-URL/auth/oidc/callback there as the redirect URI. Default: none."`
-	OIDCClientID     string        `name:"oidc-client-id" env:"GOALGRAPH_OIDC_CLIENT_ID" placeholder:"ID" help:"What the provider calls this server."`
-	OIDCClientSecret string        `name:"oidc-client-secret" env:"GOALGRAPH_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"The secret that the provider gave. The environment variable keeps it out of the list of processes."`
-	OIDCScopes       []string      `name:"oidc-scopes" env:"GOALGRAPH_OIDC_SCOPES" placeholder:"SCOPE" help:"What to ask the provider for beside openid, profile and email, separated by commas, for example groups. Default: none."`
-	OIDCRoleClaim    string        `name:"oidc-role-claim" env:"GOALGRAPH_OIDC_ROLE_CLAIM" placeholder:"CLAIM" help:"The claim with a user's groups or roles, for example groups or realm_access.roles. Default: none; administrators give roles."`
-	OIDCRoles        []string      `name:"oidc-roles" env:"GOALGRAPH_OIDC_ROLES" placeholder:"VALUE=ROLE" help:"Which values of the claim give which role, separated by commas: staff=VIEWER on every site, shop-team=EDITOR@shop.example on one. * is any user."`
-	OIDCOnly         bool          `name:"oidc-only" env:"GOALGRAPH_OIDC_ONLY" help:"Switch passwords off: people log in at the provider alone."`
+	LoginIdle        lifetime `env:"GOALGRAPH_LOGIN_IDLE" default:"24h" placeholder:"TIME" help:"How long a login lasts that is not used, like 90m, 24h or 7d. Default: ${default}."`
+	LoginLifetime    lifetime `env:"GOALGRAPH_LOGIN_LIFETIME" default:"30d" placeholder:"TIME" help:"How long a login lasts at most. Default: ${default}."`
+	OIDCIssuer       string   `name:"oidc-issuer" env:"GOALGRAPH_OIDC_ISSUER" placeholder:"URL" help:"An OpenID provider that people log in at. Register PUBLIC-URL/auth/oidc/callback there as the redirect URI. Default: none."`
+	OIDCClientID     string   `name:"oidc-client-id" env:"GOALGRAPH_OIDC_CLIENT_ID" placeholder:"ID" help:"What the provider calls this server."`
+	OIDCClientSecret string   `name:"oidc-client-secret" env:"GOALGRAPH_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"The secret that the provider gave. The environment variable keeps it out of the list of processes."`
+	OIDCScopes       []string `name:"oidc-scopes" env:"GOALGRAPH_OIDC_SCOPES" placeholder:"SCOPE" help:"What to ask the provider for beside openid, profile and email, separated by commas, for example groups. Default: none."`
+	OIDCRoleClaim    string   `name:"oidc-role-claim" env:"GOALGRAPH_OIDC_ROLE_CLAIM" placeholder:"CLAIM" help:"The claim with a user's groups or roles, for example groups or realm_access.roles. Default: none; administrators give roles."`
+	OIDCRoles        []string `name:"oidc-roles" env:"GOALGRAPH_OIDC_ROLES" placeholder:"VALUE=ROLE" help:"Which values of the claim give which role, separated by commas: staff=VIEWER on every site, shop-team=EDITOR@shop.example on one. * is any user."`
+	OIDCOnly         bool     `name:"oidc-only" env:"GOALGRAPH_OIDC_ONLY" help:"Switch passwords off: people log in at the provider alone."`
 }
 
 // apply puts the flags into the options.
 func (f loginFlags) apply(o *app.Options) error {
-	o.LoginIdle, o.LoginLifetime, o.OIDCOnly = f.LoginIdle, f.LoginLifetime, f.OIDCOnly
+	o.LoginIdle, o.LoginLifetime, o.OIDCOnly = time.Duration(f.LoginIdle), time.Duration(f.LoginLifetime), f.OIDCOnly
 	if f.OIDCIssuer == "" {
 		if f.OIDCClientID != "" || f.OIDCRoleClaim != "" || len(f.OIDCRoles) > 0 {
 			return model.Invalid("--oidc-issuer", "is missing; the other flags about the OpenID provider need it")
@@ -154,7 +154,7 @@ func (userList) Run(ctx context.Context, s streams, o app.Options) error {
 		if err != nil {
 			return err
 		}
-		names, err := siteNames(ctx, st)
+		domains, err := siteDomains(ctx, st)
 		if err != nil {
 			return err
 		}
@@ -169,19 +169,19 @@ func (userList) Run(ctx context.Context, s streams, o app.Options) error {
 			case user.Password == "":
 				by = "nothing yet"
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Name, rolesText(user, names), by, timeText(user.CreatedAt), timeText(user.DisabledAt))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Name, rolesText(user, domains), by, timeText(user.CreatedAt), timeText(user.DisabledAt))
 		}
 		return table.Flush()
 	})
 }
 
 // rolesText lists the roles of a user.
-func rolesText(user *model.User, names map[int64]string) string {
+func rolesText(user *model.User, domains map[int64]string) string {
 	list := make([]string, len(user.Roles))
 	for i, role := range user.Roles {
 		list[i] = strings.ToLower(string(role.Role))
 		if role.Site != model.AllSites {
-			list[i] += " of " + names[role.Site]
+			list[i] += " of " + domains[role.Site]
 		}
 	}
 	return strings.Join(list, ", ")

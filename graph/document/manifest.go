@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -88,6 +89,14 @@ func (m *Manifest) Text(id string) (text string, found bool) {
 	}
 	text, found = m.byID[plainID(id)]
 	return text, found
+}
+
+// IDs returns the ids of the documents, sorted.
+func (m *Manifest) IDs() []string {
+	if m == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.byID))
 }
 
 // Has tells whether a text is one of the documents.

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -139,12 +141,12 @@ func arrayPairs(ids []model.MessageID) schema.QueryAppender {
 const connections = 16
 
 // connect returns the database to read from and to write to; for PostgreSQL they are
-// the same.
-func connect(database string) (db, writing *bun.DB, d dialect, err error) {
+// the same. A SQLite file that must exist is not made.
+func connect(database string, mustExist bool) (db, writing *bun.DB, d dialect, err error) {
 	scheme, path, _ := strings.Cut(database, ":")
 	switch scheme {
 	case "sqlite":
-		db, writing, err := openSQLite(path)
+		db, writing, err := openSQLite(path, mustExist)
 		return db, writing, sqliteDialect, err
 	case "postgres", "postgresql":
 		config, err := pgx.ParseConfig(database)
@@ -163,19 +165,26 @@ func connect(database string) (db, writing *bun.DB, d dialect, err error) {
 		db := open(stdlib.OpenDB(*config), pgdialect.New(), connections)
 		return db, db, d, nil
 	}
+	if !strings.Contains(database, ":") && strings.ContainsAny(database, "/.") {
+		return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q does not say which database it is; did you mean sqlite:%[1]s? PostgreSQL is postgres://…", database)
+	}
 	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is neither SQLite nor PostgreSQL; write sqlite:FILE or postgres://…", Redacted(database))
 }
 
 // lockPatience is how long to wait for the lock on a SQLite file.
 const lockPatience = 10 * time.Second
 
-func openSQLite(path string) (db, writing *bun.DB, err error) {
+func openSQLite(path string, mustExist bool) (db, writing *bun.DB, err error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return nil, nil, model.Errorf(model.BadInput, "the database address names no file; write it like sqlite:data/goalgraph.db")
 	}
 	path = strings.TrimPrefix(path, "//")
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, nil, model.Errorf(model.Unavailable, "cannot create the folder for the database: %v", err)
+	if mustExist {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, errNoDatabase("sqlite:" + path)
+		}
+	} else if err := makeSQLiteFile(path); err != nil {
+		return nil, nil, err
 	}
 	if db, err = openSQLiteFile(path, lockPatience, connections); err != nil {
 		return nil, nil, err
@@ -188,6 +197,19 @@ func openSQLite(path string) (db, writing *bun.DB, err error) {
 		return nil, nil, err
 	}
 	return db, writing, nil
+}
+
+// makeSQLiteFile makes the file and its folder, if they are missing. The database has hashes of passwords and the keys of
+// certificates, so it is for this user alone, and so are the files that SQLite makes beside it. What else is wrong with the
+// file, SQLite tells.
+func makeSQLiteFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return model.Errorf(model.Unavailable, "cannot create the folder for the database: %v", err)
+	}
+	if file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
+		return file.Close()
+	}
+	return nil
 }
 
 func openSQLiteFile(path string, busyTimeout time.Duration, connections int) (*bun.DB, error) {

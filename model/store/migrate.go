@@ -86,6 +86,13 @@ func (s *Store) Migrations(ctx context.Context) (list []Applied, err error) {
 	return list, err
 }
 
+// IsNew tells whether the database has no migration yet.
+func (s *Store) IsNew(ctx context.Context) (isNew bool, err error) {
+	defer wrap(&err, "look for migrations")
+	_, version, err := s.schema(ctx, s.db)
+	return version == 0 && err == nil, err
+}
+
 func (s *Store) migration(ctx context.Context, do func(tx bun.Tx) error) error {
 	return s.inTransaction(ctx, func(tx bun.Tx) error {
 		if s.dialect.migrationLock != "" {

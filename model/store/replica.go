@@ -25,7 +25,7 @@ func openReplica(of dialect, url string) (*replica, error) {
 	if !of.copies {
 		return nil, model.Invalid("--database-replica", "needs a PostgreSQL in --database; SQLite has no replicas")
 	}
-	db, _, dialect, err := connect(url)
+	db, _, dialect, err := connect(url, true)
 	if err != nil {
 		return nil, err
 	}

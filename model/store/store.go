@@ -28,6 +28,8 @@ import (
 
 	"github.com/uptrace/bun"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/goalgraph/goalgraph/model"
 )
 
 // Store is an open database. It is safe for concurrent use.
@@ -70,10 +72,12 @@ type Options struct {
 	Replica string
 	// Log receives background events, for example retries; none by default.
 	Log *slog.Logger
+	// MustExist has Open make nothing: where no database was migrated before, its error is NotFound.
+	MustExist bool
 }
 
 // Open opens the database at url: sqlite:PATH, with the file and its folder created if
-// missing, or postgres://…. It does not migrate.
+// missing, for this user alone, or postgres://…. It does not migrate.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -81,7 +85,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	db, writing, dialect, err := connect(url)
+	db, writing, dialect, err := connect(url, options.MustExist)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +107,20 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", Redacted(url), err)
 	}
+	if options.MustExist {
+		isNew, err := s.IsNew(ctx)
+		if err == nil && isNew {
+			err = errNoDatabase(url)
+		}
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	return s, nil
+}
+
+func errNoDatabase(url string) error {
+	return model.Errorf(model.NotFound, "there is no database of Goalgraph at %s; pass --database as the server has it, or start the server first", Redacted(url))
 }
 
 // Close closes the database.

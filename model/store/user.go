@@ -289,6 +289,12 @@ func (s *Store) PasswordLink(ctx context.Context, hash string) (user *model.User
 	return s.userOfLink(ctx, s.db, hash, "")
 }
 
+// HasPasswordLink tells whether a link holds by which the user sets a password.
+func (s *Store) HasPasswordLink(ctx context.Context, id int64) (has bool, err error) {
+	defer wrap(&err, "links of user %d", id)
+	return s.db.NewSelect().Table("password_links").Where("user_id = ? AND expires_at > ?", id, model.MillisOf(s.now())).Exists(ctx)
+}
+
 func (s *Store) userOfLink(ctx context.Context, db bun.IDB, hash, lock string) (*model.User, error) {
 	var link passwordLinkRow
 	query := db.NewSelect().Model(&link).Where("hash = ? AND expires_at > ?", hash, model.MillisOf(s.now()))
@@ -297,7 +303,7 @@ func (s *Store) userOfLink(ctx context.Context, db bun.IDB, hash, lock string) (
 	}
 	err := query.Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, model.Errorf(model.NotFound, "the link was used before, or has expired; ask an administrator for a new one")
+		return nil, model.Errorf(model.NotFound, "the link was used before, or has expired; ask an administrator for a new one, who runs: goalgraph user reset NAME")
 	}
 	if err != nil {
 		return nil, err

@@ -45,10 +45,15 @@ func (s *sink) admit() (dropped int, ok bool) {
 	return dropped, true
 }
 
+// processExited is what go-plugin says of each process that ends, at the level Error if the host has killed it.
+const processExited = "plugin process exited"
+
 // Accept takes a line.
 func (s *sink) Accept(_ string, level hclog.Level, message string, args ...any) {
 	to := slog.LevelDebug
 	switch {
+	case message == processExited:
+		// The host tells of ends that it did not cause, with what comes of them.
 	case level >= hclog.Error:
 		to = slog.LevelError
 	case level == hclog.Warn:

@@ -150,7 +150,8 @@ var arrows = []arrow{
 	{folder: "graph/view", own: "graph/scalar model model/count model/experiment model/filter model/stats plugins plugins/host"},
 
 	{folder: "server", own: "model model/stats model/store plugins/builtin plugins/host server/app server/login", others: `
-		github.com/alecthomas/kong`},
+		github.com/alecthomas/kong
+		golang.org/x/term`},
 	{folder: "server/app", own: `
 		graph graph/document graph/transport model model/allowance model/column model/count model/engine model/live model/stats model/store plugins
 		plugins/builtin plugins/check plugins/host server/app/graphiql server/app/liveexample server/app/sample

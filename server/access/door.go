@@ -30,6 +30,8 @@ type Door struct {
 type Options struct {
 	// Everyone lets everyone do everything, who reaches the server.
 	Everyone bool
+	// Operators tells that it is the door of --admin-listen, which has no name but its address.
+	Operators bool
 	// Directory finds the bearers of keys.
 	Directory *Directory
 	// User returns who asks by a cookie: nil where there is none, and an Unauthenticated error for one that does not hold.
@@ -113,7 +115,12 @@ func (d *Door) knows(host string) bool {
 	return err == nil && d.onAny
 }
 
-// Guard is for every request: it refuses what is sent to another host, and puts the sender's address into the context.
+// health are the paths that tell load balancers whether the server works. They check it by its address, or by any name, so
+// any is right: the answers have nothing that a page of another site could use.
+var health = map[string]bool{"/healthz": true, "/readyz": true}
+
+// Guard is for every request: it refuses what is sent to another host, unless it asks how the server does, and puts the
+// sender's address into the context.
 func (d *Door) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -129,7 +136,7 @@ func (d *Door) Guard(next http.Handler) http.Handler {
 			r = r.WithContext(r.Context()) // a copy
 			r.Host = host
 		}
-		if !d.knows(r.Host) {
+		if !d.knows(r.Host) && !health[r.URL.Path] {
 			http.Error(w, d.misdirected(r.Host), http.StatusMisdirectedRequest)
 			return
 		}
@@ -142,6 +149,10 @@ func (d *Door) Guard(next http.Handler) http.Handler {
 }
 
 func (d *Door) misdirected(host string) string {
+	if d.o.Operators {
+		return fmt.Sprintf("--admin-listen only answers requests to localhost here, and this one is to %.100q; ask for http://localhost, "+
+			"or have --admin-listen at an address that operators reach", host)
+	}
 	if d.o.Everyone {
 		return fmt.Sprintf("without authentication this server only answers requests to localhost, and this one is to %.100q; use http://localhost, "+
 			"or start the server with --public-url if a proxy that authenticates stands before it", host)

@@ -88,6 +88,13 @@ func TestHosts(t *testing.T) {
 				}
 			}
 		}
+		for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/readyz/": http.StatusMisdirectedRequest, "/metrics": http.StatusMisdirectedRequest} {
+			check := request("Host", "attacker.example")
+			check.URL.Path = path
+			if answer, _ := through(open, d, check); answer.Code != want {
+				t.Errorf("%s, %s at another name: %d, want %d", test.name, path, answer.Code, want)
+			}
+		}
 		if answer, _ := through(open, d, request("Host", "")); answer.Code != http.StatusMisdirectedRequest {
 			t.Errorf("%s, without a Host: %d", test.name, answer.Code)
 		}

@@ -158,6 +158,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := executor.CheckDocuments(ctx); err != nil {
+		return nil, err
+	}
 	points, err := a.newPoints(ctx)
 	if err != nil {
 		return nil, err
@@ -197,6 +200,9 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	if a.logins, err = newLogins(ctx, o, a.store, a.directory.Again, a.url(), registry); err != nil {
 		return nil, err
 	}
+	if err := a.warn(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -206,6 +212,7 @@ func New(ctx context.Context, o Options) (app *App, err error) {
 	running.Go(func() { a.sealPartitions(background, engine) })
 	running.Go(func() { engine.Backfill(background) })
 	running.Go(func() { a.logins.Run(background) })
+	running.Go(func() { a.logins.CheckProvider(background) })
 	running.Go(func() { a.flags.Run(background) })
 	running.Go(func() { every(background, prunePass, a.prune) })
 	running.Go(func() { every(background, erasePass, a.eraseDue()) })
@@ -322,7 +329,11 @@ func (a *App) Address() string { return a.listener.Addr().String() }
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- a.serve() }()
-	a.options.Log.InfoContext(ctx, "listening", "graphql", a.url()+"/graphql", "graphiql", a.url()+"/graphiql/")
+	at := []any{"graphql", a.url() + "/graphql", "graphiql", a.url() + "/graphiql/"}
+	if public := a.options.PublicURL; public != "" {
+		at = append(at, "public", public)
+	}
+	a.options.Log.InfoContext(ctx, "listening", at...)
 	if a.admin != nil {
 		a.options.Log.InfoContext(ctx, "listening for operators", "metrics", "http://"+a.adminListener.Addr().String()+"/metrics")
 	}

@@ -56,7 +56,7 @@ func (f *certificateFiles) reload() (changed bool, err error) {
 	for i, name := range []string{f.cert, f.key} {
 		info, err := os.Stat(name)
 		if err != nil {
-			return false, fmt.Errorf("the certificate cannot be loaded: %w", err)
+			return false, fmt.Errorf("the file of %s cannot be loaded: %w", []string{"--tls-cert", "--tls-key"}[i], err)
 		}
 		stamps[i] = stamp{info.ModTime(), info.Size()}
 	}
@@ -65,7 +65,7 @@ func (f *certificateFiles) reload() (changed bool, err error) {
 	}
 	certificate, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
-		return false, fmt.Errorf("the certificate %s with the key %s cannot be loaded: %w", f.cert, f.key, err)
+		return false, fmt.Errorf("the certificate %s of --tls-cert with the key %s of --tls-key cannot be loaded: %w", f.cert, f.key, err)
 	}
 	f.loaded.Store(&certificate)
 	f.stamps = stamps

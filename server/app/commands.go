@@ -242,9 +242,25 @@ type NewKey struct {
 	Lifetime time.Duration
 }
 
-// CreateKey creates a key and returns its secret.
+// keyFlags are the flags and arguments of key create that give the fields of a key.
+var keyFlags = map[string]string{"name": "NAME", "scope": "--scope", "sites": "--site", "origins": "--site-origins", "expiresAt": "--expires"}
+
+// byFlag returns an error about a key's field, as one about the flag that gave it.
+func byFlag(err error) error {
+	e, ok := errors.AsType[*model.Error](err)
+	if !ok {
+		return err
+	}
+	field, _, _ := strings.Cut(e.Field, "[")
+	if flag, known := keyFlags[field]; known {
+		return model.Invalid(flag, "%s", e.Message)
+	}
+	return err
+}
+
+// CreateKey creates a key and returns its secret. It notes the sites that it creates.
 func CreateKey(ctx context.Context, o Options, n NewKey) (secret string, err error) {
-	err = WithStore(ctx, o, func(st *store.Store) error {
+	err = WithNewStore(ctx, o, func(st *store.Store) error {
 		if _, err := st.Migrate(ctx); err != nil {
 			return err
 		}
@@ -267,7 +283,7 @@ func CreateKey(ctx context.Context, o Options, n NewKey) (secret string, err err
 		}
 		key.AllSites = len(sites) == 0
 		if err := key.Validate(model.MillisOf(time.Now())); err != nil { // before a site is created for it
-			return err
+			return byFlag(err)
 		}
 		key.Sites = nil
 		for _, site := range sites {
@@ -275,6 +291,7 @@ func CreateKey(ctx context.Context, o Options, n NewKey) (secret string, err err
 				if site, err = createSite(ctx, st, site); err != nil {
 					return err
 				}
+				o.note("created the site %s", site.Domains[0])
 			}
 			key.Sites = append(key.Sites, site.ID)
 		}
@@ -295,11 +312,11 @@ func namedSite(ctx context.Context, st *store.Store, domain string) (*model.Site
 		case len(sites) == 1:
 			return &sites[0], nil
 		case len(sites) > 1:
-			names := make([]string, len(sites))
+			domains := make([]string, len(sites))
 			for i, site := range sites {
-				names[i] = site.Name
+				domains[i] = site.Domains[0]
 			}
-			return nil, model.Invalid("--site", "is required, because there are several sites (%s)", strings.Join(names, ", "))
+			return nil, model.Invalid("--site", "is required, because there are several sites (%s)", strings.Join(domains, ", "))
 		}
 		domain = "localhost"
 	}
@@ -322,9 +339,28 @@ func createSite(ctx context.Context, st *store.Store, site *model.Site) (*model.
 	return site, err
 }
 
-// WithStore calls do with the database, without migrating it.
-func WithStore(ctx context.Context, o Options, do func(*store.Store) error) (err error) {
-	st, err := store.Open(ctx, o.Database, store.Options{Replica: o.Replica, Log: o.Log})
+// WithStore calls do with the database, without migrating it. The error is NotFound where there is none: whoever has not
+// the server's environment would have another one made.
+func WithStore(ctx context.Context, o Options, do func(*store.Store) error) error {
+	return withStore(ctx, o, true, do)
+}
+
+// WithNewStore calls do with the database, without migrating it. There may be none yet, which it notes.
+func WithNewStore(ctx context.Context, o Options, do func(*store.Store) error) error {
+	return withStore(ctx, o, false, func(st *store.Store) error {
+		isNew, err := st.IsNew(ctx)
+		if err != nil {
+			return err
+		}
+		if isNew {
+			o.note("%s is a new database; if the server has another one, pass --database as the server has it", store.Redacted(o.Database))
+		}
+		return do(st)
+	})
+}
+
+func withStore(ctx context.Context, o Options, mustExist bool, do func(*store.Store) error) (err error) {
+	st, err := store.Open(ctx, o.Database, store.Options{Replica: o.Replica, Log: o.Log, MustExist: mustExist})
 	if err != nil {
 		return err
 	}

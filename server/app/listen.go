@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,7 +20,10 @@ import (
 // listen listens on an address.
 func (a *App) listen(ctx context.Context, address string) (*net.TCPListener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("listen on %s: %w; ports below 1024 need the capability CAP_NET_BIND_SERVICE, or root", address, err)
+	case err != nil:
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	a.onStop("listener", func(context.Context) error {
@@ -69,7 +72,7 @@ func (a *App) newAdmin(ctx context.Context, registry *prometheus.Registry) (err 
 	handler := http.Handler(mux)
 	// On a network of operators, their own names lead here.
 	if host, _, err := net.SplitHostPort(a.options.AdminListen); err == nil && access.IsLoopback(host) {
-		door, err := access.NewDoor(access.Options{Everyone: true, Listen: host})
+		door, err := access.NewDoor(access.Options{Everyone: true, Operators: true, Listen: host})
 		if err != nil {
 			return err
 		}
@@ -101,10 +104,8 @@ func (a *App) url() string {
 			return scheme + "://" + host
 		}
 		address = net.JoinHostPort(host, port)
-	} else if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-		address = net.JoinHostPort("localhost", port)
 	}
-	return scheme + "://" + address
+	return scheme + "://" + reachable(address)
 }
 
 // serve answers requests until the server stops, or fails.

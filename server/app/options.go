@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -77,9 +78,17 @@ type Options struct {
 	Log    *slog.Logger
 	// Terminal takes what the operator of a new database must know; nobody does by default.
 	Terminal io.Writer
+	// Notes take what a command has to tell beside its result, a line each; nobody does by default.
+	Notes io.Writer
 	// StopTimeout limits how long Stop waits for running requests; 10 s by default.
 	StopTimeout time.Duration
 }
+
+// DefaultDatabase and DefaultTLSAuthority are what Database and TLSAuthority are where nobody says otherwise.
+const (
+	DefaultDatabase     = "sqlite:data/goalgraph.db"
+	DefaultTLSAuthority = "https://acme-v02.api.letsencrypt.org/directory"
+)
 
 // DefaultColumnMemory is a ColumnMemory that suits a small machine.
 const DefaultColumnMemory = engine.DefaultColumnBytes >> 20
@@ -110,7 +119,7 @@ func (o *Options) validate() error {
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
 	}
-	host, _, err := net.SplitHostPort(o.Listen)
+	host, port, err := net.SplitHostPort(o.Listen)
 	if err != nil {
 		return model.Invalid("--listen", "%q is not an address; write it like 127.0.0.1:8080", o.Listen)
 	}
@@ -135,8 +144,8 @@ func (o *Options) validate() error {
 	if err := o.validateTLS(); err != nil {
 		return err
 	}
-	if _, _, err := net.SplitHostPort(o.AdminListen); o.AdminListen != "" && err != nil {
-		return model.Invalid("--admin-listen", "%q is not an address; write it like 127.0.0.1:9090", o.AdminListen)
+	if err := o.validateAdmin(host, port); err != nil {
+		return err
 	}
 	switch o.Auth {
 	case AuthNone:
@@ -148,6 +157,29 @@ func (o *Options) validate() error {
 		return model.Invalid("--auth", "is %q; use none or keys", o.Auth)
 	}
 	return nil
+}
+
+// validateAdmin checks the address for operators beside the host and the port of the server.
+func (o *Options) validateAdmin(host, port string) error {
+	if o.AdminListen == "" {
+		return nil
+	}
+	admin, adminPort, err := net.SplitHostPort(o.AdminListen)
+	if err != nil {
+		return model.Invalid("--admin-listen", "%q is not an address; write it like 127.0.0.1:9090", o.AdminListen)
+	}
+	if adminPort == port && port != "0" && (admin == host || isAny(admin) || isAny(host)) {
+		return model.Invalid("--admin-listen", "%s is taken by --listen %s; give it another port", o.AdminListen, o.Listen)
+	}
+	return nil
+}
+
+// note tells something beside a command's result.
+func (o *Options) note(format string, args ...any) {
+	if o.Notes != nil {
+		// Whoever has closed it does not want to know.
+		_, _ = fmt.Fprintf(o.Notes, format+"\n", args...)
+	}
 }
 
 // validateOrigins brings the public URL and the allowed origins into one form.
@@ -171,6 +203,8 @@ func (o *Options) validateTLS() error {
 		return model.Invalid("--tls-cert", "and --tls-key go together; give both")
 	case o.TLSCert != "" && len(o.TLSDomains) > 0:
 		return model.Invalid("--tls-domain", "asks for a certificate, and --tls-cert is one; give one of them")
+	case o.TLSAuthority != "" && o.TLSAuthority != DefaultTLSAuthority && len(o.TLSDomains) == 0:
+		return model.Invalid("--tls-authority", "is asked for the certificates of --tls-domain, which is missing; give both")
 	}
 	for i, text := range o.TLSDomains {
 		origin, err := model.WebOrigin("https://" + text)

@@ -3,12 +3,16 @@ package app
 import (
 	"cmp"
 	"context"
+	"net"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/server/access"
 	"github.com/goalgraph/goalgraph/server/login"
 )
 
@@ -24,13 +28,37 @@ func newLogins(ctx context.Context, o Options, st *store.Store, find again, addr
 	})
 }
 
-// NewLink returns a link by which a user sets a password, once, within a day.
+// NewLink returns a link by which a user sets a password, once, within a day. It notes that one leads nowhere from other
+// machines.
 func NewLink(ctx context.Context, o Options, st *store.Store, user int64) (string, error) {
-	logins, err := newLogins(ctx, o, st, nil, "http://"+o.Listen, nil)
+	logins, err := newLogins(ctx, o, st, nil, "http://"+reachable(o.Listen), nil)
 	if err != nil {
 		return "", err
 	}
-	return logins.NewLink(ctx, user)
+	link, err := logins.NewLink(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	if u, err := url.Parse(link); err == nil && access.IsLoopback(u.Hostname()) {
+		o.note("warning: the link only works on this machine; pass --public-url https://…, as the server has it")
+	}
+	return link, nil
+}
+
+// reachable returns the address for this machine to reach a server that listens on an address: localhost where that is any
+// address.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil || !isAny(host) {
+		return listen
+	}
+	return net.JoinHostPort("localhost", port)
+}
+
+// isAny tells whether a host stands for every address of the machine.
+func isAny(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "" || err == nil && address.IsUnspecified()
 }
 
 // Roles returns a role on the sites of domains, or without any on all sites.
@@ -42,7 +70,7 @@ func Roles(ctx context.Context, st *store.Store, role model.Role, domains []stri
 		site, err := st.SiteByDomain(ctx, domain)
 		switch {
 		case model.CodeOf(err) == model.NotFound:
-			return nil, model.Invalid("--site", "%.100q is no domain of a site; create the site first", domain)
+			return nil, model.Invalid("--site", "%.100q is no domain of a site, and a role needs one that is there; goalgraph key create --site makes one, and so does an import", domain)
 		case err != nil:
 			return nil, err
 		}
@@ -53,7 +81,7 @@ func Roles(ctx context.Context, st *store.Store, role model.Role, domains []stri
 
 // CreateUser creates a user and returns a link by which it sets its password.
 func CreateUser(ctx context.Context, o Options, name string, role model.Role, domains []string) (link string, err error) {
-	err = WithStore(ctx, o, func(st *store.Store) error {
+	err = WithNewStore(ctx, o, func(st *store.Store) error {
 		if _, err := st.Migrate(ctx); err != nil {
 			return err
 		}
@@ -62,7 +90,7 @@ func CreateUser(ctx context.Context, o Options, name string, role model.Role, do
 			return err
 		}
 		// What is wrong with the options is told before there is a user.
-		if _, err := newLogins(ctx, o, st, nil, "http://"+o.Listen, nil); err != nil {
+		if _, err := newLogins(ctx, o, st, nil, "http://"+reachable(o.Listen), nil); err != nil {
 			return err
 		}
 		if err := login.NoLinks(o.OIDCOnly); err != nil {

@@ -114,6 +114,19 @@ func (p *provider) config(ctx context.Context, now time.Time) (*oidc.Provider, *
 	return p.found, p.client, nil
 }
 
+// CheckProvider warns in the log if there is an OpenID provider and it does not answer as one. It keeps nothing of the
+// answer: a login asks again.
+func (l *Logins) CheckProvider(ctx context.Context) {
+	if l.provider == nil {
+		return
+	}
+	_, err := oidc.NewProvider(oidc.ClientContext(ctx, l.provider.o.Client), l.provider.o.Issuer)
+	if err != nil && ctx.Err() == nil {
+		l.o.Log.WarnContext(ctx, "the OpenID provider does not answer as one, so nobody can log in there; look at --oidc-issuer",
+			"issuer", l.provider.o.Issuer, "error", err)
+	}
+}
+
 // A flow is somebody's way to the provider and back. It is kept in the login of the browser that began it, so another
 // browser cannot end it.
 type flow struct {

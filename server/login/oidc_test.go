@@ -278,6 +278,10 @@ func TestOIDCAway(t *testing.T) {
 	}
 	s.mustCreate(t, "Ada", good)
 	mustStatus(t, newBrowser(t, s).logIn("Ada", good), http.StatusOK)
+	s.CheckProvider(t.Context())
+	if log := s.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "issuer=http://127.0.0.1:1") {
+		t.Errorf("it does not warn: %s", log)
+	}
 }
 
 func TestOIDCOptions(t *testing.T) {
