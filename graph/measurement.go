@@ -48,7 +48,9 @@ func (r *Resolver) measure(ctx context.Context, e *model.Experiment, by metrics,
 	}
 	m := &measurement{
 		experiment: e, in: in, primary: by.primary, questions: []experiment.Question{all}, metrics: make([]measured, len(by.goals)),
-		follows: experiment.FollowsAssignment(where.Predicate) || experiment.FollowsAssignment(defined.Audience),
+		// By the audience, Goalgraph chooses whom it assigns: it looks at what was there before.
+		follows: experiment.FollowsAssignment(where.Predicate) ||
+			e.Assignment != model.GoalgraphAssignment && experiment.FollowsAssignment(defined.Audience),
 	}
 	merges := each(len(by.goals), func(i int) (*host.Merged, error) { return r.filters.Merge(ctx, nil, by.goals[i].Filters) })
 	for i, goal := range by.goals {

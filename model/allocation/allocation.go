@@ -5,6 +5,8 @@
 // variants (https://docs.growthbook.io/lib/build-your-own).
 package allocation
 
+import "slices"
+
 // Plan is how an experiment allocates visitors.
 type Plan struct {
 	// Seed tells the experiment's hashes from those of others.
@@ -12,6 +14,8 @@ type Plan struct {
 	// Weights are the variants' intended shares, above 0: parts of all visitors where their sum is 1 within 1 %, as GrowthBook
 	// takes them, and otherwise relative to each other.
 	Weights []float64
+	// Began are the weights with which the run began; nil where they are the same.
+	Began []float64
 	// Share is the part of all visitors that take part, 0 to 1. It may grow: whoever took part does so still, with the
 	// same variant.
 	Share float64
@@ -75,10 +79,20 @@ func (p Plan) Allocate(id string, kept int, inAudience bool) (int, Exclusion) {
 	case kept != None:
 		return kept, Included
 	}
-	if variant := choose(Hash(p.Seed, id), Ranges(len(p.Weights), p.Share, fractions(p.Weights))); variant != None {
-		return variant, Included
+	began := p.Began
+	if began == nil {
+		began = p.Weights
 	}
-	return None, ByShare
+	variant := choose(Hash(p.Seed, id), Ranges(len(began), p.Share, fractions(began)))
+	switch {
+	case variant == None:
+		return None, ByShare
+	case !slices.Equal(fractions(began), fractions(p.Weights)):
+		// Ranges of other weights begin elsewhere: they would take in visitors who took no part, and most of them for one variant. So
+		// who takes part stays as it was, and another hash splits those who come new.
+		variant = choose(Hash("__weights:"+p.Seed, id), Ranges(len(p.Weights), 1, fractions(p.Weights)))
+	}
+	return variant, Included
 }
 
 // Range is the hashes of one variant: From belongs to it, To does not.

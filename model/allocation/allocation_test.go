@@ -223,6 +223,41 @@ func TestShareGrows(t *testing.T) {
 	}
 }
 
+// New weights take in nobody who took no part, and split who comes new as they say. Who has a variant keeps it.
+func TestWeightsChange(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{0.5, 0.6, 1} {
+		before := Plan{Seed: "ramp", Weights: []float64{9, 1}, Share: share}
+		after := Plan{Seed: "ramp", Weights: []float64{1, 1}, Began: before.Weights, Share: share}
+		var fresh [2]int
+		for i := range 4000 {
+			id := strconv.Itoa(i)
+			had, _ := before.Allocate(id, None, true)
+			got, excluded := after.Allocate(id, None, true)
+			if (had == None) != (got == None) || (got == None) != (excluded == ByShare) {
+				t.Fatalf("%s had %d, and gets %d, %s", id, had, got, excluded)
+			}
+			if kept, _ := after.Allocate(id, had, true); had != None && kept != had {
+				t.Fatalf("%s had %d, and gets %d", id, had, kept)
+			}
+			if got != None {
+				fresh[got]++
+			}
+		}
+		if n := float64(fresh[0] + fresh[1]); math.Abs(n-4000*share) > 200 || math.Abs(float64(fresh[0])-n/2) > 4*math.Sqrt(n/4) {
+			t.Errorf("of 4,000 visitors, %v take part at a share of %v", fresh, share)
+		}
+	}
+	same := Plan{Seed: "ramp", Weights: []float64{2, 2}, Began: []float64{1, 1}, Share: 1}
+	for i := range 100 {
+		id := strconv.Itoa(i)
+		got, _ := same.Allocate(id, None, true)
+		if want, _ := (Plan{Seed: "ramp", Weights: []float64{1, 1}, Share: 1}).Allocate(id, None, true); got != want {
+			t.Errorf("%s gets %d of equal weights, and %d before", id, got, want)
+		}
+	}
+}
+
 // Splits are those of the weights, experiments are independent of each other, layers have nobody in common, and who is held
 // out takes part in nothing. GOALGRAPH_ALLOCATION_IDS is the number of visitors.
 func TestAllocationsAreFair(t *testing.T) {

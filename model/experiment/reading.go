@@ -177,6 +177,14 @@ func (r *Reading) Visitors() (n int) {
 	return n
 }
 
+// exposed is how many visitors saw a variant, those among them who take no part because they saw several.
+func (r *Reading) exposed() int {
+	if r.Experiment.MultipleExposures == model.ExcludeExposures {
+		return r.Visitors() + r.Answer.MultipleExposures
+	}
+	return r.Visitors()
+}
+
 // Add adds the trial of a metric, which is at a place of an answer's. An error is why there is none: it is that of all that
 // follows.
 func (r *Reading) Add(goal model.Goal, answer *Answer, place int, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/goalgraph/goalgraph/model"
@@ -60,8 +61,14 @@ func (t *Trial) Direction() model.Direction { return t.reading.Experiment.Direct
 
 func (t *Trial) better() stats.Direction { return stats.Direction(t.Direction()) }
 
+// decidesByValue tells whether values decide. A secondary metric or a guardrail without any is one of rates, whatever the experiment is decided by.
 func (t *Trial) decidesByValue() bool {
-	return t.reading.Experiment.DecidesBy == model.ByValue && t.Goal.ValueEvent != ""
+	if t.reading.Experiment.DecidesBy != model.ByValue || t.Goal.ValueEvent == "" {
+		return false
+	}
+	return t.Role == PrimaryRole || slices.ContainsFunc(t.answer.Variants, func(v VariantAnswer) bool {
+		return t.place < len(v.Metrics) && v.Metrics[t.place].Values > 0
+	})
 }
 
 // count and amount are what a tally of so many visitors says.
@@ -321,7 +328,7 @@ func (t *Trial) Verdict(ctx context.Context) (Verdict, error) {
 	}
 	e := Evidence{
 		Rules: r.Rules, Figures: figures, Baseline: r.baseline(), Better: t.better(), SampleRatio: r.SampleRatio,
-		Visitors: r.Visitors(), MultipleExposures: r.Answer.MultipleExposures, Assigned: r.Answer.Assigned, UnknownVariants: r.Answer.Unknown,
+		Visitors: r.exposed(), MultipleExposures: r.Answer.MultipleExposures, Assigned: r.Answer.Assigned, UnknownVariants: r.Answer.Unknown,
 		FilterAfterAssignment: r.Follows, Ran: r.Ran, Left: r.Left, Stopped: r.Experiment.Status != model.Running, Comparisons: comparisons,
 	}
 	for _, variant := range r.Experiment.Variants {

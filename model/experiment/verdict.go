@@ -41,7 +41,7 @@ const (
 	TooFewVisitorsReason        ReasonCode = "TOO_FEW_VISITORS"
 	TooFewConversionsReason     ReasonCode = "TOO_FEW_CONVERSIONS"
 	BeforeHorizonReason         ReasonCode = "BEFORE_HORIZON"
-	// GuardrailReason means that a variant may be worse by a guardrail than its margin allows. It withholds WINNER.
+	// GuardrailReason means that a variant may be worse by a guardrail than its margin allows. It withholds WINNER and NO_DIFFERENCE.
 	GuardrailReason ReasonCode = "GUARDRAIL"
 	// ContraryValueReason, ManyComparisonsReason and MetricChangedReason are to be known beside a decision.
 	ContraryValueReason   ReasonCode = "CONTRARY_VALUE"
@@ -73,7 +73,7 @@ type Evidence struct {
 	Values []int64
 
 	SampleRatio stats.SampleRatio
-	// Visitors are those that take part, MultipleExposures how many of them saw several variants. Assigned are the assignments to any
+	// Visitors are those who saw a variant, MultipleExposures how many of them saw several. Assigned are the assignments to any
 	// variant, of whomever, and UnknownVariants those to none.
 	Visitors, MultipleExposures, Assigned, UnknownVariants int
 	// FilterAfterAssignment tells that visitors are chosen by what they did once they were assigned, which a variant may have caused.
@@ -103,7 +103,8 @@ type Guardrail struct {
 //
 //   - A sample ratio that does not fit makes it INVALID. What else speaks against comparing the variants may explain that.
 //   - Where variants cannot be compared, or it is too early, it is COLLECTING, whatever the figures say.
-//   - A winner for which a guardrail does not hold with a probability of 95 % is withheld: COLLECTING too.
+//   - A winner for which a guardrail does not hold with a probability of 95 % is withheld: COLLECTING too. So is NO_DIFFERENCE where
+//     one does not hold for some variant.
 //   - Else it is what the rules decide by the figures.
 func (e Evidence) Judge() Verdict {
 	decision, leader := e.Rules.Decide(e.Figures, e.Baseline, e.Better, e.SampleRatio, e.Ran)
@@ -119,15 +120,7 @@ func (e Evidence) Judge() Verdict {
 	if len(v.Reasons) > 0 {
 		v.Decision = stats.Collecting
 	}
-	if v.Decision == stats.Winner {
-		for _, g := range e.Guardrails {
-			if g.Variant == leader && !(g.Holds >= sureEnough) {
-				v.Decision = stats.Collecting
-				v.say(GuardrailReason, "%s would win, but it is not sure that %s does not get worse by more than %s: the probability is %s, and must be %s.",
-					e.Variants[leader], g.Metric, percent(g.Margin), percent(g.Holds), percent(sureEnough))
-			}
-		}
-	}
+	e.guard(&v)
 	switch {
 	case len(v.Reasons) > 0:
 	case v.Decision == stats.Collecting:
@@ -137,6 +130,26 @@ func (e Evidence) Judge() Verdict {
 	}
 	e.remark(&v)
 	return v
+}
+
+// guard withholds what a guardrail does not allow: a winner, or that every choice is safe.
+func (e Evidence) guard(v *Verdict) {
+	if v.Decision != stats.Winner && v.Decision != stats.NoDifference {
+		return
+	}
+	decision := v.Decision
+	for _, g := range e.Guardrails {
+		if g.Holds >= sureEnough || decision == stats.Winner && g.Variant != v.Leader {
+			continue
+		}
+		would := "would win"
+		if decision == stats.NoDifference {
+			would = "makes no difference to this metric"
+		}
+		v.Decision = stats.Collecting
+		v.say(GuardrailReason, "%s %s, but it is not sure that %s does not get worse by more than %s: the probability is %s, and must be %s.",
+			e.Variants[g.Variant], would, g.Metric, percent(g.Margin), percent(g.Holds), percent(sureEnough))
+	}
 }
 
 func (v *Verdict) say(code ReasonCode, format string, args ...any) {

@@ -55,6 +55,10 @@ func TestJudge(t *testing.T) {
 		"chosen by what followed":     {func(e *Evidence) { e.FilterAfterAssignment = true }, stats.Collecting, 1, []ReasonCode{FilterAfterAssignmentReason}, "after they were assigned"},
 		"a guardrail": {func(e *Evidence) { e.Guardrails = []Guardrail{{"Refunds", 1, 0.2, 0.05}, {"Visits", 1, 0.99, 0.05}} }, stats.Collecting, 1,
 			[]ReasonCode{GuardrailReason}, "Refunds does not get worse by more than 5 %: the probability is 20 %"},
+		"no difference, but a guardrail": {func(e *Evidence) { e.Figures, e.Guardrails = same, []Guardrail{{"Refunds", 1, 0, 0.05}} }, stats.Collecting, -1,
+			[]ReasonCode{GuardrailReason}, "new makes no difference to this metric, but it is not sure that Refunds"},
+		"no difference, and a guardrail holds": {func(e *Evidence) { e.Figures, e.Guardrails = same, []Guardrail{{"Refunds", 1, 0.96, 0.05}} }, stats.NoDifference, -1,
+			[]ReasonCode{ClearReason}, "Every choice is safe"},
 		"a guardrail of another": {func(e *Evidence) { e.Guardrails = []Guardrail{{"Refunds", 0, 0.2, 0.05}} }, stats.Winner, 1, []ReasonCode{ClearReason}, "better"},
 		"a guardrail of one who loses": {func(e *Evidence) {
 			e.Figures, e.Guardrails = lost, []Guardrail{{"Refunds", 1, 0.2, 0.05}}

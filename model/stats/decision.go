@@ -91,13 +91,21 @@ func figureOf(visitors int64, mean float64, loss, beat *float64) Figure {
 }
 
 // Monitor makes figures valid whenever one looks, by the variants' comparisons with the baseline at any time. The baseline's own is not read.
+//
+// That of rates compares numbers of conversions: a variant that gets a few more of the visitors than its weight says has more of them at the
+// same rate. So it is only believed as far as the figures themselves say the same, which can only make false winners fewer.
 func Monitor(figures []Figure, baseline int, better Direction, anytime []Anytime) {
 	for i := range figures {
-		if i != baseline {
-			f := &figures[i]
-			f.Better, f.PValue = anytime[i].Higher == (better != LowerIsBetter), anytime[i].PValue
-			f.AdjustedPValue = f.PValue
+		if i == baseline {
+			continue
 		}
+		f := &figures[i]
+		if isBetter := anytime[i].Higher == (better != LowerIsBetter); isBetter == f.Better {
+			f.PValue = max(f.PValue, anytime[i].PValue)
+		} else {
+			f.Better, f.PValue = isBetter, 1
+		}
+		f.AdjustedPValue = f.PValue
 	}
 }
 

@@ -626,6 +626,30 @@ func TestRatios(t *testing.T) {
 	}
 }
 
+// A variant that got a few more of the visitors than its weight says, which is no mismatch yet, has more conversions at the same or a
+// lower rate, and does not win by that.
+func TestSplitThatIsOff(t *testing.T) {
+	t.Parallel()
+	rules := Rules{MinVisitors: DefaultMinVisitors, MinDuration: DefaultMinDuration}
+	for _, counts := range [][]Count{
+		{{1500, 1425}, {1715, 1614}}, {{1500, 1425}, {1715, 1619}}, {{1520, 1444}, {1710, 1624}}, {{9000, 6300}, {9560, 6692}},
+	} {
+		check, err := CheckSampleRatios(Split{Visitors: []int64{counts[0].Visitors, counts[1].Visitors}, Weights: []float64{1, 1}})
+		if err != nil || check.Mismatch {
+			t.Fatalf("%v: %+v, %v", counts, check, err)
+		}
+		anytime := must[Anytime](t)(AnytimeRates(Phase{counts[0], counts[1], 1, 1}))
+		if anytime.PValue > tolerableError {
+			t.Fatalf("%v: p = %v says nothing", counts, anytime.PValue)
+		}
+		figures := RateFigures(mustRates(t, counts, 0))
+		Monitor(figures, 0, HigherIsBetter, []Anytime{{}, anytime})
+		if got, _ := rules.Decide(figures, 0, HigherIsBetter, check, 8*24*time.Hour); got == Winner {
+			t.Errorf("%v: %s", counts, got)
+		}
+	}
+}
+
 // TestDecideByDirectionAndValue has the tests that a decision by the rate alone, or by higher alone, gets wrong.
 func TestDecideByDirectionAndValue(t *testing.T) {
 	t.Parallel()

@@ -265,6 +265,9 @@ func newFlag(ctx context.Context, set *host.Set, site *model.Site, zone string, 
 	for i, v := range e.Variants {
 		f.plan.Weights[i] = v.Weight
 	}
+	if len(e.Phases) > 1 {
+		f.plan.Began = e.Phases[0].Weights
+	}
 	if e.Layer != nil {
 		f.plan.Layer = &allocation.Layer{Key: e.Layer.Key, From: e.Layer.From, To: e.Layer.To}
 	}
