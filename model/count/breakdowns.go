@@ -389,6 +389,9 @@ const windowsAtOnce = 256
 
 // findMedians finds the medians of open rows, which are among others, in their buckets.
 func (b *breakdown) findMedians(ctx context.Context, rows []foundRow, open map[column.Name]uint32) (state coherence, err error) {
+	if len(open) == 0 {
+		return whole, nil
+	}
 	medians := make(map[column.Name]float64, len(open))
 	for some := range slices.Chunk(slices.SortedFunc(maps.Keys(open), compareNames), windowsAtOnce) {
 		hasMoved, err := b.findIn(ctx, some, open, medians)
