@@ -160,8 +160,8 @@ func (d *dashboard) click(selector, name string) {
 	d.await("(e => e !== undefined && (e.click(), true))(" + find + ")")
 }
 
-// cellsShown is true once every cell of the home screen has a figure.
-const cellsShown = `document.querySelector('td a, dd a') && [...document.querySelectorAll('td a, dd a')].every(a => / of |Not available/.test(a.innerText))`
+// cellsShown is true once every cell of the home screen has a figure, out of sight too, where there is no innerText.
+const cellsShown = `document.querySelector('td a, dd a') && [...document.querySelectorAll('td a, dd a')].every(a => / of |Not available/.test(a.textContent))`
 
 // shownCell is the text of a cell: the rate, conversions of sessions.
 var shownCell = regexp.MustCompile(`([\d.,]+ %|–)\s+([\d,]+) of ([\d,]+)`)

@@ -5,8 +5,8 @@ import { none } from './format'
 export function Facts({ facts }: { facts: readonly (readonly [name: string, fact: ReactNode])[] }) {
   return (
     <dl className="facts">
-      {facts.map(([name, fact]) => (
-        <div key={name}>
+      {facts.map(([name, fact], i) => (
+        <div key={i}>
           <dt>
             <bdi>{name}</bdi>
           </dt>

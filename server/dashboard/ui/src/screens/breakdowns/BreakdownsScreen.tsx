@@ -282,7 +282,7 @@ function Head({ of, direction, children }: HeadProps) {
   return (
     <button type="button" className={styles.head} onClick={() => go({ order: writeOrder({ ...of, direction: next }) })}>
       {children}
-      <span aria-hidden="true">{direction && arrows[direction]}</span>
+      {direction && <span aria-hidden="true">{arrows[direction]}</span>}
     </button>
   )
 }
