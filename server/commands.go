@@ -195,7 +195,7 @@ func confirmDown(ctx context.Context, s streams, st *store.Store) error {
 		}
 		fmt.Fprintf(s.err, "This undoes %03d_%s and deletes the data that it introduced. Type yes to go on: ", m.Version, m.Name)
 		answer, err := bufio.NewReader(s.in).ReadString('\n')
-		if err != nil && err != io.EOF || strings.TrimSpace(answer) != "yes" {
+		if err != nil && !errors.Is(err, io.EOF) || strings.TrimSpace(answer) != "yes" {
 			return errors.New("nothing was undone")
 		}
 		return nil

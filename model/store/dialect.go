@@ -165,7 +165,7 @@ func connect(database string, mustExist bool) (db, writing *bun.DB, d dialect, e
 		db := open(stdlib.OpenDB(*config), pgdialect.New(), connections)
 		return db, db, d, nil
 	}
-	if !strings.Contains(database, ":") && strings.ContainsAny(database, "/.") {
+	if strings.ContainsAny(database, "/.") && !strings.ContainsAny(database, ":@?") { // a path, which has no password
 		return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q does not say which database it is; did you mean sqlite:%[1]s? PostgreSQL is postgres://…", database)
 	}
 	return nil, nil, dialect{}, model.Errorf(model.BadInput, "the database address %q is neither SQLite nor PostgreSQL; write sqlite:FILE or postgres://…", Redacted(database))

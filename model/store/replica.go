@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,12 +25,12 @@ func openReplica(of dialect, url string) (*replica, error) {
 	if !of.copies {
 		return nil, model.Invalid("--database-replica", "needs a PostgreSQL in --database; SQLite has no replicas")
 	}
-	db, _, dialect, err := connect(url, true)
+	if strings.HasPrefix(url, "sqlite:") {
+		return nil, model.Invalid("--database-replica", "is not a PostgreSQL address; write it like postgres://user:password@host:5432/name")
+	}
+	db, _, _, err := connect(url, true)
 	if err != nil {
 		return nil, err
-	}
-	if !dialect.copies {
-		return nil, errors.Join(model.Invalid("--database-replica", "is not a PostgreSQL address; write it like postgres://user:password@host:5432/name"), db.Close())
 	}
 	return &replica{db: db}, nil
 }
