@@ -5,7 +5,6 @@ import { useChange } from '../../api/change'
 import { graphql } from '../../api/graphql'
 import { Confirm } from '../../parts/Confirm'
 import { Copyable } from '../../parts/Copyable'
-import { none } from '../../parts/format'
 import { faultsIn, Problems, unplacedIn } from '../../parts/Problems'
 import { SelectField } from '../../parts/SelectField'
 import { Table, texts } from '../../parts/Table'
@@ -189,7 +188,7 @@ function Users({ users, busy, change, onRefused, onReset }: UsersProps) {
               {user.roles
                 .filter((given) => given.site?.id !== site.id)
                 .map((given) => words.roleElsewhere(given.site?.name ?? words.allSites, words.roles[given.role]))
-                .join('; ') || none}
+                .join('; ')}
             </bdi>
           </td>
           <td>
